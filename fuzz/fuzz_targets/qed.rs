@@ -1,0 +1,13 @@
+//! Whatever follows the magic of a QED image.
+
+#![no_main]
+
+mod shared;
+
+use libfuzzer_sys::fuzz_target;
+use shared::inspect;
+
+fuzz_target!(|input: (u8, &[u8])| {
+    let (chunk, data) = input;
+    inspect("qed", chunk, &[(0, b"QED\0"), (4, data)]);
+});

@@ -1,0 +1,22 @@
+//! A VDI: what stands before and behind its signature.
+
+#![no_main]
+
+mod shared;
+
+use libfuzzer_sys::fuzz_target;
+use shared::{halves, inspect};
+
+fuzz_target!(|input: (u8, &[u8])| {
+    let (chunk, data) = input;
+    let (front, back) = halves(data);
+    inspect(
+        "vdi",
+        chunk,
+        &[
+            (0, front),
+            (0x40, &0xbeda_107f_u32.to_le_bytes()),
+            (0x44, back),
+        ],
+    );
+});

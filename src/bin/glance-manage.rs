@@ -1,0 +1,7 @@
+//! `glance-manage`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    glance_tools::cli::main(glance_tools::cli::Program::Manage)
+}

@@ -1,0 +1,61 @@
+//! Stores of the service and what they hold: `glance stores-*` and `glance usage`.
+
+use crate::Result;
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::ops::{Outcome, stores};
+
+/// Delete the copy of an image that one store holds.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoresDelete {
+    /// ID of the image.
+    pub image_id: String,
+    /// Store to delete the copy from.
+    #[arg(long, value_name = "STORE_ID")]
+    pub store: String,
+}
+
+/// Show the stores of the service.
+#[derive(Debug, Clone, clap::Args)]
+pub struct StoresInfo {
+    /// Show how each store is set up too (administrators).
+    #[arg(long)]
+    pub detail: bool,
+}
+
+impl Leaf for StoresInfo {
+    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+        Ok(Outcome::from(stores::stores_info(session.service().await?, self.detail).await?))
+    }
+}
+
+
+/// Show how much of its quotas the project uses.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Usage {}
+
+impl Leaf for Usage {
+    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+        Ok(Outcome::from(stores::usage(session.service().await?).await?))
+    }
+}
+
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::later::<StoresDelete>(
+        "stores-delete",
+        "Delete the copy of an image that one store holds",
+        Output::Plain,
+    ),
+    Row::of::<StoresInfo>(
+        "stores-info",
+        "Show the stores of the service",
+        Output::Plain,
+    ),
+    Row::of::<Usage>(
+        "usage",
+        "Show how much of its quotas the project uses",
+        Output::Plain,
+    ),
+];

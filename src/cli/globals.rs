@@ -1,0 +1,828 @@
+//! Options that stand before the command, or anywhere: of each grammar, and our own.
+
+use std::collections::HashMap;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::registry::Grammar;
+
+/// An option of the program rather than of a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Global {
+    /// Name without dashes.
+    pub long: &'static str,
+    /// Letter, if it has one.
+    pub short: Option<char>,
+    /// Other names for it, shown in help when `shown_aliases` says so.
+    pub aliases: &'static [&'static str],
+    /// Whether help shows the aliases.
+    pub shown_aliases: bool,
+    /// What its value is called; None: it takes none.
+    pub value: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether it may be given several times, all of which count.
+    pub repeated: bool,
+    /// Whether help leaves it out.
+    pub hidden: bool,
+}
+
+const fn flag(long: &'static str, short: Option<char>, help: &'static str) -> Global {
+    Global {
+        long,
+        short,
+        aliases: &[],
+        shown_aliases: false,
+        value: None,
+        help,
+        repeated: false,
+        hidden: false,
+    }
+}
+
+const fn value(long: &'static str, value: &'static str, help: &'static str) -> Global {
+    Global {
+        long,
+        short: None,
+        aliases: &[],
+        shown_aliases: false,
+        value: Some(value),
+        help,
+        repeated: false,
+        hidden: false,
+    }
+}
+
+const fn old(mut global: Global, aliases: &'static [&'static str]) -> Global {
+    global.aliases = aliases;
+    global
+}
+
+const fn also(mut global: Global, aliases: &'static [&'static str]) -> Global {
+    global.aliases = aliases;
+    global.shown_aliases = true;
+    global
+}
+
+const fn repeated(mut global: Global) -> Global {
+    global.repeated = true;
+    global
+}
+
+const fn hidden(mut global: Global) -> Global {
+    global.hidden = true;
+    global
+}
+
+/// python-glanceclient's.
+static GLANCE: &[Global] = &[
+    flag("version", None, "Print the version and leave"),
+    flag("debug", Some('d'), "Show what is sent and received"),
+    flag("verbose", Some('v'), "Show more columns"),
+    flag(
+        "get-schema",
+        None,
+        "Ask the server for its schemas anew; ours are built in",
+    ),
+    flag(
+        "force",
+        Some('f'),
+        "Do not ask before doing what cannot be undone",
+    ),
+    old(
+        value(
+            "os-image-url",
+            "OS_IMAGE_URL",
+            "Address of the image service [env OS_IMAGE_URL]",
+        ),
+        &["os_image_url"],
+    ),
+    old(
+        value(
+            "os-image-api-version",
+            "OS_IMAGE_API_VERSION",
+            "Version of the Images API: 2, the only one left; help of \
+              another --os-image-api-* version is refused",
+        ),
+        &["os_image_api_version"],
+    ),
+    value(
+        "profile",
+        "HMAC_KEY",
+        "Key to sign tracing headers with (osprofiler)",
+    ),
+    old(
+        value(
+            "os-region-name",
+            "OS_REGION_NAME",
+            "Region [env OS_REGION_NAME]",
+        ),
+        &["os_region_name"],
+    ),
+    old(
+        value(
+            "os-auth-token",
+            "OS_AUTH_TOKEN",
+            "Token to use as it is [env OS_AUTH_TOKEN]",
+        ),
+        &["os_auth_token"],
+    ),
+    old(
+        value(
+            "os-service-type",
+            "OS_SERVICE_TYPE",
+            "Service type in the catalogue [env OS_SERVICE_TYPE]",
+        ),
+        &["os_service_type"],
+    ),
+    old(
+        value(
+            "os-endpoint-type",
+            "OS_ENDPOINT_TYPE",
+            "Interface of the endpoint [env OS_ENDPOINT_TYPE]",
+        ),
+        &["os_endpoint_type"],
+    ),
+    flag("insecure", None, "Do not verify the server's certificate"),
+    value(
+        "os-cacert",
+        "ca-certificate",
+        "Certificates to trust [env OS_CACERT]",
+    ),
+    value(
+        "os-cert",
+        "certificate",
+        "Certificate to show [env OS_CERT]",
+    ),
+    value("os-key", "key", "Key of that certificate [env OS_KEY]"),
+    value("timeout", "seconds", "How long an answer may take"),
+    flag("collect-timing", None, "Show how long each call took"),
+    value("tls-ciphers", "ciphers", "TLS ciphers to allow"),
+    value("tls-min-version", "1.2|1.3", "Oldest TLS version to allow"),
+    also(
+        value("os-auth-type", "name", "Kind of login [env OS_AUTH_TYPE]"),
+        &["os-auth-plugin"],
+    ),
+    value(
+        "os-auth-url",
+        "OS_AUTH_URL",
+        "Address of Keystone [env OS_AUTH_URL]",
+    ),
+    value(
+        "os-system-scope",
+        "OS_SYSTEM_SCOPE",
+        "Scope of system operations",
+    ),
+    value("os-domain-id", "OS_DOMAIN_ID", "Domain to act in, by id"),
+    value(
+        "os-domain-name",
+        "OS_DOMAIN_NAME",
+        "Domain to act in, by name",
+    ),
+    also(
+        value("os-project-id", "OS_PROJECT_ID", "Project to act in, by id"),
+        &["os-tenant-id", "os_tenant_id"],
+    ),
+    also(
+        value(
+            "os-project-name",
+            "OS_PROJECT_NAME",
+            "Project to act in, by name",
+        ),
+        &["os-tenant-name", "os_tenant_name"],
+    ),
+    value(
+        "os-project-domain-id",
+        "OS_PROJECT_DOMAIN_ID",
+        "Domain of the project, by id",
+    ),
+    value(
+        "os-project-domain-name",
+        "OS_PROJECT_DOMAIN_NAME",
+        "Domain of the project, by name",
+    ),
+    value("os-trust-id", "OS_TRUST_ID", "Trust to act under"),
+    value(
+        "os-default-domain-id",
+        "OS_DEFAULT_DOMAIN_ID",
+        "Domain of user and project, by id",
+    ),
+    value(
+        "os-default-domain-name",
+        "OS_DEFAULT_DOMAIN_NAME",
+        "Domain of user and project, by name",
+    ),
+    value("os-user-id", "OS_USER_ID", "User, by id"),
+    also(
+        value("os-username", "OS_USERNAME", "User, by name"),
+        &["os-user-name"],
+    ),
+    value(
+        "os-user-domain-id",
+        "OS_USER_DOMAIN_ID",
+        "Domain of the user, by id",
+    ),
+    value(
+        "os-user-domain-name",
+        "OS_USER_DOMAIN_NAME",
+        "Domain of the user, by name",
+    ),
+    value(
+        "os-password",
+        "OS_PASSWORD",
+        "The user's password [env OS_PASSWORD]",
+    ),
+];
+
+/// python-openstackclient's, with those of its login plugins.
+static OPENSTACK: &[Global] = &[
+    flag("version", None, "Print the version and leave"),
+    repeated(flag(
+        "verbose",
+        Some('v'),
+        "Say more on stderr; twice for more still",
+    )),
+    flag("quiet", Some('q'), "Say nothing but errors"),
+    value(
+        "log-file",
+        "LOG_FILE",
+        "File to write what is said to as well",
+    ),
+    flag("debug", None, "Show what is sent and received"),
+    value(
+        "os-cloud",
+        "cloud-config-name",
+        "Cloud of clouds.yaml [env OS_CLOUD]",
+    ),
+    value(
+        "os-region-name",
+        "auth-region-name",
+        "Region [env OS_REGION_NAME]",
+    ),
+    value(
+        "os-cacert",
+        "ca-bundle-file",
+        "Certificates to trust [env OS_CACERT]",
+    ),
+    value(
+        "os-cert",
+        "certificate-file",
+        "Certificate to show [env OS_CERT]",
+    ),
+    value("os-key", "key-file", "Key of that certificate [env OS_KEY]"),
+    flag(
+        "verify",
+        None,
+        "Verify the server's certificate (the default)",
+    ),
+    flag("insecure", None, "Do not verify the server's certificate"),
+    value(
+        "os-default-domain",
+        "auth-domain",
+        "Domain of user and project",
+    ),
+    value(
+        "os-interface",
+        "interface",
+        "Interface of the endpoint: public, internal or admin",
+    ),
+    value(
+        "os-service-provider",
+        "service_provider",
+        "Service provider (Keystone to Keystone)",
+    ),
+    value(
+        "os-remote-project-name",
+        "remote_project_name",
+        "Project there, by name",
+    ),
+    value(
+        "os-remote-project-id",
+        "remote_project_id",
+        "Project there, by id",
+    ),
+    value(
+        "os-remote-project-domain-name",
+        "remote_project_domain_name",
+        "Domain of that project, by name",
+    ),
+    value(
+        "os-remote-project-domain-id",
+        "remote_project_domain_id",
+        "Domain of that project, by id",
+    ),
+    flag("timing", None, "Show how long each call took"),
+    flag(
+        "os-beta-command",
+        None,
+        "Allow commands that may still change",
+    ),
+    value(
+        "os-profile",
+        "hmac-key",
+        "Key to sign tracing headers with (osprofiler)",
+    ),
+    value(
+        "os-accelerator-api-version",
+        "accelerator-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-compute-api-version",
+        "compute-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-identity-api-version",
+        "identity-api-version",
+        "Version of the Identity API: 3",
+    ),
+    value(
+        "os-image-api-version",
+        "image-api-version",
+        "Version of the Images API: 2",
+    ),
+    value(
+        "os-network-api-version",
+        "network-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-object-api-version",
+        "object-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-volume-api-version",
+        "volume-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-share-api-version",
+        "shared-file-system-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-endpoint-override",
+        "endpoint-override",
+        "Address of the image service",
+    ),
+    value(
+        "os-key-manager-api-version",
+        "key-manager-api-version",
+        "Taken, and of no use here",
+    ),
+    value(
+        "os-auth-type",
+        "auth-type",
+        "Kind of login [env OS_AUTH_TYPE]",
+    ),
+    value(
+        "os-auth-url",
+        "auth-auth-url",
+        "Address of Keystone [env OS_AUTH_URL]",
+    ),
+    value(
+        "os-system-scope",
+        "auth-system-scope",
+        "Scope of system operations",
+    ),
+    value("os-domain-id", "auth-domain-id", "Domain to act in, by id"),
+    value(
+        "os-domain-name",
+        "auth-domain-name",
+        "Domain to act in, by name",
+    ),
+    old(
+        value(
+            "os-project-id",
+            "auth-project-id",
+            "Project to act in, by id",
+        ),
+        &["os-tenant-id"],
+    ),
+    old(
+        value(
+            "os-project-name",
+            "auth-project-name",
+            "Project to act in, by name",
+        ),
+        &["os-tenant-name"],
+    ),
+    value(
+        "os-project-domain-id",
+        "auth-project-domain-id",
+        "Domain of the project, by id",
+    ),
+    value(
+        "os-project-domain-name",
+        "auth-project-domain-name",
+        "Domain of the project, by name",
+    ),
+    value("os-trust-id", "auth-trust-id", "Trust to act under"),
+    value(
+        "os-identity-provider",
+        "auth-identity-provider",
+        "Identity provider (federation)",
+    ),
+    value("os-protocol", "auth-protocol", "Protocol of the federation"),
+    value(
+        "os-access-token",
+        "auth-access-token",
+        "OpenID Connect access token",
+    ),
+    value("os-client-id", "auth-client-id", "OAuth 2.0 client"),
+    value("os-client-secret", "auth-client-secret", "Its secret"),
+    value(
+        "os-openid-scope",
+        "auth-openid-scope",
+        "OpenID Connect scope",
+    ),
+    value(
+        "os-access-token-endpoint",
+        "auth-access-token-endpoint",
+        "Where OpenID Connect gives tokens",
+    ),
+    value(
+        "os-discovery-endpoint",
+        "auth-discovery-endpoint",
+        "OpenID Connect discovery document",
+    ),
+    value(
+        "os-access-token-type",
+        "auth-access-token-type",
+        "Which OpenID Connect token to use",
+    ),
+    value("os-username", "auth-username", "User, by name"),
+    value(
+        "os-password",
+        "auth-password",
+        "The user's password [env OS_PASSWORD]",
+    ),
+    value(
+        "os-idp-otp-key",
+        "auth-idp-otp-key",
+        "Name of the identity provider's one-time field",
+    ),
+    value(
+        "os-endpoint",
+        "auth-endpoint",
+        "Address of the service, with a token of its own",
+    ),
+    value("os-token", "auth-token", "Token to use as it is"),
+    value(
+        "os-auth-methods",
+        "auth-auth-methods",
+        "Login methods, separated by commas",
+    ),
+    value(
+        "os-redirect-uri",
+        "auth-redirect-uri",
+        "OpenID Connect redirection",
+    ),
+    value("os-code", "auth-code", "OAuth 2.0 authorisation code"),
+    value("os-user-id", "auth-user-id", "User, by id"),
+    value(
+        "os-user-domain-id",
+        "auth-user-domain-id",
+        "Domain of the user, by id",
+    ),
+    value(
+        "os-user-domain-name",
+        "auth-user-domain-name",
+        "Domain of the user, by name",
+    ),
+    value(
+        "os-application-credential-secret",
+        "auth-application-credential-secret",
+        "Secret of the application credential",
+    ),
+    value(
+        "os-application-credential-id",
+        "auth-application-credential-id",
+        "Application credential, by id",
+    ),
+    value(
+        "os-application-credential-name",
+        "auth-application-credential-name",
+        "Application credential, by name",
+    ),
+    value(
+        "os-oauth2-endpoint",
+        "auth-oauth2-endpoint",
+        "OAuth 2.0 token endpoint",
+    ),
+    value(
+        "os-oauth2-client-id",
+        "auth-oauth2-client-id",
+        "OAuth 2.0 client",
+    ),
+    value(
+        "os-oauth2-client-secret",
+        "auth-oauth2-client-secret",
+        "Its secret",
+    ),
+    value(
+        "os-device-authorization-endpoint",
+        "auth-device-authorization-endpoint",
+        "OAuth 2.0 device endpoint",
+    ),
+    value(
+        "os-code-challenge-method",
+        "auth-code-challenge-method",
+        "PKCE challenge method",
+    ),
+    value(
+        "os-default-domain-id",
+        "auth-default-domain-id",
+        "Domain of user and project, by id",
+    ),
+    value(
+        "os-default-domain-name",
+        "auth-default-domain-name",
+        "Domain of user and project, by name",
+    ),
+    value(
+        "os-redirect-host",
+        "auth-redirect-host",
+        "Host to listen on for a browser's login",
+    ),
+    value(
+        "os-redirect-port",
+        "auth-redirect-port",
+        "Port to listen on for a browser's login",
+    ),
+    value(
+        "os-login-timeout",
+        "auth-login-timeout",
+        "Seconds to wait for a browser's login",
+    ),
+    value("os-consumer-key", "auth-consumer-key", "OAuth 1.0 consumer"),
+    value("os-consumer-secret", "auth-consumer-secret", "Its secret"),
+    value("os-access-key", "auth-access-key", "OAuth 1.0 access key"),
+    value("os-access-secret", "auth-access-secret", "Its secret"),
+    value("os-passcode", "auth-passcode", "One-time password (TOTP)"),
+];
+
+/// Ours, in both grammars; `glance help local` and `glance help output` explain them.
+static OURS: &[Global] = &[
+    hidden(value(
+        "data-dir",
+        "DIR",
+        "Work without a server, on the images kept in DIR [env GLANCE_DATA_DIR]",
+    )),
+    hidden(repeated(value(
+        "config-file",
+        "FILE",
+        "Work without a server, on the deployment that FILE configures",
+    ))),
+    hidden(repeated(value(
+        "config-dir",
+        "DIR",
+        "Read every *.conf in DIR behind the files",
+    ))),
+    hidden(flag(
+        "local",
+        None,
+        "Work without a server, on the images of this user",
+    )),
+    hidden(value(
+        "as",
+        "PROJECT[:ROLE[:USER]]",
+        "Who is asking, where there is no Keystone [env GLANCE_AS]",
+    )),
+    hidden(flag(
+        "sparse",
+        None,
+        "Leave holes for zeros in a file that image data is saved to",
+    )),
+    hidden(flag(
+        "allow-format-mismatch",
+        None,
+        "Take image data that is not what its disk format says",
+    )),
+];
+
+/// Output options of the first grammar, which only had tables.
+static OURS_IN_GLANCE: &[Global] = &[
+    hidden(value(
+        "format",
+        "table|json|yaml|csv|value|shell",
+        "How to print the answer",
+    )),
+    hidden(repeated(value(
+        "column",
+        "COLUMN",
+        "Print this column; may be repeated",
+    ))),
+    hidden(repeated(value(
+        "sort-column",
+        "COLUMN",
+        "Sort by this column; may be repeated",
+    ))),
+    hidden(flag("sort-ascending", None, "Sort smallest first")),
+    hidden(flag("sort-descending", None, "Sort largest first")),
+    hidden(flag("noindent", None, "Print JSON in one line")),
+    hidden(value(
+        "quote",
+        "all|minimal|none|nonnumeric",
+        "What to quote in CSV",
+    )),
+    hidden(flag(
+        "print-empty",
+        None,
+        "Print the table even when it is empty",
+    )),
+];
+
+impl Grammar {
+    /// The options of the program in this grammar.
+    pub fn globals(self) -> impl Iterator<Item = &'static Global> {
+        let (theirs, ours): (&'static [Global], &'static [Global]) = match self {
+            Self::Glance => (GLANCE, OURS_IN_GLANCE),
+            Self::Openstack => (OPENSTACK, &[]),
+        };
+        theirs.iter().chain(OURS).chain(ours)
+    }
+}
+
+/// The help heading that tells the options of the program from those of a command.
+const HEADING: &str = "options of the program";
+
+impl Global {
+    /// The option as clap knows it.
+    pub fn arg(&self) -> Arg {
+        let mut arg = Arg::new(self.long)
+            .long(self.long)
+            .help(self.help)
+            .help_heading(HEADING)
+            .hide(self.hidden);
+        arg = arg.action(match (self.value, self.repeated) {
+            (None, false) => ArgAction::SetTrue,
+            (None, true) => ArgAction::Count,
+            (Some(_), false) => ArgAction::Set,
+            (Some(_), true) => ArgAction::Append,
+        });
+        if let Some(value) = self.value {
+            arg = arg.value_name(value).num_args(1);
+        }
+        if let Some(short) = self.short {
+            arg = arg.short(short);
+        }
+        if self.shown_aliases {
+            arg.visible_aliases(self.aliases.to_vec())
+        } else {
+            arg.aliases(self.aliases.to_vec())
+        }
+    }
+
+    /// Whether an argument of a command is one that [`append`] put there.
+    pub fn is_behind(arg: &Arg) -> bool {
+        arg.get_help_heading() == Some(HEADING)
+    }
+
+    /// Whether it is called that.
+    fn is(&self, long: &str) -> bool {
+        self.long == long || self.aliases.contains(&long)
+    }
+}
+
+/// Appends the options of the program, hidden, to a command, except where the command has its own.
+pub fn append(mut command: Command, grammar: Grammar) -> Command {
+    let (mut longs, mut shorts) = (Vec::new(), Vec::new());
+    for arg in command.get_arguments() {
+        longs.extend(
+            arg.get_long_and_visible_aliases()
+                .unwrap_or_default()
+                .into_iter()
+                .map(str::to_string),
+        );
+        longs.extend(
+            arg.get_all_aliases()
+                .unwrap_or_default()
+                .into_iter()
+                .map(str::to_string),
+        );
+        shorts.extend(arg.get_short());
+    }
+    for global in grammar.globals() {
+        if longs.iter().any(|long| global.is(long)) {
+            continue;
+        }
+        let mut arg = global.arg().hide(true);
+        if global.short.is_some_and(|short| shorts.contains(&short)) {
+            arg = arg.short(None);
+        }
+        command = command.arg(arg);
+    }
+    command
+}
+
+/// The option of the program that a word is, exactly or abbreviated to what only it begins with.
+///
+/// # Errors
+/// The candidates, when there are several.
+pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec<String>> {
+    let Some(long) = word.strip_prefix("--") else {
+        let letter = word.chars().nth(1);
+        return Ok(grammar
+            .globals()
+            .find(|global| global.short.is_some() && global.short == letter));
+    };
+    let long = long.split_once('=').map_or(long, |(long, _)| long);
+    if let Some(exact) = grammar.globals().find(|global| global.is(long)) {
+        return Ok(Some(exact));
+    }
+    let begin: Vec<&Global> = grammar
+        .globals()
+        .filter(|global| global.long.starts_with(long))
+        .collect();
+    match begin[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => Err(begin
+            .iter()
+            .map(|global| format!("--{}", global.long))
+            .collect()),
+    }
+}
+
+/// The values of the program's options on one command line.
+#[derive(Clone, Debug, Default)]
+pub struct Globals {
+    values: HashMap<&'static str, Vec<String>>,
+}
+
+impl Globals {
+    /// Reads them out of a command's matches.
+    pub fn from_matches(grammar: Grammar, matches: &ArgMatches) -> Self {
+        let mut values = HashMap::new();
+        for global in grammar.globals() {
+            let id = global.long;
+            let given = match (global.value, global.repeated) {
+                (Some(_), _) => matches
+                    .try_get_many::<String>(id)
+                    .ok()
+                    .flatten()
+                    .map(|all| all.cloned().collect()),
+                (None, true) => matches
+                    .try_get_one::<u8>(id)
+                    .ok()
+                    .flatten()
+                    .filter(|n| **n > 0)
+                    .map(|_| Vec::new()),
+                (None, false) => matches
+                    .try_get_one::<bool>(id)
+                    .ok()
+                    .flatten()
+                    .filter(|on| **on)
+                    .map(|_| Vec::new()),
+            };
+            if let Some(given) = given {
+                values.insert(global.long, given);
+            }
+        }
+        Self { values }
+    }
+
+    /// Whether the option was given.
+    pub fn given(&self, long: &str) -> bool {
+        self.values.contains_key(long)
+    }
+
+    /// Its value; the last one, where it was given several times.
+    pub fn value(&self, long: &str) -> Option<&str> {
+        self.values.get(long)?.last().map(String::as_str)
+    }
+
+    /// All of its values.
+    pub fn all(&self, long: &str) -> &[String] {
+        self.values.get(long).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_found_whole_and_abbreviated() {
+        let name = |grammar, word| find(grammar, word).map(|found| found.map(|global| global.long));
+        assert_eq!(name(Grammar::Glance, "--debug"), Ok(Some("debug")));
+        assert_eq!(name(Grammar::Glance, "--deb"), Ok(Some("debug")));
+        assert_eq!(
+            name(Grammar::Glance, "--os_auth_token=x"),
+            Ok(Some("os-auth-token"))
+        );
+        assert_eq!(name(Grammar::Glance, "-v"), Ok(Some("verbose")));
+        assert_eq!(name(Grammar::Openstack, "--nonsense"), Ok(None));
+        assert!(name(Grammar::Glance, "--os-auth").is_err());
+    }
+
+    #[test]
+    fn no_name_is_taken_twice() {
+        for grammar in [Grammar::Glance, Grammar::Openstack] {
+            append(Command::new("x"), grammar).debug_assert();
+        }
+    }
+}

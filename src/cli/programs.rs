@@ -1,0 +1,323 @@
+//! `glance-manage`, `glance-scrubber`, `glance-cache-manage`, and what the programs share.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
+
+use super::globals::Globals;
+use super::manage::ManageCommand;
+use super::registry::Grammar;
+use super::{argparse, block_on, cache_manage, fail, manage, print, scrubber};
+use crate::config::{
+    ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
+    complete_sources, platform_data_dir,
+};
+use crate::data::Watch;
+use crate::local::catalog::{Catalog, HEAD, State};
+use crate::output::{Format, Options, Quote, SortDirection};
+use crate::{Error, Result, local};
+
+/// Which program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// `glance`, and `openstack`.
+    Glance,
+    /// `glance-manage`.
+    Manage,
+    /// `glance-cache-manage`.
+    CacheManage,
+    /// `glance-scrubber`.
+    Scrubber,
+}
+
+/// Runs one of the operator's programs.
+pub fn main(program: Program, words: Vec<OsString>, environment: &Environment) -> ExitCode {
+    let (command, name) = match program {
+        Program::Scrubber => (scrubber::command(), "glance-scrubber"),
+        Program::CacheManage => (cache_manage::command(), "glance-cache-manage"),
+        Program::Manage | Program::Glance => (manage::command(), "glance-manage"),
+    };
+    if program == Program::Manage && words.is_empty() {
+        return print(manage::OVERVIEW.trim_end(), 2);
+    }
+    let line = std::iter::once(OsString::from(name)).chain(words);
+    let matches = match command.clone().try_get_matches_from(line) {
+        Ok(matches) => matches,
+        Err(error) => return help_or_complaint(name, command, &error),
+    };
+    let result = match program {
+        Program::Manage | Program::Glance => run_manage(name, command, &matches, environment),
+        Program::Scrubber => {
+            let invocation = scrubber::Invocation::from_matches(&matches);
+            if invocation.restore.is_some() && invocation.daemon == Some(true) {
+                Err(Error::failed("--daemon and --restore exclude each other"))
+            } else {
+                Err(not_yet(name))
+            }
+        }
+        Program::CacheManage => {
+            let invocation = cache_manage::Invocation::from_matches(&matches);
+            match cache_manage::CacheManageCommand::from_words(&invocation.words) {
+                Ok(_) => Err(not_yet(name)),
+                Err(wrong) => {
+                    Err(Error::failed(wrong.to_string()).hint(format!("See {name} --help.")))
+                }
+            }
+        }
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => fail(Grammar::Openstack, &error),
+    }
+}
+
+/// What is parsed already and built later.
+fn not_yet(name: &str) -> Error {
+    Error::failed(format!("{name}: this version understands the command but does not do it yet"))
+}
+
+/// clap answers `--help` and `--version` by an error as well.
+fn help_or_complaint(name: &str, command: Command, error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            print(error.to_string().trim_end(), 0)
+        }
+        _ => fail(
+            Grammar::Openstack,
+            &argparse::complain(name, command, error),
+        ),
+    }
+}
+
+fn run_manage(
+    name: &str,
+    command: Command,
+    matches: &ArgMatches,
+    environment: &Environment,
+) -> Result<ExitCode> {
+    let invocation = manage::Invocation::from_matches(matches).map_err(Error::usage)?;
+    let Some(wanted) = invocation.command else {
+        let usage = argparse::usage_line(command);
+        return Err(Error::usage(format!(
+            "{usage}\n{name}: error: the following arguments are required: command"
+        )));
+    };
+    if wanted == ManageCommand::Actions {
+        return Ok(print(manage::actions().trim_end(), 2));
+    }
+    let settings = settings(invocation.data_dir, invocation.oslo.config, environment)?;
+    block_on(&Watch::default(), async {
+        match wanted {
+            ManageCommand::Sync { .. } => sync(&settings).await,
+            ManageCommand::Version => version(&settings).await,
+            ManageCommand::Check => check(&settings).await,
+            _ => Err(not_yet(name)),
+        }
+    })
+}
+
+/// The deployment that an operator's program works on: always one without a server between.
+fn settings(
+    data_dir: Option<PathBuf>,
+    config: Vec<ConfigSource>,
+    environment: &Environment,
+) -> Result<Settings> {
+    let options = DeploymentOptions {
+        data_dir: data_dir.as_deref(),
+        config: &config,
+        local: data_dir.is_none() && config.is_empty(),
+        os_cloud: None,
+        os_auth_url: None,
+        os_image_url: None,
+        os_endpoint: None,
+    };
+    const PROGRAMS: [&str; 2] = ["glance-api", "glance-manage"];
+    // On a Glance host the configuration is where the real program looks for it.
+    let found = complete_sources(&config, &PROGRAMS, environment);
+    if data_dir.is_none() && environment.get("GLANCE_DATA_DIR").is_none() && !found.is_empty() {
+        return Settings::load(&found, environment);
+    }
+    match choose_deployment(&options, environment, platform_data_dir().as_deref())? {
+        Deployment::Local {
+            place: Place::DataDir(directory),
+            ..
+        } => Settings::for_data_dir(&directory),
+        _ => Settings::load(&found, environment),
+    }
+}
+
+/// What `db version` and `db check` find, without making anything.
+async fn state(settings: &Settings) -> Result<State> {
+    let path = local::database_file(settings)?;
+    if !exists_with_content(&path) {
+        return Ok(State::Empty);
+    }
+    Catalog::open_sqlite(&path, false).await?.state().await
+}
+
+fn exists_with_content(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+async fn sync(settings: &Settings) -> Result<ExitCode> {
+    let path = local::database_file(settings)?;
+    let _turn = local::catalog::Turn::take(&path)?;
+    let made = Catalog::open_sqlite(&path, true).await?.sync().await?;
+    if !made {
+        return Ok(print("Database is up to date. No migrations needed.", 0));
+    }
+    Ok(print(
+        &format!(
+            "Upgraded database to: 2024_1_expand01, current revision(s): 2024_1_expand01\n\
+             Database migration is up to date. No migration needed.\n\
+             Upgraded database to: {HEAD}, current revision(s): {HEAD}\n\
+             Database is synced successfully."
+        ),
+        0,
+    ))
+}
+
+async fn version(settings: &Settings) -> Result<ExitCode> {
+    Ok(match state(settings).await? {
+        State::At(revision) => print(&revision, 0),
+        State::Empty | State::Uncontrolled => print(
+            "Database is either not under migration control or under legacy migration control, please run \
+             \"glance-manage db sync\" to place the database under alembic migration control.",
+            0,
+        ),
+    })
+}
+
+async fn check(settings: &Settings) -> Result<ExitCode> {
+    Ok(match state(settings).await? {
+        State::At(revision) if revision == HEAD => {
+            print("Database is up to date. No upgrades needed.", 0)
+        }
+        State::At(_) | State::Empty | State::Uncontrolled => print(
+            "Your database is not up to date. Your first step is to run `glance-manage db expand`.",
+            3,
+        ),
+    })
+}
+
+/// How the answer is to be printed.
+///
+/// # Errors
+/// `Usage` for a format that there is none of.
+pub fn output_options(
+    grammar: Grammar,
+    matches: &ArgMatches,
+    globals: &Globals,
+    environment: &Environment,
+) -> Result<Options> {
+    use std::io::IsTerminal;
+    let text = |name: &str| match grammar {
+        Grammar::Glance => globals.value(name).map(str::to_string),
+        Grammar::Openstack => matches.try_get_one::<String>(name).ok().flatten().cloned(),
+    };
+    let flag = |name: &str| match grammar {
+        Grammar::Glance => globals.given(name),
+        Grammar::Openstack => matches
+            .try_get_one::<bool>(name)
+            .ok()
+            .flatten()
+            .is_some_and(|given| *given),
+    };
+    let many = |name: &str| -> Vec<String> {
+        match grammar {
+            Grammar::Glance => globals.all(name).to_vec(),
+            Grammar::Openstack => matches
+                .try_get_many::<String>(name)
+                .ok()
+                .flatten()
+                .map(|all| all.cloned().collect())
+                .unwrap_or_default(),
+        }
+    };
+    let wrong = |option: &str, word: &str, words: &str| {
+        Error::usage(format!(
+            "argument --{option}: invalid choice: '{word}' (choose from {words})"
+        ))
+    };
+    let mut options = Options::default();
+    if let Some(word) = text("format") {
+        options.format = match word.as_str() {
+            "table" => Format::Table,
+            "json" => Format::Json,
+            "yaml" => Format::Yaml,
+            "csv" => Format::Csv,
+            "value" => Format::Value,
+            "shell" => Format::Shell,
+            _ => {
+                return Err(wrong(
+                    "format",
+                    &word,
+                    "'csv', 'json', 'shell', 'table', 'value', 'yaml'",
+                ));
+            }
+        };
+    }
+    if let Some(word) = text("quote") {
+        options.quote = match word.as_str() {
+            "all" => Quote::All,
+            "minimal" => Quote::Minimal,
+            "none" => Quote::None,
+            "nonnumeric" => Quote::Nonnumeric,
+            _ => {
+                return Err(wrong(
+                    "quote",
+                    &word,
+                    "'all', 'minimal', 'none', 'nonnumeric'",
+                ));
+            }
+        };
+    }
+    options.columns = many("column");
+    options.sort_columns = many("sort-column");
+    if flag("sort-descending") {
+        options.sort_direction = SortDirection::Descending;
+    }
+    options.noindent = flag("noindent");
+    options.print_empty = flag("print-empty");
+    if grammar == Grammar::Openstack {
+        options.fit_width = flag("fit-width")
+            || environment
+                .get("CLIFF_FIT_WIDTH")
+                .is_some_and(|value| value != "0");
+        let from_environment = || {
+            environment
+                .get("CLIFF_MAX_TERM_WIDTH")
+                .and_then(|width| width.to_str()?.parse::<i64>().ok())
+        };
+        let width = matches
+            .try_get_one::<i64>("max-width")
+            .ok()
+            .flatten()
+            .copied()
+            .or_else(from_environment);
+        options.max_width = width
+            .and_then(|width| usize::try_from(width).ok())
+            .unwrap_or(0);
+        options.prefix = text("prefix").unwrap_or_default();
+        options.variables = many("variable");
+    }
+    // Of `glance image-show`; what is no number is refused there.
+    let width = matches
+        .try_get_one::<String>("max_column_width")
+        .ok()
+        .flatten();
+    if let Some(width) = width.and_then(|width| width.trim().parse().ok()) {
+        options.max_column_width = width;
+    }
+    let terminal = std::io::stdout();
+    options.is_terminal = terminal.is_terminal();
+    options.terminal_width = rustix::termios::tcgetwinsize(&terminal)
+        .ok()
+        .map(|size| usize::from(size.ws_col));
+    Ok(options)
+}

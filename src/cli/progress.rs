@@ -1,0 +1,59 @@
+//! A progress bar on stderr: bytes, rate, and how long it will take.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::data::watch::Progress;
+
+/// The bar of one transfer.
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// A bar that is not drawn before the transfer begins.
+    pub fn new() -> Self {
+        Self(ProgressBar::with_draw_target(
+            None,
+            ProgressDrawTarget::hidden(),
+        ))
+    }
+
+    fn style(total: bool) -> ProgressStyle {
+        let template = if total {
+            "{bar:30} {percent:>3}%  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left"
+        } else {
+            "{spinner} {bytes}  {bytes_per_sec}"
+        };
+        ProgressStyle::with_template(template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("=> ")
+    }
+}
+
+impl Default for Bar {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, total: Option<u64>) {
+        match total {
+            Some(total) => self.0.set_length(total),
+            None => self.0.unset_length(),
+        }
+        self.0.set_style(Self::style(total.is_some()));
+        self.0
+            .set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        self.0.reset();
+        self.0.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+
+    fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,136 @@
+//! The command table: one row per command name, in both grammars.
+//!
+//! A row costs nothing until it is run: its arguments are built only when it is the one named, or
+//! when help, completions or manual pages are made.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use clap::{ArgMatches, Command};
+
+use super::session::Session;
+use super::{glance, openstack};
+use crate::Result;
+use crate::ops::Outcome;
+
+/// Which of cliff's formatter options a command of the second grammar takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// None: the command prints nothing, or something of its own.
+    Plain,
+    /// Those of one thing.
+    Show,
+    /// Those of a list.
+    List,
+}
+
+/// What a command does, still to be waited for.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome<'a>>> + 'a>>;
+
+/// Runs a command with the arguments that were parsed for it.
+pub type Run = for<'a> fn(&'a ArgMatches, &'a Session) -> Running<'a>;
+
+/// A command.
+#[derive(Clone, Copy)]
+pub struct Row {
+    /// Its name: `image-list`, or whole words: `image list`.
+    pub name: &'static str,
+    /// What it does, in a line without a full stop.
+    pub about: &'static str,
+    /// What its output can be formatted as.
+    pub output: Output,
+    /// Adds its arguments.
+    pub args: fn(Command) -> Command,
+    /// What it does; None while it is not built.
+    pub run: Option<Run>,
+}
+
+/// The arguments of a command that does something.
+pub trait Leaf: clap::Args {
+    /// Does it.
+    fn run<'a>(self, session: &'a Session) -> impl Future<Output = Result<Outcome<'a>>> + 'a;
+}
+
+impl Row {
+    /// A command that works.
+    pub const fn of<A: Leaf + 'static>(
+        name: &'static str,
+        about: &'static str,
+        output: Output,
+    ) -> Self {
+        fn run<'a, A: Leaf + 'static>(
+            matches: &'a ArgMatches,
+            session: &'a Session,
+        ) -> Running<'a> {
+            Box::pin(async move {
+                let arguments = A::from_arg_matches(matches)
+                    .map_err(|e| crate::Error::usage(e.to_string().trim_end().to_string()))?;
+                arguments.run(session).await
+            })
+        }
+        Self {
+            name,
+            about,
+            output,
+            args: A::augment_args,
+            run: Some(run::<A>),
+        }
+    }
+
+    /// A command that is understood but not built yet.
+    pub const fn later<A: clap::Args>(
+        name: &'static str,
+        about: &'static str,
+        output: Output,
+    ) -> Self {
+        Self {
+            name,
+            about,
+            output,
+            args: A::augment_args,
+            run: None,
+        }
+    }
+}
+
+/// A way of naming and spelling commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grammar {
+    /// python-glanceclient's: `glance image-list`.
+    Glance,
+    /// python-openstackclient's: `openstack image list`, also as `glance image list`.
+    Openstack,
+}
+
+impl Grammar {
+    /// The program's name in its messages.
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Glance => "glance",
+            Self::Openstack => "openstack",
+        }
+    }
+
+    /// Every command, by name.
+    pub fn rows(self) -> Vec<&'static Row> {
+        let groups: &[&'static [Row]] = match self {
+            Self::Glance => glance::GROUPS,
+            Self::Openstack => openstack::GROUPS,
+        };
+        let mut rows: Vec<&Row> = groups.iter().flat_map(|rows| rows.iter()).collect();
+        rows.sort_by_key(|row| row.name);
+        rows
+    }
+
+    /// The command of exactly that name.
+    pub fn find(self, name: &str) -> Option<&'static Row> {
+        let groups: &[&'static [Row]] = match self {
+            Self::Glance => glance::GROUPS,
+            Self::Openstack => openstack::GROUPS,
+        };
+        groups
+            .iter()
+            .flat_map(|rows| rows.iter())
+            .find(|row| row.name == name)
+    }
+}

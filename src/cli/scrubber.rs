@@ -1,0 +1,58 @@
+//! The command line of `glance-scrubber`.
+
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Command};
+
+use crate::cli::oslo::{OsloOptions, data_dir, path_of, switch, switched, tool, value};
+
+/// The whole command line.
+pub fn command() -> Command {
+    let [daemon, nodaemon] = switch(
+        "daemon",
+        "nodaemon",
+        "Keep running, and look for work at intervals",
+    );
+    tool(
+        "glance-scrubber",
+        "Remove the data of images that wait to be deleted",
+    )
+    .args(OsloOptions::args())
+    .arg(daemon.short('D'))
+    .arg(nodaemon)
+    .arg(value(
+        "restore",
+        "IMAGE_ID",
+        "Make this image active again, and remove nothing",
+    ))
+    .arg(data_dir())
+    .after_help(
+        "With no configuration file the images of the local data directory are meant;\n\
+         GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is.",
+    )
+}
+
+/// What one call of `glance-scrubber` asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invocation {
+    /// The options of every oslo program.
+    pub oslo: OsloOptions,
+    /// `--data-dir`
+    pub data_dir: Option<PathBuf>,
+    /// `--daemon` or `--nodaemon`; None leaves it to the configuration.
+    pub daemon: Option<bool>,
+    /// ID of the image to make active again; together with a daemon the caller refuses it (exit 1).
+    pub restore: Option<String>,
+}
+
+impl Invocation {
+    /// Reads what [`command`] parsed.
+    pub fn from_matches(matches: &ArgMatches) -> Self {
+        Self {
+            oslo: OsloOptions::from_matches(matches),
+            data_dir: path_of(matches, "data_dir"),
+            daemon: switched(matches, "daemon", "nodaemon"),
+            restore: matches.get_one::<String>("restore").cloned(),
+        }
+    }
+}

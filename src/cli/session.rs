@@ -1,0 +1,180 @@
+//! What one run of a program has at hand: its options, its environment, and, once it is needed, the
+//! deployment.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+use super::globals::Globals;
+use super::progress::Bar;
+use super::registry::Grammar;
+use crate::config::{
+    ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
+    complete_sources, platform_data_dir,
+};
+use crate::data::{Source, Watch};
+use crate::local::Local;
+use crate::model::Caller;
+use crate::service::{ImageService, Upload};
+use crate::{Error, Result, ops};
+
+/// One run of a program.
+pub struct Session {
+    /// The grammar the command was written in.
+    pub grammar: Grammar,
+    /// The program's options.
+    pub globals: Globals,
+    /// The environment, read once.
+    pub environment: Environment,
+    /// Who watches transfers, and may stop them.
+    pub watch: Watch,
+    service: OnceCell<Box<dyn ImageService>>,
+}
+
+impl Session {
+    /// A run that has opened nothing yet.
+    pub fn new(grammar: Grammar, globals: Globals, environment: Environment, watch: Watch) -> Self {
+        Self {
+            grammar,
+            globals,
+            environment,
+            watch,
+            service: OnceCell::new(),
+        }
+    }
+
+    /// The deployment that options and environment name; opened once, when first asked for.
+    pub async fn service(&self) -> Result<&dyn ImageService> {
+        let service = self.service.get_or_try_init(|| async { self.open().await });
+        Ok(service.await?.as_ref())
+    }
+
+    async fn open(&self) -> Result<Box<dyn ImageService>> {
+        match self.deployment()? {
+            Deployment::Local { place, announced } => {
+                let settings = self.settings(place, announced)?;
+                Ok(Box::new(Local::open(settings, self.caller()?).await?))
+            }
+            Deployment::Remote { why } => Err(Error::failed(format!(
+                "{why} asks for a cloud, which this version cannot reach yet"
+            ))
+            .hint("Add --local, or --data-dir DIR, to work on images without a server.")),
+        }
+    }
+
+    fn deployment(&self) -> Result<Deployment> {
+        let config = self.config_sources();
+        let options = DeploymentOptions {
+            data_dir: self.globals.value("data-dir").map(Path::new),
+            config: &config,
+            local: self.globals.given("local"),
+            os_cloud: self.globals.value("os-cloud"),
+            os_auth_url: self.globals.value("os-auth-url"),
+            os_image_url: self
+                .globals
+                .value("os-image-url")
+                .or(self.globals.value("os-endpoint-override")),
+            os_endpoint: self.globals.value("os-endpoint"),
+        };
+        choose_deployment(&options, &self.environment, platform_data_dir().as_deref())
+    }
+
+    fn config_sources(&self) -> Vec<ConfigSource> {
+        let files = self
+            .globals
+            .all("config-file")
+            .iter()
+            .map(|path| ConfigSource::File(PathBuf::from(path)));
+        let directories = self
+            .globals
+            .all("config-dir")
+            .iter()
+            .map(|path| ConfigSource::Directory(PathBuf::from(path)));
+        files.chain(directories).collect()
+    }
+
+    fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
+        match place {
+            Place::DataDir(directory) => {
+                if announced && std::io::stderr().is_terminal() {
+                    super::ui::dim(
+                        &self.environment,
+                        &format!("Using the images in {}.", directory.display()),
+                    );
+                }
+                Settings::for_data_dir(&directory)
+            }
+            Place::Config(sources) => {
+                let sources = complete_sources(&sources, &["glance-api"], &self.environment);
+                Settings::load(&sources, &self.environment)
+            }
+        }
+    }
+
+    /// Who is asking, in local mode.
+    pub fn caller(&self) -> Result<Caller> {
+        let given = self
+            .globals
+            .value("as")
+            .or(self.environment.get("GLANCE_AS").and_then(OsStr::to_str));
+        given.map_or_else(|| Ok(Caller::default()), Caller::parse)
+    }
+
+    /// Whether something may be read from standard input: it is there, and no terminal.
+    pub fn is_piped(&self) -> bool {
+        let input = std::io::stdin();
+        rustix::fs::fstat(&input).is_ok() && !input.is_terminal()
+    }
+
+    /// The data that a command names or is given on standard input, ready to be uploaded.
+    pub fn upload(&self, file: Option<&Path>, progress: bool) -> Result<Option<Upload>> {
+        let Some(source) = ops::images::open_data(file, self.is_piped())? else {
+            return Ok(None);
+        };
+        Ok(Some(self.upload_of(source, progress)))
+    }
+
+    /// An upload of `source`, as the options want it.
+    pub fn upload_of(&self, source: Source, progress: bool) -> Upload {
+        let mut upload = Upload::new(source);
+        upload.allow_format_mismatch = self.globals.given("allow-format-mismatch");
+        upload.watch = self.transfer(progress);
+        upload
+    }
+
+    /// A watch with a progress bar: when it is asked for or the user is at a terminal, and never
+    /// anywhere else than at a terminal.
+    pub fn transfer(&self, _progress: bool) -> Watch {
+        if std::io::stderr().is_terminal() && !self.globals.given("quiet") {
+            return self.watch.clone().with_progress(Arc::new(Bar::new()));
+        }
+        self.watch.clone()
+    }
+
+    /// Refuses a store that the deployment does not have, before anything is made.
+    pub async fn check_store(&self, store: Option<&str>) -> Result<()> {
+        let Some(store) = store else { return Ok(()) };
+        let known = match self.service().await?.list_stores(false).await {
+            Ok(known) => known,
+            // Where stores have no names, whoever names one is not told so here.
+            Err(e) if e.kind() == crate::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        if known.iter().any(|info| info.id == store) {
+            return Ok(());
+        }
+        Err(Error::failed(format!(
+            "Store '{store}' is not valid for this cloud. Valid values can be retrieved with stores-info command."
+        )))
+    }
+
+    /// The value of an option, or of the variable that stands in for it.
+    pub fn or_variable(&self, given: Option<&str>, variable: &str) -> Option<String> {
+        given
+            .map(str::to_string)
+            .or_else(|| Some(self.environment.get(variable)?.to_str()?.to_string()))
+    }
+}

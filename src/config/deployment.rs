@@ -1,0 +1,292 @@
+//! Which deployment a command is meant for.
+
+use std::path::{Path, PathBuf};
+
+use super::environment::Environment;
+use super::search::ConfigSource;
+use crate::error::{Error, Result};
+
+/// What of the command line says which deployment is meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeploymentOptions<'a> {
+    /// `--data-dir`
+    pub data_dir: Option<&'a Path>,
+    /// `--config-file` and `--config-dir`, in the order of the command line.
+    pub config: &'a [ConfigSource],
+    /// `--local`
+    pub local: bool,
+    /// `--os-cloud`
+    pub os_cloud: Option<&'a str>,
+    /// `--os-auth-url`
+    pub os_auth_url: Option<&'a str>,
+    /// `--os-image-url`
+    pub os_image_url: Option<&'a str>,
+    /// `--os-endpoint`
+    pub os_endpoint: Option<&'a str>,
+}
+
+/// The deployment that is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deployment {
+    /// The engine in this process.
+    Local {
+        /// Where its data is.
+        place: Place,
+        /// Nobody asked for it: to be said in one dim line on a terminal.
+        announced: bool,
+    },
+    /// A cloud.
+    Remote {
+        /// The option or variable that says so, such as `--os-cloud` or `OS_CLOUD`.
+        why: &'static str,
+    },
+}
+
+/// Where a local deployment is described.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A data directory.
+    DataDir(PathBuf),
+    /// Configuration files.
+    Config(Vec<ConfigSource>),
+}
+
+/// The deployment that options and environment name; options decide before the environment, and
+/// within each local before remote. An empty variable counts as unset.
+///
+/// `platform_data_dir` is where data is kept when nothing says where, see [`platform_data_dir`].
+///
+/// # Errors
+/// `Usage` when both a data directory and configuration files are given; `Failed` when the
+/// platform's data directory is needed and unknown.
+pub fn choose_deployment(
+    options: &DeploymentOptions<'_>,
+    environment: &Environment,
+    platform_data_dir: Option<&Path>,
+) -> Result<Deployment> {
+    let default_dir = || {
+        platform_data_dir.map(Path::to_path_buf).ok_or_else(|| {
+            Error::failed("there is no home directory to keep images in")
+                .hint("Name a directory with --data-dir or GLANCE_DATA_DIR.")
+        })
+    };
+    let asked_for = |place| {
+        Ok(Deployment::Local {
+            place,
+            announced: false,
+        })
+    };
+    let variable_dir = environment.get("GLANCE_DATA_DIR").map(PathBuf::from);
+
+    match (options.data_dir, options.config) {
+        (Some(_), [_, ..]) => {
+            return Err(Error::usage(
+                "--data-dir and --config-file or --config-dir exclude each other",
+            ));
+        }
+        (Some(directory), []) => return asked_for(Place::DataDir(directory.to_path_buf())),
+        (None, config @ [_, ..]) => return asked_for(Place::Config(config.to_vec())),
+        (None, []) => {}
+    }
+    if options.local {
+        return asked_for(Place::DataDir(variable_dir.map_or_else(default_dir, Ok)?));
+    }
+    let remote_options = [
+        ("--os-cloud", options.os_cloud.is_some()),
+        ("--os-auth-url", options.os_auth_url.is_some()),
+        ("--os-image-url", options.os_image_url.is_some()),
+        ("--os-endpoint", options.os_endpoint.is_some()),
+    ];
+    if let Some((why, _)) = remote_options.into_iter().find(|(_, given)| *given) {
+        return Ok(Deployment::Remote { why });
+    }
+    if let Some(directory) = variable_dir {
+        return asked_for(Place::DataDir(directory));
+    }
+    let remote_variables = ["OS_CLOUD", "OS_AUTH_URL", "OS_IMAGE_URL", "OS_ENDPOINT"];
+    if let Some(why) = remote_variables
+        .into_iter()
+        .find(|name| environment.get(name).is_some())
+    {
+        return Ok(Deployment::Remote { why });
+    }
+    Ok(Deployment::Local {
+        place: Place::DataDir(default_dir()?),
+        announced: true,
+    })
+}
+
+/// Where the platform keeps a user's data (`~/.local/share/glance` on Linux, `XDG_DATA_HOME`
+/// respected); None without a home. The one place here that asks the process's environment: for
+/// the program's start, to be passed to [`choose_deployment`].
+pub fn platform_data_dir() -> Option<PathBuf> {
+    let project = directories::ProjectDirs::from("", "", "glance")?;
+    Some(project.data_local_dir().to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY_VARIABLE: [&str; 5] = [
+        "GLANCE_DATA_DIR",
+        "OS_CLOUD",
+        "OS_AUTH_URL",
+        "OS_IMAGE_URL",
+        "OS_ENDPOINT",
+    ];
+
+    fn choose(options: &DeploymentOptions<'_>, variables: &[&str]) -> Result<Deployment> {
+        let environment = variables
+            .iter()
+            .map(|name| (name, "/from-variable"))
+            .collect();
+        choose_deployment(options, &environment, Some(Path::new("/platform")))
+    }
+
+    fn local(directory: &str, announced: bool) -> Deployment {
+        Deployment::Local {
+            place: Place::DataDir(PathBuf::from(directory)),
+            announced,
+        }
+    }
+
+    #[test]
+    fn a_data_directory_option_beats_everything() {
+        let options = DeploymentOptions {
+            data_dir: Some(Path::new("/option")),
+            local: true,
+            os_cloud: Some("x"),
+            ..Default::default()
+        };
+        assert_eq!(
+            choose(&options, &EVERY_VARIABLE).unwrap(),
+            local("/option", false)
+        );
+    }
+
+    #[test]
+    fn a_configuration_option_beats_remote_options_and_the_environment() {
+        let config = [
+            ConfigSource::File("a".into()),
+            ConfigSource::Directory("b".into()),
+        ];
+        let options = DeploymentOptions {
+            config: &config,
+            os_auth_url: Some("x"),
+            ..Default::default()
+        };
+        let place = Place::Config(config.to_vec());
+        let expected = Deployment::Local {
+            place,
+            announced: false,
+        };
+        assert_eq!(choose(&options, &EVERY_VARIABLE).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_local_option_takes_the_variable_or_the_default_place() {
+        let options = DeploymentOptions {
+            local: true,
+            os_cloud: Some("x"),
+            ..Default::default()
+        };
+        assert_eq!(
+            choose(&options, &EVERY_VARIABLE).unwrap(),
+            local("/from-variable", false)
+        );
+        assert_eq!(
+            choose(&options, &["OS_CLOUD"]).unwrap(),
+            local("/platform", false)
+        );
+    }
+
+    #[test]
+    fn a_remote_option_beats_the_environment() {
+        for (why, options) in [
+            (
+                "--os-cloud",
+                DeploymentOptions {
+                    os_cloud: Some("x"),
+                    ..Default::default()
+                },
+            ),
+            (
+                "--os-auth-url",
+                DeploymentOptions {
+                    os_auth_url: Some("x"),
+                    ..Default::default()
+                },
+            ),
+            (
+                "--os-image-url",
+                DeploymentOptions {
+                    os_image_url: Some("x"),
+                    ..Default::default()
+                },
+            ),
+            (
+                "--os-endpoint",
+                DeploymentOptions {
+                    os_endpoint: Some("x"),
+                    ..Default::default()
+                },
+            ),
+        ] {
+            assert_eq!(
+                choose(&options, &EVERY_VARIABLE).unwrap(),
+                Deployment::Remote { why }
+            );
+        }
+    }
+
+    #[test]
+    fn the_data_directory_variable_beats_the_remote_ones() {
+        let chosen = choose(&DeploymentOptions::default(), &EVERY_VARIABLE).unwrap();
+        assert_eq!(chosen, local("/from-variable", false));
+    }
+
+    #[test]
+    fn a_remote_variable_beats_the_default() {
+        for why in &EVERY_VARIABLE[1..] {
+            let chosen = choose(&DeploymentOptions::default(), &[why]).unwrap();
+            assert_eq!(chosen, Deployment::Remote { why });
+        }
+    }
+
+    #[test]
+    fn nothing_said_is_local_at_the_default_place_and_announced() {
+        let chosen = choose(&DeploymentOptions::default(), &["OS_USERNAME"]).unwrap();
+        assert_eq!(chosen, local("/platform", true));
+    }
+
+    #[test]
+    fn an_empty_variable_is_unset() {
+        let environment = EVERY_VARIABLE.iter().map(|name| (name, "")).collect();
+        let options = DeploymentOptions::default();
+        let chosen = choose_deployment(&options, &environment, Some(Path::new("/platform")));
+        assert_eq!(chosen.unwrap(), local("/platform", true));
+    }
+
+    #[test]
+    fn a_data_directory_and_a_configuration_exclude_each_other() {
+        let config = [ConfigSource::File("a".into())];
+        let options = DeploymentOptions {
+            data_dir: Some(Path::new("d")),
+            config: &config,
+            ..Default::default()
+        };
+        assert_eq!(choose(&options, &[]).unwrap_err().kind().exit_code(), 2);
+    }
+
+    #[test]
+    fn without_a_home_a_directory_must_be_named() {
+        let none = Environment::default();
+        let error = choose_deployment(&DeploymentOptions::default(), &none, None).unwrap_err();
+        assert!(
+            error
+                .hint_text()
+                .is_some_and(|hint| hint.contains("--data-dir"))
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Configuration: oslo.config files, the typed settings of the local engine, and which
+//! deployment a command is meant for.
+//!
+//! [`ini`] reads a file, [`options`] is the one table of everything that is read from it,
+//! [`Settings`] is what the engine gets. Nothing here reads the environment by itself: it
+//! comes in as an [`Environment`].
+
+mod database;
+mod deployment;
+mod environment;
+pub mod ini;
+pub mod options;
+mod reader;
+mod search;
+mod secret;
+mod settings;
+mod stores;
+mod values;
+
+pub use database::Database;
+pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, platform_data_dir};
+pub use environment::Environment;
+pub use search::{ConfigSource, complete_sources};
+pub use secret::Secret;
+pub use settings::{Exposure, Formats, Limits, Settings};
+pub use stores::{DataDirectory, FileStore, Store, StoreKind, Stores};

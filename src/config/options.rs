@@ -1,0 +1,209 @@
+//! Every option that is read, in one table.
+//!
+//! The rows drive the reading, and a test holds `docs/configuration.md` to them. A row that
+//! nothing reads is a defect, and a test finds it. Names, defaults and limits are Glance's.
+//!
+//! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
+//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/filesystem.py`,
+//! `oslo_db/options.py`.
+
+/// The section of an option that each store has in the section named after it; without named
+/// stores it is `glance_store`.
+pub const EACH_STORE: &str = "STORE";
+
+/// One option.
+#[derive(Debug)]
+pub struct OptionSpec {
+    /// The section it stands in, or [`EACH_STORE`].
+    pub section: &'static str,
+    /// Its key.
+    pub name: &'static str,
+    /// What its value has to look like.
+    pub kind: Kind,
+    /// The value when no file has one, as it would be written in a file.
+    pub default: Option<&'static str>,
+    /// Section and key under which older files have it.
+    pub former_names: &'static [(&'static str, &'static str)],
+}
+
+/// The shape of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// Any text, never shown.
+    Secret,
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// true, yes, on, 1, or false, no, off, 0, in any case.
+    Boolean,
+    /// A whole number within these limits.
+    Integer {
+        /// The least that is allowed.
+        minimum: i128,
+        /// The most that is allowed.
+        maximum: i128,
+    },
+    /// `a, b`
+    List,
+    /// `[a, b]`, each one of these, quotes allowed.
+    BracketedList(&'static [&'static str]),
+    /// `key:value, key:value`
+    Pairs,
+    /// The option may be repeated; every value counts.
+    Repeated,
+}
+
+impl Kind {
+    /// What the documentation calls it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Text | Self::Secret => "text",
+            Self::Choice(_) => "choice",
+            Self::Boolean => "boolean",
+            Self::Integer { .. } => "integer",
+            Self::List => "list",
+            Self::BracketedList(_) => "bracketed list",
+            Self::Pairs => "pairs",
+            Self::Repeated => "repeated text",
+        }
+    }
+}
+
+const ANY_INTEGER: Kind = Kind::Integer {
+    minimum: i128::MIN,
+    maximum: i128::MAX,
+};
+const POSITIVE: Kind = Kind::Integer {
+    minimum: 1,
+    maximum: i128::MAX,
+};
+
+/// The hash algorithms that `hashing_algorithm` may name.
+pub const HASHING_ALGORITHMS: &[&str] = &["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
+
+macro_rules! options {
+    ($($row:ident = [$section:expr] $name:literal, $kind:expr, $default:expr $(, was $($former:expr),+)?;)*) => {
+        $(pub(super) static $row: OptionSpec = OptionSpec {
+            section: $section,
+            name: $name,
+            kind: $kind,
+            default: $default,
+            former_names: &[$($($former),+)?],
+        };)*
+
+        /// All of them.
+        pub static OPTIONS: &[&OptionSpec] = &[$(&$row),*];
+    };
+}
+
+options! {
+    CONNECTION = ["database"] "connection", Kind::Secret, None;
+
+    ENABLED_BACKENDS = ["DEFAULT"] "enabled_backends", Kind::Pairs, None;
+    DEFAULT_BACKEND = ["glance_store"] "default_backend", Kind::Text, None;
+    STORES = ["glance_store"] "stores", Kind::List, Some("file,http");
+    DEFAULT_STORE = ["glance_store"] "default_store",
+        Kind::Choice(&["file", "filesystem", "http", "https", "swift", "swift+http", "swift+https",
+            "swift+config", "rbd", "cinder", "vsphere", "s3"]),
+        Some("file");
+    STORE_DESCRIPTION = [EACH_STORE] "store_description", Kind::Text, None;
+    WEIGHT = [EACH_STORE] "weight",
+        Kind::Integer { minimum: -(1 << 63), maximum: (1 << 63) - 1 }, Some("0");
+    DATADIR = [EACH_STORE] "filesystem_store_datadir", Kind::Text, Some("/var/lib/glance/images");
+    DATADIRS = [EACH_STORE] "filesystem_store_datadirs", Kind::Repeated, None;
+    FILE_PERM = [EACH_STORE] "filesystem_store_file_perm", ANY_INTEGER, Some("0");
+    METADATA_FILE = [EACH_STORE] "filesystem_store_metadata_file", Kind::Text, None;
+    CHUNK_SIZE = [EACH_STORE] "filesystem_store_chunk_size",
+        Kind::Integer { minimum: 1, maximum: (1 << 63) - 1 }, Some("65536");
+    THIN_PROVISIONING = [EACH_STORE] "filesystem_thin_provisioning", Kind::Boolean, Some("false");
+
+    STAGING_DATADIR = ["os_glance_staging_store"] "filesystem_store_datadir",
+        Kind::Text, Some("/var/lib/glance/os_glance_staging_store");
+    NODE_STAGING_URI = ["DEFAULT"] "node_staging_uri", Kind::Text, Some("file:///tmp/staging/");
+    IMAGE_CACHE_DIR = ["DEFAULT"] "image_cache_dir", Kind::Text, None;
+
+    IMAGE_SIZE_CAP = ["DEFAULT"] "image_size_cap",
+        Kind::Integer { minimum: 1, maximum: 1 << 63 }, Some("1099511627776");
+    USER_STORAGE_QUOTA = ["DEFAULT"] "user_storage_quota", Kind::Text, Some("0");
+    IMAGE_MEMBER_QUOTA = ["DEFAULT"] "image_member_quota", ANY_INTEGER, Some("128");
+    IMAGE_PROPERTY_QUOTA = ["DEFAULT"] "image_property_quota", ANY_INTEGER, Some("128");
+    IMAGE_TAG_QUOTA = ["DEFAULT"] "image_tag_quota", ANY_INTEGER, Some("128");
+    IMAGE_LOCATION_QUOTA = ["DEFAULT"] "image_location_quota", ANY_INTEGER, Some("10");
+    LIMIT_PARAM_DEFAULT = ["DEFAULT"] "limit_param_default", POSITIVE, Some("25");
+    API_LIMIT_MAX = ["DEFAULT"] "api_limit_max", POSITIVE, Some("1000");
+
+    HASHING_ALGORITHM = ["DEFAULT"] "hashing_algorithm",
+        Kind::Choice(HASHING_ALGORITHMS), Some("sha512");
+    DISK_FORMATS = ["image_format"] "disk_formats", Kind::List,
+        Some("ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop,luks"),
+        was ("DEFAULT", "disk_formats");
+    CONTAINER_FORMATS = ["image_format"] "container_formats", Kind::List,
+        Some("ami,ari,aki,bare,ovf,ova,docker,compressed"),
+        was ("DEFAULT", "container_formats");
+    REQUIRE_IMAGE_FORMAT_MATCH = ["image_format"] "require_image_format_match",
+        Kind::Boolean, Some("true");
+    GPT_SAFETY_CHECKS_NONFATAL = ["image_format"] "gpt_safety_checks_nonfatal",
+        Kind::List, Some("");
+
+    DELAYED_DELETE = ["DEFAULT"] "delayed_delete", Kind::Boolean, Some("false");
+    SHOW_IMAGE_DIRECT_URL = ["DEFAULT"] "show_image_direct_url", Kind::Boolean, Some("false");
+    SHOW_MULTIPLE_LOCATIONS = ["DEFAULT"] "show_multiple_locations", Kind::Boolean, Some("false");
+    ENABLED_IMPORT_METHODS = ["DEFAULT"] "enabled_import_methods",
+        Kind::BracketedList(&["glance-direct", "web-download", "copy-image", "glance-download"]),
+        Some("[glance-direct,web-download,copy-image]");
+}
+
+/// The option that `name` in `section` (normalised) is, when it is one of ours.
+pub(super) fn find_option(section: &str, name: &str) -> Option<&'static OptionSpec> {
+    let exact = OPTIONS
+        .iter()
+        .find(|spec| spec.name == name && spec.section == section);
+    let of_a_store = || {
+        OPTIONS
+            .iter()
+            .find(|spec| spec.name == name && spec.section == EACH_STORE && section != "DEFAULT")
+    };
+    exact.or_else(of_a_store).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The rows of the tables: (section, option) → (type, default).
+    fn documented() -> BTreeMap<(String, String), (String, String)> {
+        let text = include_str!("../../docs/configuration.md");
+        let mut rows = BTreeMap::new();
+        for line in text.lines().filter(|line| line.starts_with("| `")) {
+            let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+            let plain = |cell: usize| cells[cell].replace('`', "");
+            let key = (plain(1).trim_matches(['[', ']']).to_owned(), plain(0));
+            assert_eq!(cells.len(), 5, "{line}");
+            assert!(
+                rows.insert(key, (plain(2), plain(3))).is_none(),
+                "twice: {line}"
+            );
+        }
+        rows
+    }
+
+    #[test]
+    fn the_documentation_lists_exactly_the_options_that_are_read() {
+        let ours: BTreeMap<_, _> = OPTIONS
+            .iter()
+            .map(|spec| {
+                let default = match spec.default {
+                    Some("") => "(empty)",
+                    Some(text) => text,
+                    None => "(none)",
+                };
+                let key = (spec.section.to_owned(), spec.name.to_owned());
+                (key, (spec.kind.label().to_owned(), default.to_owned()))
+            })
+            .collect();
+        assert_eq!(documented(), ours);
+    }
+}

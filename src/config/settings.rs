@@ -1,0 +1,449 @@
+//! The typed settings of the local engine.
+
+use std::path::{Path, PathBuf};
+
+use super::database::Database;
+use super::environment::Environment;
+use super::ini::Ini;
+use super::options::{
+    API_LIMIT_MAX, CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS,
+    ENABLED_IMPORT_METHODS, GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, IMAGE_CACHE_DIR,
+    IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA, IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP,
+    IMAGE_TAG_QUOTA, LIMIT_PARAM_DEFAULT, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
+    SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
+};
+use super::reader::Reader;
+use super::search::{ConfigSource, read_sources};
+use super::stores::{Layout, Stores, read_stores};
+use super::values::quoted;
+use crate::error::{Error, Result};
+
+/// The configuration file that a data directory may hold.
+const DATA_DIR_FILE: &str = "glance-api.conf";
+
+/// Everything the local engine is told. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The data directory, when the deployment is one: the engine makes it and what is in it.
+    pub data_dir: Option<PathBuf>,
+    /// The catalogue; None when a configuration names none, see [`Settings::require_database`].
+    pub database: Option<Database>,
+    /// Where image data is kept.
+    pub stores: Stores,
+    /// Where data waits between stage and import.
+    pub staging_dir: PathBuf,
+    /// Base of the image cache; None without a cache.
+    pub cache_dir: Option<PathBuf>,
+    /// Sizes and counts that are refused or cut.
+    pub limits: Limits,
+    /// Formats and what is checked of them.
+    pub formats: Formats,
+    /// What callers get to see of locations.
+    pub exposure: Exposure,
+    /// Algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](super::options::HASHING_ALGORITHMS).
+    pub hashing_algorithm: String,
+    /// Whether deleting an image leaves it `pending_delete` for the scrubber.
+    pub delayed_delete: bool,
+    /// The import methods on offer, in the order of the configuration.
+    pub import_methods: Vec<String>,
+}
+
+/// Sizes and counts that are refused or cut. None is no limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one image.
+    pub image_size: u64,
+    /// Bytes of all images of one project in all stores.
+    pub project_storage: Option<u64>,
+    /// Members of one image.
+    pub members: Option<u64>,
+    /// Additional properties of one image.
+    pub properties: Option<u64>,
+    /// Tags of one image.
+    pub tags: Option<u64>,
+    /// Locations of one image.
+    pub locations: Option<u64>,
+    /// Results on a page whose request does not say how many.
+    pub page_default: u64,
+    /// Results on a page at most; a larger request is cut to it.
+    pub page_maximum: u64,
+}
+
+/// Formats and what is checked of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Formats {
+    /// What `disk_format` may be.
+    pub disk: Vec<String>,
+    /// What `container_format` may be.
+    pub container: Vec<String>,
+    /// Whether data whose content is not of the declared `disk_format` is refused.
+    pub require_match: bool,
+    /// Names of the safety checks that a GPT or MBR image may fail.
+    pub gpt_checks_nonfatal: Vec<String>,
+}
+
+/// What callers get to see of locations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exposure {
+    /// Whether an image shows its `direct_url`.
+    pub direct_url: bool,
+    /// Whether an image shows its `locations`, and callers may change them.
+    pub locations: bool,
+}
+
+impl Settings {
+    /// The settings of a data directory: everything inside it, unless its `glance-api.conf`
+    /// says otherwise; relative paths start at the directory. Nothing needs to exist.
+    ///
+    /// # Errors
+    /// `Io` when the file is there and cannot be read; `Failed`, `FILE:LINE: [section] option:
+    /// why`, when it cannot be parsed or a value is refused.
+    pub fn for_data_dir(directory: &Path) -> Result<Self> {
+        let directory = absolute(directory)?;
+        let path = directory.join(DATA_DIR_FILE);
+        let files = match std::fs::read(&path) {
+            Ok(bytes) => vec![Ini::from_bytes(&path, &bytes)?],
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(Error::io("read", &path, e)),
+        };
+        let defaults: Vec<(&'static OptionSpec, String)> = vec![
+            (&CONNECTION, "sqlite:///glance.db".to_owned()),
+            (&STAGING_DATADIR, "staging".to_owned()),
+            (&NODE_STAGING_URI, "file://staging".to_owned()),
+            (&IMAGE_CACHE_DIR, "cache".to_owned()),
+        ];
+        let reader = Reader {
+            files: &files,
+            environment: None,
+            defaults,
+        };
+        read_settings(
+            &reader,
+            &Layout {
+                base: &directory,
+                data_dir: Some(&directory),
+            },
+        )
+    }
+
+    /// The settings that `sources` describe, later ones first, and variables such as
+    /// `OS_DATABASE__CONNECTION` before all of them; relative paths start at the current directory.
+    ///
+    /// # Errors
+    /// As [`Settings::for_data_dir`], and `Io` for a source that is missing.
+    pub fn load(sources: &[ConfigSource], environment: &Environment) -> Result<Self> {
+        let files = read_sources(sources, environment)?;
+        let reader = Reader {
+            files: &files,
+            environment: Some(environment),
+            defaults: Vec::new(),
+        };
+        let base = absolute(Path::new("."))?;
+        read_settings(
+            &reader,
+            &Layout {
+                base: &base,
+                data_dir: None,
+            },
+        )
+    }
+
+    /// The catalogue, for all who cannot do without.
+    ///
+    /// # Errors
+    /// `Failed` when the configuration names none.
+    pub fn require_database(&self) -> Result<&Database> {
+        self.database.as_ref().ok_or_else(|| {
+            Error::failed("the configuration names no database")
+                .hint("Set connection in the section [database].")
+        })
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|e| Error::io("find", path, e))
+}
+
+fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
+    let stores = read_stores(reader, layout)?;
+    Ok(Settings {
+        data_dir: layout.data_dir.map(Path::to_path_buf),
+        database: read_database(reader, layout.base)?,
+        staging_dir: read_staging_dir(reader, layout.base, stores.named)?,
+        stores,
+        cache_dir: reader
+            .text_if_any(&IMAGE_CACHE_DIR)?
+            .map(|path| layout.base.join(path.value)),
+        limits: read_limits(reader)?,
+        formats: Formats {
+            disk: reader.list(&DISK_FORMATS)?.value,
+            container: reader.list(&CONTAINER_FORMATS)?.value,
+            require_match: reader.boolean(&REQUIRE_IMAGE_FORMAT_MATCH)?,
+            gpt_checks_nonfatal: reader.list(&GPT_SAFETY_CHECKS_NONFATAL)?.value,
+        },
+        exposure: Exposure {
+            direct_url: reader.boolean(&SHOW_IMAGE_DIRECT_URL)?,
+            locations: reader.boolean(&SHOW_MULTIPLE_LOCATIONS)?,
+        },
+        hashing_algorithm: reader.text_or_default(&HASHING_ALGORITHM)?.value,
+        delayed_delete: reader.boolean(&DELAYED_DELETE)?,
+        import_methods: reader.list(&ENABLED_IMPORT_METHODS)?.value,
+    })
+}
+
+fn read_database(reader: &Reader<'_>, base: &Path) -> Result<Option<Database>> {
+    let Some(url) = reader.text_if_any(&CONNECTION)? else {
+        return Ok(None);
+    };
+    Database::parse(&url.value, base)
+        .map(Some)
+        .map_err(|why| url.refuse(why))
+}
+
+/// With named stores a reserved store is the staging area, else a URI names it.
+fn read_staging_dir(reader: &Reader<'_>, base: &Path, named: bool) -> Result<PathBuf> {
+    if named {
+        let path = reader.text_or_default(&STAGING_DATADIR)?;
+        if path.value.is_empty() {
+            return Err(path.refuse("the staging store needs a directory"));
+        }
+        return Ok(base.join(path.value));
+    }
+    let uri = reader.text_or_default(&NODE_STAGING_URI)?;
+    match uri.value.strip_prefix("file://") {
+        Some(path) if !path.is_empty() => Ok(base.join(path)),
+        _ => Err(uri.refuse(format_args!(
+            "{} is not file:// and a directory",
+            quoted(&uri.value)
+        ))),
+    }
+}
+
+fn read_limits(reader: &Reader<'_>) -> Result<Limits> {
+    let quota = |option: &'static OptionSpec| Ok::<_, Error>(limit(reader.integer(option)?.value));
+    let count =
+        |option: &'static OptionSpec| Ok::<_, Error>(saturate(reader.integer(option)?.value));
+    let storage = reader.text_or_default(&USER_STORAGE_QUOTA)?;
+    let Some(project_storage) = parse_size(&storage.value) else {
+        let why = "is not a number with B, KB, MB, GB or TB behind it";
+        return Err(storage.refuse(format_args!("{} {why}", quoted(&storage.value))));
+    };
+    Ok(Limits {
+        image_size: count(&IMAGE_SIZE_CAP)?,
+        project_storage: Some(project_storage).filter(|bytes| *bytes > 0),
+        members: quota(&IMAGE_MEMBER_QUOTA)?,
+        properties: quota(&IMAGE_PROPERTY_QUOTA)?,
+        tags: quota(&IMAGE_TAG_QUOTA)?,
+        locations: quota(&IMAGE_LOCATION_QUOTA)?,
+        page_default: count(&LIMIT_PARAM_DEFAULT)?,
+        page_maximum: count(&API_LIMIT_MAX)?,
+    })
+}
+
+/// A negative quota is none.
+fn limit(value: i128) -> Option<u64> {
+    (value >= 0).then(|| saturate(value))
+}
+
+fn saturate(value: i128) -> u64 {
+    u64::try_from(value.max(0)).unwrap_or(u64::MAX)
+}
+
+/// Bytes of `10`, `10B`, `10KB`, `10MB`, `10GB` or `10TB`: powers of 1024, no space, case matters.
+///
+/// *Source:* `glance/api/common.py` (`get_remaining_quota`).
+fn parse_size(text: &str) -> Option<u64> {
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" | "B" => 0,
+        "KB" => 10,
+        "MB" => 20,
+        "GB" => 30,
+        "TB" => 40,
+        _ => return None,
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    // Only digits: what does not fit is larger than any storage.
+    let number: u64 = digits.parse().unwrap_or(u64::MAX);
+    Some(number.saturating_mul(1 << shift))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::options::{EACH_STORE, Kind, OPTIONS};
+    use super::super::stores::StoreKind;
+    use super::*;
+
+    const NAMED: &str =
+        "[DEFAULT]\nenabled_backends = s:file\n[glance_store]\ndefault_backend = s\n";
+
+    fn load(text: &str) -> Result<Settings> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.conf");
+        std::fs::write(&path, text).unwrap();
+        Settings::load(&[ConfigSource::File(path)], &Environment::default())
+    }
+
+    #[test]
+    fn defaults_are_the_real_ones() {
+        let settings = load("").unwrap();
+        assert_eq!(settings.database, None);
+        assert!(settings.require_database().is_err());
+        assert_eq!(settings.staging_dir, Path::new("/tmp/staging/"));
+        assert_eq!(settings.cache_dir, None);
+        assert_eq!(settings.hashing_algorithm, "sha512");
+        assert_eq!(settings.limits.image_size, 1 << 40);
+        assert_eq!(settings.limits.project_storage, None);
+        assert_eq!(settings.limits.members, Some(128));
+        assert_eq!(settings.limits.locations, Some(10));
+        assert_eq!(
+            (settings.limits.page_default, settings.limits.page_maximum),
+            (25, 1000)
+        );
+        assert_eq!(settings.formats.disk.len(), 11);
+        assert_eq!(settings.formats.container.len(), 8);
+        assert!(settings.formats.require_match);
+        assert!(settings.formats.gpt_checks_nonfatal.is_empty());
+        assert_eq!(
+            settings.import_methods,
+            ["glance-direct", "web-download", "copy-image"]
+        );
+        assert!(
+            !settings.delayed_delete
+                && !settings.exposure.direct_url
+                && !settings.exposure.locations
+        );
+    }
+
+    #[test]
+    fn a_data_directory_keeps_everything_inside_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let settings = Settings::for_data_dir(directory.path()).unwrap();
+        assert_eq!(settings.data_dir.as_deref(), Some(directory.path()));
+        assert_eq!(settings.database, Some(Database::Sqlite(at("glance.db"))));
+        assert_eq!(settings.staging_dir, at("staging"));
+        assert_eq!(settings.cache_dir, Some(at("cache")));
+
+        std::fs::write(
+            at("glance-api.conf"),
+            format!("{NAMED}[DEFAULT]\nimage_cache_dir = c\n"),
+        )
+        .unwrap();
+        let settings = Settings::for_data_dir(directory.path()).unwrap();
+        assert_eq!(settings.database, Some(Database::Sqlite(at("glance.db"))));
+        assert_eq!(settings.staging_dir, at("staging"));
+        assert_eq!(settings.cache_dir, Some(at("c")));
+        let StoreKind::File(store) = &settings.stores.list[0].kind else {
+            panic!("{settings:?}")
+        };
+        assert_eq!(store.directories[0].path, at("images"));
+    }
+
+    #[test]
+    fn the_file_of_a_data_directory_may_point_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let text = "[database]\nconnection = sqlite:////elsewhere/g.db\n[DEFAULT]\nnode_staging_uri = file:///stage\n";
+        std::fs::write(directory.path().join("glance-api.conf"), text).unwrap();
+        let settings = Settings::for_data_dir(directory.path()).unwrap();
+        assert_eq!(
+            settings.database,
+            Some(Database::Sqlite(PathBuf::from("/elsewhere/g.db")))
+        );
+        assert_eq!(settings.staging_dir, Path::new("/stage"));
+    }
+
+    #[test]
+    fn options_that_are_not_ours_are_tolerated() {
+        let text = "[keystone_authtoken]\nauth_url = http://k\n[import_filtering_opts]\nallowed_ports = []\n";
+        assert_eq!(load(text).unwrap(), load("").unwrap());
+    }
+
+    #[test]
+    fn storage_sizes_take_binary_units_without_a_space() {
+        for (text, bytes) in [
+            ("0", Some(0)),
+            ("10B", Some(10)),
+            ("2KB", Some(2048)),
+            ("3MB", Some(3 << 20)),
+            ("1GB", Some(1 << 30)),
+            ("1TB", Some(1 << 40)),
+            ("99999999999999999999999", Some(u64::MAX)),
+            ("1 GB", None),
+            ("1gb", None),
+            ("1K", None),
+            ("-1", None),
+            ("GB", None),
+            ("1.5GB", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_size(text), bytes, "{text}");
+        }
+        assert!(
+            load("[DEFAULT]\nuser_storage_quota = 1 GB\n")
+                .unwrap_err()
+                .message()
+                .contains("x.conf:2: ")
+        );
+    }
+
+    #[test]
+    fn a_negative_quota_is_no_limit() {
+        let limits = load("[DEFAULT]\nimage_tag_quota = -1\nimage_member_quota = 0\n")
+            .unwrap()
+            .limits;
+        assert_eq!((limits.tags, limits.members), (None, Some(0)));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        for url in [
+            "mysql://g:hunter2@h/db",
+            "postgresql://g:hunter2@h/db",
+            "hunter2",
+            "mysql://g:$hunter2@h",
+            "mysql://g:${hunter2.x}@h",
+        ] {
+            let shown = match load(&format!("[database]\nconnection = {url}\n")) {
+                Ok(settings) => format!("{settings:?}"),
+                Err(error) => format!("{error:?}"),
+            };
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    /// Every row of the table is read: a value that refers to nothing is refused in each.
+    #[test]
+    fn every_option_of_the_table_is_read() {
+        for spec in OPTIONS {
+            let section = if spec.section == EACH_STORE {
+                "s"
+            } else {
+                spec.section
+            };
+            let names = [(section, spec.name)];
+            for (section, name) in names.iter().chain(spec.former_names) {
+                let of_unnamed = ["stores", "default_store", "node_staging_uri"].contains(name);
+                let base = if of_unnamed { "" } else { NAMED };
+                let error = load(&format!("{base}[{section}]\n{name} = $nowhere\n")).unwrap_err();
+                let line = if of_unnamed { 2 } else { 6 };
+                let expected = format!("x.conf:{line}: ");
+                assert!(
+                    error.message().contains(&expected),
+                    "{}: {error}",
+                    spec.name
+                );
+                assert!(error.message().contains(spec.name), "{error}");
+                assert_eq!(
+                    spec.kind == Kind::Secret,
+                    !error.message().contains("nowhere")
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Text into values, as oslo.config spells them.
+//!
+//! *Source:* `oslo_config/types.py`.
+
+/// A value in an error message: one line, no control characters.
+pub(super) fn quoted(value: &str) -> String {
+    format!("'{}'", value.escape_debug())
+}
+
+/// true, yes, on, 1, or false, no, off, 0, in any case.
+pub(super) fn parse_boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// What Python's `int` reads: a sign, leading zeros, single underscores between digits.
+pub(super) fn parse_integer(text: &str) -> Option<i128> {
+    let text = text.trim();
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let well_formed = digits
+        .split('_')
+        .all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit()));
+    if well_formed {
+        text.replace('_', "").parse().ok()
+    } else {
+        None
+    }
+}
+
+/// Items between commas, without the white space around them; commas at the end do not count.
+pub(super) fn parse_list(text: &str) -> Vec<String> {
+    let text = text.trim().trim_end_matches(',');
+    if text.is_empty() {
+        return Vec::new();
+    }
+    text.split(',').map(|item| item.trim().to_owned()).collect()
+}
+
+/// Items of `choices` between brackets and commas, each with or without quotes.
+pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<String>, String> {
+    let text = text.trim().trim_end_matches(',');
+    let Some(inner) = text
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+    else {
+        return Err(format!(
+            "{} is not a list in brackets: [a, b]",
+            quoted(text)
+        ));
+    };
+    if inner.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut items = Vec::new();
+    for item in inner.split(',') {
+        let item = item.trim();
+        let plain = ['"', '\''].into_iter().find_map(|quote| {
+            item.strip_prefix(quote)
+                .and_then(|item| item.strip_suffix(quote))
+        });
+        let item = plain.unwrap_or(item);
+        if !choices.contains(&item) {
+            return Err(format!(
+                "{} is none of {}",
+                quoted(item),
+                choices.join(", ")
+            ));
+        }
+        items.push(item.to_owned());
+    }
+    Ok(items)
+}
+
+/// `name:value` between commas; every name once.
+pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+    let text = text.trim();
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    if text.is_empty() {
+        return Ok(pairs);
+    }
+    for pair in text.split(',') {
+        let Some((key, value)) = pair.split_once(':') else {
+            return Err(format!("{} is not NAME:VALUE", quoted(pair.trim())));
+        };
+        let (key, value) = (key.trim(), value.trim());
+        if key.is_empty() {
+            return Err(format!(
+                "{} has no name before the ':'",
+                quoted(pair.trim())
+            ));
+        }
+        if pairs.iter().any(|(known, _)| known == key) {
+            return Err(format!("{} is given twice", quoted(key)));
+        }
+        pairs.push((key.to_owned(), value.to_owned()));
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booleans_and_integers_are_spelled_as_in_oslo() {
+        for (text, expected) in [
+            ("TRUE", Some(true)),
+            ("oN", Some(true)),
+            ("0", Some(false)),
+            ("t", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_boolean(text), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("1_000", Some(1000)),
+            (" +5 ", Some(5)),
+            ("-007", Some(-7)),
+            ("1__0", None),
+            ("_1", None),
+            ("+-1", None),
+            ("0x10", None),
+            ("1.0", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_integer(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_need_both_halves_and_different_names() {
+        assert_eq!(
+            parse_pairs(" fast:file,\nslow : x:y ").unwrap(),
+            [
+                ("fast".to_owned(), "file".to_owned()),
+                ("slow".to_owned(), "x:y".to_owned())
+            ]
+        );
+        for text in ["fast", "fast:file,", "fast:file,slow", ":file", "a:b,a:c"] {
+            assert!(parse_pairs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bracketed_lists_need_brackets_and_known_items() {
+        let choices = &["a", "b"];
+        assert_eq!(
+            parse_bracketed_list("['a', b]", choices).unwrap(),
+            ["a", "b"]
+        );
+        assert_eq!(parse_bracketed_list("[]", choices).unwrap(), [""; 0]);
+        for text in ["a,b", "[a", "[c]", "[a,]", "[ ]", "['a]", ""] {
+            assert!(parse_bracketed_list(text, choices).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,495 @@
+//! The pump: every byte is read once; hashing runs on threads of its own over shared blocks,
+//! while the thread that reads also writes.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::ops::Deref;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use super::sparse::{Segment, segments};
+use super::{Algorithm, BLOCK, Hasher, Source, Watch};
+use crate::{Error, Result};
+
+/// How many blocks a hashing thread may lag behind the reader: 4 MiB.
+const LAG: usize = 16;
+
+/// Zeros to hash in place of holes.
+static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
+/// A block of data shared by all who look at it.
+#[derive(Clone)]
+pub struct Block {
+    buffer: Arc<Vec<u8>>,
+    length: usize,
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+enum Piece {
+    Data(Block),
+    Zeros(u64),
+}
+
+fn hash_piece(hasher: &mut Hasher, piece: &Piece) {
+    match piece {
+        Piece::Data(block) => hasher.update(block),
+        Piece::Zeros(length) => {
+            let mut length = *length;
+            while length > 0 {
+                let zeros = ZEROS
+                    .len()
+                    .min(usize::try_from(length).unwrap_or(ZEROS.len()));
+                hasher.update(&ZEROS[..zeros]);
+                length -= zeros as u64;
+            }
+        }
+    }
+}
+
+/// One thread that computes one hash.
+struct Lane {
+    pieces: SyncSender<Arc<Piece>>,
+    thread: JoinHandle<Hasher>,
+}
+
+impl Lane {
+    fn start(mut hasher: Hasher) -> Result<Self> {
+        let (pieces, inbox): (_, Receiver<Arc<Piece>>) = sync_channel(LAG);
+        let thread = std::thread::Builder::new()
+            .name("hash".to_string())
+            .spawn(move || {
+                for piece in inbox {
+                    hash_piece(&mut hasher, &piece);
+                }
+                hasher
+            })
+            .map_err(|e| Error::internal("cannot start a hashing thread").because(e))?;
+        Ok(Self { pieces, thread })
+    }
+}
+
+/// Blocks of data on their way through the hashes.
+///
+/// Takes a buffer, lets the caller fill it, and shares it with every hash. Small data is hashed on
+/// the spot; threads start with the first full block.
+pub struct Blocks {
+    idle: Vec<Hasher>,
+    lanes: Vec<Lane>,
+    buffers: VecDeque<Arc<Vec<u8>>>,
+}
+
+impl Blocks {
+    /// Blocks that are hashed by each of `algorithms`.
+    pub fn new(algorithms: &[Algorithm]) -> Self {
+        Self {
+            idle: algorithms.iter().copied().map(Hasher::new).collect(),
+            lanes: Vec::new(),
+            buffers: VecDeque::new(),
+        }
+    }
+
+    /// Fills a buffer with `fill` (which gives the number of bytes; 0 ends the data) and shares what
+    /// was filled.
+    pub fn read(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Option<Block>> {
+        let mut buffer = self.take_buffer();
+        let Some(bytes) = Arc::get_mut(&mut buffer) else {
+            return Err(Error::internal("a block is still in use"));
+        };
+        let length = fill(bytes)?;
+        self.buffers.push_back(Arc::clone(&buffer));
+        if length == 0 {
+            return Ok(None);
+        }
+        let block = Block { buffer, length };
+        self.share(Piece::Data(block.clone()), length == BLOCK)?;
+        Ok(Some(block))
+    }
+
+    /// Hashes `length` zeros.
+    pub fn zeros(&mut self, length: u64) -> Result<()> {
+        self.share(Piece::Zeros(length), length >= BLOCK as u64)
+    }
+
+    /// The digests, in the order of the algorithms.
+    pub fn finish(self) -> Result<Vec<String>> {
+        let mut digests: Vec<String> = self.idle.into_iter().map(Hasher::finish).collect();
+        for lane in self.lanes {
+            drop(lane.pieces);
+            let hasher = lane
+                .thread
+                .join()
+                .map_err(|_| Error::internal("a hashing thread failed"))?;
+            digests.push(hasher.finish());
+        }
+        Ok(digests)
+    }
+
+    fn share(&mut self, piece: Piece, large: bool) -> Result<()> {
+        if self.lanes.is_empty() && !large {
+            for hasher in &mut self.idle {
+                hash_piece(hasher, &piece);
+            }
+            return Ok(());
+        }
+        for hasher in std::mem::take(&mut self.idle) {
+            self.lanes.push(Lane::start(hasher)?);
+        }
+        let piece = Arc::new(piece);
+        for lane in &self.lanes {
+            lane.pieces
+                .send(Arc::clone(&piece))
+                .map_err(|_| Error::internal("a hashing thread stopped"))?;
+        }
+        Ok(())
+    }
+
+    /// A buffer that nobody looks at any more; a new one while all are in use, which the lag of the
+    /// lanes bounds.
+    fn take_buffer(&mut self) -> Arc<Vec<u8>> {
+        let free = self
+            .buffers
+            .front_mut()
+            .is_some_and(|oldest| Arc::get_mut(oldest).is_some());
+        let reused = if free { self.buffers.pop_front() } else { None };
+        reused.unwrap_or_else(|| Arc::new(vec![0; BLOCK]))
+    }
+}
+
+/// What became of data that was taken in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes.
+    pub size: u64,
+    /// Digests, in the order of the algorithms.
+    pub digests: Vec<String>,
+}
+
+/// Copies a source into a new, empty file, hashing it on the way.
+///
+/// What is hashed is what was written: of a cloned file the clone is read. Holes stay holes. `look`
+/// sees every byte in order, and may refuse.
+///
+/// # Errors
+/// Those of reading, writing and `look`; `Interrupted` once `watch` was asked to stop. Nothing is
+/// removed or synchronised here.
+pub fn take_in(
+    source: Source,
+    target: &File,
+    path: &Path,
+    algorithms: &[Algorithm],
+    watch: &Watch,
+    mut look: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<Taken> {
+    let mut blocks = Blocks::new(algorithms);
+    watch.begin(source.size());
+    let taken = match source {
+        Source::File { file, path: from } => {
+            take_file(&file, &from, target, path, &mut blocks, watch, &mut look)
+        }
+        other => take_stream(other, target, path, &mut blocks, watch, &mut look),
+    };
+    watch.end();
+    Ok(Taken {
+        size: taken?,
+        digests: blocks.finish()?,
+    })
+}
+
+fn take_stream(
+    source: Source,
+    target: &File,
+    path: &Path,
+    blocks: &mut Blocks,
+    watch: &Watch,
+    look: &mut impl FnMut(&[u8]) -> Result<()>,
+) -> Result<u64> {
+    let mut reader = source.into_reader()?;
+    let mut writeback = Writeback::new(target)?;
+    let mut size = 0;
+    while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
+        look(&block)?;
+        target
+            .write_all_at(&block, size)
+            .map_err(|e| Error::io("write", path, e))?;
+        size += block.len() as u64;
+        writeback.wrote(block.len());
+        watch.advance(block.len() as u64)?;
+    }
+    Ok(size)
+}
+
+fn take_file(
+    file: &File,
+    from: &Path,
+    target: &File,
+    path: &Path,
+    blocks: &mut Blocks,
+    watch: &Watch,
+    look: &mut impl FnMut(&[u8]) -> Result<()>,
+) -> Result<u64> {
+    let cloned = rustix::fs::ioctl_ficlone(target, file).is_ok();
+    let (data, name) = if cloned { (target, path) } else { (file, from) };
+    let size = data
+        .metadata()
+        .map_err(|e| Error::io("read", name, e))?
+        .len();
+    let mut writeback = Writeback::new(target)?;
+    for segment in segments(data, size) {
+        match segment.map_err(|e| Error::io("read", name, e))? {
+            Segment::Hole { mut length, .. } => {
+                while length > 0 {
+                    let step = length.min(64 * BLOCK as u64);
+                    blocks.zeros(step)?;
+                    for _ in 0..step / BLOCK as u64 {
+                        look(&ZEROS)?;
+                    }
+                    look(&ZEROS[..usize::try_from(step % BLOCK as u64).unwrap_or(0)])?;
+                    watch.advance(step)?;
+                    length -= step;
+                }
+            }
+            Segment::Data { start, length } => {
+                let mut at = start;
+                let end = start + length;
+                while at < end {
+                    let want = usize::try_from(end - at).unwrap_or(BLOCK).min(BLOCK);
+                    let block = blocks.read(|buffer| {
+                        read_full(data, &mut buffer[..want], at)
+                            .map_err(|e| Error::io("read", name, e))
+                    })?;
+                    let Some(block) = block.filter(|block| block.len() == want) else {
+                        return Err(Error::failed(format!(
+                            "{} became shorter while it was read",
+                            from.display()
+                        )));
+                    };
+                    look(&block)?;
+                    if !cloned {
+                        target
+                            .write_all_at(&block, at)
+                            .map_err(|e| Error::io("write", path, e))?;
+                        writeback.wrote(block.len());
+                    }
+                    at += block.len() as u64;
+                    watch.advance(block.len() as u64)?;
+                }
+            }
+        }
+    }
+    if !cloned {
+        target
+            .set_len(size)
+            .map_err(|e| Error::io("write", path, e))?;
+    }
+    Ok(size)
+}
+
+fn read_full(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+/// Starts writing dirty pages to the disk while data still arrives, so that the `fsync` at the end
+/// has little left to wait for.
+pub struct Writeback {
+    pending: usize,
+    file: Option<File>,
+    thread: Option<(SyncSender<()>, JoinHandle<()>)>,
+}
+
+impl Writeback {
+    /// Bytes after which the disk is set to work.
+    const STEP: usize = 64 * 1024 * 1024;
+
+    /// Nothing to do yet for `target`.
+    pub fn new(target: &File) -> Result<Self> {
+        let file = target
+            .try_clone()
+            .map_err(|e| Error::internal("cannot duplicate a file").because(e))?;
+        Ok(Self {
+            pending: 0,
+            file: Some(file),
+            thread: None,
+        })
+    }
+
+    /// So many more bytes were written.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.pending += bytes;
+        if self.pending < Self::STEP {
+            return;
+        }
+        self.pending = 0;
+        if let Some(file) = self.file.take() {
+            let (nudge, nudges) = sync_channel::<()>(1);
+            let spawned = std::thread::Builder::new()
+                .name("writeback".to_string())
+                .spawn(move || {
+                    for () in nudges {
+                        // A failure shows again, and is reported, at the fsync that ends the transfer.
+                        let _ = file.sync_data();
+                    }
+                });
+            self.thread = spawned.ok().map(|thread| (nudge, thread));
+        }
+        if let Some((nudge, _)) = &self.thread {
+            // Busy with the last step: it will see these pages too.
+            let _ = nudge.try_send(());
+        }
+    }
+}
+
+impl Drop for Writeback {
+    fn drop(&mut self) {
+        if let Some((nudge, thread)) = self.thread.take() {
+            drop(nudge);
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(source: Source) -> (Taken, Vec<u8>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let target = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .unwrap();
+        let mut seen = Vec::new();
+        let taken = take_in(
+            source,
+            &target,
+            &path,
+            &[Algorithm::Md5, Algorithm::Sha512],
+            &Watch::default(),
+            |bytes| {
+                seen.extend_from_slice(bytes);
+                Ok(())
+            },
+        )
+        .unwrap();
+        let stored = std::fs::read(&path).unwrap();
+        assert_eq!(stored, seen, "what is looked at is what is stored");
+        (taken, stored)
+    }
+
+    fn pipe(bytes: Vec<u8>) -> Source {
+        Source::Pipe {
+            reader: Box::new(std::io::Cursor::new(bytes)),
+            name: "test",
+        }
+    }
+
+    fn digest(algorithm: Algorithm, bytes: &[u8]) -> String {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    #[test]
+    fn pipes_of_any_length_arrive_whole_and_hashed() {
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 40 * BLOCK + 17] {
+            let bytes: Vec<u8> = (0..length).map(|i| (i * 31 % 251) as u8).collect();
+            let (taken, stored) = take(pipe(bytes.clone()));
+            assert!(stored == bytes);
+            assert_eq!(taken.size, length as u64);
+            assert_eq!(taken.digests[0], digest(Algorithm::Md5, &bytes));
+            assert_eq!(taken.digests[1], digest(Algorithm::Sha512, &bytes));
+        }
+    }
+
+    #[test]
+    fn files_with_holes_arrive_whole_and_keep_them() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sparse");
+        let file = File::create(&path).unwrap();
+        file.write_all_at(b"begin", 0).unwrap();
+        file.write_all_at(b"middle", 20 * BLOCK as u64 + 5).unwrap();
+        file.set_len(50 * BLOCK as u64 + 3).unwrap();
+        let expected = std::fs::read(&path).unwrap();
+        let target_path = directory.path().join("part");
+        let target = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&target_path)
+            .unwrap();
+        let source = Source::open(&path).unwrap();
+        let taken = take_in(
+            source,
+            &target,
+            &target_path,
+            &[Algorithm::Sha256],
+            &Watch::default(),
+            |_| Ok(()),
+        )
+        .unwrap();
+        assert_eq!(taken.digests[0], digest(Algorithm::Sha256, &expected));
+        assert!(std::fs::read(&target_path).unwrap() == expected);
+        assert!(
+            target.metadata().unwrap().blocks() * 512 < 2 * BLOCK as u64,
+            "holes stay holes"
+        );
+    }
+
+    #[test]
+    fn a_refusal_ends_the_transfer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let target = File::create_new(&path).unwrap();
+        let source = pipe(vec![1; 10 * BLOCK]);
+        let refused = take_in(
+            source,
+            &target,
+            &path,
+            &[Algorithm::Md5],
+            &Watch::default(),
+            |_| Err(Error::unsupported_media("no")),
+        );
+        assert_eq!(refused.unwrap_err().message(), "no");
+    }
+
+    #[test]
+    fn a_watch_that_was_stopped_interrupts() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let target = File::create_new(&path).unwrap();
+        let watch = Watch::default();
+        watch.stop();
+        let source = pipe(vec![1; 10 * BLOCK]);
+        let stopped = take_in(
+            source,
+            &target,
+            &path,
+            &[Algorithm::Md5],
+            &watch,
+            |_| Ok(()),
+        );
+        assert_eq!(stopped.unwrap_err().kind(), crate::ErrorKind::Interrupted);
+    }
+}

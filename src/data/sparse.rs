@@ -1,0 +1,133 @@
+//! Holes: finding them in a file that is read, leaving them in one that is written.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use rustix::fs::SeekFrom;
+use rustix::io::Errno;
+
+/// A run of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// Bytes that are stored.
+    Data {
+        /// Offset in bytes.
+        start: u64,
+        /// Bytes.
+        length: u64,
+    },
+    /// Zeros that are not.
+    Hole {
+        /// Offset in bytes.
+        start: u64,
+        /// Bytes.
+        length: u64,
+    },
+}
+
+/// The runs of the first `size` bytes of `file`, in order and without gaps.
+///
+/// Where the file system does not tell of holes, all is data.
+pub fn segments(file: &File, size: u64) -> impl Iterator<Item = io::Result<Segment>> {
+    let mut at = 0;
+    let mut next = None;
+    std::iter::from_fn(move || {
+        if let Some(segment) = next.take() {
+            return Some(Ok(segment));
+        }
+        if at >= size {
+            return None;
+        }
+        let start = match rustix::fs::seek(file, SeekFrom::Data(at)) {
+            Ok(start) => start.min(size),
+            Err(Errno::NXIO) => size,
+            Err(Errno::INVAL | Errno::OPNOTSUPP) => at,
+            Err(e) => return Some(Err(e.into())),
+        };
+        let end = match rustix::fs::seek(file, SeekFrom::Hole(start)) {
+            Ok(end) if start < size => end.min(size),
+            Ok(_) | Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP) => size,
+            Err(e) => return Some(Err(e.into())),
+        };
+        let hole = Segment::Hole {
+            start: at,
+            length: start - at,
+        };
+        let data = Segment::Data {
+            start,
+            length: end - start,
+        };
+        let (hole_length, data_length) = (start - at, end - start);
+        at = end;
+        if hole_length == 0 {
+            return Some(Ok(data));
+        }
+        if data_length > 0 {
+            next = Some(data);
+        }
+        Some(Ok(hole))
+    })
+}
+
+/// Bytes that are looked at together: a page of every file system in use.
+const PAGE: usize = 4096;
+
+/// Writes `bytes` at `offset`, leaving out whole pages of zeros.
+///
+/// The file MUST have been empty; its length is set by the caller in the end.
+pub fn write_sparse(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    static ZEROS: [u8; PAGE] = [0; PAGE];
+    let mut run = 0..0;
+    for page in bytes.chunks(PAGE) {
+        let end = run.end + page.len();
+        if *page == ZEROS[..page.len()] {
+            file.write_all_at(&bytes[run.clone()], offset + run.start as u64)?;
+            run = end..end;
+        } else {
+            run.end = end;
+        }
+    }
+    file.write_all_at(&bytes[run.clone()], offset + run.start as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_cover_a_file_without_gaps() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&[1; 100], 1 << 20).unwrap();
+        file.set_len(3 << 20).unwrap();
+        let mut at = 0;
+        for segment in segments(&file, 3 << 20) {
+            let (Segment::Data { start, length } | Segment::Hole { start, length }) =
+                segment.unwrap();
+            assert_eq!(start, at);
+            assert!(length > 0);
+            at += length;
+        }
+        assert_eq!(at, 3 << 20);
+    }
+
+    #[test]
+    fn an_empty_file_has_no_segments() {
+        assert_eq!(segments(&tempfile::tempfile().unwrap(), 0).count(), 0);
+    }
+
+    #[test]
+    fn pages_of_zeros_are_not_written() {
+        use std::os::unix::fs::MetadataExt;
+        let file = tempfile::tempfile().unwrap();
+        let mut bytes = vec![0; 64 * PAGE + 10];
+        bytes[5] = 1;
+        bytes[40 * PAGE + 7] = 2;
+        write_sparse(&file, &bytes, 0).unwrap();
+        file.set_len(bytes.len() as u64).unwrap();
+        let mut read = vec![9; bytes.len()];
+        file.read_exact_at(&mut read, 0).unwrap();
+        assert!(read == bytes);
+        assert!(file.metadata().unwrap().blocks() <= 16);
+    }
+}

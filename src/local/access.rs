@@ -1,0 +1,246 @@
+//! Who may do what: the reference implementation's default policies, one rule a function.
+//!
+//! *Source:* `glance/policies/image.py`, `glance/policies/base.py`, `glance/api/v2/policy.py` and
+//! `glance/db/utils.py` of the reference implementation. A reader is also what a member is, and a
+//! member what an administrator is.
+
+use crate::model::{Caller, Image, Role, Visibility};
+use crate::{Error, Result};
+
+/// What the rules look at in an image.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The image's id, for messages.
+    pub id: &'a str,
+    /// The project that owns it.
+    pub owner: Option<&'a str>,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Whether the caller's project is a member of it, whatever it answered.
+    pub is_member: bool,
+}
+
+impl<'a> Target<'a> {
+    /// The rules' view of `image`.
+    pub fn new(image: &'a Image, is_member: bool) -> Self {
+        Self {
+            id: &image.id,
+            owner: image.owner.as_deref(),
+            visibility: image.visibility,
+            is_member,
+        }
+    }
+}
+
+fn owns(caller: &Caller, target: Target<'_>) -> bool {
+    target.owner == Some(caller.project.as_str())
+}
+
+/// `get_image`: administrators; everyone for images without an owner and for public and community
+/// ones; the owner; members of a shared image.
+pub fn may_see(caller: &Caller, target: Target<'_>) -> bool {
+    caller.is_admin()
+        || target.owner.is_none()
+        || matches!(
+            target.visibility,
+            Visibility::Public | Visibility::Community
+        )
+        || owns(caller, target)
+        || (target.visibility == Visibility::Shared && target.is_member)
+}
+
+/// What a caller is told of an image they may not see: the same as of one that is not there.
+pub fn not_found(id: &str) -> Error {
+    Error::not_found(format!("No image found with ID {id}"))
+}
+
+/// `modify_image`, `delete_image`, `upload_image`, `deactivate`, `reactivate`, tags: administrators,
+/// and members of the project that owns the image. `verb` completes "you may not … image X".
+pub fn check_change(caller: &Caller, target: Target<'_>, verb: &str) -> Result<()> {
+    if caller.is_admin() || (caller.role >= Role::Member && owns(caller, target)) {
+        return Ok(());
+    }
+    let why = if owns(caller, target) {
+        format!("{caller} only has the role reader")
+    } else {
+        format!("it belongs to another project than {}", caller.project)
+    };
+    Err(Error::forbidden(format!(
+        "you may not {verb} image {}: {why}",
+        target.id
+    )))
+}
+
+/// `add_image`: administrators for any owner, members for their own project.
+pub fn check_create(caller: &Caller, owner: &str) -> Result<()> {
+    if caller.is_admin() || (caller.role >= Role::Member && owner == caller.project) {
+        return Ok(());
+    }
+    if owner != caller.project {
+        return Err(Error::forbidden(format!(
+            "You are not permitted to create images owned by '{owner}'"
+        )));
+    }
+    Err(Error::forbidden(format!(
+        "{caller} may not create images: the role reader only looks"
+    )))
+}
+
+/// `publicize_image` and `communitize_image`: only administrators make an image public; members of the
+/// owning project make it anything else.
+pub fn check_visibility(caller: &Caller, visibility: Visibility) -> Result<()> {
+    if visibility == Visibility::Public && !caller.is_admin() {
+        return Err(
+            Error::forbidden("only an administrator may make an image public")
+                .hint("Ask one, or share the image with the projects that need it."),
+        );
+    }
+    Ok(())
+}
+
+/// Owners are changed by administrators.
+pub fn check_owner_change(caller: &Caller) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden("Owner can't be updated by non admin."))
+}
+
+/// `download_image`: administrators; members (not readers) of the owner's project, of a project the
+/// image is shared with, and of any project for public and community images. A deactivated image:
+/// administrators alone.
+pub fn check_download(caller: &Caller, target: Target<'_>, deactivated: bool) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    if deactivated {
+        return Err(Error::forbidden(
+            "The requested image has been deactivated. Image data download is forbidden.",
+        ));
+    }
+    if caller.role >= Role::Member && may_see(caller, target) {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "you may not download image {}: {caller} only has the role reader",
+        target.id
+    )))
+}
+
+/// `get_image_location`: administrators and the owner's project see where the data is.
+pub fn may_see_locations(caller: &Caller, target: Target<'_>) -> bool {
+    caller.is_admin() || owns(caller, target)
+}
+
+/// `stores_info_detail`: administrators.
+pub fn check_store_details(caller: &Caller) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden(
+        "only an administrator may see the details of stores",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(text: &str) -> Caller {
+        Caller::parse(text).unwrap()
+    }
+
+    fn target(
+        owner: Option<&'static str>,
+        visibility: Visibility,
+        is_member: bool,
+    ) -> Target<'static> {
+        Target {
+            id: "x",
+            owner,
+            visibility,
+            is_member,
+        }
+    }
+
+    #[test]
+    fn images_are_seen_by_those_they_are_offered_to() {
+        use Visibility::{Community, Private, Public, Shared};
+        let other = caller("other:member");
+        for (visibility, is_member, seen) in [
+            (Public, false, true),
+            (Community, false, true),
+            (Shared, false, false),
+            (Shared, true, true),
+            (Private, false, false),
+            (Private, true, false),
+        ] {
+            assert_eq!(
+                may_see(&other, target(Some("demo"), visibility, is_member)),
+                seen,
+                "{visibility}"
+            );
+            assert!(may_see(
+                &caller("demo:reader"),
+                target(Some("demo"), visibility, is_member)
+            ));
+            assert!(may_see(
+                &caller("root:admin"),
+                target(Some("demo"), visibility, is_member)
+            ));
+        }
+        assert!(may_see(&other, target(None, Private, false)));
+    }
+
+    #[test]
+    fn images_are_changed_by_members_of_their_project_and_administrators() {
+        let image = target(Some("demo"), Visibility::Public, false);
+        assert!(check_change(&caller("demo:member"), image, "change").is_ok());
+        assert!(check_change(&caller("root:admin"), image, "change").is_ok());
+        assert!(check_change(&caller("demo:reader"), image, "change").is_err());
+        assert!(check_change(&caller("other:member"), image, "change").is_err());
+        assert!(
+            check_change(
+                &caller("demo:member"),
+                target(None, Visibility::Public, false),
+                "change"
+            )
+            .is_err()
+        );
+    }
+
+    #[test]
+    fn members_create_for_their_own_project_only() {
+        assert!(check_create(&caller("demo"), "demo").is_ok());
+        assert!(check_create(&caller("demo"), "other").is_err());
+        assert!(check_create(&caller("demo:reader"), "demo").is_err());
+        assert!(check_create(&caller("root:admin"), "demo").is_ok());
+    }
+
+    #[test]
+    fn only_administrators_publish_and_change_owners() {
+        assert!(check_visibility(&caller("demo"), Visibility::Public).is_err());
+        assert!(check_visibility(&caller("demo"), Visibility::Community).is_ok());
+        assert!(check_visibility(&Caller::default(), Visibility::Public).is_ok());
+        assert!(check_owner_change(&caller("demo")).is_err());
+        assert!(check_owner_change(&Caller::default()).is_ok());
+    }
+
+    #[test]
+    fn readers_do_not_download_and_only_administrators_download_deactivated_images() {
+        let image = target(Some("demo"), Visibility::Public, false);
+        assert!(check_download(&caller("other:member"), image, false).is_ok());
+        assert!(check_download(&caller("demo:reader"), image, false).is_err());
+        assert!(check_download(&caller("demo:member"), image, true).is_err());
+        assert!(check_download(&Caller::default(), image, true).is_ok());
+    }
+
+    #[test]
+    fn locations_and_store_details_are_not_for_everyone() {
+        let image = target(Some("demo"), Visibility::Public, false);
+        assert!(may_see_locations(&caller("demo:reader"), image));
+        assert!(!may_see_locations(&caller("other:member"), image));
+        assert!(check_store_details(&caller("demo")).is_err());
+        assert!(check_store_details(&Caller::default()).is_ok());
+    }
+}

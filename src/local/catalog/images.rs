@@ -1,0 +1,507 @@
+//! Rows of images and what belongs to them.
+
+use sea_orm::{QueryResult, Value};
+use serde_json::Map;
+
+use super::connection::Run;
+use super::{Sql, Transaction, column};
+use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility, json};
+use crate::{Error, Result};
+
+/// The columns that every list needs, then the others; the places are those of [`read_image`].
+const SHORT: &str = "images.id, images.name, images.status";
+const LONG: &str = "images.id, images.name, images.status, images.size, images.virtual_size, \
+     images.visibility, images.protected, images.os_hidden, images.owner, images.disk_format, \
+     images.container_format, images.min_disk, images.min_ram, images.checksum, images.os_hash_algo, \
+     images.os_hash_value, images.created_at, images.updated_at";
+
+/// The columns of images that `fields` asks for, comma-separated.
+pub(super) fn columns(fields: Fields) -> &'static str {
+    if fields.attributes { LONG } else { SHORT }
+}
+
+/// Reads an image from a row of the [`columns`] of the same `fields`; without its children.
+pub(super) fn read_image(row: &QueryResult, fields: Fields) -> Result<Image> {
+    let status: String = column(row, 2)?;
+    let mut image = Image {
+        id: column(row, 0)?,
+        name: column(row, 1)?,
+        status: status
+            .parse()
+            .map_err(|e| Error::internal("the catalogue holds an unknown status").because(e))?,
+        visibility: Visibility::default(),
+        protected: false,
+        hidden: false,
+        owner: None,
+        size: None,
+        virtual_size: None,
+        disk_format: None,
+        container_format: None,
+        min_disk: 0,
+        min_ram: 0,
+        checksum: None,
+        hash: None,
+        created_at: Timestamp::EPOCH,
+        updated_at: Timestamp::EPOCH,
+        tags: Vec::new(),
+        properties: Vec::new(),
+        locations: None,
+        direct_url: None,
+        stores: None,
+    };
+    if !fields.attributes {
+        return Ok(image);
+    }
+    let visibility: String = column(row, 5)?;
+    image.size = bytes(column(row, 3)?);
+    image.virtual_size = bytes(column(row, 4)?);
+    image.visibility = Visibility::parse(&visibility).ok_or_else(|| {
+        Error::internal(format!(
+            "the catalogue holds an unknown visibility '{visibility}'"
+        ))
+    })?;
+    image.protected = column(row, 6)?;
+    image.hidden = column(row, 7)?;
+    image.owner = column(row, 8)?;
+    image.disk_format = column(row, 9)?;
+    image.container_format = column(row, 10)?;
+    image.min_disk = column(row, 11)?;
+    image.min_ram = column(row, 12)?;
+    image.checksum = column(row, 13)?;
+    let (algorithm, value): (Option<String>, Option<String>) = (column(row, 14)?, column(row, 15)?);
+    image.hash = algorithm
+        .zip(value)
+        .map(|(algorithm, value)| MultiHash { algorithm, value });
+    image.created_at = timestamp(row, 16)?.unwrap_or(Timestamp::EPOCH);
+    image.updated_at = timestamp(row, 17)?.unwrap_or(image.created_at);
+    Ok(image)
+}
+
+/// A size in bytes from a column that may be empty.
+fn bytes(value: Option<i64>) -> Option<u64> {
+    value.and_then(|value| u64::try_from(value).ok())
+}
+
+/// A moment from a column that may be empty: text on SQLite.
+fn timestamp(row: &QueryResult, index: usize) -> Result<Option<Timestamp>> {
+    let text: Option<String> = column(row, index)?;
+    text.map(|text| {
+        Timestamp::parse(&text)
+            .ok_or_else(|| Error::internal(format!("the catalogue holds a bad time '{text}'")))
+    })
+    .transpose()
+}
+
+/// An image with everything the engine knows of it.
+#[derive(Clone, Debug)]
+pub struct StoredImage {
+    /// The record, without locations and stores: whether these are shown is not for the catalogue.
+    pub image: Image,
+    /// Where its data is.
+    pub locations: Vec<Location>,
+    /// Whether the caller's project is a member of it.
+    pub is_member: bool,
+}
+
+/// A location to be recorded.
+pub struct NewLocation<'a> {
+    /// Address of the data.
+    pub url: &'a str,
+    /// Metadata as JSON; None: no named store.
+    pub metadata: &'a Map<String, serde_json::Value>,
+}
+
+/// Loads one image, whoever may see it; None when there is none or it is deleted.
+pub(super) async fn load(on: &impl Run, id: &str, project: &str) -> Result<Option<StoredImage>> {
+    if id.len() > 36 {
+        return Ok(None);
+    }
+    let sql = Sql::new("SELECT ").text(LONG).with(
+        " FROM images WHERE id = ? AND deleted = ?",
+        [id.into(), false.into()],
+    );
+    let Some(row) = on.row(sql).await? else {
+        return Ok(None);
+    };
+    let mut images = vec![read_image(&row, Fields::ALL)?];
+    load_children(on, &mut images, Fields::ALL).await?;
+    let Some(mut image) = images.pop() else {
+        return Ok(None);
+    };
+    let is_member = image.visibility == Visibility::Shared && is_member(on, id, project).await?;
+    let locations = image.locations.take().unwrap_or_default();
+    Ok(Some(StoredImage {
+        image,
+        locations,
+        is_member,
+    }))
+}
+
+async fn is_member(on: &impl Run, id: &str, project: &str) -> Result<bool> {
+    let sql = Sql::new("SELECT 1 FROM image_members").with(
+        " WHERE image_id = ? AND member = ? AND deleted = ? LIMIT 1",
+        [id.into(), project.into(), false.into()],
+    );
+    Ok(on.row(sql).await?.is_some())
+}
+
+/// Fills in what `fields` asks of the children of `images`: one query a table.
+pub(super) async fn load_children(
+    on: &impl Run,
+    images: &mut [Image],
+    fields: Fields,
+) -> Result<()> {
+    if images.is_empty() {
+        return Ok(());
+    }
+    let ids = || images.iter().map(|image| Value::from(image.id.as_str()));
+    let children = |columns: &str, table: &str, ids: Vec<Value>| {
+        Sql::new(format!(
+            "SELECT image_id, {columns} FROM {table} WHERE deleted = "
+        ))
+        .with("?", [false.into()])
+        .text(" AND image_id IN ")
+        .list(ids)
+        .text(" ORDER BY id")
+    };
+    let mut rows = (Vec::new(), Vec::new(), Vec::new());
+    if fields.properties {
+        rows.0 = on
+            .rows(children("name, value", "image_properties", ids().collect()))
+            .await?;
+    }
+    if fields.tags {
+        rows.1 = on
+            .rows(children("value", "image_tags", ids().collect()))
+            .await?;
+    }
+    if fields.locations {
+        rows.2 = on
+            .rows(children(
+                "value, meta_data",
+                "image_locations",
+                ids().collect(),
+            ))
+            .await?;
+    }
+    let places: std::collections::HashMap<String, usize> = images
+        .iter()
+        .enumerate()
+        .map(|(place, image)| (image.id.clone(), place))
+        .collect();
+    let place = |row: &QueryResult| -> Result<usize> {
+        let id: String = column(row, 0)?;
+        places
+            .get(&id)
+            .copied()
+            .ok_or_else(|| Error::internal("a row of an image that was not asked for"))
+    };
+    for row in &rows.0 {
+        let value: Option<String> = column(row, 2)?;
+        images[place(row)?]
+            .properties
+            .push((column(row, 1)?, value.unwrap_or_default()));
+    }
+    for row in &rows.1 {
+        images[place(row)?].tags.push(column(row, 1)?);
+    }
+    if fields.locations {
+        for image in images.iter_mut() {
+            image.locations = Some(Vec::new());
+        }
+    }
+    for row in &rows.2 {
+        let metadata: Option<String> = column(row, 2)?;
+        let location = Location {
+            url: column(row, 1)?,
+            metadata: read_metadata(metadata.as_deref())?,
+        };
+        images[place(row)?]
+            .locations
+            .get_or_insert_default()
+            .push(location);
+    }
+    Ok(())
+}
+
+fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {
+    match text {
+        None | Some("") => Ok(Map::new()),
+        Some(text) => serde_json::from_str(text).map_err(|e| {
+            Error::internal("the catalogue holds location metadata that is not JSON").because(e)
+        }),
+    }
+}
+
+impl Transaction {
+    /// Loads one image; see [`super::Catalog::load_image`].
+    pub async fn load_image(&self, id: &str, project: &str) -> Result<Option<StoredImage>> {
+        load(self, id, project).await
+    }
+
+    /// Records a new image with its properties and tags.
+    ///
+    /// # Errors
+    /// `Conflict` when the id was ever used.
+    pub async fn insert_image(&self, image: &Image) -> Result<()> {
+        let taken =
+            Sql::new("SELECT 1 FROM images").with(" WHERE id = ?", [image.id.as_str().into()]);
+        if self.row(taken).await?.is_some() {
+            return Err(Error::conflict(format!(
+                "Image ID {} already exists!",
+                image.id
+            )));
+        }
+        let now = image.created_at.to_catalog();
+        let columns = "INSERT INTO images (id, name, status, created_at, updated_at, deleted, disk_format, \
+             container_format, owner, min_disk, min_ram, protected, visibility, os_hidden) VALUES ";
+        let sql = Sql::new(columns).list([
+            image.id.as_str().into(),
+            image.name.clone().into(),
+            image.status.name().into(),
+            now.as_str().into(),
+            now.as_str().into(),
+            false.into(),
+            image.disk_format.clone().into(),
+            image.container_format.clone().into(),
+            image.owner.clone().into(),
+            image.min_disk.into(),
+            image.min_ram.into(),
+            image.protected.into(),
+            image.visibility.name().into(),
+            image.hidden.into(),
+        ]);
+        self.execute(sql).await?;
+        for (name, value) in &image.properties {
+            self.insert_property(&image.id, name, value, &now).await?;
+        }
+        for tag in &image.tags {
+            self.insert_tag(&image.id, tag, &now).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes what changed between two states of an image, other than its status and data.
+    pub async fn update_image(&self, before: &Image, after: &Image) -> Result<()> {
+        let now = after.updated_at.to_catalog();
+        let sql = Sql::new("UPDATE images SET ").with(
+            "name = ?, disk_format = ?, container_format = ?, owner = ?, min_disk = ?, min_ram = ?, \
+             protected = ?, visibility = ?, os_hidden = ?, updated_at = ? WHERE id = ?",
+            [
+                after.name.clone().into(),
+                after.disk_format.clone().into(),
+                after.container_format.clone().into(),
+                after.owner.clone().into(),
+                after.min_disk.into(),
+                after.min_ram.into(),
+                after.protected.into(),
+                after.visibility.name().into(),
+                after.hidden.into(),
+                now.as_str().into(),
+                after.id.as_str().into(),
+            ],
+        );
+        self.execute(sql).await?;
+        for (name, value) in &after.properties {
+            match before.property(name) {
+                Some(old) if old == value => {}
+                Some(_) => {
+                    let sql = Sql::new("UPDATE image_properties SET ").with(
+                        "value = ?, updated_at = ? WHERE image_id = ? AND name = ?",
+                        [
+                            value.as_str().into(),
+                            now.as_str().into(),
+                            after.id.as_str().into(),
+                            name.as_str().into(),
+                        ],
+                    );
+                    self.execute(sql).await?;
+                }
+                None => self.insert_property(&after.id, name, value, &now).await?,
+            }
+        }
+        for (name, _) in before
+            .properties
+            .iter()
+            .filter(|(name, _)| after.property(name).is_none())
+        {
+            self.delete_children("image_properties", "name", &after.id, Some(name), &now)
+                .await?;
+        }
+        for tag in after.tags.iter().filter(|tag| !before.tags.contains(tag)) {
+            self.insert_tag(&after.id, tag, &now).await?;
+        }
+        for tag in before.tags.iter().filter(|tag| !after.tags.contains(tag)) {
+            self.delete_children("image_tags", "value", &after.id, Some(tag), &now)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Moves an image from one status to the next; whether it was in the first one.
+    ///
+    /// Becoming queued takes its size away.
+    pub async fn set_status(&self, id: &str, from: ImageStatus, to: ImageStatus) -> Result<bool> {
+        if !from.may_become(to) {
+            return Err(Error::conflict(format!(
+                "Image status transition from {from} to {to} is not allowed"
+            )));
+        }
+        let sizes = if to == ImageStatus::Queued {
+            ", size = NULL, virtual_size = NULL"
+        } else {
+            ""
+        };
+        let sql = Sql::new("UPDATE images SET status = ?, updated_at = ?").with(
+            sizes,
+            [to.name().into(), Timestamp::now().to_catalog().into()],
+        );
+        let sql = sql.with(
+            " WHERE id = ? AND status = ? AND deleted = ?",
+            [id.into(), from.name().into(), false.into()],
+        );
+        Ok(self.execute(sql).await? == 1)
+    }
+
+    /// Records the data of an image that is being saved, which makes it active; whether it still was.
+    pub async fn set_data(&self, image: &Image, location: &NewLocation<'_>) -> Result<bool> {
+        let number = |value: Option<u64>| -> Result<Option<i64>> {
+            value
+                .map(|value| {
+                    i64::try_from(value)
+                        .map_err(|_| Error::too_large(format!("{value} bytes are too many")))
+                })
+                .transpose()
+        };
+        let now = Timestamp::now().to_catalog();
+        let hash = image.hash.as_ref();
+        let sql = Sql::new("UPDATE images SET ").with(
+            "status = ?, size = ?, virtual_size = ?, checksum = ?, os_hash_algo = ?, os_hash_value = ?, \
+             updated_at = ? WHERE id = ? AND status = ? AND deleted = ?",
+            [
+                ImageStatus::Active.name().into(),
+                number(image.size)?.into(),
+                number(image.virtual_size)?.into(),
+                image.checksum.clone().into(),
+                hash.map(|hash| hash.algorithm.clone()).into(),
+                hash.map(|hash| hash.value.clone()).into(),
+                now.as_str().into(),
+                image.id.as_str().into(),
+                ImageStatus::Saving.name().into(),
+                false.into(),
+            ],
+        );
+        if self.execute(sql).await? == 0 {
+            return Ok(false);
+        }
+        let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, meta_data, status) VALUES ";
+        let metadata = json::python(location.metadata);
+        self.execute(Sql::new(columns).list([
+            image.id.as_str().into(),
+            location.url.into(),
+            now.as_str().into(),
+            now.as_str().into(),
+            false.into(),
+            metadata.into(),
+            "active".into(),
+        ]))
+        .await?;
+        Ok(true)
+    }
+
+    /// Marks an image and all that belongs to it deleted, its status `to` and its locations accordingly.
+    pub async fn delete_image(&self, id: &str, to: ImageStatus) -> Result<()> {
+        let now = Timestamp::now().to_catalog();
+        let gone = to == ImageStatus::Deleted;
+        let sql = Sql::new("UPDATE images SET ").with(
+            "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE id = ?",
+            [
+                to.name().into(),
+                true.into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                id.into(),
+            ],
+        );
+        self.execute(sql).await?;
+        let sql = Sql::new("UPDATE image_locations SET ").with(
+            "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted = ?",
+            [
+                if gone { "deleted" } else { "pending_delete" }.into(),
+                true.into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                id.into(),
+                false.into(),
+            ],
+        );
+        self.execute(sql).await?;
+        for table in ["image_properties", "image_tags", "image_members"] {
+            self.delete_children(table, "", id, None, &now).await?;
+        }
+        Ok(())
+    }
+
+    /// Attaches a tag that is not attached yet.
+    pub async fn insert_tag(&self, id: &str, tag: &str, now: &str) -> Result<()> {
+        let columns =
+            "INSERT INTO image_tags (image_id, value, created_at, updated_at, deleted) VALUES ";
+        self.execute(Sql::new(columns).list([
+            id.into(),
+            tag.into(),
+            now.into(),
+            now.into(),
+            false.into(),
+        ]))
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_property(&self, id: &str, name: &str, value: &str, now: &str) -> Result<()> {
+        // A property that was deleted keeps its row, and its name must be unique: it comes back to life.
+        let again = Sql::new("UPDATE image_properties SET ").with(
+            "value = ?, deleted = ?, updated_at = ? WHERE image_id = ? AND name = ?",
+            [
+                value.into(),
+                false.into(),
+                now.into(),
+                id.into(),
+                name.into(),
+            ],
+        );
+        if self.execute(again).await? > 0 {
+            return Ok(());
+        }
+        let columns = "INSERT INTO image_properties (image_id, name, value, created_at, updated_at, deleted) VALUES ";
+        let row = [
+            id.into(),
+            name.into(),
+            value.into(),
+            now.into(),
+            now.into(),
+            false.into(),
+        ];
+        self.execute(Sql::new(columns).list(row)).await?;
+        Ok(())
+    }
+
+    /// Marks rows of an image deleted: all of them, or those whose `key` is `value`.
+    async fn delete_children(
+        &self,
+        table: &str,
+        key: &str,
+        id: &str,
+        value: Option<&str>,
+        now: &str,
+    ) -> Result<()> {
+        let mut sql = Sql::new(format!("UPDATE {table} SET ")).with(
+            "deleted = ?, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted = ?",
+            [true.into(), now.into(), now.into(), id.into(), false.into()],
+        );
+        if let Some(value) = value {
+            sql = sql.with(&format!(" AND {key} = ?"), [value.into()]);
+        }
+        self.execute(sql).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! The catalogue: what the engine knows, in SQL.
+//!
+//! SeaORM is used for what it abstracts of a database (connections, transactions, streams, values);
+//! statements are written out, since their placeholders and words are the same on every database that
+//! Glance runs on. What is not the same (the schema, text and native timestamps) has one place here.
+
+mod connection;
+mod images;
+mod query;
+mod revision;
+
+pub use connection::{Catalog, Transaction};
+pub use images::{NewLocation, StoredImage};
+pub use revision::{HEAD, State, Turn};
+
+use sea_orm::{DbErr, QueryResult, Value};
+
+use crate::{Error, Result};
+
+/// A statement being put together: text with `?` for every bound value.
+#[derive(Default)]
+pub struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    /// A statement that begins with `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Appends `text`.
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Self {
+        self.text.push_str(text);
+        self
+    }
+
+    /// Appends `text`, in which every `?` stands for one of `values`.
+    #[must_use]
+    pub fn with(mut self, text: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        self.text.push_str(text);
+        self.values.extend(values);
+        self
+    }
+
+    /// Appends the values as a list in parentheses.
+    #[must_use]
+    pub fn list(mut self, values: impl IntoIterator<Item = Value>) -> Self {
+        let mut separator = "(";
+        for value in values {
+            self.text.push_str(separator);
+            self.text.push('?');
+            self.values.push(value);
+            separator = ", ";
+        }
+        if separator == "(" {
+            // No value is in an empty list.
+            self.text.push_str("(NULL");
+        }
+        self.text.push(')');
+        self
+    }
+}
+
+/// An SQL error in words; a database that stays locked is the service being unavailable.
+fn failed(error: DbErr) -> Error {
+    let text = error.to_string();
+    if text.contains("database is locked") || text.contains("database table is locked") {
+        return Error::new(
+            crate::ErrorKind::Unavailable,
+            "the database is locked by another process",
+        )
+        .hint("Another command has held it for a minute; see which one, and try again.")
+        .because(error);
+    }
+    if text.contains("disk is full") {
+        return Error::too_large("the disk that holds the database is full").because(error);
+    }
+    if text.contains("readonly database") || text.contains("unable to open database file") {
+        return Error::failed("the database cannot be opened for writing")
+            .hint("Check who owns the data directory and its glance.db.")
+            .because(error);
+    }
+    if text.contains("is not a database") || text.contains("malformed") {
+        return Error::internal("the database file is damaged, or is no SQLite database")
+            .because(error);
+    }
+    Error::internal(format!("the database refused a statement: {text}")).because(error)
+}
+
+/// A column of a row, by its place.
+fn column<T: sea_orm::TryGetable>(row: &QueryResult, index: usize) -> Result<T> {
+    row.try_get_by_index(index).map_err(failed)
+}

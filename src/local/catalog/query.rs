@@ -1,0 +1,388 @@
+//! Looking images up, alone and in lists.
+
+use async_stream::try_stream;
+use futures_core::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use sea_orm::Value;
+
+use super::connection::Run;
+use super::images::{StoredImage, columns, load, load_children, read_image};
+use super::{Catalog, Sql, column};
+use crate::model::{
+    Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, MemberStatus, SortKey,
+    Timestamp,
+};
+use crate::{Error, ErrorKind, Result};
+
+/// Images whose children are fetched together.
+const CHUNK: usize = 500;
+
+/// Columns of images that a filter may name; the rest are custom properties.
+const COLUMNS: [&str; 17] = [
+    "id",
+    "name",
+    "size",
+    "virtual_size",
+    "status",
+    "disk_format",
+    "container_format",
+    "checksum",
+    "owner",
+    "min_disk",
+    "min_ram",
+    "protected",
+    "os_hash_algo",
+    "os_hash_value",
+    "created_at",
+    "updated_at",
+    "visibility",
+];
+
+impl Catalog {
+    /// Loads one image, whoever may see it; None when there is none or it is deleted. `project` is
+    /// whose membership is looked up.
+    pub async fn load_image(&self, id: &str, project: &str) -> Result<Option<StoredImage>> {
+        load(self, id, project).await
+    }
+
+    /// The images that match and that `caller` may see, streamed in chunks.
+    ///
+    /// One statement reads the images, one more a chunk and kind of child.
+    pub fn list_images<'a>(
+        &'a self,
+        query: ImageQuery,
+        caller: &'a Caller,
+    ) -> BoxStream<'a, Result<Vec<Image>>> {
+        let chunks = try_stream! {
+            let fields = query.fields;
+            let sql = self.list_statement(&query, caller).await?;
+            let mut rows = self.stream(sql).await?.map_ok(|row| read_image(&row, fields)).boxed().try_chunks(CHUNK);
+            while let Some(chunk) = rows.next().await {
+                let mut images = chunk.map_err(|e| e.1)?.into_iter().collect::<Result<Vec<_>>>()?;
+                load_children(self, &mut images, fields).await?;
+                yield images;
+            }
+        };
+        chunks.boxed()
+    }
+
+    async fn list_statement(&self, query: &ImageQuery, caller: &Caller) -> Result<Sql> {
+        let mut sql = Sql::new("SELECT ").text(columns(query.fields)).with(
+            " FROM images WHERE images.deleted = ? AND images.status <> ?",
+            [false.into(), ImageStatus::Killed.name().into()],
+        );
+        sql = visible(sql, query, caller);
+        sql = filter(sql, &query.filter)?;
+        let order = order(&query.sort);
+        if let Some(marker) = &query.marker {
+            sql = self.after(sql, marker, &order).await?;
+        }
+        sql = sql.text(" ORDER BY ");
+        for (place, (key, direction)) in order.iter().enumerate() {
+            let separator = if place == 0 { "" } else { ", " };
+            let direction = if *direction == Direction::Ascending {
+                "ASC"
+            } else {
+                "DESC"
+            };
+            sql = sql.text(&format!("{separator}images.{} {direction}", key.name()));
+        }
+        if let Some(limit) = query.limit {
+            sql = sql.with(
+                " LIMIT ?",
+                [i64::try_from(limit).unwrap_or(i64::MAX).into()],
+            );
+        }
+        Ok(sql)
+    }
+
+    /// Only what comes after the image `marker` in `order`, empty values counting as the smallest.
+    async fn after(&self, sql: Sql, marker: &str, order: &[(SortKey, Direction)]) -> Result<Sql> {
+        let keys: Vec<&str> = order.iter().map(|(key, _)| key.name()).collect();
+        let found = Sql::new(format!("SELECT {} FROM images", keys.join(", "))).with(
+            " WHERE id = ? AND deleted = ?",
+            [marker.into(), false.into()],
+        );
+        let row = self.row(found).await?;
+        let row = row.ok_or_else(|| Error::invalid(format!("No image found with ID {marker}")))?;
+        let mut values: Vec<Value> = Vec::new();
+        for (place, (key, _)) in order.iter().enumerate() {
+            values.push(match key {
+                SortKey::Size => column::<Option<i64>>(&row, place)?.unwrap_or(0).into(),
+                _ => column::<Option<String>>(&row, place)?
+                    .unwrap_or_default()
+                    .into(),
+            });
+        }
+        let compared = |key: SortKey| {
+            let empty = if key == SortKey::Size { "0" } else { "''" };
+            format!("COALESCE(images.{}, {empty})", key.name())
+        };
+        let mut sql = sql.text(" AND (");
+        for (place, (key, direction)) in order.iter().enumerate() {
+            sql = sql.text(if place == 0 { "(" } else { " OR (" });
+            for (before, (equal, _)) in order.iter().take(place).enumerate() {
+                sql = sql.with(
+                    &format!("{} = ? AND ", compared(*equal)),
+                    [values[before].clone()],
+                );
+            }
+            let sign = if *direction == Direction::Ascending {
+                ">"
+            } else {
+                "<"
+            };
+            sql = sql.with(
+                &format!("{} {sign} ?)", compared(*key)),
+                [values[place].clone()],
+            );
+        }
+        Ok(sql.text(")"))
+    }
+
+    /// How many images `owner` has, and the bytes their data takes, each copy counted.
+    pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
+        let alive = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted')";
+        let count = |condition: &str| {
+            Sql::new("SELECT count(*) FROM images WHERE ").with(condition, [owner.into()])
+        };
+        let number = async |sql: Sql| -> Result<i64> {
+            Ok(match self.row(sql).await? {
+                Some(row) => column::<Option<i64>>(&row, 0)?.unwrap_or(0),
+                None => 0,
+            })
+        };
+        let copies = Sql::new("SELECT CAST(sum(images.size) AS INTEGER) FROM images ").with(
+            "JOIN image_locations ON image_locations.image_id = images.id AND image_locations.status <> 'deleted' \
+             WHERE images.owner = ? AND images.size > 0 AND images.status NOT IN ('killed', 'pending_delete', 'deleted')",
+            [owner.into()],
+        );
+        let staged = Sql::new("SELECT CAST(sum(size) AS INTEGER) FROM images WHERE ").with(
+            "owner = ? AND status IN ('uploading', 'importing')",
+            [owner.into()],
+        );
+        Ok(UsageCounts {
+            images: number(count(alive)).await?,
+            uploading: number(count(
+                "owner = ? AND status IN ('saving', 'uploading', 'importing')",
+            ))
+            .await?,
+            bytes: number(copies).await?,
+            staged_bytes: number(staged).await?,
+        })
+    }
+}
+
+/// What a project uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsageCounts {
+    /// Images that are not deleted.
+    pub images: i64,
+    /// Images whose data is on its way.
+    pub uploading: i64,
+    /// Bytes in stores.
+    pub bytes: i64,
+    /// Bytes in the staging area.
+    pub staged_bytes: i64,
+}
+
+/// What was asked for, then by time of creation and id in the direction of the first key.
+fn order(sort: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
+    let mut order = sort.to_vec();
+    let direction = sort
+        .first()
+        .map_or(Direction::Descending, |(_, direction)| *direction);
+    for key in [SortKey::CreatedAt, SortKey::Id] {
+        if !order.iter().any(|(sorted, _)| *sorted == key) {
+            order.push((key, direction));
+        }
+    }
+    order
+}
+
+/// Only what the caller may see in a list.
+///
+/// *Source:* `_select_images_query` and `_image_get_all` of the reference implementation.
+fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
+    let project = || Value::from(caller.project.as_str());
+    if !caller.is_admin() {
+        sql = sql
+            .with(" AND (images.visibility IN ('public', 'community') OR images.owner = ?", [project()])
+            .with(
+                " OR (images.visibility = 'shared' AND images.id IN (SELECT image_id FROM image_members \
+                 WHERE member = ? AND deleted = ?",
+                [project(), false.into()],
+            );
+        if query.member_status != MemberStatus::All {
+            sql = sql.with(" AND status = ?", [query.member_status.name().into()]);
+        }
+        sql = sql.text(")))");
+    }
+    match query.filter.visibility.as_deref() {
+        Some("all") => sql,
+        Some(one) => sql.with(" AND images.visibility = ?", [one.into()]),
+        None => sql.with(
+            " AND (images.owner = ? OR images.visibility <> 'community')",
+            [project()],
+        ),
+    }
+}
+
+fn filter(mut sql: Sql, filter: &ImageFilter) -> Result<Sql> {
+    if let Some(visibility) = filter.visibility.as_deref()
+        && visibility != "all"
+        && crate::model::Visibility::parse(visibility).is_none()
+    {
+        return Err(Error::invalid(format!(
+            "Invalid visibility value: {visibility}"
+        )));
+    }
+    sql = sql.with(" AND images.os_hidden = ?", [filter.hidden.into()]);
+    if let Some(name) = &filter.name {
+        sql = sql.with(" AND images.name = ?", [name.as_str().into()]);
+    }
+    if let Some(status) = filter.status {
+        sql = sql.with(" AND images.status = ?", [status.name().into()]);
+    }
+    for tag in &filter.tags {
+        sql = sql.with(
+            " AND images.id IN (SELECT image_id FROM image_tags WHERE value = ? AND deleted = ?)",
+            [tag.as_str().into(), false.into()],
+        );
+    }
+    for (name, value) in &filter.attributes {
+        sql = attribute(sql, name, value)?;
+    }
+    Ok(sql)
+}
+
+fn attribute(sql: Sql, name: &str, value: &str) -> Result<Sql> {
+    let range = [("_min", ">="), ("_max", "<=")]
+        .into_iter()
+        .find_map(|(ending, sign)| {
+            let column = name.strip_suffix(ending)?;
+            matches!(column, "size" | "min_disk" | "min_ram" | "virtual_size")
+                .then_some((column, sign))
+        });
+    if let Some((column, sign)) = range {
+        let limit: i64 = value
+            .parse()
+            .map_err(|_| Error::invalid("Unable to filter on a range with a non-numeric value."))?;
+        return Ok(sql.with(&format!(" AND images.{column} {sign} ?"), [limit.into()]));
+    }
+    match name {
+        "created_at" | "updated_at" => {
+            let (operator, moment) = split_operator(value);
+            let sign = comparison(operator)?;
+            let moment = Timestamp::parse(moment).ok_or_else(|| {
+                Error::invalid(format!("Bad \"{name}\" query filter format. Use ISO 8601 DateTime notation."))
+            })?;
+            Ok(sql.with(&format!(" AND images.{name} {sign} ?"), [moment.to_catalog().into()]))
+        }
+        "name" | "id" | "status" | "container_format" | "disk_format" => match split_operator(value) {
+            ("eq", value) => Ok(sql.with(&format!(" AND images.{name} = ?"), [value.into()])),
+            ("in", list) => {
+                let values = split_list(list)?;
+                Ok(sql.text(&format!(" AND images.{name} IN ")).list(values.into_iter().map(Value::from)))
+            }
+            (operator, _) => Err(Error::invalid(format!("Unable to filter by unknown operator '{operator}'."))),
+        },
+        "protected" | "os_hidden" => match value {
+            "true" | "false" => Ok(sql.with(&format!(" AND images.{name} = ?"), [(value == "true").into()])),
+            _ => Err(Error::invalid(format!(
+                "Invalid value '{value}' for '{name}' filter. Valid values are 'true' or 'false'."
+            ))),
+        },
+        column if COLUMNS.contains(&column) => Ok(sql.with(&format!(" AND images.{column} = ?"), [value.into()])),
+        property => Ok(sql.with(
+            " AND images.id IN (SELECT image_id FROM image_properties WHERE name = ? AND value = ? AND deleted = ?)",
+            [property.into(), value.into(), false.into()],
+        )),
+    }
+}
+
+/// `in:a,b` is the operator `in` on `a,b`; a plain value, or a moment with its colons, is `eq` on it.
+fn split_operator(value: &str) -> (&str, &str) {
+    match value.split_once(':') {
+        Some((operator, rest)) if Timestamp::parse(value).is_none() => (operator, rest),
+        _ => ("eq", value),
+    }
+}
+
+fn comparison(operator: &str) -> Result<&'static str> {
+    Ok(match operator {
+        "lt" => "<",
+        "lte" => "<=",
+        "eq" => "=",
+        "neq" => "<>",
+        "gt" => ">",
+        "gte" => ">=",
+        _ => {
+            return Err(Error::invalid(format!(
+                "Unable to filter by unknown operator '{operator}'."
+            )));
+        }
+    })
+}
+
+/// The values of `in:…`: separated by commas, in double quotes where they hold one.
+fn split_list(list: &str) -> Result<Vec<String>> {
+    let bad = || Error::new(ErrorKind::Invalid, format!("Invalid filter value {list}."));
+    let mut values = Vec::new();
+    let mut rest = list;
+    loop {
+        let (value, after) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (value, after) = quoted.split_once('"').ok_or_else(bad)?;
+                (value, after)
+            }
+            None => rest.split_at(rest.find(',').unwrap_or(rest.len())),
+        };
+        if value.contains('"') {
+            return Err(bad());
+        }
+        values.push(value.to_string());
+        if after.is_empty() {
+            return Ok(values);
+        }
+        rest = after.strip_prefix(',').ok_or_else(bad)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_are_split_off_but_not_out_of_moments() {
+        assert_eq!(split_operator("in:a,b"), ("in", "a,b"));
+        assert_eq!(split_operator("plain"), ("eq", "plain"));
+        assert_eq!(
+            split_operator("2026-11-21T09:30:04Z"),
+            ("eq", "2026-11-21T09:30:04Z")
+        );
+        assert_eq!(
+            split_operator("gt:2026-11-21T09:30:04Z"),
+            ("gt", "2026-11-21T09:30:04Z")
+        );
+    }
+
+    #[test]
+    fn quoted_values_may_hold_commas() {
+        assert_eq!(split_list(r#"a,"b,c",d"#).unwrap(), ["a", "b,c", "d"]);
+        assert!(split_list(r#"a,"b"#).is_err());
+        assert!(split_list(r#"a"b"#).is_err());
+    }
+
+    #[test]
+    fn ties_are_broken_by_age_and_id_in_the_first_direction() {
+        let order = order(&[(SortKey::Name, Direction::Ascending)]);
+        assert_eq!(
+            order[1..],
+            [
+                (SortKey::CreatedAt, Direction::Ascending),
+                (SortKey::Id, Direction::Ascending)
+            ]
+        );
+    }
+}

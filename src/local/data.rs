@@ -1,0 +1,250 @@
+//! The data of images: in and out.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use super::access::{self, Target};
+use super::catalog::NewLocation;
+use super::inspection::Inspection;
+use super::store::Put;
+use super::{Local, StoredImage};
+use crate::data::Algorithm;
+use crate::model::{Image, ImageStatus, MultiHash};
+use crate::service::{ImageBytes, ImageData, Upload};
+use crate::{Error, ErrorKind, Result};
+
+#[async_trait]
+impl ImageData for Local {
+    async fn upload_image(&self, id: &str, upload: Upload) -> Result<()> {
+        let stored = self.find(id).await?;
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            "upload data to",
+        )?;
+        check_formats(&stored.image)?;
+        let status = stored.image.status;
+        if !status.may_become(ImageStatus::Saving) {
+            return Err(not_allowed(status));
+        }
+        let store = self.stores.get(upload.store.as_deref())?;
+        let size = upload.size.or_else(|| upload.source.size());
+        self.check_size(size.unwrap_or(0))?;
+        let mut put = store.begin(id, size).await?;
+        let location = if self.stores.named() {
+            Map::from_iter([("store".to_string(), Value::from(store.info().id))])
+        } else {
+            Map::new()
+        };
+        if let Err(error) = self.start_saving(id).await {
+            put.discard().await?;
+            return Err(error);
+        }
+        match self
+            .store_data(stored, upload, put.as_mut(), &location)
+            .await
+        {
+            Ok(()) => put.finish().await,
+            Err(error) => {
+                // First the data goes, then the image may be uploaded to again; residue of both is
+                // cleared by the next command if this one cannot.
+                put.discard().await?;
+                self.requeue(id).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn open_image(&self, id: &str, prefer: &[String]) -> Result<ImageBytes> {
+        let stored = self.find(id).await?;
+        let deactivated = stored.image.status == ImageStatus::Deactivated;
+        access::check_download(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            deactivated,
+        )?;
+        let mut locations: Vec<_> = stored.locations.iter().collect();
+        let rank = |store: Option<&str>| {
+            let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
+            preferred.unwrap_or(prefer.len())
+        };
+        locations.sort_by_key(|at| rank(at.store()));
+        let mut failure = None;
+        for location in locations {
+            let opened = match self.stores.get(location.store()) {
+                Ok(store) => store.open(&location.url).await,
+                Err(e) => Err(e),
+            };
+            match opened {
+                Ok(source) => {
+                    return Ok(ImageBytes {
+                        image: self.shown(stored.image, stored.locations),
+                        source: Some(source),
+                    });
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) => Err(Error::internal(format!(
+                "the data of image {id} cannot be read: {error}"
+            ))
+            .hint("Its record is there but its data is not where it was stored.")
+            .because(error)),
+            None => Ok(ImageBytes {
+                image: self.shown(stored.image, stored.locations),
+                source: None,
+            }),
+        }
+    }
+}
+
+impl Local {
+    /// From `saving` to `active`: takes the data, publishes it, records it.
+    async fn store_data(
+        &self,
+        stored: StoredImage,
+        upload: Upload,
+        put: &mut dyn Put,
+        metadata: &Map<String, Value>,
+    ) -> Result<()> {
+        let id = stored.image.id.clone();
+        let secure = Algorithm::parse(&self.settings.hashing_algorithm)?;
+        let inspection = Arc::new(Mutex::new(Inspection::begin(
+            &stored.image,
+            &self.settings,
+            &upload,
+        )));
+        let promised = upload.size;
+        let (looking, cap) = (Arc::clone(&inspection), self.settings.limits.image_size);
+        let mut seen = 0_u64;
+        let look = Box::new(move |bytes: &[u8]| {
+            seen += bytes.len() as u64;
+            if seen > cap {
+                return Err(too_large(cap));
+            }
+            looking
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .look(bytes)
+        });
+        let taken = put
+            .take(
+                upload.source,
+                vec![Algorithm::Md5, secure],
+                upload.watch,
+                look,
+            )
+            .await?;
+        if promised.is_some_and(|promised| promised != taken.size) {
+            let promised = promised.unwrap_or_default();
+            return Err(Error::invalid(format!(
+                "{} bytes arrived instead of the {promised} promised",
+                taken.size
+            )));
+        }
+        let virtual_size = inspection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .finish()?;
+        let [checksum, value] = <[String; 2]>::try_from(taken.digests)
+            .map_err(|_| Error::internal("the data was not hashed"))?;
+        let url = put.publish().await?;
+
+        let mut image = stored.image;
+        image.size = Some(taken.size);
+        image.virtual_size = virtual_size;
+        image.checksum = Some(checksum);
+        image.hash = Some(MultiHash {
+            algorithm: secure.name().to_string(),
+            value,
+        });
+        let transaction = self.catalog.begin().await?;
+        if !transaction
+            .set_data(
+                &image,
+                &NewLocation {
+                    url: &url,
+                    metadata,
+                },
+            )
+            .await?
+        {
+            return Err(Error::new(
+                ErrorKind::Gone,
+                format!("Image {id} could not be found after upload: it was deleted meanwhile"),
+            ));
+        }
+        transaction.commit().await
+    }
+
+    /// From `queued` to `saving`: from here on nobody else stores data for the image.
+    async fn start_saving(&self, id: &str) -> Result<()> {
+        let transaction = self.catalog.begin().await?;
+        if !transaction
+            .set_status(id, ImageStatus::Queued, ImageStatus::Saving)
+            .await?
+        {
+            let now = transaction.load_image(id, &self.caller.project).await?;
+            return Err(now.map_or_else(
+                || access::not_found(id),
+                |now| not_allowed(now.image.status),
+            ));
+        }
+        transaction.commit().await
+    }
+
+    /// Makes an image whose upload failed ready for the next one.
+    async fn requeue(&self, id: &str) -> Result<()> {
+        let transaction = self.catalog.begin().await?;
+        transaction
+            .set_status(id, ImageStatus::Saving, ImageStatus::Queued)
+            .await?;
+        transaction.commit().await
+    }
+
+    fn check_size(&self, size: u64) -> Result<()> {
+        let cap = self.settings.limits.image_size;
+        if size > cap {
+            Err(too_large(cap))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn too_large(cap: u64) -> Error {
+    Error::too_large(format!(
+        "The incoming image is too large: more than the {cap} bytes that image_size_cap allows"
+    ))
+}
+
+fn not_allowed(status: ImageStatus) -> Error {
+    Error::conflict(format!(
+        "Image status transition from {status} to saving is not allowed"
+    ))
+}
+
+/// Data is only taken for an image that says what it is.
+fn check_formats(image: &Image) -> Result<()> {
+    let missing: Vec<&str> = [
+        ("disk_format", &image.disk_format),
+        ("container_format", &image.container_format),
+    ]
+    .into_iter()
+    .filter(|(_, format)| format.is_none())
+    .map(|(name, _)| name)
+    .collect();
+    match missing[..] {
+        [] => Ok(()),
+        [one] => Err(Error::invalid(format!(
+            "Property {one} must be set prior to saving data."
+        ))),
+        _ => Err(Error::invalid(format!(
+            "Properties {} must be set prior to saving data.",
+            missing.join(", ")
+        ))),
+    }
+}

@@ -1,0 +1,76 @@
+//! What the deployment tells of itself: stores, quotas, import methods, schemas.
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+
+use super::{Local, access};
+use crate::model::StoreInfo;
+use crate::service::{Discovery, Stores, Usage};
+use crate::{Error, Result};
+
+#[async_trait]
+impl Stores for Local {
+    async fn list_stores(&self, detail: bool) -> Result<Vec<StoreInfo>> {
+        if !self.stores.named() {
+            return Err(
+                Error::not_found("the stores of this deployment have no names")
+                    .hint("Name them with enabled_backends in glance-api.conf."),
+            );
+        }
+        if detail {
+            access::check_store_details(&self.caller)?;
+        }
+        let known = self.stores.iter().map(super::store::Store::info);
+        Ok(known
+            .map(|info| StoreInfo {
+                detail: info.detail.filter(|_| detail),
+                ..info
+            })
+            .collect())
+    }
+}
+
+#[async_trait]
+impl Discovery for Local {
+    async fn import_methods(&self) -> Result<Vec<String>> {
+        Ok(self.settings.import_methods.clone())
+    }
+
+    async fn usage(&self) -> Result<Vec<Usage>> {
+        const MIB: i64 = 1024 * 1024;
+        let counts = self.catalog.usage(&self.caller.project).await?;
+        let quota = |name: &str, usage| Usage {
+            quota: name.to_string(),
+            limit: -1,
+            usage,
+        };
+        Ok(vec![
+            quota("image_size_total", counts.bytes / MIB),
+            quota("image_stage_total", counts.staged_bytes / MIB),
+            quota("image_count_total", counts.images),
+            quota("image_count_uploading", counts.uploading),
+        ])
+    }
+
+    async fn schema(&self, name: &str) -> Result<Value> {
+        match name {
+            "image" => Ok(self.allowed.image_schema()),
+            "images" => Ok(json!({
+                "name": "images",
+                "properties": {
+                    "images": {"type": "array", "items": self.allowed.image_schema()},
+                    "first": {"type": "string"},
+                    "next": {"type": "string"},
+                    "schema": {"type": "string"},
+                },
+                "links": [
+                    {"rel": "first", "href": "{first}"},
+                    {"rel": "next", "href": "{next}"},
+                    {"rel": "describedby", "href": "{schema}"},
+                ],
+            })),
+            _ => Err(Error::not_found(format!("there is no schema '{name}'"))
+                .hint("There are: image, images.")),
+        }
+    }
+}

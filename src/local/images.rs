@@ -1,0 +1,450 @@
+//! Image records.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::access::{self, Target};
+use super::{Local, StoredImage};
+use crate::model::schema::attribute_named;
+use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Timestamp, Visibility};
+use crate::service::{ImageStream, Images};
+use crate::{Error, Result};
+
+/// Names that no custom property may have.
+const RESERVED: [&str; 3] = ["location", "deleted", "deleted_at"];
+
+/// What the names of the service's own properties begin with.
+const RESERVED_PREFIX: &str = "os_glance";
+
+#[async_trait]
+impl Images for Local {
+    async fn create_image(&self, new: NewImage) -> Result<Image> {
+        let image = self.new_image(new)?;
+        let owner = image.owner.as_deref().unwrap_or_default();
+        access::check_create(&self.caller, owner)?;
+        access::check_visibility(&self.caller, image.visibility)?;
+        self.check_quotas(&image)?;
+        let transaction = self.catalog.begin().await?;
+        transaction.insert_image(&image).await?;
+        transaction.commit().await?;
+        Ok(self.shown(image, Vec::new()))
+    }
+
+    async fn get_image(&self, id: &str) -> Result<Image> {
+        let stored = self.find(id).await?;
+        Ok(self.shown(stored.image, stored.locations))
+    }
+
+    fn list_images(&self, mut query: ImageQuery) -> ImageStream<'_> {
+        let asked = query.fields;
+        // Whether locations are shown depends on the owner.
+        query.fields.attributes |= asked.locations;
+        let chunks = self.catalog.list_images(query, &self.caller);
+        let shown = move |image: Image| {
+            if !asked.locations {
+                return image;
+            }
+            let mut image = image;
+            let locations = image.locations.take().unwrap_or_default();
+            self.shown(image, locations)
+        };
+        chunks
+            .map_ok(move |images| images.into_iter().map(shown).collect())
+            .boxed()
+    }
+
+    async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image> {
+        for change in changes {
+            self.check_change(change)?;
+        }
+        let transaction = self.catalog.begin().await?;
+        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+        if changes.is_empty() {
+            return Ok(self.shown(stored.image, stored.locations));
+        }
+        let mut image = stored.image.clone();
+        for change in changes {
+            self.apply(&mut image, &stored, change)?;
+        }
+        self.check_quotas(&image)?;
+        image.updated_at = Timestamp::now();
+        transaction.update_image(&stored.image, &image).await?;
+        transaction.commit().await?;
+        Ok(self.shown(image, stored.locations))
+    }
+
+    async fn delete_image(&self, id: &str) -> Result<()> {
+        let stored = self.find(id).await?;
+        self.check_delete(&stored)?;
+        let urls: Vec<String> = stored.locations.iter().map(|at| at.url.clone()).collect();
+        let store = self
+            .stores
+            .get(stored.locations.first().and_then(|at| at.store()))?;
+        let delete = store.begin_delete(id, &urls).await?;
+        let transaction = self.catalog.begin().await?;
+        // Everything is looked at again now that nobody can change it.
+        let outcome = async {
+            let stored =
+                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+            self.check_delete(&stored)?;
+            let later = self.settings.delayed_delete && !stored.locations.is_empty();
+            let to = if later {
+                ImageStatus::PendingDelete
+            } else {
+                ImageStatus::Deleted
+            };
+            let from = stored.image.status;
+            if !from.may_become(to) {
+                return Err(Error::invalid(format!(
+                    "Image status transition from {from} to {to} is not allowed"
+                )));
+            }
+            if stored.locations.iter().any(|at| !urls.contains(&at.url)) {
+                return Err(
+                    Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
+                );
+            }
+            transaction.delete_image(id, to).await?;
+            transaction.commit().await?;
+            Ok(later)
+        };
+        match outcome.await {
+            Ok(false) => delete.finish().await,
+            Ok(true) => delete.abandon().await,
+            Err(error) => {
+                delete.abandon().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn deactivate_image(&self, id: &str) -> Result<()> {
+        self.set_activation(
+            id,
+            ImageStatus::Active,
+            ImageStatus::Deactivated,
+            "deactivate",
+        )
+        .await
+    }
+
+    async fn reactivate_image(&self, id: &str) -> Result<()> {
+        self.set_activation(
+            id,
+            ImageStatus::Deactivated,
+            ImageStatus::Active,
+            "reactivate",
+        )
+        .await
+    }
+
+    async fn add_tag(&self, id: &str, tag: &str) -> Result<()> {
+        self.allowed
+            .check("tags", &Value::from(vec![tag]))
+            .map_err(Error::invalid)?;
+        let transaction = self.catalog.begin().await?;
+        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            "change",
+        )?;
+        let mut image = stored.image.clone();
+        if !image.tags.iter().any(|attached| attached == tag) {
+            image.tags.push(tag.to_string());
+            self.check_quotas(&image)?;
+            image.updated_at = Timestamp::now();
+            transaction.update_image(&stored.image, &image).await?;
+        }
+        transaction.commit().await
+    }
+
+    async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
+        let transaction = self.catalog.begin().await?;
+        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            "change",
+        )?;
+        let mut image = stored.image.clone();
+        image.tags.retain(|attached| attached != tag);
+        if image.tags.len() == stored.image.tags.len() {
+            return Err(Error::not_found(format!("image {id} has no tag '{tag}'")));
+        }
+        image.updated_at = Timestamp::now();
+        transaction.update_image(&stored.image, &image).await?;
+        transaction.commit().await
+    }
+}
+
+impl Local {
+    /// The image that a request for a new one describes.
+    fn new_image(&self, new: NewImage) -> Result<Image> {
+        let now = Timestamp::now();
+        let mut image = Image {
+            id: String::new(),
+            name: None,
+            status: ImageStatus::Queued,
+            visibility: Visibility::Shared,
+            protected: false,
+            hidden: false,
+            owner: Some(self.caller.project.clone()),
+            size: None,
+            virtual_size: None,
+            disk_format: None,
+            container_format: None,
+            min_disk: 0,
+            min_ram: 0,
+            checksum: None,
+            hash: None,
+            created_at: now,
+            updated_at: now,
+            tags: Vec::new(),
+            properties: Vec::new(),
+            locations: None,
+            direct_url: None,
+            stores: None,
+        };
+        for (name, value) in &new.attributes {
+            let settable = attribute_named(name).is_none_or(|attribute| !attribute.read_only);
+            if !settable {
+                return Err(read_only(name));
+            }
+            check_reserved(name)?;
+            self.check_schema(name, value)?;
+            if name == "id" {
+                image.id = text(value).unwrap_or_default();
+            } else {
+                set(&mut image, name, value)?;
+            }
+        }
+        if image.id.is_empty() {
+            image.id = Uuid::new_v4().to_string();
+        }
+        Ok(image)
+    }
+
+    fn check_schema(&self, name: &str, value: &Value) -> Result<()> {
+        self.allowed.check(name, value).map_err(|why| {
+            Error::invalid(format!(
+                "Provided object does not match schema 'image': {name}: {why}"
+            ))
+        })
+    }
+
+    /// Whether a change could be made to any image.
+    fn check_change(&self, change: &Change) -> Result<()> {
+        let name = change.name();
+        if name == "id" || attribute_named(name).is_some_and(|attribute| attribute.read_only) {
+            return Err(read_only(name));
+        }
+        check_reserved(name)?;
+        match change {
+            Change::Add { value, .. } | Change::Replace { value, .. } => {
+                self.check_schema(name, value)
+            }
+            Change::Remove { .. } => Ok(()),
+        }
+    }
+
+    /// Makes one change to `image`, if the caller may.
+    fn apply(&self, image: &mut Image, stored: &StoredImage, change: &Change) -> Result<()> {
+        let name = change.name();
+        let is_attribute = attribute_named(name).is_some();
+        if let (Change::Add { value, .. } | Change::Replace { value, .. }, "visibility") =
+            (change, name)
+            && let Some(visibility) = value.as_str().and_then(Visibility::parse)
+        {
+            access::check_visibility(&self.caller, visibility)?;
+        }
+        if name == "owner" {
+            access::check_owner_change(&self.caller)?;
+        }
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            "change",
+        )?;
+        match change {
+            Change::Add { value, .. } => set(image, name, value),
+            Change::Replace { value, .. } => {
+                if !is_attribute && image.property(name).is_none() {
+                    return Err(Error::conflict(format!("Property {name} does not exist.")));
+                }
+                set(image, name, value)
+            }
+            Change::Remove { .. } if is_attribute => Err(Error::forbidden(format!(
+                "Property {name} may not be removed."
+            ))),
+            Change::Remove { .. } => {
+                let before = image.properties.len();
+                image.properties.retain(|(property, _)| property != name);
+                if image.properties.len() == before {
+                    return Err(Error::conflict(format!("Property {name} does not exist.")));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn check_delete(&self, stored: &StoredImage) -> Result<()> {
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            "delete",
+        )?;
+        if stored.image.protected {
+            let id = &stored.image.id;
+            return Err(Error::forbidden(format!(
+                "Image {id} is protected and cannot be deleted."
+            ))
+            .hint(format!(
+                "Unprotect it first: glance image-update --protected False {id}"
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_quotas(&self, image: &Image) -> Result<()> {
+        let limits = &self.settings.limits;
+        let counts = [
+            (
+                "image_property_quota",
+                "properties",
+                image.properties.len(),
+                limits.properties,
+            ),
+            ("image_tag_quota", "tags", image.tags.len(), limits.tags),
+        ];
+        for (option, what, count, limit) in counts {
+            if let Some(limit) = limit
+                && count as u64 > limit
+            {
+                return Err(Error::too_large(format!(
+                    "{count} {what} are more than the {limit} that {option} allows"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    async fn set_activation(
+        &self,
+        id: &str,
+        from: ImageStatus,
+        to: ImageStatus,
+        verb: &str,
+    ) -> Result<()> {
+        let transaction = self.catalog.begin().await?;
+        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            verb,
+        )?;
+        let status = stored.image.status;
+        if status == to {
+            return Ok(());
+        }
+        if status != from {
+            return Err(Error::forbidden(format!(
+                "Not allowed to {verb} image in status '{status}'"
+            )));
+        }
+        transaction.set_status(id, from, to).await?;
+        transaction.commit().await
+    }
+}
+
+fn read_only(name: &str) -> Error {
+    Error::forbidden(format!("Attribute '{name}' is read-only."))
+}
+
+fn check_reserved(name: &str) -> Result<()> {
+    if RESERVED.contains(&name) || name.starts_with(RESERVED_PREFIX) {
+        return Err(Error::forbidden(format!("Attribute '{name}' is reserved.")));
+    }
+    if name.chars().count() > 255 {
+        return Err(Error::invalid(
+            "Custom property should not be greater than 255 characters.",
+        ));
+    }
+    Ok(())
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_string)
+}
+
+/// Sets an attribute or property whose value the schema allows.
+fn set(image: &mut Image, name: &str, value: &Value) -> Result<()> {
+    let number = |least: &str| -> Result<i64> {
+        let number = value
+            .as_i64()
+            .filter(|number| i32::try_from(*number).is_ok());
+        let number = number.ok_or_else(|| {
+            Error::invalid(format!(
+                "'{name}' value out of range, must be less than 2147483648"
+            ))
+        })?;
+        if number < 0 {
+            return Err(Error::invalid(format!(
+                "Invalid value '{number}' for parameter '{name}': {least}"
+            )));
+        }
+        Ok(number)
+    };
+    let formats_open = matches!(image.status, ImageStatus::Queued | ImageStatus::Importing);
+    match name {
+        "name" => image.name = text(value),
+        "visibility" => {
+            if let Some(visibility) = value.as_str().and_then(Visibility::parse) {
+                image.visibility = visibility;
+            }
+        }
+        "protected" => image.protected = value.as_bool().unwrap_or(image.protected),
+        "os_hidden" => image.hidden = value.as_bool().unwrap_or(image.hidden),
+        "owner" => image.owner = text(value).filter(|owner| !owner.is_empty()),
+        "min_disk" => image.min_disk = number("Cannot be a negative value")?,
+        "min_ram" => image.min_ram = number("Cannot be a negative value")?,
+        "disk_format" | "container_format" if !formats_open => {
+            return Err(Error::forbidden(format!(
+                "Attribute {name} can be only replaced for a queued image."
+            )));
+        }
+        "disk_format" => image.disk_format = text(value),
+        "container_format" => image.container_format = text(value),
+        "tags" => {
+            let mut tags: Vec<String> = value
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(text)
+                .collect();
+            tags.sort();
+            tags.dedup();
+            image.tags = tags;
+        }
+        "locations" => {
+            return Err(
+                Error::forbidden("locations of an image are changed one by one")
+                    .hint("See glance help location-add."),
+            );
+        }
+        property => {
+            let value = text(value).unwrap_or_default();
+            match image
+                .properties
+                .iter_mut()
+                .find(|(name, _)| name == property)
+            {
+                Some((_, old)) => *old = value,
+                None => image.properties.push((property.to_string(), value)),
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What is looked at in data on its way into a store: the format inspectors, as the deployment wants
+//! them.
+
+use crate::config::Settings;
+use crate::data::format::{Declared, Inspector, Policy, Refusal};
+use crate::model::Image;
+use crate::service::Upload;
+use crate::{Error, Result};
+
+/// The inspection of one upload.
+pub struct Inspection {
+    inspector: Option<Inspector>,
+    policy: Policy,
+    disk_format: String,
+    container_format: String,
+}
+
+impl Inspection {
+    /// An inspection of data for `image`, which MUST have its formats.
+    pub fn begin(image: &Image, settings: &Settings, upload: &Upload) -> Self {
+        let policy = Policy {
+            require_image_format_match: settings.formats.require_match,
+            allow_mismatch: upload.allow_format_mismatch,
+            gpt_safety_checks_nonfatal: settings.formats.gpt_checks_nonfatal.clone(),
+        };
+        let disk_format = image.disk_format.clone().unwrap_or_default();
+        let container_format = image.container_format.clone().unwrap_or_default();
+        let mut inspection = Self {
+            inspector: None,
+            policy,
+            disk_format,
+            container_format,
+        };
+        inspection.inspector = inspection.declared().is_inspected().then(Inspector::new);
+        inspection
+    }
+
+    fn declared(&self) -> Declared<'_> {
+        Declared {
+            disk_format: &self.disk_format,
+            container_format: &self.container_format,
+        }
+    }
+
+    /// Looks at the next bytes; refuses as soon as it is certain.
+    pub fn look(&mut self, bytes: &[u8]) -> Result<()> {
+        let Some(inspector) = &mut self.inspector else {
+            return Ok(());
+        };
+        inspector.push(bytes);
+        let declared = Declared {
+            disk_format: &self.disk_format,
+            container_format: &self.container_format,
+        };
+        match self.policy.refuse_early(declared, inspector) {
+            Some(refusal) => Err(refused(refusal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Everything was seen: the virtual size to record, in bytes.
+    ///
+    /// # Errors
+    /// `UnsupportedMedia` when the data may not be stored.
+    pub fn finish(&mut self) -> Result<Option<u64>> {
+        let Some(inspector) = self.inspector.take() else {
+            return Ok(None);
+        };
+        let accepted = self
+            .policy
+            .decide(self.declared(), &inspector.finish())
+            .map_err(refused)?;
+        Ok(accepted.virtual_size)
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    Error::unsupported_media(refusal.message)
+}

@@ -1,0 +1,236 @@
+//! What is under way in a store's directory, so that the next process can tell the dead from the living.
+//!
+//! An entry is a file `.journal/ID.upload` or `.journal/ID.delete`, locked (flock) by its owner for as
+//! long as the work goes on. The system drops the lock when the owner dies, however it dies: an entry
+//! that can be locked is residue. Its content is what a deletion still has to remove, a path a line.
+//! Looking for residue costs one read of a directory that is nearly always empty or absent.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// What an entry's owner is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Storing the data of an image.
+    Upload,
+    /// Deleting an image.
+    Delete,
+}
+
+impl Intent {
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Upload => "upload",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// The journal of one directory.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    directory: PathBuf,
+}
+
+/// An entry that is ours: nobody else works on it until it is dropped.
+#[derive(Debug)]
+pub struct Entry {
+    /// The image.
+    pub id: String,
+    /// What is being done.
+    pub intent: Intent,
+    file: File,
+    path: PathBuf,
+}
+
+impl Journal {
+    /// The journal kept in the directory of a store.
+    pub fn of(store: &Path) -> Self {
+        Self {
+            directory: store.join(".journal"),
+        }
+    }
+
+    /// Notes that this process begins `intent` on image `id`; None when another one is at it.
+    ///
+    /// An entry whose owner died is taken over: the caller MUST have cleared it before.
+    pub fn begin(&self, id: &str, intent: Intent) -> Result<Option<Entry>> {
+        let path = self.directory.join(format!("{id}.{}", intent.suffix()));
+        loop {
+            let mut options = OpenOptions::new();
+            options
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o640);
+            let file = match options.open(&path) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    let made = fs::DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o750)
+                        .create(&self.directory);
+                    made.map_err(|e| Error::io("create", &self.directory, e))?;
+                    continue;
+                }
+                other => other.map_err(|e| Error::io("create", &path, e))?,
+            };
+            match lock(&file, &path)? {
+                Held::Ours => {
+                    return Ok(Some(Entry {
+                        id: id.to_string(),
+                        intent,
+                        file,
+                        path,
+                    }));
+                }
+                Held::Theirs => return Ok(None),
+                // Its owner finished between our opening and our locking it.
+                Held::Gone => {}
+            }
+        }
+    }
+
+    /// Entries whose owners are dead, now ours.
+    pub fn residue(&self) -> Result<Vec<Entry>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(|e| Error::io("read", &self.directory, e))?,
+        };
+        let mut residue = Vec::new();
+        for entry in entries {
+            let path = entry
+                .map_err(|e| Error::io("read", &self.directory, e))?
+                .path();
+            let Some((id, intent)) = parse(&path) else {
+                continue;
+            };
+            let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
+                continue;
+            };
+            if lock(&file, &path)? == Held::Ours {
+                residue.push(Entry {
+                    id,
+                    intent,
+                    file,
+                    path,
+                });
+            }
+        }
+        Ok(residue)
+    }
+}
+
+impl Entry {
+    /// Notes the files that a deletion will have to remove once it is committed.
+    pub fn note(&mut self, paths: &[PathBuf]) -> Result<()> {
+        let mut text = Vec::new();
+        for path in paths {
+            text.extend_from_slice(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()));
+            text.push(b'\n');
+        }
+        self.file
+            .write_all(&text)
+            .map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// The files that were noted.
+    pub fn noted(&mut self) -> Result<Vec<PathBuf>> {
+        let mut text = Vec::new();
+        self.file
+            .read_to_end(&mut text)
+            .map_err(|e| Error::io("read", &self.path, e))?;
+        let lines = text
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        Ok(lines
+            .map(|line| {
+                PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(line))
+            })
+            .collect())
+    }
+
+    /// The work is done, or undone: nothing is left of it.
+    pub fn finish(self) -> Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &self.path, e))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parse(path: &Path) -> Option<(String, Intent)> {
+    let (id, suffix) = path.file_name()?.to_str()?.rsplit_once('.')?;
+    let intent = [Intent::Upload, Intent::Delete]
+        .into_iter()
+        .find(|intent| intent.suffix() == suffix)?;
+    Some((id.to_string(), intent))
+}
+
+#[derive(PartialEq, Eq)]
+enum Held {
+    Ours,
+    Theirs,
+    Gone,
+}
+
+/// Locks an entry, and makes sure that it is still the one under its name.
+fn lock(file: &File, path: &Path) -> Result<Held> {
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(Held::Theirs),
+        Err(TryLockError::Error(e)) => return Err(Error::io("lock", path, e)),
+    }
+    let ours = file.metadata().map_err(|e| Error::io("read", path, e))?;
+    match fs::metadata(path) {
+        Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => Ok(Held::Ours),
+        Ok(_) => Ok(Held::Gone),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Held::Gone),
+        Err(e) => Err(Error::io("read", path, e)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_of_the_living_are_theirs_and_those_of_the_dead_are_residue() {
+        let store = tempfile::tempdir().unwrap();
+        let journal = Journal::of(store.path());
+        assert!(journal.residue().unwrap().is_empty());
+        let entry = journal.begin("a", Intent::Upload).unwrap().unwrap();
+        assert!(
+            journal.begin("a", Intent::Upload).unwrap().is_none(),
+            "one at a time"
+        );
+        assert!(journal.residue().unwrap().is_empty(), "its owner lives");
+        drop(entry);
+        let mut residue = journal.residue().unwrap();
+        assert_eq!(residue.len(), 1);
+        let entry = residue.pop().unwrap();
+        assert_eq!((entry.id.as_str(), entry.intent), ("a", Intent::Upload));
+        entry.finish().unwrap();
+        assert!(journal.residue().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_noted_is_read_back() {
+        let store = tempfile::tempdir().unwrap();
+        let journal = Journal::of(store.path());
+        let paths = [PathBuf::from("/x/a b"), PathBuf::from("/y/c")];
+        journal
+            .begin("a", Intent::Delete)
+            .unwrap()
+            .unwrap()
+            .note(&paths)
+            .unwrap();
+        assert_eq!(journal.residue().unwrap()[0].noted().unwrap(), paths);
+    }
+}

@@ -1,0 +1,208 @@
+//! The local engine: the Images API on a catalogue and stores of our own, without a server.
+//!
+//! A straight line, not an onion: each operation reads like its specification. May the caller? Is the
+//! transition legal? Within the limits? One transaction; done.
+
+pub mod access;
+pub mod catalog;
+mod data;
+mod discovery;
+mod images;
+mod inspection;
+mod journal;
+mod recovery;
+pub mod store;
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use catalog::{Catalog, StoredImage};
+use serde_json::{Map, json};
+use store::{Store, StoreSet};
+
+use crate::config::{self, Database, Settings, StoreKind};
+use crate::model::schema::Allowed;
+use crate::model::store::StoreDetail;
+use crate::model::{Caller, Image, StoreInfo};
+use crate::{Error, Result};
+
+/// A deployment without a server, as one caller meets it.
+pub struct Local {
+    catalog: Catalog,
+    stores: StoreSet,
+    settings: Settings,
+    allowed: Allowed,
+    caller: Caller,
+}
+
+impl Local {
+    /// Opens the deployment that `settings` describe; makes its database and directories on first
+    /// use, and clears what dead processes left.
+    ///
+    /// # Errors
+    /// `Failed` when the database is of another revision or the configuration names what is not built.
+    pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
+        let path = database_file(&settings)?;
+        let catalog = Catalog::open_current(&path).await?;
+        let stores = open_stores(&settings)?;
+        let allowed = Allowed {
+            disk_formats: settings.formats.disk.clone(),
+            container_formats: settings.formats.container.clone(),
+        };
+        let local = Self {
+            catalog,
+            stores,
+            settings,
+            allowed,
+            caller,
+        };
+        local.recover().await?;
+        Ok(local)
+    }
+
+    /// Closes the database.
+    pub async fn close(self) -> Result<()> {
+        self.catalog.close().await
+    }
+
+    /// An image that the caller may see.
+    async fn find(&self, id: &str) -> Result<StoredImage> {
+        let stored = self.catalog.load_image(id, &self.caller.project).await?;
+        self.visible(stored, id)
+    }
+
+    /// What was loaded, if the caller may see it.
+    fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
+        stored
+            .filter(|stored| {
+                access::may_see(
+                    &self.caller,
+                    access::Target::new(&stored.image, stored.is_member),
+                )
+            })
+            .ok_or_else(|| access::not_found(id))
+    }
+
+    /// The record as the API shows it to the caller: with its locations and stores where the
+    /// deployment gives them away.
+    fn shown(&self, mut image: Image, locations: Vec<crate::model::Location>) -> Image {
+        let target = access::Target::new(&image, false);
+        let deactivated = image.status == crate::model::ImageStatus::Deactivated;
+        let may = access::may_see_locations(&self.caller, target)
+            && (!deactivated || self.caller.is_admin());
+        let locations = if may { locations } else { Vec::new() };
+        if self.stores.named() {
+            let stores: Vec<String> = locations
+                .iter()
+                .filter_map(|at| at.store().map(str::to_string))
+                .collect();
+            image.stores = (!stores.is_empty()).then_some(stores);
+        }
+        let exposure = &self.settings.exposure;
+        image.direct_url = locations
+            .first()
+            .filter(|_| exposure.direct_url)
+            .map(|at| at.url.clone());
+        image.locations = exposure.locations.then_some(locations);
+        image
+    }
+}
+
+/// The SQLite file of `settings`, its directory made.
+///
+/// # Errors
+/// `Failed` for a database that is none.
+pub fn database_file(settings: &Settings) -> Result<PathBuf> {
+    match settings.require_database()? {
+        Database::Sqlite(path) => {
+            if let Some(parent) = path.parent() {
+                make_directory(parent)?;
+            }
+            Ok(path.clone())
+        }
+        Database::Mysql(_) => Err(Error::failed(
+            "a MySQL or MariaDB catalogue cannot be opened by this version",
+        )
+        .hint("Set [database] connection to sqlite:////path/to/glance.db.")),
+    }
+}
+
+/// Makes a directory, and those above it, readable by its owner and group.
+fn make_directory(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o750);
+    builder
+        .create(path)
+        .map_err(|e| Error::io("create", path, e))
+}
+
+/// Permissions of image files where the configuration sets none: those of a data directory are its
+/// own, those of another deployment are what the reference implementation's umask makes them.
+const FILE_MODE: u32 = 0o640;
+
+fn open_stores(settings: &Settings) -> Result<StoreSet> {
+    let mut stores: Vec<Box<dyn Store>> = Vec::new();
+    for store in &settings.stores.list {
+        let StoreKind::File(file) = &store.kind else {
+            // What cannot be written to is only needed once a location of it is read.
+            if store.id == settings.stores.default_id {
+                let kind = store.kind.name();
+                return Err(Error::failed(format!(
+                    "store '{}' of kind {kind} cannot be opened by this version",
+                    store.id
+                ))
+                .hint("Make a store of kind file the default."));
+            }
+            continue;
+        };
+        let directories: Vec<store::Directory> = file
+            .directories
+            .iter()
+            .map(|at| store::Directory {
+                path: at.path.clone(),
+                priority: at.priority,
+            })
+            .collect();
+        let info = StoreInfo {
+            id: store.id.clone(),
+            description: store.description.clone(),
+            is_default: store.id == settings.stores.default_id,
+            read_only: false,
+            detail: Some(store_detail(store, file)),
+        };
+        let mode = file.file_permissions.unwrap_or(FILE_MODE);
+        stores.push(Box::new(store::FileStore::new(info, directories, mode)));
+    }
+    Ok(StoreSet::new(
+        stores,
+        settings.stores.default_id.clone(),
+        settings.stores.named,
+    ))
+}
+
+fn store_detail(store: &config::Store, file: &config::FileStore) -> StoreDetail {
+    let directories: Vec<String> = file
+        .directories
+        .iter()
+        .map(|at| at.path.display().to_string())
+        .collect();
+    let data_dir = match &directories[..] {
+        [one] => json!(one),
+        several => json!(several),
+    };
+    let mut properties = Map::new();
+    properties.insert("data_dir".to_string(), data_dir);
+    properties.insert("chunk_size".to_string(), json!(file.chunk_size));
+    properties.insert(
+        "thin_provisioning".to_string(),
+        json!(file.thin_provisioning),
+    );
+    StoreDetail {
+        kind: store.kind.name().to_string(),
+        weight: store.weight,
+        properties,
+    }
+}

@@ -1,0 +1,50 @@
+//! Clearing what processes left behind that died at their work.
+
+use super::Local;
+use super::store::Residue;
+use crate::Result;
+use crate::model::ImageStatus;
+
+impl Local {
+    /// Undoes the uploads, and finishes the deletions, whose processes are dead.
+    pub(super) async fn recover(&self) -> Result<()> {
+        for store in self.stores.iter() {
+            for residue in store.residue().await? {
+                match residue {
+                    Residue::Upload { id, put } => {
+                        let transaction = self.catalog.begin().await?;
+                        let stored = transaction.load_image(&id, &self.caller.project).await?;
+                        match stored.map(|stored| stored.image.status) {
+                            // It died between recording the data and saying so.
+                            Some(ImageStatus::Active | ImageStatus::Deactivated) => {
+                                put.finish().await?
+                            }
+                            // The data goes before the status: until then nobody else may upload.
+                            Some(ImageStatus::Saving) => {
+                                put.discard().await?;
+                                transaction
+                                    .set_status(&id, ImageStatus::Saving, ImageStatus::Queued)
+                                    .await?;
+                            }
+                            _ => put.discard().await?,
+                        }
+                        transaction.commit().await?;
+                    }
+                    Residue::Delete { id, delete } => {
+                        let alive = self
+                            .catalog
+                            .load_image(&id, &self.caller.project)
+                            .await?
+                            .is_some();
+                        if alive {
+                            delete.abandon().await?
+                        } else {
+                            delete.finish().await?
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

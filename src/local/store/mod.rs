@@ -1,0 +1,157 @@
+//! Where image data is kept.
+
+mod file;
+
+pub use file::{Directory, FileStore};
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+
+use super::journal::Entry;
+use crate::data::pump::Taken;
+use crate::data::{Algorithm, Source, Watch};
+use crate::model::StoreInfo;
+use crate::{Error, Result};
+
+/// Sees every byte of an upload in order; refuses by an error.
+pub type Look = Box<dyn FnMut(&[u8]) -> Result<()> + Send>;
+
+/// A place that keeps the data of images.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// What callers may know of it, details included.
+    fn info(&self) -> StoreInfo;
+
+    /// Begins to store the data of image `id`; `size` is how much is promised, if anything is.
+    ///
+    /// # Errors
+    /// `Conflict` while another process does the same, `TooLarge` when it cannot fit.
+    async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>>;
+
+    /// Opens data by its address.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    async fn open(&self, url: &str) -> Result<Source>;
+
+    /// Notes that image `id` is about to be deleted, its data at `urls` with it.
+    async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>>;
+
+    /// Uploads and deletions that a dead process left unfinished; now ours to clear.
+    async fn residue(&self) -> Result<Vec<Residue>>;
+}
+
+/// Data that is being stored. Nothing is under its final name before [`Put::publish`]; dropping it
+/// before [`Put::finish`] leaves residue, as dying does.
+#[async_trait]
+pub trait Put: Send {
+    /// Reads all of `source`. At most once.
+    async fn take(
+        &mut self,
+        source: Source,
+        algorithms: Vec<Algorithm>,
+        watch: Watch,
+        look: Look,
+    ) -> Result<Taken>;
+
+    /// Makes the data durable and gives it its final name; its address.
+    async fn publish(&mut self) -> Result<String>;
+
+    /// The data is recorded.
+    async fn finish(self: Box<Self>) -> Result<()>;
+
+    /// Removes whatever was stored.
+    async fn discard(self: Box<Self>) -> Result<()>;
+}
+
+/// Data that is being deleted.
+#[async_trait]
+pub trait Delete: Send {
+    /// The deletion is recorded: removes the data.
+    async fn finish(self: Box<Self>) -> Result<()>;
+
+    /// The image stays.
+    async fn abandon(self: Box<Self>) -> Result<()>;
+}
+
+/// What a dead process left.
+pub enum Residue {
+    /// An upload, maybe with its data already under the final name.
+    Upload {
+        /// The image.
+        id: String,
+        /// Discards the data, or finishes when it turns out to be recorded.
+        put: Box<dyn Put>,
+    },
+    /// A deletion, recorded or not.
+    Delete {
+        /// The image.
+        id: String,
+        /// Removes the data when it turns out to be recorded, or abandons it.
+        delete: Box<dyn Delete>,
+    },
+}
+
+/// The stores of a deployment.
+pub struct StoreSet {
+    stores: Vec<Box<dyn Store>>,
+    default: String,
+    named: bool,
+}
+
+impl StoreSet {
+    /// Stores of which uploads go to `default`; `named` when callers may name them.
+    pub fn new(stores: Vec<Box<dyn Store>>, default: String, named: bool) -> Self {
+        Self {
+            stores,
+            default,
+            named,
+        }
+    }
+
+    /// Every store, in the order of the configuration.
+    pub fn iter(&self) -> impl Iterator<Item = &dyn Store> {
+        self.stores.iter().map(AsRef::as_ref)
+    }
+
+    /// Whether stores have names that callers and locations use.
+    pub fn named(&self) -> bool {
+        self.named
+    }
+
+    /// The store of that id, or the default one.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none.
+    pub fn get(&self, id: Option<&str>) -> Result<&dyn Store> {
+        let id = id.unwrap_or(&self.default);
+        self.iter()
+            .find(|store| store.info().id == id)
+            .ok_or_else(|| {
+                let known: Vec<String> = self.iter().map(|store| store.info().id).collect();
+                Error::invalid(format!("there is no store '{id}'"))
+                    .hint(format!("The stores are: {}.", known.join(", ")))
+            })
+    }
+}
+
+/// The path in a `file://` address.
+pub fn file_path(url: &str) -> Option<PathBuf> {
+    url.strip_prefix("file://").map(PathBuf::from)
+}
+
+/// Finishes a journal entry: shared by the stores that keep one.
+async fn close(entry: Entry) -> Result<()> {
+    blocking(move || entry.finish()).await
+}
+
+/// Runs what may wait for a disk on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(e) => Err(Error::internal("a worker thread failed").because(e)),
+    }
+}

@@ -1,0 +1,117 @@
+//! Who is asking.
+
+use std::fmt;
+
+use crate::{Error, Result};
+
+/// What a caller may do; each role implies the ones after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Looks.
+    Reader,
+    /// Looks, and changes what belongs to the project.
+    Member,
+    /// Does everything, in every project.
+    Admin,
+}
+
+impl Role {
+    /// Keystone's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// A user acting in a project with a role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Project id, or any name for it where there is no Keystone.
+    pub project: String,
+    /// The strongest role.
+    pub role: Role,
+    /// User id, or any name for it.
+    pub user: String,
+}
+
+impl Caller {
+    /// Reads `PROJECT[:ROLE[:USER]]`; without a role it is `member`, without a user the project's name.
+    ///
+    /// # Errors
+    /// `Usage` for an empty project or an unknown role.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut parts = text.splitn(3, ':');
+        let project = parts.next().unwrap_or_default();
+        if project.is_empty() || project.len() > 255 {
+            return Err(Error::usage(format!("'{text}' names no project"))
+                .hint("Give the caller as PROJECT[:ROLE[:USER]], for example demo:member."));
+        }
+        let role = match parts.next() {
+            None | Some("member") => Role::Member,
+            Some("admin") => Role::Admin,
+            Some("reader") => Role::Reader,
+            Some(other) => {
+                return Err(Error::usage(format!("'{other}' is not a role"))
+                    .hint("The roles are admin, member and reader."));
+            }
+        };
+        let user = parts
+            .next()
+            .filter(|user| !user.is_empty())
+            .unwrap_or(project);
+        Ok(Self {
+            project: project.to_string(),
+            role,
+            user: user.to_string(),
+        })
+    }
+
+    /// Whether the caller is an administrator.
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+}
+
+impl Default for Caller {
+    /// The administrator of a machine of one's own: `admin:admin:admin`.
+    fn default() -> Self {
+        Self {
+            project: "admin".to_string(),
+            role: Role::Admin,
+            user: "admin".to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.project, self.role.name(), self.user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_read_with_their_defaults() {
+        assert_eq!(
+            Caller::parse("demo").unwrap().to_string(),
+            "demo:member:demo"
+        );
+        assert_eq!(
+            Caller::parse("demo:reader").unwrap().to_string(),
+            "demo:reader:demo"
+        );
+        assert_eq!(
+            Caller::parse("a:admin:b:c").unwrap().to_string(),
+            "a:admin:b:c"
+        );
+        assert!(Caller::parse("").is_err());
+        assert!(Caller::parse("demo:king").is_err());
+        assert_eq!(Caller::default().to_string(), "admin:admin:admin");
+    }
+}

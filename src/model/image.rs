@@ -1,0 +1,201 @@
+//! An image: the record, without its data.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use super::{ImageStatus, Timestamp};
+
+/// Who may see an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// Everyone, in every list.
+    Public,
+    /// Everyone who knows it; listed for its owner only.
+    Community,
+    /// Its owner and the projects it is shared with.
+    #[default]
+    Shared,
+    /// Its owner.
+    Private,
+}
+
+impl Visibility {
+    /// Every visibility, in the API schema's order.
+    pub const ALL: [Self; 4] = [Self::Community, Self::Public, Self::Private, Self::Shared];
+
+    /// The API's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Community => "community",
+            Self::Shared => "shared",
+            Self::Private => "private",
+        }
+    }
+
+    /// The visibility of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|visibility| visibility.name() == name)
+    }
+}
+
+impl fmt::Display for Visibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The secure hash of an image's data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiHash {
+    /// Algorithm, in hashlib's spelling: `sha512`.
+    pub algorithm: String,
+    /// Lowercase hex.
+    pub value: String,
+}
+
+/// Where data of an image is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Location {
+    /// Address of the data; may hold credentials, and is then never shown.
+    pub url: String,
+    /// The store's id under `store`, and what else was registered.
+    pub metadata: Map<String, Value>,
+}
+
+impl Location {
+    /// The store that holds the data, when it is known.
+    pub fn store(&self) -> Option<&str> {
+        self.metadata.get("store").and_then(Value::as_str)
+    }
+}
+
+/// An image's record, as the Images API shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Image {
+    /// UUID, in lower case with dashes unless the caller chose another spelling.
+    pub id: String,
+    /// Name; not unique; at most 255 characters.
+    pub name: Option<String>,
+    /// Where it is in its life.
+    pub status: ImageStatus,
+    /// Who may see it.
+    pub visibility: Visibility,
+    /// Whether it is refused to delete it.
+    pub protected: bool,
+    /// Whether lists leave it out.
+    pub hidden: bool,
+    /// Project that owns it.
+    pub owner: Option<String>,
+    /// Size in bytes; None until data is stored.
+    pub size: Option<u64>,
+    /// Size of the disk inside, in bytes; None where it is not known.
+    pub virtual_size: Option<u64>,
+    /// What the data is: `qcow2`, `raw`, …
+    pub disk_format: Option<String>,
+    /// What it is wrapped in: `bare`, `ova`, …
+    pub container_format: Option<String>,
+    /// GiB a disk must have to boot it.
+    pub min_disk: i64,
+    /// MiB of memory needed to boot it.
+    pub min_ram: i64,
+    /// md5 of the data, lowercase hex; None until data is stored.
+    pub checksum: Option<String>,
+    /// Secure hash of the data; None until data is stored.
+    pub hash: Option<MultiHash>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// Words attached to it, each once, in no order that matters.
+    pub tags: Vec<String>,
+    /// Custom properties, in the order they were first set.
+    pub properties: Vec<(String, String)>,
+    /// Where its data is; None where the deployment does not show it.
+    pub locations: Option<Vec<Location>>,
+    /// Address of its data; None where the deployment does not show it.
+    pub direct_url: Option<String>,
+    /// Ids of the stores that hold its data; None where there are none or only one unnamed.
+    pub stores: Option<Vec<String>>,
+}
+
+impl Image {
+    /// The value of a custom property.
+    pub fn property(&self, name: &str) -> Option<&str> {
+        self.properties
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The API's representation, in the order the reference implementation writes it.
+    ///
+    /// *Source:* `ResponseSerializer._format_image` of the reference implementation.
+    pub fn to_api(&self) -> Map<String, Value> {
+        let mut body = Map::new();
+        for (name, value) in &self.properties {
+            body.insert(name.clone(), json!(value));
+        }
+        let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::from);
+        let mut set = |name: &str, value: Value| body.insert(name.to_string(), value);
+        set("name", text(&self.name));
+        set("disk_format", text(&self.disk_format));
+        set("container_format", text(&self.container_format));
+        set("visibility", json!(self.visibility.name()));
+        set("size", json!(self.size));
+        set("virtual_size", json!(self.virtual_size));
+        set("status", json!(self.status.name()));
+        set("checksum", text(&self.checksum));
+        set("protected", json!(self.protected));
+        set("min_ram", json!(self.min_ram));
+        set("min_disk", json!(self.min_disk));
+        set("owner", text(&self.owner));
+        set("os_hidden", json!(self.hidden));
+        set(
+            "os_hash_algo",
+            json!(self.hash.as_ref().map(|hash| &hash.algorithm)),
+        );
+        set(
+            "os_hash_value",
+            json!(self.hash.as_ref().map(|hash| &hash.value)),
+        );
+        set("id", json!(self.id));
+        set("created_at", json!(self.created_at.to_string()));
+        set("updated_at", json!(self.updated_at.to_string()));
+        if let Some(locations) = &self.locations {
+            let shown = locations
+                .iter()
+                .map(|at| json!({"url": at.url, "metadata": at.metadata}));
+            set("locations", shown.collect());
+        }
+        if let Some(url) = &self.direct_url {
+            set("direct_url", json!(url));
+        }
+        set("tags", json!(self.tags));
+        set("self", json!(format!("/v2/images/{}", self.id)));
+        set("file", json!(format!("/v2/images/{}/file", self.id)));
+        set("schema", json!("/v2/schemas/image"));
+        if let Some(stores) = &self.stores {
+            set("stores", json!(stores.join(",")));
+        }
+        body
+    }
+}
+
+/// What a new image shall be; what is not set takes the API's default.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewImage {
+    /// Attributes and custom properties by their names in the API, in the order they were given;
+    /// `id`, `name`, `tags` and all others. Values have the API's types.
+    pub attributes: Map<String, Value>,
+}
+
+impl NewImage {
+    /// Sets one attribute or property.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.attributes.insert(name.into(), value.into());
+    }
+}

@@ -1,0 +1,19 @@
+//! The field's nouns as plain types: images, their states, changes to them, times, stores.
+
+pub mod caller;
+pub mod change;
+pub mod image;
+pub mod json;
+pub mod query;
+pub mod schema;
+pub mod status;
+pub mod store;
+pub mod timestamp;
+
+pub use caller::{Caller, Role};
+pub use change::Change;
+pub use image::{Image, Location, MultiHash, NewImage, Visibility};
+pub use query::{Direction, Fields, ImageFilter, ImageQuery, MemberStatus, SortKey};
+pub use status::ImageStatus;
+pub use store::StoreInfo;
+pub use timestamp::Timestamp;

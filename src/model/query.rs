@@ -1,0 +1,188 @@
+//! Questions to a list of images.
+
+use super::ImageStatus;
+
+/// What an image list is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// Name.
+    Name,
+    /// Status.
+    Status,
+    /// Container format.
+    ContainerFormat,
+    /// Disk format.
+    DiskFormat,
+    /// Size in bytes.
+    Size,
+    /// Id.
+    Id,
+    /// Time of creation.
+    CreatedAt,
+    /// Time of the last change.
+    UpdatedAt,
+}
+
+impl SortKey {
+    /// Every key, in the order the reference implementation names them.
+    pub const ALL: [Self; 8] = [
+        Self::Name,
+        Self::Status,
+        Self::ContainerFormat,
+        Self::DiskFormat,
+        Self::Size,
+        Self::Id,
+        Self::CreatedAt,
+        Self::UpdatedAt,
+    ];
+
+    /// The attribute's name in the API, which is the column's in the catalogue.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Status => "status",
+            Self::ContainerFormat => "container_format",
+            Self::DiskFormat => "disk_format",
+            Self::Size => "size",
+            Self::Id => "id",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+        }
+    }
+
+    /// The key of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.name() == name)
+    }
+}
+
+/// Which way a list is sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+/// Which memberships make a shared image show in a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemberStatus {
+    /// Not answered yet.
+    Pending,
+    /// Accepted.
+    #[default]
+    Accepted,
+    /// Rejected.
+    Rejected,
+    /// Any of them.
+    All,
+}
+
+impl MemberStatus {
+    /// The status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "pending" => Self::Pending,
+            "accepted" => Self::Accepted,
+            "rejected" => Self::Rejected,
+            "all" => Self::All,
+            _ => return None,
+        })
+    }
+
+    /// The API's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::All => "all",
+        }
+    }
+}
+
+/// Which attributes of the listed images are wanted; the others MAY be left empty.
+///
+/// A hint for speed: what is not asked for need not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fields {
+    /// All columns of the image itself, rather than id, name and status alone.
+    pub attributes: bool,
+    /// Custom properties.
+    pub properties: bool,
+    /// Tags.
+    pub tags: bool,
+    /// Locations, and with them the names of the stores.
+    pub locations: bool,
+}
+
+impl Fields {
+    /// Everything.
+    pub const ALL: Self = Self {
+        attributes: true,
+        properties: true,
+        tags: true,
+        locations: true,
+    };
+    /// Id, name and status.
+    pub const SHORT: Self = Self {
+        attributes: false,
+        properties: false,
+        tags: false,
+        locations: false,
+    };
+}
+
+/// Which images a list holds; all that are set must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImageFilter {
+    /// `public`, `private`, `shared`, `community` or `all`; none: what is the caller's or offered to
+    /// them, without other projects' community images.
+    pub visibility: Option<String>,
+    /// Hidden images, rather than those that are not.
+    pub hidden: bool,
+    /// Every one of these tags.
+    pub tags: Vec<String>,
+    /// Attribute or property by name: equality, `in:…`, `eq:…`, `gt:…` and so on where the API takes
+    /// them, and `size_min`-like ranges.
+    pub attributes: Vec<(String, String)>,
+    /// Exactly this name.
+    pub name: Option<String>,
+    /// Exactly one status.
+    pub status: Option<ImageStatus>,
+}
+
+/// A question to the list of images.
+#[derive(Clone, Debug)]
+pub struct ImageQuery {
+    /// Which images.
+    pub filter: ImageFilter,
+    /// Which memberships count for shared images.
+    pub member_status: MemberStatus,
+    /// In which order; after these by creation time and id in the first key's direction.
+    pub sort: Vec<(SortKey, Direction)>,
+    /// At most so many; none: all of them.
+    pub limit: Option<u64>,
+    /// Id of the image after which the list starts.
+    pub marker: Option<String>,
+    /// What the caller will look at.
+    pub fields: Fields,
+    /// How many to ask a server for at a time.
+    pub page_size: Option<u64>,
+}
+
+impl Default for ImageQuery {
+    /// Everything, newest first, as the API lists.
+    fn default() -> Self {
+        Self {
+            filter: ImageFilter::default(),
+            member_status: MemberStatus::default(),
+            sort: vec![(SortKey::CreatedAt, Direction::Descending)],
+            limit: None,
+            marker: None,
+            fields: Fields::ALL,
+            page_size: None,
+        }
+    }
+}

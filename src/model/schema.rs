@@ -1,0 +1,447 @@
+//! The schema of an image: one table of its attributes, for checking values, for `explain`, and for
+//! the JSON schema that the API gives away.
+//!
+//! *Source:* `get_base_properties` of the reference implementation (`glance/api/v2/images.py`).
+
+use serde_json::{Map, Value, json};
+
+use super::{ImageStatus, Visibility};
+
+/// What values an attribute takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text of at most so many characters.
+    Text(usize),
+    /// Such text, or nothing.
+    OptionalText(usize),
+    /// Text in the form of a UUID.
+    Uuid,
+    /// A whole number.
+    Integer,
+    /// A whole number, or nothing.
+    OptionalInteger,
+    /// True or false.
+    Boolean,
+    /// A list of words of at most 255 characters.
+    Words,
+    /// A list of locations.
+    Locations,
+    /// One of the visibilities.
+    Visibility,
+    /// One of the statuses.
+    Status,
+    /// One of the deployment's disk formats, or nothing.
+    DiskFormat,
+    /// One of the deployment's container formats, or nothing.
+    ContainerFormat,
+}
+
+/// An attribute of every image.
+#[derive(Clone, Copy, Debug)]
+pub struct Attribute {
+    /// Its name in the API.
+    pub name: &'static str,
+    /// What values it takes.
+    pub kind: Kind,
+    /// Whether only the service sets it.
+    pub read_only: bool,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+}
+
+const fn attribute(name: &'static str, kind: Kind, about: &'static str) -> Attribute {
+    Attribute {
+        name,
+        kind,
+        read_only: false,
+        about,
+    }
+}
+
+const fn read_only(name: &'static str, kind: Kind, about: &'static str) -> Attribute {
+    Attribute {
+        name,
+        kind,
+        read_only: true,
+        about,
+    }
+}
+
+/// No limit worth naming.
+const LONG: usize = usize::MAX;
+
+/// Every attribute, in the order of the API's schema.
+pub const ATTRIBUTES: [Attribute; 25] = [
+    attribute("id", Kind::Uuid, "UUID that names the image for good"),
+    attribute(
+        "name",
+        Kind::OptionalText(255),
+        "Name for people; need not be unique",
+    ),
+    read_only("status", Kind::Status, "Where the image is in its life"),
+    attribute("visibility", Kind::Visibility, "Who may see the image"),
+    attribute("protected", Kind::Boolean, "Refuse to delete the image"),
+    attribute(
+        "os_hidden",
+        Kind::Boolean,
+        "Leave the image out of lists unless hidden ones are asked for",
+    ),
+    read_only("checksum", Kind::OptionalText(32), "md5 of the data"),
+    read_only(
+        "os_hash_algo",
+        Kind::OptionalText(64),
+        "Algorithm of os_hash_value",
+    ),
+    read_only(
+        "os_hash_value",
+        Kind::OptionalText(128),
+        "Secure hash of the data, in hex",
+    ),
+    attribute(
+        "owner",
+        Kind::OptionalText(255),
+        "Project that owns the image",
+    ),
+    read_only("size", Kind::OptionalInteger, "Bytes of data"),
+    read_only(
+        "virtual_size",
+        Kind::OptionalInteger,
+        "Bytes of the disk inside the data",
+    ),
+    attribute(
+        "container_format",
+        Kind::ContainerFormat,
+        "What the disk is wrapped in",
+    ),
+    attribute(
+        "disk_format",
+        Kind::DiskFormat,
+        "What the disk is written as",
+    ),
+    read_only(
+        "created_at",
+        Kind::Text(LONG),
+        "When the image was registered",
+    ),
+    read_only(
+        "updated_at",
+        Kind::Text(LONG),
+        "When the image was last changed",
+    ),
+    attribute("tags", Kind::Words, "Words attached to the image"),
+    read_only(
+        "direct_url",
+        Kind::Text(LONG),
+        "Address of the data in its store",
+    ),
+    attribute(
+        "min_ram",
+        Kind::Integer,
+        "MiB of memory needed to boot the image",
+    ),
+    attribute(
+        "min_disk",
+        Kind::Integer,
+        "GiB of disk needed to boot the image",
+    ),
+    read_only("self", Kind::Text(LONG), "Path of the image in the API"),
+    read_only(
+        "file",
+        Kind::Text(LONG),
+        "Path of the image's data in the API",
+    ),
+    read_only(
+        "stores",
+        Kind::Text(LONG),
+        "Stores that hold the data, separated by commas",
+    ),
+    read_only("schema", Kind::Text(LONG), "Path of this schema in the API"),
+    attribute(
+        "locations",
+        Kind::Locations,
+        "Addresses of the data in its stores",
+    ),
+];
+
+/// The attribute of that name; None for a custom property.
+pub fn attribute_named(name: &str) -> Option<&'static Attribute> {
+    ATTRIBUTES.iter().find(|attribute| attribute.name == name)
+}
+
+/// What a deployment allows where deployments differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// Disk formats.
+    pub disk_formats: Vec<String>,
+    /// Container formats.
+    pub container_formats: Vec<String>,
+}
+
+impl Allowed {
+    /// What a deployment's JSON schema of an image allows.
+    pub fn of_schema(schema: &Value) -> Self {
+        let words = |name: &str| {
+            let listed = schema["properties"][name]["enum"].as_array();
+            listed
+                .into_iter()
+                .flatten()
+                .filter_map(|word| Some(word.as_str()?.to_string()))
+                .collect()
+        };
+        Self {
+            disk_formats: words("disk_format"),
+            container_formats: words("container_format"),
+        }
+    }
+
+    /// Checks that `value` may be the value of `name`, an attribute or a custom property.
+    ///
+    /// # Errors
+    /// Why not, in the words of the reference implementation's validator.
+    pub fn check(&self, name: &str, value: &Value) -> Result<(), String> {
+        let of_type = |fits: bool, kind: &str| {
+            if fits {
+                Ok(())
+            } else {
+                Err(format!("{} is not of type {kind}", literal(value)))
+            }
+        };
+        let no_longer = |most: usize| match value.as_str() {
+            Some(text) if text.chars().count() > most => {
+                Err(format!("{} is too long", literal(value)))
+            }
+            _ => Ok(()),
+        };
+        let one_of = |optional: bool, words: &[&str]| {
+            let fits = value
+                .as_str()
+                .map_or(optional && value.is_null(), |word| words.contains(&word));
+            if fits {
+                return Ok(());
+            }
+            let none = optional.then(|| "None".to_string());
+            let words: Vec<String> = none
+                .into_iter()
+                .chain(words.iter().map(|word| format!("'{word}'")))
+                .collect();
+            Err(format!(
+                "{} is not one of [{}]",
+                literal(value),
+                words.join(", ")
+            ))
+        };
+        let Some(attribute) = attribute_named(name) else {
+            return of_type(value.is_string(), "'string'");
+        };
+        let number = value.is_i64() || value.is_u64();
+        match attribute.kind {
+            Kind::Text(most) => {
+                of_type(value.is_string(), "'string'").and_then(|()| no_longer(most))
+            }
+            Kind::OptionalText(most) => {
+                of_type(value.is_string() || value.is_null(), "'null', 'string'")
+                    .and_then(|()| no_longer(most))
+            }
+            Kind::Uuid => {
+                of_type(value.is_string(), "'string'")?;
+                if value.as_str().is_some_and(is_uuid) {
+                    return Ok(());
+                }
+                Err(format!("{} does not look like a UUID", literal(value)))
+            }
+            Kind::Integer => of_type(number, "'integer'"),
+            Kind::OptionalInteger => of_type(number || value.is_null(), "'null', 'integer'"),
+            Kind::Boolean => of_type(value.is_boolean(), "'boolean'"),
+            Kind::Words => {
+                let Some(words) = value.as_array() else {
+                    return of_type(false, "'array'");
+                };
+                for word in words {
+                    match word.as_str() {
+                        None => return Err(format!("{} is not of type 'string'", literal(word))),
+                        Some(text) if text.chars().count() > 255 => {
+                            return Err(format!("{} is too long", literal(word)));
+                        }
+                        Some(_) => {}
+                    }
+                }
+                Ok(())
+            }
+            Kind::Locations => of_type(value.is_array(), "'array'"),
+            Kind::Visibility => one_of(false, &Visibility::ALL.map(Visibility::name)),
+            Kind::Status => one_of(false, &ImageStatus::ALL.map(ImageStatus::name)),
+            Kind::DiskFormat => one_of(true, &words(&self.disk_formats)),
+            Kind::ContainerFormat => one_of(true, &words(&self.container_formats)),
+        }
+    }
+
+    /// The API's JSON schema of an image.
+    pub fn image_schema(&self) -> Value {
+        let properties: Map<String, Value> = ATTRIBUTES
+            .iter()
+            .map(|attribute| (attribute.name.to_string(), self.attribute_schema(attribute)))
+            .collect();
+        json!({
+            "name": "image",
+            "properties": properties,
+            "additionalProperties": {"type": "string"},
+            "links": [
+                {"rel": "self", "href": "{self}"},
+                {"rel": "enclosure", "href": "{file}"},
+                {"rel": "describedby", "href": "{schema}"},
+            ],
+        })
+    }
+
+    fn attribute_schema(&self, attribute: &Attribute) -> Value {
+        let mut schema = Map::new();
+        let mut set = |key: &str, value: Value| schema.insert(key.to_string(), value);
+        let optional = |words: &[String]| {
+            json!(
+                [
+                    &[Value::Null][..],
+                    &words.iter().map(|w| json!(w)).collect::<Vec<_>>()
+                ]
+                .concat()
+            )
+        };
+        match attribute.kind {
+            Kind::Text(_) | Kind::Uuid => set("type", json!("string")),
+            Kind::OptionalText(_) => set("type", json!(["null", "string"])),
+            Kind::Integer => set("type", json!("integer")),
+            Kind::OptionalInteger => set("type", json!(["null", "integer"])),
+            Kind::Boolean => set("type", json!("boolean")),
+            Kind::Words | Kind::Locations => set("type", json!("array")),
+            Kind::Visibility | Kind::Status => set("type", json!("string")),
+            Kind::DiskFormat | Kind::ContainerFormat => set("type", json!(["null", "string"])),
+        };
+        if attribute.read_only {
+            set("readOnly", json!(true));
+        }
+        set("description", json!(attribute.about));
+        match attribute.kind {
+            Kind::Text(most) | Kind::OptionalText(most) if most != LONG => {
+                set("maxLength", json!(most));
+            }
+            Kind::Uuid => {
+                set(
+                    "pattern",
+                    json!(
+                        "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
+                    ),
+                );
+            }
+            Kind::Words => {
+                set("items", json!({"type": "string", "maxLength": 255}));
+            }
+            Kind::Locations => {
+                let location = json!({"url": {"type": "string", "maxLength": 255}, "metadata": {"type": "object"}});
+                set(
+                    "items",
+                    json!({"type": "object", "properties": location, "required": ["url", "metadata"]}),
+                );
+            }
+            Kind::Visibility => {
+                set("enum", json!(Visibility::ALL.map(Visibility::name)));
+            }
+            Kind::Status => {
+                set("enum", json!(ImageStatus::ALL.map(ImageStatus::name)));
+            }
+            Kind::DiskFormat => {
+                set("enum", optional(&self.disk_formats));
+            }
+            Kind::ContainerFormat => {
+                set("enum", optional(&self.container_formats));
+            }
+            _ => {}
+        }
+        Value::Object(schema)
+    }
+}
+
+fn words(owned: &[String]) -> Vec<&str> {
+    owned.iter().map(String::as_str).collect()
+}
+
+/// A value as Python writes it in a message.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Null => "None".to_string(),
+        Value::Bool(true) => "True".to_string(),
+        Value::Bool(false) => "False".to_string(),
+        Value::String(text) => format!("'{text}'"),
+        other => other.to_string(),
+    }
+}
+
+/// Whether `text` has the form of a UUID, as the API takes it: 8-4-4-4-12 hex digits of any case.
+pub fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed() -> Allowed {
+        Allowed {
+            disk_formats: vec!["raw".to_string()],
+            container_formats: vec!["bare".to_string()],
+        }
+    }
+
+    #[test]
+    fn values_are_refused_in_the_validators_words() {
+        let refused = |name: &str, value: Value| allowed().check(name, &value).unwrap_err();
+        assert_eq!(
+            refused("disk_format", json!("floppy")),
+            "'floppy' is not one of [None, 'raw']"
+        );
+        assert_eq!(
+            refused("visibility", json!("x")),
+            "'x' is not one of ['community', 'public', 'private', 'shared']"
+        );
+        assert_eq!(
+            refused("os_hidden", json!("true")),
+            "'true' is not of type 'boolean'"
+        );
+        assert_eq!(
+            refused("min_disk", json!("3")),
+            "'3' is not of type 'integer'"
+        );
+        assert_eq!(refused("custom", json!(3)), "3 is not of type 'string'");
+        assert!(refused("name", json!("n".repeat(256))).ends_with("is too long"));
+        assert!(refused("id", json!("no")).contains("UUID"));
+        assert!(refused("tags", json!(["ok", 1])).contains("'string'"));
+    }
+
+    #[test]
+    fn values_of_the_right_shape_pass() {
+        for (name, value) in [
+            ("disk_format", json!(null)),
+            ("disk_format", json!("raw")),
+            ("name", json!("é".repeat(255))),
+            ("min_disk", json!(-1)),
+            ("tags", json!(["a"])),
+            ("anything", json!("")),
+            ("id", json!("22222222-2222-2222-2222-222222222222")),
+        ] {
+            assert_eq!(allowed().check(name, &value), Ok(()), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_json_schema_names_every_attribute() {
+        let schema = allowed().image_schema();
+        assert_eq!(schema["properties"].as_object().unwrap().len(), 25);
+        assert_eq!(
+            schema["properties"]["disk_format"]["enum"],
+            json!([null, "raw"])
+        );
+        assert_eq!(schema["properties"]["size"]["readOnly"], json!(true));
+    }
+}

@@ -1,0 +1,196 @@
+//! Image records, and data on its way in.
+
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::views;
+use crate::data::Source;
+use crate::model::schema::is_uuid;
+use crate::model::{Change, Direction, Fields, Image, ImageFilter, ImageQuery, NewImage, SortKey};
+use crate::service::{ImageService, Upload};
+use crate::{Error, ErrorKind, Result};
+
+/// How a command names an image.
+#[derive(Clone, Copy, Debug)]
+pub enum Reference<'a> {
+    /// By its id alone, as the first grammar does.
+    Id(&'a str),
+    /// By its id or its name, as the second grammar does.
+    IdOrName(&'a str),
+}
+
+/// The image that is meant.
+///
+/// A word in the form of a UUID is looked up as an id first; any other is a name, of an image that is
+/// hidden only if no other bears it.
+///
+/// # Errors
+/// `NotFound` for an id, `Failed` for a name that no image or more than one bears.
+pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Result<Image> {
+    let word = match reference {
+        Reference::Id(id) => return service.get_image(id).await,
+        Reference::IdOrName(word) => word,
+    };
+    if is_uuid(word) {
+        match service.get_image(word).await {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            other => return other,
+        }
+    }
+    for hidden in [false, true] {
+        let filter = ImageFilter {
+            name: Some(word.to_string()),
+            hidden,
+            ..ImageFilter::default()
+        };
+        let query = ImageQuery {
+            filter,
+            limit: Some(8),
+            ..ImageQuery::default()
+        };
+        let mut found: Vec<Image> = service.list_images(query).try_concat().await?;
+        if found.len() > 1 {
+            let ids: Vec<&str> = found.iter().map(|image| image.id.as_str()).collect();
+            return Err(Error::failed(format!(
+                "More than one Image exists with the name '{word}'."
+            ))
+            .hint(format!("Name one of them by its id: {}", ids.join(", "))));
+        }
+        if let Some(image) = found.pop() {
+            return Ok(image);
+        }
+    }
+    Err(Error::failed(format!("No Image found for {word}")))
+}
+
+/// A new image, maybe with data.
+pub struct Create {
+    /// What it shall be.
+    pub image: NewImage,
+    /// Its data.
+    pub upload: Option<Upload>,
+    /// Whether the record is deleted again when its data cannot be stored.
+    pub undo: bool,
+}
+
+/// Makes an image. When its data cannot be stored: the record as it was made, and why.
+pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Image, Option<Error>)> {
+    let image = service.create_image(request.image).await?;
+    let Some(upload) = request.upload else {
+        return Ok((image, None));
+    };
+    match service.upload_image(&image.id, upload).await {
+        Ok(()) => Ok((service.get_image(&image.id).await?, None)),
+        Err(error) if request.undo => {
+            service.delete_image(&image.id).await?;
+            Err(error)
+        }
+        Err(error) => Ok((image, Some(error))),
+    }
+}
+
+/// A list of images.
+pub struct List {
+    /// Which, and in which order.
+    pub query: ImageQuery,
+    /// How the client sorts on top of it, by the text of these fields.
+    pub sort: Vec<(String, Direction)>,
+    /// Attributes and properties that the client filters by.
+    pub property_filter: Vec<(String, String)>,
+}
+
+impl List {
+    /// Takes over the client's sorting into the query where the service sorts the same way: then the
+    /// list need not be held in memory.
+    fn push_down(&mut self) {
+        let whole = self.query.limit.is_none() && self.query.marker.is_none();
+        let keys: Option<Vec<(SortKey, Direction)>> = self
+            .sort
+            .iter()
+            .map(|(name, direction)| {
+                let key = SortKey::parse(name).filter(|key| *key != SortKey::Size)?;
+                Some((key, *direction))
+            })
+            .collect();
+        if let (true, Some(mut keys)) = (whole && !self.sort.is_empty(), keys) {
+            // What is equal stays in the order the service lists it in.
+            let mut order = self.query.sort.clone();
+            order.push((
+                SortKey::Id,
+                order
+                    .first()
+                    .map_or(Direction::Descending, |(_, direction)| *direction),
+            ));
+            for (key, direction) in order {
+                if !keys.iter().any(|(sorted, _)| *sorted == key) {
+                    keys.push((key, direction));
+                }
+            }
+            self.query.sort = keys;
+            self.sort.clear();
+        }
+    }
+}
+
+/// The images of a list, in chunks.
+pub fn list<'a>(
+    service: &'a dyn ImageService,
+    mut request: List,
+) -> futures_core::stream::BoxStream<'a, Result<Vec<Image>>> {
+    request.push_down();
+    let List {
+        mut query,
+        sort,
+        property_filter,
+    } = request;
+    if !property_filter.is_empty() {
+        query.fields = Fields::ALL;
+    }
+    let chunks = service.list_images(query).map_ok(move |images| {
+        let mut images = images;
+        images.retain(|image| {
+            property_filter
+                .iter()
+                .all(|(name, value)| views::field_text(image, name).as_deref() == Some(value))
+        });
+        images
+    });
+    if sort.is_empty() {
+        return chunks.boxed();
+    }
+    futures_util::stream::once(async move {
+        let mut images: Vec<Image> = chunks.try_concat().await?;
+        for (field, direction) in sort.iter().rev() {
+            let key = |image: &Image| {
+                views::field_text(image, field).unwrap_or_else(|| "None".to_string())
+            };
+            match direction {
+                Direction::Ascending => images.sort_by_cached_key(key),
+                Direction::Descending => {
+                    images.sort_by_cached_key(|image| std::cmp::Reverse(key(image)))
+                }
+            }
+        }
+        Ok(images)
+    })
+    .boxed()
+}
+
+/// Sends changes, if there are any; the image as it is then.
+pub async fn update(service: &dyn ImageService, image: Image, changes: &[Change]) -> Result<Image> {
+    if changes.is_empty() {
+        return Ok(image);
+    }
+    service.update_image(&image.id, changes).await
+}
+
+/// Opens the data to be uploaded: the file that is named, else what is piped in, else nothing.
+///
+/// # Errors
+/// `Failed` for a file that cannot be read.
+pub fn open_data(file: Option<&std::path::Path>, piped: bool) -> Result<Option<Source>> {
+    match file {
+        Some(path) => Source::open(path).map(Some),
+        None if piped => Source::standard_input().map(Some),
+        None => Ok(None),
+    }
+}

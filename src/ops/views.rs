@@ -1,0 +1,211 @@
+//! How images and stores look in each grammar.
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{Image, StoreInfo};
+use crate::output::{Cell, Record};
+
+/// Attributes that the second grammar shows in rows of their own; the rest are `properties`.
+const OWN_ROWS: [&str; 16] = [
+    "status",
+    "name",
+    "container_format",
+    "created_at",
+    "size",
+    "disk_format",
+    "updated_at",
+    "visibility",
+    "min_disk",
+    "protected",
+    "id",
+    "file",
+    "checksum",
+    "owner",
+    "virtual_size",
+    "min_ram",
+];
+
+/// Properties that openstacksdk knows, in its order; with their types where these are not text.
+///
+/// *Source:* `openstack/image/v2/image.py` of openstacksdk.
+const KNOWN: [(&str, Type); 37] = [
+    ("locations", Type::Any),
+    ("direct_url", Type::Any),
+    ("architecture", Type::Any),
+    ("hypervisor_type", Type::Any),
+    ("instance_type_rxtx_factor", Type::Float),
+    ("instance_uuid", Type::Any),
+    ("img_config_drive", Type::Any),
+    ("kernel_id", Type::Any),
+    ("os_distro", Type::Any),
+    ("os_version", Type::Any),
+    ("os_secure_boot", Type::Any),
+    ("os_shutdown_timeout", Type::Integer),
+    ("ramdisk_id", Type::Any),
+    ("vm_mode", Type::Any),
+    ("hw_cpu_sockets", Type::Integer),
+    ("hw_cpu_cores", Type::Integer),
+    ("hw_cpu_threads", Type::Integer),
+    ("hw_disk_bus", Type::Any),
+    ("hw_cpu_policy", Type::Any),
+    ("hw_cpu_thread_policy", Type::Any),
+    ("hw_rng_model", Type::Any),
+    ("hw_machine_type", Type::Any),
+    ("hw_scsi_model", Type::Any),
+    ("hw_serial_port_count", Type::Integer),
+    ("hw_video_model", Type::Any),
+    ("hw_video_ram", Type::Integer),
+    ("hw_watchdog_action", Type::Any),
+    ("os_command_line", Type::Any),
+    ("hw_vif_model", Type::Any),
+    ("hw_vif_multiqueue_enabled", Type::Boolean),
+    ("hw_boot_menu", Type::Boolean),
+    ("vmware_adaptertype", Type::Any),
+    ("vmware_ostype", Type::Any),
+    ("auto_disk_config", Type::Any),
+    ("os_type", Type::Any),
+    ("os_admin_user", Type::Any),
+    ("os_require_quiesce", Type::Boolean),
+];
+
+#[derive(Clone, Copy)]
+enum Type {
+    Any,
+    Integer,
+    Float,
+    Boolean,
+}
+
+impl Type {
+    /// The value as openstacksdk reads it: what cannot be read stays as it is.
+    fn read(self, value: Value) -> Value {
+        let Some(text) = value.as_str() else {
+            return value;
+        };
+        match self {
+            Self::Any => value,
+            Self::Integer => text
+                .trim()
+                .parse::<i64>()
+                .map_or(value.clone(), Value::from),
+            Self::Float => text
+                .trim()
+                .parse::<f64>()
+                .map_or(value.clone(), Value::from),
+            Self::Boolean => match text.to_ascii_lowercase().as_str() {
+                "true" => json!(true),
+                "false" => json!(false),
+                _ => value,
+            },
+        }
+    }
+}
+
+/// An image as `glance image-show` prints it.
+pub fn glance_image(image: &Image, human_readable: bool) -> Record {
+    let mut fields = Vec::new();
+    for (name, value) in image.to_api() {
+        let value = match name.as_str() {
+            "self" | "access" | "file" | "schema" => continue,
+            "virtual_size" if value.as_u64().unwrap_or(0) == 0 => json!("Not available"),
+            _ => value,
+        };
+        let cell = match name.as_str() {
+            "size" if human_readable => Cell::binary_size(image.size),
+            _ => Cell::new(value),
+        };
+        fields.push((name, cell));
+    }
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    fields.into_iter().collect()
+}
+
+/// An image as `openstack image show` prints it.
+pub fn openstack_image(image: &Image, human_readable: bool) -> Record {
+    let mut api = image.to_api();
+    let tags = api.shift_remove("tags").unwrap_or_default();
+    api.shift_remove("self");
+    let mut fields = Vec::new();
+    for name in OWN_ROWS.into_iter().chain(["schema"]) {
+        if let Some(value) = api.shift_remove(name).filter(|value| !value.is_null()) {
+            let human = name == "size" && human_readable;
+            let cell = if human {
+                Cell::size(image.size)
+            } else {
+                Cell::new(value)
+            };
+            fields.push((name.to_string(), cell));
+        }
+    }
+    let mut properties = Map::new();
+    for name in ["os_hidden", "os_hash_algo", "os_hash_value"] {
+        if let Some(value) = api.shift_remove(name).filter(|value| !value.is_null()) {
+            properties.insert(name.to_string(), value);
+        }
+    }
+    let mut known = Vec::new();
+    for (name, kind) in KNOWN {
+        if let Some(value) = api.shift_remove(name) {
+            known.push((name.to_string(), kind.read(value)));
+        }
+    }
+    properties.extend(api);
+    properties.extend(known);
+    fields.push(("tags".to_string(), Cell::list(tags)));
+    fields.push(("properties".to_string(), Cell::mapping(properties)));
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    fields.into_iter().collect()
+}
+
+/// A field of an image in text, as the second grammar sorts and filters by it; None where it has none.
+pub fn field_text(image: &Image, name: &str) -> Option<String> {
+    if let Some(value) = image.property(name) {
+        return Some(value.to_string());
+    }
+    let name = match name {
+        "is_hidden" => "os_hidden",
+        "is_protected" => "protected",
+        "hash_algo" => "os_hash_algo",
+        "hash_value" => "os_hash_value",
+        "owner_id" => "owner",
+        other => other,
+    };
+    match image.to_api().get(name)? {
+        Value::Null => None,
+        Value::Bool(true) => Some("True".to_string()),
+        Value::Bool(false) => Some("False".to_string()),
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Whether images can be sorted by that field.
+pub fn is_field(name: &str) -> bool {
+    crate::model::schema::attribute_named(name).is_some()
+        || matches!(
+            name,
+            "is_hidden" | "is_protected" | "hash_algo" | "hash_value" | "owner_id" | "properties"
+        )
+        || KNOWN.iter().any(|(known, _)| *known == name)
+}
+
+/// A store in the API's words.
+pub fn store(info: &StoreInfo) -> Map<String, Value> {
+    let mut store = Map::new();
+    store.insert("id".to_string(), json!(info.id));
+    if let Some(description) = &info.description {
+        store.insert("description".to_string(), json!(description));
+    }
+    if info.is_default {
+        store.insert("default".to_string(), json!("true"));
+    }
+    if info.read_only {
+        store.insert("read-only".to_string(), json!("true"));
+    }
+    if let Some(detail) = &info.detail {
+        store.insert("type".to_string(), json!(detail.kind));
+        store.insert("properties".to_string(), json!(detail.properties));
+        store.insert("weight".to_string(), json!(detail.weight));
+    }
+    store
+}

@@ -1,0 +1,140 @@
+//! JSON as Python's `json.dumps` writes it: ASCII only, two spaces an indent.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::python::write_number;
+
+/// How JSON is laid out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// One item a line, as `json.dumps(value, indent=2)`.
+    Indented,
+    /// All in one line, as `json.dumps(value)`.
+    Line,
+}
+
+/// Appends a value whose first line is indented by `level` already.
+pub(super) fn write_value(out: &mut String, value: &Value, style: Style, level: usize) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(number) => write_number(out, number),
+        Value::String(text) => write_text(out, text),
+        Value::Array(items) if items.is_empty() => out.push_str("[]"),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                write_separator(out, index, style, level + 1);
+                write_value(out, item, style, level + 1);
+            }
+            write_end(out, ']', style, level);
+        }
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, item)| (key.as_str(), item));
+            write_object(out, fields, style, level);
+        }
+    }
+}
+
+/// Appends an object of these fields.
+pub(super) fn write_object<'a>(
+    out: &mut String,
+    fields: impl Iterator<Item = (&'a str, &'a Value)>,
+    style: Style,
+    level: usize,
+) {
+    out.push('{');
+    let mut empty = true;
+    for (index, (key, item)) in fields.enumerate() {
+        empty = false;
+        write_separator(out, index, style, level + 1);
+        write_text(out, key);
+        out.push_str(": ");
+        write_value(out, item, style, level + 1);
+    }
+    if empty {
+        out.push('}');
+    } else {
+        write_end(out, '}', style, level);
+    }
+}
+
+/// Appends what stands before the item with this index.
+pub(super) fn write_separator(out: &mut String, index: usize, style: Style, level: usize) {
+    if index > 0 {
+        out.push_str(if style == Style::Indented { "," } else { ", " });
+    }
+    write_break(out, style, level);
+}
+
+/// Appends a closing bracket.
+pub(super) fn write_end(out: &mut String, bracket: char, style: Style, level: usize) {
+    write_break(out, style, level);
+    out.push(bracket);
+}
+
+fn write_break(out: &mut String, style: Style, level: usize) {
+    if style == Style::Indented {
+        out.push('\n');
+        for _ in 0..level {
+            out.push_str("  ");
+        }
+    }
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push('"');
+    let simple = |b: u8| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\';
+    if text.bytes().all(simple) {
+        out.push_str(text);
+    } else {
+        for c in text.chars() {
+            write_char(out, c);
+        }
+    }
+    out.push('"');
+}
+
+fn write_char(out: &mut String, c: char) {
+    match c {
+        '"' => out.push_str("\\\""),
+        '\\' => out.push_str("\\\\"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\x08' => out.push_str("\\b"),
+        '\x0c' => out.push_str("\\f"),
+        ' '..='~' => out.push(c),
+        _ => {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn json_is_ascii_and_indented_by_two() {
+        let value = json!({"a": [1, "é😀\u{7f}"], "b": {}, "c": [], "d": 1e16});
+        let mut out = String::new();
+        write_value(&mut out, &value, Style::Indented, 0);
+        assert_eq!(
+            out,
+            "{\n  \"a\": [\n    1,\n    \"\\u00e9\\ud83d\\ude00\\u007f\"\n  ],\n  \"b\": {},\n  \"c\": [],\n  \"d\": 1e+16\n}"
+        );
+        out.clear();
+        write_value(&mut out, &value, Style::Line, 0);
+        assert_eq!(
+            out,
+            "{\"a\": [1, \"\\u00e9\\ud83d\\ude00\\u007f\"], \"b\": {}, \"c\": [], \"d\": 1e+16}"
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! One thing in every format.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use super::table::{Grid, GridColumn, Manners};
+use super::{
+    Align, Cell, Dialect, Format, Options, Record, json, no_such_format, select, sendable,
+    write_failed, yaml,
+};
+use crate::error::Result;
+
+/// Cells below which cliff does not narrow a column of a record.
+const LEAST_WIDTH: usize = 16;
+
+/// Prints a record.
+pub(super) fn print(
+    record: Record,
+    dialect: Dialect,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let Record { mut fields } = record;
+    let names = fields.iter().map(|(name, _)| name.as_str());
+    let selector = select::wanted(names, options, false)?;
+    select::keep(&mut fields, selector.as_deref());
+    if dialect == Dialect::Glance {
+        fields.sort_by(|left, right| left.0.cmp(&right.0));
+    }
+    let mut text = String::new();
+    match options.format {
+        Format::Table => return print_table(&fields, dialect, options, out),
+        Format::Json => {
+            let values = fields
+                .iter()
+                .map(|(name, cell)| (name.as_str(), cell.machine_value()));
+            json::write_object(&mut text, values, options.json_style(), 0);
+            text.push('\n');
+        }
+        Format::Yaml => {
+            for (name, cell) in &fields {
+                yaml::write_field(&mut text, name, cell.machine_value());
+            }
+        }
+        Format::Value => {
+            for (_, cell) in &fields {
+                let start = text.len();
+                cell.write_machine(&mut text);
+                sendable(&mut text, start, options.escapes());
+                text.push('\n');
+            }
+        }
+        Format::Shell => {
+            for (name, cell) in &fields {
+                write_variable(&mut text, name, cell, options);
+            }
+        }
+        Format::Csv => {
+            return Err(no_such_format(
+                "csv",
+                "'json', 'shell', 'table', 'value', 'yaml'",
+            ));
+        }
+    }
+    out.write_all(text.as_bytes()).map_err(write_failed)
+}
+
+fn print_table(
+    fields: &[(String, Cell)],
+    dialect: Dialect,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let (heading, limit) = match dialect {
+        Dialect::Glance => ("Property", Some(options.max_column_width)),
+        Dialect::Openstack if fields.is_empty() => {
+            return out.write_all(b"\n").map_err(write_failed);
+        }
+        Dialect::Openstack => ("Field", None),
+    };
+    let columns = [heading, "Value"].map(|name| GridColumn::new(name.into(), Align::Left, limit));
+    let manners = Manners {
+        no_returns: dialect == Dialect::Openstack,
+        escape: options.escapes(),
+    };
+    let mut grid = Grid::new(columns.into(), manners);
+    let mut text = String::new();
+    for (name, cell) in fields {
+        text.clear();
+        match cell.value() {
+            value @ (Value::Array(_) | Value::Object(_))
+                if dialect == Dialect::Glance && cell.is_plain() =>
+            {
+                json::write_value(&mut text, value, json::Style::Line, 0);
+            }
+            _ => cell.write_human(&mut text),
+        }
+        grid.push_text(0, name);
+        grid.push_text(1, &text);
+        grid.end_row()?;
+    }
+    if dialect == Dialect::Openstack
+        && let Some(total) = options.total_width()
+    {
+        grid.fit(total, LEAST_WIDTH);
+    }
+    grid.draw(out)
+}
+
+/// Appends `name="value"` with a name that a shell takes.
+fn write_variable(text: &mut String, name: &str, cell: &Cell, options: &Options) {
+    let name = name.to_lowercase().replace(' ', "_");
+    if !options.variables.is_empty() && !options.variables.contains(&name) {
+        return;
+    }
+    let mut value = String::new();
+    cell.write_machine(&mut value);
+    // Python escapes the quotes of texts only, and its columns are texts by now.
+    if cell.is_formattable() || cell.value().is_string() {
+        value = value.replace('"', "\\\"");
+    }
+    let start = text.len();
+    text.push_str(&options.prefix);
+    text.push_str(&name.replace([':', '-'], "_"));
+    text.push_str("=\"");
+    text.push_str(&value);
+    text.push('"');
+    sendable(text, start, options.escapes());
+    text.push('\n');
+}

@@ -1,0 +1,397 @@
+//! Tables with borders, as prettytable draws them.
+//!
+//! The widths of columns depend on every row, so rows are rendered into a [`Spool`] first and
+//! drawn in a second pass: memory stays flat however many there are. Small tables and records,
+//! which have no need of that, are drawn by `comfy-table`; so is none whose text it would measure
+//! or break in another way than the reference clients (combining marks of Indic scripts, raw
+//! control characters). Both get columns and lines laid out by the same code, and a test draws
+//! each table twice.
+
+use std::io::Write;
+
+use comfy_table::presets::ASCII_FULL_CONDENSED;
+use comfy_table::{CellAlignment, ColumnConstraint, LineStyle, Width};
+use unicode_width::UnicodeWidthStr;
+
+use super::spool::{RowBuffer, RowTexts, Spool, SpoolReader};
+use super::width::{escape_controls, is_plain, width};
+use super::wrap::{expand_tabs, wrap};
+use super::{Align, write_failed};
+use crate::error::Result;
+
+/// Tables of at most this many rows are drawn by comfy-table.
+const SMALL: usize = 100;
+
+/// A column and what is known of its widths.
+pub(super) struct GridColumn {
+    name: String,
+    align: Align,
+    /// Cells at most, for wrapping; the name is never wrapped.
+    limit: Option<usize>,
+    /// Cells of the widest text so far.
+    widest: usize,
+}
+
+impl GridColumn {
+    pub(super) fn new(name: String, align: Align, limit: Option<usize>) -> Self {
+        Self {
+            name,
+            align,
+            limit,
+            widest: 0,
+        }
+    }
+
+    fn width(&self) -> usize {
+        width(&self.name).max(
+            self.limit
+                .map_or(self.widest, |limit| limit.min(self.widest)),
+        )
+    }
+}
+
+/// How a grid treats its texts.
+#[derive(Clone, Copy)]
+pub(super) struct Manners {
+    /// Carriage returns become spaces, as cliff has it.
+    pub(super) no_returns: bool,
+    /// Control characters are written out.
+    pub(super) escape: bool,
+}
+
+/// Columns of a table and its rows so far.
+pub(super) struct Grid {
+    columns: Vec<GridColumn>,
+    manners: Manners,
+    spool: Spool,
+    row: RowBuffer,
+    scratch: String,
+}
+
+impl Grid {
+    pub(super) fn new(columns: Vec<GridColumn>, manners: Manners) -> Self {
+        Self {
+            columns,
+            manners,
+            spool: Spool::new(),
+            row: RowBuffer::default(),
+            scratch: String::new(),
+        }
+    }
+
+    pub(super) fn rows(&self) -> usize {
+        self.spool.rows()
+    }
+
+    pub(super) fn align(&mut self, column: usize, align: Align) {
+        if let Some(column) = self.columns.get_mut(column) {
+            column.align = align;
+        }
+    }
+
+    /// Adds a text to the row that is being put together.
+    pub(super) fn push_text(&mut self, column: usize, text: &str) {
+        let Some(target) = self.columns.get_mut(column) else {
+            return;
+        };
+        if is_plain(text) {
+            target.widest = target.widest.max(text.len());
+            self.row.push(text, Some(text.len()));
+            return;
+        }
+        let no_returns = self.manners.no_returns && text.contains('\r');
+        let returned = no_returns.then(|| text.replace("\r\n", "\n").replace('\r', " "));
+        let text = returned.as_deref().unwrap_or(text);
+        let escaped = if self.manners.escape {
+            escape_controls(text)
+        } else {
+            text.into()
+        };
+        self.scratch.clear();
+        expand_tabs(&mut self.scratch, &escaped);
+        let cells = self.scratch.split('\n').map(width).max().unwrap_or(0);
+        target.widest = target.widest.max(cells);
+        let one_line = !self.scratch.contains('\n');
+        self.row.push(&self.scratch, one_line.then_some(cells));
+    }
+
+    /// Completes the row.
+    pub(super) fn end_row(&mut self) -> Result<()> {
+        self.spool.push(&mut self.row)
+    }
+
+    /// Narrows wide columns until the table fits `total` cells, none below `minimum`.
+    ///
+    /// Columns that take no more than their even share keep their width; the others share what
+    /// is left, and the last of them gets the remainder.
+    ///
+    /// *Source:* cliff `TableFormatter._assign_max_widths`.
+    pub(super) fn fit(&mut self, total: usize, minimum: usize) {
+        let count = self.columns.len();
+        let widths: Vec<usize> = self.columns.iter().map(GridColumn::width).collect();
+        if widths.iter().map(|w| w + 3).sum::<usize>() < total {
+            return;
+        }
+        let usable = total.saturating_sub(1 + 3 * count);
+        let share = usable.checked_div(count).unwrap_or(0);
+        let wide: Vec<usize> = (0..count).filter(|index| widths[*index] > share).collect();
+        let mut left = usable - widths.iter().filter(|w| **w <= share).sum::<usize>();
+        let Some((last, others)) = wide.split_last() else {
+            return;
+        };
+        let each = left / wide.len();
+        for index in others {
+            self.columns[*index].limit = Some(each.max(minimum));
+            left -= each;
+        }
+        self.columns[*last].limit = Some(left.max(minimum));
+    }
+
+    /// Draws everything.
+    pub(super) fn draw(self, out: &mut dyn Write) -> Result<()> {
+        let small = self.spool.rows() <= SMALL;
+        let layout = Layout::new(&self.columns);
+        let reader = self.spool.read()?;
+        if small {
+            layout.draw_small(reader, out)
+        } else {
+            layout.draw_rows(reader, out)
+        }
+    }
+}
+
+/// The final columns.
+struct Layout<'g> {
+    columns: &'g [GridColumn],
+    widths: Vec<usize>,
+}
+
+impl<'g> Layout<'g> {
+    fn new(columns: &'g [GridColumn]) -> Self {
+        Self {
+            columns,
+            widths: columns.iter().map(GridColumn::width).collect(),
+        }
+    }
+
+    /// One row after the other, with nothing but the row in memory.
+    fn draw_rows(&self, mut rows: SpoolReader, out: &mut dyn Write) -> Result<()> {
+        let rule = self.rule();
+        let mut text = rule.clone();
+        self.push_lines(&mut text, &self.names());
+        text.push_str(&rule);
+        out.write_all(text.as_bytes()).map_err(write_failed)?;
+        while let Some(row) = rows.next_row()? {
+            text.clear();
+            if !self.push_plain_row(&mut text, row.clone()) {
+                text.clear();
+                self.push_lines(&mut text, &self.break_row(row));
+            }
+            out.write_all(text.as_bytes()).map_err(write_failed)?;
+        }
+        out.write_all(rule.as_bytes()).map_err(write_failed)
+    }
+
+    fn rule(&self) -> String {
+        let mut rule = String::new();
+        for cells in &self.widths {
+            rule.push('+');
+            rule.extend(std::iter::repeat_n('-', cells + 2));
+        }
+        rule.push_str("+\n");
+        rule
+    }
+
+    fn names(&self) -> Vec<Vec<String>> {
+        self.columns
+            .iter()
+            .map(|column| vec![column.name.clone()])
+            .collect()
+    }
+
+    /// A row of one line; false when a text has more or must be wrapped.
+    fn push_plain_row(&self, out: &mut String, row: RowTexts<'_>) -> bool {
+        for (index, (text, cells)) in row.enumerate() {
+            match cells {
+                Some(cells) if cells <= self.widths[index] => {
+                    self.push_cell(out, index, text, cells);
+                }
+                _ => return false,
+            }
+        }
+        out.push_str("|\n");
+        true
+    }
+
+    /// The lines of each text of a row.
+    fn break_row(&self, row: RowTexts<'_>) -> Vec<Vec<String>> {
+        let break_text = |(index, (text, _)): (usize, (&str, _))| {
+            let limit = self.widths[index];
+            let mut lines = Vec::new();
+            for line in text.split('\n') {
+                if width(line) <= limit {
+                    lines.push(line.to_string());
+                    continue;
+                }
+                let wrapped = wrap(line, limit);
+                if wrapped.is_empty() {
+                    lines.push(String::new());
+                }
+                lines.extend(wrapped);
+            }
+            lines
+        };
+        row.enumerate().map(break_text).collect()
+    }
+
+    /// Lines of several texts side by side.
+    fn push_lines(&self, out: &mut String, texts: &[Vec<String>]) {
+        let height = texts.iter().map(Vec::len).max().unwrap_or(0);
+        for line in 0..height {
+            for (index, lines) in texts.iter().enumerate() {
+                let text = lines.get(line).map_or("", String::as_str);
+                self.push_cell(out, index, text, width(text));
+            }
+            out.push_str("|\n");
+        }
+    }
+
+    fn push_cell(&self, out: &mut String, index: usize, text: &str, cells: usize) {
+        let total = self.widths[index];
+        let fill = total.saturating_sub(cells);
+        let before = match self.columns[index].align {
+            Align::Left => 0,
+            Align::Right => fill,
+            // Where halves differ, Python's center puts more before when the whole is odd.
+            Align::Center => fill / 2 + (fill & total & 1),
+        };
+        out.push_str("| ");
+        push_spaces(out, before);
+        out.push_str(text);
+        push_spaces(out, fill - before);
+        out.push(' ');
+    }
+
+    /// All rows at once.
+    fn draw_small(&self, mut rows: SpoolReader, out: &mut dyn Write) -> Result<()> {
+        let mut texts = vec![self.names()];
+        while let Some(row) = rows.next_row()? {
+            texts.push(self.break_row(row));
+        }
+        let drawn = match self.comfy_table(&texts) {
+            Some(table) => format!("{table}\n"),
+            None => self.draw_texts(&texts),
+        };
+        out.write_all(drawn.as_bytes()).map_err(write_failed)
+    }
+
+    fn draw_texts(&self, texts: &[Vec<Vec<String>>]) -> String {
+        let rule = self.rule();
+        let mut drawn = rule.clone();
+        for (index, row) in texts.iter().enumerate() {
+            self.push_lines(&mut drawn, row);
+            if index == 0 {
+                drawn.push_str(&rule);
+            }
+        }
+        drawn.push_str(&rule);
+        drawn
+    }
+
+    /// The table as comfy-table's, when that measures these texts as we do.
+    fn comfy_table(&self, texts: &[Vec<Vec<String>>]) -> Option<comfy_table::Table> {
+        let measured = |(index, lines): (usize, &Vec<String>)| {
+            lines.iter().all(|line| {
+                let cells = line.as_str().width();
+                cells <= self.widths[index] && (is_plain(line) || cells == width(line))
+            })
+        };
+        if self.columns.is_empty()
+            || self
+                .columns
+                .iter()
+                .any(|column| column.align == Align::Center)
+            || !texts.iter().all(|row| row.iter().enumerate().all(measured))
+        {
+            return None;
+        }
+        let mut table = comfy_table::Table::new();
+        let rule = LineStyle::new('+', '-', '+', '+');
+        table.load_style(ASCII_FULL_CONDENSED.header_separator(rule));
+        let (names, rows) = texts.split_first()?;
+        table.set_header(names.iter().map(|lines| lines.join("\n")));
+        for row in rows {
+            table.add_row(row.iter().map(|lines| lines.join("\n")));
+        }
+        for (index, cells) in self.widths.iter().enumerate() {
+            let column = table.column_mut(index)?;
+            let with_padding = u16::try_from(cells + 2).ok()?;
+            column.set_constraint(ColumnConstraint::Absolute(Width::Fixed(with_padding)));
+            if self.columns[index].align == Align::Right {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Some(table)
+    }
+}
+
+fn push_spaces(out: &mut String, count: usize) {
+    const SPACES: &str = "                                                                ";
+    let mut left = count;
+    while left > 0 {
+        let now = left.min(SPACES.len());
+        out.push_str(&SPACES[..now]);
+        left -= now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_of_drawing_look_the_same() {
+        let texts = [
+            "",
+            "a",
+            "two\nlines",
+            "crème 図 ß",
+            "e\u{301}",
+            "क्षि",
+            "word ".repeat(9).leak(),
+        ];
+        for limit in [None, Some(8), Some(20)] {
+            for align in [Align::Left, Align::Right, Align::Center] {
+                let columns = ["Name", "A longer name", "x"]
+                    .map(|name| GridColumn::new(name.to_string(), align, limit))
+                    .into_iter()
+                    .collect();
+                let mut grid = Grid::new(
+                    columns,
+                    Manners {
+                        no_returns: true,
+                        escape: false,
+                    },
+                );
+                for row in 0..texts.len() {
+                    for column in 0..3 {
+                        grid.push_text(column, texts[(row + column * row) % texts.len()]);
+                    }
+                    grid.end_row().unwrap();
+                }
+                let layout = Layout::new(&grid.columns);
+                let mut rows = grid.spool.read().unwrap();
+                let mut texts = vec![layout.names()];
+                while let Some(row) = rows.next_row().unwrap() {
+                    texts.push(layout.break_row(row));
+                }
+                let ours = layout.draw_texts(&texts);
+                if let Some(table) = layout.comfy_table(&texts) {
+                    assert_eq!(format!("{table}\n"), ours);
+                } else {
+                    assert!(align == Align::Center || ours.contains("क्षि"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Several processes on one data directory.
+
+use std::process::Stdio;
+
+use crate::support::{GLANCE, Place, Random, assert_consistent, block_on};
+
+const PROCESSES: u64 = 8;
+const OPERATIONS: u64 = 200;
+
+/// What a user would not take for a fault: another process was there first.
+fn is_expected(stderr: &str) -> bool {
+    ["No Image found for", "More than one Image exists", "is not allowed", "was changed meanwhile", "No image found"]
+        .iter()
+        .any(|text| stderr.contains(text))
+}
+
+#[test]
+fn eight_processes_at_once_neither_fail_nor_disagree() {
+    let place = Place::new();
+    let file = place.write("a.img", vec![5; 200_000]);
+    let file = file.to_str().unwrap();
+    std::thread::scope(|scope| {
+        for worker in 0..PROCESSES {
+            let place = &place;
+            scope.spawn(move || {
+                let mut random = Random::new(worker + 1);
+                for round in 0..OPERATIONS {
+                    // Names are shared between the workers.
+                    let name = format!("image-{}", random.below(12));
+                    let mine = format!("mine-{worker}-{round}");
+                    let out = format!("out-{worker}");
+                    let words: Vec<&str> = match random.below(8) {
+                        0 => vec!["image", "create", &name, "--file", file],
+                        1 => vec!["image", "create", &mine],
+                        2 => vec!["image", "set", &name, "--property", "a=1", "--tag", "t"],
+                        3 => vec!["image", "unset", &name, "--tag", "t"],
+                        4 => vec!["image", "delete", &name],
+                        5 => vec!["image", "save", &name, "--file", &out],
+                        6 => vec!["image", "list", "--long"],
+                        _ => vec!["image", "show", &name],
+                    };
+                    let mut command = place.command("/bin/sh");
+                    command.arg("-c").arg("exec \"$0\" \"$@\" <&-").arg(GLANCE).args(&words);
+                    let output = command.stdout(Stdio::null()).output().unwrap();
+                    let stderr = String::from_utf8_lossy(&output.stderr);
+                    assert!(
+                        output.status.success() || (output.status.code() == Some(1) && is_expected(&stderr))
+                            || stderr.contains("nonexistent tag"),
+                        "{words:?}: {:?} {stderr}",
+                        output.status
+                    );
+                }
+            });
+        }
+    });
+    block_on(assert_consistent(&place));
+}
+
+#[test]
+fn the_first_use_by_many_processes_makes_one_database() {
+    let place = Place::new();
+    std::thread::scope(|scope| {
+        for worker in 0..16 {
+            let place = &place;
+            scope.spawn(move || place.glance(&["image", "create", &format!("image-{worker}")]).ok());
+        }
+    });
+    let list = place.glance(&["image", "list", "-f", "value", "-c", "Name"]).ok();
+    assert_eq!(list.lines().count(), 16);
+}
+
+#[test]
+fn concurrent_changes_of_one_image_are_all_kept() {
+    let place = Place::new();
+    place.glance(&["image", "create", "shared"]).ok();
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let place = &place;
+            scope.spawn(move || {
+                for round in 0..5 {
+                    let property = format!("p{worker}_{round}=x");
+                    place.glance(&["image", "set", "shared", "--property", &property]).ok();
+                }
+            });
+        }
+    });
+    let shown = place.glance(&["image", "show", "shared", "-f", "json", "-c", "properties"]).ok();
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let kept = shown["properties"].as_object().unwrap().keys().filter(|name| name.starts_with('p')).count();
+    assert_eq!(kept, 40, "no update is lost");
+}

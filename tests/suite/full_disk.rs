@@ -1,0 +1,70 @@
+//! A file system that fills up during uploads and downloads.
+
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::support::{GLANCE, Place, assert_consistent, block_on, files};
+
+/// A script run in a mount namespace of its own, where `$1` is a file system of 8 MiB.
+///
+/// Needs the right to mount, as root or through a user namespace.
+fn on_small_disk(place: &Path, script: &str) -> String {
+    let mount = "mkdir -p \"$1\" && mount -t tmpfs -o size=8m none \"$1\" && cd \"$1\" && ";
+    let output = Command::new("unshare")
+        .args(["--mount", "--map-root-user", "/bin/sh", "-c"])
+        .arg(format!("{mount}{script}"))
+        .arg(GLANCE)
+        .arg(place)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", place)
+        .env("GLANCE_DATA_DIR", "data")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_disk_that_fills_up_during_an_upload_is_one_line_and_nothing_is_leaked() {
+    let top = TempDir::new().unwrap();
+    let said = on_small_disk(
+        &top.path().join("disk"),
+        r#"head -c 20000000 /dev/zero | tr '\0' x | "$0" image create big >out 2>err; echo "exit $?"
+           grep -c . err; grep -o 'storage media is full' err; wc -c <out
+           ls data/images data/images/.journal; "$0" image list -f value -c Name <&-"#,
+    );
+    assert_eq!(said, "exit 1\n2\nstorage media is full\n0\ndata/images:\n\ndata/images/.journal:\n");
+}
+
+#[test]
+fn a_disk_that_is_too_small_refuses_before_it_writes() {
+    let top = TempDir::new().unwrap();
+    let said = on_small_disk(
+        &top.path().join("disk"),
+        r#""$0" image create probe <&- >/dev/null; truncate -s 1G ../large 
+           "$0" image-create --name big --disk-format raw --container-format bare --file ../large >out 2>err <&-; echo "exit $?"
+           grep -o 'storage media is full' err; grep -o '| status .*queued' out | tr -s ' '; ls data/images"#,
+    );
+    assert!(said.starts_with("exit 1\nstorage media is full\n| status | queued"), "{said}");
+}
+
+#[test]
+fn a_disk_that_fills_up_during_a_download_is_one_line_and_nothing_is_leaked() {
+    let place = Place::within(TempDir::new().unwrap());
+    place.image("big", &vec![b'x'; 20_000_000]);
+    let script = format!(
+        r#"export GLANCE_DATA_DIR={}
+           echo old >there.img
+           "$0" image save big --file there.img 2>err <&-; echo "exit $?"; cat there.img; grep -c . err
+           grep -o 'No space left on device' err; "$0" image save big --file new.img 2>/dev/null <&-; echo "exit $?"; ls -A"#,
+        place.data().display()
+    );
+    let top = TempDir::new().unwrap();
+    let said = on_small_disk(&top.path().join("disk"), &script);
+    assert_eq!(said, "exit 1\nold\n1\nNo space left on device\nexit 1\nerr\nthere.img\n");
+    block_on(assert_consistent(&place));
+    assert_eq!(files(&place.data().join("images")).len(), 1);
+}

@@ -1,0 +1,14 @@
+//! Every integration test, in one binary.
+
+mod cli;
+mod concurrency;
+mod conformance;
+mod contract;
+mod crash;
+mod full_disk;
+mod generated;
+mod grammar;
+mod hostile;
+mod interop;
+mod layers;
+mod support;
