@@ -80,6 +80,7 @@ pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
     line.extend(before);
     line.extend(expand(grammar, row, &command, rest)?);
     let whole = command.clone();
+    let typed = line.clone();
     match command.try_get_matches_from(line) {
         Ok(matches) => Ok(Request::Leaf(Box::new(Parsed {
             grammar,
@@ -88,12 +89,13 @@ pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
         }))),
         // argparse leaves unknown options to the first parser, whose name glance's bears.
         Err(error) if error.kind() == ErrorKind::UnknownArgument && grammar == Grammar::Glance => {
-            Err(usage(grammar, None, complaint(&whole, &error)))
+            Err(usage(grammar, None, &complaint(&whole, &error, &typed)))
         }
         Err(error) => Err(complain(
             &format!("{} {}", grammar.program(), row.name),
             whole,
             &error,
+            &typed,
         )),
     }
 }
@@ -128,11 +130,14 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
         }
         let found = globals::find(grammar, &word)
             .map_err(|candidates| ambiguous(grammar, None, &word, &candidates))?;
+        // The command that follows may be one of the second grammar.
+        let other = || globals::find(Grammar::Openstack, &word).ok().flatten();
+        let found = found.or_else(other);
         let Some(global) = found else {
             return Err(usage(
                 grammar,
                 None,
-                format!("unrecognized arguments: {word}"),
+                &format!("unrecognized arguments: {word}"),
             ));
         };
         let value = word.split_once('=').map(|(_, value)| value.to_string());
@@ -151,7 +156,7 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
                 return Err(usage(
                     grammar,
                     None,
-                    format!("argument {name}: ignored explicit argument '{value}'"),
+                    &format!("argument {name}: ignored explicit argument '{value}'"),
                 ));
             }
             (None, None) => before.push(name),
@@ -162,7 +167,7 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
                     return Err(usage(
                         grammar,
                         None,
-                        format!("argument {name}: expected one argument"),
+                        &format!("argument {name}: expected one argument"),
                     ));
                 }
             },
@@ -189,7 +194,7 @@ fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
             return Err(usage(
                 grammar,
                 None,
-                format!(
+                &format!(
                     "argument <subcommand>: {}",
                     invalid_choice(&words[0], names.map(str::to_string))
                 ),
@@ -332,7 +337,7 @@ fn ambiguous(
     usage(
         grammar,
         row,
-        format!(
+        &format!(
             "ambiguous option: {word} could match {}",
             candidates.join(", ")
         ),
@@ -348,24 +353,21 @@ fn invalid_choice(word: &str, choices: impl Iterator<Item = String>) -> String {
 }
 
 /// argparse's complaint: a usage line, then who complains of what.
-fn usage(grammar: Grammar, row: Option<&'static Row>, what: String) -> Error {
-    let (line, name) = match row {
-        Some(row) => {
-            let name = format!("{} {}", grammar.program(), row.name);
-            (usage_line(leaf(grammar, row)), name)
-        }
-        None => {
-            let program = grammar.program();
-            let command = if grammar == Grammar::Glance {
-                "<subcommand> ..."
-            } else {
-                "<command> ..."
-            };
-            (
-                format!("usage: {program} [options] {command}"),
-                program.to_string(),
-            )
-        }
+fn usage(grammar: Grammar, row: Option<&'static Row>, what: &str) -> Error {
+    let (line, name) = if let Some(row) = row {
+        let name = format!("{} {}", grammar.program(), row.name);
+        (usage_line(leaf(grammar, row)), name)
+    } else {
+        let program = grammar.program();
+        let command = if grammar == Grammar::Glance {
+            "<subcommand> ..."
+        } else {
+            "<command> ..."
+        };
+        (
+            format!("usage: {program} [options] {command}"),
+            program.to_string(),
+        )
     };
     Error::usage(format!("{line}\n{name}: error: {what}"))
 }
@@ -379,12 +381,12 @@ pub fn usage_line(mut command: Command) -> String {
 }
 
 /// clap's error about `command`, called `name`, in argparse's words.
-pub fn complain(name: &str, command: Command, error: &clap::Error) -> Error {
-    let what = complaint(&command, error);
+pub fn complain(name: &str, command: Command, error: &clap::Error, line: &[String]) -> Error {
+    let what = complaint(&command, error, line);
     Error::usage(format!("{}\n{name}: error: {what}", usage_line(command)))
 }
 
-fn complaint(command: &Command, error: &clap::Error) -> String {
+fn complaint(command: &Command, error: &clap::Error, line: &[String]) -> String {
     let strings = |kind| match error.get(kind) {
         Some(ContextValue::String(one)) => vec![one.clone()],
         Some(ContextValue::Strings(many)) => many.clone(),
@@ -425,7 +427,14 @@ fn complaint(command: &Command, error: &clap::Error) -> String {
                 .first()
                 .map(argument)
                 .unwrap_or_default();
-            format!("argument {name}: not allowed with argument {prior}")
+            // argparse complains of the one that came later.
+            let place = |name: &str| line.iter().rposition(|word| name.ends_with(word.as_str()));
+            let (later, earlier) = if place(&prior) > place(&name) {
+                (prior, name)
+            } else {
+                (name, prior)
+            };
+            format!("argument {later}: not allowed with argument {earlier}")
         }
         ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             format!("argument {name}: expected at least one argument")
@@ -440,7 +449,7 @@ fn complaint(command: &Command, error: &clap::Error) -> String {
 }
 
 /// An argument's name as argparse gives it: `-f/--format`, `<image>`.
-fn option_strings(command: &Command, display: &String) -> String {
+fn option_strings(command: &Command, display: &str) -> String {
     let name = plain(display);
     let Some(long) = name.strip_prefix("--") else {
         return name;

@@ -1,10 +1,17 @@
-//! cliff's output options, which its commands take on top of their own.
+//! Output options: cliff's, which its commands take on top of their own, and those that the first
+//! grammar got from us.
+
+use std::io::IsTerminal;
 
 use clap::builder::PossibleValuesParser;
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::registry::Output;
+use super::globals::Globals;
+use super::registry::{Grammar, Output};
 use super::values::int;
+use crate::config::Environment;
+use crate::output::{Format, Options, Quote, SortDirection};
+use crate::{Error, Result};
 
 const HEADING: &str = "output formatters";
 
@@ -89,4 +96,157 @@ pub fn append(command: Command, output: Output) -> Command {
             );
     }
     command
+}
+
+/// Where the output options of a command line are found: the second grammar's commands have them as
+/// their own, the first one's as options of the program.
+struct Given<'a> {
+    grammar: Grammar,
+    matches: &'a ArgMatches,
+    globals: &'a Globals,
+}
+
+impl Given<'_> {
+    fn text(&self, name: &str) -> Option<String> {
+        match self.grammar {
+            Grammar::Glance => self.globals.value(name).map(str::to_string),
+            Grammar::Openstack => self
+                .matches
+                .try_get_one::<String>(name)
+                .ok()
+                .flatten()
+                .cloned(),
+        }
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        match self.grammar {
+            Grammar::Glance => self.globals.given(name),
+            Grammar::Openstack => self
+                .matches
+                .try_get_one::<bool>(name)
+                .ok()
+                .flatten()
+                .is_some_and(|given| *given),
+        }
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        match self.grammar {
+            Grammar::Glance => self.globals.all(name).to_vec(),
+            Grammar::Openstack => {
+                let given = self.matches.try_get_many::<String>(name).ok().flatten();
+                given.map(|all| all.cloned().collect()).unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// How the answer is to be printed.
+///
+/// # Errors
+/// `Usage` for a format that there is none of.
+pub fn options(
+    grammar: Grammar,
+    matches: &ArgMatches,
+    globals: &Globals,
+    environment: &Environment,
+) -> Result<Options> {
+    let given = Given {
+        grammar,
+        matches,
+        globals,
+    };
+    let mut options = Options {
+        format: given
+            .text("format")
+            .map_or(Ok(Format::default()), |word| format(&word))?,
+        quote: given
+            .text("quote")
+            .map_or(Ok(Quote::default()), |word| quote(&word))?,
+        columns: given.all("column"),
+        sort_columns: given.all("sort-column"),
+        noindent: given.flag("noindent"),
+        print_empty: given.flag("print-empty"),
+        ..Options::default()
+    };
+    if given.flag("sort-descending") {
+        options.sort_direction = SortDirection::Descending;
+    }
+    if grammar == Grammar::Openstack {
+        options.fit_width = given.flag("fit-width")
+            || environment
+                .get("CLIFF_FIT_WIDTH")
+                .is_some_and(|value| value != "0");
+        let from_environment = || {
+            environment
+                .get("CLIFF_MAX_TERM_WIDTH")
+                .and_then(|width| width.to_str()?.parse::<i64>().ok())
+        };
+        let width = matches
+            .try_get_one::<i64>("max-width")
+            .ok()
+            .flatten()
+            .copied()
+            .or_else(from_environment);
+        options.max_width = width
+            .and_then(|width| usize::try_from(width).ok())
+            .unwrap_or(0);
+        options.prefix = given.text("prefix").unwrap_or_default();
+        options.variables = given.all("variable");
+    }
+    // Of `glance image-show`; what is no number is refused there.
+    let width = matches
+        .try_get_one::<String>("max_column_width")
+        .ok()
+        .flatten();
+    if let Some(width) = width.and_then(|width| width.trim().parse().ok()) {
+        options.max_column_width = width;
+    }
+    let terminal = std::io::stdout();
+    options.is_terminal = terminal.is_terminal();
+    options.terminal_width = rustix::termios::tcgetwinsize(&terminal)
+        .ok()
+        .map(|size| usize::from(size.ws_col));
+    Ok(options)
+}
+
+fn format(word: &str) -> Result<Format> {
+    Ok(match word {
+        "table" => Format::Table,
+        "json" => Format::Json,
+        "yaml" => Format::Yaml,
+        "csv" => Format::Csv,
+        "value" => Format::Value,
+        "shell" => Format::Shell,
+        _ => {
+            return Err(wrong(
+                "format",
+                word,
+                "'csv', 'json', 'shell', 'table', 'value', 'yaml'",
+            ));
+        }
+    })
+}
+
+fn quote(word: &str) -> Result<Quote> {
+    Ok(match word {
+        "all" => Quote::All,
+        "minimal" => Quote::Minimal,
+        "none" => Quote::None,
+        "nonnumeric" => Quote::Nonnumeric,
+        _ => {
+            return Err(wrong(
+                "quote",
+                word,
+                "'all', 'minimal', 'none', 'nonnumeric'",
+            ));
+        }
+    })
+}
+
+fn wrong(option: &str, word: &str, words: &str) -> Error {
+    Error::usage(format!(
+        "argument --{option}: invalid choice: '{word}' (choose from {words})"
+    ))
 }

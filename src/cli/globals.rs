@@ -603,8 +603,23 @@ static OURS: &[Global] = &[
     )),
 ];
 
-/// Output options of the first grammar, which only had tables.
+/// What the first grammar lacked: clouds.yaml, and more than tables.
 static OURS_IN_GLANCE: &[Global] = &[
+    hidden(value(
+        "os-cloud",
+        "CLOUD",
+        "Cloud of clouds.yaml [env OS_CLOUD]",
+    )),
+    hidden(value(
+        "os-endpoint",
+        "URL",
+        "Address of the image service, with a token of its own [env OS_ENDPOINT]",
+    )),
+    hidden(value(
+        "os-endpoint-override",
+        "URL",
+        "Address of the image service",
+    )),
     hidden(value(
         "format",
         "table|json|yaml|csv|value|shell",
@@ -669,11 +684,11 @@ impl Global {
         if let Some(short) = self.short {
             arg = arg.short(short);
         }
-        if self.shown_aliases {
-            arg.visible_aliases(self.aliases.to_vec())
-        } else {
-            arg.aliases(self.aliases.to_vec())
-        }
+        // Spellings with underscores are old ones.
+        let old = |alias: &&str| !self.shown_aliases || alias.contains('_');
+        let (hidden, shown): (Vec<&str>, Vec<&str>) =
+            self.aliases.iter().partition(|alias| old(alias));
+        arg.visible_aliases(shown).aliases(hidden)
     }
 
     /// Whether an argument of a command is one that [`append`] put there.

@@ -1,18 +1,18 @@
 //! The programs: what clap knows of them lives here and nowhere else.
 
 pub mod argparse;
-mod cache_manage;
+pub mod cache_manage;
 mod formatters;
 pub mod glance;
 pub mod globals;
 pub mod help;
-mod manage;
+pub mod manage;
 pub mod openstack;
 mod oslo;
 mod programs;
 mod progress;
 pub mod registry;
-mod scrubber;
+pub mod scrubber;
 pub mod session;
 pub mod ui;
 mod values;
@@ -27,6 +27,7 @@ use argparse::{Parsed, Request};
 use globals::Globals;
 use registry::Grammar;
 use session::Session;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::Environment;
 use crate::data::Watch;
@@ -110,7 +111,7 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
             )),
         );
     };
-    let options = match programs::output_options(grammar, &matches, &globals, &environment) {
+    let options = match formatters::options(grammar, &matches, &globals, &environment) {
         Ok(options) => options,
         Err(error) => return fail(grammar, &error),
     };
@@ -180,15 +181,17 @@ fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T
         .map_err(|e| Error::internal("cannot start the runtime").because(e))?;
     let result = runtime.block_on(async {
         let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
+        // Before anything is begun that a signal could find half done.
+        let mut signals = Signals::install();
         let mut work = std::pin::pin!(work);
         tokio::select! {
             result = &mut work => return result,
-            () = signal() => watch.stop(),
+            () = signals.next() => watch.stop(),
         }
         // The transfer notices and tidies up; a second signal, or no patience left, ends it here.
         tokio::select! {
             result = &mut work => result.and(Err(interrupted)),
-            () = signal() => Err(interrupted),
+            () = signals.next() => Err(interrupted),
             () = tokio::time::sleep(GRACE) => Err(interrupted),
         }
     });
@@ -197,21 +200,30 @@ fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T
     result
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+/// SIGINT and SIGTERM; None where no handler can be installed, and signals do what they always do.
+struct Signals(Option<(Signal, Signal)>);
+
+impl Signals {
+    fn install() -> Self {
+        let interrupt = signal(SignalKind::interrupt());
+        Self(
+            interrupt
+                .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)))
+                .ok(),
+        )
+    }
+
+    /// Waits for the next one of them.
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some((interrupt, terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
             }
+            None => std::future::pending().await,
         }
-        // Without handlers, signals end the process as they always do.
-        _ => std::future::pending().await,
     }
 }
 

@@ -1,13 +1,12 @@
 //! `glance-manage`, `glance-scrubber`, `glance-cache-manage`, and what the programs share.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
-use super::globals::Globals;
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{argparse, block_on, cache_manage, fail, manage, print, scrubber};
@@ -17,7 +16,6 @@ use crate::config::{
 };
 use crate::data::Watch;
 use crate::local::catalog::{Catalog, HEAD, State};
-use crate::output::{Format, Options, Quote, SortDirection};
 use crate::{Error, Result, local};
 
 /// Which program runs.
@@ -76,7 +74,9 @@ pub fn main(program: Program, words: Vec<OsString>, environment: &Environment) -
 
 /// What is parsed already and built later.
 fn not_yet(name: &str) -> Error {
-    Error::failed(format!("{name}: this version understands the command but does not do it yet"))
+    Error::failed(format!(
+        "{name}: this version understands the command but does not do it yet"
+    ))
 }
 
 /// clap answers `--help` and `--version` by an error as well.
@@ -89,7 +89,7 @@ fn help_or_complaint(name: &str, command: Command, error: &clap::Error) -> ExitC
         }
         _ => fail(
             Grammar::Openstack,
-            &argparse::complain(name, command, error),
+            &argparse::complain(name, command, error, &[]),
         ),
     }
 }
@@ -110,7 +110,11 @@ fn run_manage(
     if wanted == ManageCommand::Actions {
         return Ok(print(manage::actions().trim_end(), 2));
     }
-    let settings = settings(invocation.data_dir, invocation.oslo.config, environment)?;
+    let settings = settings(
+        invocation.data_dir.as_deref(),
+        &invocation.oslo.config,
+        environment,
+    )?;
     block_on(&Watch::default(), async {
         match wanted {
             ManageCommand::Sync { .. } => sync(&settings).await,
@@ -123,22 +127,21 @@ fn run_manage(
 
 /// The deployment that an operator's program works on: always one without a server between.
 fn settings(
-    data_dir: Option<PathBuf>,
-    config: Vec<ConfigSource>,
+    data_dir: Option<&Path>,
+    config: &[ConfigSource],
     environment: &Environment,
 ) -> Result<Settings> {
     let options = DeploymentOptions {
-        data_dir: data_dir.as_deref(),
-        config: &config,
+        data_dir,
+        config,
         local: data_dir.is_none() && config.is_empty(),
         os_cloud: None,
         os_auth_url: None,
         os_image_url: None,
         os_endpoint: None,
     };
-    const PROGRAMS: [&str; 2] = ["glance-api", "glance-manage"];
     // On a Glance host the configuration is where the real program looks for it.
-    let found = complete_sources(&config, &PROGRAMS, environment);
+    let found = complete_sources(config, &["glance-api", "glance-manage"], environment);
     if data_dir.is_none() && environment.get("GLANCE_DATA_DIR").is_none() && !found.is_empty() {
         return Settings::load(&found, environment);
     }
@@ -203,121 +206,4 @@ async fn check(settings: &Settings) -> Result<ExitCode> {
             3,
         ),
     })
-}
-
-/// How the answer is to be printed.
-///
-/// # Errors
-/// `Usage` for a format that there is none of.
-pub fn output_options(
-    grammar: Grammar,
-    matches: &ArgMatches,
-    globals: &Globals,
-    environment: &Environment,
-) -> Result<Options> {
-    use std::io::IsTerminal;
-    let text = |name: &str| match grammar {
-        Grammar::Glance => globals.value(name).map(str::to_string),
-        Grammar::Openstack => matches.try_get_one::<String>(name).ok().flatten().cloned(),
-    };
-    let flag = |name: &str| match grammar {
-        Grammar::Glance => globals.given(name),
-        Grammar::Openstack => matches
-            .try_get_one::<bool>(name)
-            .ok()
-            .flatten()
-            .is_some_and(|given| *given),
-    };
-    let many = |name: &str| -> Vec<String> {
-        match grammar {
-            Grammar::Glance => globals.all(name).to_vec(),
-            Grammar::Openstack => matches
-                .try_get_many::<String>(name)
-                .ok()
-                .flatten()
-                .map(|all| all.cloned().collect())
-                .unwrap_or_default(),
-        }
-    };
-    let wrong = |option: &str, word: &str, words: &str| {
-        Error::usage(format!(
-            "argument --{option}: invalid choice: '{word}' (choose from {words})"
-        ))
-    };
-    let mut options = Options::default();
-    if let Some(word) = text("format") {
-        options.format = match word.as_str() {
-            "table" => Format::Table,
-            "json" => Format::Json,
-            "yaml" => Format::Yaml,
-            "csv" => Format::Csv,
-            "value" => Format::Value,
-            "shell" => Format::Shell,
-            _ => {
-                return Err(wrong(
-                    "format",
-                    &word,
-                    "'csv', 'json', 'shell', 'table', 'value', 'yaml'",
-                ));
-            }
-        };
-    }
-    if let Some(word) = text("quote") {
-        options.quote = match word.as_str() {
-            "all" => Quote::All,
-            "minimal" => Quote::Minimal,
-            "none" => Quote::None,
-            "nonnumeric" => Quote::Nonnumeric,
-            _ => {
-                return Err(wrong(
-                    "quote",
-                    &word,
-                    "'all', 'minimal', 'none', 'nonnumeric'",
-                ));
-            }
-        };
-    }
-    options.columns = many("column");
-    options.sort_columns = many("sort-column");
-    if flag("sort-descending") {
-        options.sort_direction = SortDirection::Descending;
-    }
-    options.noindent = flag("noindent");
-    options.print_empty = flag("print-empty");
-    if grammar == Grammar::Openstack {
-        options.fit_width = flag("fit-width")
-            || environment
-                .get("CLIFF_FIT_WIDTH")
-                .is_some_and(|value| value != "0");
-        let from_environment = || {
-            environment
-                .get("CLIFF_MAX_TERM_WIDTH")
-                .and_then(|width| width.to_str()?.parse::<i64>().ok())
-        };
-        let width = matches
-            .try_get_one::<i64>("max-width")
-            .ok()
-            .flatten()
-            .copied()
-            .or_else(from_environment);
-        options.max_width = width
-            .and_then(|width| usize::try_from(width).ok())
-            .unwrap_or(0);
-        options.prefix = text("prefix").unwrap_or_default();
-        options.variables = many("variable");
-    }
-    // Of `glance image-show`; what is no number is refused there.
-    let width = matches
-        .try_get_one::<String>("max_column_width")
-        .ok()
-        .flatten();
-    if let Some(width) = width.and_then(|width| width.trim().parse().ok()) {
-        options.max_column_width = width;
-    }
-    let terminal = std::io::stdout();
-    options.is_terminal = terminal.is_terminal();
-    options.terminal_width = rustix::termios::tcgetwinsize(&terminal)
-        .ok()
-        .map(|size| usize::from(size.ws_col));
-    Ok(options)
 }

@@ -48,7 +48,7 @@ pub struct Row {
 /// The arguments of a command that does something.
 pub trait Leaf: clap::Args {
     /// Does it.
-    fn run<'a>(self, session: &'a Session) -> impl Future<Output = Result<Outcome<'a>>> + 'a;
+    fn run(self, session: &Session) -> impl Future<Output = Result<Outcome<'_>>> + '_;
 }
 
 impl Row {

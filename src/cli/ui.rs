@@ -4,14 +4,15 @@ use std::io::{IsTerminal, Write};
 
 use super::registry::Grammar;
 use crate::config::Environment;
+use crate::output::escape_controls;
 use crate::{Error, ErrorKind};
 
 /// A line in dim letters, where there is colour.
 pub fn dim(environment: &Environment, text: &str) {
     if environment.get("NO_COLOR").is_none() && std::io::stderr().is_terminal() {
-        say(&format!("\x1b[2m{}\x1b[0m", visible(text)));
+        say(&format!("\x1b[2m{}\x1b[0m", escape_controls(text)));
     } else {
-        say(&visible(text));
+        say(&escape_controls(text));
     }
 }
 
@@ -22,7 +23,7 @@ fn say(line: &str) {
 
 /// A notice: nothing failed.
 pub fn notice(text: &str) {
-    say(&visible(text));
+    say(&escape_controls(text));
 }
 
 /// An error, and its hint.
@@ -30,9 +31,9 @@ pub fn error(grammar: Grammar, error: &Error) {
     if error.kind() == ErrorKind::ClosedPipe {
         return;
     }
-    say(&visible(&describe(grammar, error)));
+    say(&escape_controls(&describe(grammar, error)));
     if let Some(hint) = error.hint_text() {
-        say(&visible(&format!("Hint: {hint}")));
+        say(&escape_controls(&format!("Hint: {hint}")));
     }
 }
 
@@ -61,17 +62,4 @@ fn describe(grammar: Grammar, error: &Error) -> String {
 /// An error of the service in one line, as part of another message.
 pub fn inline(grammar: Grammar, error: &Error) -> String {
     describe(grammar, error)
-}
-
-/// Text without control characters that a terminal would obey.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && !matches!(c, '\n' | '\t' | '\x1b') {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }

@@ -305,7 +305,7 @@ mod tests {
             (settings.limits.page_default, settings.limits.page_maximum),
             (25, 1000)
         );
-        assert_eq!(settings.formats.disk.len(), 11);
+        assert_eq!(settings.formats.disk.len(), 12);
         assert_eq!(settings.formats.container.len(), 8);
         assert!(settings.formats.require_match);
         assert!(settings.formats.gpt_checks_nonfatal.is_empty());

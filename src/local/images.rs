@@ -21,7 +21,7 @@ const RESERVED_PREFIX: &str = "os_glance";
 #[async_trait]
 impl Images for Local {
     async fn create_image(&self, new: NewImage) -> Result<Image> {
-        let image = self.new_image(new)?;
+        let image = self.new_image(&new)?;
         let owner = image.owner.as_deref().unwrap_or_default();
         access::check_create(&self.caller, owner)?;
         access::check_visibility(&self.caller, image.visibility)?;
@@ -182,7 +182,7 @@ impl Images for Local {
 
 impl Local {
     /// The image that a request for a new one describes.
-    fn new_image(&self, new: NewImage) -> Result<Image> {
+    fn new_image(&self, new: &NewImage) -> Result<Image> {
         let now = Timestamp::now();
         let mut image = Image {
             id: String::new(),

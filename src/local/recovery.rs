@@ -17,7 +17,7 @@ impl Local {
                         match stored.map(|stored| stored.image.status) {
                             // It died between recording the data and saying so.
                             Some(ImageStatus::Active | ImageStatus::Deactivated) => {
-                                put.finish().await?
+                                put.finish().await?;
                             }
                             // The data goes before the status: until then nobody else may upload.
                             Some(ImageStatus::Saving) => {
@@ -37,9 +37,9 @@ impl Local {
                             .await?
                             .is_some();
                         if alive {
-                            delete.abandon().await?
+                            delete.abandon().await?;
                         } else {
-                            delete.finish().await?
+                            delete.finish().await?;
                         }
                     }
                 }

@@ -105,6 +105,10 @@ impl MemberStatus {
 /// Which attributes of the listed images are wanted; the others MAY be left empty.
 ///
 /// A hint for speed: what is not asked for need not be read.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a part that can be left out"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {
     /// All columns of the image itself, rather than id, name and status alone.

@@ -305,16 +305,17 @@ impl Allowed {
                 .concat()
             )
         };
-        match attribute.kind {
-            Kind::Text(_) | Kind::Uuid => set("type", json!("string")),
-            Kind::OptionalText(_) => set("type", json!(["null", "string"])),
-            Kind::Integer => set("type", json!("integer")),
-            Kind::OptionalInteger => set("type", json!(["null", "integer"])),
-            Kind::Boolean => set("type", json!("boolean")),
-            Kind::Words | Kind::Locations => set("type", json!("array")),
-            Kind::Visibility | Kind::Status => set("type", json!("string")),
-            Kind::DiskFormat | Kind::ContainerFormat => set("type", json!(["null", "string"])),
+        let kind = match attribute.kind {
+            Kind::Text(_) | Kind::Uuid | Kind::Visibility | Kind::Status => json!("string"),
+            Kind::OptionalText(_) | Kind::DiskFormat | Kind::ContainerFormat => {
+                json!(["null", "string"])
+            }
+            Kind::Integer => json!("integer"),
+            Kind::OptionalInteger => json!(["null", "integer"]),
+            Kind::Boolean => json!("boolean"),
+            Kind::Words | Kind::Locations => json!("array"),
         };
+        set("type", kind);
         if attribute.read_only {
             set("readOnly", json!(true));
         }

@@ -132,10 +132,10 @@ impl List {
 }
 
 /// The images of a list, in chunks.
-pub fn list<'a>(
-    service: &'a dyn ImageService,
+pub fn list(
+    service: &dyn ImageService,
     mut request: List,
-) -> futures_core::stream::BoxStream<'a, Result<Vec<Image>>> {
+) -> futures_core::stream::BoxStream<'_, Result<Vec<Image>>> {
     request.push_down();
     let List {
         mut query,
@@ -166,7 +166,7 @@ pub fn list<'a>(
             match direction {
                 Direction::Ascending => images.sort_by_cached_key(key),
                 Direction::Descending => {
-                    images.sort_by_cached_key(|image| std::cmp::Reverse(key(image)))
+                    images.sort_by_cached_key(|image| std::cmp::Reverse(key(image)));
                 }
             }
         }

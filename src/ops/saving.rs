@@ -256,27 +256,26 @@ impl Part {
         let failed = |e: io::Error| Error::io("write", &path, e);
         self.file.set_len(length).map_err(failed)?;
         self.file.sync_all().map_err(failed)?;
-        let name = match self.named.take() {
-            Some(name) => name,
-            None => {
-                let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-                let link = |to: &Path| {
-                    rustix::fs::linkat(CWD, open.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW)
-                };
-                match link(&path) {
-                    Ok(()) => return Ok(()),
-                    // What is there is replaced at once, by a renaming.
-                    Err(Errno::EXIST) => {}
-                    Err(e) => return Err(failed(e.into())),
-                }
-                let name = temporary_name(&path);
-                match std::fs::remove_file(&name) {
-                    Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
-                    _ => {}
-                }
-                link(&name).map_err(|e| failed(e.into()))?;
-                name
+        let name = if let Some(name) = self.named.take() {
+            name
+        } else {
+            let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            let link = |to: &Path| {
+                rustix::fs::linkat(CWD, open.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW)
+            };
+            match link(&path) {
+                Ok(()) => return Ok(()),
+                // What is there is replaced at once, by a renaming.
+                Err(Errno::EXIST) => {}
+                Err(e) => return Err(failed(e.into())),
             }
+            let name = temporary_name(&path);
+            match std::fs::remove_file(&name) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+                _ => {}
+            }
+            link(&name).map_err(|e| failed(e.into()))?;
+            name
         };
         let renamed = std::fs::rename(&name, &path).map_err(failed);
         if renamed.is_err() {

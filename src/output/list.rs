@@ -1,8 +1,8 @@
 //! Lists in every format, row by row.
 
-use std::future::poll_fn;
 use std::io::Write;
 
+use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use super::csv::{self, Field};
@@ -79,7 +79,7 @@ pub(super) async fn print(
     let mut printed = Printed::default();
     let mut unsorted: Vec<Row> = Vec::new();
     let mut text = String::new();
-    while let Some(chunk) = poll_fn(|context| rows.as_mut().poll_next(context)).await {
+    while let Some(chunk) = rows.next().await {
         let mut chunk = chunk?;
         printed.rows += chunk.len();
         if options.sort_columns.is_empty() {

@@ -1,6 +1,6 @@
 //! What a command found, turned into text.
 //!
-//! A command hands a [`View`] to [`print`], once; the two [`Dialect`]s say whose tables to draw.
+//! A command hands a [`View`] to [`print()`], once; the two [`Dialect`]s say whose tables to draw.
 //! Every character is the one that python-glanceclient 4.13 (prettytable 3.18) or
 //! python-openstackclient 10.5 (cliff 4.17, PyYAML 6.0) would print, with one exception: control
 //! characters do not reach a terminal raw.
@@ -31,6 +31,7 @@ use futures_core::Stream;
 use futures_util::stream;
 
 pub use cell::Cell;
+pub use width::escape_controls;
 
 use crate::error::{Error, Result};
 

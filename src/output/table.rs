@@ -1,11 +1,12 @@
 //! Tables with borders, as prettytable draws them.
 //!
 //! The widths of columns depend on every row, so rows are rendered into a [`Spool`] first and
-//! drawn in a second pass: memory stays flat however many there are. Small tables and records,
-//! which have no need of that, are drawn by `comfy-table`; so is none whose text it would measure
-//! or break in another way than the reference clients (combining marks of Indic scripts, raw
-//! control characters). Both get columns and lines laid out by the same code, and a test draws
-//! each table twice.
+//! drawn in a second pass: memory stays flat however many there are.
+//!
+//! `comfy-table` draws records and small tables. It cannot stream, it centres the other way where
+//! the halves differ, and it measures some texts unlike wcwidth (Indic clusters, raw control
+//! characters); what that concerns is drawn here. Texts are measured, wrapped and fitted by the
+//! same code either way, and a test draws tables in both ways.
 
 use std::io::Write;
 

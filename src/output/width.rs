@@ -70,7 +70,7 @@ pub(super) fn width(text: &str) -> usize {
 /// The text with control characters and bidirectional overrides written out, such as `\x1b`.
 ///
 /// Newlines and tabs stay: the layout deals with them.
-pub(super) fn escape_controls(text: &str) -> Cow<'_, str> {
+pub fn escape_controls(text: &str) -> Cow<'_, str> {
     if is_plain(text) || !text.chars().any(is_dangerous) {
         return Cow::Borrowed(text);
     }

@@ -9,9 +9,15 @@ const OPERATIONS: u64 = 200;
 
 /// What a user would not take for a fault: another process was there first.
 fn is_expected(stderr: &str) -> bool {
-    ["No Image found for", "More than one Image exists", "is not allowed", "was changed meanwhile", "No image found"]
-        .iter()
-        .any(|text| stderr.contains(text))
+    [
+        "No Image found for",
+        "More than one Image exists",
+        "is not allowed",
+        "was changed meanwhile",
+        "No image found",
+    ]
+    .iter()
+    .any(|text| stderr.contains(text))
 }
 
 #[test]
@@ -40,11 +46,16 @@ fn eight_processes_at_once_neither_fail_nor_disagree() {
                         _ => vec!["image", "show", &name],
                     };
                     let mut command = place.command("/bin/sh");
-                    command.arg("-c").arg("exec \"$0\" \"$@\" <&-").arg(GLANCE).args(&words);
+                    command
+                        .arg("-c")
+                        .arg("exec \"$0\" \"$@\" <&-")
+                        .arg(GLANCE)
+                        .args(&words);
                     let output = command.stdout(Stdio::null()).output().unwrap();
                     let stderr = String::from_utf8_lossy(&output.stderr);
                     assert!(
-                        output.status.success() || (output.status.code() == Some(1) && is_expected(&stderr))
+                        output.status.success()
+                            || (output.status.code() == Some(1) && is_expected(&stderr))
                             || stderr.contains("nonexistent tag"),
                         "{words:?}: {:?} {stderr}",
                         output.status
@@ -62,10 +73,16 @@ fn the_first_use_by_many_processes_makes_one_database() {
     std::thread::scope(|scope| {
         for worker in 0..16 {
             let place = &place;
-            scope.spawn(move || place.glance(&["image", "create", &format!("image-{worker}")]).ok());
+            scope.spawn(move || {
+                place
+                    .glance(&["image", "create", &format!("image-{worker}")])
+                    .ok()
+            });
         }
     });
-    let list = place.glance(&["image", "list", "-f", "value", "-c", "Name"]).ok();
+    let list = place
+        .glance(&["image", "list", "-f", "value", "-c", "Name"])
+        .ok();
     assert_eq!(list.lines().count(), 16);
 }
 
@@ -79,13 +96,22 @@ fn concurrent_changes_of_one_image_are_all_kept() {
             scope.spawn(move || {
                 for round in 0..5 {
                     let property = format!("p{worker}_{round}=x");
-                    place.glance(&["image", "set", "shared", "--property", &property]).ok();
+                    place
+                        .glance(&["image", "set", "shared", "--property", &property])
+                        .ok();
                 }
             });
         }
     });
-    let shown = place.glance(&["image", "show", "shared", "-f", "json", "-c", "properties"]).ok();
+    let shown = place
+        .glance(&["image", "show", "shared", "-f", "json", "-c", "properties"])
+        .ok();
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
-    let kept = shown["properties"].as_object().unwrap().keys().filter(|name| name.starts_with('p')).count();
+    let kept = shown["properties"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|name| name.starts_with('p'))
+        .count();
     assert_eq!(kept, 40, "no update is lost");
 }

@@ -50,7 +50,9 @@ fn declared_file() -> PathBuf {
 /// exactly those that `differences-local.json` names.
 fn differs_only_as_declared(scenario: &str) {
     let results = tempfile::tempdir().expect("a temporary directory");
-    let programs = Path::new(env!("CARGO_BIN_EXE_glance")).parent().expect("the directory of the programs");
+    let programs = Path::new(env!("CARGO_BIN_EXE_glance"))
+        .parent()
+        .expect("the directory of the programs");
     let played = Command::new(here().join("run"))
         .arg("--bin")
         .arg(programs)
@@ -59,7 +61,12 @@ fn differs_only_as_declared(scenario: &str) {
         .output()
         .expect("python3 to run tests/conformance/run");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(played.status.success(), "{}{}", said(&played.stdout), said(&played.stderr));
+    assert!(
+        played.status.success(),
+        "{}{}",
+        said(&played.stdout),
+        said(&played.stderr)
+    );
     let complaints = said(&played.stderr);
     assert!(complaints.is_empty(), "{complaints}");
 
@@ -69,24 +76,37 @@ fn differs_only_as_declared(scenario: &str) {
         .arg(declared_file())
         .output()
         .expect("python3 to run tests/conformance/compare");
-    assert!(compared.status.success(), "{}{}", said(&compared.stdout), said(&compared.stderr));
+    assert!(
+        compared.status.success(),
+        "{}{}",
+        said(&compared.stdout),
+        said(&compared.stderr)
+    );
 }
 
 #[test]
 fn at_least_97_percent_of_the_commands_match() {
     let text = std::fs::read_to_string(declared_file()).expect("differences-local.json");
-    let declared: BTreeMap<String, String> = serde_json::from_str(&text).expect("an object of texts");
+    let declared: BTreeMap<String, String> =
+        serde_json::from_str(&text).expect("an object of texts");
     let mut left = declared.clone();
     let mut total = 0;
     for scenario in SCENARIOS {
-        let recorded = std::fs::read_to_string(here().join(format!("recorded/{scenario}.jsonl"))).expect(scenario);
+        let recorded = std::fs::read_to_string(here().join(format!("recorded/{scenario}.jsonl")))
+            .expect(scenario);
         for number in 1..=recorded.lines().count() {
             total += 1;
             let why = left.remove(&format!("{scenario}:{number}"));
-            assert!(why.is_none_or(|why| !why.trim().is_empty()), "{scenario}:{number} has no reason");
+            assert!(
+                why.is_none_or(|why| !why.trim().is_empty()),
+                "{scenario}:{number} has no reason"
+            );
         }
     }
     assert!(left.is_empty(), "no such commands: {left:?}");
     let matching = total - declared.len();
-    assert!(matching * 100 >= total * FLOOR, "{matching} of {total} commands match");
+    assert!(
+        matching * 100 >= total * FLOOR,
+        "{matching} of {total} commands match"
+    );
 }

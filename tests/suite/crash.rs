@@ -10,7 +10,12 @@ const KILLS: u64 = 500;
 
 fn spawn(place: &Place, words: &[&str]) -> Child {
     let mut command = place.command(GLANCE);
-    command.args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    command
+        .args(words)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 /// Kills a process after up to `most` microseconds, if it is still there.
@@ -38,17 +43,31 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
     for round in 0..KILLS {
         match round % 5 {
             0 | 1 => {
-                let words = ["image", "create", "new", "--file", file, "--disk-format", "raw"];
+                let words = [
+                    "image",
+                    "create",
+                    "new",
+                    "--file",
+                    file,
+                    "--disk-format",
+                    "raw",
+                ];
                 kill_within(&mut random, spawn(&place, &words), whole);
             }
             2 => {
-                let queued = place.glance(&["image", "create", "queued", "-f", "value", "-c", "id"]).ok();
+                let queued = place
+                    .glance(&["image", "create", "queued", "-f", "value", "-c", "id"])
+                    .ok();
                 let words = ["image-upload", "--file", file, queued.trim()];
                 kill_within(&mut random, spawn(&place, &words), whole);
             }
             3 => {
                 let doomed = place.image("doomed", b"doomed");
-                kill_within(&mut random, spawn(&place, &["image-delete", &doomed]), whole / 3);
+                kill_within(
+                    &mut random,
+                    spawn(&place, &["image-delete", &doomed]),
+                    whole / 3,
+                );
             }
             _ => {
                 if round % 2 == 0 {
@@ -56,9 +75,16 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
                 } else {
                     let _ = std::fs::remove_file(saved);
                 }
-                kill_within(&mut random, spawn(&place, &["image-download", "--file", saved, &kept]), whole);
+                kill_within(
+                    &mut random,
+                    spawn(&place, &["image-download", "--file", saved, &kept]),
+                    whole,
+                );
                 match std::fs::read(saved) {
-                    Ok(bytes) => assert!(bytes == content || bytes == b"what was there before", "round {round}"),
+                    Ok(bytes) => assert!(
+                        bytes == content || bytes == b"what was there before",
+                        "round {round}"
+                    ),
                     Err(e) => assert_eq!(e.kind(), std::io::ErrorKind::NotFound),
                 }
             }
@@ -69,19 +95,33 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
             block_on(assert_consistent(&place));
         }
     }
-    place.glance(&["image-download", "--file", saved, &kept]).ok();
+    place
+        .glance(&["image-download", "--file", saved, &kept])
+        .ok();
     assert!(std::fs::read(saved).unwrap() == content);
     let left = files(&place.file(""));
-    assert_eq!(left.into_iter().collect::<Vec<_>>(), ["a.img", "saved.img"], "nothing is left of killed downloads");
+    assert_eq!(
+        left.into_iter().collect::<Vec<_>>(),
+        ["a.img", "saved.img"],
+        "nothing is left of killed downloads"
+    );
 }
 
 #[test]
 fn an_interrupted_upload_leaves_a_queued_image() {
     use std::io::Write;
     let place = Place::new();
-    let id = place.glance(&["image", "create", "slow", "-f", "value", "-c", "id"]).ok().trim().to_string();
+    let id = place
+        .glance(&["image", "create", "slow", "-f", "value", "-c", "id"])
+        .ok()
+        .trim()
+        .to_string();
     let mut command = place.command(GLANCE);
-    command.args(["image-upload", &id]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+        .args(["image-upload", &id])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // Data goes on until the program wants no more of it.
     let mut pipe = child.stdin.take().unwrap();
@@ -101,8 +141,15 @@ fn an_interrupted_upload_leaves_a_queued_image() {
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     feeder.join().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
-    let status = place.glance(&["image", "show", "slow", "-f", "value", "-c", "status"]).ok();
+    assert_eq!(
+        output.status.code(),
+        Some(130),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let status = place
+        .glance(&["image", "show", "slow", "-f", "value", "-c", "status"])
+        .ok();
     assert_eq!(status.trim(), "queued");
     block_on(assert_consistent(&place));
 }

@@ -23,7 +23,12 @@ fn on_small_disk(place: &Path, script: &str) -> String {
         .env("GLANCE_DATA_DIR", "data")
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -36,7 +41,10 @@ fn a_disk_that_fills_up_during_an_upload_is_one_line_and_nothing_is_leaked() {
            grep -c . err; grep -o 'storage media is full' err; wc -c <out
            ls data/images data/images/.journal; "$0" image list -f value -c Name <&-"#,
     );
-    assert_eq!(said, "exit 1\n2\nstorage media is full\n0\ndata/images:\n\ndata/images/.journal:\n");
+    assert_eq!(
+        said,
+        "exit 1\n2\nstorage media is full\n0\ndata/images:\n\ndata/images/.journal:\n"
+    );
 }
 
 #[test]
@@ -48,7 +56,10 @@ fn a_disk_that_is_too_small_refuses_before_it_writes() {
            "$0" image-create --name big --disk-format raw --container-format bare --file ../large >out 2>err <&-; echo "exit $?"
            grep -o 'storage media is full' err; grep -o '| status .*queued' out | tr -s ' '; ls data/images"#,
     );
-    assert!(said.starts_with("exit 1\nstorage media is full\n| status | queued"), "{said}");
+    assert!(
+        said.starts_with("exit 1\nstorage media is full\n| status | queued"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -64,7 +75,10 @@ fn a_disk_that_fills_up_during_a_download_is_one_line_and_nothing_is_leaked() {
     );
     let top = TempDir::new().unwrap();
     let said = on_small_disk(&top.path().join("disk"), &script);
-    assert_eq!(said, "exit 1\nold\n1\nNo space left on device\nexit 1\nerr\nthere.img\n");
+    assert_eq!(
+        said,
+        "exit 1\nold\n1\nNo space left on device\nexit 1\nerr\nthere.img\n"
+    );
     block_on(assert_consistent(&place));
     assert_eq!(files(&place.data().join("images")).len(), 1);
 }

@@ -15,16 +15,31 @@ fn hostile_images_are_refused_or_harmless_quickly_and_in_little_memory() {
     assert!(images.len() >= 64, "{} images", images.len());
     for image in &images {
         let path = place.write("hostile.img", &image.bytes);
-        let words = ["image-create", "--name", image.name, "--container-format", "bare", "--disk-format"];
+        let words = [
+            "image-create",
+            "--name",
+            image.name,
+            "--container-format",
+            "bare",
+            "--disk-format",
+        ];
         let mut command = place.command("/bin/sh");
         // 64 MiB of data, and not a second of processor time: what does not do with it is ended.
-        command.arg("-c").arg("ulimit -d 65536 -t 1; exec \"$0\" \"$@\" <&-").arg(GLANCE).args(words);
+        command
+            .arg("-c")
+            .arg("ulimit -d 65536 -t 1; exec \"$0\" \"$@\" <&-")
+            .arg(GLANCE)
+            .args(words);
         command.arg(image.declared).arg("--file").arg(&path);
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(!stderr.contains("panicked"), "{}: {stderr}", image.name);
         let code = output.status.code();
-        assert!(matches!(code, Some(0 | 1)), "{}: {code:?} {stderr}", image.name);
+        assert!(
+            matches!(code, Some(0 | 1)),
+            "{}: {code:?} {stderr}",
+            image.name
+        );
         if image.is_refused {
             assert_eq!(code, Some(1), "{} was accepted", image.name);
             assert!(stderr.contains("HTTP 415"), "{}: {stderr}", image.name);
@@ -40,11 +55,25 @@ fn an_image_never_makes_us_open_the_file_it_names() {
     let before = std::fs::metadata(&secret).unwrap().accessed().unwrap();
     for image in hostile_images() {
         let path = place.write("hostile.img", &image.bytes);
-        let words =
-            ["image-create", "--disk-format", "raw", "--container-format", "bare", "--file", path.to_str().unwrap()];
+        let words = [
+            "image-create",
+            "--disk-format",
+            "raw",
+            "--container-format",
+            "bare",
+            "--file",
+            path.to_str().unwrap(),
+        ];
         let run = place.glance(&words);
         assert!(!run.text().contains("secret"));
     }
-    assert_eq!(std::fs::metadata(&secret).unwrap().accessed().unwrap(), before);
-    assert!(files(&place.data().join("images")).iter().all(|name| !name.ends_with(".part")));
+    assert_eq!(
+        std::fs::metadata(&secret).unwrap().accessed().unwrap(),
+        before
+    );
+    assert!(
+        files(&place.data().join("images"))
+            .iter()
+            .all(|name| !name.ends_with(".part"))
+    );
 }

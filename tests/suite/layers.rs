@@ -3,8 +3,15 @@
 use std::path::Path;
 
 /// The floors from the top; what stands together may not import each other.
-const FLOORS: [&[&str]; 7] =
-    [&["cli"], &["ops", "server"], &["output", "local", "remote"], &["service"], &["config", "data"], &["model"], &["error"]];
+const FLOORS: [&[&str]; 7] = [
+    &["cli"],
+    &["ops", "server"],
+    &["output", "local", "remote"],
+    &["service"],
+    &["config", "data"],
+    &["model"],
+    &["error"],
+];
 
 fn floor(module: &str) -> Option<usize> {
     FLOORS.iter().position(|floor| floor.contains(&module))
@@ -25,10 +32,17 @@ fn check(path: &Path, module: &str, wrong: &mut Vec<String>) {
             return;
         }
         for used in line.split("crate::").skip(1) {
-            let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let name: String = used
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
             let Some(to) = floor(&name) else { continue };
             if name != module && to <= from {
-                wrong.push(format!("{}:{}: {module} imports {name}", path.display(), number + 1));
+                wrong.push(format!(
+                    "{}:{}: {module} imports {name}",
+                    path.display(),
+                    number + 1
+                ));
             }
         }
     }

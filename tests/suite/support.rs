@@ -69,7 +69,11 @@ impl Place {
     pub fn glance(&self, words: &[&str]) -> Run {
         // Standard input that is closed counts as none, as a terminal does.
         let mut command = self.command("/bin/sh");
-        command.arg("-c").arg("exec \"$0\" \"$@\" <&-").arg(GLANCE).args(words);
+        command
+            .arg("-c")
+            .arg("exec \"$0\" \"$@\" <&-")
+            .arg(GLANCE)
+            .args(words);
         Run::of(command.output().unwrap())
     }
 
@@ -77,7 +81,11 @@ impl Place {
     pub fn glance_with(&self, words: &[&str], input: &[u8]) -> Run {
         use std::io::Write;
         let mut command = self.command(GLANCE);
-        command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .args(words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut pipe = child.stdin.take().unwrap();
         let input = input.to_vec();
@@ -104,7 +112,9 @@ impl Place {
     /// The engine on the data directory.
     pub async fn open_as(&self, caller: &str) -> Local {
         let settings = Settings::for_data_dir(&self.data()).unwrap();
-        Local::open(settings, Caller::parse(caller).unwrap()).await.unwrap()
+        Local::open(settings, Caller::parse(caller).unwrap())
+            .await
+            .unwrap()
     }
 }
 
@@ -120,7 +130,8 @@ pub struct Run {
 }
 
 impl Run {
-    fn of(output: Output) -> Self {
+    /// What a finished process did.
+    pub fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: output.stdout,
@@ -144,7 +155,13 @@ impl Run {
     /// Standard error of a program that MUST have failed with `code`, without a panic.
     #[track_caller]
     pub fn fails(self, code: i32) -> String {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.text(), self.stderr);
+        assert_eq!(
+            self.code,
+            code,
+            "stdout: {}\nstderr: {}",
+            self.text(),
+            self.stderr
+        );
         assert!(!self.stderr.contains("panicked"), "{}", self.stderr);
         self.stderr
     }
@@ -155,8 +172,15 @@ pub async fn all_images(local: &Local) -> Vec<Image> {
     use futures_util::TryStreamExt;
     let mut images = Vec::new();
     for hidden in [false, true] {
-        let filter = ImageFilter { hidden, visibility: Some("all".to_string()), ..ImageFilter::default() };
-        let query = ImageQuery { filter, ..ImageQuery::default() };
+        let filter = ImageFilter {
+            hidden,
+            visibility: Some("all".to_string()),
+            ..ImageFilter::default()
+        };
+        let query = ImageQuery {
+            filter,
+            ..ImageQuery::default()
+        };
         images.extend(local.list_images(query).try_concat().await.unwrap());
     }
     images
@@ -164,7 +188,11 @@ pub async fn all_images(local: &Local) -> Vec<Image> {
 
 /// Runs a future to its end.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 /// Checks that catalogue and store of a data directory agree, and that nothing is left over: every
@@ -179,10 +207,16 @@ pub async fn assert_consistent(place: &Place) {
         match image.status {
             ImageStatus::Active | ImageStatus::Deactivated => {
                 let path = place.data().join("images").join(&image.id);
-                let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("active image {} without data: {e}", image.id));
+                let bytes = std::fs::read(&path)
+                    .unwrap_or_else(|e| panic!("active image {} without data: {e}", image.id));
                 let mut hasher = Hasher::new(Algorithm::Sha512);
                 hasher.update(&bytes);
-                assert_eq!(Some(hasher.finish()), image.hash.as_ref().map(|hash| hash.value.clone()), "{}", image.id);
+                assert_eq!(
+                    Some(hasher.finish()),
+                    image.hash.as_ref().map(|hash| hash.value.clone()),
+                    "{}",
+                    image.id
+                );
                 assert_eq!(Some(bytes.len() as u64), image.size);
                 expected.insert(image.id.clone());
             }
@@ -190,13 +224,23 @@ pub async fn assert_consistent(place: &Place) {
             other => panic!("image {} was left {other}", image.id),
         }
     }
-    assert_eq!(files(&place.data().join("images")), expected, "files in the store");
-    assert_eq!(files(&place.data().join("images/.journal")), std::collections::BTreeSet::new(), "journal");
+    assert_eq!(
+        files(&place.data().join("images")),
+        expected,
+        "files in the store"
+    );
+    assert_eq!(
+        files(&place.data().join("images/.journal")),
+        std::collections::BTreeSet::new(),
+        "journal"
+    );
 }
 
 /// The names of the files in a directory, which need not be there.
 pub fn files(directory: &Path) -> std::collections::BTreeSet<String> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return std::collections::BTreeSet::new() };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return std::collections::BTreeSet::new();
+    };
     entries
         .map(|entry| entry.unwrap())
         .filter(|entry| entry.file_type().unwrap().is_file())

@@ -166,7 +166,7 @@ pub struct ImageCreate {
 }
 
 impl Leaf for ImageCreate {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let piped = session.is_piped();
         if self.file.is_some() || piped {
             let formats = [
@@ -263,7 +263,7 @@ pub struct ImageUpdate {
 }
 
 impl Leaf for ImageUpdate {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let given = self.attributes.collect()?;
         check(session, &given).await?;
         let service = session.service().await?;
@@ -343,7 +343,7 @@ pub struct ImageList {
 }
 
 impl Leaf for ImageList {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut columns = vec!["ID", "Name"];
         let mut fields = Fields::SHORT;
         if session.globals.given("verbose") {
@@ -453,7 +453,7 @@ impl ImageList {
                     "HTTP The 'sort' argument is not supported with 'sort_key' or 'sort_dir'.",
                 ));
             }
-            return sort.trim().split(',').map(|part| sort_part(part)).collect();
+            return sort.trim().split(',').map(sort_part).collect();
         }
         if self.sort_key.is_empty() && self.sort_dir.is_empty() {
             return Ok(vec![(SortKey::Name, Direction::Ascending)]);
@@ -528,7 +528,7 @@ pub struct ImageShow {
 }
 
 impl Leaf for ImageShow {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let image = images::find(session.service().await?, Reference::Id(&self.id)).await?;
         if int(&self.max_column_width).is_err() {
             let wrong = format!(
@@ -553,7 +553,7 @@ pub struct ImageDelete {
 }
 
 impl Leaf for ImageDelete {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Vec::new();
         for id in &self.ids {
@@ -604,7 +604,7 @@ pub struct ImageDownload {
 }
 
 impl Leaf for ImageDownload {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
             return Err(Error::failed(
                 "No redirection or local file specified for downloaded image data. Please specify a local file with \
@@ -680,7 +680,7 @@ pub struct ImageUpload {
 }
 
 impl Leaf for ImageUpload {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
         session.check_store(store.as_deref()).await?;
         let Some(mut upload) = session.upload(self.file.as_deref(), self.progress)? else {
@@ -716,7 +716,7 @@ pub struct ImageDeactivate {
 }
 
 impl Leaf for ImageDeactivate {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         session.service().await?.deactivate_image(&self.id).await?;
         Ok(Outcome::nothing())
     }
@@ -731,7 +731,7 @@ pub struct ImageReactivate {
 }
 
 impl Leaf for ImageReactivate {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         session.service().await?.reactivate_image(&self.id).await?;
         Ok(Outcome::nothing())
     }
@@ -749,7 +749,7 @@ pub struct ImageTagUpdate {
 }
 
 impl Leaf for ImageTagUpdate {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.id.is_empty() || self.tag.is_empty() {
             return Err(Error::failed(
                 "Unable to update tag. Specify image_id and tag_value",
@@ -778,7 +778,7 @@ pub struct ImageTagDelete {
 }
 
 impl Leaf for ImageTagDelete {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.id.is_empty() || self.tag.is_empty() {
             return Err(Error::failed(
                 "Unable to delete tag. Specify image_id and tag_value",
@@ -802,7 +802,7 @@ pub struct Explain {
 }
 
 impl Leaf for Explain {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             crate::ops::stores::explain(session.service().await?, &self.model).await?,
         ))

@@ -7,8 +7,8 @@ use clap::ArgAction;
 use crate::Result;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
-use crate::ops::{Outcome, stores};
 use crate::cli::values;
+use crate::ops::{Outcome, stores};
 
 /// Create an image and import its data in one go.
 #[derive(Debug, Clone, clap::Args)]
@@ -160,11 +160,12 @@ pub struct ImageStage {
 pub struct ImportInfo {}
 
 impl Leaf for ImportInfo {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
-        Ok(Outcome::from(stores::import_info(session.service().await?).await?))
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        Ok(Outcome::from(
+            stores::import_info(session.service().await?).await?,
+        ))
     }
 }
-
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[

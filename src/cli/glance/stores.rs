@@ -24,22 +24,24 @@ pub struct StoresInfo {
 }
 
 impl Leaf for StoresInfo {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
-        Ok(Outcome::from(stores::stores_info(session.service().await?, self.detail).await?))
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        Ok(Outcome::from(
+            stores::stores_info(session.service().await?, self.detail).await?,
+        ))
     }
 }
-
 
 /// Show how much of its quotas the project uses.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Usage {}
 
 impl Leaf for Usage {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
-        Ok(Outcome::from(stores::usage(session.service().await?).await?))
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        Ok(Outcome::from(
+            stores::usage(session.service().await?).await?,
+        ))
     }
 }
-
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[

@@ -64,6 +64,10 @@ fn chosen(yes: bool, no: bool) -> Option<bool> {
 }
 
 /// Who may see an image.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "seen-by", multiple = false)]
 struct Visible {
@@ -188,7 +192,7 @@ fn image_size(text: &str) -> std::result::Result<u64, String> {
 }
 
 impl Leaf for ImageCreate {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         refuse_dead(&[
             ("location", &self.location),
             ("copy-from", &self.copy_from),
@@ -314,7 +318,7 @@ pub struct ImageDelete {
 }
 
 impl Leaf for ImageDelete {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.store.is_some() {
             return Err(Error::failed(
                 "deleting the copy in one store comes with the store commands",
@@ -351,6 +355,10 @@ impl Leaf for ImageDelete {
 }
 
 /// A list of images.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageList {
     /// Only public images.
@@ -418,7 +426,7 @@ pub struct ImageList {
 }
 
 impl Leaf for ImageList {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let sort = sort_keys(&self.sort)?;
         let marker = match &self.marker {
@@ -606,7 +614,7 @@ pub struct ImageSave {
 }
 
 impl Leaf for ImageSave {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
@@ -653,7 +661,7 @@ pub struct ImageShow {
 }
 
 impl Leaf for ImageShow {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let image =
             images::find(session.service().await?, Reference::IdOrName(&self.image)).await?;
         Ok(Outcome::from(View::Record(views::openstack_image(
@@ -664,6 +672,10 @@ impl Leaf for ImageShow {
 }
 
 /// Changes to an image.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageSet {
     /// Name or id of the image.
@@ -744,7 +756,7 @@ pub struct ImageSet {
 }
 
 impl Leaf for ImageSet {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         refuse_dead(&[("visibility", &self.dead_visibility)])?;
         if self.accept || self.reject || self.pending {
             return Err(Error::failed(
@@ -763,7 +775,7 @@ impl Leaf for ImageSet {
             match result {
                 // openstacksdk does not look at the answer, and scripts count on the exit code.
                 Err(error) if error.kind() == ErrorKind::Forbidden => {
-                    notices.push(inline(session.grammar, &error))
+                    notices.push(inline(session.grammar, &error));
                 }
                 other => other?,
             }
@@ -781,7 +793,7 @@ impl ImageSet {
     fn changes(&self, image: &Image) -> Result<Vec<Change>> {
         let mut wanted: Vec<(String, Value)> = Vec::new();
         let mut set = |name: &str, value: Option<Value>| {
-            wanted.extend(value.map(|value| (name.to_string(), value)))
+            wanted.extend(value.map(|value| (name.to_string(), value)));
         };
         let text = |value: &Option<String>| value.as_deref().map(Value::from);
         set("architecture", text(&self.architecture));
@@ -837,7 +849,7 @@ pub struct ImageUnset {
 }
 
 impl Leaf for ImageUnset {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         let mut failures = Vec::new();

@@ -21,7 +21,7 @@ pub struct Import {
     pub image: String,
     /// How the data gets in.
     #[arg(long = "method", value_name = "method", value_parser = ["glance-direct", "web-download", "glance-download", "copy-image"], default_value = "glance-direct")]
-    pub import_method: String,
+    pub method: String,
     /// Address to fetch the data from, for web-download.
     #[arg(long, value_name = "uri")]
     pub uri: Option<String>,
@@ -56,8 +56,10 @@ pub struct Import {
 pub struct ImportInfo {}
 
 impl Leaf for ImportInfo {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
-        Ok(Outcome::from(stores::import_methods(session.service().await?).await?))
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        Ok(Outcome::from(
+            stores::import_methods(session.service().await?).await?,
+        ))
     }
 }
 

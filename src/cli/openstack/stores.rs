@@ -14,11 +14,12 @@ pub struct StoresList {
 }
 
 impl Leaf for StoresList {
-    async fn run<'a>(self, session: &'a Session) -> Result<Outcome<'a>> {
-        Ok(Outcome::from(stores::stores_list(session.service().await?, self.detail).await?))
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        Ok(Outcome::from(
+            stores::stores_list(session.service().await?, self.detail).await?,
+        ))
     }
 }
-
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[Row::of::<StoresList>(

@@ -17,7 +17,7 @@ use super::{Sql, failed};
 use crate::Result;
 
 /// How long a statement waits for another process's lock.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Connections a process opens at most: a list that is streamed, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;

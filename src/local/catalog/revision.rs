@@ -11,6 +11,8 @@ use crate::{Error, Result};
 /// The revision this program reads and writes: today's head of the reference implementation.
 pub const HEAD: &str = "2024_1_contract01";
 
+const REVISION: &str = "SELECT version_num FROM alembic_version";
+
 const SCHEMA: &str = include_str!("schema.sqlite.sql");
 
 /// What a database holds.
@@ -27,10 +29,7 @@ pub enum State {
 impl Catalog {
     /// Which revision the database is at.
     pub async fn state(&self) -> Result<State> {
-        match self
-            .row(Sql::new("SELECT version_num FROM alembic_version"))
-            .await
-        {
+        match self.row(Sql::new(REVISION)).await {
             Ok(Some(row)) => Ok(State::At(column(&row, 0)?)),
             Ok(None) => Ok(State::Uncontrolled),
             Err(error) => {
@@ -50,7 +49,11 @@ impl Catalog {
                 match (column::<i64>(&tables, 0)?, versioned) {
                     (0, _) => Ok(State::Empty),
                     (_, 0) => Ok(State::Uncontrolled),
-                    _ => Err(error),
+                    // Another process made it meanwhile.
+                    _ => match self.row(Sql::new(REVISION)).await? {
+                        Some(row) => Ok(State::At(column(&row, 0)?)),
+                        None => Err(error),
+                    },
                 }
             }
         }

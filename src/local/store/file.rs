@@ -115,9 +115,9 @@ impl Store for FileStore {
         let directory = self.choose(size)?.to_path_buf();
         let entry = Journal::of(&directory).begin(id, Intent::Upload)?;
         let entry = entry.ok_or_else(|| {
-            Error::conflict(format!(
-                "Image status transition from saving to saving is not allowed"
-            ))
+            Error::conflict(
+                "Image status transition from saving to saving is not allowed".to_string(),
+            )
             .hint("Another process is uploading data for this image.")
         })?;
         Ok(Box::new(FilePut::new(directory, entry, self.mode)))

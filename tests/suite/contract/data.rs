@@ -1,6 +1,8 @@
 //! The data of images.
 
-use glance_tools::ErrorKind::{Conflict, Forbidden, Interrupted, Invalid, NotFound, UnsupportedMedia};
+use glance_tools::ErrorKind::{
+    Conflict, Forbidden, Interrupted, Invalid, NotFound, UnsupportedMedia,
+};
 use glance_tools::data::{Algorithm, Hasher, Source, Watch};
 use glance_tools::model::ImageStatus;
 use glance_tools::service::{ImageBytes, ImageData, Images, Upload};
@@ -26,7 +28,10 @@ contract! {
 
 /// Data as a pipe gives it.
 pub fn pipe(bytes: &[u8]) -> Source {
-    Source::Pipe { reader: Box::new(std::io::Cursor::new(bytes.to_vec())), name: "test" }
+    Source::Pipe {
+        reader: Box::new(std::io::Cursor::new(bytes.to_vec())),
+        name: "test",
+    }
 }
 
 /// All of it, hashed.
@@ -49,45 +54,102 @@ fn read(bytes: ImageBytes) -> Vec<u8> {
     };
     assert_eq!(image.checksum, Some(digest(Algorithm::Md5)));
     let hash = image.hash.unwrap();
-    assert_eq!((hash.algorithm.as_str(), hash.value), ("sha512", digest(Algorithm::Sha512)));
+    assert_eq!(
+        (hash.algorithm.as_str(), hash.value),
+        ("sha512", digest(Algorithm::Sha512))
+    );
     all
 }
 
 async fn data_makes_an_image_active_and_comes_back(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let image = raw_image(service.as_ref(), "x").await;
-    service.upload_image(&image.id, Upload::new(pipe(b"hello image\n"))).await.unwrap();
+    service
+        .upload_image(&image.id, Upload::new(pipe(b"hello image\n")))
+        .await
+        .unwrap();
     let image = service.get_image(&image.id).await.unwrap();
-    assert_eq!((image.status, image.size, image.virtual_size), (ImageStatus::Active, Some(12), Some(12)));
-    assert_eq!(image.checksum.as_deref(), Some("e55795cd6d874046a7b10691125b24fa"));
-    assert_eq!(read(service.open_image(&image.id, &[]).await.unwrap()), b"hello image\n");
+    assert_eq!(
+        (image.status, image.size, image.virtual_size),
+        (ImageStatus::Active, Some(12), Some(12))
+    );
+    assert_eq!(
+        image.checksum.as_deref(),
+        Some("e55795cd6d874046a7b10691125b24fa")
+    );
+    assert_eq!(
+        read(service.open_image(&image.id, &[]).await.unwrap()),
+        b"hello image\n"
+    );
 }
 
 async fn data_of_any_length_comes_back(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     for length in [0, 1, 65_535, 262_144, 262_145, 5_000_000] {
-        let bytes: Vec<u8> = (0..length).map(|i: usize| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let bytes: Vec<u8> = (0..length)
+            .map(|i: usize| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
         let image = raw_image(service.as_ref(), "x").await;
-        service.upload_image(&image.id, Upload::new(pipe(&bytes))).await.unwrap();
-        assert!(read(service.open_image(&image.id, &[]).await.unwrap()) == bytes, "{length}");
+        service
+            .upload_image(&image.id, Upload::new(pipe(&bytes)))
+            .await
+            .unwrap();
+        assert!(
+            read(service.open_image(&image.id, &[]).await.unwrap()) == bytes,
+            "{length}"
+        );
     }
 }
 
 async fn an_image_takes_data_once(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let image = raw_image(service.as_ref(), "x").await;
-    service.upload_image(&image.id, Upload::new(pipe(b"first"))).await.unwrap();
-    assert_eq!(kind(service.upload_image(&image.id, Upload::new(pipe(b"second"))).await), Conflict);
-    assert_eq!(read(service.open_image(&image.id, &[]).await.unwrap()), b"first");
-    assert_eq!(kind(service.upload_image("nowhere", Upload::new(pipe(b"x"))).await), NotFound);
+    service
+        .upload_image(&image.id, Upload::new(pipe(b"first")))
+        .await
+        .unwrap();
+    assert_eq!(
+        kind(
+            service
+                .upload_image(&image.id, Upload::new(pipe(b"second")))
+                .await
+        ),
+        Conflict
+    );
+    assert_eq!(
+        read(service.open_image(&image.id, &[]).await.unwrap()),
+        b"first"
+    );
+    assert_eq!(
+        kind(
+            service
+                .upload_image("nowhere", Upload::new(pipe(b"x")))
+                .await
+        ),
+        NotFound
+    );
 }
 
 async fn data_needs_formats(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
-    for attributes in [json!({}), json!({"disk_format": "raw"}), json!({"container_format": "bare"})] {
+    for attributes in [
+        json!({}),
+        json!({"disk_format": "raw"}),
+        json!({"container_format": "bare"}),
+    ] {
         let image = service.create_image(new_image(attributes)).await.unwrap();
-        assert_eq!(kind(service.upload_image(&image.id, Upload::new(pipe(b"x"))).await), Invalid);
-        assert_eq!(service.get_image(&image.id).await.unwrap().status, ImageStatus::Queued);
+        assert_eq!(
+            kind(
+                service
+                    .upload_image(&image.id, Upload::new(pipe(b"x")))
+                    .await
+            ),
+            Invalid
+        );
+        assert_eq!(
+            service.get_image(&image.id).await.unwrap().status,
+            ImageStatus::Queued
+        );
     }
 }
 
@@ -95,10 +157,16 @@ async fn a_promised_size_is_held(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let image = raw_image(service.as_ref(), "x").await;
     for promised in [3, 5] {
-        let upload = Upload { size: Some(promised), ..Upload::new(pipe(b"four")) };
+        let upload = Upload {
+            size: Some(promised),
+            ..Upload::new(pipe(b"four"))
+        };
         assert_eq!(kind(service.upload_image(&image.id, upload).await), Invalid);
     }
-    let upload = Upload { size: Some(4), ..Upload::new(pipe(b"four")) };
+    let upload = Upload {
+        size: Some(4),
+        ..Upload::new(pipe(b"four"))
+    };
     service.upload_image(&image.id, upload).await.unwrap();
 }
 
@@ -106,9 +174,17 @@ async fn data_that_is_not_what_it_says_is_refused(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let attributes = json!({"disk_format": "iso", "container_format": "bare"});
     let image = service.create_image(new_image(attributes)).await.unwrap();
-    let refused = service.upload_image(&image.id, Upload::new(pipe(b"no disc"))).await.unwrap_err();
+    let refused = service
+        .upload_image(&image.id, Upload::new(pipe(b"no disc")))
+        .await
+        .unwrap_err();
     assert_eq!(refused.kind(), UnsupportedMedia);
-    assert!(refused.message().contains("Image disk_format iso does not match stream data raw"), "{refused}");
+    assert!(
+        refused
+            .message()
+            .contains("Image disk_format iso does not match stream data raw"),
+        "{refused}"
+    );
     let image = service.get_image(&image.id).await.unwrap();
     assert_eq!((image.status, image.size), (ImageStatus::Queued, None));
 }
@@ -117,9 +193,15 @@ async fn a_mismatch_can_be_allowed(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let attributes = json!({"disk_format": "iso", "container_format": "bare"});
     let image = service.create_image(new_image(attributes)).await.unwrap();
-    let upload = Upload { allow_format_mismatch: true, ..Upload::new(pipe(b"no disc")) };
+    let upload = Upload {
+        allow_format_mismatch: true,
+        ..Upload::new(pipe(b"no disc"))
+    };
     service.upload_image(&image.id, upload).await.unwrap();
-    assert_eq!(service.get_image(&image.id).await.unwrap().virtual_size, None);
+    assert_eq!(
+        service.get_image(&image.id).await.unwrap().virtual_size,
+        None
+    );
 }
 
 /// A QCOW2 header that names a backing file.
@@ -146,8 +228,15 @@ async fn unsafe_data_is_refused(on: impl Deployment) {
         for allow_format_mismatch in [false, true] {
             let attributes = json!({"disk_format": disk_format, "container_format": "bare"});
             let image = service.create_image(new_image(attributes)).await.unwrap();
-            let upload = Upload { allow_format_mismatch, ..Upload::new(pipe(&backed_qcow2())) };
-            assert_eq!(kind(service.upload_image(&image.id, upload).await), UnsupportedMedia, "{disk_format}");
+            let upload = Upload {
+                allow_format_mismatch,
+                ..Upload::new(pipe(&backed_qcow2()))
+            };
+            assert_eq!(
+                kind(service.upload_image(&image.id, upload).await),
+                UnsupportedMedia,
+                "{disk_format}"
+            );
         }
     }
 }
@@ -170,12 +259,23 @@ async fn a_failed_upload_leaves_the_image_queued(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let image = raw_image(service.as_ref(), "x").await;
     for reads in [0, 1, 20] {
-        let source = Source::Pipe { reader: Box::new(Broken(reads)), name: "a broken pipe" };
-        assert!(service.upload_image(&image.id, Upload::new(source)).await.is_err());
+        let source = Source::Pipe {
+            reader: Box::new(Broken(reads)),
+            name: "a broken pipe",
+        };
+        assert!(
+            service
+                .upload_image(&image.id, Upload::new(source))
+                .await
+                .is_err()
+        );
         let image = service.get_image(&image.id).await.unwrap();
         assert_eq!((image.status, image.size), (ImageStatus::Queued, None));
     }
-    service.upload_image(&image.id, Upload::new(pipe(b"then it works"))).await.unwrap();
+    service
+        .upload_image(&image.id, Upload::new(pipe(b"then it works")))
+        .await
+        .unwrap();
 }
 
 async fn an_upload_that_is_stopped_leaves_the_image_queued(on: impl Deployment) {
@@ -183,31 +283,67 @@ async fn an_upload_that_is_stopped_leaves_the_image_queued(on: impl Deployment) 
     let image = raw_image(service.as_ref(), "x").await;
     let watch = Watch::default();
     watch.stop();
-    let upload = Upload { watch, ..Upload::new(pipe(&[0; 1_000_000])) };
-    assert_eq!(kind(service.upload_image(&image.id, upload).await), Interrupted);
-    assert_eq!(service.get_image(&image.id).await.unwrap().status, ImageStatus::Queued);
+    let upload = Upload {
+        watch,
+        ..Upload::new(pipe(&[0; 1_000_000]))
+    };
+    assert_eq!(
+        kind(service.upload_image(&image.id, upload).await),
+        Interrupted
+    );
+    assert_eq!(
+        service.get_image(&image.id).await.unwrap().status,
+        ImageStatus::Queued
+    );
 }
 
 async fn deactivated_images_are_for_administrators(on: impl Deployment) {
     let demo = on.service("demo:member:u").await;
     let image = raw_image(demo.as_ref(), "x").await;
-    demo.upload_image(&image.id, Upload::new(pipe(b"data"))).await.unwrap();
+    demo.upload_image(&image.id, Upload::new(pipe(b"data")))
+        .await
+        .unwrap();
     demo.deactivate_image(&image.id).await.unwrap();
-    assert_eq!(demo.open_image(&image.id, &[]).await.err().map(|e| e.kind()), Some(Forbidden));
+    assert_eq!(
+        demo.open_image(&image.id, &[])
+            .await
+            .err()
+            .map(|e| e.kind()),
+        Some(Forbidden)
+    );
     let admin = on.service("admin:admin:u").await;
-    assert_eq!(read(admin.open_image(&image.id, &[]).await.unwrap()), b"data");
+    assert_eq!(
+        read(admin.open_image(&image.id, &[]).await.unwrap()),
+        b"data"
+    );
 }
 
 async fn an_image_without_data_has_none(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let image = raw_image(service.as_ref(), "x").await;
-    assert!(service.open_image(&image.id, &[]).await.unwrap().source.is_none());
+    assert!(
+        service
+            .open_image(&image.id, &[])
+            .await
+            .unwrap()
+            .source
+            .is_none()
+    );
 }
 
 async fn readers_do_not_download(on: impl Deployment) {
     let demo = on.service("demo:member:u").await;
     let image = raw_image(demo.as_ref(), "x").await;
-    demo.upload_image(&image.id, Upload::new(pipe(b"data"))).await.unwrap();
+    demo.upload_image(&image.id, Upload::new(pipe(b"data")))
+        .await
+        .unwrap();
     let reader = on.service("demo:reader:u").await;
-    assert_eq!(reader.open_image(&image.id, &[]).await.err().map(|e| e.kind()), Some(Forbidden));
+    assert_eq!(
+        reader
+            .open_image(&image.id, &[])
+            .await
+            .err()
+            .map(|e| e.kind()),
+        Some(Forbidden)
+    );
 }

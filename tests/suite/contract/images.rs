@@ -31,8 +31,14 @@ async fn a_new_image_has_the_defaults_of_the_api(on: impl Deployment) {
     assert_eq!(image.status, ImageStatus::Queued);
     assert_eq!(image.visibility, Visibility::Shared);
     assert_eq!(image.owner.as_deref(), Some("demo"));
-    assert_eq!((image.min_disk, image.min_ram, image.protected, image.hidden), (0, 0, false, false));
-    assert_eq!((image.name.clone(), image.size, image.checksum.clone()), (None, None, None));
+    assert_eq!(
+        (image.min_disk, image.min_ram, image.protected, image.hidden),
+        (0, 0, false, false)
+    );
+    assert_eq!(
+        (image.name.clone(), image.size, image.checksum.clone()),
+        (None, None, None)
+    );
     assert_eq!(image.created_at, image.updated_at);
     assert_eq!(service.get_image(&image.id).await.unwrap(), image);
 }
@@ -48,7 +54,8 @@ async fn attributes_and_properties_are_kept(on: impl Deployment) {
     assert_eq!(image.id, "22222222-2222-2222-2222-222222222222");
     assert_eq!(image.name.as_deref(), Some("é 漢字"));
     assert_eq!(image.owner.as_deref(), Some("other"));
-    let properties = [("z", "1"), ("a", ""), ("os_distro", "debian")].map(|(k, v)| (k.to_string(), v.to_string()));
+    let properties = [("z", "1"), ("a", ""), ("os_distro", "debian")]
+        .map(|(k, v)| (k.to_string(), v.to_string()));
     assert_eq!(image.properties, properties, "in the order they were given");
     let mut tags = service.get_image(&image.id).await.unwrap().tags;
     tags.sort();
@@ -58,10 +65,23 @@ async fn attributes_and_properties_are_kept(on: impl Deployment) {
 async fn an_id_is_used_once(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
     let attributes = json!({"id": "33333333-3333-3333-3333-333333333333"});
-    service.create_image(new_image(attributes.clone())).await.unwrap();
-    assert_eq!(kind(service.create_image(new_image(attributes.clone())).await), Conflict);
-    service.delete_image("33333333-3333-3333-3333-333333333333").await.unwrap();
-    assert_eq!(kind(service.create_image(new_image(attributes)).await), Conflict, "not even after its deletion");
+    service
+        .create_image(new_image(attributes.clone()))
+        .await
+        .unwrap();
+    assert_eq!(
+        kind(service.create_image(new_image(attributes.clone())).await),
+        Conflict
+    );
+    service
+        .delete_image("33333333-3333-3333-3333-333333333333")
+        .await
+        .unwrap();
+    assert_eq!(
+        kind(service.create_image(new_image(attributes)).await),
+        Conflict,
+        "not even after its deletion"
+    );
 }
 
 async fn values_outside_the_schema_are_refused(on: impl Deployment) {
@@ -80,25 +100,59 @@ async fn values_outside_the_schema_are_refused(on: impl Deployment) {
         json!({"custom": 3}),
         json!({"k".repeat(256): "v"}),
     ] {
-        assert_eq!(kind(service.create_image(new_image(attributes.clone())).await), Invalid, "{attributes}");
+        assert_eq!(
+            kind(service.create_image(new_image(attributes.clone())).await),
+            Invalid,
+            "{attributes}"
+        );
     }
 }
 
 async fn read_only_and_reserved_attributes_are_refused(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
     let image = service.create_image(new_image(json!({}))).await.unwrap();
-    for name in ["status", "checksum", "size", "created_at", "os_hash_value", "direct_url", "deleted", "os_glance_x"] {
-        assert_eq!(kind(service.create_image(new_image(json!({name: "active"}))).await), Forbidden, "{name}");
+    for name in [
+        "status",
+        "checksum",
+        "size",
+        "created_at",
+        "os_hash_value",
+        "direct_url",
+        "deleted",
+        "os_glance_x",
+    ] {
+        assert_eq!(
+            kind(
+                service
+                    .create_image(new_image(json!({name: "active"})))
+                    .await
+            ),
+            Forbidden,
+            "{name}"
+        );
         let change = [Change::replace(name, "active")];
-        assert_eq!(kind(service.update_image(&image.id, &change).await), Forbidden, "{name}");
+        assert_eq!(
+            kind(service.update_image(&image.id, &change).await),
+            Forbidden,
+            "{name}"
+        );
     }
-    let change = [Change::replace("id", "44444444-4444-4444-4444-444444444444")];
-    assert_eq!(kind(service.update_image(&image.id, &change).await), Forbidden);
+    let change = [Change::replace(
+        "id",
+        "44444444-4444-4444-4444-444444444444",
+    )];
+    assert_eq!(
+        kind(service.update_image(&image.id, &change).await),
+        Forbidden
+    );
 }
 
 async fn changes_are_applied_in_order_and_all_or_none(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    let image = service.create_image(new_image(json!({"name": "before", "a": "1"}))).await.unwrap();
+    let image = service
+        .create_image(new_image(json!({"name": "before", "a": "1"})))
+        .await
+        .unwrap();
     let changes = [
         Change::replace("name", "after"),
         Change::add("b", "2"),
@@ -123,62 +177,121 @@ async fn changes_are_applied_in_order_and_all_or_none(on: impl Deployment) {
     ] {
         let changes = [Change::replace("name", "half"), wrong];
         assert_eq!(kind(service.update_image(&image.id, &changes).await), why);
-        assert_eq!(service.get_image(&image.id).await.unwrap().name.as_deref(), Some("after"));
+        assert_eq!(
+            service.get_image(&image.id).await.unwrap().name.as_deref(),
+            Some("after")
+        );
     }
-    assert_eq!(kind(service.update_image("nowhere", &changes).await), NotFound);
+    assert_eq!(
+        kind(service.update_image("nowhere", &changes).await),
+        NotFound
+    );
 }
 
 async fn a_property_that_was_removed_can_come_back(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    let image = service.create_image(new_image(json!({"a": "1"}))).await.unwrap();
-    service.update_image(&image.id, &[Change::remove("a")]).await.unwrap();
-    let image = service.update_image(&image.id, &[Change::add("a", "2")]).await.unwrap();
+    let image = service
+        .create_image(new_image(json!({"a": "1"})))
+        .await
+        .unwrap();
+    service
+        .update_image(&image.id, &[Change::remove("a")])
+        .await
+        .unwrap();
+    let image = service
+        .update_image(&image.id, &[Change::add("a", "2")])
+        .await
+        .unwrap();
     assert_eq!(image.property("a"), Some("2"));
-    assert_eq!(service.get_image(&image.id).await.unwrap().property("a"), Some("2"));
+    assert_eq!(
+        service.get_image(&image.id).await.unwrap().property("a"),
+        Some("2")
+    );
 }
 
 async fn formats_are_fixed_once_there_is_data(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
     let image = raw_image(service.as_ref(), "x").await;
-    service.update_image(&image.id, &[Change::replace("disk_format", "iso")]).await.unwrap();
-    service.update_image(&image.id, &[Change::replace("disk_format", "raw")]).await.unwrap();
-    service.upload_image(&image.id, Upload::new(super::data::pipe(b"data"))).await.unwrap();
+    service
+        .update_image(&image.id, &[Change::replace("disk_format", "iso")])
+        .await
+        .unwrap();
+    service
+        .update_image(&image.id, &[Change::replace("disk_format", "raw")])
+        .await
+        .unwrap();
+    service
+        .upload_image(&image.id, Upload::new(super::data::pipe(b"data")))
+        .await
+        .unwrap();
     let change = [Change::replace("disk_format", "iso")];
-    assert_eq!(kind(service.update_image(&image.id, &change).await), Forbidden);
+    assert_eq!(
+        kind(service.update_image(&image.id, &change).await),
+        Forbidden
+    );
 }
 
 async fn protected_images_are_not_deleted(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    let image = service.create_image(new_image(json!({"protected": true}))).await.unwrap();
+    let image = service
+        .create_image(new_image(json!({"protected": true})))
+        .await
+        .unwrap();
     assert_eq!(kind(service.delete_image(&image.id).await), Forbidden);
-    service.update_image(&image.id, &[Change::replace("protected", false)]).await.unwrap();
+    service
+        .update_image(&image.id, &[Change::replace("protected", false)])
+        .await
+        .unwrap();
     service.delete_image(&image.id).await.unwrap();
 }
 
 async fn deleted_images_are_gone(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
     let image = raw_image(service.as_ref(), "x").await;
-    service.upload_image(&image.id, Upload::new(super::data::pipe(b"data"))).await.unwrap();
+    service
+        .upload_image(&image.id, Upload::new(super::data::pipe(b"data")))
+        .await
+        .unwrap();
     service.delete_image(&image.id).await.unwrap();
     assert_eq!(kind(service.get_image(&image.id).await), NotFound);
     assert_eq!(kind(service.delete_image(&image.id).await), NotFound);
-    assert_eq!(service.open_image(&image.id, &[]).await.err().map(|e| e.kind()), Some(NotFound));
+    assert_eq!(
+        service
+            .open_image(&image.id, &[])
+            .await
+            .err()
+            .map(|e| e.kind()),
+        Some(NotFound)
+    );
     assert_eq!(kind(service.add_tag(&image.id, "t").await), NotFound);
 }
 
 async fn activation_follows_the_states(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
     let image = raw_image(service.as_ref(), "x").await;
-    assert_eq!(kind(service.deactivate_image(&image.id).await), Forbidden, "a queued image");
-    service.upload_image(&image.id, Upload::new(super::data::pipe(b"data"))).await.unwrap();
+    assert_eq!(
+        kind(service.deactivate_image(&image.id).await),
+        Forbidden,
+        "a queued image"
+    );
+    service
+        .upload_image(&image.id, Upload::new(super::data::pipe(b"data")))
+        .await
+        .unwrap();
     for _ in 0..2 {
         service.deactivate_image(&image.id).await.unwrap();
     }
-    assert_eq!(service.get_image(&image.id).await.unwrap().status, ImageStatus::Deactivated);
+    assert_eq!(
+        service.get_image(&image.id).await.unwrap().status,
+        ImageStatus::Deactivated
+    );
     for _ in 0..2 {
         service.reactivate_image(&image.id).await.unwrap();
     }
-    assert_eq!(service.get_image(&image.id).await.unwrap().status, ImageStatus::Active);
+    assert_eq!(
+        service.get_image(&image.id).await.unwrap().status,
+        ImageStatus::Active
+    );
 }
 
 async fn tags_are_attached_once_and_taken_off(on: impl Deployment) {
@@ -188,7 +301,10 @@ async fn tags_are_attached_once_and_taken_off(on: impl Deployment) {
         service.add_tag(&image.id, "t").await.unwrap();
     }
     assert_eq!(service.get_image(&image.id).await.unwrap().tags, ["t"]);
-    assert_eq!(kind(service.add_tag(&image.id, &"t".repeat(256)).await), Invalid);
+    assert_eq!(
+        kind(service.add_tag(&image.id, &"t".repeat(256)).await),
+        Invalid
+    );
     service.remove_tag(&image.id, "t").await.unwrap();
     assert_eq!(kind(service.remove_tag(&image.id, "t").await), NotFound);
     service.add_tag(&image.id, "t").await.unwrap();
@@ -200,45 +316,117 @@ async fn quotas_are_enforced(on: impl Deployment) {
     let many = |count: usize| -> serde_json::Map<String, serde_json::Value> {
         (0..count).map(|i| (format!("p{i}"), json!("x"))).collect()
     };
-    let image = service.create_image(new_image(json!(many(128)))).await.unwrap();
-    assert_eq!(kind(service.create_image(new_image(json!(many(129)))).await), TooLarge);
-    assert_eq!(kind(service.update_image(&image.id, &[Change::add("one-more", "x")]).await), TooLarge);
+    let image = service
+        .create_image(new_image(json!(many(128))))
+        .await
+        .unwrap();
+    assert_eq!(
+        kind(service.create_image(new_image(json!(many(129)))).await),
+        TooLarge
+    );
+    assert_eq!(
+        kind(
+            service
+                .update_image(&image.id, &[Change::add("one-more", "x")])
+                .await
+        ),
+        TooLarge
+    );
     let tags: Vec<String> = (0..129).map(|i| format!("t{i}")).collect();
-    assert_eq!(kind(service.update_image(&image.id, &[Change::add("tags", json!(tags))]).await), TooLarge);
+    assert_eq!(
+        kind(
+            service
+                .update_image(&image.id, &[Change::add("tags", json!(tags))])
+                .await
+        ),
+        TooLarge
+    );
 }
 
 async fn strangers_see_what_they_are_offered(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let demo = on.service("demo:member:u").await;
     let other = on.service("other:member:u").await;
-    for (visibility, seen) in [("public", true), ("community", true), ("shared", false), ("private", false)] {
+    for (visibility, seen) in [
+        ("public", true),
+        ("community", true),
+        ("shared", false),
+        ("private", false),
+    ] {
         let attributes = json!({"visibility": visibility, "owner": "demo"});
         let image = admin.create_image(new_image(attributes)).await.unwrap();
-        assert!(demo.get_image(&image.id).await.is_ok(), "its owner sees the {visibility} image");
-        assert_eq!(other.get_image(&image.id).await.is_ok(), seen, "{visibility}");
+        assert!(
+            demo.get_image(&image.id).await.is_ok(),
+            "its owner sees the {visibility} image"
+        );
+        assert_eq!(
+            other.get_image(&image.id).await.is_ok(),
+            seen,
+            "{visibility}"
+        );
     }
     let public = json!({"visibility": "public"});
     assert_eq!(kind(demo.create_image(new_image(public)).await), Forbidden);
-    assert_eq!(kind(demo.create_image(new_image(json!({"owner": "other"}))).await), Forbidden);
+    assert_eq!(
+        kind(
+            demo.create_image(new_image(json!({"owner": "other"})))
+                .await
+        ),
+        Forbidden
+    );
 }
 
 async fn only_owners_and_administrators_change_images(on: impl Deployment) {
     let demo = on.service("demo:member:u").await;
-    let image = demo.create_image(new_image(json!({"visibility": "community"}))).await.unwrap();
+    let image = demo
+        .create_image(new_image(json!({"visibility": "community"})))
+        .await
+        .unwrap();
     let rename = [Change::replace("name", "x")];
     for caller in ["other:member:u", "demo:reader:u"] {
         let service = on.service(caller).await;
-        assert_eq!(kind(service.update_image(&image.id, &rename).await), Forbidden, "{caller}");
-        assert_eq!(kind(service.delete_image(&image.id).await), Forbidden, "{caller}");
-        assert_eq!(kind(service.add_tag(&image.id, "t").await), Forbidden, "{caller}");
+        assert_eq!(
+            kind(service.update_image(&image.id, &rename).await),
+            Forbidden,
+            "{caller}"
+        );
+        assert_eq!(
+            kind(service.delete_image(&image.id).await),
+            Forbidden,
+            "{caller}"
+        );
+        assert_eq!(
+            kind(service.add_tag(&image.id, "t").await),
+            Forbidden,
+            "{caller}"
+        );
         let upload = Upload::new(super::data::pipe(b"data"));
-        assert_eq!(kind(service.upload_image(&image.id, upload).await), Forbidden, "{caller}");
+        assert_eq!(
+            kind(service.upload_image(&image.id, upload).await),
+            Forbidden,
+            "{caller}"
+        );
     }
-    assert_eq!(kind(demo.update_image(&image.id, &[Change::replace("owner", "other")]).await), Forbidden);
-    assert_eq!(kind(demo.update_image(&image.id, &[Change::replace("visibility", "public")]).await), Forbidden);
+    assert_eq!(
+        kind(
+            demo.update_image(&image.id, &[Change::replace("owner", "other")])
+                .await
+        ),
+        Forbidden
+    );
+    assert_eq!(
+        kind(
+            demo.update_image(&image.id, &[Change::replace("visibility", "public")])
+                .await
+        ),
+        Forbidden
+    );
     demo.update_image(&image.id, &rename).await.unwrap();
     let admin = on.service("admin:admin:u").await;
-    admin.update_image(&image.id, &[Change::replace("owner", "other")]).await.unwrap();
+    admin
+        .update_image(&image.id, &[Change::replace("owner", "other")])
+        .await
+        .unwrap();
     assert!(demo.get_image(&image.id).await.is_ok(), "a community image");
     assert_eq!(kind(demo.update_image(&image.id, &rename).await), Forbidden);
 }

@@ -37,7 +37,9 @@ pub(crate) use contract;
 
 /// A new image of these attributes.
 pub fn new_image(attributes: Value) -> NewImage {
-    let Value::Object(attributes) = attributes else { panic!("attributes are an object") };
+    let Value::Object(attributes) = attributes else {
+        panic!("attributes are an object")
+    };
     NewImage { attributes }
 }
 

@@ -1,0 +1,415 @@
+//! The programs as a reader or a shell sees them: read from the command table and the parsers.
+
+use std::collections::BTreeSet;
+
+use clap::{Arg, ArgAction, Command, ValueHint};
+use glance_tools::cli::argparse::leaf;
+use glance_tools::cli::registry::{Grammar, Output, Row};
+use glance_tools::cli::{cache_manage, manage, scrubber};
+
+/// The heading under which the parsers put cliff's formatter options.
+const FORMATTERS: &str = "output formatters";
+
+/// Of `glance-manage`, what this version does; `tests/suite/generated.rs` asks the program.
+pub const MANAGE_DOES: [&str; 3] = ["check", "sync", "version"];
+
+/// Programs of which this version understands the words only; likewise.
+pub const UNBUILT: [&str; 2] = ["glance-cache-manage", "glance-scrubber"];
+
+/// A program.
+pub struct Program {
+    /// What it is called as.
+    pub name: &'static str,
+    /// Its own options.
+    pub options: Vec<Argument>,
+    /// Its commands, by name.
+    pub commands: Vec<Leaf>,
+    /// Topics of `help` that are no commands.
+    pub topics: &'static [&'static str],
+}
+
+/// A command.
+pub struct Leaf {
+    /// Its words: `image list`.
+    pub name: String,
+    /// What it does, in a line without a full stop.
+    pub about: String,
+    /// Its grammar, in the programs that have two.
+    pub grammar: Option<Grammar>,
+    /// What its output can be formatted as.
+    pub output: Output,
+    /// What it takes, apart from the program's options.
+    pub arguments: Vec<Argument>,
+    /// Whether this version does it.
+    pub built: bool,
+}
+
+/// How many values an argument takes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    Nothing,
+    OneOrNone,
+    One,
+    /// At least one.
+    Some,
+    /// Any number.
+    Any,
+}
+
+/// What a value looks like.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Value {
+    Text,
+    File,
+    Directory,
+    Word(Vec<String>),
+}
+
+/// An option or a positional argument.
+#[derive(Clone)]
+pub struct Argument {
+    /// Its names with their dashes; none: it is given by position.
+    pub names: Vec<String>,
+    /// What its value is called.
+    pub placeholder: String,
+    /// How many values it takes.
+    pub takes: Takes,
+    /// What they look like.
+    pub value: Value,
+    /// What it is for.
+    pub help: String,
+    /// Whether it may be given several times, each of which counts.
+    pub repeated: bool,
+    /// Whether it has to be given.
+    pub required: bool,
+    /// One of our own, which no real program has.
+    pub ours: bool,
+    /// One of cliff's formatter options.
+    pub formatter: bool,
+    /// Names of the options that exclude it.
+    pub excludes: Vec<String>,
+}
+
+impl Argument {
+    /// Whether it is given by position.
+    pub fn is_positional(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl Program {
+    /// The options that shells offer behind a command as well.
+    pub fn ours(&self) -> impl Iterator<Item = &Argument> {
+        self.options.iter().filter(|option| option.ours)
+    }
+
+    /// The command of that name.
+    pub fn command(&self, name: &str) -> Option<&Leaf> {
+        self.commands.iter().find(|command| command.name == name)
+    }
+
+    /// Every command, and every beginning of one that ends at a word; the program itself is empty.
+    pub fn places(&self) -> BTreeSet<String> {
+        let mut places = BTreeSet::from([String::new()]);
+        for command in &self.commands {
+            for (end, _) in command.name.match_indices(' ') {
+                places.insert(command.name[..end].to_string());
+            }
+            places.insert(command.name.clone());
+        }
+        places
+    }
+
+    /// The words that may follow a place, each with what it leads to.
+    pub fn following(&self, place: &str) -> Vec<(String, String)> {
+        let mut words: Vec<(String, String)> = Vec::new();
+        for command in &self.commands {
+            let rest = match place {
+                "" => Some(command.name.as_str()),
+                _ => command.name.strip_prefix(place).and_then(|rest| rest.strip_prefix(' ')),
+            };
+            let Some(rest) = rest else { continue };
+            let word = rest.split(' ').next().unwrap_or(rest);
+            if words.iter().any(|(known, _)| known == word) {
+                continue;
+            }
+            let whole = if place.is_empty() { word.to_string() } else { format!("{place} {word}") };
+            let about = match self.command(&whole) {
+                Some(command) => command.about.clone(),
+                None => format!("Commands that begin with {whole}"),
+            };
+            words.push((word.to_string(), about));
+        }
+        words
+    }
+}
+
+/// All programs.
+pub fn programs() -> Vec<Program> {
+    vec![
+        two_grammars("glance", &[Grammar::Glance, Grammar::Openstack]),
+        two_grammars("openstack", &[Grammar::Openstack]),
+        manage_program(),
+        scrubber_program(),
+        cache_manage_program(),
+    ]
+}
+
+fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {
+    let globals = Command::new(name)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(grammars[0].globals().map(|global| global.arg().hide(false)));
+    let mut options = arguments(globals, |_| false);
+    for option in &mut options {
+        let long = option.names.last().map(|name| name.trim_start_matches("--").to_string());
+        option.ours = grammars[0].globals().any(|global| global.hidden && Some(global.long) == long.as_deref());
+        option.formatter = false;
+    }
+    options.push(help_option());
+    let mut commands: Vec<Leaf> = grammars
+        .iter()
+        .flat_map(|grammar| grammar.rows().into_iter().map(|row| command_of(*grammar, row)))
+        .collect();
+    commands.push(plain_command("help", "Show help of a program, a command or a topic"));
+    commands.push(if name == "glance" {
+        plain_command("bash-completion", "Print the words that complete commands and options")
+    } else {
+        plain_command("complete", "Print the words that complete commands and options")
+    });
+    commands.sort_by(|a, b| a.name.cmp(&b.name));
+    Program { name, options, commands, topics: &["local", "output"] }
+}
+
+fn command_of(grammar: Grammar, row: &'static Row) -> Leaf {
+    let whole = leaf(grammar, row);
+    let globals: BTreeSet<&str> = grammar.globals().map(|global| global.long).collect();
+    let own = (row.args)(Command::new(row.name));
+    let own: BTreeSet<String> = own.get_arguments().map(|arg| arg.get_id().to_string()).collect();
+    let skip = |arg: &Arg| {
+        let id = arg.get_id().as_str();
+        arg.is_hide_set() || id == "help" || (globals.contains(id) && !own.contains(id) && !is_formatter(arg))
+    };
+    let mut arguments = arguments(whole, skip);
+    if grammar == Grammar::Glance {
+        arguments.iter_mut().for_each(know_words);
+    }
+    Leaf {
+        name: row.name.to_string(),
+        about: row.about.to_string(),
+        grammar: Some(grammar),
+        output: row.output,
+        arguments,
+        built: row.run.is_some(),
+    }
+}
+
+/// Words for values that the first grammar passes to the service as they are.
+fn know_words(argument: &mut Argument) {
+    let Some(name) = argument.names.last().filter(|_| argument.value == Value::Text) else { return };
+    let create = Grammar::Openstack.find("image create").map(|row| leaf(Grammar::Openstack, row));
+    let of_create = |id: &str| {
+        let create = create.as_ref()?;
+        create.get_arguments().find(|arg| arg.get_id() == id).map(possible_values)
+    };
+    let listed = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
+    let words = match name.as_str() {
+        "--disk-format" => of_create("disk_format"),
+        "--container-format" => of_create("container_format"),
+        "--visibility" => listed(&["public", "private", "community", "shared"]),
+        _ => None,
+    };
+    if let Some(words) = words.filter(|words: &Vec<String>| !words.is_empty()) {
+        argument.value = Value::Word(words);
+    }
+}
+
+fn plain_command(name: &str, about: &str) -> Leaf {
+    Leaf {
+        name: name.to_string(),
+        about: about.to_string(),
+        grammar: None,
+        output: Output::Plain,
+        arguments: Vec::new(),
+        built: true,
+    }
+}
+
+fn manage_program() -> Program {
+    let command = manage::command();
+    let mut commands = Vec::new();
+    for one_word in command.get_subcommands() {
+        if one_word.get_name() == "db" {
+            commands.extend(one_word.get_subcommands().map(|action| (format!("db {}", action.get_name()), action)));
+        } else {
+            commands.push((one_word.get_name().to_string(), one_word));
+        }
+    }
+    let mut commands: Vec<Leaf> = commands
+        .into_iter()
+        .map(|(name, command)| {
+            let action = command.get_name();
+            Leaf {
+                built: MANAGE_DOES.contains(&action.strip_prefix("db_").unwrap_or(action)),
+                // --data-dir, taken here too, is told of once; the words by position are no secret.
+                arguments: arguments(command.clone(), |arg| {
+                    matches!(arg.get_id().as_str(), "data_dir" | "help")
+                        || arg.is_hide_set() && arg.get_id() != "action_args"
+                }),
+                ..plain_command(&name, &command.get_about().map(ToString::to_string).unwrap_or_default())
+            }
+        })
+        .collect();
+    commands.sort_by(|a, b| a.name.cmp(&b.name));
+    Program { name: "glance-manage", options: tool_options(command.clone()), commands, topics: &[] }
+}
+
+fn scrubber_program() -> Program {
+    Program { name: "glance-scrubber", options: tool_options(scrubber::command()), commands: Vec::new(), topics: &[] }
+}
+
+fn cache_manage_program() -> Program {
+    let mut commands: Vec<Leaf> = cache_manage::COMMANDS
+        .iter()
+        .map(|(name, about)| {
+            let mut command = plain_command(name, about);
+            if name.ends_with("-image") {
+                command.arguments.push(Argument { required: true, ..positional("IMAGE_ID", "ID of the image") });
+            }
+            command.built = !UNBUILT.contains(&"glance-cache-manage");
+            command
+        })
+        .collect();
+    let mut help = plain_command("help", "Say how a command is called");
+    help.arguments.push(positional("COMMAND", "Which one"));
+    commands.push(help);
+    commands.sort_by(|a, b| a.name.cmp(&b.name));
+    Program { name: "glance-cache-manage", options: tool_options(cache_manage::command()), commands, topics: &[] }
+}
+
+fn positional(placeholder: &str, help: &str) -> Argument {
+    Argument {
+        names: Vec::new(),
+        placeholder: placeholder.to_string(),
+        takes: Takes::One,
+        value: Value::Text,
+        help: help.to_string(),
+        repeated: false,
+        required: false,
+        ours: false,
+        formatter: false,
+        excludes: Vec::new(),
+    }
+}
+
+fn help_option() -> Argument {
+    Argument {
+        names: vec!["-h".to_string(), "--help".to_string()],
+        takes: Takes::Nothing,
+        ..positional("", "Show help, of the command if there is one, and leave")
+    }
+}
+
+/// The options of an operator's program; its hidden ones are ours.
+fn tool_options(command: Command) -> Vec<Argument> {
+    let hidden: BTreeSet<String> = command
+        .get_arguments()
+        .filter(|arg| arg.is_hide_set())
+        .filter_map(|arg| arg.get_long().map(|long| format!("--{long}")))
+        .collect();
+    let mut options = arguments(command, Arg::is_positional);
+    for option in &mut options {
+        option.ours = option.names.iter().any(|name| hidden.contains(name));
+    }
+    options
+}
+
+/// What a command takes, without what is skipped.
+fn arguments(mut command: Command, skip: impl Fn(&Arg) -> bool) -> Vec<Argument> {
+    command.build();
+    let shown: Vec<&Arg> = command.get_arguments().filter(|arg| !skip(arg)).collect();
+    shown
+        .iter()
+        .map(|arg| Argument { excludes: excludes(&command, arg), ..argument(arg) })
+        .collect()
+}
+
+fn is_formatter(arg: &Arg) -> bool {
+    arg.get_help_heading() == Some(FORMATTERS)
+}
+
+fn names(arg: &Arg) -> Vec<String> {
+    let short = arg.get_short().map(|letter| format!("-{letter}"));
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let aliases = arg.get_visible_aliases().unwrap_or_default();
+    let aliases = aliases.into_iter().map(|alias| format!("--{alias}"));
+    // The name proper stands last: it says most.
+    short.into_iter().chain(aliases).chain(long).collect()
+}
+
+fn excludes(command: &Command, arg: &Arg) -> Vec<String> {
+    let mut ids: BTreeSet<String> =
+        command.get_arg_conflicts_with(arg).into_iter().map(|other| other.get_id().to_string()).collect();
+    for group in command.get_groups() {
+        let mut group = group.clone();
+        if !group.is_multiple() && group.get_args().any(|id| id == arg.get_id()) {
+            ids.extend(group.get_args().map(ToString::to_string));
+        }
+    }
+    let others = command.get_arguments().filter(|other| {
+        let named = |one: &Arg, two: &Arg| {
+            command.get_arg_conflicts_with(one).iter().any(|conflict| conflict.get_id() == two.get_id())
+        };
+        ids.contains(other.get_id().as_str()) || named(other, arg)
+    });
+    others
+        .filter(|other| other.get_id() != arg.get_id() && !other.is_hide_set() && !other.is_positional())
+        .flat_map(names)
+        .collect()
+}
+
+fn possible_values(arg: &Arg) -> Vec<String> {
+    let values = arg.get_possible_values();
+    values.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name().to_string()).collect()
+}
+
+fn argument(arg: &Arg) -> Argument {
+    let takes = match arg.get_num_args() {
+        _ if !arg.get_action().takes_values() => Takes::Nothing,
+        Some(range) => match (range.min_values(), range.max_values()) {
+            (0, 1) => Takes::OneOrNone,
+            (0, _) => Takes::Any,
+            (1, 1) => Takes::One,
+            _ => Takes::Some,
+        },
+        None => Takes::One,
+    };
+    let placeholder = match arg.get_value_names() {
+        Some(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        None => arg.get_id().as_str().to_uppercase(),
+    };
+    let mut words = if takes == Takes::Nothing { Vec::new() } else { possible_values(arg) };
+    if words.is_empty() && placeholder.contains('|') && !placeholder.contains(['[', '<']) {
+        words = placeholder.split('|').map(ToString::to_string).collect();
+    }
+    let named = placeholder.to_lowercase();
+    let value = match arg.get_value_hint() {
+        _ if takes == Takes::Nothing => Value::Text,
+        _ if !words.is_empty() => Value::Word(words),
+        _ if matches!(named.as_str(), "dir" | "log_dir") => Value::Directory,
+        ValueHint::DirPath => Value::Directory,
+        ValueHint::AnyPath | ValueHint::FilePath => Value::File,
+        _ if matches!(named.as_str(), "file" | "path" | "filename") || named.contains("-file") => Value::File,
+        _ if matches!(named.as_str(), "certificate" | "ca-certificate" | "key" | "log_file") => Value::File,
+        _ => Value::Text,
+    };
+    Argument {
+        names: names(arg),
+        takes,
+        value,
+        repeated: matches!(arg.get_action(), ArgAction::Append | ArgAction::Count),
+        required: arg.is_required_set(),
+        formatter: is_formatter(arg),
+        ..positional(&placeholder, &arg.get_help().map(ToString::to_string).unwrap_or_default())
+    }
+}

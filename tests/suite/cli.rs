@@ -1,0 +1,510 @@
+//! The programs as a shell meets them: wiring, exit codes, what is said where.
+
+use std::process::Stdio;
+
+use crate::support::{GLANCE, Place, Run};
+
+const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
+const SCRUBBER: &str = env!("CARGO_BIN_EXE_glance-scrubber");
+const CACHE_MANAGE: &str = env!("CARGO_BIN_EXE_glance-cache-manage");
+
+fn program(place: &Place, program: &str, words: &[&str]) -> Run {
+    Run::of(place.command(program).args(words).output().unwrap())
+}
+
+#[test]
+fn the_main_job_works_in_both_grammars() {
+    let place = Place::new();
+    place.write("a.img", "hello image\n");
+    let words = [
+        "image-create",
+        "--name",
+        "one",
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--file",
+        "a.img",
+    ];
+    let table = place.glance(&words).ok();
+    assert!(table.contains("| status           | active "), "{table}");
+    let id = place
+        .glance(&["image", "show", "one", "-f", "value", "-c", "id"])
+        .ok();
+    place
+        .glance(&["image", "save", "one", "--file", "b.img"])
+        .ok();
+    place
+        .glance(&["image-download", "--file", "c.img", id.trim()])
+        .ok();
+    for copy in ["b.img", "c.img"] {
+        assert_eq!(std::fs::read(place.file(copy)).unwrap(), b"hello image\n");
+    }
+    assert_eq!(
+        place.glance(&["image-download", id.trim()]).stdout,
+        b"hello image\n"
+    );
+    place.glance(&["image", "delete", "one"]).ok();
+    assert_eq!(place.glance(&["image", "list"]).ok(), "\n");
+}
+
+#[test]
+fn called_openstack_it_is_the_second_grammar() {
+    let place = Place::new();
+    let link = place.file("openstack");
+    std::os::unix::fs::symlink(GLANCE, &link).unwrap();
+    let run = program(
+        &place,
+        link.to_str().unwrap(),
+        &["image", "list", "-f", "json"],
+    );
+    assert_eq!(run.ok(), "[]\n");
+    let refused = program(&place, link.to_str().unwrap(), &["image-list"]);
+    assert!(refused.text().contains("is not an openstack command"));
+    assert_eq!(refused.code, 2);
+}
+
+#[test]
+fn every_program_says_its_version_and_helps() {
+    let place = Place::new();
+    for name in [GLANCE, MANAGE, SCRUBBER, CACHE_MANAGE] {
+        assert!(
+            program(&place, name, &["--version"])
+                .ok()
+                .contains(env!("CARGO_PKG_VERSION"))
+        );
+        assert!(
+            program(&place, name, &["--help"])
+                .ok()
+                .to_lowercase()
+                .starts_with("usage: ")
+        );
+    }
+    assert!(!place.data().exists(), "nothing is made for that");
+}
+
+#[test]
+fn what_is_not_built_is_refused_in_one_line() {
+    let place = Place::new();
+    for words in [
+        &["member-list", "--image-id", "x"][..],
+        &["image", "add", "project", "x", "y"],
+    ] {
+        let said = place.glance(words).fails(1);
+        assert!(said.contains("does not do it yet"), "{said}");
+        assert_eq!(said.lines().count(), 1);
+    }
+    for (name, words) in [
+        (MANAGE, &["db", "purge"][..]),
+        (SCRUBBER, &[]),
+        (CACHE_MANAGE, &["list-cached"]),
+    ] {
+        let said = program(&place, name, words).fails(1);
+        assert!(said.contains("does not do it yet"), "{said}");
+    }
+}
+
+#[test]
+fn a_cloud_is_refused_in_one_line_and_a_hint() {
+    let place = Place::new();
+    let said = place.glance(&["--os-cloud", "x", "image", "list"]).fails(1);
+    assert!(said.starts_with("--os-cloud asks for a cloud"), "{said}");
+    // An option decides before the environment does.
+    let mut command = place.command(GLANCE);
+    command
+        .env_remove("GLANCE_DATA_DIR")
+        .env("OS_CLOUD", "x")
+        .args(["image", "list"]);
+    assert!(
+        Run::of(command.output().unwrap())
+            .fails(1)
+            .starts_with("OS_CLOUD asks")
+    );
+    let mut command = place.command(GLANCE);
+    command
+        .env("OS_CLOUD", "x")
+        .args(["--data-dir", "elsewhere", "image", "list"]);
+    assert_eq!(Run::of(command.output().unwrap()).ok(), "\n");
+    assert!(place.file("elsewhere/glance.db").exists());
+}
+
+#[test]
+fn a_data_directory_is_private_to_its_owner_and_group() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let id = place.image("x", b"data");
+    let mode = |name: &str| {
+        std::fs::metadata(place.data().join(name))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!((mode(""), mode("images")), (0o750, 0o750));
+    assert_eq!(
+        (mode("glance.db"), mode(&format!("images/{id}"))),
+        (0o640, 0o640)
+    );
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let place = Place::new();
+    for number in 0..50 {
+        place.image(&format!("image-{number}"), b"");
+    }
+    for words in [
+        "image list --long",
+        "image-list",
+        "help",
+        "image list -f json",
+    ] {
+        let mut command = place.command("/bin/bash");
+        let script = format!("set -o pipefail; '{GLANCE}' {words} | head -c 1 >/dev/null");
+        let output = command.args(["-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{words}: {output:?}");
+        assert!(output.stderr.is_empty(), "{words}: {output:?}");
+    }
+}
+
+#[test]
+fn an_existing_file_survives_every_failed_download() {
+    let place = Place::new();
+    let id = place.image("x", &[7; 500_000]);
+    let kept = place.write("kept", "what was there");
+    let stored = place.data().join("images").join(&id);
+    let mut bytes = std::fs::read(&stored).unwrap();
+    // One flipped byte, then too little, then too much, then nothing at all.
+    bytes[250_000] ^= 1;
+    std::fs::write(&stored, &bytes).unwrap();
+    let check = |what: &str| {
+        for words in [
+            &["image-download", "--file", "kept", &id][..],
+            &["image", "save", "x", "--file", "kept"],
+        ] {
+            let said = place.glance(words).fails(1);
+            assert!(said.contains(what), "{said}");
+            assert_eq!(std::fs::read(&kept).unwrap(), b"what was there");
+        }
+        assert_eq!(
+            crate::support::files(&place.file("")).len(),
+            1,
+            "nothing is left"
+        );
+    };
+    check("corrupt");
+    std::fs::write(&stored, &bytes[..100]).unwrap();
+    check("corrupt");
+    std::fs::write(&stored, [7; 500_001]).unwrap();
+    check("corrupt");
+    std::fs::remove_file(&stored).unwrap();
+    check("cannot be read");
+}
+
+#[test]
+fn the_caller_decides_what_is_seen() {
+    let place = Place::new();
+    place
+        .glance(&["--as", "demo", "image", "create", "mine"])
+        .ok();
+    let names = |caller: &str| {
+        place
+            .glance(&["--as", caller, "image", "list", "-f", "value", "-c", "Name"])
+            .ok()
+    };
+    assert_eq!(names("demo"), "mine\n");
+    assert_eq!(names("other"), "");
+    assert_eq!(names("root:admin"), "mine\n");
+    assert!(
+        place
+            .glance(&["--as", "other", "image", "show", "mine"])
+            .fails(1)
+            .contains("No Image found")
+    );
+    assert!(
+        place
+            .glance(&["--as", "x:king", "image", "list"])
+            .fails(2)
+            .contains("'king' is not a role")
+    );
+    let refused = place
+        .glance(&["--as", "demo", "image", "create", "--public", "x"])
+        .fails(1);
+    assert!(refused.starts_with("ForbiddenException: 403"), "{refused}");
+}
+
+#[test]
+fn names_that_several_images_bear_are_listed_with_their_ids() {
+    let place = Place::new();
+    let ids = [place.image("twin", b"a"), place.image("twin", b"b")];
+    let said = place.glance(&["image", "show", "twin"]).fails(1);
+    assert!(said.starts_with("More than one Image exists with the name 'twin'."));
+    assert!(ids.iter().all(|id| said.contains(id)), "{said}");
+}
+
+#[test]
+fn a_name_in_the_form_of_an_id_is_found() {
+    let place = Place::new();
+    let name = "99999999-9999-9999-9999-999999999999";
+    place.image(name, b"x");
+    assert_eq!(
+        place
+            .glance(&["image", "show", name, "-f", "value", "-c", "name"])
+            .ok()
+            .trim(),
+        name
+    );
+    // And so is one that looks like a filter, and one that is hidden.
+    place.image("in:a,b", b"x");
+    place.glance(&["image", "set", "--hidden", "in:a,b"]).ok();
+    place.glance(&["image", "show", "in:a,b"]).ok();
+}
+
+#[test]
+fn deleting_goes_on_behind_a_failure() {
+    let place = Place::new();
+    for name in ["a", "b"] {
+        place.image(name, b"x");
+    }
+    let said = place
+        .glance(&["image", "delete", "a", "nowhere", "b"])
+        .fails(1);
+    assert!(said.contains("Failed to delete 1 of 3 images."), "{said}");
+    assert_eq!(place.glance(&["image", "list"]).ok(), "\n");
+}
+
+#[test]
+fn long_options_may_be_abbreviated() {
+    let place = Place::new();
+    let words = [
+        "image-create",
+        "--na",
+        "x",
+        "--disk",
+        "raw",
+        "--cont=bare",
+        "--min-d",
+        "3",
+    ];
+    assert!(
+        place
+            .glance(&words)
+            .ok()
+            .contains("| min_disk         | 3 ")
+    );
+    assert!(
+        place
+            .glance(&["image-create", "--os", "x"])
+            .fails(2)
+            .contains("ambiguous option: --os could match")
+    );
+}
+
+#[test]
+fn the_first_grammar_formats_as_well() {
+    let place = Place::new();
+    let id = place.image("x", b"data");
+    let json = place.glance(&["image-show", &id, "--format", "json"]).ok();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (json["name"].as_str(), json["size"].as_i64()),
+        (Some("x"), Some(4))
+    );
+    let csv = place
+        .glance(&["image-list", "--format", "csv", "--column", "Name"])
+        .ok();
+    assert_eq!(csv, "\"Name\"\n\"x\"\n");
+    assert!(
+        place
+            .glance(&["image-list", "--format", "odd"])
+            .fails(2)
+            .contains("invalid choice: 'odd'")
+    );
+}
+
+#[test]
+fn data_is_taken_from_a_pipe_and_from_a_redirected_file() {
+    let place = Place::new();
+    let words = [
+        "image-create",
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "ovf",
+        "--format",
+        "value",
+        "--column",
+        "size",
+    ];
+    assert_eq!(place.glance_with(&words, b"from a pipe").ok(), "11\n");
+    let file = std::fs::File::open(place.write("a.img", "from a file!")).unwrap();
+    let output = place
+        .command(GLANCE)
+        .args(words)
+        .stdin(Stdio::from(file))
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "12\n");
+    let refused = place
+        .glance_with(&["image-create", "--name", "x"], b"")
+        .fails(1);
+    assert!(
+        refused.contains("Must provide --disk-format, --container-format when using stdin"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn control_characters_reach_no_terminal() {
+    let place = Place::new();
+    place.image("\x1b]0;owned\x07x", b"data");
+    let words = format!("{GLANCE} image list -c Name");
+    // `script` runs a command on a terminal of its own.
+    let output = place
+        .command("/usr/bin/script")
+        .args(["-qec", &words, "/dev/null"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("owned"), "{shown}");
+    assert!(!shown.contains("\x1b]"), "{shown:?}");
+    let said = program(&place, GLANCE, &["image", "show", "\x1b[31mred"]).fails(1);
+    assert!(!said.contains('\x1b'), "{said:?}");
+}
+
+#[test]
+fn a_sparse_download_leaves_holes() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    let mut bytes = vec![0; 8_000_000];
+    bytes[4_000_000] = 1;
+    let id = place.image("x", &bytes);
+    place
+        .glance(&["image-download", &id, "--file", "out", "--sparse"])
+        .ok();
+    assert!(std::fs::read(place.file("out")).unwrap() == bytes);
+    assert!(std::fs::metadata(place.file("out")).unwrap().blocks() * 512 < 100_000);
+}
+
+#[test]
+fn the_database_is_made_and_known_by_glance_manage() {
+    let place = Place::new();
+    let run = |words: &[&str]| program(&place, MANAGE, words);
+    assert!(
+        run(&["db", "version"])
+            .ok()
+            .contains("not under migration control")
+    );
+    assert!(
+        !place.data().join("glance.db").exists(),
+        "asking makes nothing"
+    );
+    assert_eq!(run(&["db_check"]).code, 3);
+    assert!(
+        run(&["db", "sync"])
+            .ok()
+            .ends_with("Database is synced successfully.\n")
+    );
+    assert_eq!(
+        run(&["db_sync"]).ok(),
+        "Database is up to date. No migrations needed.\n"
+    );
+    assert_eq!(run(&["db_version"]).ok(), "2024_1_contract01\n");
+    assert_eq!(
+        run(&["db", "check"]).ok(),
+        "Database is up to date. No upgrades needed.\n"
+    );
+    assert_eq!(run(&["db", "nonsense"]).code, 2);
+}
+
+#[test]
+fn a_database_that_is_not_ours_is_refused_in_words() {
+    let place = Place::new();
+    std::fs::create_dir(place.data()).unwrap();
+    std::fs::write(
+        place.data().join("glance.db"),
+        "this is no database, but long enough to look like one",
+    )
+    .unwrap();
+    let said = place.glance(&["image", "list"]).fails(1);
+    assert!(said.contains("no SQLite database"), "{said}");
+}
+
+#[test]
+fn bad_configuration_is_refused_with_file_and_line() {
+    let place = Place::new();
+    std::fs::create_dir(place.data()).unwrap();
+    std::fs::write(
+        place.data().join("glance-api.conf"),
+        "[DEFAULT]\nimage_size_cap = huge\n",
+    )
+    .unwrap();
+    let said = place.glance(&["image", "list"]).fails(1);
+    assert!(said.contains("glance-api.conf:2:"), "{said}");
+}
+
+#[test]
+fn limits_of_the_configuration_hold() {
+    let place = Place::new();
+    std::fs::create_dir(place.data()).unwrap();
+    std::fs::write(
+        place.data().join("glance-api.conf"),
+        "[DEFAULT]\nimage_size_cap = 1000\n",
+    )
+    .unwrap();
+    place.write("a.img", [1; 1001]);
+    let words = ["image", "create", "x"];
+    let said = place.glance_with(&words, &[1; 1001]).fails(1);
+    assert!(
+        said.contains("413") && said.contains("image_size_cap"),
+        "{said}"
+    );
+    let said = place
+        .glance(&["image", "create", "x", "--file", "a.img"])
+        .fails(1);
+    assert!(said.contains("image_size_cap"), "{said}");
+    assert_eq!(
+        place.glance(&["image", "list"]).ok(),
+        "\n",
+        "a failed create removes its record"
+    );
+    place.image("x", &[1; 1000]);
+}
+
+#[test]
+fn images_are_put_into_named_stores() {
+    let place = Place::new();
+    std::fs::create_dir(place.data()).unwrap();
+    let conf = "[DEFAULT]\nenabled_backends = fast:file, slow:file\n[glance_store]\ndefault_backend = fast\n";
+    std::fs::write(place.data().join("glance-api.conf"), conf).unwrap();
+    let words = [
+        "image-create",
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--format",
+        "value",
+    ];
+    let stored = |more: &[&str]| {
+        let words: Vec<&str> = words
+            .iter()
+            .copied()
+            .chain(["--column", "stores"])
+            .chain(more.iter().copied())
+            .collect();
+        place.glance_with(&words, b"data")
+    };
+    assert_eq!(stored(&[]).ok(), "fast\n");
+    assert_eq!(stored(&["--store", "slow"]).ok(), "slow\n");
+    assert!(
+        stored(&["--store", "none"])
+            .fails(1)
+            .contains("Store 'none' is not valid")
+    );
+    let list = place
+        .glance(&["image", "stores", "list", "-f", "value", "-c", "ID"])
+        .ok();
+    assert_eq!(list, "fast\nslow\n");
+}

@@ -1,0 +1,490 @@
+//! The real Glance and our programs on the same database and the same files.
+//!
+//! `tests/realcloud` makes the real one; it needs python3, and a package index the first time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use glance_tools::data::{Algorithm, Hasher};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{GLANCE, Place};
+
+const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
+
+/// The users of the real cloud, with what they are in local mode.
+const USERS: [(&str, &str); 3] = [("admin", "admin"), ("demo", "member"), ("other", "member")];
+
+fn realcloud(script: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/realcloud").join(script)
+}
+
+/// Standard output of a command that MUST succeed.
+#[track_caller]
+fn output_of(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    assert!(status.success(), "{command:?}: {status}\n{stdout}{}", String::from_utf8_lossy(&stderr));
+    stdout
+}
+
+/// The environment of the real programs, made when it is not there.
+fn venv() -> PathBuf {
+    PathBuf::from(output_of(&mut Command::new(realcloud("venv"))).trim_end())
+}
+
+/// A real Keystone and a real Glance, stopped when this is dropped, or else when the test ends.
+struct Cloud {
+    directory: TempDir,
+    known: BTreeMap<String, String>,
+}
+
+impl Cloud {
+    fn start() -> Self {
+        let mut cloud = Self { directory: TempDir::new().unwrap(), known: BTreeMap::new() };
+        cloud.up(None);
+        cloud
+    }
+
+    /// Makes Glance serve a data directory in place of what it serves.
+    fn serve(&mut self, data: &Path) {
+        output_of(Command::new(realcloud("down")).arg(self.directory.path()).arg("glance"));
+        self.up(Some(data));
+    }
+
+    fn up(&mut self, data: Option<&Path>) {
+        let mut up = Command::new(realcloud("up"));
+        up.arg(self.directory.path()).arg(std::process::id().to_string());
+        if let Some(data) = data {
+            up.env("REALCLOUD_DATA", data);
+        }
+        output_of(&mut up);
+        let known = fs::read_to_string(self.directory.path().join("env")).unwrap();
+        self.known = known.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
+    }
+
+    /// The configuration of the real Glance.
+    fn config_file(&self) -> PathBuf {
+        self.directory.path().join("glance/etc/glance-api.conf")
+    }
+
+    /// A user of the cloud, in the words of `GLANCE_AS`.
+    fn caller(&self, user: &str, role: &str) -> String {
+        let id = |what: &str| &self.known[&format!("{}_{what}", user.to_uppercase())];
+        format!("{}:{role}:{}", id("PROJECT"), id("USER"))
+    }
+
+    /// A program of the real ones, as a user, with nothing on standard input.
+    fn run(&self, user: &str, program: &str, words: &[&str]) -> String {
+        let mut command = Command::new("bash");
+        command
+            .args(["-c", ". \"$0\"; exec \"$@\" <&-"])
+            .arg(self.directory.path().join(format!("{user}.rc")))
+            .arg(self.directory.path().join("venv/bin").join(program))
+            .args(words)
+            .env("PYTHONWARNINGS", "ignore");
+        output_of(&mut command)
+    }
+
+    /// What the real Glance shows a user: see `client.py`.
+    fn seen(&self, user: &str, ids: &[&str]) -> Value {
+        let mut client = Command::new(self.directory.path().join("venv/bin/python"));
+        client.arg(realcloud("client.py")).arg(self.directory.path()).arg(user).args(ids);
+        let mut seen: Value = serde_json::from_str(&output_of(&mut client)).unwrap();
+        for image in seen["images"].as_object_mut().unwrap().values_mut() {
+            compare_as_glance_shows(&mut image["record"]);
+        }
+        seen
+    }
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        let _ = Command::new(realcloud("down")).arg(self.directory.path()).status();
+    }
+}
+
+/// Brings a record of the API into the form in which `image-show` prints it.
+fn compare_as_glance_shows(record: &mut Value) {
+    let Some(fields) = record.as_object_mut() else { return };
+    for name in ["self", "file", "schema", "access"] {
+        fields.remove(name);
+    }
+    if fields["virtual_size"].as_u64().unwrap_or(0) == 0 {
+        fields["virtual_size"] = json!("Not available");
+    }
+    sort_tags(fields);
+}
+
+fn sort_tags(fields: &mut serde_json::Map<String, Value>) {
+    if let Some(tags) = fields.get_mut("tags").and_then(Value::as_array_mut) {
+        tags.sort_by_key(Value::to_string);
+    }
+}
+
+/// Our programs on one deployment.
+struct Ours<'a> {
+    place: &'a Place,
+    cloud: &'a Cloud,
+    /// The options that choose the deployment.
+    options: Vec<String>,
+}
+
+impl Ours<'_> {
+    fn run(&self, user: &str, words: &[&str]) -> Output {
+        let (_, role) = USERS.into_iter().find(|(name, _)| *name == user).unwrap();
+        let mut command = self.place.command("/bin/sh");
+        command
+            .args(["-c", "exec \"$0\" \"$@\" <&-", GLANCE])
+            .args(&self.options)
+            .args(words)
+            .env("GLANCE_AS", self.cloud.caller(user, role));
+        command.output().unwrap()
+    }
+
+    /// Standard output of a command that MUST succeed.
+    #[track_caller]
+    fn ok(&self, user: &str, words: &[&str]) -> String {
+        let Output { status, stdout, stderr } = self.run(user, words);
+        assert!(status.success(), "{words:?} as {user}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// What our programs show a user, in the form of [`Cloud::seen`].
+    fn seen(&self, user: &str, ids: &[&str]) -> Value {
+        let list = |words: &[&str]| -> Vec<String> {
+            let rows: Value = serde_json::from_str(&self.ok(user, words)).unwrap();
+            let mut ids: Vec<String> =
+                rows.as_array().unwrap().iter().map(|row| row["ID"].as_str().unwrap().to_string()).collect();
+            ids.sort();
+            ids
+        };
+        let look = |id: &str| {
+            let shown = self.run(user, &["--format", "json", "image-show", id]);
+            let mut record: Value = match shown.status.code() {
+                Some(0) => serde_json::from_slice(&shown.stdout).unwrap(),
+                code => {
+                    let said = String::from_utf8_lossy(&shown.stderr);
+                    assert!(code == Some(1) && said.contains("404"), "{said}");
+                    Value::Null
+                }
+            };
+            if let Some(fields) = record.as_object_mut() {
+                sort_tags(fields);
+            }
+            let file = self.place.file("downloaded");
+            let saved = self.run(user, &["image-download", id, "--file", file.to_str().unwrap()]);
+            let data = saved.status.success().then(|| sha512(&file));
+            let _ = fs::remove_file(&file);
+            json!({"record": record, "data": data})
+        };
+        let images: BTreeMap<&str, Value> = ids.iter().map(|id| (*id, look(id))).collect();
+        json!({
+            "listed": list(&["--format", "json", "image-list"]),
+            "hidden": list(&["--format", "json", "image-list", "--hidden"]),
+            "images": images,
+        })
+    }
+}
+
+fn sha512(path: &Path) -> String {
+    let mut hasher = Hasher::new(Algorithm::Sha512);
+    hasher.update(&fs::read(path).unwrap());
+    hasher.finish()
+}
+
+/// Panics unless every user is shown the same by the real Glance and by ours; what that is, by user.
+#[track_caller]
+fn assert_same(cloud: &Cloud, ours: &Ours<'_>, ids: &[&str]) -> BTreeMap<&'static str, Value> {
+    let mut differences = String::new();
+    let mut all = BTreeMap::new();
+    for (user, _) in USERS {
+        let theirs = cloud.seen(user, ids);
+        let own = ours.seen(user, ids);
+        for what in ["listed", "hidden"] {
+            if theirs[what] != own[what] {
+                differences += &format!("{user}, {what}: theirs {} ours {}\n", theirs[what], own[what]);
+            }
+        }
+        for id in ids {
+            let (theirs, own) = (&theirs["images"][id], &own["images"][id]);
+            if theirs != own {
+                differences += &format!("{user}, {id}:\n  theirs {theirs}\n  ours   {own}\n");
+            }
+        }
+        all.insert(user, theirs);
+    }
+    assert!(differences.is_empty(), "{differences}");
+    all
+}
+
+/// The image of that number; the ids are given, so that the same commands can be run by both.
+fn id(number: u8) -> String {
+    format!("00000000-0000-4000-8000-0000000000{number:02}")
+}
+
+/// Disk images to upload, by name and format.
+const DISKS: [(&str, &str); 6] = [
+    ("disk.raw", "raw"),
+    ("disk.qcow2", "qcow2"),
+    ("disk.vmdk", "vmdk"),
+    ("disk.vdi", "vdi"),
+    ("disk.vhdx", "vhdx"),
+    ("disk.vhd", "vhd"),
+];
+
+/// Makes the disk images, and an empty file, in the working directory.
+fn make_disks(place: &Place) {
+    let mut content = crate::support::Random::new(1).bytes(300_000);
+    content.resize(4 << 20, 0);
+    let raw = place.write("disk.raw", content);
+    place.write("empty", "");
+    for (name, options) in [
+        ("disk.qcow2", &["-O", "qcow2"][..]),
+        ("disk.vmdk", &["-O", "vmdk", "-o", "subformat=monolithicSparse"]),
+        ("disk.vdi", &["-O", "vdi"]),
+        ("disk.vhdx", &["-O", "vhdx"]),
+        ("disk.vhd", &["-O", "vpc"]),
+    ] {
+        output_of(Command::new("qemu-img").args(["convert", "-f", "raw"]).args(options).arg(&raw).arg(place.file(name)));
+    }
+}
+
+/// What is done, by whom, to fill a deployment with images of every kind: commands of the first
+/// grammar, which the real client and ours both understand.
+fn commands(place: &Place, named_stores: bool) -> Vec<(&'static str, Vec<String>)> {
+    let mut all = Vec::new();
+    let mut run = |user, words: &[&str]| all.push((user, words.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    let path = |name: &str| place.file(name).to_str().unwrap().to_string();
+    let raw = path("disk.raw");
+
+    let visibilities = ["public", "community", "shared", "private"];
+    for (number, (name, format)) in (1..).zip(DISKS) {
+        let visibility = visibilities[usize::from(number) % visibilities.len()];
+        let file = path(name);
+        run("admin", &[
+            "image-create", "--id", &id(number), "--name", name, "--disk-format", format, "--container-format", "bare",
+            "--file", &file, "--visibility", visibility,
+        ]);
+    }
+    let data = ["--disk-format", "raw", "--container-format", "bare", "--file", &raw];
+    let create = |number, words: &[&str]| -> Vec<String> {
+        let given = id(number);
+        ["image-create", "--id", &given].iter().chain(words).map(ToString::to_string).collect()
+    };
+    let strs = |words: &[String]| -> Vec<String> { words.to_vec() };
+    let mut add = |user: &'static str, words: Vec<String>| run(user, &strs(&words).iter().map(String::as_str).collect::<Vec<_>>());
+
+    add("admin", create(10, &["--name", "queued", "--min-disk", "7", "--min-ram", "512"]));
+    add("admin", create(11, &[
+        "--name", "crème 図 🎉", "--property", "note=wörter 漢字", "--property", "empty=", "--property",
+        "hw_disk_bus=scsi", "--tags", "one", "zwei", "三", "--protected", "True", "--visibility", "public",
+    ]));
+    add("admin", create(12, &[&data[..], &["--name", "hidden", "--hidden", "True", "--visibility", "public"]].concat()));
+    let empty = path("empty");
+    add("admin", create(13, &["--name", "empty", "--disk-format", "raw", "--container-format", "bare", "--file", &empty]));
+    add("demo", create(14, &[&data[..], &["--name", "demo's", "--visibility", "private"]].concat()));
+    add("demo", create(15, &[&data[..], &["--name", "demo's shared"]].concat()));
+    add("demo", create(16, &[&data[..], &["--name", "demo's community", "--visibility", "community"]].concat()));
+    if named_stores {
+        add("admin", create(17, &[&data[..], &["--name", "elsewhere", "--store", "slow"]].concat()));
+    }
+    add("admin", create(20, &[&data[..], &["--name", "deactivated", "--visibility", "public"]].concat()));
+    add("admin", vec!["image-deactivate".into(), id(20)]);
+    add("admin", create(21, &[&data[..], &["--name", "deactivated for a while"]].concat()));
+    add("admin", vec!["image-deactivate".into(), id(21)]);
+    add("admin", vec!["image-reactivate".into(), id(21)]);
+    add("admin", create(22, &[&data[..], &["--name", "deleted", "--tags", "gone", "--property", "k=v"]].concat()));
+    add("admin", vec!["image-delete".into(), id(22)]);
+    add("admin", create(23, &["--name", "deleted before it had data"]));
+    add("admin", vec!["image-delete".into(), id(23)]);
+    add("admin", create(24, &["--name", "old", "--property", "going=1", "--property", "changing=1", "--tags", "going", "staying"]));
+    let changed = id(24);
+    for words in [
+        &["image-update", &changed, "--name", "new", "--min-ram", "64", "--remove-property", "going"][..],
+        &["image-update", &changed, "--property", "changing=2", "--property", "coming=1", "--visibility", "community"],
+        &["image-tag-delete", &changed, "going"],
+        &["image-tag-update", &changed, "coming"],
+        &["image-update", &changed, "--disk-format", "raw", "--container-format", "bare"],
+        &["image-upload", &changed, "--file", &raw],
+    ] {
+        add("admin", words.iter().map(ToString::to_string).collect());
+    }
+    all
+}
+
+/// Every id that [`commands`] uses, one that it does not, and one that is no id.
+fn ids() -> Vec<String> {
+    (1..=30).map(id).collect()
+}
+
+/// The two layouts of a data directory that the tests use.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    /// One store without a name, nothing configured.
+    Plain,
+    /// The stores `fast` and `slow`, named by the directory's own `glance-api.conf`.
+    Named,
+}
+
+impl Layout {
+    /// A data directory with nothing in it yet.
+    fn prepare(self, data: &Path) {
+        for name in ["images", "images2", "staging", "cache"] {
+            fs::create_dir_all(data.join(name)).unwrap();
+        }
+        if matches!(self, Self::Named) {
+            let data = data.display();
+            let text = format!(
+                "[DEFAULT]\nenabled_backends = fast:file, slow:file\nshow_multiple_locations = true\n\
+                 [glance_store]\ndefault_backend = fast\n\
+                 [fast]\nfilesystem_store_datadir = {data}/images\n[slow]\nfilesystem_store_datadir = {data}/images2\n"
+            );
+            fs::write(format!("{data}/glance-api.conf"), text).unwrap();
+        } else {
+            // The real one is told to show locations; what is shown is not what is tested here.
+            fs::write(data.join("glance-api.conf"), "[DEFAULT]\nshow_multiple_locations = true\n").unwrap();
+        }
+    }
+}
+
+fn words(command: &[String]) -> Vec<&str> {
+    command.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn a_database_of_ours_has_the_schema_of_a_real_one() {
+    let venv = venv();
+    let place = Place::new();
+    output_of(place.command(MANAGE).args(["--data-dir"]).arg(place.data()).arg("db_sync"));
+
+    let real = place.file("real.db");
+    let config = place.write("glance.conf", format!("[database]\nconnection = sqlite:///{}\n", real.display()));
+    let mut manage = Command::new(venv.join("bin/glance-manage"));
+    output_of(manage.arg("--config-file").arg(&config).arg("db_sync"));
+
+    let schema = |database: &Path| -> Value {
+        let text = output_of(Command::new(venv.join("bin/python")).arg(realcloud("schema.py")).arg(database));
+        serde_json::from_str(&text).unwrap()
+    };
+    let (ours, theirs) = (schema(&place.data().join("glance.db")), schema(&real));
+    assert!(theirs["tables"].as_object().unwrap().len() >= 18, "{theirs}");
+    let tables = |schema: &Value| schema["tables"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(tables(&ours), tables(&theirs));
+    for table in tables(&theirs) {
+        for part in ["columns", "indexes", "foreign_keys", "checks", "sql"] {
+            assert_eq!(ours["tables"][&table][part], theirs["tables"][&table][part], "{part} of {table}");
+        }
+    }
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn the_real_glance_serves_a_data_directory_of_ours() {
+    let mut cloud = Cloud::start();
+    for layout in [Layout::Plain, Layout::Named] {
+        let place = Place::new();
+        make_disks(&place);
+        layout.prepare(&place.data());
+        let ours = |cloud| Ours { place: &place, cloud, options: Vec::new() };
+        for (user, command) in commands(&place, matches!(layout, Layout::Named)) {
+            ours(&cloud).ok(user, &words(&command));
+        }
+        cloud.serve(&place.data());
+
+        let ids = ids();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let seen = assert_same(&cloud, &ours(&cloud), &ids);
+        for (number, (name, _)) in (1..).zip(DISKS) {
+            assert_eq!(seen["admin"]["images"][id(number)]["data"], sha512(&place.file(name)), "{layout:?} {name}");
+        }
+        assert_eq!(seen["admin"]["images"][id(20)]["data"], sha512(&place.file("disk.raw")), "deactivated");
+
+        // Its own programs, and changes that they make in our directory.
+        let saved = place.file("saved");
+        let listed = cloud.run("demo", "openstack", &["image", "list", "-f", "value", "-c", "Name"]);
+        assert!(listed.contains("crème 図 🎉") && listed.contains("demo's shared"), "{listed}");
+        cloud.run("admin", "glance", &["image-download", &id(2), "--file", saved.to_str().unwrap()]);
+        assert_eq!(sha512(&saved), sha512(&place.file("disk.qcow2")));
+        cloud.run("admin", "glance", &["image-delete", &id(1)]);
+        cloud.run("admin", "glance", &["image-update", &id(3), "--name", "renamed", "--property", "by=theirs"]);
+        let file = place.file("disk.qcow2");
+        cloud.run("admin", "glance", &[
+            "image-create", "--id", &id(30), "--name", "theirs", "--disk-format", "qcow2", "--container-format", "bare",
+            "--file", file.to_str().unwrap(),
+        ]);
+        ours(&cloud).ok("admin", &["image-delete", &id(2)]);
+        ours(&cloud).ok("admin", &["image-update", &id(4), "--name", "renamed", "--property", "by=ours"]);
+        assert_same(&cloud, &ours(&cloud), &ids);
+        for (gone, number) in [(true, 1), (true, 2), (false, 3), (false, 30)] {
+            assert_eq!(gone, !place.data().join("images").join(id(number)).exists(), "data of image {number}");
+        }
+    }
+}
+
+#[test]
+fn ours_serves_what_a_real_glance_stored() {
+    let mut cloud = Cloud::start();
+    for layout in [Layout::Named, Layout::Plain] {
+        let place = Place::new();
+        make_disks(&place);
+        let options = if matches!(layout, Layout::Named) {
+            vec!["--config-file".to_string(), cloud.config_file().display().to_string()]
+        } else {
+            layout.prepare(&place.data());
+            cloud.serve(&place.data());
+            Vec::new()
+        };
+        let ours = || Ours { place: &place, cloud: &cloud, options: options.clone() };
+        for (user, command) in commands(&place, matches!(layout, Layout::Named)) {
+            cloud.run(user, "glance", &words(&command));
+        }
+        // What ours cannot do yet: members.
+        let other = cloud.known["OTHER_PROJECT"].as_str();
+        cloud.run("demo", "glance", &["member-create", &id(15), other]);
+        cloud.run("other", "glance", &["member-update", &id(15), other, "accepted"]);
+        let demo = cloud.known["DEMO_PROJECT"].as_str();
+        cloud.run("admin", "glance", &["member-create", &id(6), demo]);
+
+        let ids = ids();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let seen = assert_same(&cloud, &ours(), &ids);
+        for (number, (name, _)) in (1..).zip(DISKS) {
+            assert_eq!(seen["admin"]["images"][id(number)]["data"], sha512(&place.file(name)), "{layout:?} {name}");
+        }
+        assert_eq!(seen["other"]["images"][id(15)]["data"], sha512(&place.file("disk.raw")), "accepted member");
+
+        // The same commands by ours, elsewhere: the same facts are found out about the same data.
+        let own = Place::new();
+        Layout::Named.prepare(&own.data());
+        let elsewhere = Ours { place: &own, cloud: &cloud, options: Vec::new() };
+        for (user, command) in commands(&place, matches!(layout, Layout::Named)) {
+            elsewhere.ok(user, &words(&command));
+        }
+        let again = elsewhere.seen("admin", &ids);
+        for id in &ids {
+            for field in [
+                "name", "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "disk_format",
+                "container_format", "visibility", "protected", "os_hidden", "min_disk", "min_ram", "owner", "tags",
+            ] {
+                let of = |seen: &Value| seen["images"][*id]["record"][field].clone();
+                assert_eq!(of(&again), of(&seen["admin"]), "{field} of {id}");
+            }
+        }
+
+        // Both at work on the same database.
+        let file = place.file("disk.qcow2");
+        ours().ok("admin", &[
+            "image-create", "--id", &id(30), "--name", "ours", "--disk-format", "qcow2", "--container-format", "bare",
+            "--file", file.to_str().unwrap(), "--visibility", "public",
+        ]);
+        ours().ok("admin", &["image-delete", &id(1)]);
+        cloud.run("admin", "glance", &["image-delete", &id(2)]);
+        let seen = assert_same(&cloud, &ours(), &ids);
+        assert_eq!(seen["other"]["images"][id(30)]["data"], sha512(&file));
+        assert_eq!(seen["admin"]["images"][id(1)]["record"], Value::Null);
+    }
+}
