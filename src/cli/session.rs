@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::fs::OFlags;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
@@ -123,10 +124,17 @@ impl Session {
         given.map_or_else(|| Ok(Caller::default()), Caller::parse)
     }
 
-    /// Whether something may be read from standard input: it is there, and no terminal.
+    /// Whether data may be read from standard input: it is there, and no terminal.
+    ///
+    /// A standard input that was closed has been put to /dev/null, for reading and writing, by Rust's
+    /// start-up code; one that a shell redirects from there is open for reading alone.
     pub fn is_piped(&self) -> bool {
         let input = std::io::stdin();
-        rustix::fs::fstat(&input).is_ok() && !input.is_terminal()
+        let null = rustix::fs::makedev(1, 3);
+        let is_null = rustix::fs::fstat(&input).is_ok_and(|stat| stat.st_rdev == null);
+        let writable =
+            rustix::fs::fcntl_getfl(&input).is_ok_and(|flags| flags.contains(OFlags::RDWR));
+        !(input.is_terminal() || is_null && writable)
     }
 
     /// The data that a command names or is given on standard input, ready to be uploaded.

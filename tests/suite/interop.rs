@@ -46,24 +46,24 @@ impl Cloud {
     fn start() -> Self {
         let mut cloud = Self { directory: TempDir::new().unwrap(), known: BTreeMap::new() };
         cloud.up(None);
+        let known = fs::read_to_string(cloud.directory.path().join("env")).unwrap();
+        cloud.known = known.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
         cloud
     }
 
     /// Makes Glance serve a data directory in place of what it serves.
-    fn serve(&mut self, data: &Path) {
+    fn serve(&self, data: &Path) {
         output_of(Command::new(realcloud("down")).arg(self.directory.path()).arg("glance"));
         self.up(Some(data));
     }
 
-    fn up(&mut self, data: Option<&Path>) {
+    fn up(&self, data: Option<&Path>) {
         let mut up = Command::new(realcloud("up"));
         up.arg(self.directory.path()).arg(std::process::id().to_string());
         if let Some(data) = data {
             up.env("REALCLOUD_DATA", data);
         }
         output_of(&mut up);
-        let known = fs::read_to_string(self.directory.path().join("env")).unwrap();
-        self.known = known.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
     }
 
     /// The configuration of the real Glance.
@@ -253,70 +253,82 @@ fn make_disks(place: &Place) {
     }
 }
 
-/// What is done, by whom, to fill a deployment with images of every kind: commands of the first
-/// grammar, which the real client and ours both understand.
-fn commands(place: &Place, named_stores: bool) -> Vec<(&'static str, Vec<String>)> {
-    let mut all = Vec::new();
-    let mut run = |user, words: &[&str]| all.push((user, words.iter().map(ToString::to_string).collect::<Vec<_>>()));
+/// A command of the first grammar, which the real client and ours both understand, and who gives it.
+struct Step {
+    user: &'static str,
+    words: Vec<String>,
+}
+
+fn step(user: &'static str, words: &[&str]) -> Step {
+    Step { user, words: words.iter().map(ToString::to_string).collect() }
+}
+
+fn create(user: &'static str, number: u8, words: &[&[&str]]) -> Step {
+    step(user, &[&["image-create", "--id", &id(number)], &words.concat()[..]].concat())
+}
+
+impl Step {
+    fn words(&self) -> Vec<&str> {
+        self.words.iter().map(String::as_str).collect()
+    }
+}
+
+/// What fills a deployment with images of every kind.
+fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
     let path = |name: &str| place.file(name).to_str().unwrap().to_string();
-    let raw = path("disk.raw");
+    let bare = ["--container-format", "bare"];
+    let mut steps = Vec::new();
 
     let visibilities = ["public", "community", "shared", "private"];
     for (number, (name, format)) in (1..).zip(DISKS) {
         let visibility = visibilities[usize::from(number) % visibilities.len()];
         let file = path(name);
-        run("admin", &[
-            "image-create", "--id", &id(number), "--name", name, "--disk-format", format, "--container-format", "bare",
-            "--file", &file, "--visibility", visibility,
-        ]);
+        let words = ["--name", name, "--disk-format", format, "--file", &file, "--visibility", visibility];
+        steps.push(create("admin", number, &[&words, &bare]));
     }
-    let data = ["--disk-format", "raw", "--container-format", "bare", "--file", &raw];
-    let create = |number, words: &[&str]| -> Vec<String> {
-        let given = id(number);
-        ["image-create", "--id", &given].iter().chain(words).map(ToString::to_string).collect()
-    };
-    let strs = |words: &[String]| -> Vec<String> { words.to_vec() };
-    let mut add = |user: &'static str, words: Vec<String>| run(user, &strs(&words).iter().map(String::as_str).collect::<Vec<_>>());
 
-    add("admin", create(10, &["--name", "queued", "--min-disk", "7", "--min-ram", "512"]));
-    add("admin", create(11, &[
-        "--name", "crème 図 🎉", "--property", "note=wörter 漢字", "--property", "empty=", "--property",
-        "hw_disk_bus=scsi", "--tags", "one", "zwei", "三", "--protected", "True", "--visibility", "public",
-    ]));
-    add("admin", create(12, &[&data[..], &["--name", "hidden", "--hidden", "True", "--visibility", "public"]].concat()));
-    let empty = path("empty");
-    add("admin", create(13, &["--name", "empty", "--disk-format", "raw", "--container-format", "bare", "--file", &empty]));
-    add("demo", create(14, &[&data[..], &["--name", "demo's", "--visibility", "private"]].concat()));
-    add("demo", create(15, &[&data[..], &["--name", "demo's shared"]].concat()));
-    add("demo", create(16, &[&data[..], &["--name", "demo's community", "--visibility", "community"]].concat()));
+    let (raw, empty) = (path("disk.raw"), path("empty"));
+    let data = ["--disk-format", "raw", "--container-format", "bare", "--file", &raw];
+    let nothing = ["--disk-format", "raw", "--container-format", "bare", "--file", &empty];
+    let properties = ["--property", "note=wörter 漢字", "--property", "empty=", "--property", "hw_disk_bus=scsi"];
+    let tags = ["--tags", "one", "zwei", "三"];
+    steps.extend([
+        create("admin", 10, &[&["--name", "queued", "--min-disk", "7", "--min-ram", "512"]]),
+        create("admin", 11, &[&["--name", "crème 図 🎉", "--protected", "True", "--visibility", "public"], &properties, &tags]),
+        create("admin", 12, &[&data, &["--name", "hidden", "--hidden", "True", "--visibility", "public"]]),
+        create("admin", 13, &[&nothing, &["--name", "empty"]]),
+        create("demo", 14, &[&data, &["--name", "demo's", "--visibility", "private"]]),
+        create("demo", 15, &[&data, &["--name", "demo's shared"]]),
+        create("demo", 16, &[&data, &["--name", "demo's community", "--visibility", "community"]]),
+    ]);
     if named_stores {
-        add("admin", create(17, &[&data[..], &["--name", "elsewhere", "--store", "slow"]].concat()));
+        steps.push(create("admin", 17, &[&data, &["--name", "elsewhere", "--store", "slow"]]));
     }
-    add("admin", create(20, &[&data[..], &["--name", "deactivated", "--visibility", "public"]].concat()));
-    add("admin", vec!["image-deactivate".into(), id(20)]);
-    add("admin", create(21, &[&data[..], &["--name", "deactivated for a while"]].concat()));
-    add("admin", vec!["image-deactivate".into(), id(21)]);
-    add("admin", vec!["image-reactivate".into(), id(21)]);
-    add("admin", create(22, &[&data[..], &["--name", "deleted", "--tags", "gone", "--property", "k=v"]].concat()));
-    add("admin", vec!["image-delete".into(), id(22)]);
-    add("admin", create(23, &["--name", "deleted before it had data"]));
-    add("admin", vec!["image-delete".into(), id(23)]);
-    add("admin", create(24, &["--name", "old", "--property", "going=1", "--property", "changing=1", "--tags", "going", "staying"]));
-    let changed = id(24);
-    for words in [
-        &["image-update", &changed, "--name", "new", "--min-ram", "64", "--remove-property", "going"][..],
-        &["image-update", &changed, "--property", "changing=2", "--property", "coming=1", "--visibility", "community"],
-        &["image-tag-delete", &changed, "going"],
-        &["image-tag-update", &changed, "coming"],
-        &["image-update", &changed, "--disk-format", "raw", "--container-format", "bare"],
-        &["image-upload", &changed, "--file", &raw],
-    ] {
-        add("admin", words.iter().map(ToString::to_string).collect());
-    }
-    all
+
+    let (deactivated, deleted, changed) = (id(20), id(22), id(24));
+    let change = |words: &[&str]| step("admin", &[&["image-update", &changed], words].concat());
+    steps.extend([
+        create("admin", 20, &[&data, &["--name", "deactivated", "--visibility", "public"]]),
+        step("admin", &["image-deactivate", &deactivated]),
+        create("admin", 21, &[&data, &["--name", "deactivated for a while"]]),
+        step("admin", &["image-deactivate", &id(21)]),
+        step("admin", &["image-reactivate", &id(21)]),
+        create("admin", 22, &[&data, &["--name", "deleted", "--property", "k=v", "--tags", "gone"]]),
+        step("admin", &["image-delete", &deleted]),
+        create("admin", 23, &[&["--name", "deleted before it had data"]]),
+        step("admin", &["image-delete", &id(23)]),
+        create("admin", 24, &[&["--name", "old", "--property", "going=1", "--property", "changing=1", "--tags", "going"]]),
+        change(&["--name", "new", "--min-ram", "64", "--remove-property", "going"]),
+        change(&["--property", "changing=2", "--property", "coming=1", "--visibility", "community"]),
+        step("admin", &["image-tag-delete", &changed, "going"]),
+        step("admin", &["image-tag-update", &changed, "coming"]),
+        change(&["--disk-format", "raw", "--container-format", "bare"]),
+        step("admin", &["image-upload", &changed, "--file", &raw]),
+    ]);
+    steps
 }
 
-/// Every id that [`commands`] uses, one that it does not, and one that is no id.
+/// Every id that [`steps`] use, and some that they do not.
 fn ids() -> Vec<String> {
     (1..=30).map(id).collect()
 }
@@ -331,12 +343,16 @@ enum Layout {
 }
 
 impl Layout {
+    fn has_named_stores(self) -> bool {
+        matches!(self, Self::Named)
+    }
+
     /// A data directory with nothing in it yet.
     fn prepare(self, data: &Path) {
         for name in ["images", "images2", "staging", "cache"] {
             fs::create_dir_all(data.join(name)).unwrap();
         }
-        if matches!(self, Self::Named) {
+        if self.has_named_stores() {
             let data = data.display();
             let text = format!(
                 "[DEFAULT]\nenabled_backends = fast:file, slow:file\nshow_multiple_locations = true\n\
@@ -349,10 +365,6 @@ impl Layout {
             fs::write(data.join("glance-api.conf"), "[DEFAULT]\nshow_multiple_locations = true\n").unwrap();
         }
     }
-}
-
-fn words(command: &[String]) -> Vec<&str> {
-    command.iter().map(String::as_str).collect()
 }
 
 #[test]
@@ -384,20 +396,20 @@ fn a_database_of_ours_has_the_schema_of_a_real_one() {
 
 #[test]
 fn the_real_glance_serves_a_data_directory_of_ours() {
-    let mut cloud = Cloud::start();
+    let cloud = Cloud::start();
     for layout in [Layout::Plain, Layout::Named] {
         let place = Place::new();
         make_disks(&place);
         layout.prepare(&place.data());
-        let ours = |cloud| Ours { place: &place, cloud, options: Vec::new() };
-        for (user, command) in commands(&place, matches!(layout, Layout::Named)) {
-            ours(&cloud).ok(user, &words(&command));
+        let ours = Ours { place: &place, cloud: &cloud, options: Vec::new() };
+        for step in steps(&place, layout.has_named_stores()) {
+            ours.ok(step.user, &step.words());
         }
         cloud.serve(&place.data());
 
         let ids = ids();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let seen = assert_same(&cloud, &ours(&cloud), &ids);
+        let seen = assert_same(&cloud, &ours, &ids);
         for (number, (name, _)) in (1..).zip(DISKS) {
             assert_eq!(seen["admin"]["images"][id(number)]["data"], sha512(&place.file(name)), "{layout:?} {name}");
         }
@@ -416,9 +428,9 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
             "image-create", "--id", &id(30), "--name", "theirs", "--disk-format", "qcow2", "--container-format", "bare",
             "--file", file.to_str().unwrap(),
         ]);
-        ours(&cloud).ok("admin", &["image-delete", &id(2)]);
-        ours(&cloud).ok("admin", &["image-update", &id(4), "--name", "renamed", "--property", "by=ours"]);
-        assert_same(&cloud, &ours(&cloud), &ids);
+        ours.ok("admin", &["image-delete", &id(2)]);
+        ours.ok("admin", &["image-update", &id(4), "--name", "renamed", "--property", "by=ours"]);
+        assert_same(&cloud, &ours, &ids);
         for (gone, number) in [(true, 1), (true, 2), (false, 3), (false, 30)] {
             assert_eq!(gone, !place.data().join("images").join(id(number)).exists(), "data of image {number}");
         }
@@ -427,20 +439,20 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
 
 #[test]
 fn ours_serves_what_a_real_glance_stored() {
-    let mut cloud = Cloud::start();
+    let cloud = Cloud::start();
     for layout in [Layout::Named, Layout::Plain] {
         let place = Place::new();
         make_disks(&place);
-        let options = if matches!(layout, Layout::Named) {
+        let options = if layout.has_named_stores() {
             vec!["--config-file".to_string(), cloud.config_file().display().to_string()]
         } else {
             layout.prepare(&place.data());
             cloud.serve(&place.data());
             Vec::new()
         };
-        let ours = || Ours { place: &place, cloud: &cloud, options: options.clone() };
-        for (user, command) in commands(&place, matches!(layout, Layout::Named)) {
-            cloud.run(user, "glance", &words(&command));
+        let ours = Ours { place: &place, cloud: &cloud, options };
+        for step in steps(&place, layout.has_named_stores()) {
+            cloud.run(step.user, "glance", &step.words());
         }
         // What ours cannot do yet: members.
         let other = cloud.known["OTHER_PROJECT"].as_str();
@@ -451,7 +463,7 @@ fn ours_serves_what_a_real_glance_stored() {
 
         let ids = ids();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let seen = assert_same(&cloud, &ours(), &ids);
+        let seen = assert_same(&cloud, &ours, &ids);
         for (number, (name, _)) in (1..).zip(DISKS) {
             assert_eq!(seen["admin"]["images"][id(number)]["data"], sha512(&place.file(name)), "{layout:?} {name}");
         }
@@ -461,8 +473,8 @@ fn ours_serves_what_a_real_glance_stored() {
         let own = Place::new();
         Layout::Named.prepare(&own.data());
         let elsewhere = Ours { place: &own, cloud: &cloud, options: Vec::new() };
-        for (user, command) in commands(&place, matches!(layout, Layout::Named)) {
-            elsewhere.ok(user, &words(&command));
+        for step in steps(&place, layout.has_named_stores()) {
+            elsewhere.ok(step.user, &step.words());
         }
         let again = elsewhere.seen("admin", &ids);
         for id in &ids {
@@ -477,13 +489,13 @@ fn ours_serves_what_a_real_glance_stored() {
 
         // Both at work on the same database.
         let file = place.file("disk.qcow2");
-        ours().ok("admin", &[
+        ours.ok("admin", &[
             "image-create", "--id", &id(30), "--name", "ours", "--disk-format", "qcow2", "--container-format", "bare",
             "--file", file.to_str().unwrap(), "--visibility", "public",
         ]);
-        ours().ok("admin", &["image-delete", &id(1)]);
+        ours.ok("admin", &["image-delete", &id(1)]);
         cloud.run("admin", "glance", &["image-delete", &id(2)]);
-        let seen = assert_same(&cloud, &ours(), &ids);
+        let seen = assert_same(&cloud, &ours, &ids);
         assert_eq!(seen["other"]["images"][id(30)]["data"], sha512(&file));
         assert_eq!(seen["admin"]["images"][id(1)]["record"], Value::Null);
     }

@@ -5,7 +5,7 @@ use glance_tools::ErrorKind::{
 };
 use glance_tools::data::{Algorithm, Hasher, Source, Watch};
 use glance_tools::model::ImageStatus;
-use glance_tools::service::{ImageBytes, ImageData, Images, Upload};
+use glance_tools::service::{ImageBytes, Upload};
 use serde_json::json;
 
 use super::{Deployment, contract, kind, new_image, raw_image};

@@ -2,7 +2,7 @@
 
 use glance_tools::ErrorKind::{Conflict, Forbidden, Invalid, NotFound, TooLarge};
 use glance_tools::model::{Change, ImageStatus, Visibility};
-use glance_tools::service::{ImageData, Images, Upload};
+use glance_tools::service::Upload;
 use serde_json::json;
 
 use super::{Deployment, contract, kind, new_image, raw_image};

@@ -5,7 +5,7 @@ use glance_tools::ErrorKind::Invalid;
 use glance_tools::model::{
     Direction, Fields, Image, ImageFilter, ImageQuery, ImageStatus, MemberStatus, SortKey,
 };
-use glance_tools::service::{ImageService, Images};
+use glance_tools::service::ImageService;
 use serde_json::json;
 
 use super::{Deployment, contract, new_image};

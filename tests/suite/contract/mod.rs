@@ -5,7 +5,7 @@ mod images;
 mod lists;
 
 use glance_tools::model::{Image, NewImage};
-use glance_tools::service::{ImageService, Images};
+use glance_tools::service::ImageService;
 use serde_json::{Value, json};
 
 use crate::support::Place;
