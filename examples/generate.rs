@@ -32,7 +32,10 @@ pub fn all() -> Vec<Generated> {
         let name = program.name;
         for (path, text) in [
             (format!("completions/bash/{name}"), bash::script(&program)),
-            (format!("completions/fish/{name}.fish"), fish::script(&program)),
+            (
+                format!("completions/fish/{name}.fish"),
+                fish::script(&program),
+            ),
             (format!("completions/zsh/_{name}"), zsh::script(&program)),
             (format!("man/{name}.1"), man::page(&program)),
         ] {

@@ -15,6 +15,10 @@ _FUNCTION_place() {
     words= options= takes=
     case $1 in
 PLACES    esac
+    case $1 in
+    image | image\ * | cached | cached\ *) ;;
+    *) options+=' FIRST_ONLY' ;;
+    esac
 }
 
 # Offers what begins with $2 of what $1 stands for: /file, /directory, or words with | between them.
@@ -91,30 +95,55 @@ pub fn script(program: &Program) -> String {
     let name = program.name;
     let mut places = String::new();
     for place in program.places() {
-        let words: Vec<String> = program.following(&place).into_iter().map(|(word, _)| word).collect();
+        let words: Vec<String> = program
+            .following(&place)
+            .into_iter()
+            .map(|(word, _)| word)
+            .collect();
         let (options, takes) = match program.command(&place) {
             Some(command) => {
                 let options: Vec<String> = command.arguments.iter().flat_map(option).collect();
-                let positional = command.arguments.iter().find(|argument| argument.is_positional());
+                let positional = command
+                    .arguments
+                    .iter()
+                    .find(|argument| argument.is_positional());
                 (options, positional.map(value).unwrap_or_default())
             }
-            None if place.is_empty() => (program.options.iter().filter(|one| !one.ours).flat_map(option).collect(), String::new()),
+            None if place.is_empty() => (
+                program
+                    .options
+                    .iter()
+                    .filter(|one| !one.ours)
+                    .flat_map(option)
+                    .collect(),
+                String::new(),
+            ),
             None => (Vec::new(), String::new()),
         };
         let _ = writeln!(places, "    '{place}')");
-        for (variable, text) in [("words", words.join(" ")), ("options", options.join(" ")), ("takes", takes)] {
+        for (variable, text) in [
+            ("words", words.join(" ")),
+            ("options", options.join(" ")),
+            ("takes", takes),
+        ] {
             if !text.is_empty() {
                 let _ = writeln!(places, "        {variable}='{text}'");
             }
         }
         places.push_str("        ;;\n");
     }
-    let mut ours: Vec<String> = program.ours().flat_map(option).collect();
+    let mut ours: Vec<String> = program.ours(false).flat_map(option).collect();
+    let first_only: Vec<String> = program.ours(true).flat_map(option).collect();
     ours.extend(["-h".to_string(), "--help".to_string()]);
-    let topics = if program.topics.is_empty() { "''".to_string() } else { format!("' {}'", program.topics.join(" ")) };
+    let topics = if program.topics.is_empty() {
+        "''".to_string()
+    } else {
+        format!("' {}'", program.topics.join(" "))
+    };
     let function = name.replace('-', "_");
     let walk = WALK
         .replace("$OURS", &format!("$_{function}_ours"))
+        .replace("FIRST_ONLY", &first_only.join(" "))
         .replace("TOPICS", &topics)
         .replace("PLACES", &places)
         .replace("FUNCTION", &function)
@@ -133,7 +162,11 @@ fn option(argument: &Argument) -> Vec<String> {
         Takes::Nothing => String::new(),
         _ => format!("={}", value(argument)),
     };
-    argument.names.iter().map(|name| format!("{name}{value}")).collect()
+    argument
+        .names
+        .iter()
+        .map(|name| format!("{name}{value}"))
+        .collect()
 }
 
 /// A word that is never completed stands for text, so that a value is known to follow.

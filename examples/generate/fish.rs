@@ -41,9 +41,18 @@ end
 pub fn script(program: &Program) -> String {
     let name = program.name;
     let function = name.replace('-', "_");
-    let mut text = format!("# fish completion of {name}. Written by: cargo run --example generate\n");
-    let commands: Vec<String> = program.commands.iter().map(|command| quoted(&command.name)).collect();
-    let _ = write!(text, "\nset -g __{function}_commands {}\n", commands.join(" "));
+    let mut text =
+        format!("# fish completion of {name}. Written by: cargo run --example generate\n");
+    let commands: Vec<String> = program
+        .commands
+        .iter()
+        .map(|command| quoted(&command.name))
+        .collect();
+    let _ = write!(
+        text,
+        "\nset -g __{function}_commands {}\n",
+        commands.join(" ")
+    );
     // Before the command, where a value could be taken for one.
     let valued: Vec<&str> = program
         .options
@@ -73,25 +82,49 @@ pub fn script(program: &Program) -> String {
         }
     }
     for topic in program.topics {
-        let _ = writeln!(text, "complete -c {name} -n '__{function}_at help' -a {topic} -d 'A topic'");
+        let _ = writeln!(
+            text,
+            "complete -c {name} -n '__{function}_at help' -a {topic} -d 'A topic'"
+        );
     }
-    let before = if program.commands.is_empty() { String::new() } else { format!(" -n '__{function}_in \"\"'") };
+    let before = if program.commands.is_empty() {
+        String::new()
+    } else {
+        format!(" -n '__{function}_in \"\"'")
+    };
     for option in &program.options {
-        let condition = if option.ours { "" } else { before.as_str() };
+        let condition = match (option.ours, option.first_only) {
+            (true, true) => format!(
+                " -n 'not string match -qr \"^(image|cached)( |$)\" -- (__{function}_place)'"
+            ),
+            (true, false) => String::new(),
+            (false, _) => before.clone(),
+        };
         let _ = writeln!(text, "complete -c {name}{condition}{}", option_line(option));
     }
     // The same option of several commands takes one line.
     let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for command in &program.commands {
         for argument in &command.arguments {
-            let line = if argument.is_positional() { positional_line(argument) } else { Some(option_line(argument)) };
+            let line = if argument.is_positional() {
+                positional_line(argument)
+            } else {
+                Some(option_line(argument))
+            };
             if let Some(line) = line {
-                lines.entry(line).or_default().push(format!("\"{}\"", command.name));
+                lines
+                    .entry(line)
+                    .or_default()
+                    .push(format!("\"{}\"", command.name));
             }
         }
     }
     for (line, commands) in lines {
-        let _ = writeln!(text, "complete -c {name} -n '__{function}_in {}'{line}", commands.join(" "));
+        let _ = writeln!(
+            text,
+            "complete -c {name} -n '__{function}_in {}'{line}",
+            commands.join(" ")
+        );
     }
     text
 }
@@ -105,7 +138,12 @@ fn option_line(option: &Argument) -> String {
         }
     }
     if !matches!(option.takes, Takes::Nothing | Takes::OneOrNone) {
-        line.push_str(" -r");
+        // Files are offered only where they are meant.
+        line.push_str(if option.value == Value::File {
+            " -r"
+        } else {
+            " -x"
+        });
     }
     if option.takes != Takes::Nothing {
         line.push_str(&values(option).unwrap_or_default());

@@ -84,6 +84,8 @@ pub struct Argument {
     pub required: bool,
     /// One of our own, which no real program has.
     pub ours: bool,
+    /// Of those, one that only the first grammar's commands take.
+    pub first_only: bool,
     /// One of cliff's formatter options.
     pub formatter: bool,
     /// Names of the options that exclude it.
@@ -91,6 +93,12 @@ pub struct Argument {
 }
 
 impl Argument {
+    /// The name that says most.
+    pub fn name(&self) -> &str {
+        let long = self.names.iter().find(|name| name.starts_with("--"));
+        long.or(self.names.first()).map_or("", String::as_str)
+    }
+
     /// Whether it is given by position.
     pub fn is_positional(&self) -> bool {
         self.names.is_empty()
@@ -98,9 +106,11 @@ impl Argument {
 }
 
 impl Program {
-    /// The options that shells offer behind a command as well.
-    pub fn ours(&self) -> impl Iterator<Item = &Argument> {
-        self.options.iter().filter(|option| option.ours)
+    /// The options that shells offer behind a command as well: behind every one, or the first grammar's.
+    pub fn ours(&self, first_only: bool) -> impl Iterator<Item = &Argument> {
+        self.options
+            .iter()
+            .filter(move |option| option.ours && option.first_only == first_only)
     }
 
     /// The command of that name.
@@ -126,14 +136,21 @@ impl Program {
         for command in &self.commands {
             let rest = match place {
                 "" => Some(command.name.as_str()),
-                _ => command.name.strip_prefix(place).and_then(|rest| rest.strip_prefix(' ')),
+                _ => command
+                    .name
+                    .strip_prefix(place)
+                    .and_then(|rest| rest.strip_prefix(' ')),
             };
             let Some(rest) = rest else { continue };
             let word = rest.split(' ').next().unwrap_or(rest);
             if words.iter().any(|(known, _)| known == word) {
                 continue;
             }
-            let whole = if place.is_empty() { word.to_string() } else { format!("{place} {word}") };
+            let whole = if place.is_empty() {
+                word.to_string()
+            } else {
+                format!("{place} {word}")
+            };
             let about = match self.command(&whole) {
                 Some(command) => command.about.clone(),
                 None => format!("Commands that begin with {whole}"),
@@ -162,33 +179,63 @@ fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {
         .args(grammars[0].globals().map(|global| global.arg().hide(false)));
     let mut options = arguments(globals, |_| false);
     for option in &mut options {
-        let long = option.names.last().map(|name| name.trim_start_matches("--").to_string());
-        option.ours = grammars[0].globals().any(|global| global.hidden && Some(global.long) == long.as_deref());
+        let long = option.name().trim_start_matches("--").to_string();
+        option.ours = grammars[0]
+            .globals()
+            .any(|global| global.hidden && global.long == long);
+        option.first_only = option.ours
+            && !Grammar::Openstack
+                .globals()
+                .any(|global| global.long == long);
         option.formatter = false;
     }
     options.push(help_option());
     let mut commands: Vec<Leaf> = grammars
         .iter()
-        .flat_map(|grammar| grammar.rows().into_iter().map(|row| command_of(*grammar, row)))
+        .flat_map(|grammar| {
+            grammar
+                .rows()
+                .into_iter()
+                .map(|row| command_of(*grammar, row))
+        })
         .collect();
-    commands.push(plain_command("help", "Show help of a program, a command or a topic"));
+    commands.push(plain_command(
+        "help",
+        "Show help of a program, a command or a topic",
+    ));
     commands.push(if name == "glance" {
-        plain_command("bash-completion", "Print the words that complete commands and options")
+        plain_command(
+            "bash-completion",
+            "Print the words that complete commands and options",
+        )
     } else {
-        plain_command("complete", "Print the words that complete commands and options")
+        plain_command(
+            "complete",
+            "Print the words that complete commands and options",
+        )
     });
     commands.sort_by(|a, b| a.name.cmp(&b.name));
-    Program { name, options, commands, topics: &["local", "output"] }
+    Program {
+        name,
+        options,
+        commands,
+        topics: &["local", "output"],
+    }
 }
 
 fn command_of(grammar: Grammar, row: &'static Row) -> Leaf {
     let whole = leaf(grammar, row);
     let globals: BTreeSet<&str> = grammar.globals().map(|global| global.long).collect();
     let own = (row.args)(Command::new(row.name));
-    let own: BTreeSet<String> = own.get_arguments().map(|arg| arg.get_id().to_string()).collect();
+    let own: BTreeSet<String> = own
+        .get_arguments()
+        .map(|arg| arg.get_id().to_string())
+        .collect();
     let skip = |arg: &Arg| {
         let id = arg.get_id().as_str();
-        arg.is_hide_set() || id == "help" || (globals.contains(id) && !own.contains(id) && !is_formatter(arg))
+        arg.is_hide_set()
+            || id == "help"
+            || (globals.contains(id) && !own.contains(id) && !is_formatter(arg))
     };
     let mut arguments = arguments(whole, skip);
     if grammar == Grammar::Glance {
@@ -206,14 +253,21 @@ fn command_of(grammar: Grammar, row: &'static Row) -> Leaf {
 
 /// Words for values that the first grammar passes to the service as they are.
 fn know_words(argument: &mut Argument) {
-    let Some(name) = argument.names.last().filter(|_| argument.value == Value::Text) else { return };
-    let create = Grammar::Openstack.find("image create").map(|row| leaf(Grammar::Openstack, row));
+    if argument.value != Value::Text {
+        return;
+    }
+    let create = Grammar::Openstack
+        .find("image create")
+        .map(|row| leaf(Grammar::Openstack, row));
     let of_create = |id: &str| {
         let create = create.as_ref()?;
-        create.get_arguments().find(|arg| arg.get_id() == id).map(possible_values)
+        create
+            .get_arguments()
+            .find(|arg| arg.get_id() == id)
+            .map(possible_values)
     };
     let listed = |words: &[&str]| Some(words.iter().map(ToString::to_string).collect());
-    let words = match name.as_str() {
+    let words = match argument.name() {
         "--disk-format" => of_create("disk_format"),
         "--container-format" => of_create("container_format"),
         "--visibility" => listed(&["public", "private", "community", "shared"]),
@@ -240,7 +294,11 @@ fn manage_program() -> Program {
     let mut commands = Vec::new();
     for one_word in command.get_subcommands() {
         if one_word.get_name() == "db" {
-            commands.extend(one_word.get_subcommands().map(|action| (format!("db {}", action.get_name()), action)));
+            commands.extend(
+                one_word
+                    .get_subcommands()
+                    .map(|action| (format!("db {}", action.get_name()), action)),
+            );
         } else {
             commands.push((one_word.get_name().to_string(), one_word));
         }
@@ -252,20 +310,52 @@ fn manage_program() -> Program {
             Leaf {
                 built: MANAGE_DOES.contains(&action.strip_prefix("db_").unwrap_or(action)),
                 // --data-dir, taken here too, is told of once; the words by position are no secret.
-                arguments: arguments(command.clone(), |arg| {
-                    matches!(arg.get_id().as_str(), "data_dir" | "help")
-                        || arg.is_hide_set() && arg.get_id() != "action_args"
-                }),
-                ..plain_command(&name, &command.get_about().map(ToString::to_string).unwrap_or_default())
+                arguments: action_arguments(command),
+                ..plain_command(
+                    &name,
+                    &command
+                        .get_about()
+                        .map(ToString::to_string)
+                        .unwrap_or_default(),
+                )
             }
         })
         .collect();
     commands.sort_by(|a, b| a.name.cmp(&b.name));
-    Program { name: "glance-manage", options: tool_options(command.clone()), commands, topics: &[] }
+    Program {
+        name: "glance-manage",
+        options: tool_options(command.clone()),
+        commands,
+        topics: &[],
+    }
+}
+
+/// What an action takes. --data-dir, which it takes too, is told of once; the words by position, which
+/// help hides, are the values of its options.
+fn action_arguments(command: &Command) -> Vec<Argument> {
+    let mut all = arguments(command.clone(), |arg| {
+        matches!(arg.get_id().as_str(), "data_dir" | "help")
+            || arg.is_hide_set() && arg.get_id() != "action_args"
+    });
+    let has_options = all.iter().any(|argument| !argument.is_positional());
+    all.retain(|argument| has_options || argument.placeholder != "ACTION_ARGS");
+    for argument in all
+        .iter_mut()
+        .filter(|argument| argument.placeholder == "ACTION_ARGS")
+    {
+        argument.placeholder = "action_args".to_string();
+        argument.help = "The values of the options by position, in their order".to_string();
+    }
+    all
 }
 
 fn scrubber_program() -> Program {
-    Program { name: "glance-scrubber", options: tool_options(scrubber::command()), commands: Vec::new(), topics: &[] }
+    Program {
+        name: "glance-scrubber",
+        options: tool_options(scrubber::command()),
+        commands: Vec::new(),
+        topics: &[],
+    }
 }
 
 fn cache_manage_program() -> Program {
@@ -274,7 +364,10 @@ fn cache_manage_program() -> Program {
         .map(|(name, about)| {
             let mut command = plain_command(name, about);
             if name.ends_with("-image") {
-                command.arguments.push(Argument { required: true, ..positional("IMAGE_ID", "ID of the image") });
+                command.arguments.push(Argument {
+                    required: true,
+                    ..positional("IMAGE_ID", "ID of the image")
+                });
             }
             command.built = !UNBUILT.contains(&"glance-cache-manage");
             command
@@ -284,7 +377,12 @@ fn cache_manage_program() -> Program {
     help.arguments.push(positional("COMMAND", "Which one"));
     commands.push(help);
     commands.sort_by(|a, b| a.name.cmp(&b.name));
-    Program { name: "glance-cache-manage", options: tool_options(cache_manage::command()), commands, topics: &[] }
+    Program {
+        name: "glance-cache-manage",
+        options: tool_options(cache_manage::command()),
+        commands,
+        topics: &[],
+    }
 }
 
 fn positional(placeholder: &str, help: &str) -> Argument {
@@ -297,6 +395,7 @@ fn positional(placeholder: &str, help: &str) -> Argument {
         repeated: false,
         required: false,
         ours: false,
+        first_only: false,
         formatter: false,
         excludes: Vec::new(),
     }
@@ -330,7 +429,10 @@ fn arguments(mut command: Command, skip: impl Fn(&Arg) -> bool) -> Vec<Argument>
     let shown: Vec<&Arg> = command.get_arguments().filter(|arg| !skip(arg)).collect();
     shown
         .iter()
-        .map(|arg| Argument { excludes: excludes(&command, arg), ..argument(arg) })
+        .map(|arg| Argument {
+            excludes: excludes(&command, arg),
+            ..argument(arg)
+        })
         .collect()
 }
 
@@ -343,13 +445,15 @@ fn names(arg: &Arg) -> Vec<String> {
     let long = arg.get_long().map(|long| format!("--{long}"));
     let aliases = arg.get_visible_aliases().unwrap_or_default();
     let aliases = aliases.into_iter().map(|alias| format!("--{alias}"));
-    // The name proper stands last: it says most.
-    short.into_iter().chain(aliases).chain(long).collect()
+    short.into_iter().chain(long).chain(aliases).collect()
 }
 
 fn excludes(command: &Command, arg: &Arg) -> Vec<String> {
-    let mut ids: BTreeSet<String> =
-        command.get_arg_conflicts_with(arg).into_iter().map(|other| other.get_id().to_string()).collect();
+    let mut ids: BTreeSet<String> = command
+        .get_arg_conflicts_with(arg)
+        .into_iter()
+        .map(|other| other.get_id().to_string())
+        .collect();
     for group in command.get_groups() {
         let mut group = group.clone();
         if !group.is_multiple() && group.get_args().any(|id| id == arg.get_id()) {
@@ -358,19 +462,28 @@ fn excludes(command: &Command, arg: &Arg) -> Vec<String> {
     }
     let others = command.get_arguments().filter(|other| {
         let named = |one: &Arg, two: &Arg| {
-            command.get_arg_conflicts_with(one).iter().any(|conflict| conflict.get_id() == two.get_id())
+            command
+                .get_arg_conflicts_with(one)
+                .iter()
+                .any(|conflict| conflict.get_id() == two.get_id())
         };
         ids.contains(other.get_id().as_str()) || named(other, arg)
     });
     others
-        .filter(|other| other.get_id() != arg.get_id() && !other.is_hide_set() && !other.is_positional())
+        .filter(|other| {
+            other.get_id() != arg.get_id() && !other.is_hide_set() && !other.is_positional()
+        })
         .flat_map(names)
         .collect()
 }
 
 fn possible_values(arg: &Arg) -> Vec<String> {
     let values = arg.get_possible_values();
-    values.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name().to_string()).collect()
+    values
+        .iter()
+        .filter(|value| !value.is_hide_set())
+        .map(|value| value.get_name().to_string())
+        .collect()
 }
 
 fn argument(arg: &Arg) -> Argument {
@@ -385,10 +498,18 @@ fn argument(arg: &Arg) -> Argument {
         None => Takes::One,
     };
     let placeholder = match arg.get_value_names() {
-        Some(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        Some(names) => names
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" "),
         None => arg.get_id().as_str().to_uppercase(),
     };
-    let mut words = if takes == Takes::Nothing { Vec::new() } else { possible_values(arg) };
+    let mut words = if takes == Takes::Nothing {
+        Vec::new()
+    } else {
+        possible_values(arg)
+    };
     if words.is_empty() && placeholder.contains('|') && !placeholder.contains(['[', '<']) {
         words = placeholder.split('|').map(ToString::to_string).collect();
     }
@@ -399,8 +520,16 @@ fn argument(arg: &Arg) -> Argument {
         _ if matches!(named.as_str(), "dir" | "log_dir") => Value::Directory,
         ValueHint::DirPath => Value::Directory,
         ValueHint::AnyPath | ValueHint::FilePath => Value::File,
-        _ if matches!(named.as_str(), "file" | "path" | "filename") || named.contains("-file") => Value::File,
-        _ if matches!(named.as_str(), "certificate" | "ca-certificate" | "key" | "log_file") => Value::File,
+        _ if matches!(named.as_str(), "file" | "path" | "filename") || named.contains("-file") => {
+            Value::File
+        }
+        _ if matches!(
+            named.as_str(),
+            "certificate" | "ca-certificate" | "key" | "log_file"
+        ) =>
+        {
+            Value::File
+        }
         _ => Value::Text,
     };
     Argument {
@@ -410,6 +539,9 @@ fn argument(arg: &Arg) -> Argument {
         repeated: matches!(arg.get_action(), ArgAction::Append | ArgAction::Count),
         required: arg.is_required_set(),
         formatter: is_formatter(arg),
-        ..positional(&placeholder, &arg.get_help().map(ToString::to_string).unwrap_or_default())
+        ..positional(
+            &placeholder,
+            &arg.get_help().map(ToString::to_string).unwrap_or_default(),
+        )
     }
 }

@@ -10,6 +10,8 @@ _FUNCTION_place() {
     following=() specs=()
     case $1 in
 PLACES    esac
+    [[ $1 == (image|cached)(| *) ]] || specs+=(
+FIRST_ONLY    )
 }
 
 _FUNCTION() {
@@ -75,7 +77,11 @@ pub fn script(program: &Program) -> String {
         }
         let taken: Vec<&Argument> = match program.command(&place) {
             Some(command) => command.arguments.iter().collect(),
-            None if place.is_empty() => program.options.iter().filter(|option| !option.ours).collect(),
+            None if place.is_empty() => program
+                .options
+                .iter()
+                .filter(|option| !option.ours)
+                .collect(),
             None => Vec::new(),
         };
         let is_help = |option: &&Argument| option.names.iter().any(|name| name == "--help");
@@ -89,15 +95,24 @@ pub fn script(program: &Program) -> String {
         places.push_str("        ;;\n");
     }
     let mut ours = String::new();
-    for option in program.ours() {
+    let mut first_only = String::new();
+    for option in program.ours(true) {
+        let _ = writeln!(first_only, "        {}", spec(option));
+    }
+    for option in program.ours(false) {
         let _ = writeln!(ours, "        {}", spec(option));
     }
     ours.push_str("        '(- *)'{-h,--help}'[Show help and leave]'\n");
-    let topics: Vec<String> = program.topics.iter().map(|topic| format!("{topic}:'A topic'")).collect();
+    let topics: Vec<String> = program
+        .topics
+        .iter()
+        .map(|topic| format!("{topic}:'A topic'"))
+        .collect();
     let walk = WALK
         .replace("TOPICS", &topics.join(" "))
         .replace("PLACES", &places)
         .replace("OURS", &ours)
+        .replace("FIRST_ONLY", &first_only)
         .replace("FUNCTION", &name.replace('-', "_"))
         .replace("NAME", name);
     format!("#compdef {name}\n# Written by: cargo run --example generate\n{walk}")
@@ -105,19 +120,39 @@ pub fn script(program: &Program) -> String {
 
 /// What `_arguments` wants to know of an argument.
 fn spec(argument: &Argument) -> String {
-    let message = argument.placeholder.replace([':', '[', ']', '|'], " ").trim().to_string();
-    let message = if message.is_empty() { "value".to_string() } else { message };
+    let message = argument
+        .placeholder
+        .replace([':', '[', ']', '|'], " ")
+        .trim()
+        .to_string();
+    let message = if message.is_empty() {
+        "value".to_string()
+    } else {
+        message
+    };
     let value = format!(":{message}:{}", action(argument));
     if argument.is_positional() {
         let position = match argument.takes {
             Takes::Some | Takes::Any => "*",
             _ => "",
         };
-        let optional = if argument.required || position == "*" { "" } else { ":" };
+        let optional = if argument.required || position == "*" {
+            ""
+        } else {
+            ":"
+        };
         return quoted(&format!("{position}{optional}{value}"));
     }
-    let text: String = argument.help.chars().filter(|c| !matches!(c, '\n')).collect();
-    let text = text.replace('\\', "\\\\").replace('[', "(").replace(']', ")").replace(':', "\\:");
+    let text: String = argument
+        .help
+        .chars()
+        .filter(|c| !matches!(c, '\n'))
+        .collect();
+    let text = text
+        .replace('\\', "\\\\")
+        .replace('[', "(")
+        .replace(']', ")")
+        .replace(':', "\\:");
     let value = match argument.takes {
         Takes::Nothing => String::new(),
         Takes::OneOrNone => format!(":{value}"),
@@ -144,8 +179,16 @@ fn spec(argument: &Argument) -> String {
     match &names[..] {
         [one] => quoted(&format!("{excluded}{one}[{text}]{value}")),
         many => {
-            let excluded = if excluded.is_empty() { String::new() } else { quoted(&excluded) };
-            format!("{excluded}{{{}}}{}", many.join(","), quoted(&format!("[{text}]{value}")))
+            let excluded = if excluded.is_empty() {
+                String::new()
+            } else {
+                quoted(&excluded)
+            };
+            format!(
+                "{excluded}{{{}}}{}",
+                many.join(","),
+                quoted(&format!("[{text}]{value}"))
+            )
         }
     }
 }

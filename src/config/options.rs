@@ -74,10 +74,6 @@ const ANY_INTEGER: Kind = Kind::Integer {
     minimum: i128::MIN,
     maximum: i128::MAX,
 };
-const POSITIVE: Kind = Kind::Integer {
-    minimum: 1,
-    maximum: i128::MAX,
-};
 
 /// The hash algorithms that `hashing_algorithm` may name.
 pub const HASHING_ALGORITHMS: &[&str] = &["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
@@ -113,7 +109,6 @@ options! {
     DATADIR = [EACH_STORE] "filesystem_store_datadir", Kind::Text, Some("/var/lib/glance/images");
     DATADIRS = [EACH_STORE] "filesystem_store_datadirs", Kind::Repeated, None;
     FILE_PERM = [EACH_STORE] "filesystem_store_file_perm", ANY_INTEGER, Some("0");
-    METADATA_FILE = [EACH_STORE] "filesystem_store_metadata_file", Kind::Text, None;
     CHUNK_SIZE = [EACH_STORE] "filesystem_store_chunk_size",
         Kind::Integer { minimum: 1, maximum: (1 << 63) - 1 }, Some("65536");
     THIN_PROVISIONING = [EACH_STORE] "filesystem_thin_provisioning", Kind::Boolean, Some("false");
@@ -126,12 +121,8 @@ options! {
     IMAGE_SIZE_CAP = ["DEFAULT"] "image_size_cap",
         Kind::Integer { minimum: 1, maximum: 1 << 63 }, Some("1099511627776");
     USER_STORAGE_QUOTA = ["DEFAULT"] "user_storage_quota", Kind::Text, Some("0");
-    IMAGE_MEMBER_QUOTA = ["DEFAULT"] "image_member_quota", ANY_INTEGER, Some("128");
     IMAGE_PROPERTY_QUOTA = ["DEFAULT"] "image_property_quota", ANY_INTEGER, Some("128");
     IMAGE_TAG_QUOTA = ["DEFAULT"] "image_tag_quota", ANY_INTEGER, Some("128");
-    IMAGE_LOCATION_QUOTA = ["DEFAULT"] "image_location_quota", ANY_INTEGER, Some("10");
-    LIMIT_PARAM_DEFAULT = ["DEFAULT"] "limit_param_default", POSITIVE, Some("25");
-    API_LIMIT_MAX = ["DEFAULT"] "api_limit_max", POSITIVE, Some("1000");
 
     HASHING_ALGORITHM = ["DEFAULT"] "hashing_algorithm",
         Kind::Choice(HASHING_ALGORITHMS), Some("sha512");

@@ -6,10 +6,9 @@ use super::database::Database;
 use super::environment::Environment;
 use super::ini::Ini;
 use super::options::{
-    API_LIMIT_MAX, CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS,
-    ENABLED_IMPORT_METHODS, GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, IMAGE_CACHE_DIR,
-    IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA, IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP,
-    IMAGE_TAG_QUOTA, LIMIT_PARAM_DEFAULT, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
+    CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, ENABLED_IMPORT_METHODS,
+    GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_PROPERTY_QUOTA,
+    IMAGE_SIZE_CAP, IMAGE_TAG_QUOTA, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
     SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
@@ -55,18 +54,10 @@ pub struct Limits {
     pub image_size: u64,
     /// Bytes of all images of one project in all stores.
     pub project_storage: Option<u64>,
-    /// Members of one image.
-    pub members: Option<u64>,
     /// Additional properties of one image.
     pub properties: Option<u64>,
     /// Tags of one image.
     pub tags: Option<u64>,
-    /// Locations of one image.
-    pub locations: Option<u64>,
-    /// Results on a page whose request does not say how many.
-    pub page_default: u64,
-    /// Results on a page at most; a larger request is cut to it.
-    pub page_maximum: u64,
 }
 
 /// Formats and what is checked of them.
@@ -231,12 +222,8 @@ fn read_limits(reader: &Reader<'_>) -> Result<Limits> {
     Ok(Limits {
         image_size: count(&IMAGE_SIZE_CAP)?,
         project_storage: Some(project_storage).filter(|bytes| *bytes > 0),
-        members: quota(&IMAGE_MEMBER_QUOTA)?,
         properties: quota(&IMAGE_PROPERTY_QUOTA)?,
         tags: quota(&IMAGE_TAG_QUOTA)?,
-        locations: quota(&IMAGE_LOCATION_QUOTA)?,
-        page_default: count(&LIMIT_PARAM_DEFAULT)?,
-        page_maximum: count(&API_LIMIT_MAX)?,
     })
 }
 
@@ -299,12 +286,6 @@ mod tests {
         assert_eq!(settings.hashing_algorithm, "sha512");
         assert_eq!(settings.limits.image_size, 1 << 40);
         assert_eq!(settings.limits.project_storage, None);
-        assert_eq!(settings.limits.members, Some(128));
-        assert_eq!(settings.limits.locations, Some(10));
-        assert_eq!(
-            (settings.limits.page_default, settings.limits.page_maximum),
-            (25, 1000)
-        );
         assert_eq!(settings.formats.disk.len(), 12);
         assert_eq!(settings.formats.container.len(), 8);
         assert!(settings.formats.require_match);
@@ -394,10 +375,10 @@ mod tests {
 
     #[test]
     fn a_negative_quota_is_no_limit() {
-        let limits = load("[DEFAULT]\nimage_tag_quota = -1\nimage_member_quota = 0\n")
+        let limits = load("[DEFAULT]\nimage_tag_quota = -1\nimage_property_quota = 0\n")
             .unwrap()
             .limits;
-        assert_eq!((limits.tags, limits.members), (None, Some(0)));
+        assert_eq!((limits.tags, limits.properties), (None, Some(0)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::{
     CHUNK_SIZE, DATADIR, DATADIRS, DEFAULT_BACKEND, DEFAULT_STORE, ENABLED_BACKENDS, FILE_PERM,
-    METADATA_FILE, STORE_DESCRIPTION, STORES, THIN_PROVISIONING, WEIGHT,
+    STORE_DESCRIPTION, STORES, THIN_PROVISIONING, WEIGHT,
 };
 use super::reader::{Located, Reader};
 use super::values::quoted;
@@ -75,9 +75,6 @@ pub struct FileStore {
     pub chunk_size: u64,
     /// Whether runs of zeros in an upload become holes.
     pub thin_provisioning: bool,
-    /// A JSON file whose object, or the one of its objects whose `mountpoint` the image's path
-    /// starts with, becomes the metadata of new locations.
-    pub metadata_file: Option<PathBuf>,
 }
 
 /// One directory of a file store.
@@ -268,9 +265,6 @@ fn read_file_store(
         file_permissions: read_file_permissions(reader, section)?,
         chunk_size: u64::try_from(chunk_size.value).map_err(|_| chunk_size.refuse("too large"))?,
         thin_provisioning: reader.boolean(THIN_PROVISIONING.of(section))?,
-        metadata_file: reader
-            .text_if_any(METADATA_FILE.of(section))?
-            .map(|path| layout.base.join(path.value)),
     })
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use super::sparse::{Segment, segments};
+use super::sparse::{Segment, segments, write_sparse};
 use super::{Algorithm, BLOCK, Hasher, Source, Watch};
 use crate::{Error, Result};
 
@@ -165,6 +165,28 @@ impl Blocks {
     }
 }
 
+/// A new, empty file that data is taken into.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The file, open for reading and writing.
+    pub file: &'a File,
+    /// Its name, for messages.
+    pub path: &'a Path,
+    /// Whether runs of zeros become holes.
+    pub sparse: bool,
+}
+
+impl Target<'_> {
+    fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let written = if self.sparse {
+            write_sparse(self.file, bytes, offset)
+        } else {
+            self.file.write_all_at(bytes, offset)
+        };
+        written.map_err(|e| Error::io("write", self.path, e))
+    }
+}
+
 /// What became of data that was taken in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -174,7 +196,7 @@ pub struct Taken {
     pub digests: Vec<String>,
 }
 
-/// Copies a source into a new, empty file, hashing it on the way.
+/// Copies a source into a new file, hashing it on the way.
 ///
 /// What is hashed is what was written: of a cloned file the clone is read. Holes stay holes. `look`
 /// sees every byte in order, and may refuse.
@@ -184,114 +206,129 @@ pub struct Taken {
 /// removed or synchronised here.
 pub fn take_in(
     source: Source,
-    target: &File,
-    path: &Path,
+    target: Target<'_>,
     algorithms: &[Algorithm],
     watch: &Watch,
-    mut look: impl FnMut(&[u8]) -> Result<()>,
+    look: &mut dyn FnMut(&[u8]) -> Result<()>,
 ) -> Result<Taken> {
-    let mut blocks = Blocks::new(algorithms);
     watch.begin(source.size());
-    let taken = match source {
-        Source::File { file, path: from } => {
-            take_file(&file, &from, target, path, &mut blocks, watch, &mut look)
-        }
-        other => take_stream(other, target, path, &mut blocks, watch, &mut look),
+    let blocks = Blocks::new(algorithms);
+    let mut intake = Intake {
+        blocks,
+        target,
+        writeback: Writeback::new(target.file)?,
+        watch,
+        look,
+    };
+    let size = match source {
+        Source::File { file, path } => intake.take_file(&file, &path),
+        other => intake.take_stream(other),
     };
     watch.end();
     Ok(Taken {
-        size: taken?,
-        digests: blocks.finish()?,
+        size: size?,
+        digests: intake.blocks.finish()?,
     })
 }
 
-fn take_stream(
-    source: Source,
-    target: &File,
-    path: &Path,
-    blocks: &mut Blocks,
-    watch: &Watch,
-    look: &mut impl FnMut(&[u8]) -> Result<()>,
-) -> Result<u64> {
-    let mut reader = source.into_reader()?;
-    let mut writeback = Writeback::new(target)?;
-    let mut size = 0;
-    while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
-        look(&block)?;
-        target
-            .write_all_at(&block, size)
-            .map_err(|e| Error::io("write", path, e))?;
-        size += block.len() as u64;
-        writeback.wrote(block.len());
-        watch.advance(block.len() as u64)?;
-    }
-    Ok(size)
+/// Data on its way into a file.
+struct Intake<'a> {
+    blocks: Blocks,
+    target: Target<'a>,
+    writeback: Writeback,
+    watch: &'a Watch,
+    look: &'a mut dyn FnMut(&[u8]) -> Result<()>,
 }
 
-fn take_file(
-    file: &File,
-    from: &Path,
-    target: &File,
-    path: &Path,
-    blocks: &mut Blocks,
-    watch: &Watch,
-    look: &mut impl FnMut(&[u8]) -> Result<()>,
-) -> Result<u64> {
-    let cloned = rustix::fs::ioctl_ficlone(target, file).is_ok();
-    let (data, name) = if cloned { (target, path) } else { (file, from) };
-    let size = data
-        .metadata()
-        .map_err(|e| Error::io("read", name, e))?
-        .len();
-    let mut writeback = Writeback::new(target)?;
-    for segment in segments(data, size) {
-        match segment.map_err(|e| Error::io("read", name, e))? {
-            Segment::Hole { mut length, .. } => {
-                while length > 0 {
-                    let step = length.min(64 * BLOCK as u64);
-                    blocks.zeros(step)?;
-                    for _ in 0..step / BLOCK as u64 {
-                        look(&ZEROS)?;
+impl Intake<'_> {
+    fn take_stream(&mut self, source: Source) -> Result<u64> {
+        let mut reader = source.into_reader()?;
+        let mut size = 0;
+        while let Some(block) = self.blocks.read(|buffer| reader.fill(buffer))? {
+            (self.look)(&block)?;
+            self.target.write(&block, size)?;
+            self.writeback.wrote(block.len());
+            size += block.len() as u64;
+            self.watch.advance(block.len() as u64)?;
+        }
+        self.set_length(size)
+    }
+
+    fn take_file(&mut self, file: &File, from: &Path) -> Result<u64> {
+        let cloned = rustix::fs::ioctl_ficlone(self.target.file, file).is_ok();
+        let (data, name) = if cloned {
+            (self.target.file, self.target.path)
+        } else {
+            (file, from)
+        };
+        let size = data
+            .metadata()
+            .map_err(|e| Error::io("read", name, e))?
+            .len();
+        for segment in segments(data, size) {
+            match segment.map_err(|e| Error::io("read", name, e))? {
+                Segment::Hole { length, .. } => self.take_hole(length)?,
+                Segment::Data { start, length } => {
+                    let mut at = start;
+                    while at < start + length {
+                        at += self.take_block(data, name, at, start + length - at, cloned)?;
                     }
-                    look(&ZEROS[..usize::try_from(step % BLOCK as u64).unwrap_or(0)])?;
-                    watch.advance(step)?;
-                    length -= step;
-                }
-            }
-            Segment::Data { start, length } => {
-                let mut at = start;
-                let end = start + length;
-                while at < end {
-                    let want = usize::try_from(end - at).unwrap_or(BLOCK).min(BLOCK);
-                    let block = blocks.read(|buffer| {
-                        read_full(data, &mut buffer[..want], at)
-                            .map_err(|e| Error::io("read", name, e))
-                    })?;
-                    let Some(block) = block.filter(|block| block.len() == want) else {
-                        return Err(Error::failed(format!(
-                            "{} became shorter while it was read",
-                            from.display()
-                        )));
-                    };
-                    look(&block)?;
-                    if !cloned {
-                        target
-                            .write_all_at(&block, at)
-                            .map_err(|e| Error::io("write", path, e))?;
-                        writeback.wrote(block.len());
-                    }
-                    at += block.len() as u64;
-                    watch.advance(block.len() as u64)?;
                 }
             }
         }
+        self.set_length(size)
     }
-    if !cloned {
-        target
+
+    fn take_hole(&mut self, mut length: u64) -> Result<()> {
+        while length > 0 {
+            let step = length.min(64 * BLOCK as u64);
+            self.blocks.zeros(step)?;
+            for _ in 0..step / BLOCK as u64 {
+                (self.look)(&ZEROS)?;
+            }
+            (self.look)(&ZEROS[..usize::try_from(step % BLOCK as u64).unwrap_or(0)])?;
+            self.watch.advance(step)?;
+            length -= step;
+        }
+        Ok(())
+    }
+
+    /// Takes one block of a file, at most `left` bytes from `at` on; how many it took.
+    fn take_block(
+        &mut self,
+        data: &File,
+        name: &Path,
+        at: u64,
+        left: u64,
+        cloned: bool,
+    ) -> Result<u64> {
+        let want = usize::try_from(left).unwrap_or(BLOCK).min(BLOCK);
+        let block = self.blocks.read(|buffer| {
+            read_full(data, &mut buffer[..want], at).map_err(|e| Error::io("read", name, e))
+        })?;
+        let Some(block) = block.filter(|block| block.len() == want) else {
+            return Err(Error::failed(format!(
+                "{} became shorter while it was read",
+                name.display()
+            )));
+        };
+        (self.look)(&block)?;
+        if !cloned {
+            self.target.write(&block, at)?;
+            self.writeback.wrote(block.len());
+        }
+        self.watch.advance(block.len() as u64)?;
+        Ok(block.len() as u64)
+    }
+
+    /// What was not written at the end is a hole.
+    fn set_length(&self, size: u64) -> Result<u64> {
+        self.target
+            .file
             .set_len(size)
-            .map_err(|e| Error::io("write", path, e))?;
+            .map_err(|e| Error::io("write", self.target.path, e))?;
+        Ok(size)
     }
-    Ok(size)
 }
 
 fn read_full(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
@@ -309,7 +346,7 @@ fn read_full(file: &File, buffer: &mut [u8], offset: u64) -> std::io::Result<usi
 
 /// Starts writing dirty pages to the disk while data still arrives, so that the `fsync` at the end
 /// has little left to wait for.
-pub struct Writeback {
+struct Writeback {
     pending: usize,
     file: Option<File>,
     thread: Option<(SyncSender<()>, JoinHandle<()>)>,
@@ -319,8 +356,7 @@ impl Writeback {
     /// Bytes after which the disk is set to work.
     const STEP: usize = 64 * 1024 * 1024;
 
-    /// Nothing to do yet for `target`.
-    pub fn new(target: &File) -> Result<Self> {
+    fn new(target: &File) -> Result<Self> {
         let file = target
             .try_clone()
             .map_err(|e| Error::internal("cannot duplicate a file").because(e))?;
@@ -331,8 +367,7 @@ impl Writeback {
         })
     }
 
-    /// So many more bytes were written.
-    pub fn wrote(&mut self, bytes: usize) {
+    fn wrote(&mut self, bytes: usize) {
         self.pending += bytes;
         if self.pending < Self::STEP {
             return;
@@ -382,11 +417,14 @@ mod tests {
         let mut seen = Vec::new();
         let taken = take_in(
             source,
-            &target,
-            &path,
+            Target {
+                file: &target,
+                path: &path,
+                sparse: false,
+            },
             &[Algorithm::Md5, Algorithm::Sha512],
             &Watch::default(),
-            |bytes| {
+            &mut |bytes| {
                 seen.extend_from_slice(bytes);
                 Ok(())
             },
@@ -442,11 +480,14 @@ mod tests {
         let source = Source::open(&path).unwrap();
         let taken = take_in(
             source,
-            &target,
-            &target_path,
+            Target {
+                file: &target,
+                path: &target_path,
+                sparse: false,
+            },
             &[Algorithm::Sha256],
             &Watch::default(),
-            |_| Ok(()),
+            &mut |_| Ok(()),
         )
         .unwrap();
         assert_eq!(taken.digests[0], digest(Algorithm::Sha256, &expected));
@@ -465,11 +506,14 @@ mod tests {
         let source = pipe(vec![1; 10 * BLOCK]);
         let refused = take_in(
             source,
-            &target,
-            &path,
+            Target {
+                file: &target,
+                path: &path,
+                sparse: false,
+            },
             &[Algorithm::Md5],
             &Watch::default(),
-            |_| Err(Error::unsupported_media("no")),
+            &mut |_| Err(Error::unsupported_media("no")),
         );
         assert_eq!(refused.unwrap_err().message(), "no");
     }
@@ -484,11 +528,14 @@ mod tests {
         let source = pipe(vec![1; 10 * BLOCK]);
         let stopped = take_in(
             source,
-            &target,
-            &path,
+            Target {
+                file: &target,
+                path: &path,
+                sparse: false,
+            },
             &[Algorithm::Md5],
             &watch,
-            |_| Ok(()),
+            &mut |_| Ok(()),
         );
         assert_eq!(stopped.unwrap_err().kind(), crate::ErrorKind::Interrupted);
     }

@@ -31,7 +31,10 @@ impl ImageData for Local {
         }
         let store = self.stores.get(upload.store.as_deref())?;
         let size = upload.size.or_else(|| upload.source.size());
-        self.check_size(size.unwrap_or(0))?;
+        let cap = self.room(stored.image.owner.as_deref()).await?;
+        if size.is_some_and(|size| size > cap.bytes) {
+            return Err(cap.exceeded());
+        }
         let mut put = store.begin(id, size).await?;
         let location = if self.stores.named() {
             Map::from_iter([("store".to_string(), Value::from(store.info().id))])
@@ -43,7 +46,7 @@ impl ImageData for Local {
             return Err(error);
         }
         match self
-            .store_data(stored, upload, put.as_mut(), &location)
+            .store_data(stored, upload, put.as_mut(), &location, cap)
             .await
         {
             Ok(()) => put.finish().await,
@@ -109,6 +112,7 @@ impl Local {
         upload: Upload,
         put: &mut dyn Put,
         metadata: &Map<String, Value>,
+        cap: Cap,
     ) -> Result<()> {
         let id = stored.image.id.clone();
         let secure = Algorithm::parse(&self.settings.hashing_algorithm)?;
@@ -118,12 +122,12 @@ impl Local {
             &upload,
         )));
         let promised = upload.size;
-        let (looking, cap) = (Arc::clone(&inspection), self.settings.limits.image_size);
+        let looking = Arc::clone(&inspection);
         let mut seen = 0_u64;
         let look = Box::new(move |bytes: &[u8]| {
             seen += bytes.len() as u64;
-            if seen > cap {
-                return Err(too_large(cap));
+            if seen > cap.bytes {
+                return Err(cap.exceeded());
             }
             looking
                 .lock()
@@ -205,20 +209,39 @@ impl Local {
         transaction.commit().await
     }
 
-    fn check_size(&self, size: u64) -> Result<()> {
-        let cap = self.settings.limits.image_size;
-        if size > cap {
-            Err(too_large(cap))
-        } else {
-            Ok(())
-        }
+    /// How much data an image of `owner` may still bring.
+    async fn room(&self, owner: Option<&str>) -> Result<Cap> {
+        let limits = &self.settings.limits;
+        let one = Cap {
+            bytes: limits.image_size,
+            option: "image_size_cap",
+        };
+        let (Some(all), Some(owner)) = (limits.project_storage, owner) else {
+            return Ok(one);
+        };
+        let used = u64::try_from(self.catalog.usage(owner).await?.bytes).unwrap_or(0);
+        let left = Cap {
+            bytes: all.saturating_sub(used),
+            option: "user_storage_quota",
+        };
+        Ok(if left.bytes < one.bytes { left } else { one })
     }
 }
 
-fn too_large(cap: u64) -> Error {
-    Error::too_large(format!(
-        "The incoming image is too large: more than the {cap} bytes that image_size_cap allows"
-    ))
+/// The most bytes that an upload may bring, and the option that says so.
+#[derive(Clone, Copy)]
+struct Cap {
+    bytes: u64,
+    option: &'static str,
+}
+
+impl Cap {
+    fn exceeded(self) -> Error {
+        Error::too_large(format!(
+            "The incoming image is too large: more than the {} bytes that {} leaves",
+            self.bytes, self.option
+        ))
+    }
 }
 
 fn not_allowed(status: ImageStatus) -> Error {

@@ -43,6 +43,11 @@ impl Local {
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
         let path = database_file(&settings)?;
+        if settings.data_dir.is_some() && !path.exists() {
+            for directory in std::iter::once(&settings.staging_dir).chain(&settings.cache_dir) {
+                make_directory(directory)?;
+            }
+        }
         let catalog = Catalog::open_current(&path).await?;
         let stores = open_stores(&settings)?;
         let allowed = Allowed {
@@ -173,8 +178,11 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
             read_only: false,
             detail: Some(store_detail(store, file)),
         };
-        let mode = file.file_permissions.unwrap_or(FILE_MODE);
-        stores.push(Box::new(store::FileStore::new(info, directories, mode)));
+        let writing = store::Writing {
+            mode: file.file_permissions.unwrap_or(FILE_MODE),
+            sparse: file.thin_provisioning,
+        };
+        stores.push(Box::new(store::FileStore::new(info, directories, writing)));
     }
     Ok(StoreSet::new(
         stores,

@@ -3,15 +3,14 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::data::pump::{Blocks, Writeback};
-use crate::data::sparse::write_sparse;
-use crate::data::{Algorithm, BLOCK, Source, Watch};
+use crate::data::pump::{self, Blocks, Taken, take_in};
+use crate::data::{Algorithm, Source, Watch};
 use crate::model::Image;
 use crate::{Error, Result};
 
@@ -74,9 +73,7 @@ pub async fn save(
     let expected = expectation(image, allow_md5)?;
     let (id, size) = (image.id.clone(), image.size);
     let work = tokio::task::spawn_blocking(move || {
-        watch.begin(size);
         let done = write_out(&id, size, source, target, expected.as_ref(), &watch);
-        watch.end();
         done.map(|()| {
             expected.map_or(Verified::Unverified, |(algorithm, _)| {
                 Verified::By(algorithm.name())
@@ -98,7 +95,7 @@ fn write_out(
     match target {
         Target::Output => {
             let mut output = io::stdout().lock();
-            pump(id, size, source, expected, watch, |block, _| {
+            pass_on(id, size, source, expected, watch, |block| {
                 output
                     .write_all(block)
                     .map_err(|e| Error::io("write to", "standard output", e))
@@ -114,48 +111,62 @@ fn write_out(
                     .write(true)
                     .open(&path)
                     .map_err(|e| Error::io("open", &path, e))?;
-                return pump(id, size, source, expected, watch, |block, _| {
+                return pass_on(id, size, source, expected, watch, |block| {
                     file.write_all(block)
                         .map_err(|e| Error::io("write", &path, e))
                 });
             }
             let part = Part::create(&path)?;
-            let mut length = 0;
-            let mut writeback = Writeback::new(&part.file)?;
-            pump(id, size, source, expected, watch, |block, at| {
-                length = at + block.len() as u64;
-                let written = if sparse {
-                    write_sparse(&part.file, block, at)
-                } else {
-                    part.file.write_all_at(block, at)
-                };
-                writeback.wrote(block.len());
-                written.map_err(|e| Error::io("write", &path, e))
-            })?;
-            drop(writeback);
-            part.keep(length)
+            let algorithms: Vec<Algorithm> =
+                expected.iter().map(|(algorithm, _)| *algorithm).collect();
+            let into = pump::Target {
+                file: &part.file,
+                path: &path,
+                sparse,
+            };
+            let taken = take_in(source, into, &algorithms, watch, &mut |_| Ok(()))?;
+            verify(id, size, expected, &taken)?;
+            part.keep()
         }
     }
 }
 
-/// Reads the data, hashes it, gives it to `write` with its offset, and compares.
-fn pump(
+/// Reads the data, hashes it, gives it to `write`, and compares.
+fn pass_on(
     id: &str,
     size: Option<u64>,
     source: Source,
     expected: Option<&(Algorithm, String)>,
     watch: &Watch,
-    mut write: impl FnMut(&[u8], u64) -> Result<()>,
+    mut write: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
     let algorithms: Vec<Algorithm> = expected.iter().map(|(algorithm, _)| *algorithm).collect();
     let mut blocks = Blocks::new(&algorithms);
     let mut reader = source.into_reader()?;
-    let mut at = 0;
-    while let Some(block) = blocks.read(|buffer| reader.fill(&mut buffer[..BLOCK]))? {
-        write(&block, at)?;
-        at += block.len() as u64;
+    let mut passed = 0;
+    while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
+        write(&block)?;
+        passed += block.len() as u64;
         watch.advance(block.len() as u64)?;
     }
+    verify(
+        id,
+        size,
+        expected,
+        &Taken {
+            size: passed,
+            digests: blocks.finish()?,
+        },
+    )
+}
+
+/// Compares what came with what the record says.
+fn verify(
+    id: &str,
+    size: Option<u64>,
+    expected: Option<&(Algorithm, String)>,
+    came: &Taken,
+) -> Result<()> {
     let wrong = |what: String| {
         Err(
             Error::corrupt(format!("the data of image {id} is corrupt: {what}")).hint(
@@ -163,13 +174,11 @@ fn pump(
             ),
         )
     };
-    if size.is_some_and(|size| size != at) {
-        return wrong(format!(
-            "{at} bytes came, its record says {}",
-            size.unwrap_or_default()
-        ));
+    if size.is_some_and(|size| size != came.size) {
+        let size = size.unwrap_or_default();
+        return wrong(format!("{} bytes came, its record says {size}", came.size));
     }
-    if let (Some((algorithm, expected)), [digest]) = (expected, &blocks.finish()?[..])
+    if let (Some((algorithm, expected)), [digest]) = (expected, &came.digests[..])
         && !digest.eq_ignore_ascii_case(expected)
     {
         return wrong(format!(
@@ -250,11 +259,10 @@ impl Part {
         })
     }
 
-    /// Gives the file its length and its final name, durably.
-    fn keep(mut self, length: u64) -> Result<()> {
+    /// Gives the file its final name, durably.
+    fn keep(mut self) -> Result<()> {
         let path = self.path.clone();
         let failed = |e: io::Error| Error::io("write", &path, e);
-        self.file.set_len(length).map_err(failed)?;
         self.file.sync_all().map_err(failed)?;
         let name = if let Some(name) = self.named.take() {
             name
@@ -327,7 +335,7 @@ mod tests {
         for content in ["first", "second"] {
             let part = Part::create(&path).unwrap();
             (&part.file).write_all(content.as_bytes()).unwrap();
-            part.keep(content.len() as u64).unwrap();
+            part.keep().unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
             assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
         }
@@ -348,7 +356,7 @@ mod tests {
         std::fs::write(temporary_name(&path), "left by a killed process").unwrap();
         let part = Part::create_named(path.clone(), mode).unwrap();
         (&part.file).write_all(b"new").unwrap();
-        part.keep(3).unwrap();
+        part.keep().unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }

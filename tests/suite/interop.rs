@@ -2,7 +2,7 @@
 //!
 //! `tests/realcloud` makes the real one; it needs python3, and a package index the first time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -196,6 +196,10 @@ fn sha512(path: &Path) -> String {
     hasher.finish()
 }
 
+fn fields(image: &Value) -> impl Iterator<Item = &str> {
+    image["record"].as_object().into_iter().flat_map(|record| record.keys().map(String::as_str))
+}
+
 /// Panics unless every user is shown the same by the real Glance and by ours; what that is, by user.
 #[track_caller]
 fn assert_same(cloud: &Cloud, ours: &Ours<'_>, ids: &[&str]) -> BTreeMap<&'static str, Value> {
@@ -206,13 +210,19 @@ fn assert_same(cloud: &Cloud, ours: &Ours<'_>, ids: &[&str]) -> BTreeMap<&'stati
         let own = ours.seen(user, ids);
         for what in ["listed", "hidden"] {
             if theirs[what] != own[what] {
-                differences += &format!("{user}, {what}: theirs {} ours {}\n", theirs[what], own[what]);
+                differences += &format!("{user}, {what}: theirs {}, ours {}\n", theirs[what], own[what]);
             }
         }
         for id in ids {
             let (theirs, own) = (&theirs["images"][id], &own["images"][id]);
-            if theirs != own {
-                differences += &format!("{user}, {id}:\n  theirs {theirs}\n  ours   {own}\n");
+            if theirs["data"] != own["data"] {
+                differences += &format!("{user}, {id}, data: theirs {}, ours {}\n", theirs["data"], own["data"]);
+            }
+            for field in fields(theirs).chain(fields(own)).collect::<BTreeSet<_>>() {
+                let (theirs, own) = (theirs["record"].get(field), own["record"].get(field));
+                if theirs != own {
+                    differences += &format!("{user}, {id}, {field}: theirs {theirs:?}, ours {own:?}\n");
+                }
             }
         }
         all.insert(user, theirs);
@@ -294,7 +304,7 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
     let tags = ["--tags", "one", "zwei", "三"];
     steps.extend([
         create("admin", 10, &[&["--name", "queued", "--min-disk", "7", "--min-ram", "512"]]),
-        create("admin", 11, &[&["--name", "crème 図 🎉", "--protected", "True", "--visibility", "public"], &properties, &tags]),
+        create("admin", 11, &[&["--name", "crème 図", "--protected", "True", "--visibility", "public"], &properties, &tags]),
         create("admin", 12, &[&data, &["--name", "hidden", "--hidden", "True", "--visibility", "public"]]),
         create("admin", 13, &[&nothing, &["--name", "empty"]]),
         create("demo", 14, &[&data, &["--name", "demo's", "--visibility", "private"]]),
@@ -383,7 +393,7 @@ fn a_database_of_ours_has_the_schema_of_a_real_one() {
         serde_json::from_str(&text).unwrap()
     };
     let (ours, theirs) = (schema(&place.data().join("glance.db")), schema(&real));
-    assert!(theirs["tables"].as_object().unwrap().len() >= 18, "{theirs}");
+    assert!(theirs["tables"].as_object().unwrap().contains_key("images"), "{theirs}");
     let tables = |schema: &Value| schema["tables"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(tables(&ours), tables(&theirs));
     for table in tables(&theirs) {
@@ -418,7 +428,7 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
         // Its own programs, and changes that they make in our directory.
         let saved = place.file("saved");
         let listed = cloud.run("demo", "openstack", &["image", "list", "-f", "value", "-c", "Name"]);
-        assert!(listed.contains("crème 図 🎉") && listed.contains("demo's shared"), "{listed}");
+        assert!(listed.contains("crème 図") && listed.contains("demo's shared"), "{listed}");
         cloud.run("admin", "glance", &["image-download", &id(2), "--file", saved.to_str().unwrap()]);
         assert_eq!(sha512(&saved), sha512(&place.file("disk.qcow2")));
         cloud.run("admin", "glance", &["image-delete", &id(1)]);

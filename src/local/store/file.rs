@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
 use super::{Delete, Look, Put, Residue, Store, blocking, close, file_path};
-use crate::data::pump::{Taken, take_in};
+use crate::data::pump::{Taken, Target, take_in};
 use crate::data::{Algorithm, Source, Watch};
 use crate::local::journal::{Entry, Intent, Journal};
 use crate::model::StoreInfo;
@@ -27,20 +27,29 @@ pub struct Directory {
     pub priority: i64,
 }
 
+/// How a store writes its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writing {
+    /// Permission bits.
+    pub mode: u32,
+    /// Whether runs of zeros become holes.
+    pub sparse: bool,
+}
+
 /// A store of files.
 pub struct FileStore {
     info: StoreInfo,
     directories: Vec<Directory>,
-    mode: u32,
+    writing: Writing,
 }
 
 impl FileStore {
-    /// A store in `directories`, of which there MUST be one; its files get the permissions `mode`.
-    pub fn new(info: StoreInfo, directories: Vec<Directory>, mode: u32) -> Self {
+    /// A store in `directories`, of which there MUST be one.
+    pub fn new(info: StoreInfo, directories: Vec<Directory>, writing: Writing) -> Self {
         Self {
             info,
             directories,
-            mode,
+            writing,
         }
     }
 
@@ -120,7 +129,7 @@ impl Store for FileStore {
             )
             .hint("Another process is uploading data for this image.")
         })?;
-        Ok(Box::new(FilePut::new(directory, entry, self.mode)))
+        Ok(Box::new(FilePut::new(directory, entry, self.writing)))
     }
 
     async fn open(&self, url: &str) -> Result<Source> {
@@ -163,7 +172,7 @@ impl Store for FileStore {
                 residue.push(match entry.intent {
                     Intent::Upload => {
                         let noted = entry.noted()?;
-                        let mut put = FilePut::new(directory.path.clone(), entry, self.mode);
+                        let mut put = FilePut::new(directory.path.clone(), entry, self.writing);
                         put.published =
                             inode(&put.path).is_some_and(|inode| noted.contains(&inode));
                         Residue::Upload {
@@ -190,14 +199,14 @@ struct FilePut {
     part: PathBuf,
     path: PathBuf,
     entry: Entry,
-    mode: u32,
+    writing: Writing,
     file: Option<File>,
     /// Whether data may be under the final name.
     published: bool,
 }
 
 impl FilePut {
-    fn new(directory: PathBuf, entry: Entry, mode: u32) -> Self {
+    fn new(directory: PathBuf, entry: Entry, writing: Writing) -> Self {
         let (part, path) = (
             directory.join(format!("{}.part", entry.id)),
             directory.join(&entry.id),
@@ -207,7 +216,7 @@ impl FilePut {
             part,
             path,
             entry,
-            mode,
+            writing,
             file: None,
             published: false,
         }
@@ -221,9 +230,10 @@ impl Put for FilePut {
         source: Source,
         algorithms: Vec<Algorithm>,
         watch: Watch,
-        look: Look,
+        mut look: Look,
     ) -> Result<Taken> {
-        let (part, mode) = (self.part.clone(), self.mode);
+        let part = self.part.clone();
+        let Writing { mode, sparse } = self.writing;
         let (taken, file) = blocking(move || {
             // What a dead process left there is ours now, by the lock on the journal's entry.
             remove(&part)?;
@@ -239,8 +249,12 @@ impl Put for FilePut {
             let permissions = fs::Permissions::from_mode(mode);
             file.set_permissions(permissions)
                 .map_err(|e| Error::io("create", &part, e))?;
-            let taken =
-                take_in(source, &file, &part, &algorithms, &watch, look).map_err(storage)?;
+            let target = Target {
+                file: &file,
+                path: &part,
+                sparse,
+            };
+            let taken = take_in(source, target, &algorithms, &watch, &mut look).map_err(storage)?;
             Ok((taken, file))
         })
         .await?;

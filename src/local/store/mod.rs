@@ -2,7 +2,7 @@
 
 mod file;
 
-pub use file::{Directory, FileStore};
+pub use file::{Directory, FileStore, Writing};
 
 use std::path::PathBuf;
 

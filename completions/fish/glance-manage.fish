@@ -1,0 +1,90 @@
+# fish completion of glance-manage. Written by: cargo run --example generate
+
+set -g __glance_manage_commands 'db check' 'db contract' 'db expand' 'db export_metadefs' 'db load_metadefs' 'db migrate' 'db purge' 'db purge_images_table' 'db sync' 'db unload_metadefs' 'db upgrade' 'db version' 'db version_control' 'db_check' 'db_contract' 'db_expand' 'db_export_metadefs' 'db_load_metadefs' 'db_migrate' 'db_sync' 'db_unload_metadefs' 'db_upgrade' 'db_version' 'db_version_control'
+set -g __glance_manage_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir
+
+# The words of the command on the line so far; $argv are the options whose value may stand apart.
+function __glance_manage_place
+    set -l pending 0
+    set -l place
+    for word in (commandline -opc)[2..]
+        if test $pending = 1
+            set pending 0
+        else if string match -q -- '-*' $word
+            contains -- $word $__glance_manage_valued; and set pending 1
+        else
+            set -a place $word
+        end
+    end
+    string join ' ' -- $place
+end
+
+# Whether the line is at one of these places, or behind the whole command that one of them is.
+function __glance_manage_at
+    set -l place (__glance_manage_place)
+    contains -- "$place" $argv
+end
+
+function __glance_manage_in
+    set -l line (__glance_manage_place)
+    while test -n "$line"; and not contains -- "$line" $__glance_manage_commands
+        set line (string replace -r ' ?[^ ]*$' '' -- $line)
+    end
+    contains -- "$line" $argv
+end
+
+complete -c glance-manage -f
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db' -d 'Commands that begin with db'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_check' -d 'Tell which step of an upgrade is due'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_contract' -d 'Drop what the newest schema no longer has'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_expand' -d 'Add what the newest schema has more'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_export_metadefs' -d 'Write the metadata definitions to files'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_load_metadefs' -d 'Read metadata definitions from files'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_migrate' -d 'Bring the rows into the shape of the newest schema'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_sync' -d 'Create the schema, or bring it up to date in one go'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_unload_metadefs' -d 'Remove all metadata definitions'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_upgrade' -d 'Bring the schema to a revision'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_version' -d 'Show the revision of the schema'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_version_control' -d 'Write a revision into a database that has none'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'check' -d 'Tell which step of an upgrade is due'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'contract' -d 'Drop what the newest schema no longer has'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'expand' -d 'Add what the newest schema has more'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'export_metadefs' -d 'Write the metadata definitions to files'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'load_metadefs' -d 'Read metadata definitions from files'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'migrate' -d 'Bring the rows into the shape of the newest schema'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'purge' -d 'Remove deleted rows from every table but the images'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'purge_images_table' -d 'Remove deleted rows from the images'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'sync' -d 'Create the schema, or bring it up to date in one go'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'unload_metadefs' -d 'Remove all metadata definitions'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'upgrade' -d 'Bring the schema to a revision'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'version' -d 'Show the revision of the schema'
+complete -c glance-manage -n '__glance_manage_at "db"' -a 'version_control' -d 'Write a revision into a database that has none'
+complete -c glance-manage -n '__glance_manage_in ""' -l version -d 'Print the version'
+complete -c glance-manage -n '__glance_manage_in ""' -l config-file -r -F -d 'Configuration file; may be repeated, the later wins'
+complete -c glance-manage -n '__glance_manage_in ""' -l config-dir -x -a '(__fish_complete_directories)' -d 'Directory of configuration files; may be repeated'
+complete -c glance-manage -n '__glance_manage_in ""' -s d -l debug -d 'Log at level DEBUG'
+complete -c glance-manage -n '__glance_manage_in ""' -l nodebug -d 'The opposite of --debug'
+complete -c glance-manage -n '__glance_manage_in ""' -l log-config-append -l log-config -l log_config -r -F -d 'File that configures logging in full'
+complete -c glance-manage -n '__glance_manage_in ""' -l log-date-format -x -d 'How log lines write the time'
+complete -c glance-manage -n '__glance_manage_in ""' -l log-dir -l logdir -x -a '(__fish_complete_directories)' -d 'Directory of the log files'
+complete -c glance-manage -n '__glance_manage_in ""' -l log-file -l logfile -r -F -d 'File to log to, instead of standard error'
+complete -c glance-manage -n '__glance_manage_in ""' -l shell_completion -x -a 'bash zsh' -d 'Print a completion script'
+complete -c glance-manage -n '__glance_manage_in ""' -l syslog-log-facility -x -d 'Facility to log to in syslog'
+complete -c glance-manage -n '__glance_manage_in ""' -l use-journal -d 'Log to the journal'
+complete -c glance-manage -n '__glance_manage_in ""' -l nouse-journal -d 'The opposite of --use-journal'
+complete -c glance-manage -n '__glance_manage_in ""' -l use-json -d 'Log in JSON'
+complete -c glance-manage -n '__glance_manage_in ""' -l nouse-json -d 'The opposite of --use-json'
+complete -c glance-manage -n '__glance_manage_in ""' -l use-syslog -d 'Log to syslog'
+complete -c glance-manage -n '__glance_manage_in ""' -l nouse-syslog -d 'The opposite of --use-syslog'
+complete -c glance-manage -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
+complete -c glance-manage -n '__glance_manage_in ""' -s h -l help -d 'Print help'
+complete -c glance-manage -n '__glance_manage_in "db_export_metadefs" "db_load_metadefs"' -F
+complete -c glance-manage -n '__glance_manage_in "db purge_images_table"' -l age_in_days -x -d 'Days since a row was deleted, at least; 180 if not given'
+complete -c glance-manage -n '__glance_manage_in "db purge"' -l age_in_days -x -d 'Days since a row was deleted, at least; 30 if not given'
+complete -c glance-manage -n '__glance_manage_in "db purge" "db purge_images_table"' -l max_rows -x -d 'Rows to remove at most; 100 if not given, -1 for all'
+complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l merge -d 'Keep what the database has and add what it lacks'
+complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l overwrite -d 'When merging, take everything from the files'
+complete -c glance-manage -n '__glance_manage_in "db export_metadefs"' -l path -r -F -d 'Directory to write the files to'
+complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l path -r -F -d 'File to read, or directory whose files to read'
+complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l prefer_new -d 'When merging, take values from the files where they give any'
+complete -c glance-manage -n '__glance_manage_in "db sync" "db upgrade" "db version_control"' -l version -x -d 'Revision of the schema'
