@@ -13,7 +13,7 @@ mod fish;
 #[path = "generate/man.rs"]
 mod man;
 #[path = "generate/model.rs"]
-mod model;
+pub mod model;
 #[path = "generate/zsh.rs"]
 mod zsh;
 

@@ -25,6 +25,12 @@ function __glance_manage_at
     contains -- "$place" $argv
 end
 
+# Whether it is not in a command of the second grammar, which has output options of its own.
+function __glance_manage_first
+    set -l place (__glance_manage_place)
+    not string match -qr '^(image|cached)( |$)' -- "$place"
+end
+
 function __glance_manage_in
     set -l line (__glance_manage_place)
     while test -n "$line"; and not contains -- "$line" $__glance_manage_commands

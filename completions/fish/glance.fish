@@ -25,6 +25,12 @@ function __glance_at
     contains -- "$place" $argv
 end
 
+# Whether it is not in a command of the second grammar, which has output options of its own.
+function __glance_first
+    set -l place (__glance_place)
+    not string match -qr '^(image|cached)( |$)' -- "$place"
+end
+
 function __glance_in
     set -l line (__glance_place)
     while test -n "$line"; and not contains -- "$line" $__glance_commands
@@ -212,14 +218,14 @@ complete -c glance -l allow-format-mismatch -d 'Take image data that is not what
 complete -c glance -l os-cloud -x -d 'Cloud of clouds.yaml [env OS_CLOUD]'
 complete -c glance -l os-endpoint -x -d 'Address of the image service, with a token of its own [env OS_ENDPOINT]'
 complete -c glance -l os-endpoint-override -x -d 'Address of the image service'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l format -x -a 'table json yaml csv value shell' -d 'How to print the answer'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l column -x -d 'Print this column; may be repeated'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l sort-column -x -d 'Sort by this column; may be repeated'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l sort-ascending -d 'Sort smallest first'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l sort-descending -d 'Sort largest first'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l noindent -d 'Print JSON in one line'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l quote -x -a 'all minimal none nonnumeric' -d 'What to quote in CSV'
-complete -c glance -n 'not string match -qr "^(image|cached)( |$)" -- (__glance_place)' -l print-empty -d 'Print the table even when it is empty'
+complete -c glance -n __glance_first -l format -x -a 'table json yaml csv value shell' -d 'How to print the answer'
+complete -c glance -n __glance_first -l column -x -d 'Print this column; may be repeated'
+complete -c glance -n __glance_first -l sort-column -x -d 'Sort by this column; may be repeated'
+complete -c glance -n __glance_first -l sort-ascending -d 'Sort smallest first'
+complete -c glance -n __glance_first -l sort-descending -d 'Sort largest first'
+complete -c glance -n __glance_first -l noindent -d 'Print JSON in one line'
+complete -c glance -n __glance_first -l quote -x -a 'all minimal none nonnumeric' -d 'What to quote in CSV'
+complete -c glance -n __glance_first -l print-empty -d 'Print the table even when it is empty'
 complete -c glance -n '__glance_in ""' -s h -l help -d 'Show help, of the command if there is one, and leave'
 complete -c glance -n '__glance_in "member-update"' -a 'accepted rejected pending'
 complete -c glance -n '__glance_in "image set"' -l accept -d 'Accept that the image is shared with the project'

@@ -25,6 +25,12 @@ function __openstack_at
     contains -- "$place" $argv
 end
 
+# Whether it is not in a command of the second grammar, which has output options of its own.
+function __openstack_first
+    set -l place (__openstack_place)
+    not string match -qr '^(image|cached)( |$)' -- "$place"
+end
+
 function __openstack_in
     set -l line (__openstack_place)
     while test -n "$line"; and not contains -- "$line" $__openstack_commands

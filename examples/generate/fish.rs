@@ -28,6 +28,12 @@ function __FUNCTION_at
     contains -- "$place" $argv
 end
 
+# Whether it is not in a command of the second grammar, which has output options of its own.
+function __FUNCTION_first
+    set -l place (__FUNCTION_place)
+    not string match -qr '^(image|cached)( |$)' -- "$place"
+end
+
 function __FUNCTION_in
     set -l line (__FUNCTION_place)
     while test -n "$line"; and not contains -- "$line" $__FUNCTION_commands
@@ -94,9 +100,7 @@ pub fn script(program: &Program) -> String {
     };
     for option in &program.options {
         let condition = match (option.ours, option.first_only) {
-            (true, true) => format!(
-                " -n 'not string match -qr \"^(image|cached)( |$)\" -- (__{function}_place)'"
-            ),
+            (true, true) => format!(" -n __{function}_first"),
             (true, false) => String::new(),
             (false, _) => before.clone(),
         };

@@ -47,8 +47,11 @@ pub struct Leaf {
 /// How many values an argument takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
+    /// None: a flag.
     Nothing,
+    /// One, which may be left out.
     OneOrNone,
+    /// One.
     One,
     /// At least one.
     Some,
@@ -59,9 +62,13 @@ pub enum Takes {
 /// What a value looks like.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
+    /// Anything.
     Text,
+    /// The path of a file.
     File,
+    /// The path of a directory.
     Directory,
+    /// One of these.
     Word(Vec<String>),
 }
 

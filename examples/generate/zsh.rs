@@ -38,8 +38,7 @@ OURS    )
         specs=()
     fi
     if ((CURRENT == taken + 1)) && [[ $words[CURRENT] != -* && -n $following ]]; then
-        _describe -t commands command following
-        [[ -n $place && -z $help ]] || return
+        _describe -t commands command following && return
     fi
     if [[ -n $place ]]; then
         words=("$words[1]" "${(@)words[taken+1,-1]}")

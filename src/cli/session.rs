@@ -153,10 +153,10 @@ impl Session {
         upload
     }
 
-    /// A watch with a progress bar: when it is asked for or the user is at a terminal, and never
-    /// anywhere else than at a terminal.
-    pub fn transfer(&self, _progress: bool) -> Watch {
-        if std::io::stderr().is_terminal() && !self.globals.given("quiet") {
+    /// A watch; with a progress bar at a terminal, and nowhere else, unless `--quiet` forbids it and
+    /// `--progress` does not ask for it all the same.
+    pub fn transfer(&self, progress: bool) -> Watch {
+        if std::io::stderr().is_terminal() && (progress || !self.globals.given("quiet")) {
             return self.watch.clone().with_progress(Arc::new(Bar::new()));
         }
         self.watch.clone()

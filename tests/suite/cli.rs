@@ -508,3 +508,18 @@ fn images_are_put_into_named_stores() {
         .ok();
     assert_eq!(list, "fast\nslow\n");
 }
+
+#[test]
+fn a_name_that_is_a_files_uploads_that_file() {
+    let place = Place::new();
+    place.write("disk.img", "data");
+    let run = place.glance(&[
+        "image", "create", "disk.img", "-f", "value", "-c", "name", "-c", "size",
+    ]);
+    assert_eq!((run.code, run.text().as_str()), (0, "disk\n4\n"));
+    assert!(
+        run.stderr.starts_with("Uploading the file disk.img"),
+        "{}",
+        run.stderr
+    );
+}

@@ -77,7 +77,7 @@ impl Cloud {
         format!("{}:{role}:{}", id("PROJECT"), id("USER"))
     }
 
-    /// A program of the real ones, as a user, with nothing on standard input.
+    /// A program of the real ones, as a user.
     fn run(&self, user: &str, program: &str, words: &[&str]) -> String {
         let mut command = Command::new("bash");
         command
@@ -87,6 +87,14 @@ impl Cloud {
             .args(words)
             .env("PYTHONWARNINGS", "ignore");
         output_of(&mut command)
+    }
+
+    /// The steps by the real client.
+    fn play(&self, steps: &[Step]) {
+        let steps: Vec<_> = steps.iter().map(|step| json!([step.user, step.words])).collect();
+        let mut play = Command::new(self.directory.path().join("venv/bin/python"));
+        play.arg(realcloud("play.py")).arg(self.directory.path()).arg(json!(steps).to_string());
+        output_of(play.env("PYTHONWARNINGS", "ignore"));
     }
 
     /// What the real Glance shows a user: see `client.py`.
@@ -431,12 +439,12 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
         assert!(listed.contains("crème 図") && listed.contains("demo's shared"), "{listed}");
         cloud.run("admin", "glance", &["image-download", &id(2), "--file", saved.to_str().unwrap()]);
         assert_eq!(sha512(&saved), sha512(&place.file("disk.qcow2")));
-        cloud.run("admin", "glance", &["image-delete", &id(1)]);
-        cloud.run("admin", "glance", &["image-update", &id(3), "--name", "renamed", "--property", "by=theirs"]);
         let file = place.file("disk.qcow2");
-        cloud.run("admin", "glance", &[
-            "image-create", "--id", &id(30), "--name", "theirs", "--disk-format", "qcow2", "--container-format", "bare",
-            "--file", file.to_str().unwrap(),
+        let words = ["--name", "theirs", "--disk-format", "qcow2", "--container-format", "bare", "--file"];
+        cloud.play(&[
+            step("admin", &["image-delete", &id(1)]),
+            step("admin", &["image-update", &id(3), "--name", "renamed", "--property", "by=theirs"]),
+            create("admin", 30, &[&words, &[file.to_str().unwrap()]]),
         ]);
         ours.ok("admin", &["image-delete", &id(2)]);
         ours.ok("admin", &["image-update", &id(4), "--name", "renamed", "--property", "by=ours"]);
@@ -461,15 +469,14 @@ fn ours_serves_what_a_real_glance_stored() {
             Vec::new()
         };
         let ours = Ours { place: &place, cloud: &cloud, options };
-        for step in steps(&place, layout.has_named_stores()) {
-            cloud.run(step.user, "glance", &step.words());
-        }
+        cloud.play(&steps(&place, layout.has_named_stores()));
         // What ours cannot do yet: members.
-        let other = cloud.known["OTHER_PROJECT"].as_str();
-        cloud.run("demo", "glance", &["member-create", &id(15), other]);
-        cloud.run("other", "glance", &["member-update", &id(15), other, "accepted"]);
-        let demo = cloud.known["DEMO_PROJECT"].as_str();
-        cloud.run("admin", "glance", &["member-create", &id(6), demo]);
+        let (demo, other) = (&cloud.known["DEMO_PROJECT"], &cloud.known["OTHER_PROJECT"]);
+        cloud.play(&[
+            step("demo", &["member-create", &id(15), other]),
+            step("other", &["member-update", &id(15), other, "accepted"]),
+            step("admin", &["member-create", &id(6), demo]),
+        ]);
 
         let ids = ids();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -499,10 +506,9 @@ fn ours_serves_what_a_real_glance_stored() {
 
         // Both at work on the same database.
         let file = place.file("disk.qcow2");
-        ours.ok("admin", &[
-            "image-create", "--id", &id(30), "--name", "ours", "--disk-format", "qcow2", "--container-format", "bare",
-            "--file", file.to_str().unwrap(), "--visibility", "public",
-        ]);
+        let words = ["--name", "ours", "--visibility", "public", "--disk-format", "qcow2", "--container-format", "bare"];
+        let create = create("admin", 30, &[&words, &["--file", file.to_str().unwrap()]]);
+        ours.ok(create.user, &create.words());
         ours.ok("admin", &["image-delete", &id(1)]);
         cloud.run("admin", "glance", &["image-delete", &id(2)]);
         let seen = assert_same(&cloud, &ours, &ids);

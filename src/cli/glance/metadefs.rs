@@ -91,8 +91,14 @@ pub struct NamespaceShow {
     #[arg(long)]
     pub resource_type: Option<String>,
     /// Widest a column of the table may get, in characters.
-    #[arg(long, value_name = "integer", value_parser = values::int, allow_negative_numbers = true, default_value = "80")]
-    pub max_column_width: i64,
+    #[arg(
+        long,
+        value_name = "integer",
+        default_value = "80",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub max_column_width: String,
 }
 
 /// Delete all tags of a namespace.
@@ -166,8 +172,14 @@ pub struct ObjectPropertyShow {
     /// Name of the property.
     pub property: String,
     /// Widest a column of the table may get, in characters.
-    #[arg(long, value_name = "integer", value_parser = values::int, allow_negative_numbers = true, default_value = "80")]
-    pub max_column_width: i64,
+    #[arg(
+        long,
+        value_name = "integer",
+        default_value = "80",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub max_column_width: String,
 }
 
 /// Show an object.
@@ -178,8 +190,14 @@ pub struct ObjectShow {
     /// Name of the object.
     pub object: String,
     /// Widest a column of the table may get, in characters.
-    #[arg(long, value_name = "integer", value_parser = values::int, allow_negative_numbers = true, default_value = "80")]
-    pub max_column_width: i64,
+    #[arg(
+        long,
+        value_name = "integer",
+        default_value = "80",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub max_column_width: String,
 }
 
 /// Change an object.
@@ -240,8 +258,14 @@ pub struct PropertyShow {
     /// Name of the property.
     pub property: String,
     /// Widest a column of the table may get, in characters.
-    #[arg(long, value_name = "integer", value_parser = values::int, allow_negative_numbers = true, default_value = "80")]
-    pub max_column_width: i64,
+    #[arg(
+        long,
+        value_name = "integer",
+        default_value = "80",
+        hide_default_value = true,
+        allow_hyphen_values = true
+    )]
+    pub max_column_width: String,
 }
 
 /// Change a property.

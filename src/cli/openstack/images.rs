@@ -1,6 +1,6 @@
 //! Images in the second grammar.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgGroup;
 use futures_util::TryStreamExt;
@@ -10,6 +10,7 @@ use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::cli::values::{int, key_value, non_negative};
+use crate::data::Source;
 use crate::model::{
     Change, Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus, NewImage,
 };
@@ -221,14 +222,34 @@ impl Leaf for ImageCreate {
         if let Some(upload) = &mut upload {
             upload.size = self.size;
         }
+        let mut notices = Vec::new();
+        let mut name = self.name.clone();
+        // openstacksdk takes a name that is a file's for that file.
+        let file = Path::new(&self.name);
+        if upload.is_none() && file.is_file() {
+            upload = Some(session.upload_of(Source::open(file)?, self.progress));
+            name = file
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            notices.push(format!(
+                "Uploading the file {} as image {name}.",
+                file.display()
+            ));
+        }
         let service = session.service().await?;
         let request = Create {
-            image: self.new_image()?,
+            image: self.new_image(&name)?,
             upload,
             undo: true,
         };
         let (image, failure) = images::create(service, request).await?;
-        Ok(Outcome::from(View::Record(views::openstack_image(&image, false))).failing(failure))
+        let view = View::Record(views::openstack_image(&image, false));
+        Ok(Outcome {
+            notices,
+            ..Outcome::from(view).failing(failure)
+        })
     }
 }
 
@@ -255,9 +276,9 @@ impl ImageCreate {
     }
 
     /// The image as openstacksdk would ask for it: with its three marks of where it came from.
-    fn new_image(&self) -> Result<NewImage> {
+    fn new_image(&self, name: &str) -> Result<NewImage> {
         let mut image = NewImage::default();
-        image.set("name", self.name.as_str());
+        image.set("name", name);
         if let Some(id) = &self.id {
             image.set("id", id.as_str());
         }
@@ -288,10 +309,7 @@ impl ImageCreate {
         }
         image.set("owner_specified.openstack.md5", "");
         image.set("owner_specified.openstack.sha256", "");
-        image.set(
-            "owner_specified.openstack.object",
-            format!("images/{}", self.name),
-        );
+        image.set("owner_specified.openstack.object", format!("images/{name}"));
         Ok(image)
     }
 }
@@ -632,7 +650,7 @@ impl Leaf for ImageSave {
             None => Target::Output,
         };
         // An image without data is saved as an empty file, as the real client does.
-        let source = bytes.source.unwrap_or_else(|| crate::data::Source::Pipe {
+        let source = bytes.source.unwrap_or_else(|| Source::Pipe {
             reader: Box::new(std::io::empty()),
             name: "an image without data",
         });

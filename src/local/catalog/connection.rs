@@ -19,6 +19,10 @@ use crate::Result;
 /// How long a statement waits for another process's lock.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Pages of 4 KiB after which the log is copied into the database: little to read for those who open
+/// it next, and seldom enough.
+const LOG_PAGES: &str = "256";
+
 /// Connections a process opens at most: a list that is streamed, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
@@ -41,7 +45,8 @@ impl Catalog {
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE);
+            .busy_timeout(PATIENCE)
+            .pragma("wal_autocheckpoint", LOG_PAGES);
         let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)

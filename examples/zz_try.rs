@@ -1,0 +1,4 @@
+#[cfg(test)]
+#[path = "../tests/suite/grammar.rs"]
+mod grammar;
+fn main() {}

@@ -1,0 +1,111 @@
+//! What is generated and checked in is what would be generated now.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::support::Place;
+
+#[path = "../../examples/generate.rs"]
+#[expect(dead_code, reason = "the part that writes is the example's own")]
+mod generate;
+
+const COMMAND: &str = "cargo run --example generate";
+
+#[test]
+fn completions_and_manual_pages_are_those_of_the_command_table() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut expected = BTreeSet::new();
+    for file in generate::all() {
+        if std::fs::read_to_string(top.join(&file.path))
+            .ok()
+            .as_deref()
+            != Some(&file.text)
+        {
+            wrong.push(format!("{} is not what would be generated", file.path));
+        }
+        expected.insert(file.path);
+    }
+    for directory in [
+        "completions/bash",
+        "completions/fish",
+        "completions/zsh",
+        "man",
+    ] {
+        for entry in std::fs::read_dir(top.join(directory)).into_iter().flatten() {
+            let path = format!(
+                "{directory}/{}",
+                entry.unwrap().file_name().to_string_lossy()
+            );
+            if !expected.contains(&path) {
+                wrong.push(format!("{path} is generated no more: remove it"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "run: {COMMAND}\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn generation_is_the_same_each_time() {
+    let text = || {
+        generate::all()
+            .into_iter()
+            .map(|file| file.path + &file.text)
+            .collect::<String>()
+    };
+    assert_eq!(text(), text());
+}
+
+/// The pages of the operators' programs say which of them this version does not do yet; no table does.
+#[test]
+fn manual_pages_know_what_is_not_built() {
+    let place = Place::new();
+    let does = |program: &str, words: &[&str]| {
+        let output = place.command(program).args(words).output().unwrap();
+        !String::from_utf8_lossy(&output.stderr).contains("does not do it yet")
+    };
+    place.image("one", b"data");
+    let mut wrong = Vec::new();
+    let manage = env!("CARGO_BIN_EXE_glance-manage");
+    for action in [
+        "check",
+        "contract",
+        "expand",
+        "migrate",
+        "purge",
+        "purge_images_table",
+        "sync",
+        "unload_metadefs",
+        "upgrade",
+        "version",
+        "version_control",
+        "export_metadefs",
+        "load_metadefs",
+    ] {
+        if does(manage, &["db", action]) != generate::model::MANAGE_DOES.contains(&action) {
+            wrong.push(format!("glance-manage db {action}"));
+        }
+    }
+    let others = [
+        (
+            "glance-scrubber",
+            env!("CARGO_BIN_EXE_glance-scrubber"),
+            &[][..],
+        ),
+        (
+            "glance-cache-manage",
+            env!("CARGO_BIN_EXE_glance-cache-manage"),
+            &["list-cached"][..],
+        ),
+    ];
+    for (name, program, words) in others {
+        if does(program, words) == generate::model::UNBUILT.contains(&name) {
+            wrong.push(name.to_string());
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "amend MANAGE_DOES, UNBUILT in examples/generate/model.rs: {}",
+        wrong.join(", ")
+    );
+}
