@@ -2,6 +2,7 @@
 
 pub mod argparse;
 pub mod cache_manage;
+mod commands;
 mod formatters;
 pub mod glance;
 pub mod globals;

@@ -9,7 +9,6 @@ use std::pin::Pin;
 use clap::{ArgMatches, Command};
 
 use super::session::Session;
-use super::{glance, openstack};
 use crate::Result;
 use crate::ops::Outcome;
 
@@ -109,28 +108,5 @@ impl Grammar {
             Self::Glance => "glance",
             Self::Openstack => "openstack",
         }
-    }
-
-    /// Every command, by name.
-    pub fn rows(self) -> Vec<&'static Row> {
-        let groups: &[&'static [Row]] = match self {
-            Self::Glance => glance::GROUPS,
-            Self::Openstack => openstack::GROUPS,
-        };
-        let mut rows: Vec<&Row> = groups.iter().flat_map(|rows| rows.iter()).collect();
-        rows.sort_by_key(|row| row.name);
-        rows
-    }
-
-    /// The command of exactly that name.
-    pub fn find(self, name: &str) -> Option<&'static Row> {
-        let groups: &[&'static [Row]] = match self {
-            Self::Glance => glance::GROUPS,
-            Self::Openstack => openstack::GROUPS,
-        };
-        groups
-            .iter()
-            .flat_map(|rows| rows.iter())
-            .find(|row| row.name == name)
     }
 }

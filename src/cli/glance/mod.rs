@@ -1,12 +1,15 @@
 //! The first grammar: python-glanceclient's commands.
 
 mod cache;
+mod data;
 mod images;
 mod imports;
+mod lists;
 mod locations;
 mod members;
 mod metadefs;
 mod stores;
+mod tags;
 mod tasks;
 
 use super::registry::Row;
@@ -14,6 +17,9 @@ use super::registry::Row;
 /// Every command, a group a resource.
 pub const GROUPS: &[&[Row]] = &[
     images::ROWS,
+    lists::ROWS,
+    data::ROWS,
+    tags::ROWS,
     members::ROWS,
     locations::ROWS,
     imports::ROWS,

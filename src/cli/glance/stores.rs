@@ -43,8 +43,25 @@ impl Leaf for Usage {
     }
 }
 
+/// A model of the API.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Explain {
+    /// Name of the model: image, images.
+    #[arg(value_name = "MODEL")]
+    model: String,
+}
+
+impl Leaf for Explain {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        Ok(Outcome::from(
+            stores::explain(session.service().await?, &self.model).await?,
+        ))
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
+    Row::of::<Explain>("explain", "Explain a model of the API", Output::Plain),
     Row::later::<StoresDelete>(
         "stores-delete",
         "Delete the copy of an image that one store holds",

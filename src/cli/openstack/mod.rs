@@ -1,8 +1,12 @@
 //! The second grammar: python-openstackclient's image commands.
 
+mod attributes;
 mod cache;
+mod changes;
+mod data;
 mod images;
 mod imports;
+mod lists;
 mod members;
 mod metadefs;
 mod stores;
@@ -13,6 +17,9 @@ use super::registry::Row;
 /// Every command, a group a resource.
 pub const GROUPS: &[&[Row]] = &[
     images::ROWS,
+    lists::ROWS,
+    changes::ROWS,
+    data::ROWS,
     members::ROWS,
     imports::ROWS,
     tasks::ROWS,

@@ -1,0 +1,157 @@
+//! Image data in the first grammar.
+
+use std::path::PathBuf;
+
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::ui::inline;
+use crate::cli::values::int;
+use crate::ops::Outcome;
+use crate::ops::saving::{self, Target};
+use crate::{Error, ErrorKind, Result};
+
+/// The data to upload, a file that cannot be read refused in the real client's words.
+pub(super) fn readable(
+    session: &Session,
+    file: Option<&std::path::Path>,
+    progress: bool,
+) -> Result<Option<crate::service::Upload>> {
+    session.upload(file, progress).map_err(|error| match file {
+        Some(path) if error.kind() == ErrorKind::Io && !path.is_dir() => Error::failed(format!(
+            "File {} does not exist or user does not have read privileges to it",
+            path.display()
+        ))
+        .because(error),
+        _ => error,
+    })
+}
+
+/// An image whose data is wanted.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageDownload {
+    /// ID of the image.
+    #[arg(value_name = "IMAGE_ID")]
+    id: String,
+    /// Verify by md5 where the secure hash is unknown here [env OS_IMAGE_ALLOW_MD5_FALLBACK].
+    #[arg(long)]
+    allow_md5_fallback: bool,
+    /// File to save the data to; without it, standard output.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Show how the download goes on.
+    #[arg(long)]
+    progress: bool,
+    /// Stores to try first, separated by commas.
+    #[arg(long, value_name = "STORES")]
+    prefer: Option<String>,
+}
+
+impl Leaf for ImageDownload {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+            return Err(Error::failed(
+                "No redirection or local file specified for downloaded image data. Please specify a local file with \
+                 --file to save downloaded image or redirect output to another source.",
+            ));
+        }
+        let prefer: Vec<String> = self
+            .prefer
+            .iter()
+            .flat_map(|list| list.split(','))
+            .map(str::trim)
+            .map(str::to_string)
+            .filter(|store| !store.is_empty())
+            .collect();
+        let opened = session.service().await?.open_image(&self.id, &prefer).await;
+        let bytes = opened.map_err(|error| match error.kind().status() {
+            Some(_) => {
+                let text = inline(session.grammar, &error);
+                let failed =
+                    Error::failed(format!("Unable to download image '{}'. ({text})", self.id));
+                match error.hint_text() {
+                    Some(hint) => failed.hint(hint),
+                    None => failed,
+                }
+            }
+            None => error,
+        })?;
+        let Some(source) = bytes.source else {
+            return Err(Error::failed(format!("Image {} has no data.", self.id)));
+        };
+        let target = match self.file {
+            Some(path) => Target::File {
+                path,
+                sparse: session.globals.given("sparse"),
+            },
+            None => Target::Output,
+        };
+        let allow = self.allow_md5_fallback
+            || session
+                .environment
+                .get("OS_IMAGE_ALLOW_MD5_FALLBACK")
+                .is_some();
+        saving::save(
+            &bytes.image,
+            source,
+            target,
+            allow,
+            session.transfer(self.progress),
+        )
+        .await?;
+        Ok(Outcome::nothing())
+    }
+}
+
+/// Data for an image.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageUpload {
+    /// ID of the image.
+    #[arg(value_name = "IMAGE_ID")]
+    id: String,
+    /// File with its data; without it, what is piped in.
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Bytes there will be, when that cannot be found out.
+    #[arg(long, value_name = "IMAGE_SIZE", value_parser = int, allow_negative_numbers = true)]
+    size: Option<i64>,
+    /// Show how the upload goes on.
+    #[arg(long)]
+    progress: bool,
+    /// Store to put the data in [env OS_IMAGE_STORE].
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+}
+
+impl Leaf for ImageUpload {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
+        session.check_store(store.as_deref()).await?;
+        let Some(mut upload) = session.upload(self.file.as_deref(), self.progress)? else {
+            return Err(Error::failed("there is no data to upload")
+                .hint("Name a file with --file, or pipe it in."));
+        };
+        upload.store = store;
+        if let Some(size) = self.size.filter(|size| *size != 0) {
+            let size = u64::try_from(size)
+                .map_err(|_| Error::failed(format!("--size {size} is below zero")))?;
+            if let Some(actual) = upload.source.size().filter(|actual| *actual != size) {
+                return Err(Error::failed(format!(
+                    "Size mismatch: provided size {size} does not match the size of the image {actual}"
+                )));
+            }
+            upload.size = Some(size);
+        }
+        session
+            .service()
+            .await?
+            .upload_image(&self.id, upload)
+            .await?;
+        Ok(Outcome::nothing())
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::of::<ImageDownload>("image-download", "Save the data of an image", Output::Plain),
+    Row::of::<ImageUpload>("image-upload", "Store data for an image", Output::Plain),
+];

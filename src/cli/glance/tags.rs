@@ -1,0 +1,75 @@
+//! Tags in the first grammar.
+
+use serde_json::json;
+
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::ops::Outcome;
+use crate::output::{Cell, Table, View};
+use crate::{Error, Result};
+
+/// A tag to attach.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageTagUpdate {
+    /// ID of the image.
+    #[arg(value_name = "IMAGE_ID")]
+    id: String,
+    /// The tag.
+    #[arg(value_name = "TAG_VALUE")]
+    tag: String,
+}
+
+impl Leaf for ImageTagUpdate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        if self.id.is_empty() || self.tag.is_empty() {
+            return Err(Error::failed(
+                "Unable to update tag. Specify image_id and tag_value",
+            ));
+        }
+        let service = session.service().await?;
+        service.add_tag(&self.id, &self.tag).await?;
+        let image = service.get_image(&self.id).await?;
+        let row = vec![Cell::new(json!(image.id)), Cell::new(json!(image.tags))];
+        Ok(Outcome::from(View::Table(Table::from_rows(
+            vec!["ID", "Tags"],
+            vec![row],
+        ))))
+    }
+}
+
+/// A tag to take off.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageTagDelete {
+    /// ID of the image.
+    #[arg(value_name = "IMAGE_ID")]
+    id: String,
+    /// The tag.
+    #[arg(value_name = "TAG_VALUE")]
+    tag: String,
+}
+
+impl Leaf for ImageTagDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        if self.id.is_empty() || self.tag.is_empty() {
+            return Err(Error::failed(
+                "Unable to delete tag. Specify image_id and tag_value",
+            ));
+        }
+        session
+            .service()
+            .await?
+            .remove_tag(&self.id, &self.tag)
+            .await?;
+        Ok(Outcome::nothing())
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::of::<ImageTagUpdate>(
+        "image-tag-update",
+        "Attach a tag to an image",
+        Output::Plain,
+    ),
+    Row::of::<ImageTagDelete>("image-tag-delete", "Take a tag off an image", Output::Plain),
+];

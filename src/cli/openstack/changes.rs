@@ -1,0 +1,247 @@
+//! Changes to images in the second grammar.
+
+use serde_json::{Value, json};
+
+use super::attributes::{
+    CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, chosen, refuse_dead, typed,
+};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::ui::inline;
+use crate::cli::values::{int, key_value};
+use crate::model::{Change, Image};
+use crate::ops::Outcome;
+use crate::ops::images::{self, Reference};
+use crate::{Error, ErrorKind, Result};
+
+/// Changes to an image.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageSet {
+    /// Name or id of the image.
+    #[arg(value_name = "image")]
+    image: String,
+    /// New name.
+    #[arg(long, value_name = "name")]
+    name: Option<String>,
+    /// GiB of disk needed to boot it.
+    #[arg(long, value_name = "disk-gb", value_parser = int, allow_negative_numbers = true)]
+    min_disk: Option<i64>,
+    /// MiB of memory needed to boot it.
+    #[arg(long, value_name = "ram-mb", value_parser = int, allow_negative_numbers = true)]
+    min_ram: Option<i64>,
+    /// What the disk is wrapped in.
+    #[arg(long, value_name = "container-format", value_parser = CONTAINER_FORMATS, hide_possible_values = true)]
+    container_format: Option<String>,
+    /// What the disk is written as.
+    #[arg(long, value_name = "disk-format", value_parser = DISK_FORMATS, hide_possible_values = true)]
+    disk_format: Option<String>,
+    #[command(flatten)]
+    protection: Protection,
+    #[command(flatten)]
+    visible: Visible,
+    /// A property to set; may be repeated.
+    #[arg(long, value_name = "key=value", value_parser = key_value)]
+    property: Vec<(String, String)>,
+    /// A tag to attach; may be repeated.
+    #[arg(long, value_name = "tag")]
+    tag: Vec<String>,
+    /// Architecture of the operating system.
+    #[arg(long, value_name = "architecture")]
+    architecture: Option<String>,
+    /// Server that the image was made of.
+    #[arg(long, value_name = "instance-id", alias = "instance-uuid")]
+    instance_id: Option<String>,
+    /// Image that holds the kernel.
+    #[arg(long, value_name = "kernel-id")]
+    kernel_id: Option<String>,
+    /// Distribution of the operating system.
+    #[arg(long, value_name = "os-distro")]
+    os_distro: Option<String>,
+    /// Version of the operating system.
+    #[arg(long, value_name = "os-version")]
+    os_version: Option<String>,
+    /// Image that holds the initial RAM disk.
+    #[arg(long, value_name = "ramdisk-id")]
+    ramdisk_id: Option<String>,
+    /// Keep everyone but administrators from the data.
+    #[arg(long, conflicts_with = "activate")]
+    deactivate: bool,
+    /// Let everyone at the data again.
+    #[arg(long)]
+    activate: bool,
+    /// Project to give the image to; or whose membership is meant.
+    #[arg(long, value_name = "project")]
+    project: Option<String>,
+    /// Domain of that project.
+    #[arg(long, value_name = "project-domain")]
+    project_domain: Option<String>,
+    #[arg(long = "visibility", hide = true)]
+    dead_visibility: Option<String>,
+    /// Accept that the image is shared with the project.
+    #[arg(long, conflicts_with_all = ["reject", "pending"])]
+    accept: bool,
+    /// Reject that the image is shared with the project.
+    #[arg(long, conflicts_with_all = ["pending"])]
+    reject: bool,
+    /// Leave it open whether the project wants the image.
+    #[arg(long)]
+    pending: bool,
+    /// Leave the image out of lists (any --os-image-api-version from 2.7 on).
+    #[arg(long, conflicts_with = "unhidden")]
+    hidden: bool,
+    /// Show the image in lists.
+    #[arg(long)]
+    unhidden: bool,
+}
+
+impl Leaf for ImageSet {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        refuse_dead(&[("visibility", &self.dead_visibility)])?;
+        if self.accept || self.reject || self.pending {
+            return Err(Error::failed(
+                "answering an offer comes with the member commands",
+            ));
+        }
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let mut notices = Vec::new();
+        if self.deactivate || self.activate {
+            let result = if self.deactivate {
+                service.deactivate_image(&image.id).await
+            } else {
+                service.reactivate_image(&image.id).await
+            };
+            match result {
+                // openstacksdk does not look at the answer, and scripts count on the exit code.
+                Err(error) if error.kind() == ErrorKind::Forbidden => {
+                    notices.push(inline(session.grammar, &error));
+                }
+                other => other?,
+            }
+        }
+        let changes = self.changes(&image)?;
+        images::update(service, image, &changes).await?;
+        Ok(Outcome {
+            notices,
+            ..Outcome::nothing()
+        })
+    }
+}
+
+impl ImageSet {
+    fn changes(&self, image: &Image) -> Result<Vec<Change>> {
+        let mut wanted: Vec<(String, Value)> = Vec::new();
+        let mut set = |name: &str, value: Option<Value>| {
+            wanted.extend(value.map(|value| (name.to_string(), value)));
+        };
+        let text = |value: &Option<String>| value.as_deref().map(Value::from);
+        set("architecture", text(&self.architecture));
+        set("container_format", text(&self.container_format));
+        set("disk_format", text(&self.disk_format));
+        set("instance_uuid", text(&self.instance_id));
+        set("kernel_id", text(&self.kernel_id));
+        set("min_disk", self.min_disk.map(Value::from));
+        set("min_ram", self.min_ram.map(Value::from));
+        set("name", text(&self.name));
+        set("os_distro", text(&self.os_distro));
+        set("os_version", text(&self.os_version));
+        set("ramdisk_id", text(&self.ramdisk_id));
+        for (name, value) in &self.property {
+            set(name, Some(typed(name, value)?));
+        }
+        set("protected", self.protection.wanted().map(Value::from));
+        set("visibility", self.visible.wanted().map(Value::from));
+        set("owner", text(&self.project));
+        set(
+            "os_hidden",
+            chosen(self.hidden, self.unhidden).map(Value::from),
+        );
+        if !self.tag.is_empty() {
+            let mut tags = image.tags.clone();
+            tags.extend(
+                self.tag
+                    .iter()
+                    .filter(|tag| !image.tags.contains(tag))
+                    .cloned(),
+            );
+            set("tags", Some(json!(tags)));
+        }
+        Ok(wanted
+            .into_iter()
+            .map(|(name, value)| Change::add(name, value))
+            .collect())
+    }
+}
+
+/// What to take off an image.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageUnset {
+    /// Name or id of the image.
+    #[arg(value_name = "image")]
+    image: String,
+    /// A tag to take off; may be repeated.
+    #[arg(long, value_name = "tag")]
+    tag: Vec<String>,
+    /// A property to remove; may be repeated.
+    #[arg(long, value_name = "property-key")]
+    property: Vec<String>,
+}
+
+impl Leaf for ImageUnset {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let mut failures = Vec::new();
+        for tag in &self.tag {
+            if let Err(error) = service.remove_tag(&image.id, tag).await {
+                failures.push(match error.kind() {
+                    ErrorKind::NotFound => {
+                        Error::failed(format!("tag unset failed, '{tag}' is a nonexistent tag"))
+                    }
+                    _ => error,
+                });
+            }
+        }
+        let failed_tags = failures.len();
+        let mut changes = Vec::new();
+        for name in &self.property {
+            if image.property(name).is_some()
+                || crate::model::schema::attribute_named(name).is_some()
+            {
+                changes.push(Change::remove(name.clone()));
+            } else {
+                failures.push(Error::failed(format!(
+                    "property unset failed, '{name}' is a nonexistent property"
+                )));
+            }
+        }
+        let failed_properties = failures.len() - failed_tags;
+        images::update(service, image, &changes).await?;
+        let tags = format!("Failed to unset {failed_tags} of {} tags", self.tag.len());
+        let properties = format!(
+            "Failed to unset {failed_properties} of {} properties.",
+            self.property.len()
+        );
+        match (failed_tags, failed_properties) {
+            (0, 0) => {}
+            (_, 0) => failures.push(Error::failed(format!("{tags}."))),
+            (0, _) => failures.push(Error::failed(properties)),
+            _ => failures.push(Error::failed(format!("{tags},{properties}"))),
+        }
+        Ok(Outcome::nothing().failing(failures))
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::of::<ImageSet>("image set", "Change an image", Output::Plain),
+    Row::of::<ImageUnset>(
+        "image unset",
+        "Take tags and properties off an image",
+        Output::Plain,
+    ),
+];

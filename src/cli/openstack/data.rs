@@ -1,0 +1,72 @@
+//! Image data in the second grammar.
+
+use std::path::PathBuf;
+
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::values::int;
+use crate::data::Source;
+use crate::ops::Outcome;
+use crate::ops::images::{self, Reference};
+use crate::ops::saving::{self, Target, Verified};
+use crate::{Error, Result};
+
+/// An image whose data is wanted.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ImageSave {
+    /// Name or id of the image.
+    #[arg(value_name = "image")]
+    image: String,
+    /// Bytes to write at a time; taken, and of no effect: what is read is written.
+    #[arg(long, value_name = "chunk-size", value_parser = int, allow_negative_numbers = true)]
+    chunk_size: Option<i64>,
+    /// File to save the data to; without it, standard output.
+    #[arg(long, value_name = "filename")]
+    file: Option<PathBuf>,
+    /// Store to try first; may be repeated.
+    #[arg(long, value_name = "store")]
+    store_preference: Vec<String>,
+}
+
+impl Leaf for ImageSave {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+            return Err(Error::failed("image data does not belong on a terminal")
+                .hint("Name a file with --file, or redirect the output."));
+        }
+        let bytes = service
+            .open_image(&image.id, &self.store_preference)
+            .await?;
+        let target = match self.file {
+            Some(path) => Target::File {
+                path,
+                sparse: session.globals.given("sparse"),
+            },
+            None => Target::Output,
+        };
+        // An image without data is saved as an empty file, as the real client does.
+        let source = bytes.source.unwrap_or_else(|| Source::Pipe {
+            reader: Box::new(std::io::empty()),
+            name: "an image without data",
+        });
+        let verified =
+            saving::save(&bytes.image, source, target, true, session.transfer(false)).await?;
+        let mut outcome = Outcome::nothing();
+        if verified == Verified::Unverified {
+            outcome.notices.push(format!(
+                "Unable to verify the integrity of image {} - no hash available",
+                image.id
+            ));
+        }
+        Ok(outcome)
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[Row::of::<ImageSave>(
+    "image save",
+    "Save the data of an image",
+    Output::Plain,
+)];
