@@ -143,6 +143,13 @@ class Bench:
         path = self.data_dir()
         database = os.path.join(path, "glance.db")
         fill(database, count)
+        # Nothing is measured that does not list them all.
+        listed = self.path("listed")
+        once(self.glance(path, "image", "list", "-f", "value"), env=self.env, stdout=listed)
+        with open(listed, "rb") as file:
+            lines = sum(1 for _ in file)
+        if lines != count:
+            raise SystemExit(f"image list: {lines} lines of {count} images")
         rows = []
         for words, many in ((["image", "list"], ["-f"]), (["image-list"], ["--format"])):
             for form in ("table", "csv", "json", "value"):

@@ -11,7 +11,6 @@ import threading
 import time
 
 
-
 class Failed(Exception):
     """A program that did not end with 0."""
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::model::{Argument, Program, Takes, Value};
 
 /// What stands in every script; NAME is the program, FUNCTION its name as an identifier.
-const WALK: &str = r##"
+const WALK: &str = r#"
 # Sets words, options, takes of a place on the line: the words that may follow it, its options, and
 # what it takes by position.
 _FUNCTION_place() {
@@ -88,7 +88,7 @@ _FUNCTION() {
     return 0
 }
 complete -F _FUNCTION NAME
-"##;
+"#;
 
 /// The script for a program.
 pub fn script(program: &Program) -> String {

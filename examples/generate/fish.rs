@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::model::{Argument, Program, Takes, Value};
 
-const WALK: &str = r##"
+const WALK: &str = r#"
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
 function __FUNCTION_place
     set -l pending 0
@@ -41,7 +41,7 @@ function __FUNCTION_in
     end
     contains -- "$line" $argv
 end
-"##;
+"#;
 
 /// The script for a program.
 pub fn script(program: &Program) -> String {
@@ -136,10 +136,10 @@ pub fn script(program: &Program) -> String {
 fn option_line(option: &Argument) -> String {
     let mut line = String::new();
     for name in &option.names {
-        match name.strip_prefix("--") {
-            Some(long) => line.push_str(&format!(" -l {long}")),
-            None => line.push_str(&format!(" -s {}", name.trim_start_matches('-'))),
-        }
+        let _ = match name.strip_prefix("--") {
+            Some(long) => write!(line, " -l {long}"),
+            None => write!(line, " -s {}", name.trim_start_matches('-')),
+        };
     }
     if !matches!(option.takes, Takes::Nothing | Takes::OneOrNone) {
         // Files are offered only where they are meant.

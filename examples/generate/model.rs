@@ -74,6 +74,7 @@ pub enum Value {
 
 /// An option or a positional argument.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
 pub struct Argument {
     /// Its names with their dashes; none: it is given by position.
     pub names: Vec<String>,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::model::{Argument, Program, Takes, Value};
 
-const WALK: &str = r##"
+const WALK: &str = r#"
 # Sets following, specs: the words that may follow a place on the line, and what it takes.
 _FUNCTION_place() {
     following=() specs=()
@@ -58,7 +58,7 @@ if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
 else
     compdef _FUNCTION NAME
 fi
-"##;
+"#;
 
 /// The script for a program.
 pub fn script(program: &Program) -> String {

@@ -171,7 +171,7 @@ fn a_closed_pipe_is_success() {
 #[test]
 fn an_existing_file_survives_every_failed_download() {
     let place = Place::new();
-    let id = place.image("x", &[7; 500_000]);
+    let id = place.image("x", &vec![7; 500_000]);
     let kept = place.write("kept", "what was there");
     let stored = place.data().join("images").join(&id);
     let mut bytes = std::fs::read(&stored).unwrap();
@@ -196,7 +196,7 @@ fn an_existing_file_survives_every_failed_download() {
     check("corrupt");
     std::fs::write(&stored, &bytes[..100]).unwrap();
     check("corrupt");
-    std::fs::write(&stored, [7; 500_001]).unwrap();
+    std::fs::write(&stored, vec![7; 500_001]).unwrap();
     check("corrupt");
     std::fs::remove_file(&stored).unwrap();
     check("cannot be read");

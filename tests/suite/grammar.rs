@@ -557,7 +557,6 @@ fn options_of_the_programs_are_known_before_and_behind_commands() {
                 words.extend(takes_value(option).then(|| sample(option)));
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
                 for line in [[&words, command].concat(), [command, &words].concat()] {
-                    // In the first grammar these letters are the command's own behind it.
                     if let Err(error) = read(grammar, &line) {
                         wrong.push(format!("{} {line:?}: {error}", grammar.program()));
                     }

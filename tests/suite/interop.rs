@@ -19,15 +19,27 @@ const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 const USERS: [(&str, &str); 3] = [("admin", "admin"), ("demo", "member"), ("other", "member")];
 
 fn realcloud(script: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/realcloud").join(script)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/realcloud")
+        .join(script)
 }
 
 /// Standard output of a command that MUST succeed.
 #[track_caller]
 fn output_of(command: &mut Command) -> String {
-    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command
+        .output()
+        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let stdout = String::from_utf8_lossy(&stdout).into_owned();
-    assert!(status.success(), "{command:?}: {status}\n{stdout}{}", String::from_utf8_lossy(&stderr));
+    assert!(
+        status.success(),
+        "{command:?}: {status}\n{stdout}{}",
+        String::from_utf8_lossy(&stderr)
+    );
     stdout
 }
 
@@ -44,22 +56,34 @@ struct Cloud {
 
 impl Cloud {
     fn start() -> Self {
-        let mut cloud = Self { directory: TempDir::new().unwrap(), known: BTreeMap::new() };
+        let mut cloud = Self {
+            directory: TempDir::new().unwrap(),
+            known: BTreeMap::new(),
+        };
         cloud.up(None);
         let known = fs::read_to_string(cloud.directory.path().join("env")).unwrap();
-        cloud.known = known.lines().filter_map(|line| line.split_once('=')).map(|(k, v)| (k.into(), v.into())).collect();
+        cloud.known = known
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(k, v)| (k.into(), v.into()))
+            .collect();
         cloud
     }
 
     /// Makes Glance serve a data directory in place of what it serves.
     fn serve(&self, data: &Path) {
-        output_of(Command::new(realcloud("down")).arg(self.directory.path()).arg("glance"));
+        output_of(
+            Command::new(realcloud("down"))
+                .arg(self.directory.path())
+                .arg("glance"),
+        );
         self.up(Some(data));
     }
 
     fn up(&self, data: Option<&Path>) {
         let mut up = Command::new(realcloud("up"));
-        up.arg(self.directory.path()).arg(std::process::id().to_string());
+        up.arg(self.directory.path())
+            .arg(std::process::id().to_string());
         if let Some(data) = data {
             up.env("REALCLOUD_DATA", data);
         }
@@ -91,16 +115,25 @@ impl Cloud {
 
     /// The steps by the real client.
     fn play(&self, steps: &[Step]) {
-        let steps: Vec<_> = steps.iter().map(|step| json!([step.user, step.words])).collect();
+        let steps: Vec<_> = steps
+            .iter()
+            .map(|step| json!([step.user, step.words]))
+            .collect();
         let mut play = Command::new(self.directory.path().join("venv/bin/python"));
-        play.arg(realcloud("play.py")).arg(self.directory.path()).arg(json!(steps).to_string());
+        play.arg(realcloud("play.py"))
+            .arg(self.directory.path())
+            .arg(json!(steps).to_string());
         output_of(play.env("PYTHONWARNINGS", "ignore"));
     }
 
     /// What the real Glance shows a user: see `client.py`.
     fn seen(&self, user: &str, ids: &[&str]) -> Value {
         let mut client = Command::new(self.directory.path().join("venv/bin/python"));
-        client.arg(realcloud("client.py")).arg(self.directory.path()).arg(user).args(ids);
+        client
+            .arg(realcloud("client.py"))
+            .arg(self.directory.path())
+            .arg(user)
+            .args(ids);
         let mut seen: Value = serde_json::from_str(&output_of(&mut client)).unwrap();
         for image in seen["images"].as_object_mut().unwrap().values_mut() {
             compare_as_glance_shows(&mut image["record"]);
@@ -111,13 +144,17 @@ impl Cloud {
 
 impl Drop for Cloud {
     fn drop(&mut self) {
-        let _ = Command::new(realcloud("down")).arg(self.directory.path()).status();
+        let _ = Command::new(realcloud("down"))
+            .arg(self.directory.path())
+            .status();
     }
 }
 
 /// Brings a record of the API into the form in which `image-show` prints it.
 fn compare_as_glance_shows(record: &mut Value) {
-    let Some(fields) = record.as_object_mut() else { return };
+    let Some(fields) = record.as_object_mut() else {
+        return;
+    };
     for name in ["self", "file", "schema", "access"] {
         fields.remove(name);
     }
@@ -156,8 +193,16 @@ impl Ours<'_> {
     /// Standard output of a command that MUST succeed.
     #[track_caller]
     fn ok(&self, user: &str, words: &[&str]) -> String {
-        let Output { status, stdout, stderr } = self.run(user, words);
-        assert!(status.success(), "{words:?} as {user}: {}", String::from_utf8_lossy(&stderr));
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = self.run(user, words);
+        assert!(
+            status.success(),
+            "{words:?} as {user}: {}",
+            String::from_utf8_lossy(&stderr)
+        );
         String::from_utf8(stdout).unwrap()
     }
 
@@ -165,8 +210,12 @@ impl Ours<'_> {
     fn seen(&self, user: &str, ids: &[&str]) -> Value {
         let list = |words: &[&str]| -> Vec<String> {
             let rows: Value = serde_json::from_str(&self.ok(user, words)).unwrap();
-            let mut ids: Vec<String> =
-                rows.as_array().unwrap().iter().map(|row| row["ID"].as_str().unwrap().to_string()).collect();
+            let mut ids: Vec<String> = rows
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|row| row["ID"].as_str().unwrap().to_string())
+                .collect();
             ids.sort();
             ids
         };
@@ -184,7 +233,10 @@ impl Ours<'_> {
                 sort_tags(fields);
             }
             let file = self.place.file("downloaded");
-            let saved = self.run(user, &["image-download", id, "--file", file.to_str().unwrap()]);
+            let saved = self.run(
+                user,
+                &["image-download", id, "--file", file.to_str().unwrap()],
+            );
             let data = saved.status.success().then(|| sha512(&file));
             let _ = fs::remove_file(&file);
             json!({"record": record, "data": data})
@@ -205,7 +257,10 @@ fn sha512(path: &Path) -> String {
 }
 
 fn fields(image: &Value) -> impl Iterator<Item = &str> {
-    image["record"].as_object().into_iter().flat_map(|record| record.keys().map(String::as_str))
+    image["record"]
+        .as_object()
+        .into_iter()
+        .flat_map(|record| record.keys().map(String::as_str))
 }
 
 /// Panics unless every user is shown the same by the real Glance and by ours; what that is, by user.
@@ -218,18 +273,25 @@ fn assert_same(cloud: &Cloud, ours: &Ours<'_>, ids: &[&str]) -> BTreeMap<&'stati
         let own = ours.seen(user, ids);
         for what in ["listed", "hidden"] {
             if theirs[what] != own[what] {
-                differences += &format!("{user}, {what}: theirs {}, ours {}\n", theirs[what], own[what]);
+                differences += &format!(
+                    "{user}, {what}: theirs {}, ours {}\n",
+                    theirs[what], own[what]
+                );
             }
         }
         for id in ids {
             let (theirs, own) = (&theirs["images"][id], &own["images"][id]);
             if theirs["data"] != own["data"] {
-                differences += &format!("{user}, {id}, data: theirs {}, ours {}\n", theirs["data"], own["data"]);
+                differences += &format!(
+                    "{user}, {id}, data: theirs {}, ours {}\n",
+                    theirs["data"], own["data"]
+                );
             }
             for field in fields(theirs).chain(fields(own)).collect::<BTreeSet<_>>() {
                 let (theirs, own) = (theirs["record"].get(field), own["record"].get(field));
                 if theirs != own {
-                    differences += &format!("{user}, {id}, {field}: theirs {theirs:?}, ours {own:?}\n");
+                    differences +=
+                        &format!("{user}, {id}, {field}: theirs {theirs:?}, ours {own:?}\n");
                 }
             }
         }
@@ -262,12 +324,21 @@ fn make_disks(place: &Place) {
     place.write("empty", "");
     for (name, options) in [
         ("disk.qcow2", &["-O", "qcow2"][..]),
-        ("disk.vmdk", &["-O", "vmdk", "-o", "subformat=monolithicSparse"]),
+        (
+            "disk.vmdk",
+            &["-O", "vmdk", "-o", "subformat=monolithicSparse"],
+        ),
         ("disk.vdi", &["-O", "vdi"]),
         ("disk.vhdx", &["-O", "vhdx"]),
         ("disk.vhd", &["-O", "vpc"]),
     ] {
-        output_of(Command::new("qemu-img").args(["convert", "-f", "raw"]).args(options).arg(&raw).arg(place.file(name)));
+        output_of(
+            Command::new("qemu-img")
+                .args(["convert", "-f", "raw"])
+                .args(options)
+                .arg(&raw)
+                .arg(place.file(name)),
+        );
     }
 }
 
@@ -278,11 +349,17 @@ struct Step {
 }
 
 fn step(user: &'static str, words: &[&str]) -> Step {
-    Step { user, words: words.iter().map(ToString::to_string).collect() }
+    Step {
+        user,
+        words: words.iter().map(ToString::to_string).collect(),
+    }
 }
 
 fn create(user: &'static str, number: u8, words: &[&[&str]]) -> Step {
-    step(user, &[&["image-create", "--id", &id(number)], &words.concat()[..]].concat())
+    step(
+        user,
+        &[&["image-create", "--id", &id(number)], &words.concat()[..]].concat(),
+    )
 }
 
 impl Step {
@@ -301,43 +378,163 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
     for (number, (name, format)) in (1..).zip(DISKS) {
         let visibility = visibilities[usize::from(number) % visibilities.len()];
         let file = path(name);
-        let words = ["--name", name, "--disk-format", format, "--file", &file, "--visibility", visibility];
+        let words = [
+            "--name",
+            name,
+            "--disk-format",
+            format,
+            "--file",
+            &file,
+            "--visibility",
+            visibility,
+        ];
         steps.push(create("admin", number, &[&words, &bare]));
     }
 
     let (raw, empty) = (path("disk.raw"), path("empty"));
-    let data = ["--disk-format", "raw", "--container-format", "bare", "--file", &raw];
-    let nothing = ["--disk-format", "raw", "--container-format", "bare", "--file", &empty];
-    let properties = ["--property", "note=wörter 漢字", "--property", "empty=", "--property", "hw_disk_bus=scsi"];
+    let data = [
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--file",
+        &raw,
+    ];
+    let nothing = [
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--file",
+        &empty,
+    ];
+    let properties = [
+        "--property",
+        "note=wörter 漢字",
+        "--property",
+        "empty=",
+        "--property",
+        "hw_disk_bus=scsi",
+    ];
     let tags = ["--tags", "one", "zwei", "三"];
     steps.extend([
-        create("admin", 10, &[&["--name", "queued", "--min-disk", "7", "--min-ram", "512"]]),
-        create("admin", 11, &[&["--name", "crème 図", "--protected", "True", "--visibility", "public"], &properties, &tags]),
-        create("admin", 12, &[&data, &["--name", "hidden", "--hidden", "True", "--visibility", "public"]]),
+        create(
+            "admin",
+            10,
+            &[&["--name", "queued", "--min-disk", "7", "--min-ram", "512"]],
+        ),
+        create(
+            "admin",
+            11,
+            &[
+                &[
+                    "--name",
+                    "crème 図",
+                    "--protected",
+                    "True",
+                    "--visibility",
+                    "public",
+                ],
+                &properties,
+                &tags,
+            ],
+        ),
+        create(
+            "admin",
+            12,
+            &[
+                &data,
+                &[
+                    "--name",
+                    "hidden",
+                    "--hidden",
+                    "True",
+                    "--visibility",
+                    "public",
+                ],
+            ],
+        ),
         create("admin", 13, &[&nothing, &["--name", "empty"]]),
-        create("demo", 14, &[&data, &["--name", "demo's", "--visibility", "private"]]),
+        create(
+            "demo",
+            14,
+            &[&data, &["--name", "demo's", "--visibility", "private"]],
+        ),
         create("demo", 15, &[&data, &["--name", "demo's shared"]]),
-        create("demo", 16, &[&data, &["--name", "demo's community", "--visibility", "community"]]),
+        create(
+            "demo",
+            16,
+            &[
+                &data,
+                &["--name", "demo's community", "--visibility", "community"],
+            ],
+        ),
     ]);
     if named_stores {
-        steps.push(create("admin", 17, &[&data, &["--name", "elsewhere", "--store", "slow"]]));
+        steps.push(create(
+            "admin",
+            17,
+            &[&data, &["--name", "elsewhere", "--store", "slow"]],
+        ));
     }
 
     let (deactivated, deleted, changed) = (id(20), id(22), id(24));
     let change = |words: &[&str]| step("admin", &[&["image-update", &changed], words].concat());
     steps.extend([
-        create("admin", 20, &[&data, &["--name", "deactivated", "--visibility", "public"]]),
+        create(
+            "admin",
+            20,
+            &[&data, &["--name", "deactivated", "--visibility", "public"]],
+        ),
         step("admin", &["image-deactivate", &deactivated]),
-        create("admin", 21, &[&data, &["--name", "deactivated for a while"]]),
+        create(
+            "admin",
+            21,
+            &[&data, &["--name", "deactivated for a while"]],
+        ),
         step("admin", &["image-deactivate", &id(21)]),
         step("admin", &["image-reactivate", &id(21)]),
-        create("admin", 22, &[&data, &["--name", "deleted", "--property", "k=v", "--tags", "gone"]]),
+        create(
+            "admin",
+            22,
+            &[
+                &data,
+                &["--name", "deleted", "--property", "k=v", "--tags", "gone"],
+            ],
+        ),
         step("admin", &["image-delete", &deleted]),
         create("admin", 23, &[&["--name", "deleted before it had data"]]),
         step("admin", &["image-delete", &id(23)]),
-        create("admin", 24, &[&["--name", "old", "--property", "going=1", "--property", "changing=1", "--tags", "going"]]),
-        change(&["--name", "new", "--min-ram", "64", "--remove-property", "going"]),
-        change(&["--property", "changing=2", "--property", "coming=1", "--visibility", "community"]),
+        create(
+            "admin",
+            24,
+            &[&[
+                "--name",
+                "old",
+                "--property",
+                "going=1",
+                "--property",
+                "changing=1",
+                "--tags",
+                "going",
+            ]],
+        ),
+        change(&[
+            "--name",
+            "new",
+            "--min-ram",
+            "64",
+            "--remove-property",
+            "going",
+        ]),
+        change(&[
+            "--property",
+            "changing=2",
+            "--property",
+            "coming=1",
+            "--visibility",
+            "community",
+        ]),
         step("admin", &["image-tag-delete", &changed, "going"]),
         step("admin", &["image-tag-update", &changed, "coming"]),
         change(&["--disk-format", "raw", "--container-format", "bare"]),
@@ -348,7 +545,11 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
 
 /// Every id that the tests use, and some that they do not.
 fn ids() -> Vec<String> {
-    [1..=6, 10..=18, 20..=25, 30..=31].into_iter().flatten().map(id).collect()
+    [1..=6, 10..=18, 20..=25, 30..=31]
+        .into_iter()
+        .flatten()
+        .map(id)
+        .collect()
 }
 
 /// The two layouts of a data directory that the tests use.
@@ -380,7 +581,11 @@ impl Layout {
             fs::write(format!("{data}/glance-api.conf"), text).unwrap();
         } else {
             // The real one is told to show locations; what is shown is not what is tested here.
-            fs::write(data.join("glance-api.conf"), "[DEFAULT]\nshow_multiple_locations = true\n").unwrap();
+            fs::write(
+                data.join("glance-api.conf"),
+                "[DEFAULT]\nshow_multiple_locations = true\n",
+            )
+            .unwrap();
         }
     }
 }
@@ -389,24 +594,50 @@ impl Layout {
 fn a_database_of_ours_has_the_schema_of_a_real_one() {
     let venv = venv();
     let place = Place::new();
-    output_of(place.command(MANAGE).args(["--data-dir"]).arg(place.data()).arg("db_sync"));
+    output_of(
+        place
+            .command(MANAGE)
+            .args(["--data-dir"])
+            .arg(place.data())
+            .arg("db_sync"),
+    );
 
     let real = place.file("real.db");
-    let config = place.write("glance.conf", format!("[database]\nconnection = sqlite:///{}\n", real.display()));
+    let config = place.write(
+        "glance.conf",
+        format!("[database]\nconnection = sqlite:///{}\n", real.display()),
+    );
     let mut manage = Command::new(venv.join("bin/glance-manage"));
     output_of(manage.arg("--config-file").arg(&config).arg("db_sync"));
 
     let schema = |database: &Path| -> Value {
-        let text = output_of(Command::new(venv.join("bin/python")).arg(realcloud("schema.py")).arg(database));
+        let text = output_of(
+            Command::new(venv.join("bin/python"))
+                .arg(realcloud("schema.py"))
+                .arg(database),
+        );
         serde_json::from_str(&text).unwrap()
     };
     let (ours, theirs) = (schema(&place.data().join("glance.db")), schema(&real));
-    assert!(theirs["tables"].as_object().unwrap().contains_key("images"), "{theirs}");
-    let tables = |schema: &Value| schema["tables"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert!(
+        theirs["tables"].as_object().unwrap().contains_key("images"),
+        "{theirs}"
+    );
+    let tables = |schema: &Value| {
+        schema["tables"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
     assert_eq!(tables(&ours), tables(&theirs));
     for table in tables(&theirs) {
         for part in ["columns", "indexes", "foreign_keys", "checks", "sql"] {
-            assert_eq!(ours["tables"][&table][part], theirs["tables"][&table][part], "{part} of {table}");
+            assert_eq!(
+                ours["tables"][&table][part], theirs["tables"][&table][part],
+                "{part} of {table}"
+            );
         }
     }
     assert_eq!(ours, theirs);
@@ -419,7 +650,11 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
         let place = Place::new();
         make_disks(&place);
         layout.prepare(&place.data());
-        let ours = Ours { place: &place, cloud: &cloud, options: Vec::new() };
+        let ours = Ours {
+            place: &place,
+            cloud: &cloud,
+            options: Vec::new(),
+        };
         for step in steps(&place, layout.has_named_stores()) {
             ours.ok(step.user, &step.words());
         }
@@ -429,28 +664,79 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let seen = assert_same(&cloud, &ours, &ids);
         for (number, (name, _)) in (1..).zip(DISKS) {
-            assert_eq!(seen["admin"]["images"][id(number)]["data"], sha512(&place.file(name)), "{layout:?} {name}");
+            assert_eq!(
+                seen["admin"]["images"][id(number)]["data"],
+                sha512(&place.file(name)),
+                "{layout:?} {name}"
+            );
         }
-        assert_eq!(seen["admin"]["images"][id(20)]["data"], sha512(&place.file("disk.raw")), "deactivated");
+        assert_eq!(
+            seen["admin"]["images"][id(20)]["data"],
+            sha512(&place.file("disk.raw")),
+            "deactivated"
+        );
 
         // Its own programs, and changes that they make in our directory.
         let saved = place.file("saved");
-        let listed = cloud.run("demo", "openstack", &["image", "list", "-f", "value", "-c", "Name"]);
-        assert!(listed.contains("crème 図") && listed.contains("demo's shared"), "{listed}");
-        cloud.run("admin", "glance", &["image-download", &id(2), "--file", saved.to_str().unwrap()]);
+        let listed = cloud.run(
+            "demo",
+            "openstack",
+            &["image", "list", "-f", "value", "-c", "Name"],
+        );
+        assert!(
+            listed.contains("crème 図") && listed.contains("demo's shared"),
+            "{listed}"
+        );
+        cloud.run(
+            "admin",
+            "glance",
+            &["image-download", &id(2), "--file", saved.to_str().unwrap()],
+        );
         assert_eq!(sha512(&saved), sha512(&place.file("disk.qcow2")));
         let file = place.file("disk.qcow2");
-        let words = ["--name", "theirs", "--disk-format", "qcow2", "--container-format", "bare", "--file"];
+        let words = [
+            "--name",
+            "theirs",
+            "--disk-format",
+            "qcow2",
+            "--container-format",
+            "bare",
+            "--file",
+        ];
         cloud.play(&[
             step("admin", &["image-delete", &id(1)]),
-            step("admin", &["image-update", &id(3), "--name", "renamed", "--property", "by=theirs"]),
+            step(
+                "admin",
+                &[
+                    "image-update",
+                    &id(3),
+                    "--name",
+                    "renamed",
+                    "--property",
+                    "by=theirs",
+                ],
+            ),
             create("admin", 30, &[&words, &[file.to_str().unwrap()]]),
         ]);
         ours.ok("admin", &["image-delete", &id(2)]);
-        ours.ok("admin", &["image-update", &id(4), "--name", "renamed", "--property", "by=ours"]);
+        ours.ok(
+            "admin",
+            &[
+                "image-update",
+                &id(4),
+                "--name",
+                "renamed",
+                "--property",
+                "by=ours",
+            ],
+        );
         assert_same(&cloud, &ours, &ids);
         for (gone, number) in [(true, 1), (true, 2), (false, 3), (false, 30)] {
-            assert_eq!(gone, !place.data().join("images").join(id(number)).exists(), "data of image {number}");
+            assert_eq!(
+                gone,
+                !place.data().join("images").join(id(number)).exists(),
+                "data of image {number}"
+            );
         }
     }
 }
@@ -462,13 +748,20 @@ fn ours_serves_what_a_real_glance_stored() {
         let place = Place::new();
         make_disks(&place);
         let options = if layout.has_named_stores() {
-            vec!["--config-file".to_string(), cloud.config_file().display().to_string()]
+            vec![
+                "--config-file".to_string(),
+                cloud.config_file().display().to_string(),
+            ]
         } else {
             layout.prepare(&place.data());
             cloud.serve(&place.data());
             Vec::new()
         };
-        let ours = Ours { place: &place, cloud: &cloud, options };
+        let ours = Ours {
+            place: &place,
+            cloud: &cloud,
+            options,
+        };
         cloud.play(&steps(&place, layout.has_named_stores()));
         // What ours cannot do yet: members.
         let (demo, other) = (&cloud.known["DEMO_PROJECT"], &cloud.known["OTHER_PROJECT"]);
@@ -482,22 +775,48 @@ fn ours_serves_what_a_real_glance_stored() {
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let seen = assert_same(&cloud, &ours, &ids);
         for (number, (name, _)) in (1..).zip(DISKS) {
-            assert_eq!(seen["admin"]["images"][id(number)]["data"], sha512(&place.file(name)), "{layout:?} {name}");
+            assert_eq!(
+                seen["admin"]["images"][id(number)]["data"],
+                sha512(&place.file(name)),
+                "{layout:?} {name}"
+            );
         }
-        assert_eq!(seen["other"]["images"][id(15)]["data"], sha512(&place.file("disk.raw")), "accepted member");
+        assert_eq!(
+            seen["other"]["images"][id(15)]["data"],
+            sha512(&place.file("disk.raw")),
+            "accepted member"
+        );
 
         // The same commands by ours, elsewhere: the same facts are found out about the same data.
         let own = Place::new();
         Layout::Named.prepare(&own.data());
-        let elsewhere = Ours { place: &own, cloud: &cloud, options: Vec::new() };
+        let elsewhere = Ours {
+            place: &own,
+            cloud: &cloud,
+            options: Vec::new(),
+        };
         for step in steps(&place, layout.has_named_stores()) {
             elsewhere.ok(step.user, &step.words());
         }
         let again = elsewhere.seen("admin", &ids);
         for id in &ids {
             for field in [
-                "name", "status", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value", "disk_format",
-                "container_format", "visibility", "protected", "os_hidden", "min_disk", "min_ram", "owner", "tags",
+                "name",
+                "status",
+                "size",
+                "virtual_size",
+                "checksum",
+                "os_hash_algo",
+                "os_hash_value",
+                "disk_format",
+                "container_format",
+                "visibility",
+                "protected",
+                "os_hidden",
+                "min_disk",
+                "min_ram",
+                "owner",
+                "tags",
             ] {
                 let of = |seen: &Value| seen["images"][*id]["record"][field].clone();
                 assert_eq!(of(&again), of(&seen["admin"]), "{field} of {id}");
@@ -506,7 +825,16 @@ fn ours_serves_what_a_real_glance_stored() {
 
         // Both at work on the same database.
         let file = place.file("disk.qcow2");
-        let words = ["--name", "ours", "--visibility", "public", "--disk-format", "qcow2", "--container-format", "bare"];
+        let words = [
+            "--name",
+            "ours",
+            "--visibility",
+            "public",
+            "--disk-format",
+            "qcow2",
+            "--container-format",
+            "bare",
+        ];
         let create = create("admin", 30, &[&words, &["--file", file.to_str().unwrap()]]);
         ours.ok(create.user, &create.words());
         ours.ok("admin", &["image-delete", &id(1)]);

@@ -1,4 +1,0 @@
-#[cfg(test)]
-#[path = "../tests/suite/grammar.rs"]
-mod grammar;
-fn main() {}
