@@ -141,16 +141,18 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
             ));
         };
         let value = word.split_once('=').map(|(_, value)| value.to_string());
-        let name = if word.starts_with("--") {
-            format!("--{}", global.long)
-        } else {
-            // Letters may stand together, with a value behind the last one.
-            before.push(word);
-            if let Some(value) = global.value.and_then(|_| words.next()) {
-                before.push(value);
+        if !word.starts_with("--") {
+            // Letters may stand together; none of them takes a value.
+            for letter in word.chars().skip(1) {
+                let found = globals::find(grammar, &format!("-{letter}")).ok().flatten();
+                let found = found.ok_or_else(|| {
+                    usage(grammar, None, &format!("unrecognized arguments: {word}"))
+                })?;
+                before.push(format!("--{}", found.long));
             }
             continue;
-        };
+        }
+        let name = format!("--{}", global.long);
         match (global.value, value) {
             (None, Some(value)) => {
                 return Err(usage(
@@ -255,20 +257,30 @@ fn nearest(word: &str) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// A command with its arguments, the formatter's and, hidden, the program's.
-pub fn leaf(grammar: Grammar, row: &'static Row) -> Command {
+/// A command with its own arguments and the formatter's.
+pub fn own(grammar: Grammar, row: &'static Row) -> Command {
     let name = format!("{} {}", grammar.program(), row.name);
-    let mut command = (row.args)(Command::new(row.name))
+    let command = (row.args)(Command::new(row.name))
         .about(row.about)
         .bin_name(name);
-    command = command
+    let command = command
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args_override_self(true);
-    if grammar == Grammar::Openstack {
-        command = super::formatters::append(command, row.output);
+    match grammar {
+        Grammar::Glance => command,
+        Grammar::Openstack => super::formatters::append(command, row.output),
     }
-    globals::append(command, grammar)
+}
+
+/// A command with all its arguments, and, hidden, the options of the program: of both grammars where
+/// the second one's command is written under the first one's name.
+pub fn leaf(grammar: Grammar, row: &'static Row) -> Command {
+    let command = globals::append(own(grammar, row), grammar);
+    match grammar {
+        Grammar::Glance => command,
+        Grammar::Openstack => globals::append(command, Grammar::Glance),
+    }
 }
 
 /// Options abbreviated to a unique prefix in full: the command's own first, then the program's.

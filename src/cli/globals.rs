@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::registry::Grammar;
@@ -19,6 +20,8 @@ pub struct Global {
     pub shown_aliases: bool,
     /// What its value is called; None: it takes none.
     pub value: Option<&'static str>,
+    /// What the value may be; empty: anything.
+    pub choices: &'static [&'static str],
     /// What it does.
     pub help: &'static str,
     /// Whether it may be given several times, all of which count.
@@ -34,6 +37,7 @@ const fn flag(long: &'static str, short: Option<char>, help: &'static str) -> Gl
         aliases: &[],
         shown_aliases: false,
         value: None,
+        choices: &[],
         help,
         repeated: false,
         hidden: false,
@@ -47,6 +51,7 @@ const fn value(long: &'static str, value: &'static str, help: &'static str) -> G
         aliases: &[],
         shown_aliases: false,
         value: Some(value),
+        choices: &[],
         help,
         repeated: false,
         hidden: false,
@@ -61,6 +66,11 @@ const fn old(mut global: Global, aliases: &'static [&'static str]) -> Global {
 const fn also(mut global: Global, aliases: &'static [&'static str]) -> Global {
     global.aliases = aliases;
     global.shown_aliases = true;
+    global
+}
+
+const fn one_of(mut global: Global, choices: &'static [&'static str]) -> Global {
+    global.choices = choices;
     global
 }
 
@@ -158,7 +168,10 @@ static GLANCE: &[Global] = &[
     value("timeout", "seconds", "How long an answer may take"),
     flag("collect-timing", None, "Show how long each call took"),
     value("tls-ciphers", "ciphers", "TLS ciphers to allow"),
-    value("tls-min-version", "1.2|1.3", "Oldest TLS version to allow"),
+    one_of(
+        value("tls-min-version", "1.2|1.3", "Oldest TLS version to allow"),
+        &["1.2", "1.3"],
+    ),
     also(
         value("os-auth-type", "name", "Kind of login [env OS_AUTH_TYPE]"),
         &["os-auth-plugin"],
@@ -234,6 +247,32 @@ static GLANCE: &[Global] = &[
     ),
 ];
 
+/// What openstackclient's plugins know of logins.
+const AUTH_TYPES: &[&str] = &[
+    "v3oidcaccesstoken",
+    "v3oidcpassword",
+    "admin_token",
+    "v3multifactor",
+    "v3oidcauthcode",
+    "v3oidcclientcredentials",
+    "v3applicationcredential",
+    "v3oauth2clientcredential",
+    "v3oidcdeviceauthz",
+    "v3password",
+    "none",
+    "v3oauth2mtlsclientcredential",
+    "v3token",
+    "http_basic",
+    "password",
+    "token",
+    "v2password",
+    "v3tokenlessauth",
+    "v3websso",
+    "v3oauth1",
+    "v3totp",
+    "v2token",
+];
+
 /// python-openstackclient's, with those of its login plugins.
 static OPENSTACK: &[Global] = &[
     flag("version", None, "Print the version and leave"),
@@ -281,10 +320,13 @@ static OPENSTACK: &[Global] = &[
         "auth-domain",
         "Domain of user and project",
     ),
-    value(
-        "os-interface",
-        "interface",
-        "Interface of the endpoint: public, internal or admin",
+    one_of(
+        value(
+            "os-interface",
+            "interface",
+            "Interface of the endpoint: public, internal or admin",
+        ),
+        &["admin", "public", "internal"],
     ),
     value(
         "os-service-provider",
@@ -372,10 +414,13 @@ static OPENSTACK: &[Global] = &[
         "key-manager-api-version",
         "Taken, and of no use here",
     ),
-    value(
-        "os-auth-type",
-        "auth-type",
-        "Kind of login [env OS_AUTH_TYPE]",
+    one_of(
+        value(
+            "os-auth-type",
+            "auth-type",
+            "Kind of login [env OS_AUTH_TYPE]",
+        ),
+        AUTH_TYPES,
     ),
     value(
         "os-auth-url",
@@ -680,6 +725,10 @@ impl Global {
         });
         if let Some(value) = self.value {
             arg = arg.value_name(value).num_args(1);
+            if !self.choices.is_empty() {
+                arg = arg.value_parser(PossibleValuesParser::new(self.choices.iter().copied()));
+                arg = arg.hide_possible_values(true);
+            }
         }
         if let Some(short) = self.short {
             arg = arg.short(short);

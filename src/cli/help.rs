@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use clap::Command;
 
-use super::argparse::leaf;
+use super::argparse::own;
 use super::registry::{Grammar, Output, Row};
 use crate::{Error, Result};
 
@@ -118,7 +118,7 @@ pub fn program(grammar: Grammar) -> String {
 
 /// Help of a command.
 pub fn command(grammar: Grammar, row: &'static Row) -> String {
-    let help = leaf(grammar, row)
+    let help = own(grammar, row)
         .help_template(TEMPLATE)
         .render_help()
         .to_string();

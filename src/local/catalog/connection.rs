@@ -23,6 +23,10 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// it next, and seldom enough.
 const LOG_PAGES: &str = "256";
 
+/// Rows that are read ahead of the one who asks for them: enough that the two threads seldom wait for
+/// each other.
+const ROWS_AHEAD: usize = 1024;
+
 /// Connections a process opens at most: a list that is streamed, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
@@ -46,7 +50,8 @@ impl Catalog {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
-            .pragma("wal_autocheckpoint", LOG_PAGES);
+            .pragma("wal_autocheckpoint", LOG_PAGES)
+            .row_buffer_size(ROWS_AHEAD);
         let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)

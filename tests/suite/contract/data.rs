@@ -285,7 +285,7 @@ async fn an_upload_that_is_stopped_leaves_the_image_queued(on: impl Deployment) 
     watch.stop();
     let upload = Upload {
         watch,
-        ..Upload::new(pipe(&[0; 1_000_000]))
+        ..Upload::new(pipe(&vec![0; 1_000_000]))
     };
     assert_eq!(
         kind(service.upload_image(&image.id, upload).await),
