@@ -5,19 +5,15 @@ images it lists, and of each ID its record and the SHA-512 of its data, null whe
 """
 import hashlib
 import json
-import re
 import sys
 
-from glanceclient import client, exc
-from keystoneauth1 import loading, session
+sys.dont_write_bytecode = True
+from glanceclient import client, exc  # noqa: E402
+from login import log_in  # noqa: E402
 
 directory, user, *ids = sys.argv[1:]
-rc = dict(re.findall(r"OS_(\w+)=(\S+)", open(f"{directory}/{user}.rc").read()))
-url = re.search(r"^GLANCE_URL=(\S+)", open(f"{directory}/env").read(), re.M)[1]
-login = loading.get_plugin_loader("password").load_from_options(
-    auth_url=rc["AUTH_URL"], username=rc["USERNAME"], password=rc["PASSWORD"], project_name=rc["PROJECT_NAME"],
-    user_domain_name="Default", project_domain_name="Default")
-images = client.Client("2", session=session.Session(auth=login), endpoint_override=url).images
+url, session = log_in(directory, user)
+images = client.Client("2", session=session, endpoint_override=url).images
 
 
 def data(image):

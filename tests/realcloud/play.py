@@ -2,22 +2,26 @@
 
   play.py DIR STEPS       STEPS is JSON: [[USER, [WORD, …]], …]; DIR is that of a cloud started by `up`
 
-One process for all of them: what takes time is the start of Python.
+One process and one login a user for all of them: what takes time is starting Python and asking Keystone.
 """
 import json
 import os
 import pty
-import re
 import sys
 
-from glanceclient import shell
+sys.dont_write_bytecode = True
+from glanceclient import shell  # noqa: E402
+from login import log_in  # noqa: E402
 
 directory, steps = sys.argv[1:]
+steps = json.loads(steps)
+logins = {user: log_in(directory, user) for user, _ in steps}
 # A terminal that nobody types at: other input counts as image data.
 os.dup2(pty.openpty()[1], 0)
 sys.stdin = os.fdopen(0)
-for user, words in json.loads(steps):
-    os.environ.update(re.findall(r"(OS_\w+)=(\S+)", open(f"{directory}/{user}.rc").read()))
+for user, words in steps:
+    url, session = logins[user]
+    os.environ.update(OS_IMAGE_URL=url, OS_AUTH_TOKEN=session.get_token())
     try:
         shell.OpenStackImagesShell().main(words)
     except (Exception, SystemExit) as e:

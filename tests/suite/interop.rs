@@ -266,38 +266,42 @@ fn fields(image: &Value) -> impl Iterator<Item = &str> {
 /// Panics unless every user is shown the same by the real Glance and by ours; what that is, by user.
 #[track_caller]
 fn assert_same(cloud: &Cloud, ours: &Ours<'_>, ids: &[&str]) -> BTreeMap<&'static str, Value> {
-    let mut differences = String::new();
+    let mut differences = Vec::new();
     let mut all = BTreeMap::new();
     for (user, _) in USERS {
         let theirs = cloud.seen(user, ids);
         let own = ours.seen(user, ids);
-        for what in ["listed", "hidden"] {
-            if theirs[what] != own[what] {
-                differences += &format!(
-                    "{user}, {what}: theirs {}, ours {}\n",
-                    theirs[what], own[what]
-                );
+        let mut compare = |what: &str, theirs: Option<&Value>, own: Option<&Value>| {
+            if theirs != own {
+                let text = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
+                differences.push(format!(
+                    "{user}, {what}: theirs {}, ours {}",
+                    text(theirs),
+                    text(own)
+                ));
             }
+        };
+        for what in ["listed", "hidden"] {
+            compare(what, theirs.get(what), own.get(what));
         }
         for id in ids {
             let (theirs, own) = (&theirs["images"][id], &own["images"][id]);
-            if theirs["data"] != own["data"] {
-                differences += &format!(
-                    "{user}, {id}, data: theirs {}, ours {}\n",
-                    theirs["data"], own["data"]
-                );
-            }
+            compare(
+                &format!("data of {id}"),
+                theirs.get("data"),
+                own.get("data"),
+            );
             for field in fields(theirs).chain(fields(own)).collect::<BTreeSet<_>>() {
-                let (theirs, own) = (theirs["record"].get(field), own["record"].get(field));
-                if theirs != own {
-                    differences +=
-                        &format!("{user}, {id}, {field}: theirs {theirs:?}, ours {own:?}\n");
-                }
+                compare(
+                    &format!("{field} of {id}"),
+                    theirs["record"].get(field),
+                    own["record"].get(field),
+                );
             }
         }
         all.insert(user, theirs);
     }
-    assert!(differences.is_empty(), "{differences}");
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
     all
 }
 
@@ -370,28 +374,55 @@ impl Step {
 
 /// What fills a deployment with images of every kind.
 fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
-    let path = |name: &str| place.file(name).to_str().unwrap().to_string();
-    let bare = ["--container-format", "bare"];
-    let mut steps = Vec::new();
-
-    let visibilities = ["public", "community", "shared", "private"];
-    for (number, (name, format)) in (1..).zip(DISKS) {
-        let visibility = visibilities[usize::from(number) % visibilities.len()];
-        let file = path(name);
-        let words = [
-            "--name",
-            name,
+    let mut steps = disk_steps(place);
+    steps.extend(kind_steps(place));
+    if named_stores {
+        let raw = path(place, "disk.raw");
+        let data = [
             "--disk-format",
-            format,
+            "raw",
+            "--container-format",
+            "bare",
             "--file",
-            &file,
-            "--visibility",
-            visibility,
+            &raw,
         ];
-        steps.push(create("admin", number, &[&words, &bare]));
+        steps.push(create(
+            "admin",
+            17,
+            &[&data, &["--name", "elsewhere", "--store", "slow"]],
+        ));
     }
+    steps.extend(life_steps(place));
+    steps
+}
 
-    let (raw, empty) = (path("disk.raw"), path("empty"));
+/// A file in the working directory, as a word.
+fn path(place: &Place, name: &str) -> String {
+    place.file(name).to_str().unwrap().to_string()
+}
+
+/// An image of each disk format.
+fn disk_steps(place: &Place) -> Vec<Step> {
+    let visibilities = ["public", "community", "shared", "private"];
+    let step = |(number, (name, format)): (u8, (&str, &str))| {
+        let visibility = visibilities[usize::from(number) % visibilities.len()];
+        let file = path(place, name);
+        let words = ["--name", name, "--disk-format", format, "--file", &file];
+        create(
+            "admin",
+            number,
+            &[
+                &words,
+                &["--container-format", "bare", "--visibility", visibility],
+            ],
+        )
+    };
+    (1..).zip(DISKS).map(step).collect()
+}
+
+/// Images with and without data, of several owners, with names and properties of every kind.
+fn kind_steps(place: &Place) -> Vec<Step> {
+    let (raw, empty) = (path(place, "disk.raw"), path(place, "empty"));
     let data = [
         "--disk-format",
         "raw",
@@ -408,6 +439,7 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
         "--file",
         &empty,
     ];
+    let queued = ["--name", "queued", "--min-disk", "7", "--min-ram", "512"];
     let properties = [
         "--property",
         "note=wörter 漢字",
@@ -416,29 +448,21 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
         "--property",
         "hw_disk_bus=scsi",
     ];
-    let tags = ["--tags", "one", "zwei", "三"];
-    steps.extend([
-        create(
-            "admin",
-            10,
-            &[&["--name", "queued", "--min-disk", "7", "--min-ram", "512"]],
-        ),
-        create(
-            "admin",
-            11,
-            &[
-                &[
-                    "--name",
-                    "crème 図",
-                    "--protected",
-                    "True",
-                    "--visibility",
-                    "public",
-                ],
-                &properties,
-                &tags,
-            ],
-        ),
+    let named = [
+        "--name",
+        "crème 図",
+        "--protected",
+        "True",
+        "--visibility",
+        "public",
+        "--tags",
+        "one",
+        "zwei",
+        "三",
+    ];
+    vec![
+        create("admin", 10, &[&queued]),
+        create("admin", 11, &[&properties, &named]),
         create(
             "admin",
             12,
@@ -469,31 +493,47 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
                 &["--name", "demo's community", "--visibility", "community"],
             ],
         ),
-    ]);
-    if named_stores {
-        steps.push(create(
-            "admin",
-            17,
-            &[&data, &["--name", "elsewhere", "--store", "slow"]],
-        ));
-    }
+    ]
+}
 
-    let (deactivated, deleted, changed) = (id(20), id(22), id(24));
-    let change = |words: &[&str]| step("admin", &[&["image-update", &changed], words].concat());
-    steps.extend([
+/// Images that are deactivated, deleted and changed.
+fn life_steps(place: &Place) -> Vec<Step> {
+    let raw = path(place, "disk.raw");
+    let data = [
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--file",
+        &raw,
+    ];
+    let old = [
+        "--name",
+        "old",
+        "--property",
+        "going=1",
+        "--property",
+        "changing=1",
+        "--tags",
+        "going",
+    ];
+    let admin = |command: &str, number: u8, words: &[&str]| {
+        step("admin", &[&[command, &id(number)], words].concat())
+    };
+    vec![
         create(
             "admin",
             20,
             &[&data, &["--name", "deactivated", "--visibility", "public"]],
         ),
-        step("admin", &["image-deactivate", &deactivated]),
+        admin("image-deactivate", 20, &[]),
         create(
             "admin",
             21,
             &[&data, &["--name", "deactivated for a while"]],
         ),
-        step("admin", &["image-deactivate", &id(21)]),
-        step("admin", &["image-reactivate", &id(21)]),
+        admin("image-deactivate", 21, &[]),
+        admin("image-reactivate", 21, &[]),
         create(
             "admin",
             22,
@@ -502,45 +542,43 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
                 &["--name", "deleted", "--property", "k=v", "--tags", "gone"],
             ],
         ),
-        step("admin", &["image-delete", &deleted]),
+        admin("image-delete", 22, &[]),
         create("admin", 23, &[&["--name", "deleted before it had data"]]),
-        step("admin", &["image-delete", &id(23)]),
-        create(
-            "admin",
+        admin("image-delete", 23, &[]),
+        create("admin", 24, &[&old]),
+        admin(
+            "image-update",
             24,
-            &[&[
+            &[
                 "--name",
-                "old",
-                "--property",
-                "going=1",
-                "--property",
-                "changing=1",
-                "--tags",
+                "new",
+                "--min-ram",
+                "64",
+                "--remove-property",
                 "going",
-            ]],
+            ],
         ),
-        change(&[
-            "--name",
-            "new",
-            "--min-ram",
-            "64",
-            "--remove-property",
-            "going",
-        ]),
-        change(&[
-            "--property",
-            "changing=2",
-            "--property",
-            "coming=1",
-            "--visibility",
-            "community",
-        ]),
-        step("admin", &["image-tag-delete", &changed, "going"]),
-        step("admin", &["image-tag-update", &changed, "coming"]),
-        change(&["--disk-format", "raw", "--container-format", "bare"]),
-        step("admin", &["image-upload", &changed, "--file", &raw]),
-    ]);
-    steps
+        admin(
+            "image-update",
+            24,
+            &[
+                "--property",
+                "changing=2",
+                "--property",
+                "coming=1",
+                "--visibility",
+                "community",
+            ],
+        ),
+        admin("image-tag-delete", 24, &["going"]),
+        admin("image-tag-update", 24, &["coming"]),
+        admin(
+            "image-update",
+            24,
+            &["--disk-format", "raw", "--container-format", "bare"],
+        ),
+        admin("image-upload", 24, &["--file", &raw]),
+    ]
 }
 
 /// Every id that the tests use, and some that they do not.

@@ -25,7 +25,7 @@ const LOG_PAGES: &str = "256";
 
 /// Rows that are read ahead of the one who asks for them: enough that the two threads seldom wait for
 /// each other.
-const ROWS_AHEAD: usize = 1024;
+const ROWS_AHEAD: usize = 256;
 
 /// Connections a process opens at most: a list that is streamed, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
