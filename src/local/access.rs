@@ -127,11 +127,6 @@ pub fn check_download(caller: &Caller, target: Target<'_>, deactivated: bool) ->
     )))
 }
 
-/// `get_image_location`: administrators and the owner's project see where the data is.
-pub fn may_see_locations(caller: &Caller, target: Target<'_>) -> bool {
-    caller.is_admin() || owns(caller, target)
-}
-
 /// `stores_info_detail`: administrators.
 pub fn check_store_details(caller: &Caller) -> Result<()> {
     if caller.is_admin() {
@@ -236,10 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn locations_and_store_details_are_not_for_everyone() {
-        let image = target(Some("demo"), Visibility::Public, false);
-        assert!(may_see_locations(&caller("demo:reader"), image));
-        assert!(!may_see_locations(&caller("other:member"), image));
+    fn store_details_are_for_administrators() {
         assert!(check_store_details(&caller("demo")).is_err());
         assert!(check_store_details(&Caller::default()).is_ok());
     }

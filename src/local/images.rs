@@ -37,10 +37,8 @@ impl Images for Local {
         Ok(self.shown(stored.image, stored.locations))
     }
 
-    fn list_images(&self, mut query: ImageQuery) -> ImageStream<'_> {
+    fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {
         let asked = query.fields;
-        // Whether locations are shown depends on the owner.
-        query.fields.attributes |= asked.locations;
         let chunks = self.catalog.list_images(query, &self.caller);
         let shown = move |image: Image| {
             if !asked.locations {

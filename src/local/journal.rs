@@ -55,7 +55,8 @@ impl Journal {
         }
     }
 
-    /// Notes that this process begins `intent` on image `id`; None when another one is at it.
+    /// Notes that this process begins `intent` on image `id`; None when another one uploads to it. Another
+    /// deletion is waited for: it does not take long, and then there is nothing left to delete.
     ///
     /// An entry whose owner died is taken over: the caller MUST have cleared it before.
     pub fn begin(&self, id: &str, intent: Intent) -> Result<Option<Entry>> {
@@ -79,6 +80,9 @@ impl Journal {
                 }
                 other => other.map_err(|e| Error::io("create", &path, e))?,
             };
+            if intent == Intent::Delete {
+                file.lock().map_err(|e| Error::io("lock", &path, e))?;
+            }
             match lock(&file, &path)? {
                 Held::Ours => {
                     return Ok(Some(Entry {
@@ -133,6 +137,10 @@ impl Entry {
             text.extend_from_slice(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()));
             text.push(b'\n');
         }
+        // What an owner who died noted is of no use any more.
+        self.file
+            .set_len(0)
+            .map_err(|e| Error::io("write", &self.path, e))?;
         self.file
             .write_all(&text)
             .map_err(|e| Error::io("write", &self.path, e))

@@ -156,11 +156,17 @@ impl Store for FileStore {
             Some(directory) if directory.path.is_dir() => directory.path.clone(),
             _ => self.choose(None)?.to_path_buf(),
         };
-        let journal = Journal::of(&directory);
-        let mut entry = journal.begin(id, Intent::Delete)?.ok_or_else(|| {
-            Error::conflict(format!("image {id} is being deleted by another process"))
-        })?;
-        entry.note(&paths)?;
+        let (id, noted) = (id.to_string(), paths.clone());
+        let entry = blocking(move || {
+            let Some(mut entry) = Journal::of(&directory).begin(&id, Intent::Delete)? else {
+                return Err(Error::conflict(format!(
+                    "image {id} is being deleted by another process"
+                )));
+            };
+            entry.note(&noted)?;
+            Ok(entry)
+        })
+        .await?;
         Ok(Box::new(FileDelete { entry, paths }))
     }
 
