@@ -43,6 +43,7 @@ impl ImageData for Local {
         };
         if let Err(error) = self.start_saving(id).await {
             put.discard().await?;
+            put.finish().await?;
             return Err(error);
         }
         match self
@@ -55,6 +56,7 @@ impl ImageData for Local {
                 // cleared by the next command if this one cannot.
                 put.discard().await?;
                 self.requeue(id).await?;
+                put.finish().await?;
                 Err(error)
             }
         }

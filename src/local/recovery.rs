@@ -11,14 +11,12 @@ impl Local {
         for store in self.stores.iter() {
             for residue in store.residue().await? {
                 match residue {
-                    Residue::Upload { id, put } => {
+                    Residue::Upload { id, mut put } => {
                         let transaction = self.catalog.begin().await?;
                         let stored = transaction.load_image(&id, &self.caller.project).await?;
                         match stored.map(|stored| stored.image.status) {
                             // It died between recording the data and saying so.
-                            Some(ImageStatus::Active | ImageStatus::Deactivated) => {
-                                put.finish().await?;
-                            }
+                            Some(ImageStatus::Active | ImageStatus::Deactivated) => {}
                             // The data goes before the status: until then nobody else may upload.
                             Some(ImageStatus::Saving) => {
                                 put.discard().await?;
@@ -29,6 +27,8 @@ impl Local {
                             _ => put.discard().await?,
                         }
                         transaction.commit().await?;
+                        // Last, so that whoever dies on the way here is followed by another.
+                        put.finish().await?;
                     }
                     Residue::Delete { id, delete } => {
                         let alive = self

@@ -307,15 +307,15 @@ impl Put for FilePut {
         close(entry).await
     }
 
-    async fn discard(self: Box<Self>) -> Result<()> {
-        let (part, path, entry) = (self.part, self.path, self.entry);
+    async fn discard(&mut self) -> Result<()> {
+        let (part, path) = (self.part.clone(), self.path.clone());
         let published = self.published;
+        self.file = None;
         blocking(move || {
             remove(&part)?;
             if published { remove(&path) } else { Ok(()) }
         })
-        .await?;
-        close(entry).await
+        .await
     }
 }
 

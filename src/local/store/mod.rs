@@ -58,11 +58,12 @@ pub trait Put: Send {
     /// Makes the data durable and gives it its final name; its address.
     async fn publish(&mut self) -> Result<String>;
 
-    /// The data is recorded.
-    async fn finish(self: Box<Self>) -> Result<()>;
+    /// Removes whatever was stored. It stays known as residue until [`Put::finish`], so that the record
+    /// can be mended between the two.
+    async fn discard(&mut self) -> Result<()>;
 
-    /// Removes whatever was stored.
-    async fn discard(self: Box<Self>) -> Result<()>;
+    /// The record says what became of the data: nothing is left to do.
+    async fn finish(self: Box<Self>) -> Result<()>;
 }
 
 /// Data that is being deleted.
