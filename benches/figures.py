@@ -6,6 +6,7 @@ import sys
 import uuid
 
 from measure import Row, compare, once, piped
+from remote import remote
 
 RUNS = int(os.environ.get("GLANCE_BENCH_RUNS", "5"))
 QUICK = 40
@@ -196,12 +197,14 @@ def main():
         bench.peers()
     if "empty" in wanted:
         bench.empty()
-    if "create" in wanted or "save" in wanted:
-        source = bench.big_file()
+    source = bench.big_file() if {"create", "save", "remote"} & set(wanted) else None
+    if source:
         if "create" in wanted:
             bench.create(source)
         if "save" in wanted:
             bench.save(source)
+        if "remote" in wanted:
+            remote(bench, RUNS, fill, source)
     if "lists" in wanted:
         for count in (10_000, 100_000):
             bench.lists(count)
