@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Usage,
     /// Refused or failed on our side, before or without the service.
     Failed,
+    /// The service cannot be reached, or does not speak as it should.
+    Unreachable,
     /// A file, a pipe or a disk failed.
     Io,
     /// Data is not what its checksum says.
@@ -63,11 +65,30 @@ impl ErrorKind {
             Self::Unavailable => (503, "Service Unavailable"),
             Self::Usage
             | Self::Failed
+            | Self::Unreachable
             | Self::Io
             | Self::Corrupt
             | Self::Interrupted
             | Self::ClosedPipe => return None,
         })
+    }
+
+    /// The kind that an HTTP status means.
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            401 => Self::Unauthenticated,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            409 => Self::Conflict,
+            410 => Self::Gone,
+            413 => Self::TooLarge,
+            415 => Self::UnsupportedMedia,
+            416 => Self::RangeNotSatisfiable,
+            400..=499 => Self::Invalid,
+            502..=504 => Self::Unavailable,
+            500..=599 => Self::Internal,
+            _ => Self::Unreachable,
+        }
     }
 
     /// Exit code of a program that ends with this.
@@ -88,6 +109,8 @@ impl ErrorKind {
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
+    /// The HTTP status of a server, where it is another than the kind's.
+    status: Option<u16>,
     message: String,
     hint: Option<String>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -98,10 +121,18 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
+            status: None,
             message: message.into(),
             hint: None,
             source: None,
         }
+    }
+
+    /// What a server answered with `status` and says in `message`.
+    pub fn of_status(status: u16, message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorKind::of_status(status), message);
+        error.status = Some(status);
+        error
     }
 
     /// An I/O failure while doing `what` (a verb: "read", "create") to `path`.
@@ -135,6 +166,19 @@ impl Error {
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// HTTP status and reason phrase; None for what only happens on the client's side.
+    pub fn status(&self) -> Option<(u16, &'static str)> {
+        let of_kind = self.kind.status();
+        match self.status {
+            Some(status) if of_kind.is_none_or(|(of_kind, _)| of_kind != status) => {
+                let known = http::StatusCode::from_u16(status).ok();
+                let reason = known.and_then(|status| status.canonical_reason());
+                Some((status, reason.unwrap_or("Unknown")))
+            }
+            _ => of_kind,
+        }
     }
 
     /// The message alone, without hint or source.
@@ -212,6 +256,19 @@ mod tests {
         let e = Error::io("open", "/x/y", std::io::Error::from_raw_os_error(2));
         assert_eq!(e.message(), "cannot open /x/y: No such file or directory");
         assert_eq!(e.kind().exit_code(), 1);
+    }
+
+    #[test]
+    fn a_status_and_its_kind_mean_each_other() {
+        for status in [400, 401, 403, 404, 409, 410, 413, 415, 416, 500, 503] {
+            let kind = ErrorKind::of_status(status);
+            assert_eq!(kind.status().map(|(status, _)| status), Some(status));
+        }
+        let status = |status| Error::of_status(status, "").status();
+        assert_eq!(status(413), Some((413, "Request Entity Too Large")));
+        assert_eq!(status(502), Some((502, "Bad Gateway")));
+        assert_eq!(status(418), Some((418, "I'm a teapot")));
+        assert_eq!(status(599), Some((599, "Unknown")));
     }
 
     #[test]

@@ -642,6 +642,21 @@ static OURS: &[Global] = &[
         "Leave holes for zeros in a file that image data is saved to",
     )),
     hidden(flag(
+        "skip-verification",
+        None,
+        "Do not compare hashes of what was sent with what the server stored",
+    )),
+    hidden(flag(
+        "os-no-cache",
+        None,
+        "Log in anew, and keep no token for the next command [env OS_NO_CACHE]",
+    )),
+    hidden(flag(
+        "os-forget-tokens",
+        None,
+        "Forget the tokens of all clouds that earlier commands left",
+    )),
+    hidden(flag(
         "allow-format-mismatch",
         None,
         "Take image data that is not what its disk format says",
@@ -664,6 +679,46 @@ static OURS_IN_GLANCE: &[Global] = &[
         "os-endpoint-override",
         "URL",
         "Address of the image service",
+    )),
+    hidden(value(
+        "os-interface",
+        "public|internal|admin",
+        "Interface of the endpoint [env OS_INTERFACE]",
+    )),
+    hidden(value(
+        "os-token",
+        "TOKEN",
+        "Token to log in with, or to use as it is with --os-endpoint [env OS_TOKEN]",
+    )),
+    hidden(value(
+        "os-passcode",
+        "CODE",
+        "One-time password (TOTP) [env OS_PASSCODE]",
+    )),
+    hidden(value(
+        "os-auth-methods",
+        "METHODS",
+        "Login methods, separated by commas [env OS_AUTH_METHODS]",
+    )),
+    hidden(value(
+        "os-application-credential-id",
+        "ID",
+        "Application credential, by id [env OS_APPLICATION_CREDENTIAL_ID]",
+    )),
+    hidden(value(
+        "os-application-credential-name",
+        "NAME",
+        "Application credential, by name [env OS_APPLICATION_CREDENTIAL_NAME]",
+    )),
+    hidden(value(
+        "os-application-credential-secret",
+        "SECRET",
+        "Secret of the application credential [env OS_APPLICATION_CREDENTIAL_SECRET]",
+    )),
+    hidden(value(
+        "os-default-domain",
+        "DOMAIN",
+        "Domain of user and project, by id [env OS_DEFAULT_DOMAIN]",
     )),
     hidden(value(
         "format",
@@ -797,10 +852,14 @@ pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec
     if let Some(exact) = grammar.globals().find(|global| global.is(long)) {
         return Ok(Some(exact));
     }
-    let begin: Vec<&Global> = grammar
+    let mut begin: Vec<&Global> = grammar
         .globals()
         .filter(|global| global.long.starts_with(long))
         .collect();
+    // What abbreviates an option of the real client does so still, whatever options of ours there are.
+    if begin.iter().any(|global| !global.hidden) {
+        begin.retain(|global| !global.hidden);
+    }
     match begin[..] {
         [] => Ok(None),
         [one] => Ok(Some(one)),

@@ -12,7 +12,37 @@ use crate::{Error, Result};
 const TEMPLATE: &str = "{usage-heading} {usage}\n\n{about}\n\n{all-args}{after-help}";
 
 /// Topics of our own, and their text.
-const TOPICS: [(&str, &str); 2] = [("local", LOCAL), ("output", OUTPUT)];
+const TOPICS: [(&str, &str); 3] = [("cloud", CLOUD), ("local", LOCAL), ("output", OUTPUT)];
+
+const CLOUD: &str = "\
+Images of a cloud
+
+Which cloud and who is asking is told, in either grammar, by options, else by OS_* variables, else by
+clouds.yaml (with clouds-public.yaml and secure.yaml; ./, ~/.config/openstack, /etc/openstack, or the
+file in OS_CLIENT_CONFIG_FILE):
+
+  --os-cloud CLOUD      a cloud of clouds.yaml [env OS_CLOUD]
+  --os-auth-url URL     Keystone, with --os-username, --os-password, --os-project-name and so on; a
+                        password that is missing is asked for at a terminal
+  --os-auth-type TYPE   password, token, v3applicationcredential, v3totp, v3multifactor, admin_token,
+                        http_basic, none; found out from what else is given
+  --os-auth-token TOKEN --os-image-url URL
+                        no Keystone at all
+
+Tokens are kept for the next command (in ~/.cache/glance, for your eyes only):
+
+  --os-no-cache         neither use nor keep one [env OS_NO_CACHE]
+  --os-forget-tokens    forget all that are kept, and log in anew
+
+Transfers:
+
+  --timeout SECONDS     how long an answer may take, and data may stand still; 600
+  --skip-verification   do not compare hashes of what was sent with what the server stored
+  --debug               show requests and answers, without secrets
+
+Certificates are verified (--os-cacert FILE); --insecure takes any, and warns. HTTP_PROXY, HTTPS_PROXY
+and NO_PROXY are respected.
+";
 
 const LOCAL: &str = "\
 Images without a server

@@ -13,12 +13,15 @@ use super::globals::Globals;
 use super::progress::Bar;
 use super::registry::Grammar;
 use crate::config::{
-    ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
-    complete_sources, platform_data_dir,
+    Cloud, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings,
+    choose_deployment, complete_sources, platform_data_dir,
 };
 use crate::data::{Source, Watch};
 use crate::local::Local;
 use crate::model::Caller;
+use crate::remote::Remote;
+use crate::remote::auth::forget_tokens;
+use crate::remote::http::Listener;
 use crate::service::{ImageService, Upload};
 use crate::{Error, Result, ops};
 
@@ -59,10 +62,16 @@ impl Session {
                 let settings = self.settings(place, announced)?;
                 Ok(Box::new(Local::open(settings, self.caller()?).await?))
             }
-            Deployment::Remote { why } => Err(Error::failed(format!(
-                "{why} asks for a cloud, which this version cannot reach yet"
-            ))
-            .hint("Add --local, or --data-dir DIR, to work on images without a server.")),
+            Deployment::Remote { .. } => {
+                let cloud = self.cloud()?;
+                for warning in cloud.warnings() {
+                    super::ui::notice(&warning);
+                }
+                let debug = self.globals.given("debug");
+                let listener = debug.then(|| Arc::new(super::ui::debug) as Listener);
+                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), listener);
+                Ok(Box::new(remote.await?))
+            }
         }
     }
 
@@ -81,6 +90,21 @@ impl Session {
             os_endpoint: self.globals.value("os-endpoint"),
         };
         choose_deployment(&options, &self.environment, platform_data_dir().as_deref())
+    }
+
+    /// What it takes to reach the cloud that options and environment name; no token is left where
+    /// `--os-forget-tokens` is given.
+    pub fn cloud(&self) -> Result<Cloud> {
+        if self.globals.given("os-forget-tokens")
+            && let Some(directory) = Cloud::token_directory(&self.environment)
+        {
+            forget_tokens(&directory)?;
+        }
+        let option = |long: &str| {
+            let flag = || self.globals.given(long).then_some("true");
+            self.globals.value(long).or_else(flag).map(str::to_string)
+        };
+        Cloud::load(&option, &self.environment)
     }
 
     fn config_sources(&self) -> Vec<ConfigSource> {
@@ -149,6 +173,7 @@ impl Session {
     pub fn upload_of(&self, source: Source, progress: bool) -> Upload {
         let mut upload = Upload::new(source);
         upload.allow_format_mismatch = self.globals.given("allow-format-mismatch");
+        upload.verify = !self.globals.given("skip-verification");
         upload.watch = self.transfer(progress);
         upload
     }

@@ -5,7 +5,8 @@ use std::io::{IsTerminal, Write};
 use super::registry::Grammar;
 use crate::config::Environment;
 use crate::output::escape_controls;
-use crate::{Error, ErrorKind};
+use crate::remote::auth::Prompt;
+use crate::{Error, ErrorKind, Result};
 
 /// A line in dim letters, where there is colour.
 pub fn dim(environment: &Environment, text: &str) {
@@ -19,6 +20,13 @@ pub fn dim(environment: &Environment, text: &str) {
 /// A line on stderr. Nothing can be done when that fails.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// A line of what `--debug` shows, or several.
+pub fn debug(text: &str) {
+    for line in text.lines() {
+        say(&format!("DEBUG {}", escape_controls(line)));
+    }
 }
 
 /// A notice: nothing failed.
@@ -37,11 +45,30 @@ pub fn error(grammar: Grammar, error: &Error) {
     }
 }
 
+/// The user at a terminal, who can be asked for a secret.
+pub struct Terminal;
+
+impl Prompt for Terminal {
+    fn secret(&self, what: &str) -> Result<Option<String>> {
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Ok(None);
+        }
+        let asked = dialoguer::Password::new()
+            .with_prompt(what)
+            .allow_empty_password(true)
+            .interact();
+        match asked {
+            Ok(secret) => Ok(Some(secret).filter(|secret| !secret.is_empty())),
+            Err(e) => Err(Error::failed("nothing could be read from the terminal").because(e)),
+        }
+    }
+}
+
 /// An error in the words of the grammar's client: the first one names the HTTP status in front, the
 /// second one the exception its library raises.
 fn describe(grammar: Grammar, error: &Error) -> String {
     let message = error.message();
-    let Some((status, reason)) = error.kind().status() else {
+    let Some((status, reason)) = error.status() else {
         return message.to_string();
     };
     match grammar {

@@ -5,6 +5,7 @@
 //! [`Settings`] is what the engine gets. Nothing here reads the environment by itself: it
 //! comes in as an [`Environment`].
 
+mod cloud;
 mod database;
 mod deployment;
 mod environment;
@@ -17,6 +18,10 @@ mod settings;
 mod stores;
 mod values;
 
+pub use cloud::{
+    Address, Cloud, CloudOptions, Interface, Keystone, Login, Method, Named, Need, Reference,
+    Scope, Tls, TlsVersion, root_of,
+};
 pub use database::Database;
 pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, platform_data_dir};
 pub use environment::Environment;

@@ -35,6 +35,12 @@ impl Deref for Block {
     }
 }
 
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
 enum Piece {
     Data(Block),
     Zeros(u64),

@@ -1,15 +1,20 @@
 //! Where image data comes from.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
+use tokio::sync::mpsc;
 
 use crate::{Error, Result};
+
+/// Buffers of a stream that are taken in ahead of their reader: of a connection, some hundred KiB each.
+const AHEAD: usize = 4;
 
 /// An asynchronous stream of buffers, such as the body of an HTTP request.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -84,22 +89,39 @@ impl Source {
         }
     }
 
+    /// The same data once more, where it can be read again: that of a file.
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::File { file, path } => Some(Self::File {
+                file: file.try_clone().ok()?,
+                path: path.clone(),
+            }),
+            Self::Pipe { .. } | Self::Stream(_) => None,
+        }
+    }
+
     /// The data as one that blocking code can read.
     ///
     /// MUST be read from a thread that may block, within a tokio runtime.
     pub fn into_reader(self) -> Result<Reader> {
         Ok(match self {
-            Self::File { mut file, path } => {
-                file.seek(SeekFrom::Start(0))
-                    .map_err(|e| Error::io("read", &path, e))?;
-                Reader(Inner::Read(Box::new(file), path))
-            }
+            Self::File { file, path } => Reader(Inner::File { file, path, at: 0 }),
             Self::Pipe { reader, name } => Reader(Inner::Read(reader, PathBuf::from(name))),
-            Self::Stream(stream) => Reader(Inner::Stream {
-                stream,
-                rest: Bytes::new(),
-                runtime: tokio::runtime::Handle::current(),
-            }),
+            Self::Stream(mut stream) => {
+                let (buffers, inbox) = mpsc::channel(AHEAD);
+                // What arrives is taken in while the reader is busy with what came before.
+                tokio::runtime::Handle::current().spawn(async move {
+                    while let Some(bytes) = stream.next().await {
+                        if buffers.send(bytes).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+                Reader(Inner::Stream {
+                    inbox,
+                    rest: Bytes::new(),
+                })
+            }
         })
     }
 }
@@ -108,11 +130,16 @@ impl Source {
 pub struct Reader(Inner);
 
 enum Inner {
+    /// Read by position: others may read the same file at the same time.
+    File {
+        file: File,
+        path: PathBuf,
+        at: u64,
+    },
     Read(Box<dyn Read + Send>, PathBuf),
     Stream {
-        stream: ByteStream,
+        inbox: mpsc::Receiver<Result<Bytes>>,
         rest: Bytes,
-        runtime: tokio::runtime::Handle,
     },
 }
 
@@ -131,19 +158,25 @@ impl Reader {
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match &mut self.0 {
+            Inner::File { file, path, at } => loop {
+                match file.read_at(buffer, *at) {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(Error::io("read", path, e)),
+                    Ok(bytes) => {
+                        *at += bytes as u64;
+                        return Ok(bytes);
+                    }
+                }
+            },
             Inner::Read(reader, path) => loop {
                 match reader.read(buffer) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     other => return other.map_err(|e| Error::io("read", path, e)),
                 }
             },
-            Inner::Stream {
-                stream,
-                rest,
-                runtime,
-            } => {
+            Inner::Stream { inbox, rest } => {
                 while rest.is_empty() {
-                    match runtime.block_on(stream.next()) {
+                    match inbox.blocking_recv() {
                         Some(bytes) => *rest = bytes?,
                         None => return Ok(0),
                     }

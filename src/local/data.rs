@@ -12,12 +12,12 @@ use super::store::Put;
 use super::{Local, StoredImage};
 use crate::data::Algorithm;
 use crate::model::{Image, ImageStatus, MultiHash};
-use crate::service::{ImageBytes, ImageData, Upload};
+use crate::service::{ImageBytes, ImageData, Images, Upload};
 use crate::{Error, ErrorKind, Result};
 
 #[async_trait]
 impl ImageData for Local {
-    async fn upload_image(&self, id: &str, upload: Upload) -> Result<()> {
+    async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image> {
         let stored = self.find(id).await?;
         access::check_change(
             &self.caller,
@@ -50,7 +50,10 @@ impl ImageData for Local {
             .store_data(stored, upload, put.as_mut(), &location, cap)
             .await
         {
-            Ok(()) => put.finish().await,
+            Ok(()) => {
+                put.finish().await?;
+                self.get_image(id).await
+            }
             Err(error) => {
                 // First the data goes, then the image may be uploaded to again; residue of both is
                 // cleared by the next command if this one cannot.
@@ -62,7 +65,13 @@ impl ImageData for Local {
         }
     }
 
-    async fn open_image(&self, id: &str, prefer: &[String]) -> Result<ImageBytes> {
+    /// A record at hand is of no use: whether the caller may read the data is decided here and now.
+    async fn open_image(
+        &self,
+        id: &str,
+        _known: Option<Image>,
+        prefer: &[String],
+    ) -> Result<ImageBytes> {
         let stored = self.find(id).await?;
         let deactivated = stored.image.status == ImageStatus::Deactivated;
         access::check_download(

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Local, access};
 use crate::model::StoreInfo;
-use crate::service::{Discovery, Stores, Usage};
+use crate::service::{Discovery, Projects, Stores, Usage};
 use crate::{Error, Result};
 
 #[async_trait]
@@ -27,6 +27,14 @@ impl Stores for Local {
                 ..info
             })
             .collect())
+    }
+}
+
+#[async_trait]
+impl Projects for Local {
+    /// There is no Keystone: a project is what it is called.
+    async fn find_project(&self, word: &str, _domain: Option<&str>) -> Result<String> {
+        Ok(word.to_string())
     }
 }
 

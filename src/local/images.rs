@@ -9,7 +9,7 @@ use super::access::{self, Target};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Timestamp, Visibility};
-use crate::service::{ImageStream, Images};
+use crate::service::{self, ImageStream, Images};
 use crate::{Error, Result};
 
 /// Names that no custom property may have.
@@ -35,6 +35,10 @@ impl Images for Local {
     async fn get_image(&self, id: &str) -> Result<Image> {
         let stored = self.find(id).await?;
         Ok(self.shown(stored.image, stored.locations))
+    }
+
+    fn sorts_by_code_points(&self) -> bool {
+        true
     }
 
     fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {
@@ -182,30 +186,8 @@ impl Local {
     /// The image that a request for a new one describes.
     fn new_image(&self, new: &NewImage) -> Result<Image> {
         let now = Timestamp::now();
-        let mut image = Image {
-            id: String::new(),
-            name: None,
-            status: ImageStatus::Queued,
-            visibility: Visibility::Shared,
-            protected: false,
-            hidden: false,
-            owner: Some(self.caller.project.clone()),
-            size: None,
-            virtual_size: None,
-            disk_format: None,
-            container_format: None,
-            min_disk: 0,
-            min_ram: 0,
-            checksum: None,
-            hash: None,
-            created_at: now,
-            updated_at: now,
-            tags: Vec::new(),
-            properties: Vec::new(),
-            locations: None,
-            direct_url: None,
-            stores: None,
-        };
+        let mut image = Image::queued(String::new(), now);
+        image.owner = Some(self.caller.project.clone());
         for (name, value) in &new.attributes {
             let settable = attribute_named(name).is_none_or(|attribute| !attribute.read_only);
             if !settable {
@@ -299,9 +281,7 @@ impl Local {
             return Err(Error::forbidden(format!(
                 "Image {id} is protected and cannot be deleted."
             ))
-            .hint(format!(
-                "Unprotect it first: glance image-update --protected False {id}"
-            )));
+            .hint(service::how_to_unprotect(id)));
         }
         Ok(())
     }

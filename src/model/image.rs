@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use super::{ImageStatus, Timestamp};
@@ -123,6 +124,34 @@ pub struct Image {
 }
 
 impl Image {
+    /// An image without data, made at a moment, with the API's defaults.
+    pub fn queued(id: String, created_at: Timestamp) -> Self {
+        Self {
+            id,
+            name: None,
+            status: ImageStatus::Queued,
+            visibility: Visibility::default(),
+            protected: false,
+            hidden: false,
+            owner: None,
+            size: None,
+            virtual_size: None,
+            disk_format: None,
+            container_format: None,
+            min_disk: 0,
+            min_ram: 0,
+            checksum: None,
+            hash: None,
+            created_at,
+            updated_at: created_at,
+            tags: Vec::new(),
+            properties: Vec::new(),
+            locations: None,
+            direct_url: None,
+            stores: None,
+        }
+    }
+
     /// The value of a custom property.
     pub fn property(&self, name: &str) -> Option<&str> {
         self.properties
@@ -185,6 +214,103 @@ impl Image {
     }
 }
 
+/// Reads the API's representation; what it does not say is taken as the API's default, and what the
+/// API does not know is a custom property.
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ImageVisitor)
+    }
+}
+
+struct ImageVisitor;
+
+impl<'de> Visitor<'de> for ImageVisitor {
+    type Value = Image;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an image")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Image, A::Error> {
+        let mut image = Image::queued(String::new(), Timestamp::EPOCH);
+        let (mut algorithm, mut value) = (None, None);
+        let mut has_status = false;
+        while let Some(name) = map.next_key::<String>()? {
+            match name.as_str() {
+                "id" => image.id = map.next_value()?,
+                "name" => image.name = map.next_value()?,
+                "status" => {
+                    image.status = parsed(&map.next_value::<String>()?, |text| text.parse().ok())?;
+                    has_status = true;
+                }
+                "visibility" => {
+                    image.visibility = parsed(&map.next_value::<String>()?, Visibility::parse)?;
+                }
+                "protected" => image.protected = map.next_value()?,
+                "os_hidden" => image.hidden = map.next_value()?,
+                "owner" => image.owner = map.next_value()?,
+                "size" => image.size = map.next_value()?,
+                "virtual_size" => image.virtual_size = map.next_value()?,
+                "disk_format" => image.disk_format = map.next_value()?,
+                "container_format" => image.container_format = map.next_value()?,
+                "min_disk" => image.min_disk = map.next_value()?,
+                "min_ram" => image.min_ram = map.next_value()?,
+                "checksum" => image.checksum = map.next_value()?,
+                "os_hash_algo" => algorithm = map.next_value()?,
+                "os_hash_value" => value = map.next_value()?,
+                "created_at" => {
+                    image.created_at = parsed(&map.next_value::<String>()?, Timestamp::parse)?;
+                }
+                "updated_at" => {
+                    image.updated_at = parsed(&map.next_value::<String>()?, Timestamp::parse)?;
+                }
+                "tags" => image.tags = map.next_value()?,
+                "locations" => image.locations = map.next_value()?,
+                "direct_url" => image.direct_url = map.next_value()?,
+                "stores" => {
+                    let stores: Option<String> = map.next_value()?;
+                    image.stores =
+                        stores.map(|stores| stores.split(',').map(str::to_string).collect());
+                }
+                "self" | "file" | "schema" => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                _ => {
+                    let value = match map.next_value::<Value>()? {
+                        Value::String(text) => text,
+                        other => other.to_string(),
+                    };
+                    image.properties.push((name, value));
+                }
+            }
+        }
+        if image.id.is_empty() || !has_status {
+            return Err(de::Error::custom("an image without id or status"));
+        }
+        image.hash = algorithm
+            .zip(value)
+            .map(|(algorithm, value)| MultiHash { algorithm, value });
+        Ok(image)
+    }
+}
+
+fn parsed<T, E: de::Error>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, E> {
+    parse(text).ok_or_else(|| E::custom(format!("an image with a value '{text}' that is unknown")))
+}
+
+impl<'de> Deserialize<'de> for Location {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Written {
+            url: String,
+            #[serde(default)]
+            metadata: Map<String, Value>,
+        }
+        let Written { url, metadata } = Written::deserialize(deserializer)?;
+        Ok(Self { url, metadata })
+    }
+}
+
 /// What a new image shall be; what is not set takes the API's default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewImage {
@@ -197,5 +323,44 @@ impl NewImage {
     /// Sets one attribute or property.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         self.attributes.insert(name.into(), value.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_representation_is_read_back() {
+        let mut image = Image::queued("8".repeat(36), Timestamp::EPOCH);
+        image.name = Some("é".to_string());
+        image.status = ImageStatus::Active;
+        image.size = Some(7);
+        image.checksum = Some("0".repeat(32));
+        image.hash = Some(MultiHash {
+            algorithm: "sha512".to_string(),
+            value: "1".repeat(128),
+        });
+        image.tags = vec!["t".to_string()];
+        image.properties = vec![("os_distro".to_string(), "debian".to_string())];
+        image.locations = Some(vec![Location {
+            url: "file:///x".to_string(),
+            metadata: Map::new(),
+        }]);
+        image.stores = Some(vec!["fast".to_string(), "slow".to_string()]);
+        let written = Value::Object(image.to_api()).to_string();
+        assert_eq!(serde_json::from_str::<Image>(&written).unwrap(), image);
+    }
+
+    #[test]
+    fn what_is_no_image_is_refused() {
+        for text in [
+            "{}",
+            r#"{"id": "x"}"#,
+            r#"{"id": "x", "status": "odd"}"#,
+            "[]",
+        ] {
+            assert!(serde_json::from_str::<Image>(text).is_err(), "{text}");
+        }
     }
 }

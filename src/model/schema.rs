@@ -178,6 +178,15 @@ pub struct Allowed {
 }
 
 impl Allowed {
+    /// What the reference implementation allows unless it is configured otherwise.
+    pub fn usual() -> Self {
+        let words = |list: &str| list.split(' ').map(str::to_string).collect();
+        Self {
+            disk_formats: words("ami ari aki vhd vhdx vmdk raw qcow2 vdi iso ploop"),
+            container_formats: words("ami ari aki bare ovf ova docker compressed"),
+        }
+    }
+
     /// What a deployment's JSON schema of an image allows.
     pub fn of_schema(schema: &Value) -> Self {
         let words = |name: &str| {

@@ -59,7 +59,40 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
             return Ok(image);
         }
     }
-    Err(Error::failed(format!("No Image found for {word}")))
+    let missing = Error::failed(format!("No Image found for {word}"));
+    Err(match nearest(service, word).await[..] {
+        [] => missing,
+        ref names => missing.hint(format!("There is {}.", names.join(", "))),
+    })
+}
+
+/// Images whose names are looked through for one that was meant.
+const LOOKED_THROUGH: u64 = 1000;
+
+/// How alike two names are, from 0 to 1, if one may have been meant for the other.
+const ALIKE: f64 = 0.88;
+
+/// The names, at most three, that are most like `word`; none when they cannot be listed.
+async fn nearest(service: &dyn ImageService, word: &str) -> Vec<String> {
+    let query = ImageQuery {
+        limit: Some(LOOKED_THROUGH),
+        fields: Fields::SHORT,
+        ..ImageQuery::default()
+    };
+    let images: Vec<Image> = match service.list_images(query).try_concat().await {
+        Ok(images) => images,
+        Err(_) => return Vec::new(),
+    };
+    let wanted = word.to_lowercase();
+    let mut names: Vec<(f64, String)> = images
+        .into_iter()
+        .filter_map(|image| image.name)
+        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    names.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    names.dedup_by(|a, b| a.1 == b.1);
+    names.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
 /// A new image, maybe with data.
@@ -79,10 +112,17 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
         return Ok((image, None));
     };
     match service.upload_image(&image.id, upload).await {
-        Ok(()) => Ok((service.get_image(&image.id).await?, None)),
-        Err(error) if request.undo => {
-            service.delete_image(&image.id).await?;
-            Err(error)
+        Ok(image) => Ok((image, None)),
+        // Data that is wrong is kept by nobody.
+        Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
+            match service.delete_image(&image.id).await {
+                Ok(()) => Err(error),
+                Err(left) => Err(error.hint(format!(
+                    "Image {} could not be deleted either: {}",
+                    image.id,
+                    left.message()
+                ))),
+            }
         }
         Err(error) => Ok((image, Some(error))),
     }
@@ -101,8 +141,10 @@ pub struct List {
 impl List {
     /// Takes over the client's sorting into the query where the service sorts the same way: then the
     /// list need not be held in memory.
-    fn push_down(&mut self) {
-        let whole = self.query.limit.is_none() && self.query.marker.is_none();
+    fn push_down(&mut self, service: &dyn ImageService) {
+        let whole = self.query.limit.is_none()
+            && self.query.marker.is_none()
+            && service.sorts_by_code_points();
         let keys: Option<Vec<(SortKey, Direction)>> = self
             .sort
             .iter()
@@ -136,7 +178,7 @@ pub fn list(
     service: &dyn ImageService,
     mut request: List,
 ) -> futures_core::stream::BoxStream<'_, Result<Vec<Image>>> {
-    request.push_down();
+    request.push_down(service);
     let List {
         mut query,
         sort,

@@ -17,9 +17,14 @@ use crate::model::{Change, Image, ImageQuery, NewImage, StoreInfo};
 pub type ImageStream<'a> = BoxStream<'a, Result<Vec<Image>>>;
 
 /// A whole deployment, as one caller meets it.
-pub trait ImageService: Images + ImageData + Stores + Discovery {}
+pub trait ImageService: Images + ImageData + Stores + Discovery + Projects {}
 
-impl<T: Images + ImageData + Stores + Discovery> ImageService for T {}
+impl<T: Images + ImageData + Stores + Discovery + Projects> ImageService for T {}
+
+/// What to do about an image that is protected.
+pub fn how_to_unprotect(id: &str) -> String {
+    format!("Unprotect it first: glance image-update --protected False {id}")
+}
 
 /// Image records.
 #[async_trait]
@@ -37,6 +42,10 @@ pub trait Images: Send + Sync {
     /// # Errors
     /// `NotFound` when there is none that the caller may see.
     async fn get_image(&self, id: &str) -> Result<Image>;
+
+    /// Whether lists are sorted by text as the second grammar's client sorts: by code points. Databases
+    /// of servers have other ideas.
+    fn sorts_by_code_points(&self) -> bool;
 
     /// The images that match, in order. MUST NOT hold them all in memory; an error ends the stream.
     ///
@@ -92,6 +101,8 @@ pub struct Upload {
     pub store: Option<String>,
     /// Whether data that is not what `disk_format` says is taken all the same.
     pub allow_format_mismatch: bool,
+    /// Whether what a server stored is compared with what was sent, hash by hash.
+    pub verify: bool,
     /// Who watches, and may stop it.
     pub watch: Watch,
 }
@@ -104,6 +115,7 @@ impl Upload {
             size: None,
             store: None,
             allow_format_mismatch: false,
+            verify: true,
             watch: Watch::default(),
         }
     }
@@ -120,22 +132,40 @@ pub struct ImageBytes {
 /// The data of images.
 #[async_trait]
 pub trait ImageData: Send + Sync {
-    /// Stores data for a queued image, which becomes active; or stays queued with nothing stored when
-    /// anything fails. MUST read the source once and hold no more than 64 MiB of it.
+    /// Stores data for a queued image, which becomes active, and gives its record as it is then; or it
+    /// stays queued with nothing stored when anything fails. MUST hold no more than 64 MiB of the source,
+    /// and MUST have compared what is stored with what was read.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden`; `Conflict` in any state but queued; `Invalid` without formats, for an
     /// unknown store or another size than promised; `UnsupportedMedia` for data that is not what it is
     /// declared to be or is unsafe; `TooLarge` beyond a limit or when the store is full; `Gone` when the
-    /// image was deleted meanwhile; those of reading the source.
-    async fn upload_image(&self, id: &str, upload: Upload) -> Result<()>;
+    /// image was deleted meanwhile; `Corrupt` when other data than was read is stored and could not be
+    /// taken back; those of reading the source.
+    async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image>;
 
     /// Opens the data of an image, from the first of the stores in `prefer` that has it, else from any.
+    /// `known` is its record, if it is at hand: then it need not be asked for again.
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` for a deactivated image unless the caller is an administrator; `Internal`
     /// when the data is not where it should be.
-    async fn open_image(&self, id: &str, prefer: &[String]) -> Result<ImageBytes>;
+    async fn open_image(
+        &self,
+        id: &str,
+        known: Option<Image>,
+        prefer: &[String],
+    ) -> Result<ImageBytes>;
+}
+
+/// Projects, as far as whoever names one needs to know.
+#[async_trait]
+pub trait Projects: Send + Sync {
+    /// The id of the project that `word` names or is the id of; in a domain, where one is given.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none, `Conflict` where there are several.
+    async fn find_project(&self, word: &str, domain: Option<&str>) -> Result<String>;
 }
 
 /// Stores.
@@ -173,5 +203,7 @@ pub trait Discovery: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` for one that is not known.
+    ///
+    /// A server need not be asked for what is the same everywhere.
     async fn schema(&self, name: &str) -> Result<serde_json::Value>;
 }

@@ -62,8 +62,12 @@ impl Leaf for ImageDownload {
             .map(str::to_string)
             .filter(|store| !store.is_empty())
             .collect();
-        let opened = session.service().await?.open_image(&self.id, &prefer).await;
-        let bytes = opened.map_err(|error| match error.kind().status() {
+        let opened = session
+            .service()
+            .await?
+            .open_image(&self.id, None, &prefer)
+            .await;
+        let bytes = opened.map_err(|error| match error.status() {
             Some(_) => {
                 let text = inline(session.grammar, &error);
                 let failed =

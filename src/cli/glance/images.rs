@@ -110,10 +110,18 @@ impl Attributes {
     }
 }
 
-/// Refuses values that the image schema does, before anything is sent.
+/// Refuses values that the image schema does, before anything is sent. The deployment is asked for its
+/// schema only where a value is none of the usual ones.
 async fn check(session: &Session, given: &Map<String, Value>) -> Result<()> {
+    if check_against(&Allowed::usual(), given).is_ok() {
+        return Ok(());
+    }
     let service = session.service().await?;
     let allowed = Allowed::of_schema(&service.schema("image").await?);
+    check_against(&allowed, given)
+}
+
+fn check_against(allowed: &Allowed, given: &Map<String, Value>) -> Result<()> {
     for (name, value) in given {
         // What is read-only is the service's to refuse.
         if !crate::model::schema::attribute_named(name).is_some_and(|attribute| attribute.read_only)

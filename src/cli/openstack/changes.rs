@@ -123,7 +123,14 @@ impl Leaf for ImageSet {
                 other => other?,
             }
         }
-        let changes = self.changes(&image)?;
+        let owner = match &self.project {
+            Some(project) => {
+                let domain = self.project_domain.as_deref();
+                Some(service.find_project(project, domain).await?)
+            }
+            None => None,
+        };
+        let changes = self.changes(&image, owner)?;
         images::update(service, image, &changes).await?;
         Ok(Outcome {
             notices,
@@ -133,7 +140,7 @@ impl Leaf for ImageSet {
 }
 
 impl ImageSet {
-    fn changes(&self, image: &Image) -> Result<Vec<Change>> {
+    fn changes(&self, image: &Image, owner: Option<String>) -> Result<Vec<Change>> {
         let mut wanted: Vec<(String, Value)> = Vec::new();
         let mut set = |name: &str, value: Option<Value>| {
             wanted.extend(value.map(|value| (name.to_string(), value)));
@@ -155,7 +162,7 @@ impl ImageSet {
         }
         set("protected", self.protection.wanted().map(Value::from));
         set("visibility", self.visible.wanted().map(Value::from));
-        set("owner", text(&self.project));
+        set("owner", owner.map(Value::from));
         set(
             "os_hidden",
             chosen(self.hidden, self.unhidden).map(Value::from),

@@ -36,8 +36,9 @@ impl Leaf for ImageSave {
             return Err(Error::failed("image data does not belong on a terminal")
                 .hint("Name a file with --file, or redirect the output."));
         }
+        let id = image.id.clone();
         let bytes = service
-            .open_image(&image.id, &self.store_preference)
+            .open_image(&id, Some(image), &self.store_preference)
             .await?;
         let target = match self.file {
             Some(path) => Target::File {
@@ -57,7 +58,7 @@ impl Leaf for ImageSave {
         if verified == Verified::Unverified {
             outcome.notices.push(format!(
                 "Unable to verify the integrity of image {} - no hash available",
-                image.id
+                id
             ));
         }
         Ok(outcome)

@@ -144,8 +144,15 @@ impl Leaf for ImageCreate {
             ));
         }
         let service = session.service().await?;
+        let owner = match &self.project {
+            Some(project) => {
+                let domain = self.project_domain.as_deref();
+                Some(service.find_project(project, domain).await?)
+            }
+            None => None,
+        };
         let request = Create {
-            image: self.new_image(&name)?,
+            image: self.new_image(&name, owner)?,
             upload,
             undo: true,
         };
@@ -181,7 +188,7 @@ impl ImageCreate {
     }
 
     /// The image as openstacksdk would ask for it: with its three marks of where it came from.
-    fn new_image(&self, name: &str) -> Result<NewImage> {
+    fn new_image(&self, name: &str, owner: Option<String>) -> Result<NewImage> {
         let mut image = NewImage::default();
         image.set("name", name);
         if let Some(id) = &self.id {
@@ -209,8 +216,8 @@ impl ImageCreate {
         if let Some(visibility) = self.visible.wanted() {
             image.set("visibility", visibility);
         }
-        if let Some(project) = &self.project {
-            image.set("owner", project.as_str());
+        if let Some(owner) = owner {
+            image.set("owner", owner);
         }
         image.set("owner_specified.openstack.md5", "");
         image.set("owner_specified.openstack.sha256", "");

@@ -113,11 +113,11 @@ impl Leaf for ImageList {
                 .clone()
                 .map(|status| ("status".to_string(), status)),
         );
-        filter.attributes.extend(
-            self.project
-                .clone()
-                .map(|project| ("owner".to_string(), project)),
-        );
+        if let Some(project) = &self.project {
+            let domain = self.project_domain.as_deref();
+            let owner = service.find_project(project, domain).await?;
+            filter.attributes.push(("owner".to_string(), owner));
+        }
         let whole = sort
             .iter()
             .any(|(key, _)| !matches!(key.as_str(), "name" | "id" | "status"));

@@ -78,7 +78,7 @@ async fn data_makes_an_image_active_and_comes_back(on: impl Deployment) {
         Some("e55795cd6d874046a7b10691125b24fa")
     );
     assert_eq!(
-        read(service.open_image(&image.id, &[]).await.unwrap()),
+        read(service.open_image(&image.id, None, &[]).await.unwrap()),
         b"hello image\n"
     );
 }
@@ -95,7 +95,7 @@ async fn data_of_any_length_comes_back(on: impl Deployment) {
             .await
             .unwrap();
         assert!(
-            read(service.open_image(&image.id, &[]).await.unwrap()) == bytes,
+            read(service.open_image(&image.id, None, &[]).await.unwrap()) == bytes,
             "{length}"
         );
     }
@@ -117,7 +117,7 @@ async fn an_image_takes_data_once(on: impl Deployment) {
         Conflict
     );
     assert_eq!(
-        read(service.open_image(&image.id, &[]).await.unwrap()),
+        read(service.open_image(&image.id, None, &[]).await.unwrap()),
         b"first"
     );
     assert_eq!(
@@ -305,7 +305,7 @@ async fn deactivated_images_are_for_administrators(on: impl Deployment) {
         .unwrap();
     demo.deactivate_image(&image.id).await.unwrap();
     assert_eq!(
-        demo.open_image(&image.id, &[])
+        demo.open_image(&image.id, None, &[])
             .await
             .err()
             .map(|e| e.kind()),
@@ -313,7 +313,7 @@ async fn deactivated_images_are_for_administrators(on: impl Deployment) {
     );
     let admin = on.service("admin:admin:u").await;
     assert_eq!(
-        read(admin.open_image(&image.id, &[]).await.unwrap()),
+        read(admin.open_image(&image.id, None, &[]).await.unwrap()),
         b"data"
     );
 }
@@ -323,7 +323,7 @@ async fn an_image_without_data_has_none(on: impl Deployment) {
     let image = raw_image(service.as_ref(), "x").await;
     assert!(
         service
-            .open_image(&image.id, &[])
+            .open_image(&image.id, None, &[])
             .await
             .unwrap()
             .source
@@ -340,7 +340,7 @@ async fn readers_do_not_download(on: impl Deployment) {
     let reader = on.service("demo:reader:u").await;
     assert_eq!(
         reader
-            .open_image(&image.id, &[])
+            .open_image(&image.id, None, &[])
             .await
             .err()
             .map(|e| e.kind()),

@@ -257,7 +257,7 @@ async fn deleted_images_are_gone(on: impl Deployment) {
     assert_eq!(kind(service.delete_image(&image.id).await), NotFound);
     assert_eq!(
         service
-            .open_image(&image.id, &[])
+            .open_image(&image.id, None, &[])
             .await
             .err()
             .map(|e| e.kind()),

@@ -1,0 +1,187 @@
+//! Where each value comes from: options over variables over `clouds.yaml`; the one table of their names.
+//!
+//! *Source:* `osc_lib/api/auth.py`, `openstack/config/loader.py`, `glanceclient/shell.py`.
+
+use super::super::environment::Environment;
+use super::yaml::{Map, Value};
+use crate::{Error, Result};
+
+/// A value, under all of its names.
+pub struct Field {
+    /// What it is, with its article.
+    pub what: &'static str,
+    /// Options, without dashes in front.
+    pub options: &'static [&'static str],
+    /// Variables.
+    pub variables: &'static [&'static str],
+    /// Keys of a cloud, or of its `auth`; the first one there is counts.
+    pub keys: &'static [&'static str],
+}
+
+/// The fields, each in one line of names.
+macro_rules! fields {
+    ($($name:ident: $what:literal, $options:tt, $variables:tt, $keys:tt;)*) => {$(
+        pub const $name: Field = Field {
+            what: $what,
+            options: &$options,
+            variables: &$variables,
+            keys: &$keys,
+        };
+    )*};
+}
+
+fields! {
+    CLOUD: "the cloud", ["os-cloud"], ["OS_CLOUD"], [];
+    AUTH_TYPE: "the kind of login", ["os-auth-type"], ["OS_AUTH_TYPE", "OS_AUTH_PLUGIN"], ["auth_type", "auth_plugin"];
+    AUTH_METHODS: "the methods of the login", ["os-auth-methods"], ["OS_AUTH_METHODS"], ["auth_methods"];
+    AUTH_URL: "the address of Keystone", ["os-auth-url"], ["OS_AUTH_URL"], ["auth_url"];
+    USERNAME: "the user's name", ["os-username"], ["OS_USERNAME", "OS_USER_NAME"], ["username", "user_name"];
+    USER_ID: "the user's id", ["os-user-id"], ["OS_USER_ID"], ["user_id"];
+    USER_DOMAIN_NAME: "the user's domain", ["os-user-domain-name"], ["OS_USER_DOMAIN_NAME"], ["user_domain_name"];
+    USER_DOMAIN_ID: "the user's domain", ["os-user-domain-id"], ["OS_USER_DOMAIN_ID"], ["user_domain_id"];
+    PASSWORD: "the password", ["os-password"], ["OS_PASSWORD"], ["password"];
+    PASSCODE: "the one-time passcode", ["os-passcode"], ["OS_PASSCODE"], ["passcode"];
+    TOKEN: "the token", ["os-token", "os-auth-token"], ["OS_TOKEN", "OS_AUTH_TOKEN"], ["token", "auth_token"];
+    CREDENTIAL_ID: "the application credential", ["os-application-credential-id"], ["OS_APPLICATION_CREDENTIAL_ID"], ["application_credential_id"];
+    CREDENTIAL_NAME: "the application credential", ["os-application-credential-name"], ["OS_APPLICATION_CREDENTIAL_NAME"], ["application_credential_name"];
+    CREDENTIAL_SECRET: "the secret of the application credential", ["os-application-credential-secret"], ["OS_APPLICATION_CREDENTIAL_SECRET"], ["application_credential_secret"];
+    PROJECT_ID: "the project", ["os-project-id"], ["OS_PROJECT_ID", "OS_TENANT_ID"], ["project_id", "tenant_id"];
+    PROJECT_NAME: "the project", ["os-project-name"], ["OS_PROJECT_NAME", "OS_TENANT_NAME"], ["project_name", "tenant_name"];
+    PROJECT_DOMAIN_ID: "the project's domain", ["os-project-domain-id"], ["OS_PROJECT_DOMAIN_ID"], ["project_domain_id"];
+    PROJECT_DOMAIN_NAME: "the project's domain", ["os-project-domain-name"], ["OS_PROJECT_DOMAIN_NAME"], ["project_domain_name"];
+    DOMAIN_ID: "the domain", ["os-domain-id"], ["OS_DOMAIN_ID"], ["domain_id"];
+    DOMAIN_NAME: "the domain", ["os-domain-name"], ["OS_DOMAIN_NAME"], ["domain_name"];
+    DEFAULT_DOMAIN_ID: "the default domain", ["os-default-domain-id", "os-default-domain"], ["OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"], ["default_domain_id", "default_domain"];
+    DEFAULT_DOMAIN_NAME: "the default domain", ["os-default-domain-name"], ["OS_DEFAULT_DOMAIN_NAME"], ["default_domain_name"];
+    SYSTEM_SCOPE: "the system", ["os-system-scope"], ["OS_SYSTEM_SCOPE"], ["system_scope"];
+    TRUST_ID: "the trust", ["os-trust-id"], ["OS_TRUST_ID"], ["trust_id"];
+    REGION: "the region", ["os-region-name"], ["OS_REGION_NAME"], ["image_region_name", "region_name"];
+    INTERFACE: "the interface", ["os-interface", "os-endpoint-type"], ["OS_INTERFACE", "OS_ENDPOINT_TYPE"], ["image_interface", "image_endpoint_type", "interface", "endpoint_type"];
+    SERVICE_TYPE: "the type of the service", ["os-service-type"], ["OS_SERVICE_TYPE"], ["image_service_type"];
+    ENDPOINT_OVERRIDE: "the address of the image service", ["os-image-url", "os-endpoint-override"], ["OS_IMAGE_URL", "OS_IMAGE_ENDPOINT_OVERRIDE", "OS_ENDPOINT_OVERRIDE"], ["image_endpoint_override", "image_endpoint", "endpoint_override"];
+    ENDPOINT: "the address of the image service", ["os-endpoint"], ["OS_ENDPOINT"], ["endpoint"];
+    CACERT: "the certificates to trust", ["os-cacert"], ["OS_CACERT"], ["cacert"];
+    CERT: "the certificate to show", ["os-cert"], ["OS_CERT"], ["cert"];
+    KEY: "the key of the certificate", ["os-key"], ["OS_KEY"], ["key"];
+    INSECURE: "whether to take any certificate", ["insecure"], ["OS_INSECURE"], ["insecure"];
+    VERIFY: "whether to verify certificates", ["verify"], [], ["verify"];
+    OLDEST_TLS: "the oldest version of TLS", ["tls-min-version"], [], [];
+    TIMEOUT: "the time for an answer", ["timeout"], [], ["api_timeout"];
+    NO_CACHE: "whether to keep no token", ["os-no-cache"], ["OS_NO_CACHE"], [];
+    AUTH_CACHE: "whether to keep tokens", [], [], ["auth_cache"];
+    API_VERSION: "the version of the Images API", ["os-image-api-version"], ["OS_IMAGE_API_VERSION"], ["image_api_version"];
+}
+
+impl Field {
+    /// What it is, and how it can be given: `the password (--os-password, OS_PASSWORD)`.
+    pub fn described(&self) -> String {
+        match (self.options.first(), self.variables.first()) {
+            (Some(option), Some(variable)) => format!("{} (--{option}, {variable})", self.what),
+            _ => self.what.to_string(),
+        }
+    }
+}
+
+/// How much a value counts; the smaller, the more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// An option's.
+    Option,
+    /// A variable's.
+    Variable,
+    /// That of a cloud in clouds.yaml.
+    File,
+}
+
+/// A value that was given; may be a secret.
+pub struct Given {
+    /// It; lists with commas in between.
+    pub value: String,
+    /// How much it counts.
+    pub rank: Rank,
+    /// Where it was given: `--os-auth-url`, `OS_AUTH_URL`, `auth_url in clouds.yaml`.
+    pub from: String,
+}
+
+/// What looks an option of the command line up: its value, or `true` for one that takes none.
+pub type CloudOptions<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+/// All that values may come from.
+pub struct Sources<'a> {
+    /// Options of the command line.
+    pub options: &'a CloudOptions<'a>,
+    /// Variables.
+    pub environment: &'a Environment,
+    /// What the files say.
+    pub cloud: &'a Map,
+    /// The file to be named in errors.
+    pub file: &'a str,
+}
+
+impl Sources<'_> {
+    /// The value that counts. Empty ones do not.
+    ///
+    /// # Errors
+    /// `Failed` for one that is no text.
+    pub fn get(&self, field: &Field) -> Result<Option<Given>> {
+        for option in field.options {
+            if let Some(value) = (self.options)(option).filter(|value| !value.is_empty()) {
+                let (from, rank) = (format!("--{option}"), Rank::Option);
+                return Ok(Some(Given { value, rank, from }));
+            }
+        }
+        for variable in field.variables {
+            if let Some(value) = self.environment.get(variable) {
+                let value = value.to_str();
+                let value =
+                    value.ok_or_else(|| Error::failed(format!("{variable} is not UTF-8")))?;
+                let (value, rank) = (value.to_string(), Rank::Variable);
+                let from = (*variable).to_string();
+                return Ok(Some(Given { value, rank, from }));
+            }
+        }
+        self.in_file(field)
+    }
+
+    /// The value that counts, alone.
+    pub fn value(&self, field: &Field) -> Result<Option<String>> {
+        Ok(self.get(field)?.map(|given| given.value))
+    }
+
+    /// Of two fields that name one thing the one that was given where it counts more; the first one, where
+    /// that is the same.
+    pub fn either(&self, first: &Field, second: &Field) -> Result<Option<(bool, Given)>> {
+        Ok(match (self.get(first)?, self.get(second)?) {
+            (Some(first), Some(second)) if second.rank < first.rank => Some((false, second)),
+            (Some(first), _) => Some((true, first)),
+            (None, second) => second.map(|second| (false, second)),
+        })
+    }
+
+    fn in_file(&self, field: &Field) -> Result<Option<Given>> {
+        let auth = self.cloud.map("auth");
+        for key in field.keys {
+            let Some(node) = self.cloud.get(key).or(auth.and_then(|auth| auth.get(key))) else {
+                continue;
+            };
+            let from = format!("{key} in {}", self.file);
+            let fault = || Error::failed(format!("{}:{}: {key} is no text", self.file, node.line));
+            let value = match &node.value {
+                Value::Text(text) => text.clone(),
+                Value::List(items) => {
+                    let texts = items.iter().map(|item| match &item.value {
+                        Value::Text(text) => Ok(text.as_str()),
+                        _ => Err(fault()),
+                    });
+                    texts.collect::<Result<Vec<_>>>()?.join(",")
+                }
+                Value::Map(_) | Value::Nothing => return Err(fault()),
+            };
+            if !value.is_empty() {
+                let rank = Rank::File;
+                return Ok(Some(Given { value, rank, from }));
+            }
+        }
+        Ok(None)
+    }
+}

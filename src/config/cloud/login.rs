@@ -1,0 +1,542 @@
+//! How to show a cloud who is asking.
+//!
+//! *Source:* `osc_lib/cli/client_config.py`, `keystoneauth1/loading/_plugins`.
+
+use std::fmt;
+
+use super::super::secret::Secret;
+use super::super::values::quoted;
+use super::fields::{self, Field, Given, Rank, Sources};
+use super::urls::{self, Address};
+use crate::{Error, Result};
+
+/// The domain of users and projects, where none is named.
+const DEFAULT_DOMAIN: &str = "default";
+
+/// Kinds of login that there are, as they are named in an error.
+const KINDS: &str = "password, token, v3applicationcredential, v3totp, v3multifactor, admin_token, \
+                     http_basic and none";
+
+/// How to show who is asking.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// Nobody asks.
+    None,
+    /// With a token that is sent as it is.
+    Token(Secret),
+    /// With a name and password in each request.
+    Basic {
+        /// The name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// With a token that Keystone gives.
+    Keystone(Box<Keystone>),
+}
+
+/// A login to Keystone.
+#[derive(Clone, Debug)]
+pub struct Keystone {
+    /// Its API of version 3; ends in a slash.
+    pub auth_url: Address,
+    /// What is shown, all of it at once.
+    pub methods: Vec<Method>,
+    /// Who logs in.
+    pub user: Option<Named>,
+    /// The password; may still be asked for.
+    pub password: Option<Secret>,
+    /// The one-time passcode; may still be asked for.
+    pub passcode: Option<Secret>,
+    /// A token that is exchanged for another one.
+    pub token: Option<Secret>,
+    /// The application credential.
+    pub credential: Option<Reference>,
+    /// The secret of the application credential; may still be asked for.
+    pub credential_secret: Option<Secret>,
+    /// Where the token is to be good; none: what Keystone has for the user.
+    pub scope: Option<Scope>,
+}
+
+/// What is shown to Keystone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// A password.
+    Password,
+    /// A token.
+    Token,
+    /// A one-time passcode.
+    Totp,
+    /// An application credential.
+    ApplicationCredential,
+}
+
+impl Method {
+    /// The secret that it takes, if that can be asked for.
+    fn need(self) -> Option<Need> {
+        match self {
+            Self::Password => Some(Need::Password),
+            Self::Totp => Some(Need::Passcode),
+            Self::ApplicationCredential => Some(Need::CredentialSecret),
+            Self::Token => None,
+        }
+    }
+}
+
+/// A thing, by its id or its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// By id.
+    Id(String),
+    /// By name.
+    Name(String),
+}
+
+/// A user or project, by id, or by name in a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which one.
+    pub reference: Reference,
+    /// Its domain; none with an id.
+    pub domain: Option<Reference>,
+}
+
+/// Where a token is to be good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In a project.
+    Project(Named),
+    /// In a domain.
+    Domain(Reference),
+    /// In all of the cloud.
+    System,
+    /// Where the trust of this id says.
+    Trust(String),
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(text) | Self::Name(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.domain {
+            Some(domain) => write!(f, "{} of domain {domain}", self.reference),
+            None => write!(f, "{}", self.reference),
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Project(project) => write!(f, "project {project}"),
+            Self::Domain(domain) => write!(f, "domain {domain}"),
+            Self::System => f.write_str("the system"),
+            Self::Trust(id) => write!(f, "trust {id}"),
+        }
+    }
+}
+
+/// A secret that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The password.
+    Password,
+    /// The one-time passcode.
+    Passcode,
+    /// The secret of the application credential.
+    CredentialSecret,
+}
+
+impl Need {
+    fn field(self) -> &'static Field {
+        match self {
+            Self::Password => &fields::PASSWORD,
+            Self::Passcode => &fields::PASSCODE,
+            Self::CredentialSecret => &fields::CREDENTIAL_SECRET,
+        }
+    }
+
+    /// What it is called where it is asked for.
+    pub fn prompt(self) -> &'static str {
+        match self {
+            Self::Password => "Password",
+            Self::Passcode => "One-time passcode",
+            Self::CredentialSecret => "Secret of the application credential",
+        }
+    }
+
+    /// That it was neither given nor can be asked for.
+    pub fn missing(self) -> Error {
+        lacking(&[self.field()])
+    }
+}
+
+impl Keystone {
+    /// The secrets that its methods need and nobody has given.
+    pub fn needs(&self) -> Vec<Need> {
+        let needs = self.methods.iter().filter_map(|method| method.need());
+        let is_missing = |need: &Need| match need {
+            Need::Password => self.password.is_none(),
+            Need::Passcode => self.passcode.is_none(),
+            Need::CredentialSecret => self.credential_secret.is_none(),
+        };
+        needs.filter(is_missing).collect()
+    }
+
+    /// Takes a secret that was asked for.
+    pub fn satisfy(&mut self, need: Need, secret: Secret) {
+        let place = match need {
+            Need::Password => &mut self.password,
+            Need::Passcode => &mut self.passcode,
+            Need::CredentialSecret => &mut self.credential_secret,
+        };
+        *place = Some(secret);
+    }
+
+    /// All of its secrets.
+    pub fn secrets(&self) -> [Option<&Secret>; 4] {
+        let Self {
+            password,
+            passcode,
+            token,
+            credential_secret,
+            ..
+        } = self;
+        [password, passcode, token, credential_secret].map(Option::as_ref)
+    }
+}
+
+/// That something was not given.
+fn lacking(fields: &[&Field]) -> Error {
+    let mut what: Vec<String> = fields.iter().map(|field| field.described()).collect();
+    what.dedup();
+    Error::failed(format!("Missing: {}", what.join("; "))).hint(
+        "Name a cloud of clouds.yaml with --os-cloud, or read a file with OS_* variables in first.",
+    )
+}
+
+/// What kind of login is meant.
+enum Kind {
+    None,
+    Token,
+    Basic,
+    Keystone(Vec<Method>),
+}
+
+/// Reads how to log in, and where the image service is if that is not left to the catalogue.
+pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Option<Address>)> {
+    let kind = kind(sources)?;
+    let mut given = sources.get(&fields::ENDPOINT_OVERRIDE)?;
+    if given.is_none() {
+        // With Keystone it is an old name for Keystone's own endpoint, unless somebody types it.
+        let endpoint = sources.get(&fields::ENDPOINT)?;
+        given = endpoint
+            .filter(|endpoint| endpoint.rank == Rank::Option || !matches!(kind, Kind::Keystone(_)));
+    }
+    let endpoint = given
+        .as_ref()
+        .map(urls::parse)
+        .transpose()?
+        .map(urls::root_of)
+        .map(Address);
+    let mut lacks: Vec<&Field> = Vec::new();
+    if endpoint.is_none() && !matches!(kind, Kind::Keystone(_)) {
+        lacks.push(&fields::ENDPOINT_OVERRIDE);
+    }
+    let login = match kind {
+        Kind::Keystone(methods) => {
+            return Ok((keystone(sources, region, methods)?, endpoint));
+        }
+        Kind::None => Login::None,
+        Kind::Token => match sources.value(&fields::TOKEN)? {
+            Some(token) => Login::Token(Secret::new(token)),
+            None => {
+                lacks.push(&fields::TOKEN);
+                Login::None
+            }
+        },
+        Kind::Basic => {
+            match (
+                sources.value(&fields::USERNAME)?,
+                sources.value(&fields::PASSWORD)?,
+            ) {
+                (Some(username), Some(password)) => {
+                    let password = Secret::new(password);
+                    Login::Basic { username, password }
+                }
+                (username, password) => {
+                    let both = [(&fields::USERNAME, username), (&fields::PASSWORD, password)];
+                    lacks.extend(both.iter().filter(|(_, v)| v.is_none()).map(|(f, _)| *f));
+                    Login::None
+                }
+            }
+        }
+    };
+    if lacks.is_empty() {
+        return Ok((login, endpoint));
+    }
+    Err(lacking(&lacks))
+}
+
+/// The kind of login that is named, or else the one that what is given is for.
+fn kind(sources: &Sources<'_>) -> Result<Kind> {
+    let Some(named) = sources.get(&fields::AUTH_TYPE)? else {
+        return guess(sources);
+    };
+    let method = |method| Ok(Kind::Keystone(vec![method]));
+    match named.value.trim().to_ascii_lowercase().as_str() {
+        "none" | "noauth" => Ok(Kind::None),
+        "admin_token" | "token_endpoint" => Ok(Kind::Token),
+        "http_basic" => Ok(Kind::Basic),
+        "v3multifactor" => {
+            let methods = sources.get(&fields::AUTH_METHODS)?;
+            let methods = methods.ok_or_else(|| lacking(&[&fields::AUTH_METHODS]))?;
+            let parts = methods.value.split(',');
+            let parts = parts.map(|part| parse_method(part).ok_or_else(|| unknown(part, &methods)));
+            Ok(Kind::Keystone(parts.collect::<Result<_>>()?))
+        }
+        // A token with an endpoint is for that endpoint, as it is.
+        "token" | "v3token"
+            if sources.get(&fields::AUTH_URL)?.is_none() && is_bare_token(sources)? =>
+        {
+            Ok(Kind::Token)
+        }
+        text => match parse_method(text) {
+            Some(known) => method(known),
+            None => Err(unknown(&named.value, &named)),
+        },
+    }
+}
+
+fn parse_method(text: &str) -> Option<Method> {
+    Some(match text.trim().to_ascii_lowercase().as_str() {
+        "password" | "v3password" => Method::Password,
+        "token" | "v3token" => Method::Token,
+        "totp" | "v3totp" => Method::Totp,
+        "v3applicationcredential" | "applicationcredential" | "application_credential" => {
+            Method::ApplicationCredential
+        }
+        _ => return None,
+    })
+}
+
+fn unknown(text: &str, given: &Given) -> Error {
+    let message = format!(
+        "the kind of login {} of {} is not supported",
+        quoted(text),
+        given.from
+    );
+    Error::failed(message).hint(format!("There are {KINDS}."))
+}
+
+/// What is given where it counts most says what is meant; a user there before a token, as there is
+/// always a token in the environment of those who make scripts with it.
+fn guess(sources: &Sources<'_>) -> Result<Kind> {
+    if is_bare_token(sources)? {
+        return Ok(Kind::Token);
+    }
+    let credential = sources.either(&fields::CREDENTIAL_ID, &fields::CREDENTIAL_NAME)?;
+    let user = sources.either(&fields::USER_ID, &fields::USERNAME)?;
+    let rank = |given: Option<(bool, Given)>| given.map(|(_, given)| given.rank);
+    let candidates = [
+        (rank(credential), Method::ApplicationCredential),
+        (rank(user), Method::Password),
+        (
+            sources.get(&fields::TOKEN)?.map(|given| given.rank),
+            Method::Token,
+        ),
+    ];
+    let best = candidates
+        .into_iter()
+        .filter_map(|(rank, method)| Some((rank?, method)))
+        .min_by_key(|(rank, _)| *rank);
+    Ok(Kind::Keystone(vec![
+        best.map_or(Method::Password, |(_, method)| method),
+    ]))
+}
+
+/// Whether there is a token and a service to send it to as it is, and neither a Keystone nor a user
+/// counts more.
+fn is_bare_token(sources: &Sources<'_>) -> Result<bool> {
+    let Some(token) = sources.get(&fields::TOKEN)? else {
+        return Ok(false);
+    };
+    let user = sources.either(&fields::USER_ID, &fields::USERNAME)?;
+    if user.is_some_and(|(_, user)| user.rank < token.rank) {
+        return Ok(false);
+    }
+    let keystone = sources.get(&fields::AUTH_URL)?;
+    let service = match sources.get(&fields::ENDPOINT_OVERRIDE)? {
+        // Keystone is never asked then, whatever is known of it.
+        Some(given) if matches!(given.from.as_str(), "--os-image-url" | "OS_IMAGE_URL") => {
+            return Ok(true);
+        }
+        Some(given) => Some(given),
+        None => sources.get(&fields::ENDPOINT)?,
+    };
+    let Some(service) = service else {
+        return Ok(false);
+    };
+    Ok(keystone.is_none_or(|keystone| keystone.rank > service.rank.max(token.rank)))
+}
+
+fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -> Result<Login> {
+    let scope = if methods.contains(&Method::ApplicationCredential) {
+        // It has its own, and Keystone refuses another one.
+        None
+    } else {
+        scope(sources)?
+    };
+    let user = named(
+        sources,
+        (&fields::USER_ID, &fields::USERNAME),
+        (&fields::USER_DOMAIN_ID, &fields::USER_DOMAIN_NAME),
+        matches!(scope, Some(Scope::Project(_))),
+    )?;
+    let credential = reference(sources, &fields::CREDENTIAL_ID, &fields::CREDENTIAL_NAME)?;
+    let credential = credential.map(|(credential, _)| credential);
+    let token = sources.value(&fields::TOKEN)?;
+    let auth_url = sources.get(&fields::AUTH_URL)?;
+
+    let mut lacks = Vec::new();
+    for method in &methods {
+        match method {
+            Method::Password | Method::Totp if user.is_none() => lacks.push(&fields::USERNAME),
+            Method::Token if token.is_none() => lacks.push(&fields::TOKEN),
+            Method::ApplicationCredential => match &credential {
+                None => lacks.push(&fields::CREDENTIAL_ID),
+                Some(Reference::Name(_)) if user.is_none() => lacks.push(&fields::USERNAME),
+                Some(_) => {}
+            },
+            _ => {}
+        }
+    }
+    let Some(mut auth_url) = auth_url.filter(|_| lacks.is_empty()) else {
+        if sources.get(&fields::AUTH_URL)?.is_none() {
+            lacks.insert(0, &fields::AUTH_URL);
+        }
+        for field in methods
+            .iter()
+            .filter_map(|method| Some(method.need()?.field()))
+        {
+            if sources.get(field)?.is_none() {
+                lacks.push(field);
+            }
+        }
+        return Err(lacking(&lacks));
+    };
+    if let Some(region) = region {
+        auth_url.value = auth_url.value.replace("{region_name}", region);
+    }
+    let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
+    Ok(Login::Keystone(Box::new(Keystone {
+        auth_url: Address(urls::keystone_of(urls::parse(&auth_url)?)),
+        methods,
+        user,
+        password: secret(&fields::PASSWORD)?,
+        passcode: secret(&fields::PASSCODE)?,
+        token: token.map(Secret::new),
+        credential,
+        credential_secret: secret(&fields::CREDENTIAL_SECRET)?,
+        scope,
+    })))
+}
+
+/// The scope that is named where it counts most.
+fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
+    let project = sources.either(&fields::PROJECT_ID, &fields::PROJECT_NAME)?;
+    let domain = sources.either(&fields::DOMAIN_ID, &fields::DOMAIN_NAME)?;
+    let system = sources.get(&fields::SYSTEM_SCOPE)?;
+    let trust = sources.get(&fields::TRUST_ID)?;
+    let ranks = [
+        project.as_ref().map(|(_, given)| given.rank),
+        trust.as_ref().map(|given| given.rank),
+        system.as_ref().map(|given| given.rank),
+        domain.as_ref().map(|(_, given)| given.rank),
+    ];
+    let Some(best) = ranks.into_iter().flatten().min() else {
+        return Ok(None);
+    };
+    let [is_project, is_trust, is_system, mut is_domain] = ranks.map(|rank| rank == Some(best));
+    // A domain beside a project is that of the project and the user.
+    is_domain &= !is_project;
+    let several = [is_project, is_trust, is_system, is_domain];
+    if several.into_iter().filter(|is_meant| *is_meant).count() > 1 {
+        return Err(Error::failed(
+            "Authentication cannot be scoped to multiple targets. Pick one of: project, domain, trust or system",
+        )
+        .hint("Unset those of OS_PROJECT_*, OS_DOMAIN_*, OS_TRUST_ID and OS_SYSTEM_SCOPE that are not meant."));
+    }
+    if is_trust {
+        return Ok(trust.map(|given| Scope::Trust(given.value)));
+    }
+    if is_project {
+        let project = named(
+            sources,
+            (&fields::PROJECT_ID, &fields::PROJECT_NAME),
+            (&fields::PROJECT_DOMAIN_ID, &fields::PROJECT_DOMAIN_NAME),
+            true,
+        )?;
+        return Ok(project.map(Scope::Project));
+    }
+    if is_domain {
+        let domain = reference(sources, &fields::DOMAIN_ID, &fields::DOMAIN_NAME)?;
+        return Ok(domain.map(|(domain, _)| Scope::Domain(domain)));
+    }
+    match system {
+        Some(given) if given.value != "all" => Err(Error::failed(format!(
+            "{} of {} is no scope of the system: all",
+            quoted(&given.value),
+            given.from
+        ))),
+        _ => Ok(Some(Scope::System)),
+    }
+}
+
+/// By id or name, whichever is given where it counts more.
+fn reference(sources: &Sources<'_>, id: &Field, name: &Field) -> Result<Option<(Reference, Rank)>> {
+    let given = sources.either(id, name)?;
+    Ok(given.map(|(is_id, given)| {
+        let kind = if is_id {
+            Reference::Id
+        } else {
+            Reference::Name
+        };
+        (kind(given.value), given.rank)
+    }))
+}
+
+/// A user or project, with its domain; where that is not named, the domain beside a project, or the
+/// default one.
+fn named(
+    sources: &Sources<'_>,
+    (id, name): (&Field, &Field),
+    (domain_id, domain_name): (&Field, &Field),
+    beside_project: bool,
+) -> Result<Option<Named>> {
+    let Some((reference, _)) = self::reference(sources, id, name)? else {
+        return Ok(None);
+    };
+    if matches!(reference, Reference::Id(_)) {
+        let domain = None;
+        return Ok(Some(Named { reference, domain }));
+    }
+    let mut domain = self::reference(sources, domain_id, domain_name)?;
+    if domain.is_none() && beside_project {
+        domain = self::reference(sources, &fields::DOMAIN_ID, &fields::DOMAIN_NAME)?;
+    }
+    if domain.is_none() {
+        let (id, name) = (&fields::DEFAULT_DOMAIN_ID, &fields::DEFAULT_DOMAIN_NAME);
+        domain = self::reference(sources, id, name)?;
+    }
+    let domain = domain.map(|(domain, _)| domain);
+    let domain = domain.unwrap_or_else(|| Reference::Id(DEFAULT_DOMAIN.to_string()));
+    let domain = Some(domain);
+    Ok(Some(Named { reference, domain }))
+}

@@ -1,0 +1,164 @@
+//! Addresses, in whichever form they are given.
+
+use std::fmt;
+use std::ops::Deref;
+
+use url::Url;
+
+use super::fields::Given;
+use crate::config::values::quoted;
+use crate::{Error, Result};
+
+/// An address that shows neither a user nor a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(pub Url);
+
+impl Deref for Address {
+    type Target = Url;
+
+    fn deref(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, authority) = (self.0.scheme(), self.0.authority());
+        let host = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        write!(f, "{scheme}://{host}{}", self.0.path())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// An address of a web server.
+///
+/// # Errors
+/// `Failed` for what is none; a user and password in it are not shown.
+pub fn parse(given: &Given) -> Result<Url> {
+    let text = given.value.trim();
+    let url = Url::parse(text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    url.ok_or_else(|| {
+        // Before an @ stands a secret.
+        let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
+        Error::failed(format!(
+            "{} of {} is no address of a server",
+            quoted(shown),
+            given.from
+        ))
+        .hint("An address looks like https://HOST:PORT/PATH.")
+    })
+}
+
+/// The root of a service, from any of its addresses: `http://h:9292/v2/` → `http://h:9292/`. It ends in
+/// a slash, so that `root.join("v2/images")` is below it.
+pub fn root_of(mut url: Url) -> Url {
+    let path = without_version(url.path()).to_string();
+    url.set_path(&format!("{path}/"));
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}
+
+/// Where Keystone's API of version 3 is, from any address of Keystone: `http://h:5000/v2.0` →
+/// `http://h:5000/v3/`.
+pub fn keystone_of(url: Url) -> Url {
+    let mut url = root_of(url);
+    let path = format!("{}v3/", url.path());
+    url.set_path(&path);
+    url
+}
+
+/// A path without slashes at its end, and without the version that may be its last part.
+fn without_version(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    match path.rsplit_once('/') {
+        Some((before, last)) if is_version(last) => before.trim_end_matches('/'),
+        _ => path,
+    }
+}
+
+/// `v2`, `v2.1`, `V3`.
+fn is_version(part: &str) -> bool {
+    let number = part.strip_prefix(['v', 'V']).unwrap_or_default();
+    !number.is_empty()
+        && number
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::Rank;
+    use super::*;
+
+    #[test]
+    fn every_form_of_an_endpoint_has_one_root() {
+        for (path, root) in [
+            ("", "/"),
+            ("/", "/"),
+            ("/v2", "/"),
+            ("/v2/", "/"),
+            ("//v2.1//", "/"),
+            ("/image", "/image/"),
+            ("/image/v2/", "/image/"),
+            ("/image/v2?x=y#z", "/image/"),
+            ("/vault", "/vault/"),
+            ("/v", "/v/"),
+        ] {
+            let url = Url::parse(&format!("http://h:9292{path}")).unwrap();
+            assert_eq!(
+                root_of(url).as_str(),
+                format!("http://h:9292{root}"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_form_of_an_auth_url_leads_to_version_3() {
+        for (path, api) in [
+            ("", "/v3/"),
+            ("/", "/v3/"),
+            ("/v3", "/v3/"),
+            ("/v3/", "/v3/"),
+            ("/v2.0", "/v3/"),
+            ("/identity", "/identity/v3/"),
+            ("/identity/v3", "/identity/v3/"),
+        ] {
+            let url = Url::parse(&format!("https://h{path}")).unwrap();
+            assert_eq!(
+                keystone_of(url).as_str(),
+                format!("https://h{api}"),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_showing_credentials() {
+        for text in [
+            "nonsense",
+            "h:5000/v3",
+            "ftp://h/",
+            "http://",
+            "u:sesame@h:5000",
+        ] {
+            let given = Given {
+                value: text.to_string(),
+                rank: Rank::Variable,
+                from: "OS_AUTH_URL".to_string(),
+            };
+            let message = parse(&given).unwrap_err().message().to_string();
+            assert!(message.contains("OS_AUTH_URL is no address"), "{message}");
+            assert!(!message.contains("sesame"));
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! YAML, as far as `clouds.yaml` needs it: texts, lists and mappings. A scalar is the text that stands in
+//! the file, so that a password of digits keeps its zeros; anchors, aliases and `<<` are resolved.
+
+use std::collections::HashMap;
+
+use yaml_rust2::parser::{Event, Parser};
+use yaml_rust2::scanner::TScalarStyle;
+
+/// How deep a file may be nested; a clouds.yaml is four deep.
+const DEEPEST: usize = 64;
+
+/// How many nodes aliases may stand for, all together.
+const MOST_COPIES: usize = 100_000;
+
+/// A value, and the line it begins in, counted from 1.
+#[derive(Clone)]
+pub struct Node {
+    /// The line.
+    pub line: usize,
+    /// The value.
+    pub value: Value,
+}
+
+/// What a value is.
+#[derive(Clone)]
+pub enum Value {
+    /// Nothing, `~` or `null`.
+    Nothing,
+    /// A scalar, as it is written.
+    Text(String),
+    /// A list.
+    List(Vec<Node>),
+    /// A mapping, in the order of the file.
+    Map(Map),
+}
+
+/// A mapping, in the order of the file.
+#[derive(Clone, Default)]
+pub struct Map(Vec<(String, Node)>);
+
+impl Map {
+    /// The value of a key; None where it is nothing.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let entry = self.0.iter().find(|(name, _)| name == key);
+        let node = entry.map(|(_, node)| node);
+        node.filter(|node| !matches!(node.value, Value::Nothing))
+    }
+
+    /// The mapping under a key.
+    pub fn map(&self, key: &str) -> Option<&Self> {
+        self.get(key)?.as_map()
+    }
+
+    /// The text under a key.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match &self.get(key)?.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Its keys.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// Puts `node` under `key`, in place of what is there.
+    pub fn set(&mut self, key: String, node: Node) {
+        match self.0.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, old)) => *old = node,
+            None => self.0.push((key, node)),
+        }
+    }
+
+    /// This mapping with what `above` says instead, and in mappings below likewise.
+    pub fn merge(&mut self, above: &Self) {
+        for (key, node) in &above.0 {
+            let own = self.0.iter_mut().find(|(name, _)| name == key);
+            match (own, &node.value) {
+                (
+                    Some((
+                        _,
+                        Node {
+                            value: Value::Map(own),
+                            ..
+                        },
+                    )),
+                    Value::Map(above),
+                ) => {
+                    own.merge(above);
+                }
+                (Some((_, own)), _) => *own = node.clone(),
+                (None, _) => self.0.push((key.clone(), node.clone())),
+            }
+        }
+    }
+
+    /// This mapping, and all below, with underscores for dashes in keys.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        let mut normalised = Self::default();
+        for (key, node) in &self.0 {
+            let value = match &node.value {
+                Value::Map(map) => Value::Map(map.normalised()),
+                other => other.clone(),
+            };
+            let line = node.line;
+            normalised.set(key.replace('-', "_"), Node { line, value });
+        }
+        normalised
+    }
+}
+
+impl Node {
+    /// It, if it is a mapping.
+    pub fn as_map(&self) -> Option<&Map> {
+        match &self.value {
+            Value::Map(map) => Some(map),
+            _ => None,
+        }
+    }
+
+    /// Nodes in it, itself included.
+    fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Nothing | Value::Text(_) => 0,
+            Value::List(items) => items.iter().map(Self::size).sum(),
+            Value::Map(map) => map.0.iter().map(|(_, node)| node.size()).sum(),
+        }
+    }
+}
+
+/// What is wrong with a file, and in which line.
+#[derive(Debug)]
+pub struct Fault {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong; never holds a value.
+    pub what: String,
+}
+
+/// A list or mapping whose end has not come.
+struct Open {
+    line: usize,
+    anchor: usize,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Node>),
+    Map {
+        map: Map,
+        key: Option<String>,
+        /// Mappings that `<<` names; their entries count where the mapping has none of its own.
+        below: Vec<Map>,
+    },
+}
+
+/// Reads the first document of a text.
+///
+/// # Errors
+/// What is not YAML, is nested too deep, or has a key that is no text.
+pub fn parse(text: &str) -> Result<Node, Fault> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut parser = Parser::new_from_str(text);
+    let mut anchors: HashMap<usize, Node> = HashMap::new();
+    let mut open: Vec<Open> = Vec::new();
+    let mut copies = 0;
+    loop {
+        let (event, mark) = parser.next_token().map_err(|e| Fault {
+            line: e.marker().line(),
+            what: e.info().to_string(),
+        })?;
+        let line = mark.line();
+        let fault = |what: &str| Fault {
+            line,
+            what: what.to_string(),
+        };
+        let (node, anchor) = match event {
+            Event::StreamEnd | Event::DocumentEnd => {
+                let value = Value::Nothing;
+                return Ok(Node { line, value });
+            }
+            Event::Nothing | Event::StreamStart | Event::DocumentStart => continue,
+            Event::SequenceStart(anchor, _) => {
+                let content = Content::List(Vec::new());
+                open.push(Open {
+                    line,
+                    anchor,
+                    content,
+                });
+                if open.len() > DEEPEST {
+                    return Err(fault("it is nested too deep"));
+                }
+                continue;
+            }
+            Event::MappingStart(anchor, _) => {
+                let (map, key, below) = (Map::default(), None, Vec::new());
+                let content = Content::Map { map, key, below };
+                open.push(Open {
+                    line,
+                    anchor,
+                    content,
+                });
+                if open.len() > DEEPEST {
+                    return Err(fault("it is nested too deep"));
+                }
+                continue;
+            }
+            Event::Scalar(text, style, anchor, _) => {
+                let nothing = style == TScalarStyle::Plain
+                    && matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL");
+                let value = if nothing {
+                    Value::Nothing
+                } else {
+                    Value::Text(text)
+                };
+                (Node { line, value }, anchor)
+            }
+            Event::Alias(anchor) => {
+                let node = anchors.get(&anchor).cloned();
+                let node = node.ok_or_else(|| fault("an alias stands within what it names"))?;
+                copies += node.size();
+                if copies > MOST_COPIES {
+                    return Err(fault("its aliases stand for too much"));
+                }
+                (node, 0)
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let closed = open
+                    .pop()
+                    .ok_or_else(|| fault("an end without a beginning"))?;
+                let anchor = closed.anchor;
+                (closed.close(), anchor)
+            }
+        };
+        if anchor > 0 {
+            anchors.insert(anchor, node.clone());
+        }
+        match open.last_mut() {
+            None => return Ok(node),
+            Some(parent) => parent.add(node)?,
+        }
+    }
+}
+
+impl Open {
+    fn add(&mut self, node: Node) -> Result<(), Fault> {
+        match &mut self.content {
+            Content::List(items) => items.push(node),
+            Content::Map { map, key, below } => match (key.take(), node.value) {
+                (None, Value::Text(text)) => *key = Some(text),
+                (None, Value::Nothing) => *key = Some("null".to_string()),
+                (None, _) => {
+                    let (line, what) = (node.line, "a key is no text".to_string());
+                    return Err(Fault { line, what });
+                }
+                (Some(key), Value::Map(merged)) if key == "<<" => below.push(merged),
+                (Some(key), Value::List(items)) if key == "<<" => {
+                    below.extend(items.into_iter().filter_map(|item| item.as_map().cloned()));
+                }
+                (Some(key), value) => {
+                    let line = node.line;
+                    map.set(key, Node { line, value });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    fn close(self) -> Node {
+        let line = self.line;
+        let value = match self.content {
+            Content::List(items) => Value::List(items),
+            Content::Map { mut map, below, .. } => {
+                for (key, node) in below.into_iter().flat_map(|map| map.0) {
+                    if !map.keys().any(|own| own == key) {
+                        map.set(key, node);
+                    }
+                }
+                Value::Map(map)
+            }
+        };
+        Node { line, value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text<'a>(node: &'a Node, path: &[&str]) -> Option<&'a str> {
+        let (last, path) = path.split_last().unwrap();
+        let mut map = node.as_map().unwrap();
+        for key in path {
+            map = map.map(key)?;
+        }
+        map.text(last)
+    }
+
+    #[test]
+    fn scalars_are_the_text_that_stands_in_the_file() {
+        let node = parse("a: 007\nb: 1e3\nc: yes\nd: ~\ne: 'null'\nF.g-H: x\n").unwrap();
+        for (key, value) in [
+            ("a", Some("007")),
+            ("b", Some("1e3")),
+            ("c", Some("yes")),
+            ("d", None),
+            ("e", Some("null")),
+            ("F.g-H", Some("x")),
+            ("z", None),
+        ] {
+            assert_eq!(text(&node, &[key]), value, "{key}");
+        }
+    }
+
+    #[test]
+    fn aliases_and_merges_are_resolved_and_own_keys_win() {
+        let node = parse(
+            "base: &base {auth: {u: 1, p: 2}, region: a}\n\
+             other: &other {region: z, x: 9}\n\
+             one: {<<: *base, region: b}\n\
+             two:\n  <<: [*base, *other]\n",
+        )
+        .unwrap();
+        assert_eq!(text(&node, &["one", "auth", "u"]), Some("1"));
+        assert_eq!(text(&node, &["one", "region"]), Some("b"));
+        assert_eq!(text(&node, &["two", "region"]), Some("a"));
+        assert_eq!(text(&node, &["two", "x"]), Some("9"));
+    }
+
+    #[test]
+    fn merging_goes_into_mappings_and_the_later_one_wins() {
+        let below = parse("a: {x: 1, y: 2}\nb: 3").unwrap();
+        let above = parse("a: {y: 4}\nc: 5").unwrap();
+        let mut merged = below.as_map().unwrap().clone();
+        merged.merge(above.as_map().unwrap());
+        assert_eq!(merged.map("a").unwrap().text("x"), Some("1"));
+        assert_eq!(merged.map("a").unwrap().text("y"), Some("4"));
+        assert_eq!(merged.text("c"), Some("5"));
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_refused_with_its_line() {
+        for (source, line) in [
+            ("clouds:\n  a: [1\n  b: {", 3),
+            ("a: b\n\tc: d\n", 2),
+            ("a: \"open\n", 2),
+            ("{a: b}: c", 1),
+        ] {
+            let fault = parse(source).err().unwrap();
+            assert_eq!(fault.line, line, "{source}: {}", fault.what);
+        }
+        assert!(parse(&"[".repeat(100_000)).is_err());
+        assert!(parse(&"{a: ".repeat(100_000)).is_err());
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_string();
+        for level in 1..20 {
+            let alias = format!("*a{}, ", level - 1).repeat(9);
+            bomb += &format!("a{level}: &a{level} [{alias}]\n");
+        }
+        assert!(parse(&bomb).err().unwrap().what.contains("too much"));
+        assert!(parse("a: &a [*a]").is_err());
+    }
+}

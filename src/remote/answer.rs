@@ -1,0 +1,201 @@
+//! What servers answer when they do not do what was asked, and what it means that they do not answer.
+
+use std::error::Error as _;
+
+use http::header::CONTENT_TYPE;
+use url::Url;
+
+use super::http::Answer;
+use super::trace::place;
+use crate::{Error, ErrorKind};
+
+/// Characters of a server's message that are shown.
+const LONGEST_MESSAGE: usize = 2000;
+
+/// An answer with a status other than success, as an error.
+pub fn refusal(answer: &Answer) -> Error {
+    let content_type = answer.headers.get(CONTENT_TYPE);
+    let content_type = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&answer.body);
+    let message = if content_type.contains("json") {
+        from_json(&answer.body).unwrap_or_else(|| text.into_owned())
+    } else if content_type.contains("html") {
+        from_html(&text)
+    } else {
+        text.trim().to_string()
+    };
+    let status = answer.status.as_u16();
+    let reason = answer.status.canonical_reason().unwrap_or("no reason");
+    let message = if message.is_empty() {
+        format!("the server says no more than {status} {reason}")
+    } else {
+        message.chars().take(LONGEST_MESSAGE).collect()
+    };
+    Error::of_status(status, message)
+}
+
+/// The `message` of every member, as Keystone and some proxies have it.
+fn from_json(body: &[u8]) -> Option<String> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let members = value.as_object()?.values();
+    let messages: Vec<&str> = members
+        .filter_map(|member| member.get("message")?.as_str())
+        .collect();
+    if messages.is_empty() {
+        return Some(value.get("message")?.as_str()?.to_string());
+    }
+    Some(messages.join("\n"))
+}
+
+/// The text of a page, without the status that its title and heading repeat.
+fn from_html(page: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in page.lines() {
+        let line = html_escape::decode_html_entities(&without_tags(line))
+            .trim()
+            .to_string();
+        let is_status = line.get(..3).is_some_and(|start| {
+            start.bytes().all(|byte| byte.is_ascii_digit()) && line.as_bytes().get(3) == Some(&b' ')
+        });
+        if !line.is_empty() && !is_status && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.join(": ")
+}
+
+fn without_tags(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some((before, tag)) = rest.split_once('<') {
+        text.push_str(before);
+        rest = tag.split_once('>').map_or("", |(_, after)| after);
+    }
+    text + rest
+}
+
+/// That a server answered with what is no answer to the question.
+pub fn nonsense(url: &Url, what: &str) -> Error {
+    Error::new(
+        ErrorKind::Unreachable,
+        format!("{} answers with {what}", place(url)),
+    )
+    .hint("Is that the address of an image service? See --os-image-url and --os-endpoint-override.")
+}
+
+/// Whether the same request may go better the next time: the connection was made, and broke.
+pub fn is_passing(error: &reqwest::Error) -> bool {
+    if own(error).is_some() {
+        return false;
+    }
+    let Some(kind) = io_kind(error) else {
+        return root(error).contains("before message completed");
+    };
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(
+        kind,
+        ConnectionReset | ConnectionAborted | UnexpectedEof | BrokenPipe
+    )
+}
+
+/// Why no answer came, in words.
+pub fn unreachable(url: &Url, error: reqwest::Error) -> Error {
+    if let Some(own) = own(&error) {
+        return own;
+    }
+    let (place, root) = (place(url), root(&error));
+    let host = url.host_str().unwrap_or_default();
+    let fail = |message: String| Error::new(ErrorKind::Unreachable, message);
+    let failure = if root.contains("lookup address") || root.contains("dns error") {
+        fail(format!("the name {host} of {place} cannot be resolved"))
+            .hint("Check the address, and whether this machine is on the network.")
+    } else if root.contains("certificate") || root.contains("UnknownIssuer") {
+        fail(format!("the certificate of {place} is not trusted: {root}"))
+            .hint("Name the certificates to trust with --os-cacert FILE.")
+    } else if error.is_timeout() {
+        fail(format!("connecting to {place} took too long"))
+            .hint("Check the address, and whether a firewall is in between.")
+    } else if error.is_connect() {
+        fail(format!("cannot connect to {place}: {root}"))
+            .hint("Check the address, and whether the service runs.")
+    } else if is_passing(&error) {
+        fail(format!("the connection to {place} was cut: {root}")).hint("Try again.")
+    } else {
+        fail(format!(
+            "{place} does not answer as a web server does: {root}"
+        ))
+    };
+    failure.because(error.without_url())
+}
+
+/// What of our own made a request break off: the data that was to be sent.
+fn own(error: &reqwest::Error) -> Option<Error> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<Error>() {
+            return Some(Error::new(error.kind(), error.message()));
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// The kind of the I/O error underneath.
+fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            return Some(error.kind());
+        }
+        source = error.source();
+    }
+    None
+}
+
+/// The innermost reason, without Rust's "(os error N)".
+fn root(error: &reqwest::Error) -> String {
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    let text = innermost.to_string();
+    match text.find(" (os error ") {
+        Some(at) => text[..at].to_string(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::{HeaderMap, HeaderValue, StatusCode};
+
+    fn said(content_type: &'static str, body: &'static str) -> String {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        let answer = Answer {
+            status: StatusCode::NOT_FOUND,
+            headers,
+            body: body.into(),
+        };
+        refusal(&answer).message().to_string()
+    }
+
+    #[test]
+    fn pages_and_objects_are_read_for_their_message() {
+        let page = "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  No image found with ID &#x27;x&#x27;<br /><br />\n\n\n </body>\n</html>";
+        assert_eq!(
+            said("text/html; charset=UTF-8", page),
+            "No image found with ID 'x'"
+        );
+        let object = r#"{"error": {"code": 404, "message": "gone"}}"#;
+        assert_eq!(said("application/json", object), "gone");
+        assert_eq!(said("text/plain", " plain \n"), "plain");
+        assert_eq!(
+            said("text/html", ""),
+            "the server says no more than 404 Not Found"
+        );
+    }
+}

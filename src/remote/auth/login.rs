@@ -1,0 +1,342 @@
+//! Logging in to Keystone: one request, and its answer.
+//!
+//! *Source:* Identity API reference v3, "Authentication and token management"; keystoneauth1,
+//! `identity/v3/base.py`.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::{Method as Verb, StatusCode};
+use openstack_sdk_auth_core::{
+    AuthReceiptResponse, AuthToken, AuthTokenScope, Domain, OpenStackMultifactorAuthMethod,
+    Project, System,
+};
+use reqwest::Body;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+
+use super::super::answer::refusal;
+use super::super::http::{Answer, Call, Http, retry_after, waits};
+use super::{Prompt, scope_in_words};
+use crate::config::{Address, Keystone, Method, Named, Need, Reference, Scope, Secret};
+use crate::{Error, ErrorKind, Result};
+
+/// The header of a receipt: what was shown is right, and not enough.
+const RECEIPT: &str = "openstack-auth-receipt";
+
+/// Logs in, and asks for secrets that are missing.
+///
+/// # Errors
+/// `Failed` where Keystone refuses, or a secret is missing that cannot be asked for; `Unreachable` where it
+/// does not answer, or not as Keystone does.
+pub async fn log_in(
+    http: &Http,
+    keystone: &Keystone,
+    prompt: &(dyn Prompt + Sync),
+) -> Result<AuthToken> {
+    let mut keystone = keystone.clone();
+    loop {
+        for need in keystone.needs() {
+            ask(&mut keystone, need, prompt)?;
+        }
+        let answer = send(http, &keystone).await?;
+        if answer.status.is_success() {
+            return read(&keystone, answer);
+        }
+        let Some(lacking) = lacking(&answer, &keystone.methods) else {
+            return Err(refused(&keystone, &answer));
+        };
+        // Of what Keystone may want besides, a passcode can be asked for.
+        let can_be_asked =
+            lacking == ["totp"] && ask(&mut keystone, Need::Passcode, prompt).is_ok();
+        if !can_be_asked {
+            return Err(not_enough(&keystone, &lacking));
+        }
+        keystone.methods.push(Method::Totp);
+    }
+}
+
+fn ask(keystone: &mut Keystone, need: Need, prompt: &(dyn Prompt + Sync)) -> Result<()> {
+    let secret = prompt
+        .secret(need.prompt())?
+        .ok_or_else(|| need.missing())?;
+    keystone.satisfy(need, Secret::new(secret));
+    Ok(())
+}
+
+/// Sends the login; again, where nothing was heard of it, as it changes nothing.
+async fn send(http: &Http, keystone: &Keystone) -> Result<Answer> {
+    let url = keystone.auth_url.join("auth/tokens");
+    let url = url.map_err(|e| Error::internal("an address has no parts").because(e))?;
+    let mut call = Call::new(Verb::POST, url);
+    let json = HeaderValue::from_static("application/json");
+    call.headers.insert(CONTENT_TYPE, json.clone());
+    call.headers.insert(ACCEPT, json);
+    let body = serde_json::to_vec(&json!({ "auth": request(keystone)? }));
+    let body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
+    let mut waits = waits();
+    loop {
+        // The call has no body, so that none is shown.
+        let stalled = tokio::time::sleep(http.timeout());
+        let (outcome, wait) = match http.send(&call, Body::from(body.clone()), stalled).await {
+            Ok(answer) => {
+                let wait = retry_after(answer.status, &answer.headers);
+                (Ok(answer), wait)
+            }
+            Err(failure) => {
+                let again = failure.before_sending || failure.passing;
+                (Err(failure.error), again.then_some(None))
+            }
+        };
+        let (Some(asked), Some(next)) = (wait, waits.next()) else {
+            return outcome;
+        };
+        http.pause(asked.unwrap_or(next)).await;
+    }
+}
+
+/// What is sent: who logs in, and for what.
+fn request(keystone: &Keystone) -> Result<Value> {
+    let values = values(keystone);
+    let (mut methods, mut identity) = (Vec::new(), Map::new());
+    for method in &keystone.methods {
+        let (name, data) = match method {
+            Method::Password => shown(&openstack_sdk_auth_password::ANCHOR, &values)?,
+            Method::Token => shown(&openstack_sdk_auth_token::ANCHOR, &values)?,
+            Method::Totp => shown(&openstack_sdk_auth_totp::ANCHOR, &values)?,
+            Method::ApplicationCredential => ("application_credential", credential(keystone)),
+        };
+        methods.push(name);
+        if let Value::Object(data) = data {
+            identity.extend(data);
+        }
+    }
+    let mut auth = Map::new();
+    identity.insert("methods".to_string(), methods.into());
+    auth.insert("identity".to_string(), identity.into());
+    if let Some(scope) = &keystone.scope {
+        auth.insert("scope".to_string(), scope_value(scope)?);
+    }
+    Ok(auth.into())
+}
+
+fn shown(
+    plugin: &dyn OpenStackMultifactorAuthMethod,
+    values: &HashMap<String, SecretString>,
+) -> Result<(&'static str, Value)> {
+    let shown = plugin.get_auth_data(values);
+    shown.map_err(|e| Error::internal(format!("the login is incomplete: {e}")))
+}
+
+/// What the SDK's plugins take their data from.
+fn values(keystone: &Keystone) -> HashMap<String, SecretString> {
+    let mut values = HashMap::new();
+    let mut put = |key: &str, value: &str| {
+        values.insert(key.to_string(), SecretString::from(value));
+    };
+    if let Some(user) = &keystone.user {
+        match &user.reference {
+            Reference::Id(id) => put("user_id", id),
+            Reference::Name(name) => put("username", name),
+        }
+        match &user.domain {
+            Some(Reference::Id(id)) => put("user_domain_id", id),
+            Some(Reference::Name(name)) => put("user_domain_name", name),
+            None => {}
+        }
+    }
+    let secrets = [
+        ("password", &keystone.password),
+        ("passcode", &keystone.passcode),
+        ("token", &keystone.token),
+    ];
+    for (key, secret) in secrets {
+        if let Some(secret) = secret {
+            put(key, secret.reveal());
+        }
+    }
+    values
+}
+
+/// An application credential; by name, with its user. (The SDK's plugin puts the user's domain where
+/// Keystone does not look for it, and only comes with a way of sending of its own.)
+fn credential(keystone: &Keystone) -> Value {
+    let secret = keystone.credential_secret.as_ref().map(Secret::reveal);
+    let mut credential = json!({ "secret": secret });
+    match &keystone.credential {
+        Some(Reference::Id(id)) => credential["id"] = id.as_str().into(),
+        Some(Reference::Name(name)) => {
+            credential["name"] = name.as_str().into();
+            if let Some(user) = &keystone.user {
+                credential["user"] = named(user);
+            }
+        }
+        None => {}
+    }
+    json!({ "application_credential": credential })
+}
+
+fn named(named: &Named) -> Value {
+    let mut value = reference(&named.reference);
+    if let Some(domain) = &named.domain {
+        value["domain"] = reference(domain);
+    }
+    value
+}
+
+fn reference(reference: &Reference) -> Value {
+    match reference {
+        Reference::Id(id) => json!({ "id": id }),
+        Reference::Name(name) => json!({ "name": name }),
+    }
+}
+
+fn scope_value(scope: &Scope) -> Result<Value> {
+    let domain = |reference: &Reference| {
+        let (id, name) = halves(reference);
+        Domain { id, name }
+    };
+    let scope = match scope {
+        Scope::Project(project) => {
+            let (id, name) = halves(&project.reference);
+            let domain = project.domain.as_ref().map(domain);
+            AuthTokenScope::Project(Project { domain, id, name })
+        }
+        Scope::Domain(reference) => AuthTokenScope::Domain(domain(reference)),
+        Scope::System => AuthTokenScope::System(System { all: Some(true) }),
+        // The SDK has the type, and no scope that takes it.
+        Scope::Trust(id) => return Ok(json!({ "OS-TRUST:trust": { "id": id } })),
+    };
+    serde_json::to_value(scope).map_err(|e| Error::internal("no JSON").because(e))
+}
+
+/// A reference's id and its name.
+fn halves(reference: &Reference) -> (Option<String>, Option<String>) {
+    match reference {
+        Reference::Id(id) => (Some(id.clone()), None),
+        Reference::Name(name) => (None, Some(name.clone())),
+    }
+}
+
+/// The token of an answer.
+fn read(keystone: &Keystone, answer: Answer) -> Result<AuthToken> {
+    let mut response = http::Response::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    AuthToken::try_from(response).map_err(|e| {
+        let message = format!("{} answers without a token", keystone.auth_url);
+        Error::new(ErrorKind::Unreachable, message)
+            .hint(ADDRESS)
+            .because(e)
+    })
+}
+
+const ADDRESS: &str = "Is that the address of Keystone? See --os-auth-url and OS_AUTH_URL.";
+
+/// The methods that Keystone wants besides, where it gave a receipt for those it was shown; of several
+/// ways the shortest.
+fn lacking(answer: &Answer, shown: &[Method]) -> Option<Vec<String>> {
+    if answer.status != StatusCode::UNAUTHORIZED || !answer.headers.contains_key(RECEIPT) {
+        return None;
+    }
+    let receipt: AuthReceiptResponse = serde_json::from_slice(&answer.body).ok()?;
+    let ways = receipt.required_auth_methods.into_iter().map(|way| {
+        let known = |name: &String| shown.iter().any(|method| name_of(*method) == name);
+        way.into_iter()
+            .filter(|name| !known(name))
+            .collect::<Vec<_>>()
+    });
+    ways.filter(|way| !way.is_empty()).min_by_key(Vec::len)
+}
+
+fn name_of(method: Method) -> &'static str {
+    match method {
+        Method::Password => "password",
+        Method::Token => "token",
+        Method::Totp => "totp",
+        Method::ApplicationCredential => "application_credential",
+    }
+}
+
+fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
+    let who = keystone
+        .user
+        .as_ref()
+        .map_or("the user".to_string(), ToString::to_string);
+    let lacking = lacking.join(" and ");
+    let methods: Vec<String> = keystone
+        .methods
+        .iter()
+        .map(|method| format!("v3{}", name_of(*method)))
+        .collect();
+    Error::failed(format!("{who} must show {lacking} as well (HTTP 401)")).hint(format!(
+        "Log in with --os-auth-type v3multifactor --os-auth-methods {},v3{lacking}, and --os-passcode for totp.",
+        methods.join(",")
+    ))
+}
+
+/// Why Keystone does not let anybody in, as the real clients say it.
+fn refused(keystone: &Keystone, answer: &Answer) -> Error {
+    let status = answer.status;
+    let address = &keystone.auth_url;
+    if status.is_redirection() {
+        let place = answer
+            .headers
+            .get(LOCATION)
+            .and_then(|place| place.to_str().ok());
+        let place = place
+            .and_then(|place| keystone.auth_url.join(place).ok())
+            .map(Address);
+        let place = place.map_or("elsewhere".to_string(), |place| format!("to {place}"));
+        let message = format!(
+            "{address} sends logins on {place} (HTTP {})",
+            status.as_u16()
+        );
+        return Error::failed(message)
+            .hint("A password is not sent on; give the right address with --os-auth-url.");
+    }
+    let mut message = refusal(answer).message().to_string();
+    for secret in keystone.secrets().into_iter().flatten() {
+        // A server may repeat what it does not like.
+        if status == StatusCode::BAD_REQUEST && !secret.reveal().is_empty() {
+            message = message.replace(secret.reveal(), "***");
+        }
+    }
+    let request = answer.headers.get("x-openstack-request-id");
+    let request = request
+        .and_then(|id| id.to_str().ok())
+        .map(|id| format!(" (Request-ID: {id})"));
+    let request = request.unwrap_or_default();
+    let error = Error::failed(format!("{message} (HTTP {}){request}", status.as_u16()));
+    match status.as_u16() {
+        401 => error.hint(doubt(keystone)),
+        404 | 405 => error.hint(format!(
+            "There is no Keystone at {address}; see --os-auth-url."
+        )),
+        _ => error,
+    }
+}
+
+/// What may be wrong with what was shown. Keystone does not tell.
+fn doubt(keystone: &Keystone) -> String {
+    let who = keystone
+        .user
+        .as_ref()
+        .map_or("nobody".to_string(), ToString::to_string);
+    let scope = scope_in_words(keystone.scope.as_ref());
+    let place = &keystone.auth_url;
+    match keystone.methods.first() {
+        Some(Method::Token) => format!(
+            "The token has expired, or is not good for {scope}: get another one, or log in to {place} with a password."
+        ),
+        Some(Method::ApplicationCredential) => {
+            format!(
+                "Check the id and the secret of the application credential, and whether it has expired, at {place}."
+            )
+        }
+        _ => format!(
+            "Asked {place} to let in {who} for {scope}: check the name, the password, the domain, and the project's name."
+        ),
+    }
+}

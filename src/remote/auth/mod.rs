@@ -1,0 +1,187 @@
+//! Being let in: a token from an earlier command or from Keystone, and where the image service is.
+//!
+//! A login is one request; a token that is kept costs none. What the token is good for, and the
+//! catalogue, are kept with it.
+
+mod cache;
+mod catalog;
+mod login;
+
+use std::fmt;
+
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use openstack_sdk_auth_core::{AuthToken, Project};
+use secrecy::ExposeSecret;
+use url::Url;
+
+pub use cache::forget_tokens;
+
+use super::http::Http;
+use crate::config::{Cloud, Keystone, Login, Scope, Secret};
+use crate::{Error, Result};
+
+/// The header that a token goes into.
+pub const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+
+/// What it takes to send requests to the image service.
+#[derive(Debug)]
+pub struct Access {
+    /// What shows who is asking, marked sensitive; empty where nobody does.
+    pub headers: HeaderMap,
+    /// The root of the image service, without a version: `endpoint.join("v2/images")` is below it.
+    pub endpoint: Url,
+    /// Who is asking, where Keystone said so.
+    pub caller: Option<Who>,
+}
+
+/// Who is asking, as Keystone sees it.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// The user's name.
+    pub user: String,
+    /// The project that the token is good in.
+    pub project: Option<Project>,
+    /// Names of the roles there.
+    pub roles: Vec<String>,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "user {}", self.user)?;
+        if let Some(name) = self
+            .project
+            .as_ref()
+            .and_then(|project| project.name.as_ref())
+        {
+            write!(f, " in project {name}")?;
+        }
+        match self.roles.as_slice() {
+            [] => Ok(()),
+            [role] => write!(f, " with the role {role}"),
+            roles => write!(f, " with the roles {}", roles.join(", ")),
+        }
+    }
+}
+
+/// Somebody who can be asked for a secret.
+pub trait Prompt {
+    /// The secret called `what`; None where nobody can be asked, or nothing was said.
+    ///
+    /// # Errors
+    /// `Failed` when the terminal breaks.
+    fn secret(&self, what: &str) -> Result<Option<String>>;
+}
+
+/// Gets access to a cloud: with a token that an earlier command left, unless it is to be renewed, or by
+/// logging in. A secret that is missing is asked for.
+///
+/// # Errors
+/// `Failed` where the cloud lets nobody in, or has no such image service; `Unreachable` where it does not
+/// answer.
+pub async fn connect(
+    http: &Http,
+    cloud: &Cloud,
+    prompt: &(dyn Prompt + Sync),
+    renew: bool,
+) -> Result<Access> {
+    let direct = |headers| {
+        let endpoint = cloud.endpoint.as_ref();
+        let endpoint =
+            endpoint.ok_or_else(|| Error::internal("the image service has no address"))?;
+        Ok(Access {
+            headers,
+            endpoint: endpoint.0.clone(),
+            caller: None,
+        })
+    };
+    match &cloud.login {
+        Login::None => direct(HeaderMap::new()),
+        Login::Token(token) => direct(token_header(token.reveal())?),
+        Login::Basic { username, password } => direct(basic_header(http, username, password)?),
+        Login::Keystone(keystone) => {
+            let token = token(http, cloud, keystone, prompt, renew).await?;
+            access(cloud, keystone, &token)
+        }
+    }
+}
+
+async fn token(
+    http: &Http,
+    cloud: &Cloud,
+    keystone: &Keystone,
+    prompt: &(dyn Prompt + Sync),
+    renew: bool,
+) -> Result<AuthToken> {
+    let place = cloud
+        .tokens
+        .as_deref()
+        .map(|directory| cache::Place::of(directory, keystone));
+    if let Some(kept) = place
+        .as_ref()
+        .filter(|_| !renew)
+        .and_then(cache::Place::read)
+    {
+        return Ok(kept);
+    }
+    let token = login::log_in(http, keystone, prompt).await?;
+    if let Some(place) = place {
+        place.write(&token);
+    }
+    Ok(token)
+}
+
+/// What a token of Keystone gives access to.
+fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken) -> Result<Access> {
+    let info = token.auth_info.as_ref().map(|info| &info.token);
+    let endpoint = match &cloud.endpoint {
+        Some(endpoint) => endpoint.0.clone(),
+        None => {
+            let services = info.and_then(|info| info.catalog.as_deref());
+            catalog::endpoint(services.unwrap_or_default(), cloud).map_err(|error| {
+                let unscoped = services.is_none_or(<[_]>::is_empty) && keystone.scope.is_none();
+                if unscoped {
+                    return error.hint("Name a project: --os-project-name, OS_PROJECT_NAME.");
+                }
+                error
+            })?
+        }
+    };
+    Ok(Access {
+        headers: token_header(token.token.expose_secret())?,
+        endpoint,
+        caller: info.map(|info| Who {
+            user: info.user.name.clone(),
+            project: info.project.clone(),
+            roles: info
+                .roles
+                .iter()
+                .flatten()
+                .map(|role| role.name.clone())
+                .collect(),
+        }),
+    })
+}
+
+fn token_header(token: &str) -> Result<HeaderMap> {
+    let mut value = HeaderValue::from_str(token)
+        .map_err(|_| Error::failed("the token holds characters that no token has"))?;
+    value.set_sensitive(true);
+    Ok([(TOKEN, value)].into_iter().collect())
+}
+
+fn basic_header(http: &Http, username: &str, password: &Secret) -> Result<HeaderMap> {
+    let broken = |e| Error::internal("a name and password make no header").because(e);
+    let request = http.client().get("http://localhost/");
+    let request = request.basic_auth(username, Some(password.reveal()));
+    let mut request = request.build().map_err(broken)?;
+    let value = request.headers_mut().remove(AUTHORIZATION);
+    Ok(value
+        .map(|value| (AUTHORIZATION, value))
+        .into_iter()
+        .collect())
+}
+
+/// A scope in words, for messages.
+fn scope_in_words(scope: Option<&Scope>) -> String {
+    scope.map_or_else(|| "no scope".to_string(), ToString::to_string)
+}

@@ -1,0 +1,540 @@
+//! The data of images: in, compared with what the server stored; out, taken up again where it was cut.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
+use ::http::{Method, StatusCode};
+use async_stream::try_stream;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use reqwest::{Body, Response};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::http::{Call, Http, retry_after, waits};
+use super::{Remote, answer};
+use crate::data::pump::Blocks;
+use crate::data::source::ByteStream;
+use crate::data::{Algorithm, Source, Watch};
+use crate::model::{Image, ImageStatus};
+use crate::service::{ImageBytes, ImageData, Images, Upload};
+use crate::{Error, ErrorKind, Result};
+
+/// Blocks read ahead of the connection.
+const AHEAD: usize = 4;
+
+/// Bytes after which a transfer counts as going on, and may be cut as often again.
+const PROGRESS: u64 = 16 * 1024 * 1024;
+
+/// Bytes a second below which a server only pretends to send.
+const SLOWEST: u64 = 1024;
+
+const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
+const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
+
+/// The hash that services take unless they are configured otherwise.
+const USUAL: Algorithm = Algorithm::Sha512;
+
+#[async_trait]
+impl ImageData for Remote {
+    async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image> {
+        let Upload {
+            mut source,
+            size,
+            store,
+            verify,
+            watch,
+            ..
+        } = upload;
+        let size = size.or_else(|| source.size());
+        let mut call = Call::new(Method::PUT, self.url(&["images", id, "file"]).await?);
+        call.headers.insert(CONTENT_TYPE, BINARY);
+        if let Some(size) = size {
+            call.headers.insert(CONTENT_LENGTH, size.into());
+            call.headers.insert(SIZE, size.into());
+        }
+        if let Some(store) = &store {
+            call.headers.insert(STORE, header(store)?);
+        }
+        let mut waits = waits();
+        let mut renewed = false;
+        loop {
+            let again = source.again();
+            let algorithms: &[Algorithm] = match (verify, &again) {
+                (false, _) => &[],
+                (true, Some(_)) => &[USUAL],
+                // What cannot be read again may have to be compared by what every service keeps.
+                (true, None) => &[USUAL, Algorithm::Md5],
+            };
+            let mut call = call.clone();
+            call.headers
+                .extend(self.access.read().await.headers.clone());
+            let outcome = self
+                .send_once(&call, source, size, algorithms, &watch)
+                .await;
+            let failed = match outcome {
+                Attempt::Done(sent) => {
+                    let image = self.get_image(id).await?;
+                    return self.compare(image, sent, again, verify).await;
+                }
+                Attempt::Unauthorized(error) if again.is_some() && !renewed => {
+                    renewed = true;
+                    if self.renew().await? {
+                        source = again.ok_or(error)?;
+                        continue;
+                    }
+                    error
+                }
+                Attempt::Passing(error, asked) => match (again, waits.next()) {
+                    (Some(again), Some(wait)) => {
+                        self.http.pause(asked.unwrap_or(wait)).await;
+                        watch.check()?;
+                        // What became of it: taken after all, or to be sent again.
+                        let image = self.get_image(id).await?;
+                        match image.status {
+                            ImageStatus::Queued | ImageStatus::Saving => {
+                                source = again;
+                                continue;
+                            }
+                            ImageStatus::Active => {
+                                let spare = again.again();
+                                let sent = hash_again(again, USUAL).await?;
+                                return self.compare(image, sent, spare, true).await;
+                            }
+                            _ => error,
+                        }
+                    }
+                    _ => error,
+                },
+                Attempt::Unauthorized(error) | Attempt::Failed(error) => error,
+            };
+            return Err(failed);
+        }
+    }
+
+    async fn open_image(
+        &self,
+        id: &str,
+        known: Option<Image>,
+        prefer: &[String],
+    ) -> Result<ImageBytes> {
+        let image = match known {
+            Some(image) => image,
+            None => self.get_image(id).await?,
+        };
+        let mut url = self.url(&["images", id, "file"]).await?;
+        if !prefer.is_empty() {
+            url.query_pairs_mut()
+                .append_pair("prefer", &prefer.join(","));
+        }
+        let own = Call::new(Method::GET, url);
+        for renewed in [false, true] {
+            let mut call = own.clone();
+            call.headers
+                .extend(self.access.read().await.headers.clone());
+            let response = self.http.open(&call).await?;
+            let source = match response.status() {
+                StatusCode::NO_CONTENT => None,
+                status if status.is_success() => {
+                    let download = Download {
+                        http: self.http.clone(),
+                        call,
+                        size: image.size,
+                        id: image.id.clone(),
+                    };
+                    Some(Source::Stream(download.stream(response)))
+                }
+                StatusCode::UNAUTHORIZED if !renewed && self.renew().await? => continue,
+                _ => {
+                    let answer = self.http.read(response).await?;
+                    return Err(self.refused(&answer).await);
+                }
+            };
+            return Ok(ImageBytes { image, source });
+        }
+        Err(Error::internal("a request was sent no time"))
+    }
+}
+
+fn header(text: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(text).map_err(|_| Error::failed(format!("there is no store '{text}'")))
+}
+
+/// What became of data that was sent once.
+enum Attempt {
+    /// The server took it; what was read meanwhile.
+    Done(Sent),
+    /// The token was refused.
+    Unauthorized(Error),
+    /// It may go well the next time; maybe after as long as the server asks.
+    Passing(Error, Option<Duration>),
+    /// It will not go well.
+    Failed(Error),
+}
+
+/// What was read while data was sent.
+struct Sent {
+    /// Bytes.
+    size: u64,
+    /// Digests, by their algorithms.
+    digests: Vec<(Algorithm, String)>,
+}
+
+impl Remote {
+    /// Sends data once.
+    async fn send_once(
+        &self,
+        call: &Call,
+        source: Source,
+        size: Option<u64>,
+        algorithms: &[Algorithm],
+        watch: &Watch,
+    ) -> Attempt {
+        let pulse = Pulse::default();
+        watch.begin(size);
+        let (body, reading) = body(source, size, algorithms, watch.clone(), pulse.clone());
+        let stalled = pulse.stopped(self.http.timeout());
+        let outcome = match self.http.send(call, body, stalled).await {
+            Ok(answer) if answer.status.is_success() => match finished(reading).await {
+                Ok(sent) => Attempt::Done(sent),
+                Err(error) => Attempt::Failed(error),
+            },
+            Ok(answer) => {
+                let error = self.refused(&answer).await;
+                match retry_after(answer.status, &answer.headers) {
+                    Some(asked) => Attempt::Passing(error, asked),
+                    None if answer.status == StatusCode::UNAUTHORIZED => {
+                        Attempt::Unauthorized(error)
+                    }
+                    None => Attempt::Failed(error),
+                }
+            }
+            Err(failure) if failure.passing => Attempt::Passing(failure.error, None),
+            Err(failure) => Attempt::Failed(failure.error),
+        };
+        watch.end();
+        outcome
+    }
+
+    /// Compares what the server stored with what was sent; what is wrong is kept from everyone.
+    async fn compare(
+        &self,
+        image: Image,
+        sent: Sent,
+        source: Option<Source>,
+        verify: bool,
+    ) -> Result<Image> {
+        let wrong = match image.size {
+            Some(size) if size != sent.size => {
+                Some(format!("{size} bytes instead of {}", sent.size))
+            }
+            None if image.status == ImageStatus::Queued => Some("nothing".to_string()),
+            _ if verify => difference(&image, sent, source).await?,
+            _ => None,
+        };
+        let Some(wrong) = wrong else {
+            return Ok(image);
+        };
+        let message = format!(
+            "the server stored other data for image {}: {wrong}",
+            image.id
+        );
+        Err(match self.deactivate_image(&image.id).await {
+            Ok(()) => Error::corrupt(message)
+                .hint("The image was deactivated. Delete it, and upload the data to a new one."),
+            Err(_) => Error::corrupt(message)
+                .hint("It could not be deactivated: delete it, and upload the data to a new one."),
+        })
+    }
+}
+
+/// In which hash the data that an image has differs from what was sent.
+async fn difference(image: &Image, sent: Sent, source: Option<Source>) -> Result<Option<String>> {
+    let mut digests = sent.digests;
+    let by_hash = image.hash.as_ref().and_then(|hash| {
+        let algorithm = Algorithm::parse(&hash.algorithm).ok()?;
+        Some((algorithm, hash.value.as_str()))
+    });
+    let by_md5 = || Some((Algorithm::Md5, image.checksum.as_deref()?));
+    let Some((algorithm, stored)) = by_hash.or_else(by_md5) else {
+        return Ok(None);
+    };
+    let known = |digests: &[(Algorithm, String)], algorithm| {
+        let found = digests.iter().find(|(known, _)| *known == algorithm);
+        found.map(|(_, digest)| digest.clone())
+    };
+    let (algorithm, stored, digest) = match (known(&digests, algorithm), source) {
+        (Some(digest), _) => (algorithm, stored, Some(digest)),
+        (None, Some(source)) => {
+            digests = hash_again(source, algorithm).await?.digests;
+            (algorithm, stored, known(&digests, algorithm))
+        }
+        (None, None) => {
+            let md5 = known(&digests, Algorithm::Md5);
+            let stored = image.checksum.as_deref().unwrap_or_default();
+            (Algorithm::Md5, stored, md5.filter(|_| !stored.is_empty()))
+        }
+    };
+    Ok(digest
+        .filter(|digest| !digest.eq_ignore_ascii_case(stored))
+        .map(|digest| {
+            let name = algorithm.name();
+            format!("its {name} is {stored}, that of what was sent is {digest}")
+        }))
+}
+
+/// Hashes a file once more.
+async fn hash_again(source: Source, algorithm: Algorithm) -> Result<Sent> {
+    finished(tokio::task::spawn_blocking(move || {
+        read_blocks(source, None, &[algorithm], &Watch::default(), |_| true)
+    }))
+    .await
+}
+
+/// What a reading thread came to.
+async fn finished(reading: JoinHandle<Result<Sent>>) -> Result<Sent> {
+    reading
+        .await
+        .map_err(|e| Error::internal("the reading thread failed").because(e))?
+}
+
+/// When the last byte of a transfer went by.
+#[derive(Clone)]
+struct Pulse(Arc<Mutex<Instant>>);
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+}
+
+impl Pulse {
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Ends when nothing has gone by for that long.
+    async fn stopped(&self, patience: Duration) {
+        loop {
+            let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let left = patience.saturating_sub(last.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left).await;
+        }
+    }
+}
+
+/// The body of a request that sends `source`, read and hashed on threads of their own.
+fn body(
+    source: Source,
+    size: Option<u64>,
+    algorithms: &[Algorithm],
+    watch: Watch,
+    pulse: Pulse,
+) -> (Body, JoinHandle<Result<Sent>>) {
+    let (blocks, inbox) = mpsc::channel::<Result<Bytes>>(AHEAD);
+    let algorithms = algorithms.to_vec();
+    let reading = tokio::task::spawn_blocking(move || {
+        let read = read_blocks(source, size, &algorithms, &watch, |block| {
+            blocks.blocking_send(Ok(block)).is_ok()
+        });
+        read.inspect_err(|error| {
+            // The request is broken off, and fails with this.
+            let broken = Error::new(error.kind(), error.message());
+            let _ = blocks.blocking_send(Err(broken));
+        })
+    });
+    let stream = futures_util::stream::unfold(inbox, move |mut inbox| {
+        pulse.beat();
+        async move { inbox.recv().await.map(|block| (block, inbox)) }
+    });
+    (Body::wrap_stream(stream), reading)
+}
+
+/// Reads a source to its end, or until `pass_on` takes no more; as many bytes as were promised.
+fn read_blocks(
+    source: Source,
+    size: Option<u64>,
+    algorithms: &[Algorithm],
+    watch: &Watch,
+    mut pass_on: impl FnMut(Bytes) -> bool,
+) -> Result<Sent> {
+    let mut reader = source.into_reader()?;
+    let mut blocks = Blocks::new(algorithms);
+    let mut read = 0;
+    let mut wanted = true;
+    while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
+        read += block.len() as u64;
+        if let Some(size) = size.filter(|size| read > *size) {
+            return Err(Error::failed(format!(
+                "there is more data than the {size} bytes that were promised"
+            )));
+        }
+        watch.advance(block.len() as u64)?;
+        wanted = pass_on(Bytes::from_owner(block));
+        if !wanted {
+            break;
+        }
+    }
+    if let Some(size) = size.filter(|size| wanted && read != *size) {
+        return Err(Error::failed(format!(
+            "there is less data than promised: {read} bytes instead of {size}"
+        )));
+    }
+    let digests = blocks.finish()?;
+    Ok(Sent {
+        size: read,
+        digests: algorithms.iter().copied().zip(digests).collect(),
+    })
+}
+
+/// Data on its way from a server.
+struct Download {
+    http: Http,
+    call: Call,
+    size: Option<u64>,
+    id: String,
+}
+
+impl Download {
+    /// The data, beginning with what `response` brings; asked for again from where it was cut.
+    fn stream(self, response: Response) -> ByteStream {
+        let stream = try_stream! {
+            let mut response = response;
+            let mut pace = Pace::new(self.http.timeout());
+            let mut waits = waits();
+            let (mut received, mut skip, mut cut_at) = (0_u64, 0_u64, 0_u64);
+            loop {
+                let cut = match self.next(&mut response, &mut pace).await {
+                    Ok(Some(mut bytes)) => {
+                        let skipped = bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
+                        skip -= skipped as u64;
+                        drop(bytes.split_to(skipped));
+                        received += bytes.len() as u64;
+                        self.check_end(received)?;
+                        if !bytes.is_empty() {
+                            yield bytes;
+                        }
+                        continue;
+                    }
+                    Ok(None) if self.size.is_none_or(|size| received >= size) => break,
+                    Ok(None) => self.cut("it ended early"),
+                    Err(error) => error,
+                };
+                if received - cut_at >= PROGRESS {
+                    waits = super::http::waits();
+                }
+                cut_at = received;
+                let Some(wait) = waits.next().filter(|_| self.size.is_some()) else {
+                    Err(cut)?;
+                    break;
+                };
+                self.http.pause(wait).await;
+                (response, skip) = self.resume(received).await?;
+            }
+        };
+        stream.boxed()
+    }
+
+    /// The next bytes; None at the end.
+    async fn next(&self, response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>> {
+        let next = tokio::time::timeout(self.http.timeout(), response.chunk()).await;
+        let bytes = match next {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(e)) => return Err(answer::unreachable(&self.call.url, e)),
+            Err(_) => return Err(self.http.too_slow(&self.call.url)),
+        };
+        let length = bytes.as_ref().map_or(0, Bytes::len);
+        if bytes.is_some() && !pace.keeps_up(length as u64) {
+            return Err(self.http.too_slow(&self.call.url));
+        }
+        Ok(bytes)
+    }
+
+    /// Asks for what is behind the first `received` bytes; the answer, and how many of its bytes are
+    /// known already.
+    async fn resume(&self, received: u64) -> Result<(Response, u64)> {
+        let mut call = self.call.clone();
+        let range = format!("bytes={received}-");
+        let range = HeaderValue::try_from(range);
+        call.headers.insert(
+            RANGE,
+            range.map_err(|e| Error::internal("no header").because(e))?,
+        );
+        let response = self.http.open(&call).await?;
+        let begins = response
+            .headers()
+            .get(CONTENT_RANGE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|range| {
+                range
+                    .strip_prefix("bytes ")?
+                    .split_once('-')?
+                    .0
+                    .parse()
+                    .ok()
+            });
+        match (response.status(), begins) {
+            (StatusCode::OK, _) | (StatusCode::PARTIAL_CONTENT, Some(0)) => {
+                Ok((response, received))
+            }
+            (StatusCode::PARTIAL_CONTENT, Some(begins)) if begins == received => Ok((response, 0)),
+            (status, _) if status.is_success() => {
+                Err(self.cut("the server does not say which part of it it sends"))
+            }
+            _ => Err(answer::refusal(&self.http.read(response).await?)),
+        }
+    }
+
+    /// Refuses more data than the image has.
+    fn check_end(&self, received: u64) -> Result<()> {
+        match self.size {
+            Some(size) if received > size => Err(Error::corrupt(format!(
+                "the data of image {} is corrupt: more than its {size} bytes came",
+                self.id
+            ))
+            .hint("Nothing was kept of it. Try another store (--prefer).")),
+            _ => Ok(()),
+        }
+    }
+
+    fn cut(&self, why: &str) -> Error {
+        let message = format!("the data of image {} was cut: {why}", self.id);
+        Error::new(ErrorKind::Unreachable, message).hint("Try again.")
+    }
+}
+
+/// Whether data comes at a pace worth waiting for.
+struct Pace {
+    patience: Duration,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            since: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    /// Counts bytes that came; whether they are enough.
+    fn keeps_up(&mut self, bytes: u64) -> bool {
+        self.bytes += bytes;
+        if self.since.elapsed() < self.patience {
+            return true;
+        }
+        let enough = self.bytes >= SLOWEST * self.patience.as_secs().max(1);
+        *self = Self::new(self.patience);
+        enough
+    }
+}

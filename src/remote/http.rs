@@ -1,0 +1,418 @@
+//! The one HTTP client: TLS, time-outs, retries, redirects, limits, and what `--debug` shows.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::{Body, Client, Method, Response, StatusCode};
+use url::Url;
+
+use super::answer::unreachable;
+use super::trace;
+use crate::config::Tls;
+use crate::{Error, ErrorKind, Result};
+
+/// How long to wait for a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// How long to wait for an answer, or for the next bytes of one, unless told otherwise.
+///
+/// *Source:* what python-glanceclient waits.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Times a request is sent again that is safe to repeat.
+const RETRIES: usize = 3;
+
+/// The longest that a server may have us wait before a request is sent again.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Redirects that are followed.
+const REDIRECTS: usize = 5;
+
+/// Bytes of an answer that is no image data: a page of a thousand images is around a MiB.
+const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
+
+/// Who is told of requests and answers, line by line.
+pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How requests are sent.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// How TLS connections are made.
+    pub tls: Tls,
+    /// How long an answer may take in all, and image data may stand still.
+    pub timeout: Option<Duration>,
+    /// Who is told of requests and answers.
+    pub listener: Option<Listener>,
+}
+
+/// A request whose body, if any, is in memory.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its method.
+    pub method: Method,
+    /// Where it goes.
+    pub url: Url,
+    /// Its headers; what is secret MUST be marked sensitive.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+impl Call {
+    /// A request without headers or body.
+    pub fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// Whether it changes nothing, and may be sent again whatever became of it.
+    fn is_safe(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
+    }
+}
+
+/// An answer that has been read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// The client.
+#[derive(Clone)]
+pub struct Http {
+    client: Client,
+    secure: bool,
+    options: Options,
+}
+
+impl Http {
+    /// A client; of servers with TLS when `secure` is set, for which certificates are loaded.
+    ///
+    /// # Errors
+    /// `Failed` for a certificate or key that cannot be read.
+    pub fn new(options: Options, secure: bool) -> Result<Self> {
+        let builder = Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("glance-tools/", env!("CARGO_PKG_VERSION")));
+        let client = super::tls::configure(builder, &options.tls, secure)?
+            .build()
+            .map_err(|e| Error::failed("cannot set up TLS").because(e))?;
+        Ok(Self {
+            client,
+            secure,
+            options,
+        })
+    }
+
+    /// This client, or one like it that can reach `url`.
+    pub fn able_to_reach(self, url: &Url) -> Result<Self> {
+        if self.secure || url.scheme() != "https" {
+            return Ok(self);
+        }
+        Self::new(self.options, true)
+    }
+
+    /// The client underneath, for those who send requests of their own.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// How long an answer may take in all, and image data may stand still.
+    pub fn timeout(&self) -> Duration {
+        self.options.timeout.unwrap_or(PATIENCE)
+    }
+
+    /// Tells the listener something.
+    pub fn tell(&self, line: &str) {
+        if let Some(listener) = &self.options.listener {
+            listener(line);
+        }
+    }
+
+    /// Sends a request and reads its answer, whatever its status is.
+    ///
+    /// # Errors
+    /// `Unavailable` when no answer comes in time; `Failed` when it is none, or larger than any that
+    /// is meant.
+    pub async fn call(&self, call: &Call) -> Result<Answer> {
+        let mut waits = waits();
+        loop {
+            let outcome = tokio::time::timeout(self.timeout(), async {
+                let response = self.follow(call).await?;
+                read(response).await
+            });
+            let (outcome, wait) = match outcome.await {
+                Ok(Ok(answer)) => {
+                    self.tell_answer(&answer);
+                    let wait = retry_after(answer.status, &answer.headers);
+                    (Ok(answer), wait.filter(|_| call.is_safe()))
+                }
+                Ok(Err(failure)) => {
+                    let again = failure.before_sending || call.is_safe() && failure.passing;
+                    (Err(failure.error), again.then_some(None))
+                }
+                Err(_) => return Err(self.too_slow(&call.url)),
+            };
+            let (Some(asked), Some(next)) = (wait, waits.next()) else {
+                return outcome;
+            };
+            self.pause(asked.unwrap_or(next)).await;
+        }
+    }
+
+    /// Sends a request and gives its answer as soon as the headers are there, its body unread.
+    ///
+    /// # Errors
+    /// As [`Http::call`].
+    pub async fn open(&self, call: &Call) -> Result<Response> {
+        let mut waits = waits();
+        loop {
+            let (outcome, wait) =
+                match tokio::time::timeout(self.timeout(), self.follow(call)).await {
+                    Ok(Ok(response)) => {
+                        self.tell_head(response.status(), response.headers());
+                        let wait = retry_after(response.status(), response.headers());
+                        (Ok(response), wait)
+                    }
+                    Ok(Err(failure)) => (Err(failure.error), failure.passing.then_some(None)),
+                    Err(_) => return Err(self.too_slow(&call.url)),
+                };
+            let (Some(asked), Some(next)) = (wait.filter(|_| call.is_safe()), waits.next()) else {
+                return outcome;
+            };
+            self.pause(asked.unwrap_or(next)).await;
+        }
+    }
+
+    /// Sends a request whose body is a stream, once; the answer is read to its end.
+    ///
+    /// `stalled` ends when the body has stood still for too long; the request is then given up.
+    ///
+    /// # Errors
+    /// As [`Http::call`]; with whether the request may be sent again.
+    pub async fn send(
+        &self,
+        call: &Call,
+        body: Body,
+        stalled: impl Future<Output = ()>,
+    ) -> Result<Answer, Failure> {
+        self.tell_call(call);
+        let request = self.request(call, &call.url).body(body);
+        let sent = async {
+            let response = request
+                .send()
+                .await
+                .map_err(|e| Failure::new(&call.url, e))?;
+            read(response).await
+        };
+        let answer = tokio::select! {
+            answer = sent => answer?,
+            () = stalled => return Err(Failure::of(self.too_slow(&call.url))),
+        };
+        self.tell_answer(&answer);
+        Ok(answer)
+    }
+
+    /// Reads an answer to its end, and tells of it.
+    pub async fn read(&self, response: Response) -> Result<Answer> {
+        let url = response.url().clone();
+        let answer = tokio::time::timeout(self.timeout(), read(response)).await;
+        let answer = answer.map_err(|_| self.too_slow(&url))?;
+        answer.map_err(|failure| failure.error)
+    }
+
+    /// Waits before a request is sent again, and tells of it.
+    pub async fn pause(&self, wait: Duration) {
+        self.tell(&format!("Sending it again in {:.1} s", wait.as_secs_f64()));
+        tokio::time::sleep(wait).await;
+    }
+
+    /// That an answer did not come in time.
+    pub fn too_slow(&self, url: &Url) -> Error {
+        let message = format!(
+            "{} did not answer within {} s",
+            trace::place(url),
+            self.timeout().as_secs_f64()
+        );
+        Error::new(ErrorKind::Unreachable, message)
+            .hint("Try again; give it more time with --timeout SECONDS.")
+    }
+
+    /// Sends a request, and on to where its answer redirects to: with everything that is secret only
+    /// while that is the same server.
+    async fn follow(&self, call: &Call) -> Result<Response, Failure> {
+        let mut url = call.url.clone();
+        let mut call = call.clone();
+        for _ in 0..=REDIRECTS {
+            call.url = url;
+            self.tell_call(&call);
+            let request = self.request(&call, &call.url).body(call.body.clone());
+            let response = request
+                .send()
+                .await
+                .map_err(|e| Failure::new(&call.url, e))?;
+            let Some(next) = redirect(&response) else {
+                return Ok(response);
+            };
+            self.tell_head(response.status(), response.headers());
+            if !call.is_safe() {
+                let message = format!(
+                    "{} sends {} elsewhere, to {}",
+                    trace::place(&call.url),
+                    call.method,
+                    trace::place(&next)
+                );
+                return Err(Failure::of(Error::failed(message).hint(
+                    "The address of the image service is wrong; see --os-endpoint-override.",
+                )));
+            }
+            if next.origin() != call.url.origin() {
+                call.headers = public(&call.headers);
+            }
+            url = next;
+        }
+        let message = format!("{} redirects without end", trace::place(&call.url));
+        Err(Failure::of(Error::failed(message)))
+    }
+
+    fn request(&self, call: &Call, url: &Url) -> reqwest::RequestBuilder {
+        let request = self.client.request(call.method.clone(), url.clone());
+        request.headers(call.headers.clone())
+    }
+
+    fn tell_call(&self, call: &Call) {
+        if self.options.listener.is_some() {
+            self.tell(&trace::request(call));
+        }
+    }
+
+    fn tell_head(&self, status: StatusCode, headers: &HeaderMap) {
+        if self.options.listener.is_some() {
+            self.tell(&trace::head(status, headers));
+        }
+    }
+
+    fn tell_answer(&self, answer: &Answer) {
+        if self.options.listener.is_some() {
+            self.tell_head(answer.status, &answer.headers);
+            self.tell(&trace::body(&answer.body));
+        }
+    }
+}
+
+/// Why there is no answer.
+pub struct Failure {
+    /// In words.
+    pub error: Error,
+    /// It may go well the next time.
+    pub passing: bool,
+    /// The server has not seen anything of the request.
+    pub before_sending: bool,
+}
+
+impl Failure {
+    /// One that will not pass.
+    pub fn of(error: Error) -> Self {
+        Self {
+            error,
+            passing: false,
+            before_sending: false,
+        }
+    }
+
+    fn new(url: &Url, error: reqwest::Error) -> Self {
+        Self {
+            before_sending: error.is_connect() && super::answer::is_passing(&error),
+            passing: super::answer::is_passing(&error),
+            error: unreachable(url, error),
+        }
+    }
+}
+
+/// The waits between a request and its repetitions.
+pub fn waits() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(10))
+        .with_max_times(RETRIES)
+        .build()
+}
+
+/// Whether an answer asks to try again, and after how long if it says so.
+#[expect(
+    clippy::option_option,
+    reason = "to try again or not, and a time that may be named"
+)]
+pub fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Option<Duration>> {
+    if !matches!(status.as_u16(), 429 | 502 | 503 | 504) {
+        return None;
+    }
+    let text = headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok());
+    let wait = text.and_then(|text| {
+        let seconds = text.trim().parse().ok().map(Duration::from_secs);
+        seconds.or_else(|| {
+            let moment = httpdate::parse_http_date(text).ok()?;
+            moment.duration_since(std::time::SystemTime::now()).ok()
+        })
+    });
+    match wait {
+        // What is too long to wait for is an error to be shown.
+        Some(wait) if wait > LONGEST_WAIT => None,
+        wait => Some(wait),
+    }
+}
+
+/// Where an answer redirects to.
+fn redirect(response: &Response) -> Option<Url> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let place = response.headers().get(LOCATION)?.to_str().ok()?;
+    let next = response.url().join(place).ok()?;
+    matches!(next.scheme(), "http" | "https").then_some(next)
+}
+
+/// The headers that another server may see.
+fn public(headers: &HeaderMap) -> HeaderMap {
+    let secret = |name: &HeaderName| *name == AUTHORIZATION || *name == COOKIE;
+    headers
+        .iter()
+        .filter(|(name, value)| !value.is_sensitive() && !secret(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Reads an answer to its end, as long as it is of a size that is meant.
+async fn read(mut response: Response) -> Result<Answer, Failure> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    let url = response.url().clone();
+    let mut body = Vec::new();
+    while let Some(bytes) = response.chunk().await.map_err(|e| Failure::new(&url, e))? {
+        if body.len() + bytes.len() > LARGEST_ANSWER {
+            let message = format!("the answer of {} has no end", trace::place(&url));
+            return Err(Failure::of(Error::failed(message)));
+        }
+        body.extend_from_slice(&bytes);
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body: body.into(),
+    })
+}

@@ -1,0 +1,284 @@
+//! Image records.
+
+use std::collections::HashSet;
+
+use ::http::Method;
+use async_stream::try_stream;
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::answer::nonsense;
+use super::http::Call;
+use super::{JSON, PATCH, Remote, parse};
+use crate::Result;
+use crate::model::{
+    Change, Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus, NewImage, SortKey,
+};
+use crate::service::{ImageStream, Images};
+
+/// Images to ask for at a time: as many as the reference implementation gives at most.
+const PAGE: u64 = 1000;
+
+/// Pages after which a list is taken to have no end.
+const PAGES: usize = 100_000;
+
+/// A page of a list.
+#[derive(Deserialize)]
+struct Page {
+    images: Vec<Image>,
+    next: Option<String>,
+}
+
+#[async_trait]
+impl Images for Remote {
+    async fn create_image(&self, new: NewImage) -> Result<Image> {
+        let call = self
+            .with_body(Method::POST, &["images"], JSON, &new.attributes)
+            .await?;
+        self.read(call).await
+    }
+
+    async fn get_image(&self, id: &str) -> Result<Image> {
+        self.get(&["images", id]).await
+    }
+
+    fn sorts_by_code_points(&self) -> bool {
+        false
+    }
+
+    fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {
+        let pages = try_stream! {
+            let mut left = query.limit;
+            let mut url = first_page(self.url(&["images"]).await?, &query);
+            let mut seen = HashSet::new();
+            while left != Some(0) {
+                let again = || nonsense(&url, "a list without an end");
+                if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
+                    Err(again())?;
+                }
+                let call = Call::new(Method::GET, url.clone());
+                let page: Page = parse(&url, &self.succeed(call).await?)?;
+                let mut images = page.images;
+                if let Some(left) = &mut left {
+                    images.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
+                    *left -= images.len() as u64;
+                }
+                let next = page.next.filter(|_| !images.is_empty());
+                for image in &mut images {
+                    leave_out(image, query.fields);
+                }
+                yield images;
+                let Some(next) = next else { break };
+                url = next_page(&url, &next, left)?;
+            }
+        };
+        pages.boxed()
+    }
+
+    async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image> {
+        let patch: Vec<Value> = changes.iter().map(operation).collect();
+        let call = self
+            .with_body(Method::PATCH, &["images", id], PATCH, &patch)
+            .await?;
+        self.read(call).await
+    }
+
+    async fn delete_image(&self, id: &str) -> Result<()> {
+        self.command(Method::DELETE, &["images", id]).await
+    }
+
+    async fn deactivate_image(&self, id: &str) -> Result<()> {
+        self.command(Method::POST, &["images", id, "actions", "deactivate"])
+            .await
+    }
+
+    async fn reactivate_image(&self, id: &str) -> Result<()> {
+        self.command(Method::POST, &["images", id, "actions", "reactivate"])
+            .await
+    }
+
+    async fn add_tag(&self, id: &str, tag: &str) -> Result<()> {
+        self.command(Method::PUT, &["images", id, "tags", tag])
+            .await
+    }
+
+    async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
+        self.command(Method::DELETE, &["images", id, "tags", tag])
+            .await
+    }
+}
+
+impl Remote {
+    /// Sends a request that has no body, and whose answer says no more than that it was done.
+    async fn command(&self, method: Method, path: &[&str]) -> Result<()> {
+        let call = Call::new(method, self.url(path).await?);
+        self.succeed(call).await?;
+        Ok(())
+    }
+}
+
+/// The question for the first page of a list.
+fn first_page(mut url: Url, query: &ImageQuery) -> Url {
+    let page = query.page_size.unwrap_or(PAGE);
+    let limit = query.limit.map_or(page, |limit| limit.min(page));
+    let mut pairs = url.query_pairs_mut();
+    pairs.append_pair("limit", &limit.to_string());
+    if query.sort != ImageQuery::default().sort {
+        let sort: Vec<String> = query.sort.iter().map(sort_part).collect();
+        pairs.append_pair("sort", &sort.join(","));
+    }
+    if let Some(marker) = &query.marker {
+        pairs.append_pair("marker", marker);
+    }
+    if query.member_status != MemberStatus::default() {
+        pairs.append_pair("member_status", query.member_status.name());
+    }
+    let ImageFilter {
+        visibility,
+        hidden,
+        tags,
+        attributes,
+        name,
+        status,
+    } = &query.filter;
+    if let Some(visibility) = visibility {
+        pairs.append_pair("visibility", visibility);
+    }
+    if *hidden {
+        pairs.append_pair("os_hidden", "true");
+    }
+    if let Some(name) = name {
+        pairs.append_pair("name", &quoted(name));
+    }
+    if let Some(status) = status {
+        pairs.append_pair("status", status.name());
+    }
+    for tag in tags {
+        pairs.append_pair("tag", tag);
+    }
+    for (name, value) in attributes {
+        pairs.append_pair(name, value);
+    }
+    drop(pairs);
+    url
+}
+
+/// A name to filter by, as it is: a colon in it would be taken for an operator.
+fn quoted(name: &str) -> String {
+    if name.contains(':') || name.starts_with('"') {
+        return format!("in:\"{name}\"");
+    }
+    name.to_string()
+}
+
+fn sort_part((key, direction): &(SortKey, Direction)) -> String {
+    let direction = match direction {
+        Direction::Ascending => "asc",
+        Direction::Descending => "desc",
+    };
+    format!("{}:{direction}", key.name())
+}
+
+/// The next page: the question that the server names, at the address that we know.
+fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
+    let named = url
+        .join(next)
+        .map_err(|_| nonsense(url, &format!("'{next}' as the next page of a list")))?;
+    let mut url = url.clone();
+    url.set_query(None);
+    let mut pairs = url.query_pairs_mut();
+    for (name, value) in named.query_pairs() {
+        match (name.as_ref(), left, value.parse::<u64>()) {
+            ("limit", Some(left), Ok(limit)) => {
+                pairs.append_pair("limit", &limit.min(left).to_string());
+            }
+            _ => {
+                pairs.append_pair(&name, &value);
+            }
+        }
+    }
+    drop(pairs);
+    Ok(url)
+}
+
+/// Leaves out of memory what nobody will look at.
+fn leave_out(image: &mut Image, fields: Fields) {
+    if !fields.attributes {
+        let mut short = Image::queued(std::mem::take(&mut image.id), image.created_at);
+        short.name = image.name.take();
+        short.status = image.status;
+        short.tags = std::mem::take(&mut image.tags);
+        short.properties = std::mem::take(&mut image.properties);
+        *image = short;
+    }
+    if !fields.properties {
+        image.properties = Vec::new();
+    }
+    if !fields.tags {
+        image.tags = Vec::new();
+    }
+    if !fields.locations {
+        image.locations = None;
+        image.stores = None;
+        image.direct_url = None;
+    }
+}
+
+/// A change as an operation of a JSON patch.
+fn operation(change: &Change) -> Value {
+    let path = format!("/{}", change.name().replace('~', "~0").replace('/', "~1"));
+    match change {
+        Change::Add { value, .. } => json!({"op": "add", "path": path, "value": value}),
+        Change::Replace { value, .. } => json!({"op": "replace", "path": path, "value": value}),
+        Change::Remove { .. } => json!({"op": "remove", "path": path}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(query: &ImageQuery) -> String {
+        let url = first_page(Url::parse("http://h/v2/images").unwrap(), query);
+        url.query().unwrap_or_default().to_string()
+    }
+
+    #[test]
+    fn questions_name_what_is_not_the_servers_default() {
+        assert_eq!(asked(&ImageQuery::default()), "limit=1000");
+        let query = ImageQuery {
+            filter: ImageFilter {
+                name: Some("a b".to_string()),
+                hidden: true,
+                tags: vec!["x".to_string(), "y".to_string()],
+                attributes: vec![("os_distro".to_string(), "debian".to_string())],
+                ..ImageFilter::default()
+            },
+            sort: vec![(SortKey::Name, Direction::Ascending)],
+            limit: Some(7),
+            ..ImageQuery::default()
+        };
+        assert_eq!(
+            asked(&query),
+            "limit=7&sort=name%3Aasc&os_hidden=true&name=a+b&tag=x&tag=y&os_distro=debian"
+        );
+    }
+
+    #[test]
+    fn the_next_page_is_asked_of_the_same_server() {
+        let url = Url::parse("http://h:1/image/v2/images?limit=3").unwrap();
+        let next = next_page(&url, "http://evil/v2/images?marker=m&limit=3", Some(2)).unwrap();
+        assert_eq!(next.as_str(), "http://h:1/image/v2/images?marker=m&limit=2");
+    }
+
+    #[test]
+    fn names_of_properties_are_escaped_in_patches() {
+        assert_eq!(
+            operation(&Change::remove("a/b~c")),
+            json!({"op": "remove", "path": "/a~1b~0c"})
+        );
+    }
+}

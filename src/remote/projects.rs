@@ -1,0 +1,183 @@
+//! Projects of Keystone, by name or id.
+//!
+//! *Source:* openstackclient, `identity/common.py` (`find_project_id_sdk`).
+
+use http::Method;
+use serde_json::Value;
+use url::Url;
+
+use super::answer::{nonsense, refusal};
+use super::auth::Access;
+use super::http::{Call, Http};
+use crate::config::{Cloud, Keystone};
+use crate::{Error, ErrorKind, Result};
+
+/// What is looked for.
+#[derive(Clone, Copy)]
+struct Kind {
+    /// In the address.
+    path: &'static str,
+    /// In messages, and in answers.
+    name: &'static str,
+}
+
+const PROJECT: Kind = Kind {
+    path: "projects",
+    name: "project",
+};
+
+const DOMAIN: Kind = Kind {
+    path: "domains",
+    name: "domain",
+};
+
+/// The id of the project that is called so, or has that id. Whose token does not allow to look gets the
+/// word itself, and so does everybody where there is no Keystone.
+///
+/// Costs no request for the project that the token is good in, and one for an id or a name that is found.
+///
+/// # Errors
+/// `NotFound` for no such project, `Conflict` for several; with their ids.
+pub async fn find_project(
+    http: &Http,
+    cloud: &Cloud,
+    access: &Access,
+    word: &str,
+    domain: Option<&str>,
+) -> Result<String> {
+    let Some(keystone) = cloud.keystone() else {
+        return Ok(word.to_string());
+    };
+    if let Some(own) = own_project(access, word, domain) {
+        return Ok(own);
+    }
+    let look = Look {
+        http,
+        keystone,
+        access,
+    };
+    let domain = match domain {
+        None => None,
+        Some(word) => Some(look.find(DOMAIN, word, None).await?),
+    };
+    look.find(PROJECT, word, domain.as_deref()).await
+}
+
+/// The id of the project that the token is good in, if that is the one.
+fn own_project(access: &Access, word: &str, domain: Option<&str>) -> Option<String> {
+    let own = access.caller.as_ref()?.project.as_ref()?;
+    let of_domain = own.domain.as_ref();
+    let of_domain = |word| {
+        of_domain
+            .is_some_and(|own| own.id.as_deref() == Some(word) || own.name.as_deref() == Some(word))
+    };
+    let is_own = own.id.as_deref() == Some(word) || own.name.as_deref() == Some(word);
+    let id = own.id.clone().filter(|_| is_own)?;
+    domain.is_none_or(of_domain).then_some(id)
+}
+
+struct Look<'a> {
+    http: &'a Http,
+    keystone: &'a Keystone,
+    access: &'a Access,
+}
+
+impl Look<'_> {
+    /// The id of what is called `word` or has that id.
+    async fn find(&self, kind: Kind, word: &str, domain: Option<&str>) -> Result<String> {
+        let found = if is_id(word) {
+            match self.by_id(kind, word, domain).await? {
+                None => self.by_name(kind, word, domain).await?,
+                found => found,
+            }
+        } else {
+            match self.by_name(kind, word, domain).await? {
+                None => self.by_id(kind, word, domain).await?,
+                found => found,
+            }
+        };
+        found.ok_or_else(|| {
+            let message = format!("No {} found for {word}", kind.name);
+            Error::new(ErrorKind::Failed, message)
+        })
+    }
+
+    async fn by_id(&self, kind: Kind, id: &str, domain: Option<&str>) -> Result<Option<String>> {
+        if matches!(id, "" | "." | "..") {
+            return Ok(None);
+        }
+        let mut url = self.keystone.auth_url.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(kind.path).push(id);
+        }
+        let Some(answer) = self.get(&url).await? else {
+            return Ok(Some(id.to_string()));
+        };
+        let found = &answer[kind.name];
+        let elsewhere = domain.is_some_and(|domain| found["domain_id"].as_str() != Some(domain));
+        let id = found["id"].as_str().filter(|_| !elsewhere);
+        Ok(id.map(str::to_string))
+    }
+
+    async fn by_name(
+        &self,
+        kind: Kind,
+        name: &str,
+        domain: Option<&str>,
+    ) -> Result<Option<String>> {
+        let mut url = self.keystone.auth_url.0.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(kind.path);
+        }
+        url.query_pairs_mut().append_pair("name", name);
+        if let Some(domain) = domain {
+            url.query_pairs_mut().append_pair("domain_id", domain);
+        }
+        let Some(answer) = self.get(&url).await? else {
+            return Ok(Some(name.to_string()));
+        };
+        let found = answer[kind.path].as_array();
+        let ids: Vec<&str> = found
+            .into_iter()
+            .flatten()
+            .filter_map(|found| found["id"].as_str())
+            .collect();
+        match ids[..] {
+            [] => Ok(None),
+            [id] => Ok(Some(id.to_string())),
+            _ => Err(Error::failed(format!(
+                "More than one {} exists with the name '{name}'.",
+                kind.name
+            ))
+            .hint(format!(
+                "Name its domain, or one of the ids: {}.",
+                ids.join(", ")
+            ))),
+        }
+    }
+
+    /// An answer's JSON, empty for what there is not; None where looking is not allowed.
+    async fn get(&self, url: &Url) -> Result<Option<Value>> {
+        let mut call = Call::new(Method::GET, url.clone());
+        call.headers.extend(self.access.headers.clone());
+        let answer = self.http.call(&call).await?;
+        match answer.status.as_u16() {
+            403 => Ok(None),
+            404 => Ok(Some(Value::Null)),
+            _ if answer.status.is_success() => {
+                let value = serde_json::from_slice(&answer.body);
+                Ok(Some(
+                    value.map_err(|e| nonsense(url, "no JSON").because(e))?,
+                ))
+            }
+            _ => Err(refusal(&answer)),
+        }
+    }
+}
+
+/// Whether a word looks like an id of Keystone's, so that it is looked up as one first.
+fn is_id(word: &str) -> bool {
+    let digits = word.bytes().filter(|byte| *byte != b'-');
+    word == "default"
+        || digits.clone().count() == 32 && digits.clone().all(|byte| byte.is_ascii_hexdigit())
+}
