@@ -228,8 +228,9 @@ impl<'i> Parents<'i> {
             Child::Tag => ("value", "image_tags"),
             Child::Location => ("value, meta_data", "image_locations"),
         };
+        // The plus keeps SQLite from the index of what is not deleted, which is the whole table.
         Sql::new(format!(
-            "SELECT image_id, {columns} FROM {table} WHERE deleted = "
+            "SELECT image_id, {columns} FROM {table} WHERE +deleted = "
         ))
         .with("?", [false.into()])
         .text(" AND image_id IN ")

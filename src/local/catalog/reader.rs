@@ -203,6 +203,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn children_are_found_by_their_images() {
+        let (_directory, path, _catalog) = catalogue(CHUNK).await;
+        let reader = Reader::start(&path, Sql::new(LIST), Fields::SHORT).unwrap();
+        let mut images = chunks(reader).await.concat();
+        let parents = Parents::new(&mut images, Fields::ALL);
+        let connection = open(&path).unwrap();
+        for child in Child::asked(Fields::ALL) {
+            let sql = parents.select(child);
+            let mut plan = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {}", sql.text))
+                .unwrap();
+            let mut steps = plan.query(params_from_iter(values(&sql).unwrap())).unwrap();
+            let step: String = steps.next().unwrap().unwrap().get(3).unwrap();
+            assert!(step.contains("(image_id=?)"), "{step}");
+        }
+    }
+
+    #[tokio::test]
     async fn what_is_changed_meanwhile_does_not_show() {
         let (_directory, path, _catalog) = catalogue(4 * CHUNK).await;
         let fields = Fields {
