@@ -3,31 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, QueryResult, SqliteTransactionMode,
-    Statement, StreamTrait, TransactionOptions, TransactionTrait,
+    Statement, TransactionOptions, TransactionTrait,
 };
 
 use super::{Sql, failed};
 use crate::Result;
 
 /// How long a statement waits for another process's lock.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Pages of 4 KiB after which the log is copied into the database: little to read for those who open
 /// it next, and seldom enough.
 const LOG_PAGES: &str = "256";
 
-/// Rows that are read ahead of the one who asks for them: enough that the two threads seldom wait for
-/// each other.
-const ROWS_AHEAD: usize = 256;
-
-/// Connections a process opens at most: a list that is streamed, and what is looked up beside it.
+/// Connections a process opens at most, lists aside: what is written, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
 /// An open catalogue.
@@ -50,8 +44,7 @@ impl Catalog {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(PATIENCE)
-            .pragma("wal_autocheckpoint", LOG_PAGES)
-            .row_buffer_size(ROWS_AHEAD);
+            .pragma("wal_autocheckpoint", LOG_PAGES);
         let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
         let pool = SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
@@ -89,13 +82,6 @@ impl Catalog {
                 .await
                 .map_err(failed)?,
         })
-    }
-
-    /// Rows of a query, as they are read.
-    pub(super) async fn stream(&self, sql: Sql) -> Result<BoxStream<'_, Result<QueryResult>>> {
-        let statement = statement(&self.database, sql);
-        let rows = self.database.stream_raw(statement).await.map_err(failed)?;
-        Ok(rows.map(|row| row.map_err(failed)).boxed())
     }
 
     /// Closes every connection; what is not closed is closed by the end of the process as well.

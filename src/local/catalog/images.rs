@@ -1,10 +1,12 @@
 //! Rows of images and what belongs to them.
 
-use sea_orm::{QueryResult, Value};
+use std::collections::HashMap;
+
 use serde_json::Map;
 
+use super::columns::Columns;
 use super::connection::Run;
-use super::{Sql, Transaction, column};
+use super::{Sql, Transaction};
 use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility, json};
 use crate::{Error, Result};
 
@@ -21,12 +23,12 @@ pub(super) fn columns(fields: Fields) -> &'static str {
 }
 
 /// Reads an image from a row of the [`columns`] of the same `fields`; without its children.
-pub(super) fn read_image(row: &QueryResult, fields: Fields) -> Result<Image> {
-    let status: String = column(row, 2)?;
+pub(super) fn read_image(row: &impl Columns, fields: Fields) -> Result<Image> {
     let mut image = Image {
-        id: column(row, 0)?,
-        name: column(row, 1)?,
-        status: status
+        id: row.some_text(0)?.into_owned(),
+        name: row.owned(1)?,
+        status: row
+            .some_text(2)?
             .parse()
             .map_err(|e| Error::internal("the catalogue holds an unknown status").because(e))?,
         visibility: Visibility::default(),
@@ -52,25 +54,25 @@ pub(super) fn read_image(row: &QueryResult, fields: Fields) -> Result<Image> {
     if !fields.attributes {
         return Ok(image);
     }
-    let visibility: String = column(row, 5)?;
-    image.size = bytes(column(row, 3)?);
-    image.virtual_size = bytes(column(row, 4)?);
+    let visibility = row.some_text(5)?;
+    image.size = bytes(row.integer(3)?);
+    image.virtual_size = bytes(row.integer(4)?);
     image.visibility = Visibility::parse(&visibility).ok_or_else(|| {
         Error::internal(format!(
             "the catalogue holds an unknown visibility '{visibility}'"
         ))
     })?;
-    image.protected = column(row, 6)?;
-    image.hidden = column(row, 7)?;
-    image.owner = column(row, 8)?;
-    image.disk_format = column(row, 9)?;
-    image.container_format = column(row, 10)?;
-    image.min_disk = column(row, 11)?;
-    image.min_ram = column(row, 12)?;
-    image.checksum = column(row, 13)?;
-    let (algorithm, value): (Option<String>, Option<String>) = (column(row, 14)?, column(row, 15)?);
-    image.hash = algorithm
-        .zip(value)
+    image.protected = row.flag(6)?;
+    image.hidden = row.flag(7)?;
+    image.owner = row.owned(8)?;
+    image.disk_format = row.owned(9)?;
+    image.container_format = row.owned(10)?;
+    image.min_disk = row.some_integer(11)?;
+    image.min_ram = row.some_integer(12)?;
+    image.checksum = row.owned(13)?;
+    image.hash = row
+        .owned(14)?
+        .zip(row.owned(15)?)
         .map(|(algorithm, value)| MultiHash { algorithm, value });
     image.created_at = timestamp(row, 16)?.unwrap_or(Timestamp::EPOCH);
     image.updated_at = timestamp(row, 17)?.unwrap_or(image.created_at);
@@ -83,8 +85,8 @@ fn bytes(value: Option<i64>) -> Option<u64> {
 }
 
 /// A moment from a column that may be empty: text on SQLite.
-fn timestamp(row: &QueryResult, index: usize) -> Result<Option<Timestamp>> {
-    let text: Option<String> = column(row, index)?;
+fn timestamp(row: &impl Columns, index: usize) -> Result<Option<Timestamp>> {
+    let text = row.text(index)?;
     text.map(|text| {
         Timestamp::parse(&text)
             .ok_or_else(|| Error::internal(format!("the catalogue holds a bad time '{text}'")))
@@ -151,77 +153,99 @@ pub(super) async fn load_children(
     images: &mut [Image],
     fields: Fields,
 ) -> Result<()> {
-    if images.is_empty() {
-        return Ok(());
+    let mut parents = Parents::new(images, fields);
+    for child in Child::asked(fields) {
+        for row in on.rows(parents.select(child)).await? {
+            parents.adopt(child, &row)?;
+        }
     }
-    let ids = || images.iter().map(|image| Value::from(image.id.as_str()));
-    let children = |columns: &str, table: &str, ids: Vec<Value>| {
+    Ok(())
+}
+
+/// What an image may have several of, a row each.
+#[derive(Clone, Copy)]
+pub(super) enum Child {
+    Property,
+    Tag,
+    Location,
+}
+
+impl Child {
+    /// The kinds that `fields` asks for.
+    pub(super) fn asked(fields: Fields) -> impl Iterator<Item = Self> {
+        [
+            (fields.properties, Self::Property),
+            (fields.tags, Self::Tag),
+            (fields.locations, Self::Location),
+        ]
+        .into_iter()
+        .filter_map(|(asked, child)| asked.then_some(child))
+    }
+
+    /// Reads a row of the columns that [`Parents::select`] names.
+    fn read(self, row: &impl Columns, image: &mut Image) -> Result<()> {
+        let value = row.some_text(1)?.into_owned();
+        match self {
+            Self::Property => {
+                let property = (value, row.owned(2)?.unwrap_or_default());
+                image.properties.push(property);
+            }
+            Self::Tag => image.tags.push(value),
+            Self::Location => {
+                let location = Location {
+                    url: value,
+                    metadata: read_metadata(row.text(2)?.as_deref())?,
+                };
+                image.locations.get_or_insert_default().push(location);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Images whose children are being read.
+pub(super) struct Parents<'i> {
+    images: &'i mut [Image],
+    /// Where the image with an id is.
+    places: HashMap<String, usize>,
+}
+
+impl<'i> Parents<'i> {
+    /// Images that have no children yet.
+    pub(super) fn new(images: &'i mut [Image], fields: Fields) -> Self {
+        let mut places = HashMap::with_capacity(images.len());
+        for (place, image) in images.iter_mut().enumerate() {
+            image.locations = fields.locations.then(Vec::new);
+            places.insert(image.id.clone(), place);
+        }
+        Self { images, places }
+    }
+
+    /// All their children of one kind.
+    pub(super) fn select(&self, child: Child) -> Sql {
+        let (columns, table) = match child {
+            Child::Property => ("name, value", "image_properties"),
+            Child::Tag => ("value", "image_tags"),
+            Child::Location => ("value, meta_data", "image_locations"),
+        };
+        // The plus keeps SQLite from the index of what is not deleted, which is the whole table.
         Sql::new(format!(
-            "SELECT image_id, {columns} FROM {table} WHERE deleted = "
+            "SELECT image_id, {columns} FROM {table} WHERE +deleted = "
         ))
         .with("?", [false.into()])
         .text(" AND image_id IN ")
-        .list(ids)
+        .list(self.images.iter().map(|image| image.id.as_str().into()))
         .text(" ORDER BY id")
-    };
-    let mut rows = (Vec::new(), Vec::new(), Vec::new());
-    if fields.properties {
-        rows.0 = on
-            .rows(children("name, value", "image_properties", ids().collect()))
-            .await?;
     }
-    if fields.tags {
-        rows.1 = on
-            .rows(children("value", "image_tags", ids().collect()))
-            .await?;
+
+    /// Gives a child that was selected to its image.
+    pub(super) fn adopt(&mut self, child: Child, row: &impl Columns) -> Result<()> {
+        let place = self.places.get(&*row.some_text(0)?);
+        let image = place.and_then(|place| self.images.get_mut(*place));
+        let image =
+            image.ok_or_else(|| Error::internal("a row of an image that was not asked for"))?;
+        child.read(row, image)
     }
-    if fields.locations {
-        rows.2 = on
-            .rows(children(
-                "value, meta_data",
-                "image_locations",
-                ids().collect(),
-            ))
-            .await?;
-    }
-    let places: std::collections::HashMap<String, usize> = images
-        .iter()
-        .enumerate()
-        .map(|(place, image)| (image.id.clone(), place))
-        .collect();
-    let place = |row: &QueryResult| -> Result<usize> {
-        let id: String = column(row, 0)?;
-        places
-            .get(&id)
-            .copied()
-            .ok_or_else(|| Error::internal("a row of an image that was not asked for"))
-    };
-    for row in &rows.0 {
-        let value: Option<String> = column(row, 2)?;
-        images[place(row)?]
-            .properties
-            .push((column(row, 1)?, value.unwrap_or_default()));
-    }
-    for row in &rows.1 {
-        images[place(row)?].tags.push(column(row, 1)?);
-    }
-    if fields.locations {
-        for image in images.iter_mut() {
-            image.locations = Some(Vec::new());
-        }
-    }
-    for row in &rows.2 {
-        let metadata: Option<String> = column(row, 2)?;
-        let location = Location {
-            url: column(row, 1)?,
-            metadata: read_metadata(metadata.as_deref())?,
-        };
-        images[place(row)?]
-            .locations
-            .get_or_insert_default()
-            .push(location);
-    }
-    Ok(())
 }
 
 fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {

@@ -1,19 +1,22 @@
 //! The catalogue: what the engine knows, in SQL.
 //!
-//! SeaORM is used for what it abstracts of a database (connections, transactions, streams, values);
-//! statements are written out, since their placeholders and words are the same on every database that
-//! Glance runs on. What is not the same (the schema, text and native timestamps) has one place here.
+//! SeaORM is used for what it abstracts of a database (connections, transactions, values); statements
+//! are written out, since their placeholders and words are the same on every database that Glance runs
+//! on. What is not the same (the schema, text and native timestamps) has one place here. Lists leave a
+//! SQLite database by a door of their own, the `reader`; `columns` is what both doors' rows have.
 
+mod columns;
 mod connection;
 mod images;
 mod query;
+mod reader;
 mod revision;
 
 pub use connection::{Catalog, Transaction};
 pub use images::{NewLocation, StoredImage};
 pub use revision::{HEAD, State, Turn};
 
-use sea_orm::{DbErr, QueryResult, Value};
+use sea_orm::{QueryResult, Value};
 
 use crate::{Error, Result};
 
@@ -68,7 +71,7 @@ impl Sql {
 }
 
 /// An SQL error in words; a database that stays locked is the service being unavailable.
-fn failed(error: DbErr) -> Error {
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let text = error.to_string();
     if text.contains("database is locked") || text.contains("database table is locked") {
         return Error::new(

@@ -2,20 +2,18 @@
 
 use async_stream::try_stream;
 use futures_core::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use sea_orm::Value;
 
 use super::connection::Run;
-use super::images::{StoredImage, columns, load, load_children, read_image};
+use super::images::{StoredImage, columns, load};
+use super::reader::Reader;
 use super::{Catalog, Sql, column};
 use crate::model::{
     Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, MemberStatus, SortKey,
     Timestamp,
 };
 use crate::{Error, ErrorKind, Result};
-
-/// Images whose children are fetched together.
-const CHUNK: usize = 500;
 
 /// Columns of images that a filter may name; the rest are custom properties.
 const COLUMNS: [&str; 17] = [
@@ -45,7 +43,8 @@ impl Catalog {
         load(self, id, project).await
     }
 
-    /// The images that match and that `caller` may see, streamed in chunks.
+    /// The images that match and that `caller` may see, streamed in chunks, all as they were at one
+    /// moment.
     ///
     /// One statement reads the images, one more a chunk and kind of child.
     pub fn list_images<'a>(
@@ -56,11 +55,9 @@ impl Catalog {
         let chunks = try_stream! {
             let fields = query.fields;
             let sql = self.list_statement(&query, caller).await?;
-            let mut rows = self.stream(sql).await?.map_ok(|row| read_image(&row, fields)).boxed().try_chunks(CHUNK);
-            while let Some(chunk) = rows.next().await {
-                let mut images = chunk.map_err(|e| e.1)?.into_iter().collect::<Result<Vec<_>>>()?;
-                load_children(self, &mut images, fields).await?;
-                yield images;
+            let mut reader = Reader::start(self.path(), sql, fields)?;
+            while let Some(images) = reader.next().await {
+                yield images?;
             }
         };
         chunks.boxed()
