@@ -1,6 +1,7 @@
 //! What servers answer when they do not do what was asked, and what it means that they do not answer.
 
 use std::error::Error as _;
+use std::io;
 
 use http::header::CONTENT_TYPE;
 use url::Url;
@@ -93,10 +94,12 @@ pub fn is_passing(error: &reqwest::Error) -> bool {
     let Some(kind) = io_kind(error) else {
         return root(error).contains("before message completed");
     };
-    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
     matches!(
         kind,
-        ConnectionReset | ConnectionAborted | UnexpectedEof | BrokenPipe
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
     )
 }
 
@@ -143,10 +146,10 @@ fn own(error: &reqwest::Error) -> Option<Error> {
 }
 
 /// The kind of the I/O error underneath.
-fn io_kind(error: &reqwest::Error) -> Option<std::io::ErrorKind> {
+fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
     let mut source = error.source();
     while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
             return Some(error.kind());
         }
         source = error.source();

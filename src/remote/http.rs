@@ -20,7 +20,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long to wait for an answer, or for the next bytes of one, unless told otherwise.
 ///
 /// *Source:* what python-glanceclient waits.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Times a request is sent again that is safe to repeat.
 const RETRIES: usize = 3;
@@ -353,10 +353,6 @@ pub fn waits() -> impl Iterator<Item = Duration> {
 }
 
 /// Whether an answer asks to try again, and after how long if it says so.
-#[expect(
-    clippy::option_option,
-    reason = "to try again or not, and a time that may be named"
-)]
 pub fn retry_after(status: StatusCode, headers: &HeaderMap) -> Option<Option<Duration>> {
     if !matches!(status.as_u16(), 429 | 502 | 503 | 504) {
         return None;

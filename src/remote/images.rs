@@ -127,7 +127,7 @@ fn first_page(mut url: Url, query: &ImageQuery) -> Url {
     let mut pairs = url.query_pairs_mut();
     pairs.append_pair("limit", &limit.to_string());
     if query.sort != ImageQuery::default().sort {
-        let sort: Vec<String> = query.sort.iter().map(sort_part).collect();
+        let sort: Vec<String> = query.sort.iter().copied().map(sort_part).collect();
         pairs.append_pair("sort", &sort.join(","));
     }
     if let Some(marker) = &query.marker {
@@ -174,7 +174,7 @@ fn quoted(name: &str) -> String {
     name.to_string()
 }
 
-fn sort_part((key, direction): &(SortKey, Direction)) -> String {
+fn sort_part((key, direction): (SortKey, Direction)) -> String {
     let direction = match direction {
         Direction::Ascending => "asc",
         Direction::Descending => "desc",

@@ -13,6 +13,7 @@
     reason = "a test is a list of steps on small data"
 )]
 
+mod auth;
 mod cli;
 mod concurrency;
 mod conformance;

@@ -57,8 +57,7 @@ impl Leaf for ImageSave {
         let mut outcome = Outcome::nothing();
         if verified == Verified::Unverified {
             outcome.notices.push(format!(
-                "Unable to verify the integrity of image {} - no hash available",
-                id
+                "Unable to verify the integrity of image {id} - no hash available"
             ));
         }
         Ok(outcome)

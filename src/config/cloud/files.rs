@@ -79,7 +79,8 @@ fn search_path(environment: &Environment) -> Vec<PathBuf> {
         .get("SNAP_REAL_HOME")
         .or(environment.get("HOME"));
     let of_home = home.map(|home| Path::new(home).join(".config"));
-    let mut directories = vec![PathBuf::from(".")];
+    // The working directory, as a path to be joined to.
+    let mut directories = vec![PathBuf::new()];
     let mut add = |directory: PathBuf| {
         let directory = directory.join("openstack");
         if !directories.contains(&directory) {

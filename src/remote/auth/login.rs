@@ -280,19 +280,14 @@ fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
 fn refused(keystone: &Keystone, answer: &Answer) -> Error {
     let status = answer.status;
     let address = &keystone.auth_url;
-    if status.is_redirection() {
-        let place = answer
-            .headers
-            .get(LOCATION)
-            .and_then(|place| place.to_str().ok());
-        let place = place
-            .and_then(|place| keystone.auth_url.join(place).ok())
-            .map(Address);
-        let place = place.map_or("elsewhere".to_string(), |place| format!("to {place}"));
-        let message = format!(
-            "{address} sends logins on {place} (HTTP {})",
-            status.as_u16()
-        );
+    let place = answer
+        .headers
+        .get(LOCATION)
+        .and_then(|place| place.to_str().ok());
+    let place = place.filter(|_| status.is_redirection());
+    if let Some(place) = place.and_then(|place| keystone.auth_url.join(place).ok()) {
+        let (place, status) = (Address(place), status.as_u16());
+        let message = format!("{address} sends logins on to {place} (HTTP {status})");
         return Error::failed(message)
             .hint("A password is not sent on; give the right address with --os-auth-url.");
     }
@@ -310,8 +305,12 @@ fn refused(keystone: &Keystone, answer: &Answer) -> Error {
     let request = request.unwrap_or_default();
     let error = Error::failed(format!("{message} (HTTP {}){request}", status.as_u16()));
     match status.as_u16() {
+        // Keystone does not find a token that it cannot read.
+        404 if !request.is_empty() && keystone.methods.contains(&Method::Token) => {
+            error.hint(doubt(keystone))
+        }
         401 => error.hint(doubt(keystone)),
-        404 | 405 => error.hint(format!(
+        300 | 404 | 405 => error.hint(format!(
             "There is no Keystone at {address}; see --os-auth-url."
         )),
         _ => error,

@@ -133,18 +133,17 @@ async fn token(
 /// What a token of Keystone gives access to.
 fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken) -> Result<Access> {
     let info = token.auth_info.as_ref().map(|info| &info.token);
-    let endpoint = match &cloud.endpoint {
-        Some(endpoint) => endpoint.0.clone(),
-        None => {
-            let services = info.and_then(|info| info.catalog.as_deref());
-            catalog::endpoint(services.unwrap_or_default(), cloud).map_err(|error| {
-                let unscoped = services.is_none_or(<[_]>::is_empty) && keystone.scope.is_none();
-                if unscoped {
-                    return error.hint("Name a project: --os-project-name, OS_PROJECT_NAME.");
-                }
-                error
-            })?
-        }
+    let endpoint = if let Some(endpoint) = &cloud.endpoint {
+        endpoint.0.clone()
+    } else {
+        let services = info.and_then(|info| info.catalog.as_deref());
+        let services = services.unwrap_or_default();
+        catalog::endpoint(services, cloud).map_err(|error| {
+            if services.is_empty() && keystone.scope.is_none() {
+                return error.hint("Name a project: --os-project-name, OS_PROJECT_NAME.");
+            }
+            error
+        })?
     };
     Ok(Access {
         headers: token_header(token.token.expose_secret())?,
