@@ -106,10 +106,10 @@ fn what_is_not_built_is_refused_in_one_line() {
 }
 
 #[test]
-fn a_cloud_is_refused_in_one_line_and_a_hint() {
+fn a_cloud_or_a_directory_is_meant_as_options_then_variables_say() {
     let place = Place::new();
     let said = place.glance(&["--os-cloud", "x", "image", "list"]).fails(1);
-    assert!(said.starts_with("--os-cloud asks for a cloud"), "{said}");
+    assert!(said.starts_with("Cloud x was not found"), "{said}");
     // An option decides before the environment does.
     let mut command = place.command(GLANCE);
     command
@@ -119,7 +119,7 @@ fn a_cloud_is_refused_in_one_line_and_a_hint() {
     assert!(
         Run::of(command.output().unwrap())
             .fails(1)
-            .starts_with("OS_CLOUD asks")
+            .starts_with("Cloud x was not found")
     );
     let mut command = place.command(GLANCE);
     command
