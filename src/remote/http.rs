@@ -398,11 +398,20 @@ fn public(headers: &HeaderMap) -> HeaderMap {
 async fn read(mut response: Response) -> Result<Answer, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let url = response.url().clone();
+    let endless = || {
+        let message = format!("the answer of {} has no end", trace::place(&url));
+        Failure::of(Error::failed(message))
+    };
+    if response
+        .content_length()
+        .is_some_and(|length| length > LARGEST_ANSWER as u64)
+    {
+        return Err(endless());
+    }
     let mut body = Vec::new();
     while let Some(bytes) = response.chunk().await.map_err(|e| Failure::new(&url, e))? {
         if body.len() + bytes.len() > LARGEST_ANSWER {
-            let message = format!("the answer of {} has no end", trace::place(&url));
-            return Err(Failure::of(Error::failed(message)));
+            return Err(endless());
         }
         body.extend_from_slice(&bytes);
     }
