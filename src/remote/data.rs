@@ -445,6 +445,7 @@ impl Download {
 
     /// The next bytes; None at the end.
     async fn next(&self, response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>> {
+        let began = Instant::now();
         let next = tokio::time::timeout(self.http.timeout(), response.chunk()).await;
         let bytes = match next {
             Ok(Ok(bytes)) => bytes,
@@ -452,7 +453,7 @@ impl Download {
             Err(_) => return Err(self.http.too_slow(&self.call.url)),
         };
         let length = bytes.as_ref().map_or(0, Bytes::len);
-        if bytes.is_some() && !pace.keeps_up(length as u64) {
+        if bytes.is_some() && !pace.keeps_up(length as u64, began.elapsed()) {
             return Err(self.http.too_slow(&self.call.url));
         }
         Ok(bytes)
@@ -514,7 +515,8 @@ impl Download {
 /// Whether data comes at a pace worth waiting for.
 struct Pace {
     patience: Duration,
-    since: Instant,
+    /// What was spent waiting for the server, and not for whoever takes the data.
+    waited: Duration,
     bytes: u64,
 }
 
@@ -522,15 +524,16 @@ impl Pace {
     fn new(patience: Duration) -> Self {
         Self {
             patience,
-            since: Instant::now(),
+            waited: Duration::ZERO,
             bytes: 0,
         }
     }
 
-    /// Counts bytes that came; whether they are enough.
-    fn keeps_up(&mut self, bytes: u64) -> bool {
+    /// Counts bytes that came after a wait; whether they are enough.
+    fn keeps_up(&mut self, bytes: u64, waited: Duration) -> bool {
         self.bytes += bytes;
-        if self.since.elapsed() < self.patience {
+        self.waited += waited;
+        if self.waited < self.patience {
             return true;
         }
         let enough = self.bytes >= SLOWEST * self.patience.as_secs().max(1);
