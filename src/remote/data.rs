@@ -78,9 +78,12 @@ impl ImageData for Remote {
                 .send_once(&call, source, size, algorithms, &watch)
                 .await;
             let failed = match outcome {
-                Attempt::Done(sent) => {
+                Attempt::Done(Ok(sent)) => {
                     let image = self.get_image(id).await?;
                     return self.compare(image, sent, again, verify).await;
+                }
+                Attempt::Done(Err(error)) => {
+                    return Err(self.withdraw(id, error.message()).await);
                 }
                 Attempt::Unauthorized(error) if again.is_some() && !renewed => {
                     renewed = true;
@@ -167,8 +170,8 @@ fn header(text: &str) -> Result<HeaderValue> {
 
 /// What became of data that was sent once.
 enum Attempt {
-    /// The server took it; what was read meanwhile.
-    Done(Sent),
+    /// The server took it; what was read meanwhile, or why that was not all of it.
+    Done(Result<Sent>),
     /// The token was refused.
     Unauthorized(Error),
     /// It may go well the next time; maybe after as long as the server asks.
@@ -200,10 +203,7 @@ impl Remote {
         let (body, reading) = body(source, size, algorithms, watch.clone(), pulse.clone());
         let stalled = pulse.stopped(self.http.timeout());
         let outcome = match self.http.send(call, body, stalled).await {
-            Ok(answer) if answer.status.is_success() => match finished(reading).await {
-                Ok(sent) => Attempt::Done(sent),
-                Err(error) => Attempt::Failed(error),
-            },
+            Ok(answer) if answer.status.is_success() => Attempt::Done(finished(reading).await),
             Ok(answer) => {
                 let error = self.refused(&answer).await;
                 match retry_after(answer.status, &answer.headers) {
@@ -233,7 +233,7 @@ impl Remote {
             Some(size) if size != sent.size => {
                 Some(format!("{size} bytes instead of {}", sent.size))
             }
-            None if image.status == ImageStatus::Queued => Some("nothing".to_string()),
+            None => Some("nothing".to_string()),
             _ if verify => difference(&image, sent, source).await?,
             _ => None,
         };
@@ -244,12 +244,18 @@ impl Remote {
             "the server stored other data for image {}: {wrong}",
             image.id
         );
-        Err(match self.deactivate_image(&image.id).await {
-            Ok(()) => Error::corrupt(message)
+        Err(self.withdraw(&image.id, &message).await)
+    }
+
+    /// Keeps an image whose data is wrong from everyone; the error that says so.
+    async fn withdraw(&self, id: &str, why: &str) -> Error {
+        let error = Error::corrupt(why);
+        match self.deactivate_image(id).await {
+            Ok(()) => error
                 .hint("The image was deactivated. Delete it, and upload the data to a new one."),
-            Err(_) => Error::corrupt(message)
+            Err(_) => error
                 .hint("It could not be deactivated: delete it, and upload the data to a new one."),
-        })
+        }
     }
 }
 
@@ -369,7 +375,6 @@ fn read_blocks(
     let mut reader = source.into_reader()?;
     let mut blocks = Blocks::new(algorithms);
     let mut read = 0;
-    let mut wanted = true;
     while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
         read += block.len() as u64;
         if let Some(size) = size.filter(|size| read > *size) {
@@ -378,12 +383,13 @@ fn read_blocks(
             )));
         }
         watch.advance(block.len() as u64)?;
-        wanted = pass_on(Bytes::from_owner(block));
-        if !wanted {
-            break;
+        if !pass_on(Bytes::from_owner(block)) {
+            return Err(Error::failed(format!(
+                "the server took only a part of the data, {read} bytes at most"
+            )));
         }
     }
-    if let Some(size) = size.filter(|size| wanted && read != *size) {
+    if let Some(size) = size.filter(|size| read != *size) {
         return Err(Error::failed(format!(
             "there is less data than promised: {read} bytes instead of {size}"
         )));
