@@ -7,11 +7,14 @@ use http::header::CONTENT_TYPE;
 use url::Url;
 
 use super::http::Answer;
-use super::trace::place;
+use super::trace::{discreet, place};
 use crate::{Error, ErrorKind};
 
 /// Characters of a server's message that are shown.
 const LONGEST_MESSAGE: usize = 2000;
+
+/// Bytes of a page that are looked through for a message.
+const LONGEST_PAGE: usize = 16 * 1024;
 
 /// An answer with a status other than success, as an error.
 pub fn refusal(answer: &Answer) -> Error {
@@ -19,22 +22,31 @@ pub fn refusal(answer: &Answer) -> Error {
     let content_type = content_type
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let text = String::from_utf8_lossy(&answer.body);
+    let text = &answer.body[..answer.body.len().min(LONGEST_PAGE)];
+    let text = String::from_utf8_lossy(text);
     let message = if content_type.contains("json") {
         from_json(&answer.body).unwrap_or_else(|| text.into_owned())
     } else if content_type.contains("html") {
         from_html(&text)
     } else {
-        text.trim().to_string()
+        text.into_owned()
     };
+    let message = one_line(&message);
     let status = answer.status.as_u16();
     let reason = answer.status.canonical_reason().unwrap_or("no reason");
     let message = if message.is_empty() {
         format!("the server says no more than {status} {reason}")
     } else {
-        message.chars().take(LONGEST_MESSAGE).collect()
+        message
     };
     Error::of_status(status, message)
+}
+
+/// What a server said, as a message: in one line, not too long, without secrets.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let line = lines.collect::<Vec<&str>>().join(": ");
+    discreet(&line).chars().take(LONGEST_MESSAGE).collect()
 }
 
 /// The `message` of every member, as Keystone and some proxies have it.
@@ -81,7 +93,7 @@ fn without_tags(line: &str) -> String {
 pub fn nonsense(url: &Url, what: &str) -> Error {
     Error::new(
         ErrorKind::Unreachable,
-        format!("{} answers with {what}", place(url)),
+        format!("{} answers with {}", place(url), one_line(what)),
     )
     .hint("Is that the address of an image service? See --os-image-url and --os-endpoint-override.")
 }
@@ -196,6 +208,11 @@ mod tests {
         let object = r#"{"error": {"code": 404, "message": "gone"}}"#;
         assert_eq!(said("application/json", object), "gone");
         assert_eq!(said("text/plain", " plain \n"), "plain");
+        assert_eq!(said("text/plain", "one\n\n two\r\n"), "one: two");
+        assert_eq!(
+            said("text/plain", "see http://u:p@h/x"),
+            "see http://***@h/x"
+        );
         assert_eq!(
             said("text/html", ""),
             "the server says no more than 404 Not Found"

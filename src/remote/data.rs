@@ -154,7 +154,7 @@ impl ImageData for Remote {
                 }
                 StatusCode::UNAUTHORIZED if !renewed && self.renew().await? => continue,
                 _ => {
-                    let answer = self.http.read(response).await?;
+                    let answer = self.http.read(&call, response).await?;
                     return Err(self.refused(&answer).await);
                 }
             };
@@ -496,7 +496,7 @@ impl Download {
             (status, _) if status.is_success() => {
                 Err(self.cut("the server does not say which part of it it sends"))
             }
-            _ => Err(answer::refusal(&self.http.read(response).await?)),
+            _ => Err(answer::refusal(&self.http.read(&call, response).await?)),
         }
     }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Body, Client, Method, Response, StatusCode};
 use url::Url;
 
@@ -156,7 +158,7 @@ impl Http {
             });
             let (outcome, wait) = match outcome.await {
                 Ok(Ok(answer)) => {
-                    self.tell_answer(&answer);
+                    let answer = self.take(call, answer);
                     let wait = retry_after(answer.status, &answer.headers);
                     (Ok(answer), wait.filter(|_| call.is_safe()))
                 }
@@ -222,16 +224,16 @@ impl Http {
             answer = sent => answer?,
             () = stalled => return Err(Failure::of(self.too_slow(&call.url))),
         };
-        self.tell_answer(&answer);
-        Ok(answer)
+        Ok(self.take(call, answer))
     }
 
-    /// Reads an answer to its end, and tells of it.
-    pub async fn read(&self, response: Response) -> Result<Answer> {
+    /// Reads the answer to a request, whose head was told of, to its end.
+    pub async fn read(&self, call: &Call, response: Response) -> Result<Answer> {
         let url = response.url().clone();
         let answer = tokio::time::timeout(self.timeout(), read(response)).await;
         let answer = answer.map_err(|_| self.too_slow(&url))?;
-        answer.map_err(|failure| failure.error)
+        let answer = answer.map_err(|failure| failure.error)?;
+        Ok(self.presentable(call, answer))
     }
 
     /// Waits before a request is sent again, and tells of it.
@@ -305,11 +307,31 @@ impl Http {
         }
     }
 
-    fn tell_answer(&self, answer: &Answer) {
+    /// An answer, in which the secrets of its request, which some servers repeat, are hidden if anyone
+    /// is going to see them.
+    fn presentable(&self, call: &Call, mut answer: Answer) -> Answer {
+        if answer.status.is_success() && self.options.listener.is_none() {
+            return answer;
+        }
+        for (name, value) in &call.headers {
+            let secret = value.as_bytes();
+            if is_secret(name, value) && contains(&answer.body, secret) {
+                let body = String::from_utf8_lossy(&answer.body);
+                let hidden = body.replace(&*String::from_utf8_lossy(secret), trace::HIDDEN);
+                answer.body = hidden.into();
+            }
+        }
+        answer
+    }
+
+    /// An answer as it may be shown; tells of it.
+    fn take(&self, call: &Call, answer: Answer) -> Answer {
+        let answer = self.presentable(call, answer);
         if self.options.listener.is_some() {
             self.tell_head(answer.status, &answer.headers);
             self.tell(&trace::body(&answer.body));
         }
+        answer
     }
 }
 
@@ -386,12 +408,27 @@ fn redirect(response: &Response) -> Option<Url> {
 
 /// The headers that another server may see.
 fn public(headers: &HeaderMap) -> HeaderMap {
-    let secret = |name: &HeaderName| *name == AUTHORIZATION || *name == COOKIE;
     headers
         .iter()
-        .filter(|(name, value)| !value.is_sensitive() && !secret(name))
+        .filter(|(name, value)| !is_secret(name, value))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+fn is_secret(name: &HeaderName, value: &HeaderValue) -> bool {
+    value.is_sensitive()
+        || *name == AUTHORIZATION
+        || *name == COOKIE
+        || trace::is_secret(name.as_str())
+}
+
+/// Whether `part`, if it is anything at all, stands in `text`.
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    let Some(first) = part.first() else {
+        return false;
+    };
+    text.windows(part.len())
+        .any(|window| window[0] == *first && window == part)
 }
 
 /// Reads an answer to its end, as long as it is of a size that is meant.

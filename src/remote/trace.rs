@@ -9,7 +9,7 @@ use url::Url;
 use super::http::Call;
 
 /// What stands in for a secret.
-const HIDDEN: &str = "***";
+pub const HIDDEN: &str = "***";
 
 /// Words in the names of headers, of query parameters and of JSON members that hold secrets.
 const SECRETS: [&str; 7] = [
@@ -44,18 +44,20 @@ pub fn head(status: StatusCode, headers: &HeaderMap) -> String {
     text
 }
 
-/// A body: JSON with its secrets hidden, or any text.
+/// A body: JSON with its secrets hidden, or any text that does not speak of secrets.
 pub fn body(bytes: &[u8]) -> String {
-    match serde_json::from_slice::<serde_json::Value>(bytes) {
-        Ok(mut value) => {
-            hide(&mut value);
-            value.to_string()
-        }
-        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    if let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(bytes) {
+        hide(&mut value);
+        return value.to_string();
     }
+    let text = String::from_utf8_lossy(bytes);
+    if is_secret(&text) {
+        return format!("{HIDDEN} ({} bytes that speak of secrets)", bytes.len());
+    }
+    discreet(&text)
 }
 
-/// A URL without the user and password that may be in it.
+/// A URL without the user and password and the secret parameters that may be in it.
 pub fn place(url: &Url) -> String {
     let mut url = url.clone();
     if !url.username().is_empty() || url.password().is_some() {
@@ -63,10 +65,21 @@ pub fn place(url: &Url) -> String {
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
-    url.into()
+    without_parameters(url.as_str())
 }
 
-fn is_secret(name: &str) -> bool {
+/// A text in which the credentials and secret parameters of addresses are hidden.
+pub fn discreet(text: &str) -> String {
+    let words = text.split_inclusive(char::is_whitespace);
+    let hidden = words.map(|word| {
+        let bare = without_credentials(word);
+        without_parameters(bare.as_deref().unwrap_or(word))
+    });
+    hidden.collect()
+}
+
+/// Whether a name, or any text, speaks of secrets.
+pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRETS.iter().any(|word| name.contains(word))
 }
@@ -79,7 +92,7 @@ fn shown(name: &HeaderName, value: &HeaderValue) -> String {
     if secret {
         return HIDDEN.to_string();
     }
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+    discreet(&String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// Hides members whose names say that they are secret, and the credentials in URLs.
@@ -87,11 +100,14 @@ fn hide(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(members) => {
             for (name, member) in members {
-                if is_secret(name) && (member.is_string() || member.is_number()) {
-                    *member = HIDDEN.into();
-                } else {
-                    hide(member);
+                if is_secret(name) {
+                    hide_all(member);
                 }
+                // A token to log in with is called by its id.
+                if let Some(id) = member.get_mut("id").filter(|_| name == "token") {
+                    *id = HIDDEN.into();
+                }
+                hide(member);
             }
         }
         serde_json::Value::Array(values) => values.iter_mut().for_each(hide),
@@ -99,9 +115,38 @@ fn hide(value: &mut serde_json::Value) {
             if let Some(hidden) = without_credentials(text) {
                 *text = hidden;
             }
+            if text.contains("://") {
+                *text = without_parameters(text);
+            }
         }
         _ => {}
     }
+}
+
+/// Hides a value that is secret, or each of several.
+fn hide_all(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(_) | serde_json::Value::Number(_) => *value = HIDDEN.into(),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(hide_all),
+        _ => {}
+    }
+}
+
+/// `…?a=b&token=secret` without the values of the parameters that are secret, those that sign an address
+/// among them.
+fn without_parameters(text: &str) -> String {
+    let Some((before, query)) = text.split_once('?') else {
+        return text.to_string();
+    };
+    let secret = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        is_secret(&name) || name.ends_with("sig") || name.contains("signature")
+    };
+    let shown = query.split('&').map(|pair| match pair.split_once('=') {
+        Some((name, _)) if secret(name) => format!("{name}={HIDDEN}"),
+        _ => pair.to_string(),
+    });
+    format!("{before}?{}", shown.collect::<Vec<String>>().join("&"))
 }
 
 /// `scheme://user:key@host/…` without what stands before the `@`.
@@ -145,5 +190,23 @@ mod tests {
             head(StatusCode::OK, &headers),
             "HTTP/1.1 200 OK\nset-cookie: ***\nx-subject-token: ***\nx-openstack-request-id: req-1"
         );
+    }
+
+    #[test]
+    fn what_signs_an_address_is_hidden() {
+        let signed = "http://h/c/o?X-Amz-Date=1&X-Amz-Signature=ab&temp_url_sig=cd&x=y";
+        let hidden = "http://h/c/o?X-Amz-Date=1&X-Amz-Signature=***&temp_url_sig=***&x=y";
+        assert_eq!(place(&Url::parse(signed).unwrap()), hidden);
+        let text = format!("see {signed}\nand s3://k:v@h/b ");
+        assert_eq!(discreet(&text), format!("see {hidden}\nand s3://***@h/b "));
+    }
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_are_in_a_body() {
+        let text = r#"{"auth":{"token":{"id":"gAAAA"}},"secrets":["a",1],"user":{"id":"u"}}"#;
+        let hidden = r#"{"auth":{"token":{"id":"***"}},"secrets":["***","***"],"user":{"id":"u"}}"#;
+        assert_eq!(body(text.as_bytes()), hidden);
+        assert_eq!(body(b"<p>hello</p>"), "<p>hello</p>");
+        assert!(!body(br#"{"password": "x""#).contains('x'));
     }
 }
