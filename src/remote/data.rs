@@ -431,6 +431,8 @@ impl Download {
                         continue;
                     }
                     Ok(None) if self.size.is_none_or(|size| received >= size) => break,
+                    // What is wrong behind the last byte does not matter: the hash decides.
+                    Err(_) if self.size == Some(received) => break,
                     Ok(None) => self.cut("it ended early"),
                     Err(error) => error,
                 };
@@ -493,8 +495,14 @@ impl Download {
                 Ok((response, received))
             }
             (StatusCode::PARTIAL_CONTENT, Some(begins)) if begins == received => Ok((response, 0)),
+            (StatusCode::PARTIAL_CONTENT, Some(_)) => {
+                Err(self.cut("the server sends another part than it was asked for"))
+            }
             (status, _) if status.is_success() => {
                 Err(self.cut("the server does not say which part of it it sends"))
+            }
+            (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                Err(self.wrong(&format!("{received} bytes came, and there are no more")))
             }
             _ => Err(answer::refusal(&self.http.read(&call, response).await?)),
         }
@@ -503,13 +511,16 @@ impl Download {
     /// Refuses more data than the image has.
     fn check_end(&self, received: u64) -> Result<()> {
         match self.size {
-            Some(size) if received > size => Err(Error::corrupt(format!(
-                "the data of image {} is corrupt: more than its {size} bytes came",
-                self.id
-            ))
-            .hint("Nothing was kept of it. Try another store (--prefer).")),
+            Some(size) if received > size => {
+                Err(self.wrong(&format!("more than its {size} bytes came")))
+            }
             _ => Ok(()),
         }
+    }
+
+    fn wrong(&self, why: &str) -> Error {
+        let message = format!("the data of image {} is corrupt: {why}", self.id);
+        Error::corrupt(message).hint("Nothing was kept of it. Try another store (--prefer).")
     }
 
     fn cut(&self, why: &str) -> Error {
