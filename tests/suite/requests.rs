@@ -1,0 +1,330 @@
+//! What each command costs: the requests it sends, all of them, in their order.
+
+use std::collections::BTreeSet;
+
+use glance_tools::cli::registry::Grammar;
+
+use crate::hostile_server::aim;
+use crate::server::Server;
+use crate::support::{GLANCE, Place, Run};
+
+/// A command line, and the requests it sends. In both, WEB is the id of an image called `web` (with
+/// data, a tag and a property), DB that of one called `db`, EMPTY that of one without data, HIDDEN that
+/// of a hidden one called `hidden`, NEW that of the image the command makes, UUID a name that looks like an
+/// id, and FILE a file.
+type Cost = (&'static str, &'static [&'static str]);
+
+/// The first grammar. With a token at hand, nothing but these goes to any server.
+const GLANCE_COSTS: &[Cost] = &[
+    ("image-create --name n", &["POST /v2/images"]),
+    (
+        "image-create --name n --disk-format raw --container-format bare --file FILE",
+        &[
+            "POST /v2/images",
+            "PUT /v2/images/NEW/file",
+            "GET /v2/images/NEW",
+        ],
+    ),
+    (
+        "image-create --id 5d1c5a5e-0000-4000-8000-000000000000 --disk-format raw --container-format bare --file FILE",
+        &[
+            "POST /v2/images",
+            "PUT /v2/images/5d1c5a5e-0000-4000-8000-000000000000/file",
+            "GET /v2/images/5d1c5a5e-0000-4000-8000-000000000000",
+        ],
+    ),
+    (
+        "image-create --disk-format raw --container-format bare --store fast --file FILE",
+        &[
+            "GET /v2/info/stores",
+            "POST /v2/images",
+            "PUT /v2/images/NEW/file",
+            "GET /v2/images/NEW",
+        ],
+    ),
+    // A value that is none of the usual ones: the server's schema knows whether it is right.
+    (
+        "image-create --name n --disk-format odd",
+        &["GET /v2/schemas/image", "POST /v2/images"],
+    ),
+    (
+        "image-upload --file FILE EMPTY",
+        &["PUT /v2/images/EMPTY/file", "GET /v2/images/EMPTY"],
+    ),
+    (
+        "image-upload --store fast --file FILE EMPTY",
+        &[
+            "GET /v2/info/stores",
+            "PUT /v2/images/EMPTY/file",
+            "GET /v2/images/EMPTY",
+        ],
+    ),
+    ("image-list", &["GET /v2/images?limit=1000&sort=name%3Aasc"]),
+    (
+        "image-list --limit 2",
+        &["GET /v2/images?limit=2&sort=name%3Aasc"],
+    ),
+    (
+        "image-list --page-size 3",
+        &[
+            "GET /v2/images?limit=3&sort=name%3Aasc",
+            "GET /v2/images?limit=3&sort=name%3Aasc&marker=WEB",
+        ],
+    ),
+    ("image-show WEB", &["GET /v2/images/WEB"]),
+    (
+        "image-update --name m WEB",
+        &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
+    ),
+    ("image-update WEB", &["GET /v2/images/WEB"]),
+    (
+        "image-delete WEB DB",
+        &["DELETE /v2/images/WEB", "DELETE /v2/images/DB"],
+    ),
+    (
+        "image-download --file out WEB",
+        &["GET /v2/images/WEB", "GET /v2/images/WEB/file"],
+    ),
+    (
+        "image-deactivate WEB",
+        &["POST /v2/images/WEB/actions/deactivate"],
+    ),
+    (
+        "image-reactivate WEB",
+        &["POST /v2/images/WEB/actions/reactivate"],
+    ),
+    (
+        "image-tag-update WEB new",
+        &["PUT /v2/images/WEB/tags/new", "GET /v2/images/WEB"],
+    ),
+    (
+        "image-tag-delete WEB old",
+        &["DELETE /v2/images/WEB/tags/old"],
+    ),
+    ("stores-info", &["GET /v2/info/stores"]),
+    ("stores-info --detail", &["GET /v2/info/stores/detail"]),
+    ("usage", &["GET /v2/info/usage"]),
+    ("import-info", &["GET /v2/info/import"]),
+    ("explain image", &["GET /v2/schemas/image"]),
+];
+
+/// The second grammar.
+const OPENSTACK_COSTS: &[Cost] = &[
+    ("image create n", &["POST /v2/images"]),
+    (
+        "image create n --file FILE",
+        &[
+            "POST /v2/images",
+            "PUT /v2/images/NEW/file",
+            "GET /v2/images/NEW",
+        ],
+    ),
+    (
+        "image create n --id 5d1c5a5e-0000-4000-8000-000000000000 --file FILE",
+        &[
+            "POST /v2/images",
+            "PUT /v2/images/5d1c5a5e-0000-4000-8000-000000000000/file",
+            "GET /v2/images/5d1c5a5e-0000-4000-8000-000000000000",
+        ],
+    ),
+    ("image list", &["GET /v2/images?limit=1000"]),
+    ("image list --limit 2", &["GET /v2/images?limit=2"]),
+    (
+        "image list --marker web",
+        &[
+            "GET /v2/images?limit=8&name=web",
+            "GET /v2/images?limit=1000&marker=WEB",
+        ],
+    ),
+    ("image show WEB", &["GET /v2/images/WEB"]),
+    ("image show web", &["GET /v2/images?limit=8&name=web"]),
+    // A name that looks like an id is one request more, and so is a hidden image's name.
+    (
+        "image show UUID",
+        &["GET /v2/images/UUID", "GET /v2/images?limit=8&name=UUID"],
+    ),
+    (
+        "image show hidden",
+        &[
+            "GET /v2/images?limit=8&name=hidden",
+            "GET /v2/images?limit=8&os_hidden=true&name=hidden",
+        ],
+    ),
+    (
+        "image set --name m WEB",
+        &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
+    ),
+    (
+        "image set --name m web",
+        &["GET /v2/images?limit=8&name=web", "PATCH /v2/images/WEB"],
+    ),
+    (
+        "image set --deactivate web",
+        &[
+            "GET /v2/images?limit=8&name=web",
+            "POST /v2/images/WEB/actions/deactivate",
+        ],
+    ),
+    (
+        "image set --tag new WEB",
+        &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
+    ),
+    (
+        "image unset --tag old --property p web",
+        &[
+            "GET /v2/images?limit=8&name=web",
+            "DELETE /v2/images/WEB/tags/old",
+            "PATCH /v2/images/WEB",
+        ],
+    ),
+    (
+        "image delete WEB db",
+        &[
+            "GET /v2/images/WEB",
+            "DELETE /v2/images/WEB",
+            "GET /v2/images?limit=8&name=db",
+            "DELETE /v2/images/DB",
+        ],
+    ),
+    (
+        "image save --file out WEB",
+        &["GET /v2/images/WEB", "GET /v2/images/WEB/file"],
+    ),
+    (
+        "image save --file out web",
+        &["GET /v2/images?limit=8&name=web", "GET /v2/images/WEB/file"],
+    ),
+    (
+        "image save --file out UUID",
+        &[
+            "GET /v2/images/UUID",
+            "GET /v2/images?limit=8&name=UUID",
+            "GET /v2/images/NAMED/file",
+        ],
+    ),
+    ("image stores list", &["GET /v2/info/stores"]),
+    (
+        "image stores list --detail",
+        &["GET /v2/info/stores/detail"],
+    ),
+    ("image import info", &["GET /v2/info/import"]),
+];
+
+/// Commands that are no business of a server.
+const LOCAL: &[&str] = &[];
+
+const UUID: &str = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+
+/// Runs a command against a server with the images of the table; the requests that came.
+fn requests_of(words: &str) -> Vec<String> {
+    let (place, server) = (Place::new(), Server::start());
+    let hidden = server.image("hidden", "hidden");
+    server.set(&hidden, "os_hidden", true);
+    let named = server.image(UUID, "named");
+    let empty = server.image("empty", "");
+    for (name, value) in [
+        ("status", "queued".into()),
+        ("size", serde_json::Value::Null),
+    ] {
+        server.set(&empty, name, value);
+    }
+    server.state().find(&empty).unwrap().data = None;
+    let web = server.image("web", "web");
+    server.set(&web, "tags", vec!["old"]);
+    server.set(&web, "p", "v");
+    let db = server.image("db", "db");
+    let other = server.image("last", "x");
+    let mut known = vec![
+        ("WEB", web),
+        ("DB", db),
+        ("EMPTY", empty),
+        ("HIDDEN", hidden),
+        ("NAMED", named),
+        ("LAST", other),
+        ("UUID", UUID.to_string()),
+    ];
+    let file = place.write("f.img", vec![5; 300_000]);
+    let mut command = place.command("/bin/sh");
+    command.args(["-c", "exec \"$0\" \"$@\" <&-", GLANCE]);
+    for word in words.split(' ') {
+        match known.iter().find(|(name, _)| *name == word) {
+            Some((_, value)) => command.arg(value),
+            None if word == "FILE" => command.arg(&file),
+            None => command.arg(word),
+        };
+    }
+    aim(&mut command, &server.url());
+    let run = Run::of(command.output().unwrap());
+    assert_eq!(run.code, 0, "{words}: {}", run.stderr);
+    let state = server.state();
+    let made = state.images.last().unwrap().record["id"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    if !known.iter().any(|(_, id)| *id == made) && !words.contains("--id") {
+        known.push(("NEW", made));
+    }
+    let named = |line: String| {
+        known
+            .iter()
+            .fold(line, |line, (name, value)| line.replace(value, name))
+    };
+    state.seen.iter().map(|seen| named(seen.line())).collect()
+}
+
+#[test]
+fn every_command_costs_as_few_requests_as_can_be() {
+    let mut wrong = Vec::new();
+    for (words, requests) in GLANCE_COSTS.iter().chain(OPENSTACK_COSTS) {
+        let came = requests_of(words);
+        if came != *requests {
+            wrong.push(format!("{words}: {came:#?} instead of {requests:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_command_that_works_is_in_the_table() {
+    for (grammar, costs) in [
+        (Grammar::Glance, GLANCE_COSTS),
+        (Grammar::Openstack, OPENSTACK_COSTS),
+    ] {
+        let rows = grammar.rows();
+        // The longest name that the words begin with: `image import info`, not `image import`.
+        let of = |words: &str| {
+            let begins = |name: &&str| words == *name || words.starts_with(&format!("{name} "));
+            let names = rows.iter().map(|row| row.name).filter(begins);
+            names.max_by_key(|name| name.len())
+        };
+        let known: BTreeSet<&str> = costs.iter().filter_map(|(words, _)| of(words)).collect();
+        for row in rows.iter().filter(|row| row.run.is_some()) {
+            assert!(
+                known.contains(row.name) || LOCAL.contains(&row.name),
+                "{}",
+                row.name
+            );
+        }
+    }
+}
+
+#[test]
+fn a_list_costs_a_request_a_page() {
+    for words in [&["image-list"][..], &["image", "list"]] {
+        let (place, server) = (Place::new(), Server::start());
+        for number in 0..2500 {
+            server.image(&format!("image-{number}"), "");
+        }
+        let mut command = place.command(GLANCE);
+        command.args(words);
+        aim(&mut command, &server.url());
+        let listed = Run::of(command.output().unwrap()).ok();
+        assert_eq!(listed.lines().count(), 2500 + 4);
+        let paths: Vec<String> = server
+            .lines()
+            .iter()
+            .map(|line| line.split('?').next().unwrap().to_string())
+            .collect();
+        assert_eq!(paths, ["GET /v2/images"; 3], "{words:?}");
+    }
+}
