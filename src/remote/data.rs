@@ -95,7 +95,7 @@ impl ImageData for Remote {
                 }
                 Attempt::Passing(error, asked) => match (again, waits.next()) {
                     (Some(again), Some(wait)) => {
-                        self.http.pause(asked.unwrap_or(wait)).await;
+                        self.http.pause(wait, asked).await;
                         watch.check()?;
                         // What became of it: taken after all, or to be sent again.
                         let image = self.get_image(id).await?;
@@ -444,7 +444,7 @@ impl Download {
                     Err(cut)?;
                     break;
                 };
-                self.http.pause(wait).await;
+                self.http.pause(wait, None).await;
                 (response, skip) = self.resume(received).await?;
             }
         };

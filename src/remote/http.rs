@@ -171,7 +171,7 @@ impl Http {
             let (Some(asked), Some(next)) = (wait, waits.next()) else {
                 return outcome;
             };
-            self.pause(asked.unwrap_or(next)).await;
+            self.pause(next, asked).await;
         }
     }
 
@@ -195,7 +195,7 @@ impl Http {
             let (Some(asked), Some(next)) = (wait.filter(|_| call.is_safe()), waits.next()) else {
                 return outcome;
             };
-            self.pause(asked.unwrap_or(next)).await;
+            self.pause(next, asked).await;
         }
     }
 
@@ -236,10 +236,15 @@ impl Http {
         Ok(self.presentable(call, answer))
     }
 
-    /// Waits before a request is sent again, and tells of it.
-    pub async fn pause(&self, wait: Duration) {
-        self.tell(&format!("Sending it again in {:.1} s", wait.as_secs_f64()));
-        tokio::time::sleep(wait).await;
+    /// Waits before a request is sent again, as long as was `asked` for if that was told; tells of it.
+    pub async fn pause(&self, wait: Wait, asked: Option<Duration>) {
+        let duration = asked.unwrap_or(wait.duration);
+        self.tell(&format!(
+            "Repetition {} of {RETRIES} in {:.1} s",
+            wait.repetition,
+            duration.as_secs_f64()
+        ));
+        tokio::time::sleep(duration).await;
     }
 
     /// That an answer did not come in time.
@@ -364,14 +369,26 @@ impl Failure {
     }
 }
 
+/// The wait before a request is sent again.
+#[derive(Clone, Copy)]
+pub struct Wait {
+    /// Which repetition it is, from 1.
+    repetition: usize,
+    duration: Duration,
+}
+
 /// The waits between a request and its repetitions.
-pub fn waits() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::default()
+pub fn waits() -> impl Iterator<Item = Wait> {
+    let durations = ExponentialBuilder::default()
         .with_jitter()
         .with_min_delay(Duration::from_millis(200))
         .with_max_delay(Duration::from_secs(10))
         .with_max_times(RETRIES)
-        .build()
+        .build();
+    durations.zip(1..).map(|(duration, repetition)| Wait {
+        repetition,
+        duration,
+    })
 }
 
 /// Whether an answer asks to try again, and after how long if it says so.

@@ -92,7 +92,7 @@ async fn send(http: &Http, keystone: &Keystone) -> Result<Answer> {
         let (Some(asked), Some(next)) = (wait, waits.next()) else {
             return outcome;
         };
-        http.pause(asked.unwrap_or(next)).await;
+        http.pause(next, asked).await;
     }
 }
 
