@@ -18,6 +18,7 @@ use http::{Answer, Call, Http, Listener, Options};
 use serde::de::DeserializeOwned;
 use tokio::sync::RwLock;
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use crate::config::Cloud;
 use crate::{Error, ErrorKind, Result, service};
@@ -65,20 +66,20 @@ impl Remote {
     /// `NotFound` for a part that no server could tell from the path to something else.
     async fn url(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.access.read().await.endpoint.clone();
-        let base = url.clone();
-        let mut segments = url
-            .path_segments_mut()
-            .map_err(|()| answer::nonsense(&base, "nothing"))?;
-        segments.pop_if_empty().push("v2");
+        let mut whole = format!("{}/v2", url.path().trim_end_matches('/'));
         for part in path {
             if matches!(*part, "" | "." | "..") {
                 return Err(Error::not_found(format!(
                     "there is nothing called '{part}'"
                 )));
             }
-            segments.push(part);
+            // Everything is escaped here: parsers of URLs drop tabs and newlines, which would make the
+            // id of another image, or none, of this one.
+            let part: String = byte_serialize(part.as_bytes()).collect();
+            whole.push('/');
+            whole.push_str(&part.replace('+', "%20"));
         }
-        drop(segments);
+        url.set_path(&whole);
         Ok(url)
     }
 

@@ -51,6 +51,38 @@ fn odd_ids_of_the_user_never_leave_their_place() {
 }
 
 #[test]
+fn an_id_with_a_newline_in_it_is_not_that_of_another_image() {
+    let cloud = Cloud::new();
+    let id = cloud.server.image("n", "x");
+    let (before, after) = id.split_at(9);
+    for odd in [
+        format!("{id}\n"),
+        format!("\n{id}"),
+        format!("{before}\t{after}"),
+        format!("{before}\r\n{after}"),
+        ".\n.".to_string(),
+        "..\n".to_string(),
+        "\n".to_string(),
+        "\t".to_string(),
+    ] {
+        for words in [
+            &["image-delete", &odd][..],
+            &["image-deactivate", &odd],
+            &["image-tag-update", &odd, "t"],
+            &["image-download", "--file", "out", &odd],
+        ] {
+            assert_eq!(cloud.glance(words).code, 1, "{words:?}");
+        }
+        for seen in &cloud.server.state().seen {
+            assert!(seen.target.starts_with("/v2/images/"), "{}", seen.line());
+            assert!(!seen.target.contains("images//"), "{}", seen.line());
+            assert_ne!(seen.target.split('/').nth(3), Some(&*id), "{}", seen.line());
+        }
+    }
+    assert_eq!(cloud.server.only().record["status"], "active");
+}
+
+#[test]
 fn odd_ids_of_the_server_never_leave_their_place() {
     for id in ODD_IDS
         .iter()
