@@ -880,7 +880,9 @@ impl Globals {
     /// Reads them out of a command's matches.
     pub fn from_matches(grammar: Grammar, matches: &ArgMatches) -> Self {
         let mut values = HashMap::new();
-        for global in grammar.globals() {
+        // A command of the second grammar takes the options of the first one too.
+        let first = Grammar::Glance.globals();
+        for global in grammar.globals().chain(first) {
             let id = global.long;
             let given = match (global.value, global.repeated) {
                 (Some(_), _) => matches

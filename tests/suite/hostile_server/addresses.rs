@@ -68,3 +68,24 @@ fn addresses_lead_to_the_service_in_every_form() {
         complaint(finished(Run::of(command.output().unwrap())), 1);
     }
 }
+
+#[test]
+fn options_lead_to_the_service_in_both_grammars() {
+    let (place, server) = (Place::new(), Server::start());
+    let id = server.image("n", "x");
+    let url = server.url();
+    let options = [
+        "--timeout",
+        "9",
+        "--os-auth-token",
+        TOKEN,
+        "--os-image-url",
+        &url,
+    ];
+    for words in [&["image-show", &id][..], &["image", "show", &id]] {
+        let mut command = place.command(GLANCE);
+        let run = command.args(options).args(words).output().unwrap();
+        assert_eq!(finished(Run::of(run)).code, 0, "{words:?}");
+    }
+    assert_eq!(server.count("GET", &id), 2);
+}

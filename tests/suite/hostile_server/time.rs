@@ -7,10 +7,11 @@ fn servers_that_never_answer_are_given_up() {
     let cloud = Cloud::new();
     cloud.server.always(tricks::silence());
     let file = cloud.place.write("f.img", data(1000));
-    let commands: [&[&str]; 4] = [
+    let commands: [&[&str]; 5] = [
         &["--timeout", "1", "image-list"],
         &["--timeout", "1", "image-show", "x"],
         &["--timeout", "1", "image-create", "--name", "n"],
+        &["--timeout", "1", "image", "list"],
         &[
             "--timeout",
             "1",
