@@ -116,6 +116,9 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
         // Data that is wrong is kept by nobody.
         Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
             match service.delete_image(&image.id).await {
+                Ok(()) if error.kind() == ErrorKind::Corrupt => {
+                    Err(error.hint("The image was deleted again: make it anew."))
+                }
                 Ok(()) => Err(error),
                 Err(left) => Err(error.hint(format!(
                     "Image {} could not be deleted either: {}",

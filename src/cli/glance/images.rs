@@ -226,12 +226,16 @@ impl Leaf for ImageCreate {
             undo: false,
         };
         let (image, failure) = images::create(service, request).await?;
-        let failure = failure.map(|error| match error.hint_text() {
-            Some(_) => error,
-            None => error.hint(format!(
+        let failure = failure.map(|error| {
+            let left = format!(
                 "The image is left queued: glance image-upload --file FILE {}",
                 image.id
-            )),
+            );
+            let hint = match error.hint_text() {
+                Some(hint) => format!("{hint} {left}"),
+                None => left,
+            };
+            error.hint(hint)
         });
         Ok(Outcome::from(View::Record(views::glance_image(&image, false))).failing(failure))
     }
