@@ -309,26 +309,37 @@ async fn finished(reading: JoinHandle<Result<Sent>>) -> Result<Sent> {
         .map_err(|e| Error::internal("the reading thread failed").because(e))?
 }
 
-/// When the last byte of a transfer went by.
+/// When the connection last took data; nothing while it is our own side that has none to give.
 #[derive(Clone)]
-struct Pulse(Arc<Mutex<Instant>>);
+struct Pulse(Arc<Mutex<Option<Instant>>>);
 
 impl Default for Pulse {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Instant::now())))
+        Self(Arc::new(Mutex::new(Some(Instant::now()))))
     }
 }
 
 impl Pulse {
+    /// The connection took something, and may take its time with it.
     fn beat(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.set(Some(Instant::now()));
     }
 
-    /// Ends when nothing has gone by for that long.
+    /// The connection has to wait for us.
+    fn hold(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, since: Option<Instant>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    /// Ends when the connection has taken nothing for that long.
     async fn stopped(&self, patience: Duration) {
         loop {
-            let last = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let left = patience.saturating_sub(last.elapsed());
+            let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let passed = since.map_or(Duration::ZERO, |since| since.elapsed());
+            let left = patience.saturating_sub(passed);
             if left.is_zero() {
                 return;
             }
@@ -358,8 +369,13 @@ fn body(
         })
     });
     let stream = futures_util::stream::unfold(inbox, move |mut inbox| {
-        pulse.beat();
-        async move { inbox.recv().await.map(|block| (block, inbox)) }
+        let pulse = pulse.clone();
+        async move {
+            pulse.hold();
+            let block = inbox.recv().await;
+            pulse.beat();
+            Some((block?, inbox))
+        }
     });
     (Body::wrap_stream(stream), reading)
 }

@@ -106,3 +106,19 @@ fn an_upload_that_is_not_taken_is_given_up() {
     let told = complaint(cloud.glance_within(8.0, &words), 1);
     assert!(told.contains("did not answer within 1 s"), "{told}");
 }
+
+#[test]
+fn whoever_pipes_data_in_may_take_longer() {
+    let cloud = Cloud::new();
+    let mut command = cloud.place.command("/bin/sh");
+    command.args([
+        "-c",
+        "(printf a; sleep 1.6; printf b) | \"$0\" --timeout 1 image create n -f value -c size",
+        crate::support::GLANCE,
+    ]);
+    aim(&mut command, &cloud.server.url());
+    assert_eq!(
+        crate::support::Run::of(command.output().unwrap()).ok(),
+        "2\n"
+    );
+}
