@@ -188,13 +188,16 @@ impl Local {
         let now = Timestamp::now();
         let mut image = Image::queued(String::new(), now);
         image.owner = Some(self.caller.project.clone());
+        // What is no image at all is refused before what the caller may not set.
+        for (name, value) in &new.attributes {
+            self.check_schema(name, value)?;
+        }
         for (name, value) in &new.attributes {
             let settable = attribute_named(name).is_none_or(|attribute| !attribute.read_only);
             if !settable {
                 return Err(read_only(name));
             }
             check_reserved(name)?;
-            self.check_schema(name, value)?;
             if name == "id" {
                 image.id = text(value).unwrap_or_default();
             } else {
