@@ -394,7 +394,7 @@ fn read_blocks(
     while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
         read += block.len() as u64;
         if let Some(size) = size.filter(|size| read > *size) {
-            return Err(Error::failed(format!(
+            return Err(Error::invalid(format!(
                 "there is more data than the {size} bytes that were promised"
             )));
         }
@@ -406,7 +406,7 @@ fn read_blocks(
         }
     }
     if let Some(size) = size.filter(|size| read != *size) {
-        return Err(Error::failed(format!(
+        return Err(Error::invalid(format!(
             "there is less data than promised: {read} bytes instead of {size}"
         )));
     }

@@ -219,6 +219,9 @@ fn leave_out(image: &mut Image, fields: Fields) {
         short.status = image.status;
         short.tags = std::mem::take(&mut image.tags);
         short.properties = std::mem::take(&mut image.properties);
+        short.locations = image.locations.take();
+        short.stores = image.stores.take();
+        short.direct_url = image.direct_url.take();
         *image = short;
     }
     if !fields.properties {
