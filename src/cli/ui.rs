@@ -64,14 +64,17 @@ impl Prompt for Terminal {
     }
 }
 
-/// An error in the words of the grammar's client: the first one names the HTTP status in front, the
-/// second one the exception its library raises.
+/// An error in the words of the grammar's client: the first one names the HTTP status in front, but for
+/// a token that is refused; the second one the exception its library raises.
+///
+/// *Source:* `main` in `glanceclient/shell.py`, `openstack/exceptions.py`.
 fn describe(grammar: Grammar, error: &Error) -> String {
     let message = error.message();
     let Some((status, reason)) = error.status() else {
         return message.to_string();
     };
     match grammar {
+        Grammar::Glance if status == 401 => "Invalid OpenStack Identity credentials.".to_string(),
         Grammar::Glance => format!("HTTP {status} {reason}: {message}"),
         Grammar::Openstack => {
             let exception = match status {
