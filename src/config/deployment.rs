@@ -51,6 +51,25 @@ pub enum Place {
     Config(Vec<ConfigSource>),
 }
 
+/// Variables that make a cloud the one that is meant: those that say where it is, and those that say who
+/// logs in. With the latter alone its address is missing, which is to be said: the images of this machine
+/// are not what somebody wants who logs in.
+const REMOTE_VARIABLES: [&str; 13] = [
+    "OS_CLOUD",
+    "OS_AUTH_URL",
+    "OS_IMAGE_URL",
+    "OS_ENDPOINT",
+    "OS_IMAGE_ENDPOINT_OVERRIDE",
+    "OS_ENDPOINT_OVERRIDE",
+    "OS_USERNAME",
+    "OS_USER_ID",
+    "OS_PASSWORD",
+    "OS_TOKEN",
+    "OS_AUTH_TOKEN",
+    "OS_APPLICATION_CREDENTIAL_ID",
+    "OS_APPLICATION_CREDENTIAL_NAME",
+];
+
 /// The deployment that options and environment name; options decide before the environment, and
 /// within each local before remote. An empty variable counts as unset.
 ///
@@ -103,8 +122,7 @@ pub fn choose_deployment(
     if let Some(directory) = variable_dir {
         return asked_for(Place::DataDir(directory));
     }
-    let remote_variables = ["OS_CLOUD", "OS_AUTH_URL", "OS_IMAGE_URL", "OS_ENDPOINT"];
-    if let Some(why) = remote_variables
+    if let Some(why) = REMOTE_VARIABLES
         .into_iter()
         .find(|name| environment.get(name).is_some())
     {
@@ -128,13 +146,9 @@ pub fn platform_data_dir() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    const EVERY_VARIABLE: [&str; 5] = [
-        "GLANCE_DATA_DIR",
-        "OS_CLOUD",
-        "OS_AUTH_URL",
-        "OS_IMAGE_URL",
-        "OS_ENDPOINT",
-    ];
+    fn every_variable() -> Vec<&'static str> {
+        [&["GLANCE_DATA_DIR"], &REMOTE_VARIABLES[..]].concat()
+    }
 
     fn choose(options: &DeploymentOptions<'_>, variables: &[&str]) -> Result<Deployment> {
         let environment = variables
@@ -160,7 +174,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            choose(&options, &EVERY_VARIABLE).unwrap(),
+            choose(&options, &every_variable()).unwrap(),
             local("/option", false)
         );
     }
@@ -181,7 +195,7 @@ mod tests {
             place,
             announced: false,
         };
-        assert_eq!(choose(&options, &EVERY_VARIABLE).unwrap(), expected);
+        assert_eq!(choose(&options, &every_variable()).unwrap(), expected);
     }
 
     #[test]
@@ -192,7 +206,7 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(
-            choose(&options, &EVERY_VARIABLE).unwrap(),
+            choose(&options, &every_variable()).unwrap(),
             local("/from-variable", false)
         );
         assert_eq!(
@@ -234,7 +248,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                choose(&options, &EVERY_VARIABLE).unwrap(),
+                choose(&options, &every_variable()).unwrap(),
                 Deployment::Remote { why }
             );
         }
@@ -242,13 +256,13 @@ mod tests {
 
     #[test]
     fn the_data_directory_variable_beats_the_remote_ones() {
-        let chosen = choose(&DeploymentOptions::default(), &EVERY_VARIABLE).unwrap();
+        let chosen = choose(&DeploymentOptions::default(), &every_variable()).unwrap();
         assert_eq!(chosen, local("/from-variable", false));
     }
 
     #[test]
     fn a_remote_variable_beats_the_default() {
-        for why in &EVERY_VARIABLE[1..] {
+        for why in &REMOTE_VARIABLES {
             let chosen = choose(&DeploymentOptions::default(), &[why]).unwrap();
             assert_eq!(chosen, Deployment::Remote { why });
         }
@@ -256,13 +270,13 @@ mod tests {
 
     #[test]
     fn nothing_said_is_local_at_the_default_place_and_announced() {
-        let chosen = choose(&DeploymentOptions::default(), &["OS_USERNAME"]).unwrap();
+        let chosen = choose(&DeploymentOptions::default(), &["OS_REGION_NAME"]).unwrap();
         assert_eq!(chosen, local("/platform", true));
     }
 
     #[test]
     fn an_empty_variable_is_unset() {
-        let environment = EVERY_VARIABLE.iter().map(|name| (name, "")).collect();
+        let environment = every_variable().iter().map(|name| (name, "")).collect();
         let options = DeploymentOptions::default();
         let chosen = choose_deployment(&options, &environment, Some(Path::new("/platform")));
         assert_eq!(chosen.unwrap(), local("/platform", true));
