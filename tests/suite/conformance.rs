@@ -1,30 +1,35 @@
-//! What the programs print in local mode, compared with what the real ones print against a server.
+//! What the programs print, compared with what the real ones print against a real server: on a data
+//! directory (local), and against a real server as well (remote).
 //!
 //! `tests/conformance` holds the scenarios, the recordings and the runner; this starts it, a test a
-//! scenario, so that they run side by side.
+//! scenario and mode, so that they run side by side.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The least part of the commands that must match, in percent.
-const FLOOR: usize = 97;
+use crate::realcloud::SharedCloud;
 
+/// Declares the tests of scenarios that a mode must pass, of which so many percent of the commands match.
 macro_rules! scenarios {
-    ($($test:ident = $name:literal),* $(,)?) => {
-        /// The scenarios that local mode must pass.
-        const SCENARIOS: &[&str] = &[$($name),*];
+    ($mode:ident, $floor:literal: $($test:ident = $name:literal),* $(,)?) => {
+        mod $mode {
+            $(
+                #[test]
+                fn $test() {
+                    super::differs_only_as_declared(stringify!($mode), $name);
+                }
+            )*
 
-        $(
             #[test]
-            fn $test() {
-                differs_only_as_declared($name);
+            fn most_commands_match() {
+                super::most_commands_match(stringify!($mode), &[$($name),*], $floor);
             }
-        )*
+        }
     };
 }
 
-scenarios! {
+scenarios! { local, 97:
     create_glance_is_as_recorded = "create-glance",
     create_openstack_is_as_recorded = "create-openstack",
     list_glance_is_as_recorded = "list-glance",
@@ -38,28 +43,47 @@ scenarios! {
     help_is_as_recorded = "help",
 }
 
+scenarios! { remote, 98:
+    create_glance_is_as_recorded = "create-glance",
+    create_openstack_is_as_recorded = "create-openstack",
+    list_glance_is_as_recorded = "list-glance",
+    list_openstack_is_as_recorded = "list-openstack",
+    set_unset_is_as_recorded = "set-unset",
+    states_is_as_recorded = "states",
+    download_is_as_recorded = "download",
+    names_is_as_recorded = "names",
+    formatters_is_as_recorded = "formatters",
+    errors_is_as_recorded = "errors",
+    help_is_as_recorded = "help",
+    errors_auth_is_as_recorded = "errors-auth",
+}
+
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
 }
 
-fn declared_file() -> PathBuf {
-    here().join("differences-local.json")
+/// The commands that differ in a mode, each with its reason.
+fn declared_file(mode: &str) -> PathBuf {
+    here().join(format!("differences-{mode}.json"))
 }
 
 /// Plays a scenario with our programs; panics unless the commands that differ from the recording are
-/// exactly those that `differences-local.json` names.
-fn differs_only_as_declared(scenario: &str) {
+/// exactly those that are declared to differ in that mode.
+fn differs_only_as_declared(mode: &str, scenario: &str) {
+    let cloud = (mode == "remote").then(SharedCloud::take);
     let results = tempfile::tempdir().expect("a temporary directory");
     let programs = Path::new(env!("CARGO_BIN_EXE_glance"))
         .parent()
         .expect("the directory of the programs");
-    let played = Command::new(here().join("run"))
-        .arg("--bin")
+    let mut run = Command::new(here().join("run"));
+    run.arg("--bin")
         .arg(programs)
-        .args(["--mode", "local", "--only", scenario, "--out"])
-        .arg(results.path())
-        .output()
-        .expect("python3 to run tests/conformance/run");
+        .args(["--mode", mode, "--only", scenario, "--out"])
+        .arg(results.path());
+    if let Some(cloud) = &cloud {
+        run.arg("--cloud").arg(cloud.directory());
+    }
+    let played = run.output().expect("python3 to run tests/conformance/run");
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(
         played.status.success(),
@@ -73,7 +97,7 @@ fn differs_only_as_declared(scenario: &str) {
     let compared = Command::new(here().join("compare"))
         .arg(results.path())
         .args(["--only", scenario, "--show", "1000", "--declared"])
-        .arg(declared_file())
+        .arg(declared_file(mode))
         .output()
         .expect("python3 to run tests/conformance/compare");
     assert!(
@@ -84,14 +108,14 @@ fn differs_only_as_declared(scenario: &str) {
     );
 }
 
-#[test]
-fn at_least_97_percent_of_the_commands_match() {
-    let text = std::fs::read_to_string(declared_file()).expect("differences-local.json");
+/// Every declared difference is that of a command, has a reason, and they are few.
+fn most_commands_match(mode: &str, scenarios: &[&str], floor: usize) {
+    let text = std::fs::read_to_string(declared_file(mode)).expect("the declared differences");
     let declared: BTreeMap<String, String> =
         serde_json::from_str(&text).expect("an object of texts");
     let mut left = declared.clone();
     let mut total = 0;
-    for scenario in SCENARIOS {
+    for scenario in scenarios {
         let recorded = std::fs::read_to_string(here().join(format!("recorded/{scenario}.jsonl")))
             .expect(scenario);
         for number in 1..=recorded.lines().count() {
@@ -106,7 +130,7 @@ fn at_least_97_percent_of_the_commands_match() {
     assert!(left.is_empty(), "no such commands: {left:?}");
     let matching = total - declared.len();
     assert!(
-        matching * 100 >= total * FLOOR,
+        matching * 100 >= total * floor,
         "{matching} of {total} commands match"
     );
 }

@@ -11,6 +11,7 @@ use glance_tools::data::{Algorithm, Hasher};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::realcloud::{known, output_of, script};
 use crate::support::{GLANCE, Place};
 
 const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
@@ -18,34 +19,9 @@ const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 /// The users of the real cloud, with what they are in local mode.
 const USERS: [(&str, &str); 3] = [("admin", "admin"), ("demo", "member"), ("other", "member")];
 
-fn realcloud(script: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/realcloud")
-        .join(script)
-}
-
-/// Standard output of a command that MUST succeed.
-#[track_caller]
-fn output_of(command: &mut Command) -> String {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
-        .output()
-        .unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    let stdout = String::from_utf8_lossy(&stdout).into_owned();
-    assert!(
-        status.success(),
-        "{command:?}: {status}\n{stdout}{}",
-        String::from_utf8_lossy(&stderr)
-    );
-    stdout
-}
-
 /// The environment of the real programs, made when it is not there.
 fn venv() -> PathBuf {
-    PathBuf::from(output_of(&mut Command::new(realcloud("venv"))).trim_end())
+    PathBuf::from(output_of(&mut Command::new(script("venv"))).trim_end())
 }
 
 /// A real Keystone and a real Glance, stopped when this is dropped, or else when the test ends.
@@ -61,19 +37,14 @@ impl Cloud {
             known: BTreeMap::new(),
         };
         cloud.up(None);
-        let known = fs::read_to_string(cloud.directory.path().join("env")).unwrap();
-        cloud.known = known
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(k, v)| (k.into(), v.into()))
-            .collect();
+        cloud.known = known(cloud.directory.path());
         cloud
     }
 
     /// Makes Glance serve a data directory in place of what it serves.
     fn serve(&self, data: &Path) {
         output_of(
-            Command::new(realcloud("down"))
+            Command::new(script("down"))
                 .arg(self.directory.path())
                 .arg("glance"),
         );
@@ -81,7 +52,7 @@ impl Cloud {
     }
 
     fn up(&self, data: Option<&Path>) {
-        let mut up = Command::new(realcloud("up"));
+        let mut up = Command::new(script("up"));
         up.arg(self.directory.path())
             .arg(std::process::id().to_string());
         if let Some(data) = data {
@@ -120,7 +91,7 @@ impl Cloud {
             .map(|step| json!([step.user, step.words]))
             .collect();
         let mut play = Command::new(self.directory.path().join("venv/bin/python"));
-        play.arg(realcloud("play.py"))
+        play.arg(script("play.py"))
             .arg(self.directory.path())
             .arg(json!(steps).to_string());
         output_of(play.env("PYTHONWARNINGS", "ignore"));
@@ -130,7 +101,7 @@ impl Cloud {
     fn seen(&self, user: &str, ids: &[&str]) -> Value {
         let mut client = Command::new(self.directory.path().join("venv/bin/python"));
         client
-            .arg(realcloud("client.py"))
+            .arg(script("client.py"))
             .arg(self.directory.path())
             .arg(user)
             .args(ids);
@@ -144,7 +115,7 @@ impl Cloud {
 
 impl Drop for Cloud {
     fn drop(&mut self) {
-        let _ = Command::new(realcloud("down"))
+        let _ = Command::new(script("down"))
             .arg(self.directory.path())
             .status();
     }
@@ -651,7 +622,7 @@ fn a_database_of_ours_has_the_schema_of_a_real_one() {
     let schema = |database: &Path| -> Value {
         let text = output_of(
             Command::new(venv.join("bin/python"))
-                .arg(realcloud("schema.py"))
+                .arg(script("schema.py"))
                 .arg(database),
         );
         serde_json::from_str(&text).unwrap()
