@@ -60,7 +60,8 @@ data of the images and, if you like, a glance-api.conf; it is made when it is fi
 
 Options say which deployment is meant before the environment does, and within each, the local ones
 before the remote ones (--os-cloud, --os-auth-url, --os-image-url, --os-endpoint; OS_CLOUD,
-OS_AUTH_URL, OS_IMAGE_URL, OS_ENDPOINT). When nothing says, it is the directory of this user.
+OS_AUTH_URL, OS_IMAGE_URL, OS_ENDPOINT, or variables of a login). When nothing says, it is the
+directory of this user.
 
 Image data:
 

@@ -25,6 +25,17 @@ use crate::remote::http::Listener;
 use crate::service::{ImageService, Upload};
 use crate::{Error, Result, ops};
 
+/// Options that mean a login, even where its address is missing.
+const LOGIN: [&str; 7] = [
+    "os-username",
+    "os-user-id",
+    "os-password",
+    "os-token",
+    "os-auth-token",
+    "os-application-credential-id",
+    "os-application-credential-name",
+];
+
 /// One run of a program.
 pub struct Session {
     /// The grammar the command was written in.
@@ -88,6 +99,7 @@ impl Session {
                 .value("os-image-url")
                 .or(self.globals.value("os-endpoint-override")),
             os_endpoint: self.globals.value("os-endpoint"),
+            login: LOGIN.iter().any(|option| self.globals.given(option)),
         };
         choose_deployment(&options, &self.environment, platform_data_dir().as_deref())
     }

@@ -23,6 +23,8 @@ pub struct DeploymentOptions<'a> {
     pub os_image_url: Option<&'a str>,
     /// `--os-endpoint`
     pub os_endpoint: Option<&'a str>,
+    /// An option that only a login has, such as `--os-username`.
+    pub login: bool,
 }
 
 /// The deployment that is meant.
@@ -115,6 +117,7 @@ pub fn choose_deployment(
         ("--os-auth-url", options.os_auth_url.is_some()),
         ("--os-image-url", options.os_image_url.is_some()),
         ("--os-endpoint", options.os_endpoint.is_some()),
+        ("a login", options.login),
     ];
     if let Some((why, _)) = remote_options.into_iter().find(|(_, given)| *given) {
         return Ok(Deployment::Remote { why });
@@ -243,6 +246,13 @@ mod tests {
                 "--os-endpoint",
                 DeploymentOptions {
                     os_endpoint: Some("x"),
+                    ..Default::default()
+                },
+            ),
+            (
+                "a login",
+                DeploymentOptions {
+                    login: true,
                     ..Default::default()
                 },
             ),

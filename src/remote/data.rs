@@ -98,9 +98,9 @@ impl ImageData for Remote {
                         self.http.pause(wait, asked).await;
                         watch.check()?;
                         // What became of it: taken after all, or to be sent again.
-                        let image = self.get_image(id).await?;
+                        let image = self.settled(id).await?;
                         match image.status {
-                            ImageStatus::Queued | ImageStatus::Saving => {
+                            ImageStatus::Queued => {
                                 source = again;
                                 continue;
                             }
@@ -219,6 +219,20 @@ impl Remote {
         };
         watch.end();
         outcome
+    }
+
+    /// The record of an image once the service has noticed that an upload to it broke off; or while it
+    /// has not, after a while.
+    async fn settled(&self, id: &str) -> Result<Image> {
+        let mut waits = waits();
+        loop {
+            let image = self.get_image(id).await?;
+            let wait = (image.status == ImageStatus::Saving).then(|| waits.next());
+            let Some(wait) = wait.flatten() else {
+                return Ok(image);
+            };
+            self.http.pause(wait, None).await;
+        }
     }
 
     /// Compares what the server stored with what was sent; what is wrong is kept from everyone.
