@@ -135,10 +135,7 @@ fn settings(
         data_dir,
         config,
         local: data_dir.is_none() && config.is_empty(),
-        os_cloud: None,
-        os_auth_url: None,
-        os_image_url: None,
-        os_endpoint: None,
+        ..DeploymentOptions::default()
     };
     // On a Glance host the configuration is where the real program looks for it.
     let found = complete_sources(config, &["glance-api", "glance-manage"], environment);
