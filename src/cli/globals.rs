@@ -641,6 +641,11 @@ static OURS: &[Global] = &[
         None,
         "Leave holes for zeros in a file that image data is saved to",
     )),
+    hidden(value(
+        "parallel",
+        "N",
+        "Parts of an image to ask a server for at a time",
+    )),
     hidden(flag(
         "skip-verification",
         None,

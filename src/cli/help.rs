@@ -37,6 +37,7 @@ Tokens are kept for the next command (in ~/.cache/glance, for your eyes only):
 Transfers:
 
   --timeout SECONDS     how long an answer may take, and data may stand still; 600
+  --parallel N          ask for N parts of an image at a time, where the server keeps to them; 1
   --skip-verification   do not compare hashes of what was sent with what the server stored
   --debug               show requests and answers, without secrets
 

@@ -18,11 +18,11 @@ use crate::config::{
 };
 use crate::data::{Source, Watch};
 use crate::local::Local;
-use crate::model::Caller;
+use crate::model::{Caller, Image};
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
 use crate::remote::http::Listener;
-use crate::service::{ImageService, Upload};
+use crate::service::{ImageService, Reading, Upload};
 use crate::{Error, Result, ops};
 
 /// Options that mean a login, even where its address is missing.
@@ -188,6 +188,23 @@ impl Session {
         upload.verify = !self.globals.given("skip-verification");
         upload.watch = self.transfer(progress);
         upload
+    }
+
+    /// How the data of an image is read, as the options want it.
+    pub fn reading(&self, known: Option<Image>, prefer: Vec<String>) -> Result<Reading> {
+        let parallel = self.globals.value("parallel").map_or(Ok(1), |text| {
+            let number = text.parse().ok().filter(|number| (1..=16).contains(number));
+            number.ok_or_else(|| {
+                Error::usage(format!(
+                    "--parallel {text}: a number from 1 to 16 is wanted"
+                ))
+            })
+        })?;
+        Ok(Reading {
+            known,
+            prefer,
+            parallel,
+        })
     }
 
     /// A watch; with a progress bar at a terminal, and nowhere else, unless `--quiet` forbids it and

@@ -12,7 +12,7 @@ use super::store::Put;
 use super::{Local, StoredImage};
 use crate::data::Algorithm;
 use crate::model::{Image, ImageStatus, MultiHash};
-use crate::service::{ImageBytes, ImageData, Images, Upload};
+use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, ErrorKind, Result};
 
 #[async_trait]
@@ -66,12 +66,8 @@ impl ImageData for Local {
     }
 
     /// A record at hand is of no use: whether the caller may read the data is decided here and now.
-    async fn open_image(
-        &self,
-        id: &str,
-        _known: Option<Image>,
-        prefer: &[String],
-    ) -> Result<ImageBytes> {
+    async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
+        let prefer = reading.prefer;
         let stored = self.find(id).await?;
         let deactivated = stored.image.status == ImageStatus::Deactivated;
         access::check_download(

@@ -1,37 +1,29 @@
-//! The data of images: in, compared with what the server stored; out, taken up again where it was cut.
+//! The data of images: in, compared with what the server stored; out, see [`super::download`].
 
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use ::http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
+use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
 use ::http::{Method, StatusCode};
-use async_stream::try_stream;
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
-use reqwest::{Body, Response};
+use reqwest::Body;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::http::{Call, Http, retry_after, waits};
-use super::{Remote, answer};
+use super::Remote;
+use super::download::{self, Download};
+use super::http::{Call, retry_after, waits};
 use crate::data::pump::Blocks;
-use crate::data::source::ByteStream;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{Image, ImageStatus};
-use crate::service::{ImageBytes, ImageData, Images, Upload};
-use crate::{Error, ErrorKind, Result};
+use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
+use crate::{Error, Result};
 
 /// Blocks read ahead of the connection.
 const AHEAD: usize = 4;
-
-/// Bytes after which a transfer counts as going on, and may be cut as often again.
-const PROGRESS: u64 = 16 * 1024 * 1024;
-
-/// Bytes a second below which a server only pretends to send.
-const SLOWEST: u64 = 1024;
 
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
@@ -120,22 +112,24 @@ impl ImageData for Remote {
         }
     }
 
-    async fn open_image(
-        &self,
-        id: &str,
-        known: Option<Image>,
-        prefer: &[String],
-    ) -> Result<ImageBytes> {
-        let image = match known {
+    async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
+        let image = match reading.known {
             Some(image) => image,
             None => self.get_image(id).await?,
         };
         let mut url = self.url(&["images", id, "file"]).await?;
-        if !prefer.is_empty() {
+        if !reading.prefer.is_empty() {
             url.query_pairs_mut()
-                .append_pair("prefer", &prefer.join(","));
+                .append_pair("prefer", &reading.prefer.join(","));
         }
-        let own = Call::new(Method::GET, url);
+        let mut own = Call::new(Method::GET, url);
+        let in_parts = image
+            .size
+            .filter(|size| reading.parallel > 1 && *size > download::PART);
+        if in_parts.is_some() {
+            own.headers
+                .insert(RANGE, download::range(0, Some(download::PART))?);
+        }
         for renewed in [false, true] {
             let mut call = own.clone();
             call.headers
@@ -144,13 +138,14 @@ impl ImageData for Remote {
             let source = match response.status() {
                 StatusCode::NO_CONTENT => None,
                 status if status.is_success() => {
-                    let download = Download {
-                        http: self.http.clone(),
-                        call,
-                        size: image.size,
-                        id: image.id.clone(),
-                    };
-                    Some(Source::Stream(download.stream(response)))
+                    call.headers.remove(RANGE);
+                    let download = Download::new(self.http.clone(), call, &image);
+                    Some(Source::Stream(match (status, in_parts) {
+                        (StatusCode::PARTIAL_CONTENT, Some(size)) => {
+                            download.in_parts(response, size, reading.parallel)
+                        }
+                        _ => download.stream(response),
+                    }))
                 }
                 StatusCode::UNAUTHORIZED if !renewed && self.renew().await? => continue,
                 _ => {
@@ -429,162 +424,4 @@ fn read_blocks(
         size: read,
         digests: algorithms.iter().copied().zip(digests).collect(),
     })
-}
-
-/// Data on its way from a server.
-struct Download {
-    http: Http,
-    call: Call,
-    size: Option<u64>,
-    id: String,
-}
-
-impl Download {
-    /// The data, beginning with what `response` brings; asked for again from where it was cut.
-    fn stream(self, response: Response) -> ByteStream {
-        let stream = try_stream! {
-            let mut response = response;
-            let mut pace = Pace::new(self.http.timeout());
-            let mut waits = waits();
-            let (mut received, mut skip, mut cut_at) = (0_u64, 0_u64, 0_u64);
-            loop {
-                let cut = match self.next(&mut response, &mut pace).await {
-                    Ok(Some(mut bytes)) => {
-                        let skipped = bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
-                        skip -= skipped as u64;
-                        drop(bytes.split_to(skipped));
-                        received += bytes.len() as u64;
-                        self.check_end(received)?;
-                        if !bytes.is_empty() {
-                            yield bytes;
-                        }
-                        continue;
-                    }
-                    Ok(None) if self.size.is_none_or(|size| received >= size) => break,
-                    // What is wrong behind the last byte does not matter: the hash decides.
-                    Err(_) if self.size == Some(received) => break,
-                    Ok(None) => self.cut("it ended early"),
-                    Err(error) => error,
-                };
-                if received - cut_at >= PROGRESS {
-                    waits = super::http::waits();
-                }
-                cut_at = received;
-                let Some(wait) = waits.next().filter(|_| self.size.is_some()) else {
-                    Err(cut)?;
-                    break;
-                };
-                self.http.pause(wait, None).await;
-                (response, skip) = self.resume(received).await?;
-            }
-        };
-        stream.boxed()
-    }
-
-    /// The next bytes; None at the end.
-    async fn next(&self, response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>> {
-        let began = Instant::now();
-        let next = tokio::time::timeout(self.http.timeout(), response.chunk()).await;
-        let bytes = match next {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(e)) => return Err(answer::unreachable(&self.call.url, e)),
-            Err(_) => return Err(self.http.too_slow(&self.call.url)),
-        };
-        let length = bytes.as_ref().map_or(0, Bytes::len);
-        if bytes.is_some() && !pace.keeps_up(length as u64, began.elapsed()) {
-            return Err(self.http.too_slow(&self.call.url));
-        }
-        Ok(bytes)
-    }
-
-    /// Asks for what is behind the first `received` bytes; the answer, and how many of its bytes are
-    /// known already.
-    async fn resume(&self, received: u64) -> Result<(Response, u64)> {
-        let mut call = self.call.clone();
-        let range = format!("bytes={received}-");
-        let range = HeaderValue::try_from(range);
-        call.headers.insert(
-            RANGE,
-            range.map_err(|e| Error::internal("no header").because(e))?,
-        );
-        let response = self.http.open(&call).await?;
-        let begins = response
-            .headers()
-            .get(CONTENT_RANGE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|range| {
-                range
-                    .strip_prefix("bytes ")?
-                    .split_once('-')?
-                    .0
-                    .parse()
-                    .ok()
-            });
-        match (response.status(), begins) {
-            (StatusCode::OK, _) | (StatusCode::PARTIAL_CONTENT, Some(0)) => {
-                Ok((response, received))
-            }
-            (StatusCode::PARTIAL_CONTENT, Some(begins)) if begins == received => Ok((response, 0)),
-            (StatusCode::PARTIAL_CONTENT, Some(_)) => {
-                Err(self.cut("the server sends another part than it was asked for"))
-            }
-            (status, _) if status.is_success() => {
-                Err(self.cut("the server does not say which part of it it sends"))
-            }
-            (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
-                Err(self.wrong(&format!("{received} bytes came, and there are no more")))
-            }
-            _ => Err(answer::refusal(&self.http.read(&call, response).await?)),
-        }
-    }
-
-    /// Refuses more data than the image has.
-    fn check_end(&self, received: u64) -> Result<()> {
-        match self.size {
-            Some(size) if received > size => {
-                Err(self.wrong(&format!("more than its {size} bytes came")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn wrong(&self, why: &str) -> Error {
-        let message = format!("the data of image {} is corrupt: {why}", self.id);
-        Error::corrupt(message).hint("Nothing was kept of it. Try another store (--prefer).")
-    }
-
-    fn cut(&self, why: &str) -> Error {
-        let message = format!("the data of image {} was cut: {why}", self.id);
-        Error::new(ErrorKind::Unreachable, message).hint("Try again.")
-    }
-}
-
-/// Whether data comes at a pace worth waiting for.
-struct Pace {
-    patience: Duration,
-    /// What was spent waiting for the server, and not for whoever takes the data.
-    waited: Duration,
-    bytes: u64,
-}
-
-impl Pace {
-    fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            waited: Duration::ZERO,
-            bytes: 0,
-        }
-    }
-
-    /// Counts bytes that came after a wait; whether they are enough.
-    fn keeps_up(&mut self, bytes: u64, waited: Duration) -> bool {
-        self.bytes += bytes;
-        self.waited += waited;
-        if self.waited < self.patience {
-            return true;
-        }
-        let enough = self.bytes >= SLOWEST * self.patience.as_secs().max(1);
-        *self = Self::new(self.patience);
-        enough
-    }
 }

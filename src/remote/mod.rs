@@ -4,6 +4,7 @@ mod answer;
 pub mod auth;
 mod data;
 mod discovery;
+mod download;
 pub mod http;
 mod images;
 mod projects;

@@ -121,6 +121,17 @@ impl Upload {
     }
 }
 
+/// How the data of an image shall be read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Its record, if it is at hand: then it need not be asked for again.
+    pub known: Option<Image>,
+    /// Ids of the stores to try first.
+    pub prefer: Vec<String>,
+    /// Parts to ask a server for at a time, where it keeps to them; up to 1: all of it at once.
+    pub parallel: usize,
+}
+
 /// Data of an image, ready to be read.
 pub struct ImageBytes {
     /// The record that the data belongs to, with the digests to verify it by.
@@ -144,18 +155,12 @@ pub trait ImageData: Send + Sync {
     /// taken back; those of reading the source.
     async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image>;
 
-    /// Opens the data of an image, from the first of the stores in `prefer` that has it, else from any.
-    /// `known` is its record, if it is at hand: then it need not be asked for again.
+    /// Opens the data of an image, from the first of the preferred stores that has it, else from any.
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` for a deactivated image unless the caller is an administrator; `Internal`
     /// when the data is not where it should be.
-    async fn open_image(
-        &self,
-        id: &str,
-        known: Option<Image>,
-        prefer: &[String],
-    ) -> Result<ImageBytes>;
+    async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes>;
 }
 
 /// Projects, as far as whoever names one needs to know.

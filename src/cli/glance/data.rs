@@ -65,7 +65,7 @@ impl Leaf for ImageDownload {
         let opened = session
             .service()
             .await?
-            .open_image(&self.id, None, &prefer)
+            .open_image(&self.id, session.reading(None, prefer)?)
             .await;
         let bytes = opened.map_err(|error| match error.status() {
             Some(_) => {

@@ -37,9 +37,8 @@ impl Leaf for ImageSave {
                 .hint("Name a file with --file, or redirect the output."));
         }
         let id = image.id.clone();
-        let bytes = service
-            .open_image(&id, Some(image), &self.store_preference)
-            .await?;
+        let reading = session.reading(Some(image), self.store_preference)?;
+        let bytes = service.open_image(&id, reading).await?;
         let target = match self.file {
             Some(path) => Target::File {
                 path,

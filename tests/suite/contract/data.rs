@@ -7,7 +7,7 @@ use glance_tools::ErrorKind::{
 };
 use glance_tools::data::{Algorithm, Hasher, Source, Watch};
 use glance_tools::model::ImageStatus;
-use glance_tools::service::{ImageBytes, ImageService, Upload};
+use glance_tools::service::{ImageBytes, ImageService, Reading, Upload};
 use serde_json::json;
 
 use super::{Deployment, contract, kind, new_image, raw_image};
@@ -87,7 +87,13 @@ async fn data_makes_an_image_active_and_comes_back(on: impl Deployment) {
         Some("e55795cd6d874046a7b10691125b24fa")
     );
     assert_eq!(
-        read(service.open_image(&image.id, None, &[]).await.unwrap()).await,
+        read(
+            service
+                .open_image(&image.id, Reading::default())
+                .await
+                .unwrap()
+        )
+        .await,
         b"hello image\n"
     );
 }
@@ -104,7 +110,14 @@ async fn data_of_any_length_comes_back(on: impl Deployment) {
             .await
             .unwrap();
         assert!(
-            read(service.open_image(&image.id, None, &[]).await.unwrap()).await == bytes,
+            read(
+                service
+                    .open_image(&image.id, Reading::default())
+                    .await
+                    .unwrap()
+            )
+            .await
+                == bytes,
             "{length}"
         );
     }
@@ -126,7 +139,13 @@ async fn an_image_takes_data_once(on: impl Deployment) {
         Conflict
     );
     assert_eq!(
-        read(service.open_image(&image.id, None, &[]).await.unwrap()).await,
+        read(
+            service
+                .open_image(&image.id, Reading::default())
+                .await
+                .unwrap()
+        )
+        .await,
         b"first"
     );
     assert_eq!(
@@ -327,7 +346,7 @@ async fn deactivated_images_are_for_administrators(on: impl Deployment) {
         .unwrap();
     demo.deactivate_image(&image.id).await.unwrap();
     assert_eq!(
-        demo.open_image(&image.id, None, &[])
+        demo.open_image(&image.id, Reading::default())
             .await
             .err()
             .map(|e| e.kind()),
@@ -335,7 +354,13 @@ async fn deactivated_images_are_for_administrators(on: impl Deployment) {
     );
     let admin = on.service("admin:admin:u").await;
     assert_eq!(
-        read(admin.open_image(&image.id, None, &[]).await.unwrap()).await,
+        read(
+            admin
+                .open_image(&image.id, Reading::default())
+                .await
+                .unwrap()
+        )
+        .await,
         b"data"
     );
 }
@@ -345,7 +370,7 @@ async fn an_image_without_data_has_none(on: impl Deployment) {
     let image = raw_image(service.as_ref(), "x").await;
     assert!(
         service
-            .open_image(&image.id, None, &[])
+            .open_image(&image.id, Reading::default())
             .await
             .unwrap()
             .source
@@ -362,7 +387,7 @@ async fn readers_do_not_download(on: impl Deployment) {
     let reader = on.service("demo:reader:u").await;
     assert_eq!(
         reader
-            .open_image(&image.id, None, &[])
+            .open_image(&image.id, Reading::default())
             .await
             .err()
             .map(|e| e.kind()),

@@ -2,7 +2,7 @@
 
 use glance_tools::ErrorKind::{Conflict, Forbidden, Invalid, NotFound, TooLarge};
 use glance_tools::model::{Change, ImageStatus, Visibility};
-use glance_tools::service::Upload;
+use glance_tools::service::{Reading, Upload};
 use serde_json::json;
 
 use super::{Deployment, contract, kind, new_image, raw_image};
@@ -262,7 +262,7 @@ async fn deleted_images_are_gone(on: impl Deployment) {
     assert_eq!(kind(service.delete_image(&image.id).await), NotFound);
     assert_eq!(
         service
-            .open_image(&image.id, None, &[])
+            .open_image(&image.id, Reading::default())
             .await
             .err()
             .map(|e| e.kind()),

@@ -306,3 +306,59 @@ fn an_image_without_data_is_an_error_or_an_empty_file_and_never_a_lie() {
     cloud.nothing_is_saved("", &save(Second, &id), "corrupt");
     cloud.nothing_is_saved("", &save(First, &id), "has no data");
 }
+
+#[test]
+fn parts_are_put_together_where_the_server_keeps_to_them() {
+    let content = data(LARGE);
+    let whole = || {
+        let content = content.clone();
+        tricks::edit(move |answer| *answer = Answer::new(200, BINARY, content.clone()))
+    };
+    let flipped = || {
+        tricks::edit(|answer| {
+            let last = answer.body.len() - 1;
+            answer.body[last] ^= 1;
+        })
+    };
+    let saving = |cloud: &Cloud, id: &str| {
+        let words = ["--parallel", "3", "image-download", id, "--file", "out"];
+        cloud.glance(&words)
+    };
+    type Case<'a> = (
+        &'a str,
+        std::ops::RangeInclusive<usize>,
+        Option<crate::server::Trick>,
+        Option<&'a str>,
+    );
+    let cases: [Case<'_>; 5] = [
+        ("honest", 1..=0, None, None),
+        ("a part is cut", 2..=2, Some(tricks::cut_body(70_000)), None),
+        ("no parts at all", 1..=99, Some(whole()), None),
+        (
+            "all of it for the second part",
+            2..=2,
+            Some(whole()),
+            Some("all of it for a part"),
+        ),
+        ("a flipped byte", 2..=2, Some(flipped()), Some("corrupt")),
+    ];
+    for (name, which, trick, wrong) in cases {
+        let cloud = Cloud::new();
+        let id = cloud.server.image("n", &content);
+        if let Some(trick) = trick {
+            cloud.server.on("GET", "/file", which, trick);
+        }
+        let run = saving(&cloud, &id);
+        match wrong {
+            None => {
+                run.ok();
+                assert_eq!(cloud.saved().as_deref(), Some(&content[..]), "{name}");
+            }
+            Some(about) => {
+                let told = complaint(run, 1);
+                assert!(told.contains(about), "{name}: {told}");
+                assert_eq!(cloud.saved(), None, "{name}");
+            }
+        }
+    }
+}

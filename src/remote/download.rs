@@ -1,0 +1,243 @@
+//! Image data on its way from a server: taken up again where it was cut, and no more of it than there is.
+
+use std::time::{Duration, Instant};
+
+use ::http::StatusCode;
+use ::http::header::{CONTENT_RANGE, HeaderValue, RANGE};
+use async_stream::try_stream;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use reqwest::Response;
+
+use super::answer;
+use super::http::{Call, Http, waits};
+use crate::data::source::ByteStream;
+use crate::model::Image;
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes that are asked for at a time, where several parts are.
+pub const PART: u64 = 4 * 1024 * 1024;
+
+/// Bytes after which a transfer counts as going on, and may be cut as often again.
+const PROGRESS: u64 = 16 * 1024 * 1024;
+
+/// Bytes a second below which a server only pretends to send.
+const SLOWEST: u64 = 1024;
+
+/// The bytes from `start` to the one before `end`, as a header says it.
+pub fn range(start: u64, end: Option<u64>) -> Result<HeaderValue> {
+    let last = end.map_or_else(String::new, |end| (end - 1).to_string());
+    HeaderValue::try_from(format!("bytes={start}-{last}"))
+        .map_err(|e| Error::internal("no header").because(e))
+}
+
+/// Data on its way from a server.
+#[derive(Clone)]
+pub struct Download {
+    http: Http,
+    call: Call,
+    /// Id of the image, for messages.
+    id: String,
+    /// The first byte that is wanted.
+    start: u64,
+    /// The byte behind the last one; None: wherever the data ends.
+    end: Option<u64>,
+    /// Whether there is more behind the end.
+    is_part: bool,
+}
+
+impl Download {
+    /// All of the data of `image`, which `call` asks for.
+    pub fn new(http: Http, call: Call, image: &Image) -> Self {
+        Self {
+            http,
+            call,
+            id: image.id.clone(),
+            start: 0,
+            end: image.size,
+            is_part: false,
+        }
+    }
+
+    /// The data, `size` bytes, in parts of which so many are asked for at a time; `first` brings the
+    /// first of them. The server has to keep to the parts.
+    pub fn in_parts(self, first: Response, size: u64, parallel: usize) -> ByteStream {
+        let mut first = Some(first);
+        let parts = (0..size)
+            .step_by(usize::try_from(PART).unwrap_or(usize::MAX))
+            .map(move |start| {
+                let mut part = self.clone();
+                part.start = start;
+                part.end = Some(size.min(start + PART));
+                part.is_part = true;
+                part.collect(first.take())
+            });
+        futures_util::stream::iter(parts).buffered(parallel).boxed()
+    }
+
+    /// A part, whole.
+    async fn collect(self, response: Option<Response>) -> Result<Bytes> {
+        let response = match response {
+            Some(response) => response,
+            None => match self.resume(0).await? {
+                (response, 0) => response,
+                _ => return Err(self.cut("the server sends all of it for a part")),
+            },
+        };
+        let mut bytes = BytesMut::new();
+        let mut stream = self.stream(response);
+        while let Some(more) = stream.next().await {
+            bytes.extend_from_slice(&more?);
+        }
+        Ok(bytes.freeze())
+    }
+
+    /// Bytes that are wanted, where that is known.
+    fn length(&self) -> Option<u64> {
+        self.end.map(|end| end - self.start)
+    }
+
+    /// The data, beginning with what `response` brings; asked for again from where it was cut.
+    pub fn stream(self, response: Response) -> ByteStream {
+        let length = self.length();
+        let stream = try_stream! {
+            let mut response = response;
+            let mut pace = Pace::new(self.http.timeout());
+            let mut waits = waits();
+            let (mut received, mut skip, mut cut_at) = (0_u64, 0_u64, 0_u64);
+            loop {
+                let cut = match self.next(&mut response, &mut pace).await {
+                    Ok(Some(mut bytes)) => {
+                        let skipped = bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
+                        skip -= skipped as u64;
+                        drop(bytes.split_to(skipped));
+                        received += bytes.len() as u64;
+                        self.check_end(received)?;
+                        if !bytes.is_empty() {
+                            yield bytes;
+                        }
+                        continue;
+                    }
+                    Ok(None) if length.is_none_or(|length| received >= length) => break,
+                    // What is wrong behind the last byte does not matter: the hash decides.
+                    Err(_) if length == Some(received) => break,
+                    Ok(None) => self.cut("it ended early"),
+                    Err(error) => error,
+                };
+                if received - cut_at >= PROGRESS {
+                    waits = super::http::waits();
+                }
+                cut_at = received;
+                let Some(wait) = waits.next().filter(|_| length.is_some()) else {
+                    Err(cut)?;
+                    break;
+                };
+                self.http.pause(wait, None).await;
+                (response, skip) = self.resume(received).await?;
+            }
+        };
+        stream.boxed()
+    }
+
+    /// The next bytes; None at the end.
+    async fn next(&self, response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>> {
+        let began = Instant::now();
+        let next = tokio::time::timeout(self.http.timeout(), response.chunk()).await;
+        let bytes = match next {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(e)) => return Err(answer::unreachable(&self.call.url, e)),
+            Err(_) => return Err(self.http.too_slow(&self.call.url)),
+        };
+        let length = bytes.as_ref().map_or(0, Bytes::len);
+        if bytes.is_some() && !pace.keeps_up(length as u64, began.elapsed()) {
+            return Err(self.http.too_slow(&self.call.url));
+        }
+        Ok(bytes)
+    }
+
+    /// Asks for what is behind the first `received` bytes; the answer, and how many of its bytes are
+    /// known already.
+    async fn resume(&self, received: u64) -> Result<(Response, u64)> {
+        let mut call = self.call.clone();
+        let from = self.start + received;
+        let end = self.end.filter(|_| self.is_part);
+        call.headers.insert(RANGE, range(from, end)?);
+        let response = self.http.open(&call).await?;
+        let begins = response
+            .headers()
+            .get(CONTENT_RANGE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|range| {
+                range
+                    .strip_prefix("bytes ")?
+                    .split_once('-')?
+                    .0
+                    .parse()
+                    .ok()
+            });
+        match (response.status(), begins) {
+            (StatusCode::OK, _) | (StatusCode::PARTIAL_CONTENT, Some(0)) => Ok((response, from)),
+            (StatusCode::PARTIAL_CONTENT, Some(begins)) if begins == from => Ok((response, 0)),
+            (StatusCode::PARTIAL_CONTENT, Some(_)) => {
+                Err(self.cut("the server sends another part than it was asked for"))
+            }
+            (status, _) if status.is_success() => {
+                Err(self.cut("the server does not say which part of it it sends"))
+            }
+            (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                Err(self.wrong(&format!("{received} bytes came, and there are no more")))
+            }
+            _ => Err(answer::refusal(&self.http.read(&call, response).await?)),
+        }
+    }
+
+    /// Refuses more data than the image has.
+    fn check_end(&self, received: u64) -> Result<()> {
+        match self.length() {
+            Some(length) if received > length => {
+                Err(self.wrong(&format!("more than its {length} bytes came")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wrong(&self, why: &str) -> Error {
+        let message = format!("the data of image {} is corrupt: {why}", self.id);
+        Error::corrupt(message).hint("Nothing was kept of it. Try another store (--prefer).")
+    }
+
+    fn cut(&self, why: &str) -> Error {
+        let message = format!("the data of image {} was cut: {why}", self.id);
+        Error::new(ErrorKind::Unreachable, message).hint("Try again.")
+    }
+}
+
+/// Whether data comes at a pace worth waiting for.
+struct Pace {
+    patience: Duration,
+    /// What was spent waiting for the server, and not for whoever takes the data.
+    waited: Duration,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(patience: Duration) -> Self {
+        Self {
+            patience,
+            waited: Duration::ZERO,
+            bytes: 0,
+        }
+    }
+
+    /// Counts bytes that came after a wait; whether they are enough.
+    fn keeps_up(&mut self, bytes: u64, waited: Duration) -> bool {
+        self.bytes += bytes;
+        self.waited += waited;
+        if self.waited < self.patience {
+            return true;
+        }
+        let enough = self.bytes >= SLOWEST * self.patience.as_secs().max(1);
+        *self = Self::new(self.patience);
+        enough
+    }
+}
