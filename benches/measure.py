@@ -34,13 +34,21 @@ def spawn_small(argv, files, env):
         shell[2] = '"$@" <&- &'
     pid = spawn(shell, files, env)
     os.waitpid(pid, 0)
-    children = f"/proc/self/task/{threading.get_native_id()}/children"
-    with open(children) as file:
-        known = {int(child) for child in file.read().split()}
-    return (known - OTHERS).pop()
+    return (children() - OTHERS).pop()
 
 
+def children():
+    with open(f"/proc/self/task/{threading.get_native_id()}/children") as file:
+        return {int(child) for child in file.read().split()}
+
+
+# Children of this process that are not what is measured.
 OTHERS = set()
+
+
+def ignore_children():
+    """What runs now, such as servers that became children of this process, is not what is measured."""
+    OTHERS.update(children())
 
 
 def adopt():

@@ -7,7 +7,7 @@ import subprocess
 import urllib.request
 import uuid
 
-from measure import Row, compare, once
+from measure import Row, compare, ignore_children, once
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLOUD = os.path.join(HERE, "..", "tests", "realcloud")
@@ -19,6 +19,7 @@ class RemoteBench:
         self.dir = bench.path("cloud")
         subprocess.run([os.path.join(CLOUD, "up"), self.dir, str(os.getpid())], check=True,
                        stdout=subprocess.DEVNULL)
+        ignore_children()
         self.facts = dict(line.split("=", 1) for line in open(os.path.join(self.dir, "env")).read().split())
         self.url = self.facts["GLANCE_URL"]
         self.env = dict(bench.env, OS_CLIENT_CONFIG_FILE=os.path.join(self.dir, "clouds.yaml"), OS_CLOUD="admin")
