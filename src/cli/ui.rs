@@ -74,7 +74,9 @@ fn describe(grammar: Grammar, error: &Error) -> String {
         return message.to_string();
     };
     match grammar {
-        Grammar::Glance if status == 401 => "Invalid OpenStack Identity credentials.".to_string(),
+        Grammar::Glance if status == 401 => {
+            format!("Invalid OpenStack Identity credentials. {message}")
+        }
         Grammar::Glance => format!("HTTP {status} {reason}: {message}"),
         Grammar::Openstack => {
             let exception = match status {

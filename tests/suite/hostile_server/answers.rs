@@ -137,7 +137,8 @@ fn every_status_that_is_no_success_is_told() {
             &["image-delete", "x"],
         ] {
             let told = complaint(cloud.glance_within(5.0, words), 1);
-            let own = status == 404 || status == 403 || status == 409;
+            // These have words of their own in the clients.
+            let own = [401, 403, 404, 409].contains(&status);
             assert!(
                 told.contains(&status.to_string()) || own,
                 "{status} {words:?}: {told}"
@@ -186,16 +187,14 @@ fn a_token_that_ends_is_told() {
         .on("GET", "/file", 1..=1, tricks::cut_body(300_000));
     cloud.server.on("GET", "/file", 2..=9, tricks::say(ended()));
     let told = complaint(cloud.glance(&save(First, &id)), 1);
-    assert!(
-        told.contains("401") && told.contains("The token has expired"),
-        "{told}"
-    );
+    assert!(told.contains("The token has expired"), "{told}");
     assert_eq!(cloud.saved(), None);
     cloud
         .server
         .on("PUT", "/file", 1..=9, tricks::say_early(100, ended()));
     let told = complaint(cloud.glance(&create(First, file.to_str().unwrap())), 1);
-    assert!(told.contains("401") && told.contains("Hint"), "{told}");
+    assert!(told.contains("The token has expired"), "{told}");
+    assert!(told.contains("Hint"), "{told}");
     let cloud = Cloud::new();
     cloud.server.always(tricks::say(ended()));
     for words in [
@@ -204,7 +203,7 @@ fn a_token_that_ends_is_told() {
         &["image-show", "x"],
     ] {
         let told = complaint(cloud.glance(words), 1);
-        assert!(told.contains("401") && told.contains("token"), "{told}");
+        assert!(told.contains("The token has expired"), "{told}");
         assert!(told.contains("Hint"), "{told}");
     }
 }
