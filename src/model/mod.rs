@@ -1,9 +1,10 @@
-//! The field's nouns as plain types: images, their states, changes to them, times, stores.
+//! The field's nouns as plain types: images, their states, changes to them, members, times, stores.
 
 pub mod caller;
 pub mod change;
 pub mod image;
 pub mod json;
+pub mod member;
 pub mod query;
 pub mod schema;
 pub mod status;
@@ -13,7 +14,8 @@ pub mod timestamp;
 pub use caller::{Caller, Role};
 pub use change::Change;
 pub use image::{Image, Location, MultiHash, NewImage, Visibility};
-pub use query::{Direction, Fields, ImageFilter, ImageQuery, MemberStatus, SortKey};
+pub use member::{Member, MemberStatus};
+pub use query::{Direction, Fields, ImageFilter, ImageQuery, SortKey};
 pub use status::ImageStatus;
 pub use store::StoreInfo;
 pub use timestamp::Timestamp;

@@ -1,6 +1,6 @@
 //! Questions to a list of images.
 
-use super::ImageStatus;
+use super::{ImageStatus, MemberStatus};
 
 /// What an image list is sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,43 +65,6 @@ pub enum Direction {
     Descending,
 }
 
-/// Which memberships make a shared image show in a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MemberStatus {
-    /// Not answered yet.
-    Pending,
-    /// Accepted.
-    #[default]
-    Accepted,
-    /// Rejected.
-    Rejected,
-    /// Any of them.
-    All,
-}
-
-impl MemberStatus {
-    /// The status of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "pending" => Self::Pending,
-            "accepted" => Self::Accepted,
-            "rejected" => Self::Rejected,
-            "all" => Self::All,
-            _ => return None,
-        })
-    }
-
-    /// The API's word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Accepted => "accepted",
-            Self::Rejected => "rejected",
-            Self::All => "all",
-        }
-    }
-}
-
 /// Which attributes of the listed images are wanted; the others MAY be left empty.
 ///
 /// A hint for speed: what is not asked for need not be read.
@@ -162,8 +125,8 @@ pub struct ImageFilter {
 pub struct ImageQuery {
     /// Which images.
     pub filter: ImageFilter,
-    /// Which memberships count for shared images.
-    pub member_status: MemberStatus,
+    /// What the caller's project said to the shared images of others that are wanted; None: anything.
+    pub member_status: Option<MemberStatus>,
     /// In which order; after these by creation time and id in the first key's direction.
     pub sort: Vec<(SortKey, Direction)>,
     /// At most so many; none: all of them.
@@ -181,7 +144,7 @@ impl Default for ImageQuery {
     fn default() -> Self {
         Self {
             filter: ImageFilter::default(),
-            member_status: MemberStatus::default(),
+            member_status: Some(MemberStatus::Accepted),
             sort: vec![(SortKey::CreatedAt, Direction::Descending)],
             limit: None,
             marker: None,

@@ -118,15 +118,6 @@ impl Images for Remote {
     }
 }
 
-impl Remote {
-    /// Sends a request that has no body, and whose answer says no more than that it was done.
-    async fn command(&self, method: Method, path: &[&str]) -> Result<()> {
-        let call = Call::new(method, self.url(path).await?);
-        self.succeed(call).await?;
-        Ok(())
-    }
-}
-
 /// The question for the first page of a list.
 fn first_page(mut url: Url, query: &ImageQuery) -> Url {
     let page = query.page_size.unwrap_or(PAGE);
@@ -140,8 +131,9 @@ fn first_page(mut url: Url, query: &ImageQuery) -> Url {
     if let Some(marker) = &query.marker {
         pairs.append_pair("marker", marker);
     }
-    if query.member_status != MemberStatus::default() {
-        pairs.append_pair("member_status", query.member_status.name());
+    if query.member_status != ImageQuery::default().member_status {
+        let status = query.member_status.map_or("all", MemberStatus::name);
+        pairs.append_pair("member_status", status);
     }
     let ImageFilter {
         visibility,

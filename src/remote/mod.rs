@@ -160,6 +160,13 @@ impl Remote {
         parse(&url, &answer)
     }
 
+    /// Sends a request that has no body, and whose answer says no more than that it was done.
+    async fn command(&self, method: Method, path: &[&str]) -> Result<()> {
+        let call = Call::new(method, self.url(path).await?);
+        self.succeed(call).await?;
+        Ok(())
+    }
+
     /// A request with a body.
     async fn with_body(
         &self,

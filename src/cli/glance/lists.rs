@@ -139,9 +139,12 @@ impl ImageList {
             }
         }
         let member_status = match self.member_status.as_deref() {
-            None => MemberStatus::default(),
-            Some(status) => MemberStatus::parse(status)
-                .ok_or_else(|| Error::invalid(format!("Invalid status: {status}")))?,
+            None => Some(MemberStatus::Accepted),
+            Some("all") => None,
+            Some(status) => match MemberStatus::parse(status) {
+                None => return Err(Error::invalid(format!("Invalid status: {status}"))),
+                known => known,
+            },
         };
         let positive = |number: Option<i64>| match number.map(u64::try_from) {
             Some(Err(_)) => Err(Error::invalid("limit param must be positive")),

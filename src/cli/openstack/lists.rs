@@ -123,11 +123,11 @@ impl Leaf for ImageList {
             .any(|(key, _)| !matches!(key.as_str(), "name" | "id" | "status"));
         let query = ImageQuery {
             filter,
-            member_status: self
-                .member_status
-                .as_deref()
-                .and_then(MemberStatus::parse)
-                .unwrap_or_default(),
+            member_status: match self.member_status.as_deref() {
+                None => Some(MemberStatus::Accepted),
+                // The one other word that is taken is `all`.
+                Some(word) => MemberStatus::parse(word),
+            },
             // A limit of 0 is none; the smaller one of the two counts.
             limit: [self.limit.filter(|limit| *limit > 0), self.max_items]
                 .into_iter()

@@ -10,8 +10,7 @@ use super::images::{StoredImage, columns, load};
 use super::reader::Reader;
 use super::{Catalog, Sql, column};
 use crate::model::{
-    Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, MemberStatus, SortKey,
-    Timestamp,
+    Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, SortKey, Timestamp,
 };
 use crate::{Error, ErrorKind, Result};
 
@@ -210,8 +209,8 @@ fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
                  WHERE member = ? AND deleted = ?",
                 [project(), false.into()],
             );
-        if query.member_status != MemberStatus::All {
-            sql = sql.with(" AND status = ?", [query.member_status.name().into()]);
+        if let Some(status) = query.member_status {
+            sql = sql.with(" AND status = ?", [status.name().into()]);
         }
         sql = sql.text(")))");
     }

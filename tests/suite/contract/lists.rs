@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt};
 use glance_tools::ErrorKind::Invalid;
 use glance_tools::model::{
-    Direction, Fields, Image, ImageFilter, ImageQuery, ImageStatus, MemberStatus, SortKey,
+    Direction, Fields, Image, ImageFilter, ImageQuery, ImageStatus, SortKey,
 };
 use glance_tools::service::{ImageService, Upload};
 use serde_json::json;
@@ -333,7 +333,7 @@ async fn lists_hold_what_the_caller_may_see(on: impl Deployment) {
         let query = ImageQuery {
             filter,
             sort,
-            member_status: MemberStatus::All,
+            member_status: None,
             ..ImageQuery::default()
         };
         names(service.as_ref(), query).await
