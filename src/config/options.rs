@@ -123,6 +123,7 @@ options! {
     USER_STORAGE_QUOTA = ["DEFAULT"] "user_storage_quota", Kind::Text, Some("0");
     IMAGE_PROPERTY_QUOTA = ["DEFAULT"] "image_property_quota", ANY_INTEGER, Some("128");
     IMAGE_TAG_QUOTA = ["DEFAULT"] "image_tag_quota", ANY_INTEGER, Some("128");
+    IMAGE_MEMBER_QUOTA = ["DEFAULT"] "image_member_quota", ANY_INTEGER, Some("128");
 
     HASHING_ALGORITHM = ["DEFAULT"] "hashing_algorithm",
         Kind::Choice(HASHING_ALGORITHMS), Some("sha512");

@@ -7,9 +7,10 @@ use super::environment::Environment;
 use super::ini::Ini;
 use super::options::{
     CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, ENABLED_IMPORT_METHODS,
-    GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_PROPERTY_QUOTA,
-    IMAGE_SIZE_CAP, IMAGE_TAG_QUOTA, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
-    SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
+    GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_MEMBER_QUOTA,
+    IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_TAG_QUOTA, NODE_STAGING_URI, OptionSpec,
+    REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
+    USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
 use super::search::{ConfigSource, read_sources};
@@ -58,6 +59,8 @@ pub struct Limits {
     pub properties: Option<u64>,
     /// Tags of one image.
     pub tags: Option<u64>,
+    /// Members of one image.
+    pub members: Option<u64>,
 }
 
 /// Formats and what is checked of them.
@@ -224,6 +227,7 @@ fn read_limits(reader: &Reader<'_>) -> Result<Limits> {
         project_storage: Some(project_storage).filter(|bytes| *bytes > 0),
         properties: quota(&IMAGE_PROPERTY_QUOTA)?,
         tags: quota(&IMAGE_TAG_QUOTA)?,
+        members: quota(&IMAGE_MEMBER_QUOTA)?,
     })
 }
 
@@ -379,6 +383,7 @@ mod tests {
             .unwrap()
             .limits;
         assert_eq!((limits.tags, limits.properties), (None, Some(0)));
+        assert_eq!(limits.members, Some(128));
     }
 
     #[test]

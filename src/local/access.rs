@@ -71,6 +71,45 @@ pub fn check_change(caller: &Caller, target: Target<'_>, verb: &str) -> Result<(
     )))
 }
 
+/// Only images of visibility `shared` have members, even for administrators. `verb` is what the caller
+/// is about to do to them.
+pub fn check_has_members(target: Target<'_>, verb: &str) -> Result<()> {
+    if target.visibility == Visibility::Shared {
+        return Ok(());
+    }
+    let id = target.id;
+    Err(Error::forbidden(format!(
+        "Not allowed to {verb} members for image {id}: Only shared images have members."
+    ))
+    .hint(format!(
+        "Its owner can change that: glance image-update --visibility shared {id}"
+    )))
+}
+
+/// `get_member`, `get_members`: administrators and the owner know every member, a project knows itself.
+pub fn may_know_member(caller: &Caller, target: Target<'_>, member: &str) -> bool {
+    caller.is_admin() || owns(caller, target) || caller.project == member
+}
+
+/// `modify_member`: administrators for any member, members (not readers) of a project for that project.
+/// The owner is not the one who answers, though it be a member of its own image.
+pub fn check_answer(caller: &Caller, target: Target<'_>) -> Result<()> {
+    if caller.is_admin()
+        || (caller.role >= Role::Member && target.is_member && !owns(caller, target))
+    {
+        return Ok(());
+    }
+    let why = if owns(caller, target) {
+        "only the projects it is shared with answer".to_string()
+    } else {
+        format!("{caller} only has the role reader")
+    };
+    Err(Error::forbidden(format!(
+        "you may not answer the offer of image {}: {why}",
+        target.id
+    )))
+}
+
 /// `add_image`: administrators for any owner, members for their own project.
 pub fn check_create(caller: &Caller, owner: &str) -> Result<()> {
     if caller.is_admin() || (caller.role >= Role::Member && owner == caller.project) {
@@ -202,6 +241,37 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn offers_are_answered_by_those_they_are_made_to() {
+        let image = target(Some("demo"), Visibility::Shared, true);
+        assert!(check_answer(&caller("other:member"), image).is_ok());
+        assert!(check_answer(&caller("root:admin"), image).is_ok());
+        assert!(check_answer(&caller("other:reader"), image).is_err());
+        assert!(check_answer(&caller("demo:member"), image).is_err());
+        let not_offered = target(Some("demo"), Visibility::Shared, false);
+        assert!(check_answer(&caller("other:member"), not_offered).is_err());
+    }
+
+    #[test]
+    fn members_are_known_to_the_owner_and_to_themselves() {
+        let image = target(Some("demo"), Visibility::Shared, true);
+        for (who, known) in [
+            ("demo:reader", true),
+            ("root:admin", true),
+            ("other:reader", true),
+            ("third:member", false),
+        ] {
+            assert_eq!(
+                may_know_member(&caller(who), image, "other"),
+                known,
+                "{who}"
+            );
+        }
+        assert!(check_has_members(image, "list").is_ok());
+        let public = target(Some("demo"), Visibility::Public, false);
+        assert!(check_has_members(public, "list").is_err());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What the deployment tells of itself: stores, quotas, import methods, schemas.
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Local, access};
-use crate::model::StoreInfo;
+use crate::model::{Member, StoreInfo};
 use crate::service::{Discovery, Projects, Stores, Usage};
 use crate::{Error, Result};
 
@@ -36,6 +36,10 @@ impl Projects for Local {
     async fn find_project(&self, word: &str, _domain: Option<&str>) -> Result<String> {
         Ok(word.to_string())
     }
+
+    async fn own_project(&self) -> Result<String> {
+        Ok(self.caller.project.clone())
+    }
 }
 
 #[async_trait]
@@ -63,22 +67,29 @@ impl Discovery for Local {
     async fn schema(&self, name: &str) -> Result<Value> {
         match name {
             "image" => Ok(self.allowed.image_schema()),
-            "images" => Ok(json!({
-                "name": "images",
-                "properties": {
-                    "images": {"type": "array", "items": self.allowed.image_schema()},
-                    "first": {"type": "string"},
-                    "next": {"type": "string"},
-                    "schema": {"type": "string"},
-                },
-                "links": [
-                    {"rel": "first", "href": "{first}"},
-                    {"rel": "next", "href": "{next}"},
-                    {"rel": "describedby", "href": "{schema}"},
-                ],
-            })),
+            "images" => Ok(collection(name, &self.allowed.image_schema())),
+            "member" => Ok(Member::json_schema()),
+            "members" => Ok(collection(name, &Member::json_schema())),
             _ => Err(Error::not_found(format!("there is no schema '{name}'"))
-                .hint("There are: image, images.")),
+                .hint("There are: image, images, member, members.")),
         }
     }
+}
+
+/// The API's JSON schema of a list of what `items` describes.
+fn collection(name: &str, items: &Value) -> Value {
+    let mut properties = Map::new();
+    properties.insert(name.to_string(), json!({"type": "array", "items": items}));
+    for name in ["first", "next", "schema"] {
+        properties.insert(name.to_string(), json!({"type": "string"}));
+    }
+    json!({
+        "name": name,
+        "properties": properties,
+        "links": [
+            {"rel": "first", "href": "{first}"},
+            {"rel": "next", "href": "{next}"},
+            {"rel": "describedby", "href": "{schema}"},
+        ],
+    })
 }

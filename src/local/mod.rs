@@ -10,6 +10,7 @@ mod discovery;
 mod images;
 mod inspection;
 mod journal;
+mod members;
 mod recovery;
 pub mod store;
 

@@ -85,7 +85,7 @@ pub async fn explain(service: &dyn ImageService, model: &str) -> Result<View<'st
         .map_err(|error| match error.kind() {
             crate::ErrorKind::NotFound => {
                 crate::Error::failed(format!("Unable to find requested model '{model}'"))
-                    .hint("There are: image, images.")
+                    .hint("There are: image, images, member, members.")
             }
             _ => error,
         })?;

@@ -69,6 +69,10 @@ impl Projects for Remote {
         let access = self.access.read().await;
         projects::find_project(&self.http, &self.cloud, &access, word, domain).await
     }
+
+    async fn own_project(&self) -> Result<String> {
+        projects::own_project(&*self.access.read().await)
+    }
 }
 
 #[async_trait]

@@ -48,7 +48,7 @@ pub async fn find_project(
     let Some(keystone) = cloud.keystone() else {
         return Ok(word.to_string());
     };
-    if let Some(own) = own_project(access, word, domain) {
+    if let Some(own) = if_own(access, word, domain) {
         return Ok(own);
     }
     let look = Look {
@@ -63,8 +63,25 @@ pub async fn find_project(
     look.find(PROJECT, word, domain.as_deref()).await
 }
 
-/// The id of the project that the token is good in, if that is the one.
-fn own_project(access: &Access, word: &str, domain: Option<&str>) -> Option<String> {
+/// The id of the project that the token is good in.
+///
+/// # Errors
+/// `Failed` where Keystone did not say, or said that it is good in none.
+pub fn own_project(access: &Access) -> Result<String> {
+    let project = access.caller.as_ref().and_then(|who| who.project.as_ref());
+    project
+        .and_then(|project| project.id.clone())
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Failed,
+                "which project is meant is not known: no Keystone said who is asking",
+            )
+            .hint("Name the project with --project ID.")
+        })
+}
+
+/// The id of the project that the token is good in, if `word` means that one.
+fn if_own(access: &Access, word: &str, domain: Option<&str>) -> Option<String> {
     let own = access.caller.as_ref()?.project.as_ref()?;
     let of_domain = own.domain.as_ref();
     let of_domain = |word| {

@@ -11,15 +11,15 @@ use futures_core::stream::BoxStream;
 
 use crate::Result;
 use crate::data::{Source, Watch};
-use crate::model::{Change, Image, ImageQuery, NewImage, StoreInfo};
+use crate::model::{Change, Image, ImageQuery, Member, MemberStatus, NewImage, StoreInfo};
 
 /// Images in chunks, in the order asked for.
 pub type ImageStream<'a> = BoxStream<'a, Result<Vec<Image>>>;
 
 /// A whole deployment, as one caller meets it.
-pub trait ImageService: Images + ImageData + Stores + Discovery + Projects {}
+pub trait ImageService: Images + ImageData + Members + Stores + Discovery + Projects {}
 
-impl<T: Images + ImageData + Stores + Discovery + Projects> ImageService for T {}
+impl<T: Images + ImageData + Members + Stores + Discovery + Projects> ImageService for T {}
 
 /// What to do about an image that is protected.
 pub fn how_to_unprotect(id: &str) -> String {
@@ -163,6 +163,50 @@ pub trait ImageData: Send + Sync {
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes>;
 }
 
+/// Projects that images are shared with. Only images of visibility `shared` have members.
+#[async_trait]
+pub trait Members: Send + Sync {
+    /// The members of an image that the caller may know of, the oldest first: all of them for its owner
+    /// and for administrators, the caller's own project for anyone else.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` for an image of another visibility.
+    async fn list_members(&self, id: &str) -> Result<Vec<Member>>;
+
+    /// One member of an image.
+    ///
+    /// # Errors
+    /// `NotFound` for the image and for the member, also for an image of another visibility.
+    async fn get_member(&self, id: &str, member: &str) -> Result<Member>;
+
+    /// Shares an image with a project, which has answered nothing then, whatever it said to an earlier
+    /// offer. Whether there is such a project is not looked at.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` when not the caller's, or of another visibility; `Invalid` for a project
+    /// without a name, `Conflict` for one that is a member, `TooLarge` beyond the quota of members.
+    async fn add_member(&self, id: &str, member: &str) -> Result<Member>;
+
+    /// Answers for a project that an image is shared with. What it said before may be said again.
+    ///
+    /// # Errors
+    /// `NotFound` for the image and for the member; `Forbidden` for an image of another visibility, and
+    /// unless the caller acts for that project or is an administrator: the owner may not answer.
+    async fn set_member_status(
+        &self,
+        id: &str,
+        member: &str,
+        status: MemberStatus,
+    ) -> Result<Member>;
+
+    /// Stops sharing an image with a project.
+    ///
+    /// # Errors
+    /// `NotFound` for the image and for the member; `Forbidden` when the image is not the caller's, or
+    /// of another visibility: a member may not remove itself.
+    async fn remove_member(&self, id: &str, member: &str) -> Result<()>;
+}
+
 /// Projects, as far as whoever names one needs to know.
 #[async_trait]
 pub trait Projects: Send + Sync {
@@ -171,6 +215,12 @@ pub trait Projects: Send + Sync {
     /// # Errors
     /// `NotFound` where there is none, `Conflict` where there are several.
     async fn find_project(&self, word: &str, domain: Option<&str>) -> Result<String>;
+
+    /// The id of the project that the caller acts for.
+    ///
+    /// # Errors
+    /// `Failed` where that is not known: the caller has a token alone, or acts for no project.
+    async fn own_project(&self) -> Result<String>;
 }
 
 /// Stores.

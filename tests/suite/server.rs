@@ -301,6 +301,8 @@ pub struct Stored {
     pub record: Map<String, Value>,
     /// Its data.
     pub data: Option<Vec<u8>>,
+    /// The projects it is shared with, as the API shows them.
+    pub members: Vec<Value>,
 }
 
 /// What the server knows.
@@ -595,7 +597,11 @@ impl State {
         let Value::Object(record) = record else {
             unreachable!()
         };
-        self.images.push(Stored { record, data: None });
+        self.images.push(Stored {
+            record,
+            data: None,
+            members: Vec::new(),
+        });
         id
     }
 

@@ -85,7 +85,7 @@ fn bytes(value: Option<i64>) -> Option<u64> {
 }
 
 /// A moment from a column that may be empty: text on SQLite.
-fn timestamp(row: &impl Columns, index: usize) -> Result<Option<Timestamp>> {
+pub(super) fn timestamp(row: &impl Columns, index: usize) -> Result<Option<Timestamp>> {
     let text = row.text(index)?;
     text.map(|text| {
         Timestamp::parse(&text)
@@ -510,7 +510,7 @@ impl Transaction {
     }
 
     /// Marks rows of an image deleted: all of them, or those whose `key` is `value`.
-    async fn delete_children(
+    pub(super) async fn delete_children(
         &self,
         table: &str,
         key: &str,

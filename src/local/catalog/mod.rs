@@ -8,6 +8,7 @@
 mod columns;
 mod connection;
 mod images;
+mod members;
 mod query;
 mod reader;
 mod revision;

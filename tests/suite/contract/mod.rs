@@ -3,6 +3,7 @@
 mod data;
 mod images;
 mod lists;
+mod members;
 
 use glance_tools::config::{Cloud, Environment};
 use glance_tools::model::{Image, NewImage};

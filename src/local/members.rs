@@ -1,0 +1,139 @@
+//! Projects that images are shared with.
+//!
+//! *Source:* `glance/api/v2/image_members.py` of the reference implementation, for the rules and for
+//! the order in which they are looked at.
+
+use async_trait::async_trait;
+
+use super::Local;
+use super::access::{self, Target};
+use super::catalog::{StoredImage, Transaction};
+use crate::model::{Member, MemberStatus};
+use crate::service::Members;
+use crate::{Error, ErrorKind, Result};
+
+/// Characters of a project's id at most: the catalogue has room for no more.
+const LONGEST: usize = 255;
+
+#[async_trait]
+impl Members for Local {
+    async fn list_members(&self, id: &str) -> Result<Vec<Member>> {
+        let stored = self.find(id).await?;
+        let target = Target::new(&stored.image, stored.is_member);
+        access::check_has_members(target, "list")?;
+        let mut members = self.catalog.load_members(id).await?;
+        members.retain(|member| access::may_know_member(&self.caller, target, &member.member_id));
+        Ok(members)
+    }
+
+    async fn get_member(&self, id: &str, member: &str) -> Result<Member> {
+        let stored = self.find(id).await?;
+        let target = Target::new(&stored.image, stored.is_member);
+        access::check_has_members(target, "show")
+            .map_err(|error| Error::new(ErrorKind::NotFound, error.message()))?;
+        let found = self.catalog.load_member(id, member).await?;
+        self.known(found, &stored, member)
+    }
+
+    async fn add_member(&self, id: &str, member: &str) -> Result<Member> {
+        check_project(member)?;
+        let transaction = self.catalog.begin().await?;
+        let stored = self.with_members(&transaction, id, "create").await?;
+        let target = Target::new(&stored.image, stored.is_member);
+        access::check_change(&self.caller, target, "share")?;
+        let members = transaction.load_members(id).await?;
+        let count = members.len() as u64 + 1;
+        if let Some(limit) = self.settings.limits.members
+            && count > limit
+        {
+            return Err(Error::too_large(format!(
+                "Image member limit exceeded for image {id}: {count} members are more than the {limit} \
+                 that image_member_quota allows"
+            )));
+        }
+        if members.iter().any(|known| known.member_id == member) {
+            return Err(Error::conflict(format!(
+                "Member {member} is duplicated for image {id}"
+            )));
+        }
+        transaction.insert_member(id, member).await?;
+        let added = transaction.load_member(id, member).await?;
+        transaction.commit().await?;
+        added.ok_or_else(|| no_member(id, member))
+    }
+
+    async fn set_member_status(
+        &self,
+        id: &str,
+        member: &str,
+        status: MemberStatus,
+    ) -> Result<Member> {
+        let transaction = self.catalog.begin().await?;
+        let stored = self.with_members(&transaction, id, "update").await?;
+        let found = transaction.load_member(id, member).await?;
+        self.known(found, &stored, member)?;
+        access::check_answer(&self.caller, Target::new(&stored.image, stored.is_member))?;
+        transaction.set_member_status(id, member, status).await?;
+        let answered = transaction.load_member(id, member).await?;
+        transaction.commit().await?;
+        answered.ok_or_else(|| no_member(id, member))
+    }
+
+    async fn remove_member(&self, id: &str, member: &str) -> Result<()> {
+        let transaction = self.catalog.begin().await?;
+        let stored = self.with_members(&transaction, id, "delete").await?;
+        let found = transaction.load_member(id, member).await?;
+        self.known(found, &stored, member)?;
+        access::check_change(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            "stop sharing",
+        )?;
+        transaction.delete_member(id, member).await?;
+        transaction.commit().await
+    }
+}
+
+impl Local {
+    /// An image that the caller may see and that can have members. `verb` is what is about to be done
+    /// to them.
+    async fn with_members(
+        &self,
+        transaction: &Transaction,
+        id: &str,
+        verb: &str,
+    ) -> Result<StoredImage> {
+        let stored = transaction.load_image(id, &self.caller.project).await?;
+        let stored = self.visible(stored, id)?;
+        access::check_has_members(Target::new(&stored.image, stored.is_member), verb)?;
+        Ok(stored)
+    }
+
+    /// The member that was found, if the caller may know of it.
+    fn known(&self, found: Option<Member>, stored: &StoredImage, member: &str) -> Result<Member> {
+        let target = Target::new(&stored.image, stored.is_member);
+        found
+            .filter(|found| access::may_know_member(&self.caller, target, &found.member_id))
+            .ok_or_else(|| no_member(&stored.image.id, member))
+    }
+}
+
+fn no_member(id: &str, member: &str) -> Error {
+    Error::not_found(format!(
+        "{member} not found in the member list of the image {id}."
+    ))
+}
+
+/// Refuses what cannot be the id of a project.
+fn check_project(member: &str) -> Result<()> {
+    if member.is_empty() {
+        return Err(Error::invalid("Member can't be empty"));
+    }
+    let length = member.chars().count();
+    if length > LONGEST {
+        return Err(Error::invalid(format!(
+            "{length} characters are too many for the id of a project: {LONGEST} may be"
+        )));
+    }
+    Ok(())
+}
