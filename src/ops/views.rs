@@ -1,8 +1,8 @@
-//! How images and stores look in each grammar.
+//! How images, members and stores look in each grammar.
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Image, StoreInfo};
+use crate::model::{Image, Member, StoreInfo};
 use crate::output::{Cell, Record};
 
 /// Attributes that the second grammar shows in rows of their own; the rest are `properties`.
@@ -187,6 +187,17 @@ pub fn is_field(name: &str) -> bool {
             "is_hidden" | "is_protected" | "hash_algo" | "hash_value" | "owner_id" | "properties"
         )
         || KNOWN.iter().any(|(known, _)| *known == name)
+}
+
+/// A member as both grammars show it.
+pub fn member(member: &Member) -> Record {
+    let mut fields: Vec<(String, Cell)> = member
+        .to_api()
+        .into_iter()
+        .map(|(name, value)| (name, Cell::new(value)))
+        .collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    fields.into_iter().collect()
 }
 
 /// A store in the API's words.

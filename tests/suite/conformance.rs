@@ -36,6 +36,7 @@ scenarios! { local, 97:
     list_openstack_is_as_recorded = "list-openstack",
     set_unset_is_as_recorded = "set-unset",
     states_is_as_recorded = "states",
+    members_is_as_recorded = "members",
     download_is_as_recorded = "download",
     names_is_as_recorded = "names",
     formatters_is_as_recorded = "formatters",
@@ -43,13 +44,14 @@ scenarios! { local, 97:
     help_is_as_recorded = "help",
 }
 
-scenarios! { remote, 98:
+scenarios! { remote, 97:
     create_glance_is_as_recorded = "create-glance",
     create_openstack_is_as_recorded = "create-openstack",
     list_glance_is_as_recorded = "list-glance",
     list_openstack_is_as_recorded = "list-openstack",
     set_unset_is_as_recorded = "set-unset",
     states_is_as_recorded = "states",
+    members_is_as_recorded = "members",
     download_is_as_recorded = "download",
     names_is_as_recorded = "names",
     formatters_is_as_recorded = "formatters",

@@ -367,6 +367,19 @@ fn steps(place: &Place, named_stores: bool) -> Vec<Step> {
     steps
 }
 
+/// Images that are offered, accepted, rejected, and offered again.
+fn member_steps(cloud: &Cloud) -> Vec<Step> {
+    let (demo, other) = (&cloud.known["DEMO_PROJECT"], &cloud.known["OTHER_PROJECT"]);
+    vec![
+        step("demo", &["member-create", &id(15), other]),
+        step("other", &["member-update", &id(15), other, "rejected"]),
+        step("demo", &["member-delete", &id(15), other]),
+        step("demo", &["member-create", &id(15), other]),
+        step("other", &["member-update", &id(15), other, "accepted"]),
+        step("admin", &["member-create", &id(6), demo]),
+    ]
+}
+
 /// A file in the working directory, as a word.
 fn path(place: &Place, name: &str) -> String {
     place.file(name).to_str().unwrap().to_string()
@@ -664,7 +677,8 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
             cloud: &cloud,
             options: Vec::new(),
         };
-        for step in steps(&place, layout.has_named_stores()) {
+        let steps = steps(&place, layout.has_named_stores());
+        for step in steps.iter().chain(&member_steps(&cloud)) {
             ours.ok(step.user, &step.words());
         }
         cloud.serve(&place.data());
@@ -683,6 +697,13 @@ fn the_real_glance_serves_a_data_directory_of_ours() {
             seen["admin"]["images"][id(20)]["data"],
             sha512(&place.file("disk.raw")),
             "deactivated"
+        );
+        assert!(
+            seen["other"]["listed"]
+                .as_array()
+                .unwrap()
+                .contains(&json!(id(15))),
+            "accepted member"
         );
 
         // Its own programs, and changes that they make in our directory.
@@ -772,13 +793,7 @@ fn ours_serves_what_a_real_glance_stored() {
             options,
         };
         cloud.play(&steps(&place, layout.has_named_stores()));
-        // What ours cannot do yet: members.
-        let (demo, other) = (&cloud.known["DEMO_PROJECT"], &cloud.known["OTHER_PROJECT"]);
-        cloud.play(&[
-            step("demo", &["member-create", &id(15), other]),
-            step("other", &["member-update", &id(15), other, "accepted"]),
-            step("admin", &["member-create", &id(6), demo]),
-        ]);
+        cloud.play(&member_steps(&cloud));
 
         let ids = ids();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use glance_tools::cli::registry::Grammar;
+use serde_json::json;
 
 use crate::hostile_server::aim;
 use crate::server::Server;
 use crate::support::{GLANCE, Place, Run};
 
 /// A command line, and the requests it sends. In both, WEB is the id of an image called `web` (with
-/// data, a tag and a property), DB that of one called `db`, EMPTY that of one without data, HIDDEN that
+/// data, a tag, a property and a member), DB that of one called `db`, EMPTY that of one without data, HIDDEN that
 /// of a hidden one called `hidden`, NEW that of the image the command makes, UUID a name that looks like an
 /// id, and FILE a file.
 type Cost = (&'static str, &'static [&'static str]);
@@ -101,6 +102,20 @@ const GLANCE_COSTS: &[Cost] = &[
         "image-tag-delete WEB old",
         &["DELETE /v2/images/WEB/tags/old"],
     ),
+    (
+        "member-list --image-id WEB",
+        &["GET /v2/images/WEB/members"],
+    ),
+    ("member-create WEB new", &["POST /v2/images/WEB/members"]),
+    ("member-get WEB old", &["GET /v2/images/WEB/members/old"]),
+    (
+        "member-update WEB old accepted",
+        &["PUT /v2/images/WEB/members/old"],
+    ),
+    (
+        "member-delete WEB old",
+        &["DELETE /v2/images/WEB/members/old"],
+    ),
     ("stores-info", &["GET /v2/info/stores"]),
     ("stores-info --detail", &["GET /v2/info/stores/detail"]),
     ("usage", &["GET /v2/info/usage"]),
@@ -170,6 +185,13 @@ const OPENSTACK_COSTS: &[Cost] = &[
         &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
     ),
     (
+        "image set --accept --project old web",
+        &[
+            "GET /v2/images?limit=8&name=web",
+            "PUT /v2/images/WEB/members/old",
+        ],
+    ),
+    (
         "image unset --tag old --property p web",
         &[
             "GET /v2/images?limit=8&name=web",
@@ -202,6 +224,25 @@ const OPENSTACK_COSTS: &[Cost] = &[
             "GET /v2/images/NAMED/file",
         ],
     ),
+    (
+        "image add project web new",
+        &[
+            "GET /v2/images?limit=8&name=web",
+            "POST /v2/images/WEB/members",
+        ],
+    ),
+    (
+        "image member list WEB",
+        &["GET /v2/images/WEB", "GET /v2/images/WEB/members"],
+    ),
+    (
+        "image member get WEB old",
+        &["GET /v2/images/WEB", "GET /v2/images/WEB/members/old"],
+    ),
+    (
+        "image remove project WEB old",
+        &["GET /v2/images/WEB", "DELETE /v2/images/WEB/members/old"],
+    ),
     ("image stores list", &["GET /v2/info/stores"]),
     (
         "image stores list --detail",
@@ -232,6 +273,10 @@ fn requests_of(words: &str) -> Vec<String> {
     let web = server.image("web", "web");
     server.set(&web, "tags", vec!["old"]);
     server.set(&web, "p", "v");
+    server.state().find(&web).unwrap().members = vec![json!({
+        "member_id": "old", "image_id": web, "status": "pending", "created_at": "2026-01-02T03:04:05Z",
+        "updated_at": "2026-01-02T03:04:05Z", "schema": "/v2/schemas/member",
+    })];
     let db = server.image("db", "db");
     let other = server.image("last", "x");
     let mut known = vec![

@@ -1,6 +1,10 @@
 //! Projects an image is shared with: `glance member-*`.
 
-use crate::cli::registry::{Output, Row};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::model::MemberStatus;
+use crate::ops::{Outcome, members};
+use crate::{Error, Result};
 
 /// Share an image with a project.
 #[derive(Debug, Clone, clap::Args)]
@@ -9,6 +13,19 @@ pub struct MemberCreate {
     pub image_id: String,
     /// ID of the project the image is shared with.
     pub member_id: String,
+}
+
+impl Leaf for MemberCreate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        if self.image_id.is_empty() || self.member_id.is_empty() {
+            return Err(Error::failed(
+                "Unable to create member. Specify image_id and member_id",
+            ));
+        }
+        let service = session.service().await?;
+        let member = service.add_member(&self.image_id, &self.member_id).await?;
+        Ok(Outcome::from(members::table(&[member])))
+    }
 }
 
 /// Stop sharing an image with a project.
@@ -20,6 +37,21 @@ pub struct MemberDelete {
     pub member_id: String,
 }
 
+impl Leaf for MemberDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        if self.image_id.is_empty() || self.member_id.is_empty() {
+            return Err(Error::failed(
+                "Unable to delete member. Specify image_id and member_id",
+            ));
+        }
+        let service = session.service().await?;
+        service
+            .remove_member(&self.image_id, &self.member_id)
+            .await?;
+        Ok(Outcome::nothing())
+    }
+}
+
 /// Show one project an image is shared with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberGet {
@@ -29,12 +61,28 @@ pub struct MemberGet {
     pub member_id: String,
 }
 
+impl Leaf for MemberGet {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let member = service.get_member(&self.image_id, &self.member_id).await?;
+        Ok(Outcome::from(members::record(&member)))
+    }
+}
+
 /// List the projects an image is shared with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberList {
     /// ID of the image.
     #[arg(long)]
     pub image_id: String,
+}
+
+impl Leaf for MemberList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let all = service.list_members(&self.image_id).await?;
+        Ok(Outcome::from(members::table(&all)))
+    }
 }
 
 /// Accept or reject an image that is shared with a project.
@@ -49,29 +97,47 @@ pub struct MemberUpdate {
     pub member_status: String,
 }
 
+impl Leaf for MemberUpdate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        if self.image_id.is_empty() || self.member_id.is_empty() {
+            return Err(Error::failed(
+                "Unable to update member. Specify image_id, member_id and member_status",
+            ));
+        }
+        let status = MemberStatus::parse(&self.member_status).ok_or_else(|| {
+            Error::usage(format!("'{}' is no answer to an offer", self.member_status))
+        })?;
+        let service = session.service().await?;
+        let member = service
+            .set_member_status(&self.image_id, &self.member_id, status)
+            .await?;
+        Ok(Outcome::from(members::table(&[member])))
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<MemberCreate>(
+    Row::of::<MemberCreate>(
         "member-create",
         "Share an image with a project",
         Output::Plain,
     ),
-    Row::later::<MemberDelete>(
+    Row::of::<MemberDelete>(
         "member-delete",
         "Stop sharing an image with a project",
         Output::Plain,
     ),
-    Row::later::<MemberGet>(
+    Row::of::<MemberGet>(
         "member-get",
         "Show one project an image is shared with",
         Output::Plain,
     ),
-    Row::later::<MemberList>(
+    Row::of::<MemberList>(
         "member-list",
         "List the projects an image is shared with",
         Output::Plain,
     ),
-    Row::later::<MemberUpdate>(
+    Row::of::<MemberUpdate>(
         "member-update",
         "Accept or reject an image that is shared with a project",
         Output::Plain,

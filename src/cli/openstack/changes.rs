@@ -9,9 +9,9 @@ use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::cli::values::{int, key_value};
-use crate::model::{Change, Image};
-use crate::ops::Outcome;
+use crate::model::{Change, Image, MemberStatus};
 use crate::ops::images::{self, Reference};
+use crate::ops::{Outcome, members};
 use crate::{Error, ErrorKind, Result};
 
 /// Changes to an image.
@@ -101,13 +101,15 @@ pub struct ImageSet {
 impl Leaf for ImageSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         refuse_dead(&[("visibility", &self.dead_visibility)])?;
-        if self.accept || self.reject || self.pending {
-            return Err(Error::failed(
-                "answering an offer comes with the member commands",
-            ));
-        }
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let project = match &self.project {
+            Some(project) => {
+                let domain = self.project_domain.as_deref();
+                Some(service.find_project(project, domain).await?)
+            }
+            None => None,
+        };
         let mut notices = Vec::new();
         if self.deactivate || self.activate {
             let result = if self.deactivate {
@@ -123,12 +125,12 @@ impl Leaf for ImageSet {
                 other => other?,
             }
         }
-        let owner = match &self.project {
-            Some(project) => {
-                let domain = self.project_domain.as_deref();
-                Some(service.find_project(project, domain).await?)
+        let owner = match self.answer() {
+            Some(status) => {
+                members::answer(service, &image.id, project.as_deref(), status).await?;
+                None
             }
-            None => None,
+            None => project,
         };
         let changes = self.changes(&image, owner)?;
         images::update(service, image, &changes).await?;
@@ -140,6 +142,19 @@ impl Leaf for ImageSet {
 }
 
 impl ImageSet {
+    /// What a project says to the offer of the image, if that is to be recorded.
+    fn answer(&self) -> Option<MemberStatus> {
+        let words = [
+            (self.accept, MemberStatus::Accepted),
+            (self.reject, MemberStatus::Rejected),
+            (self.pending, MemberStatus::Pending),
+        ];
+        words
+            .into_iter()
+            .find(|(given, _)| *given)
+            .map(|(_, status)| status)
+    }
+
     fn changes(&self, image: &Image, owner: Option<String>) -> Result<Vec<Change>> {
         let mut wanted: Vec<(String, Value)> = Vec::new();
         let mut set = |name: &str, value: Option<Value>| {

@@ -1,6 +1,11 @@
 //! Projects an image is shared with: `openstack image add project` and its like.
 
-use crate::cli::registry::{Output, Row};
+use crate::Result;
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::ui::inline;
+use crate::ops::images::{self, Reference};
+use crate::ops::{Outcome, members};
 
 /// Share an image with a project.
 #[derive(Debug, Clone, clap::Args)]
@@ -14,6 +19,18 @@ pub struct AddProject {
     /// Domain of the project, as a name or an ID.
     #[arg(long, value_name = "project-domain")]
     pub project_domain: Option<String>,
+}
+
+impl Leaf for AddProject {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let project = service
+            .find_project(&self.project, self.project_domain.as_deref())
+            .await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let member = service.add_member(&image.id, &project).await?;
+        Ok(Outcome::from(members::record(&member)))
+    }
 }
 
 /// Show one project an image is shared with.
@@ -30,6 +47,16 @@ pub struct MemberGet {
     pub project_domain: Option<String>,
 }
 
+impl Leaf for MemberGet {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        // The real one does not look the project up either.
+        let member = service.get_member(&image.id, &self.project).await?;
+        Ok(Outcome::from(members::record(&member)))
+    }
+}
+
 /// List the projects an image is shared with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberList {
@@ -39,6 +66,15 @@ pub struct MemberList {
     /// Domain of the project, as a name or an ID.
     #[arg(long, value_name = "project-domain")]
     pub project_domain: Option<String>,
+}
+
+impl Leaf for MemberList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let all = service.list_members(&image.id).await?;
+        Ok(Outcome::from(members::table(&all)))
+    }
 }
 
 /// Stop sharing an image with a project.
@@ -55,24 +91,38 @@ pub struct RemoveProject {
     pub project_domain: Option<String>,
 }
 
+impl Leaf for RemoveProject {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let project = service
+            .find_project(&self.project, self.project_domain.as_deref())
+            .await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        members::remove(service, &image.id, &project, |error| {
+            inline(session.grammar, error)
+        })
+        .await
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<AddProject>(
+    Row::of::<AddProject>(
         "image add project",
         "Share an image with a project",
         Output::Show,
     ),
-    Row::later::<MemberGet>(
+    Row::of::<MemberGet>(
         "image member get",
         "Show one project an image is shared with",
         Output::Show,
     ),
-    Row::later::<MemberList>(
+    Row::of::<MemberList>(
         "image member list",
         "List the projects an image is shared with",
         Output::List,
     ),
-    Row::later::<RemoveProject>(
+    Row::of::<RemoveProject>(
         "image remove project",
         "Stop sharing an image with a project",
         Output::Plain,

@@ -294,3 +294,31 @@ fn projects_are_found_by_name_and_id() {
     );
     assert!(run.stderr.contains("a, b"));
 }
+
+#[test]
+fn an_offer_is_answered_for_the_project_of_the_token() {
+    let id = "0d1c5a5e-0000-4000-8000-000000000000";
+    let image = format!("GET /v2/images/{id}");
+    let member = format!("PUT /v2/images/{id}/members/p1");
+    let answered = member.clone();
+    let server = Server::new(move |url, asked| match asked.line.as_str() {
+        "POST /v3/auth/tokens" => token_reply("t", 3600, &catalog(url)),
+        line if line == image => Reply::new(200, json!({"id": id, "status": "active"})),
+        line if line == answered => {
+            let member = json!({"image_id": id, "member_id": "p1", "status": "accepted"});
+            Reply::new(200, member)
+        }
+        _ => Reply::refusal(404, "Could not find it."),
+    });
+    let place = Place::new();
+    glance(&place, &["image", "set", "--accept", id], &demo(&server)).ok();
+    let last = server.last();
+    assert_eq!(last.line, member);
+    assert_eq!(last.body, json!({"status": "accepted"}));
+    let token = [("OS_TOKEN", "t"), ("OS_ENDPOINT", server.url.as_str())];
+    let said = glance(&place, &["image", "set", "--accept", id], &token).fails(1);
+    assert!(said.contains("no Keystone said who is asking"), "{said}");
+    let words = ["image", "set", "--accept", "--project", "p1", id];
+    glance(&place, &words, &token).ok();
+    assert_eq!(server.last().line, member);
+}

@@ -187,7 +187,36 @@ fn of_image(
             tags.retain(|known| known != tag);
             Answer::empty(if tags.len() < before { 204 } else { 404 })
         }
+        (_, ["members", rest @ ..]) => of_members(image, body, method, rest),
         _ => not_found("The resource could not be found."),
+    }
+}
+
+fn of_members(image: &mut Stored, body: &[u8], method: &str, rest: &[&str]) -> Answer {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let place = |id: &str| {
+        let mut members = image.members.iter();
+        members.position(|member| member["member_id"] == id)
+    };
+    match (method, rest, rest.first().and_then(|id| place(id))) {
+        ("GET", [], _) => Answer::json(200, &json!({"members": image.members})),
+        ("POST", [], _) => {
+            let member = json!({"member_id": body["member"], "image_id": image.record["id"],
+                "status": "pending", "created_at": "2026-01-02T03:04:05Z",
+                "updated_at": "2026-01-02T03:04:05Z", "schema": "/v2/schemas/member"});
+            image.members.push(member.clone());
+            Answer::json(200, &member)
+        }
+        ("GET", [_], Some(at)) => Answer::json(200, &image.members[at]),
+        ("PUT", [_], Some(at)) => {
+            image.members[at]["status"] = body["status"].clone();
+            Answer::json(200, &image.members[at])
+        }
+        ("DELETE", [_], Some(at)) => {
+            image.members.remove(at);
+            Answer::empty(204)
+        }
+        _ => not_found("The member could not be found."),
     }
 }
 
