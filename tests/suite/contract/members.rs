@@ -18,7 +18,11 @@ contract! {
     a_project_is_a_member_once
     an_answer_may_be_given_twice
     the_quota_of_members_is_enforced
-    members_of_deleted_images_are_gone
+    members_of_deleted_images_are_gone;
+
+    local:
+    // The real one takes what its database takes.
+    ids_of_projects_fit_the_catalogue
 }
 
 /// A shared image of the service's caller, with these members.
@@ -247,4 +251,11 @@ async fn members_of_deleted_images_are_gone(on: impl Deployment) {
     assert_eq!(kind(service.get_member(&id, &other).await), NotFound);
     assert_eq!(kind(service.add_member(&id, "new").await), NotFound);
     assert_eq!(kind(service.remove_member(&id, &other).await), NotFound);
+}
+
+async fn ids_of_projects_fit_the_catalogue(on: impl Deployment) {
+    let service = on.service("demo:member:u").await;
+    let id = shared(service.as_ref(), &["é".repeat(255).as_str()]).await;
+    let long = service.add_member(&id, &"é".repeat(256)).await;
+    assert_eq!(kind(long), Invalid);
 }
