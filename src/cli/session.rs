@@ -36,6 +36,17 @@ const LOGIN: [&str; 7] = [
     "os-application-credential-name",
 ];
 
+/// Options of the real clients that are taken, so that scripts go on, and do nothing in this version.
+const WITHOUT_EFFECT: [&str; 7] = [
+    "tls-ciphers",
+    "log-file",
+    "timing",
+    "collect-timing",
+    "profile",
+    "os-profile",
+    "get-schema",
+];
+
 /// One run of a program.
 pub struct Session {
     /// The grammar the command was written in.
@@ -68,6 +79,11 @@ impl Session {
     }
 
     async fn open(&self) -> Result<Box<dyn ImageService>> {
+        for option in WITHOUT_EFFECT {
+            if self.globals.given(option) {
+                super::ui::notice(&format!("--{option} has no effect in this version."));
+            }
+        }
         match self.deployment()? {
             Deployment::Local { place, announced } => {
                 let settings = self.settings(place, announced)?;
