@@ -24,33 +24,12 @@ pub(super) fn columns(fields: Fields) -> &'static str {
 
 /// Reads an image from a row of the [`columns`] of the same `fields`; without its children.
 pub(super) fn read_image(row: &impl Columns, fields: Fields) -> Result<Image> {
-    let mut image = Image {
-        id: row.some_text(0)?.into_owned(),
-        name: row.owned(1)?,
-        status: row
-            .some_text(2)?
-            .parse()
-            .map_err(|e| Error::internal("the catalogue holds an unknown status").because(e))?,
-        visibility: Visibility::default(),
-        protected: false,
-        hidden: false,
-        owner: None,
-        size: None,
-        virtual_size: None,
-        disk_format: None,
-        container_format: None,
-        min_disk: 0,
-        min_ram: 0,
-        checksum: None,
-        hash: None,
-        created_at: Timestamp::EPOCH,
-        updated_at: Timestamp::EPOCH,
-        tags: Vec::new(),
-        properties: Vec::new(),
-        locations: None,
-        direct_url: None,
-        stores: None,
-    };
+    let mut image = Image::queued(row.some_text(0)?.into_owned(), Timestamp::EPOCH);
+    image.name = row.owned(1)?;
+    image.status = row
+        .some_text(2)?
+        .parse()
+        .map_err(|e| Error::internal("the catalogue holds an unknown status").because(e))?;
     if !fields.attributes {
         return Ok(image);
     }
