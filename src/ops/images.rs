@@ -115,7 +115,7 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
         Ok(image) => Ok((image, None)),
         // Data that is wrong is kept by nobody.
         Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
-            match service.delete_image(&image.id).await {
+            match take_back(service, &image.id).await {
                 Ok(()) if error.kind() == ErrorKind::Corrupt => {
                     Err(error.hint("The image was deleted again: make it anew."))
                 }
@@ -128,6 +128,18 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
             }
         }
         Err(error) => Ok((image, Some(error))),
+    }
+}
+
+/// Deletes an image that was just made; once more where the connection broke, as one does on which a
+/// server turned data away: whether the deletion was heard is then not known.
+async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
+    match service.delete_image(id).await {
+        Err(e) if e.kind() == ErrorKind::Unreachable => match service.delete_image(id).await {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+            again => again,
+        },
+        first => first,
     }
 }
 

@@ -102,6 +102,18 @@ fn an_upload_is_given_up_when_it_is_turned_away_again_and_again() {
 }
 
 #[test]
+fn a_record_is_taken_back_though_the_connection_breaks() {
+    let cloud = Cloud::new();
+    let file = cloud.place.write("f.img", data(1000));
+    let refusal = tricks::say(Answer::page(400, "no"));
+    cloud.server.on("PUT", "/file", 1..=1, refusal);
+    let hang_up = Box::new(|_: &mut crate::server::Exchange<'_>| Then::Close);
+    cloud.server.on("DELETE", "/images/", 1..=1, hang_up);
+    complaint(cloud.glance(&create(Second, file.to_str().unwrap())), 1);
+    assert_eq!(cloud.server.state().images.len(), 0);
+}
+
+#[test]
 fn a_refusal_is_told_though_the_data_was_not_taken() {
     let refusals = [
         (413, "over the quota"),
