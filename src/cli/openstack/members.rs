@@ -6,10 +6,11 @@ use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::ops::images::{self, Reference};
 use crate::ops::{Outcome, members};
+use crate::service::ImageService;
 
-/// Share an image with a project.
+/// What the commands about one project name.
 #[derive(Debug, Clone, clap::Args)]
-pub struct AddProject {
+struct ImageAndProject {
     /// Image, as a name or an ID.
     #[arg(value_name = "image")]
     pub image: String,
@@ -21,14 +22,28 @@ pub struct AddProject {
     pub project_domain: Option<String>,
 }
 
+impl ImageAndProject {
+    /// The ids of the project and of the image, which are looked up in the order of the real client.
+    async fn find(&self, service: &dyn ImageService) -> Result<(String, String)> {
+        let domain = self.project_domain.as_deref();
+        let project = service.find_project(&self.project, domain).await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        Ok((project, image.id))
+    }
+}
+
+/// Share an image with a project.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AddProject {
+    #[command(flatten)]
+    of: ImageAndProject,
+}
+
 impl Leaf for AddProject {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
-        let project = service
-            .find_project(&self.project, self.project_domain.as_deref())
-            .await?;
-        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
-        let member = service.add_member(&image.id, &project).await?;
+        let (project, image) = self.of.find(service).await?;
+        let member = service.add_member(&image, &project).await?;
         Ok(Outcome::from(members::record(&member)))
     }
 }
@@ -36,23 +51,16 @@ impl Leaf for AddProject {
 /// Show one project an image is shared with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberGet {
-    /// Image, as a name or an ID.
-    #[arg(value_name = "image")]
-    pub image: String,
-    /// Project, as a name or an ID.
-    #[arg(value_name = "project")]
-    pub project: String,
-    /// Domain of the project, as a name or an ID.
-    #[arg(long, value_name = "project-domain")]
-    pub project_domain: Option<String>,
+    #[command(flatten)]
+    of: ImageAndProject,
 }
 
 impl Leaf for MemberGet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
-        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let image = images::find(service, Reference::IdOrName(&self.of.image)).await?;
         // The real one does not look the project up either.
-        let member = service.get_member(&image.id, &self.project).await?;
+        let member = service.get_member(&image.id, &self.of.project).await?;
         Ok(Outcome::from(members::record(&member)))
     }
 }
@@ -80,25 +88,15 @@ impl Leaf for MemberList {
 /// Stop sharing an image with a project.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RemoveProject {
-    /// Image, as a name or an ID.
-    #[arg(value_name = "image")]
-    pub image: String,
-    /// Project, as a name or an ID.
-    #[arg(value_name = "project")]
-    pub project: String,
-    /// Domain of the project, as a name or an ID.
-    #[arg(long, value_name = "project-domain")]
-    pub project_domain: Option<String>,
+    #[command(flatten)]
+    of: ImageAndProject,
 }
 
 impl Leaf for RemoveProject {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
-        let project = service
-            .find_project(&self.project, self.project_domain.as_deref())
-            .await?;
-        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
-        members::remove(service, &image.id, &project, |error| {
+        let (project, image) = self.of.find(service).await?;
+        members::remove(service, &image, &project, |error| {
             inline(session.grammar, error)
         })
         .await
