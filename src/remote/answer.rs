@@ -126,6 +126,12 @@ pub fn unreachable(url: &Url, error: reqwest::Error) -> Error {
     let failure = if root.contains("lookup address") || root.contains("dns error") {
         fail(format!("the name {host} of {place} cannot be resolved"))
             .hint("Check the address, and whether this machine is on the network.")
+    } else if root.contains("alert: CertificateRequired") {
+        fail(format!("{place} wants to be shown a certificate"))
+            .hint("Name it with --os-cert FILE, and its key with --os-key FILE.")
+    } else if root.contains("alert: ProtocolVersion") {
+        fail(format!("{place} speaks no version of TLS that is allowed"))
+            .hint("Allow an older one with --tls-min-version 1.2.")
     } else if root.contains("certificate") || root.contains("UnknownIssuer") {
         fail(format!("the certificate of {place} is not trusted: {root}"))
             .hint("Name the certificates to trust with --os-cacert FILE.")

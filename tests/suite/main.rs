@@ -30,3 +30,4 @@ mod realcloud;
 mod requests;
 mod server;
 mod support;
+mod tls;
