@@ -145,11 +145,16 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
     for notice in printed.warnings.iter().chain(&outcome.notices) {
         ui::notice(notice);
     }
-    for failure in &outcome.failures {
+    let mut failures = outcome.failures;
+    if let Some(running) = outcome.then
+        && let Err(error) = running.await
+    {
+        failures.push(error);
+    }
+    for failure in &failures {
         ui::error(grammar, failure);
     }
-    Ok(outcome
-        .failures
+    Ok(failures
         .first()
         .map_or(0, |failure| failure.kind().exit_code()))
 }

@@ -234,19 +234,29 @@ impl Session {
 
     /// Refuses a store that the deployment does not have, before anything is made.
     pub async fn check_store(&self, store: Option<&str>) -> Result<()> {
-        let Some(store) = store else { return Ok(()) };
+        match store {
+            Some(store) => self.check_stores(&[store.to_string()]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses the first of several stores that the deployment does not have; asks for them once.
+    pub async fn check_stores(&self, stores: &[String]) -> Result<()> {
         let known = match self.service().await?.list_stores(false).await {
             Ok(known) => known,
             // Where stores have no names, whoever names one is not told so here.
             Err(e) if e.kind() == crate::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e),
         };
-        if known.iter().any(|info| info.id == store) {
-            return Ok(());
+        let unknown = stores
+            .iter()
+            .find(|store| !known.iter().any(|info| info.id == **store));
+        match unknown {
+            Some(store) => Err(Error::failed(format!(
+                "Store '{store}' is not valid for this cloud. Valid values can be retrieved with stores-info command."
+            ))),
+            None => Ok(()),
         }
-        Err(Error::failed(format!(
-            "Store '{store}' is not valid for this cloud. Valid values can be retrieved with stores-info command."
-        )))
     }
 
     /// The value of an option, or of the variable that stands in for it.

@@ -42,13 +42,25 @@ pub fn loose_bool() -> impl TypedValueParser<Value = bool> {
     StringValueParser::new().map(|text| word(&text).unwrap_or(false))
 }
 
+/// The truth of a word; None for one that has none.
+///
 /// *Source:* oslo.utils `strutils.bool_from_string`.
-fn word(text: &str) -> Option<bool> {
+pub fn word(text: &str) -> Option<bool> {
     match text.trim().to_lowercase().as_str() {
         "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
         "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
         _ => None,
     }
+}
+
+/// A size in bytes, above zero.
+pub fn image_size(text: &str) -> Result<u64, String> {
+    let size =
+        int(text).map_err(|_| format!("'{text}' is not a valid size (use a positive integer)"))?;
+    u64::try_from(size)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| "Size must be a positive integer".to_string())
 }
 
 #[cfg(test)]

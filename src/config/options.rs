@@ -46,7 +46,7 @@ pub enum Kind {
     },
     /// `a, b`
     List,
-    /// `[a, b]`, each one of these, quotes allowed.
+    /// `[a, b]`, each one of these, or anything where there are none; quotes allowed.
     BracketedList(&'static [&'static str]),
     /// `key:value, key:value`
     Pairs,
@@ -144,6 +144,30 @@ options! {
     ENABLED_IMPORT_METHODS = ["DEFAULT"] "enabled_import_methods",
         Kind::BracketedList(&["glance-direct", "web-download", "copy-image", "glance-download"]),
         Some("[glance-direct,web-download,copy-image]");
+
+    IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
+        Kind::BracketedList(super::import::PLUGINS), Some("[]");
+    OUTPUT_FORMAT = ["image_conversion"] "output_format",
+        Kind::Choice(&["qcow2", "raw", "vmdk"]), Some("raw");
+    INJECT = ["inject_metadata_properties"] "inject", Kind::Pairs, None;
+    IGNORE_USER_ROLES = ["inject_metadata_properties"] "ignore_user_roles",
+        Kind::List, Some("admin");
+    EXTRA_PROPERTIES = ["glance_download_properties"] "extra_properties",
+        Kind::BracketedList(&[]), Some("[hw_,trait:,os_distro,os_secure_boot,os_type]");
+    ALLOWED_SCHEMES = ["import_filtering_opts"] "allowed_schemes",
+        Kind::BracketedList(&[]), Some("[http,https]");
+    DISALLOWED_SCHEMES = ["import_filtering_opts"] "disallowed_schemes",
+        Kind::BracketedList(&[]), Some("[]");
+    ALLOWED_HOSTS = ["import_filtering_opts"] "allowed_hosts",
+        Kind::BracketedList(&[]), Some("[]");
+    DISALLOWED_HOSTS = ["import_filtering_opts"] "disallowed_hosts",
+        Kind::BracketedList(&[]), Some("[]");
+    ALLOWED_PORTS = ["import_filtering_opts"] "allowed_ports",
+        Kind::BracketedList(&[]), Some("[80,443]");
+    DISALLOWED_PORTS = ["import_filtering_opts"] "disallowed_ports",
+        Kind::BracketedList(&[]), Some("[]");
+    TASK_TIME_TO_LIVE = ["task"] "task_time_to_live",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("48");
 }
 
 /// The option that `name` in `section` (normalised) is, when it is one of ours.

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::database::Database;
 use super::environment::Environment;
+use super::import::{ImportSettings, read_import};
 use super::ini::Ini;
 use super::options::{
-    CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, ENABLED_IMPORT_METHODS,
-    GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_MEMBER_QUOTA,
-    IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_TAG_QUOTA, NODE_STAGING_URI, OptionSpec,
-    REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
-    USER_STORAGE_QUOTA,
+    CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, GPT_SAFETY_CHECKS_NONFATAL,
+    HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_MEMBER_QUOTA, IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP,
+    IMAGE_TAG_QUOTA, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
+    SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
 use super::search::{ConfigSource, read_sources};
@@ -44,8 +44,8 @@ pub struct Settings {
     pub hashing_algorithm: String,
     /// Whether deleting an image leaves it `pending_delete` for the scrubber.
     pub delayed_delete: bool,
-    /// The import methods on offer, in the order of the configuration.
-    pub import_methods: Vec<String>,
+    /// What imports are told.
+    pub import: ImportSettings,
 }
 
 /// Sizes and counts that are refused or cut. None is no limit.
@@ -181,7 +181,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
         },
         hashing_algorithm: reader.text_or_default(&HASHING_ALGORITHM)?.value,
         delayed_delete: reader.boolean(&DELAYED_DELETE)?,
-        import_methods: reader.list(&ENABLED_IMPORT_METHODS)?.value,
+        import: read_import(reader)?,
     })
 }
 
@@ -295,7 +295,7 @@ mod tests {
         assert!(settings.formats.require_match);
         assert!(settings.formats.gpt_checks_nonfatal.is_empty());
         assert_eq!(
-            settings.import_methods,
+            settings.import.methods,
             ["glance-direct", "web-download", "copy-image"]
         );
         assert!(
@@ -345,7 +345,8 @@ mod tests {
 
     #[test]
     fn options_that_are_not_ours_are_tolerated() {
-        let text = "[keystone_authtoken]\nauth_url = http://k\n[import_filtering_opts]\nallowed_ports = []\n";
+        let text =
+            "[keystone_authtoken]\nauth_url = http://k\n[oslo_policy]\nenforce_scope = false\n";
         assert_eq!(load(text).unwrap(), load("").unwrap());
     }
 

@@ -62,7 +62,7 @@ pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<S
                 .and_then(|item| item.strip_suffix(quote))
         });
         let item = plain.unwrap_or(item);
-        if !choices.contains(&item) {
+        if !choices.is_empty() && !choices.contains(&item) {
             return Err(format!(
                 "{} is none of {}",
                 quoted(item),

@@ -110,6 +110,27 @@ pub fn check_answer(caller: &Caller, target: Target<'_>) -> Result<()> {
     )))
 }
 
+/// `tasks_api_access`: administrators.
+pub fn check_tasks(caller: &Caller) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "tasks are for administrators, and {caller} is none"
+    )))
+}
+
+/// `copy_image`: administrators.
+pub fn check_copy(caller: &Caller, target: Target<'_>) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "you may not copy image {} into other stores: that is for administrators",
+        target.id
+    )))
+}
+
 /// `add_image`: administrators for any owner, members for their own project.
 pub fn check_create(caller: &Caller, owner: &str) -> Result<()> {
     if caller.is_admin() || (caller.role >= Role::Member && owner == caller.project) {

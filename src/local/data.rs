@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::access::{self, Target};
 use super::catalog::NewLocation;
 use super::inspection::Inspection;
-use super::store::Put;
+use super::store::{Put, Store};
 use super::{Local, StoredImage};
-use crate::data::Algorithm;
+use crate::data::{Algorithm, Source, Watch};
 use crate::model::{Image, ImageStatus, MultiHash};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, ErrorKind, Result};
@@ -36,11 +36,7 @@ impl ImageData for Local {
             return Err(cap.exceeded());
         }
         let mut put = store.begin(id, size).await?;
-        let location = if self.stores.named() {
-            Map::from_iter([("store".to_string(), Value::from(store.info().id))])
-        } else {
-            Map::new()
-        };
+        let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {
             put.discard().await?;
             put.finish().await?;
@@ -75,6 +71,23 @@ impl ImageData for Local {
             Target::new(&stored.image, stored.is_member),
             deactivated,
         )?;
+        let source = self.open_stored(&stored, &prefer).await?;
+        Ok(ImageBytes {
+            image: self.shown(stored.image, stored.locations),
+            source,
+        })
+    }
+}
+
+impl Local {
+    /// The data of an image, from the first of the preferred stores that has it, else from any; None
+    /// where it has none.
+    pub(super) async fn open_stored(
+        &self,
+        stored: &StoredImage,
+        prefer: &[String],
+    ) -> Result<Option<Source>> {
+        let id = &stored.image.id;
         let mut locations: Vec<_> = stored.locations.iter().collect();
         let rank = |store: Option<&str>| {
             let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
@@ -88,12 +101,7 @@ impl ImageData for Local {
                 Err(e) => Err(e),
             };
             match opened {
-                Ok(source) => {
-                    return Ok(ImageBytes {
-                        image: self.shown(stored.image, stored.locations),
-                        source: Some(source),
-                    });
-                }
+                Ok(source) => return Ok(Some(source)),
                 Err(error) => failure = Some(error),
             }
         }
@@ -103,15 +111,10 @@ impl ImageData for Local {
             ))
             .hint("Its record is there but its data is not where it was stored.")
             .because(error)),
-            None => Ok(ImageBytes {
-                image: self.shown(stored.image, stored.locations),
-                source: None,
-            }),
+            None => Ok(None),
         }
     }
-}
 
-impl Local {
     /// From `saving` to `active`: takes the data, publishes it, records it.
     async fn store_data(
         &self,
@@ -121,50 +124,59 @@ impl Local {
         metadata: &Map<String, Value>,
         cap: Cap,
     ) -> Result<()> {
-        let id = stored.image.id.clone();
+        let intake = Intake {
+            source: upload.source,
+            promised: upload.size,
+            allow_mismatch: upload.allow_format_mismatch,
+            watch: upload.watch,
+            cap,
+        };
+        let image = self.take(stored.image, intake, put).await?;
+        let url = put.publish().await?;
+        let transaction = self.catalog.begin().await?;
+        if !transaction.set_data(&image, ImageStatus::Saving).await? {
+            let id = image.id;
+            return Err(Error::new(
+                ErrorKind::Gone,
+                format!("Image {id} could not be found after upload: it was deleted meanwhile"),
+            ));
+        }
+        let url = url.as_str();
+        let location = NewLocation { url, metadata };
+        transaction.insert_location(&image.id, &location).await?;
+        transaction.commit().await
+    }
+
+    /// Reads data into a store, looked at and hashed; the image with what is known of it then.
+    pub(super) async fn take(
+        &self,
+        mut image: Image,
+        intake: Intake,
+        put: &mut dyn Put,
+    ) -> Result<Image> {
         let secure = Algorithm::parse(&self.settings.hashing_algorithm)?;
-        let inspection = Arc::new(Mutex::new(Inspection::begin(
-            &stored.image,
-            &self.settings,
-            &upload,
-        )));
-        let promised = upload.size;
+        let inspection = Inspection::begin(&image, &self.settings.formats, intake.allow_mismatch);
+        let inspection = Arc::new(Mutex::new(inspection));
         let looking = Arc::clone(&inspection);
-        let mut seen = 0_u64;
+        let mut count = intake.cap.counter();
         let look = Box::new(move |bytes: &[u8]| {
-            seen += bytes.len() as u64;
-            if seen > cap.bytes {
-                return Err(cap.exceeded());
-            }
+            count(bytes)?;
             looking
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .look(bytes)
         });
+        let algorithms = vec![Algorithm::Md5, secure];
         let taken = put
-            .take(
-                upload.source,
-                vec![Algorithm::Md5, secure],
-                upload.watch,
-                look,
-            )
+            .take(intake.source, algorithms, intake.watch, look)
             .await?;
-        if promised.is_some_and(|promised| promised != taken.size) {
-            let promised = promised.unwrap_or_default();
-            return Err(Error::invalid(format!(
-                "{} bytes arrived instead of the {promised} promised",
-                taken.size
-            )));
-        }
+        check_promise(intake.promised, taken.size)?;
         let virtual_size = inspection
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .finish()?;
         let [checksum, value] = <[String; 2]>::try_from(taken.digests)
             .map_err(|_| Error::internal("the data was not hashed"))?;
-        let url = put.publish().await?;
-
-        let mut image = stored.image;
         image.size = Some(taken.size);
         image.virtual_size = virtual_size;
         image.checksum = Some(checksum);
@@ -172,23 +184,16 @@ impl Local {
             algorithm: secure.name().to_string(),
             value,
         });
-        let transaction = self.catalog.begin().await?;
-        if !transaction
-            .set_data(
-                &image,
-                &NewLocation {
-                    url: &url,
-                    metadata,
-                },
-            )
-            .await?
-        {
-            return Err(Error::new(
-                ErrorKind::Gone,
-                format!("Image {id} could not be found after upload: it was deleted meanwhile"),
-            ));
+        Ok(image)
+    }
+
+    /// What is noted of a location in a store: its id, where stores have names.
+    pub(super) fn location_metadata(&self, store: &dyn Store) -> Map<String, Value> {
+        if self.stores.named() {
+            Map::from_iter([("store".to_string(), Value::from(store.info().id))])
+        } else {
+            Map::new()
         }
-        transaction.commit().await
     }
 
     /// From `queued` to `saving`: from here on nobody else stores data for the image.
@@ -217,7 +222,7 @@ impl Local {
     }
 
     /// How much data an image of `owner` may still bring.
-    async fn room(&self, owner: Option<&str>) -> Result<Cap> {
+    pub(super) async fn room(&self, owner: Option<&str>) -> Result<Cap> {
         let limits = &self.settings.limits;
         let one = Cap {
             bytes: limits.image_size,
@@ -235,19 +240,57 @@ impl Local {
     }
 }
 
+/// Data on its way into a store.
+pub(super) struct Intake {
+    /// Where it comes from.
+    pub source: Source,
+    /// Bytes, where a number is promised.
+    pub promised: Option<u64>,
+    /// Whether data that is not what `disk_format` says is taken all the same.
+    pub allow_mismatch: bool,
+    /// Who watches.
+    pub watch: Watch,
+    /// How much it may be.
+    pub cap: Cap,
+}
+
+/// Refuses other than the promised number of bytes.
+pub(super) fn check_promise(promised: Option<u64>, arrived: u64) -> Result<()> {
+    match promised {
+        Some(promised) if promised != arrived => Err(Error::invalid(format!(
+            "{arrived} bytes arrived instead of the {promised} promised"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// The most bytes that an upload may bring, and the option that says so.
 #[derive(Clone, Copy)]
-struct Cap {
-    bytes: u64,
+pub(super) struct Cap {
+    /// Bytes.
+    pub bytes: u64,
     option: &'static str,
 }
 
 impl Cap {
-    fn exceeded(self) -> Error {
+    /// The error of an upload that brings more.
+    pub fn exceeded(self) -> Error {
         Error::too_large(format!(
             "The incoming image is too large: more than the {} bytes that {} leaves",
             self.bytes, self.option
         ))
+    }
+
+    /// Counts bytes as they go by, and fails when there are more.
+    pub fn counter(self) -> impl FnMut(&[u8]) -> Result<()> {
+        let mut seen = 0_u64;
+        move |bytes| {
+            seen += bytes.len() as u64;
+            if seen > self.bytes {
+                return Err(self.exceeded());
+            }
+            Ok(())
+        }
     }
 }
 

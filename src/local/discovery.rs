@@ -45,7 +45,7 @@ impl Projects for Local {
 #[async_trait]
 impl Discovery for Local {
     async fn import_methods(&self) -> Result<Vec<String>> {
-        Ok(self.settings.import_methods.clone())
+        Ok(self.settings.import.methods.clone())
     }
 
     async fn usage(&self) -> Result<Vec<Usage>> {

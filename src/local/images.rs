@@ -80,7 +80,11 @@ impl Images for Local {
     async fn delete_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
-        let urls: Vec<String> = stored.locations.iter().map(|at| at.url.clone()).collect();
+        let mut urls: Vec<String> = stored.locations.iter().map(|at| at.url.clone()).collect();
+        let was_staged = stored.image.status.may_be_staged();
+        if was_staged {
+            urls.push(format!("file://{}", self.staged(id).display()));
+        }
         let store = self
             .stores
             .get(stored.locations.first().and_then(|at| at.store()))?;
@@ -103,7 +107,8 @@ impl Images for Local {
                     "Image status transition from {from} to {to} is not allowed"
                 )));
             }
-            if stored.locations.iter().any(|at| !urls.contains(&at.url)) {
+            let staged = from.may_be_staged() && !was_staged;
+            if staged || stored.locations.iter().any(|at| !urls.contains(&at.url)) {
                 return Err(
                     Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
                 );

@@ -1,10 +1,9 @@
 //! What is looked at in data on its way into a store: the format inspectors, as the deployment wants
 //! them.
 
-use crate::config::Settings;
+use crate::config::Formats;
 use crate::data::format::{Declared, Inspector, Policy, Refusal};
 use crate::model::Image;
-use crate::service::Upload;
 use crate::{Error, Result};
 
 /// The inspection of one upload.
@@ -16,12 +15,13 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// An inspection of data for `image`, which MUST have its formats.
-    pub fn begin(image: &Image, settings: &Settings, upload: &Upload) -> Self {
+    /// An inspection of data for `image`, which MUST have its formats; data that is not what
+    /// `disk_format` says is taken where `allow_mismatch`.
+    pub fn begin(image: &Image, formats: &Formats, allow_mismatch: bool) -> Self {
         let policy = Policy {
-            require_image_format_match: settings.formats.require_match,
-            allow_mismatch: upload.allow_format_mismatch,
-            gpt_safety_checks_nonfatal: settings.formats.gpt_checks_nonfatal.clone(),
+            require_image_format_match: formats.require_match,
+            allow_mismatch,
+            gpt_safety_checks_nonfatal: formats.gpt_checks_nonfatal.clone(),
         };
         let disk_format = image.disk_format.clone().unwrap_or_default();
         let container_format = image.container_format.clone().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! What is under way in a store's directory, so that the next process can tell the dead from the living.
 //!
-//! An entry is a file `.journal/ID.upload` or `.journal/ID.delete`, locked (flock) by its owner for as
+//! An entry is a file `.journal/ID.upload`, `ID.delete` or `ID.import`, locked (flock) by its owner for as
 //! long as the work goes on. The system drops the lock when the owner dies, however it dies: an entry
 //! that can be locked is residue. Its content is what a deletion still has to remove, a path a line.
 //! Looking for residue costs one read of a directory that is nearly always empty or absent.
@@ -19,6 +19,8 @@ pub enum Intent {
     Upload,
     /// Deleting an image.
     Delete,
+    /// Importing the data of an image. Its entry is in the staging area, and holds the task's id.
+    Import,
 }
 
 impl Intent {
@@ -26,6 +28,7 @@ impl Intent {
         match self {
             Self::Upload => "upload",
             Self::Delete => "delete",
+            Self::Import => "import",
         }
     }
 }
@@ -99,8 +102,8 @@ impl Journal {
         }
     }
 
-    /// Entries whose owners are dead, now ours.
-    pub fn residue(&self) -> Result<Vec<Entry>> {
+    /// Entries of these intents whose owners are dead, now ours.
+    pub fn residue(&self, intents: &[Intent]) -> Result<Vec<Entry>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|e| Error::io("read", &self.directory, e))?,
@@ -110,7 +113,8 @@ impl Journal {
             let path = entry
                 .map_err(|e| Error::io("read", &self.directory, e))?
                 .path();
-            let Some((id, intent)) = parse(&path) else {
+            let Some((id, intent)) = parse(&path).filter(|(_, intent)| intents.contains(intent))
+            else {
                 continue;
             };
             let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
@@ -175,7 +179,7 @@ impl Entry {
 
 fn parse(path: &Path) -> Option<(String, Intent)> {
     let (id, suffix) = path.file_name()?.to_str()?.rsplit_once('.')?;
-    let intent = [Intent::Upload, Intent::Delete]
+    let intent = [Intent::Upload, Intent::Delete, Intent::Import]
         .into_iter()
         .find(|intent| intent.suffix() == suffix)?;
     Some((id.to_string(), intent))
@@ -212,20 +216,36 @@ mod tests {
     fn entries_of_the_living_are_theirs_and_those_of_the_dead_are_residue() {
         let store = tempfile::tempdir().unwrap();
         let journal = Journal::of(store.path());
-        assert!(journal.residue().unwrap().is_empty());
+        assert!(
+            journal
+                .residue(&[Intent::Upload, Intent::Delete])
+                .unwrap()
+                .is_empty()
+        );
         let entry = journal.begin("a", Intent::Upload).unwrap().unwrap();
         assert!(
             journal.begin("a", Intent::Upload).unwrap().is_none(),
             "one at a time"
         );
-        assert!(journal.residue().unwrap().is_empty(), "its owner lives");
+        assert!(
+            journal
+                .residue(&[Intent::Upload, Intent::Delete])
+                .unwrap()
+                .is_empty(),
+            "its owner lives"
+        );
         drop(entry);
-        let mut residue = journal.residue().unwrap();
+        let mut residue = journal.residue(&[Intent::Upload, Intent::Delete]).unwrap();
         assert_eq!(residue.len(), 1);
         let entry = residue.pop().unwrap();
         assert_eq!((entry.id.as_str(), entry.intent), ("a", Intent::Upload));
         entry.finish().unwrap();
-        assert!(journal.residue().unwrap().is_empty());
+        assert!(
+            journal
+                .residue(&[Intent::Upload, Intent::Delete])
+                .unwrap()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -239,6 +259,11 @@ mod tests {
             .unwrap()
             .note(&paths)
             .unwrap();
-        assert_eq!(journal.residue().unwrap()[0].noted().unwrap(), paths);
+        assert_eq!(
+            journal.residue(&[Intent::Upload, Intent::Delete]).unwrap()[0]
+                .noted()
+                .unwrap(),
+            paths
+        );
     }
 }

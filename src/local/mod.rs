@@ -8,35 +8,48 @@ pub mod catalog;
 mod data;
 mod discovery;
 mod images;
+mod import;
 mod inspection;
 mod journal;
 mod members;
 mod recovery;
+mod staging;
 pub mod store;
+mod tasks;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use catalog::{Catalog, StoredImage};
 use serde_json::{Map, json};
-use store::{Store, StoreSet};
+use store::{FileStore, Store, StoreSet};
 
 use crate::config::{self, Database, Settings, StoreKind};
 use crate::model::schema::Allowed;
 use crate::model::store::StoreDetail;
 use crate::model::{Caller, Image, StoreInfo};
+use crate::service::Regions;
 use crate::{Error, Result};
 
 /// A deployment without a server, as one caller meets it.
 pub struct Local {
     catalog: Catalog,
     stores: StoreSet,
+    staging: FileStore,
     settings: Settings,
     allowed: Allowed,
     caller: Caller,
+    regions: Option<Box<dyn Regions>>,
 }
 
 impl Local {
+    /// The same, able to download images from other regions.
+    #[must_use]
+    pub fn with_regions(mut self, regions: Box<dyn Regions>) -> Self {
+        self.regions = Some(regions);
+        self
+    }
+
     /// Opens the deployment that `settings` describe; makes its database and directories on first
     /// use, and clears what dead processes left.
     ///
@@ -51,6 +64,7 @@ impl Local {
         }
         let catalog = Catalog::open_current(&path).await?;
         let stores = open_stores(&settings)?;
+        let staging = staging::store(&settings.staging_dir);
         let allowed = Allowed {
             disk_formats: settings.formats.disk.clone(),
             container_formats: settings.formats.container.clone(),
@@ -58,9 +72,11 @@ impl Local {
         let local = Self {
             catalog,
             stores,
+            staging,
             settings,
             allowed,
             caller,
+            regions: None,
         };
         local.recover().await?;
         Ok(local)

@@ -160,6 +160,14 @@ impl Image {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Gives a custom property a value.
+    pub fn set_property(&mut self, name: &str, value: &str) {
+        match self.properties.iter_mut().find(|(key, _)| key == name) {
+            Some((_, old)) => *old = value.to_string(),
+            None => self.properties.push((name.to_string(), value.to_string())),
+        }
+    }
+
     /// The API's representation, in the order the reference implementation writes it.
     ///
     /// *Source:* `ResponseSerializer._format_image` of the reference implementation.

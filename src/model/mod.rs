@@ -3,19 +3,23 @@
 pub mod caller;
 pub mod change;
 pub mod image;
+pub mod import;
 pub mod json;
 pub mod member;
 pub mod query;
 pub mod schema;
 pub mod status;
 pub mod store;
+pub mod task;
 pub mod timestamp;
 
 pub use caller::{Caller, Role};
 pub use change::Change;
 pub use image::{Image, Location, MultiHash, NewImage, Visibility};
+pub use import::{Destination, Elsewhere, Import, ImportMethod};
 pub use member::{Member, MemberStatus};
 pub use query::{Direction, Fields, ImageFilter, ImageQuery, SortKey};
 pub use status::ImageStatus;
 pub use store::StoreInfo;
+pub use task::{Task, TaskQuery, TaskStatus};
 pub use timestamp::Timestamp;

@@ -65,6 +65,23 @@ pub enum Direction {
     Descending,
 }
 
+impl Direction {
+    /// The API's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ascending => "asc",
+            Self::Descending => "desc",
+        }
+    }
+
+    /// The direction of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ascending, Self::Descending]
+            .into_iter()
+            .find(|direction| direction.name() == name)
+    }
+}
+
 /// Which attributes of the listed images are wanted; the others MAY be left empty.
 ///
 /// A hint for speed: what is not asked for need not be read.

@@ -66,19 +66,25 @@ impl ImageStatus {
     /// *Source:* the reference implementation's `domain.Image.valid_state_targets`; beside it
     /// `active → queued` (the last location of an image was removed) and
     /// `deactivated → pending_delete` (delayed delete of a deactivated image), which the
-    /// reference implementation reaches by ways of their own.
+    /// reference implementation reaches by ways of their own, and `importing → uploading` (an import
+    /// that broke off, while what was staged is still there to be imported).
     pub const fn targets(self) -> &'static [Self] {
         match self {
             Queued => &[Saving, Uploading, Importing, Active, Deleted],
             Saving => &[Active, Killed, Deleted, Queued],
             Uploading => &[Importing, Queued, Deleted],
-            Importing => &[Active, Deleted, Queued],
+            Importing => &[Active, Deleted, Queued, Uploading],
             Active => &[Queued, PendingDelete, Deleted, Deactivated],
             Deactivated => &[Active, Deleted, PendingDelete],
             Killed => &[Deleted],
             PendingDelete => &[Deleted, Active],
             Deleted => &[],
         }
+    }
+
+    /// Whether data of the image may be in the staging area.
+    pub fn may_be_staged(self) -> bool {
+        matches!(self, Uploading | Importing)
     }
 
     /// Whether `next` may follow this one.
@@ -126,6 +132,7 @@ mod tests {
             "importing active",
             "importing deleted",
             "importing queued",
+            "importing uploading",
             "active queued",
             "active pending_delete",
             "active deleted",

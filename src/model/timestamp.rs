@@ -51,6 +51,25 @@ impl Timestamp {
             t.subsec_nanosecond() / 1000
         )
     }
+
+    /// How much later this moment is than another one.
+    pub fn since(self, earlier: Self) -> jiff::SignedDuration {
+        self.0.duration_since(earlier.0)
+    }
+
+    /// The moment so much later; None beyond the calendar's end.
+    pub fn later(self, by: jiff::SignedDuration) -> Option<Self> {
+        self.0.checked_add(by).ok().map(Self)
+    }
+
+    /// As Python writes it: `2026-11-21T09:30:04.428845`, without a fraction where there is none.
+    ///
+    /// *Source:* the rows of an image's tasks, which the reference implementation gives as they are.
+    pub fn to_isoformat(self) -> String {
+        let text = self.to_catalog().replace(' ', "T");
+        let whole = text.strip_suffix(".000000").map(str::to_string);
+        whole.unwrap_or(text)
+    }
 }
 
 /// The API's form: ISO 8601 in UTC, to the second: `2026-11-21T09:30:04Z`.

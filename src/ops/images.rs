@@ -5,8 +5,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::views;
 use crate::data::Source;
 use crate::model::schema::is_uuid;
-use crate::model::{Change, Direction, Fields, Image, ImageFilter, ImageQuery, NewImage, SortKey};
-use crate::service::{ImageService, Upload};
+use crate::model::{
+    Change, Direction, Fields, Image, ImageFilter, ImageQuery, Import, ImportMethod, NewImage,
+    SortKey,
+};
+use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, ErrorKind, Result};
 
 /// How a command names an image.
@@ -103,6 +106,8 @@ pub struct Create {
     pub upload: Option<Upload>,
     /// Whether the record is deleted again when its data cannot be stored.
     pub undo: bool,
+    /// Whether the data is staged and imported, by a task.
+    pub import: bool,
 }
 
 /// Makes an image. When its data cannot be stored: the record as it was made, and why.
@@ -111,7 +116,12 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
     let Some(upload) = request.upload else {
         return Ok((image, None));
     };
-    match service.upload_image(&image.id, upload).await {
+    let stored = if request.import {
+        stage_and_import(service, &image.id, upload).await
+    } else {
+        service.upload_image(&image.id, upload).await
+    };
+    match stored {
         Ok(image) => Ok((image, None)),
         // Data that is wrong is kept by nobody.
         Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
@@ -131,9 +141,28 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
     }
 }
 
+/// Stages data, and has it imported into the default store.
+async fn stage_and_import(service: &dyn ImageService, id: &str, upload: Upload) -> Result<Image> {
+    let Upload {
+        source,
+        size,
+        watch,
+        ..
+    } = upload;
+    let staging = Staging {
+        source,
+        size,
+        watch: watch.clone(),
+    };
+    service.stage_image(id, staging).await?;
+    let import = Import::new(ImportMethod::GlanceDirect);
+    service.import_image(id, import, watch).await?.await?;
+    service.get_image(id).await
+}
+
 /// Deletes an image that was just made; once more where the connection broke, as one does on which a
 /// server turned data away: whether the deletion was heard is then not known.
-async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
+pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
     match service.delete_image(id).await {
         Err(e) if e.kind() == ErrorKind::Unreachable => match service.delete_image(id).await {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),

@@ -4,13 +4,16 @@
 //! prints.
 
 pub mod images;
+pub mod imports;
 pub mod members;
 pub mod saving;
 pub mod stores;
+pub mod tasks;
 pub mod views;
 
 use crate::Error;
 use crate::output::View;
+use crate::service::Running;
 
 /// What a command came to.
 pub struct Outcome<'a> {
@@ -20,6 +23,8 @@ pub struct Outcome<'a> {
     pub notices: Vec<String>,
     /// What failed all the same; the program exits with the first one's code.
     pub failures: Vec<Error>,
+    /// What is left to do once all that was said.
+    pub then: Option<Running<'a>>,
 }
 
 impl<'a> Outcome<'a> {
@@ -34,7 +39,15 @@ impl<'a> Outcome<'a> {
             view,
             notices: Vec::new(),
             failures: Vec::new(),
+            then: None,
         }
+    }
+
+    /// The same, with something left to do.
+    #[must_use]
+    pub fn then(mut self, running: Running<'a>) -> Self {
+        self.then = Some(running);
+        self
     }
 
     /// The same with failures.

@@ -26,7 +26,8 @@ use crate::{Error, Result};
 const AHEAD: usize = 4;
 
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
-const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
+/// The header that names the store to put data in.
+pub(super) const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
 const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
 
 /// The hash that services take unless they are configured otherwise.
@@ -36,79 +37,36 @@ const USUAL: Algorithm = Algorithm::Sha512;
 impl ImageData for Remote {
     async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image> {
         let Upload {
-            mut source,
+            source,
             size,
             store,
             verify,
             watch,
             ..
         } = upload;
-        let size = size.or_else(|| source.size());
         let mut call = Call::new(Method::PUT, self.url(&["images", id, "file"]).await?);
-        call.headers.insert(CONTENT_TYPE, BINARY);
-        if let Some(size) = size {
-            call.headers.insert(CONTENT_LENGTH, size.into());
-            call.headers.insert(SIZE, size.into());
-        }
         if let Some(store) = &store {
-            call.headers.insert(STORE, header(store)?);
+            call.headers.insert(STORE, store_header(store)?);
         }
-        let mut waits = waits();
-        let mut renewed = false;
-        loop {
-            let again = source.again();
-            let algorithms: &[Algorithm] = match (verify, &again) {
-                (false, _) => &[],
-                (true, Some(_)) => &[USUAL],
-                // What cannot be read again may have to be compared by what every service keeps.
-                (true, None) => &[USUAL, Algorithm::Md5],
-            };
-            let mut call = call.clone();
-            call.headers
-                .extend(self.access.read().await.headers.clone());
-            let outcome = self
-                .send_once(&call, source, size, algorithms, &watch)
-                .await;
-            let failed = match outcome {
-                Attempt::Done(Ok(sent)) => {
-                    let image = self.get_image(id).await?;
-                    return self.compare(image, sent, again, verify).await;
-                }
-                Attempt::Done(Err(error)) => {
-                    return Err(self.withdraw(id, error.message()).await);
-                }
-                Attempt::Unauthorized(error) if again.is_some() && !renewed => {
-                    renewed = true;
-                    if self.renew().await? {
-                        source = again.ok_or(error)?;
-                        continue;
-                    }
-                    error
-                }
-                Attempt::Passing(error, asked) => match (again, waits.next()) {
-                    (Some(again), Some(wait)) => {
-                        self.http.pause(wait, asked).await;
-                        watch.check()?;
-                        // What became of it: taken after all, or to be sent again.
-                        let image = self.settled(id).await?;
-                        match image.status {
-                            ImageStatus::Queued => {
-                                source = again;
-                                continue;
-                            }
-                            ImageStatus::Active => {
-                                let spare = again.again();
-                                let sent = hash_again(again, USUAL).await?;
-                                return self.compare(image, sent, spare, true).await;
-                            }
-                            _ => error,
-                        }
-                    }
-                    _ => error,
-                },
-                Attempt::Unauthorized(error) | Attempt::Failed(error) => error,
-            };
-            return Err(failed);
+        let sending = Sending {
+            id,
+            call,
+            size,
+            verify,
+            watch,
+        };
+        match self.deliver(sending, source).await? {
+            Delivered::Taken(Ok(sent), again) => {
+                let image = self.get_image(id).await?;
+                self.compare(image, sent, again, verify).await
+            }
+            Delivered::Taken(Err(error), _) => Err(self.withdraw(id, error.message()).await),
+            Delivered::Became(image, _, again) if image.status == ImageStatus::Active => {
+                let spare = again.again();
+                let sent = hash_again(again, USUAL).await?;
+                self.compare(*image, sent, spare, true).await
+            }
+            Delivered::Became(_, error, _) => Err(error),
         }
     }
 
@@ -159,8 +117,33 @@ impl ImageData for Remote {
     }
 }
 
-fn header(text: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text).map_err(|_| Error::failed(format!("there is no store '{text}'")))
+/// The header that names a store.
+pub(super) fn store_header(store: &str) -> Result<HeaderValue> {
+    HeaderValue::from_str(store).map_err(|_| Error::failed(format!("there is no store '{store}'")))
+}
+
+/// Data that is to be sent.
+pub(super) struct Sending<'a> {
+    /// The image it is for.
+    pub id: &'a str,
+    /// The request that takes it.
+    pub call: Call,
+    /// Bytes, where they are promised.
+    pub size: Option<u64>,
+    /// Whether it is to be compared by its hash.
+    pub verify: bool,
+    /// Who watches.
+    pub watch: Watch,
+}
+
+/// What became of data that was sent, maybe several times.
+pub(super) enum Delivered {
+    /// The server took it: what was read meanwhile, or why that was not all of it; and the data once
+    /// more, where it can be read again.
+    Taken(Result<Sent>, Option<Source>),
+    /// The connection broke, for this reason, and the record is in a state in which data is not to be
+    /// sent again.
+    Became(Box<Image>, Error, Source),
 }
 
 /// What became of data that was sent once.
@@ -176,14 +159,79 @@ enum Attempt {
 }
 
 /// What was read while data was sent.
-struct Sent {
+pub(super) struct Sent {
     /// Bytes.
-    size: u64,
+    pub size: u64,
     /// Digests, by their algorithms.
     digests: Vec<(Algorithm, String)>,
 }
 
 impl Remote {
+    /// Sends data; again where an attempt failed in a way that may pass and left the image queued.
+    pub(super) async fn deliver(
+        &self,
+        sending: Sending<'_>,
+        mut source: Source,
+    ) -> Result<Delivered> {
+        let Sending {
+            id,
+            mut call,
+            size,
+            verify,
+            watch,
+        } = sending;
+        let size = size.or_else(|| source.size());
+        call.headers.insert(CONTENT_TYPE, BINARY);
+        if let Some(size) = size {
+            call.headers.insert(CONTENT_LENGTH, size.into());
+            call.headers.insert(SIZE, size.into());
+        }
+        let mut waits = waits();
+        let mut renewed = false;
+        loop {
+            let again = source.again();
+            let algorithms: &[Algorithm] = match (verify, &again) {
+                (false, _) => &[],
+                (true, Some(_)) => &[USUAL],
+                // What cannot be read again may have to be compared by what every service keeps.
+                (true, None) => &[USUAL, Algorithm::Md5],
+            };
+            let mut call = call.clone();
+            call.headers
+                .extend(self.access.read().await.headers.clone());
+            let outcome = self
+                .send_once(&call, source, size, algorithms, &watch)
+                .await;
+            let failed = match outcome {
+                Attempt::Done(sent) => return Ok(Delivered::Taken(sent, again)),
+                Attempt::Unauthorized(error) if again.is_some() && !renewed => {
+                    renewed = true;
+                    if self.renew().await? {
+                        source = again.ok_or(error)?;
+                        continue;
+                    }
+                    error
+                }
+                Attempt::Passing(error, asked) => match (again, waits.next()) {
+                    (Some(again), Some(wait)) => {
+                        self.http.pause(wait, asked).await;
+                        watch.check()?;
+                        // What became of it: taken after all, or to be sent again.
+                        let image = self.settled(id).await?;
+                        if image.status == ImageStatus::Queued {
+                            source = again;
+                            continue;
+                        }
+                        return Ok(Delivered::Became(Box::new(image), error, again));
+                    }
+                    _ => error,
+                },
+                Attempt::Unauthorized(error) | Attempt::Failed(error) => error,
+            };
+            return Err(failed);
+        }
+    }
+
     /// Sends data once.
     async fn send_once(
         &self,

@@ -19,11 +19,11 @@ use crate::model::{
 };
 use crate::service::{ImageStream, Images};
 
-/// Images to ask for at a time: as many as the reference implementation gives at most.
-const PAGE: u64 = 1000;
+/// Things to ask for at a time: as many as the reference implementation gives at most.
+pub(super) const PAGE: u64 = 1000;
 
 /// Pages after which a list is taken to have no end.
-const PAGES: usize = 100_000;
+pub(super) const PAGES: usize = 100_000;
 
 /// A page of a list.
 #[derive(Deserialize)]
@@ -174,15 +174,11 @@ fn quoted(name: &str) -> String {
 }
 
 fn sort_part((key, direction): (SortKey, Direction)) -> String {
-    let direction = match direction {
-        Direction::Ascending => "asc",
-        Direction::Descending => "desc",
-    };
-    format!("{}:{direction}", key.name())
+    format!("{}:{}", key.name(), direction.name())
 }
 
 /// The next page: the question that the server names, at the address that we know.
-fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
+pub(super) fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
     let named = url
         .join(next)
         .map_err(|_| nonsense(url, &format!("'{next}' as the next page of a list")))?;

@@ -7,8 +7,10 @@ mod discovery;
 mod download;
 pub mod http;
 mod images;
+mod imports;
 mod members;
 mod projects;
+mod tasks;
 mod tls;
 mod trace;
 

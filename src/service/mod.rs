@@ -9,21 +9,31 @@
 mod data;
 mod discovery;
 mod images;
+mod imports;
 mod members;
 mod projects;
 mod stores;
+mod tasks;
 
 pub use data::{ImageBytes, ImageData, Reading, Upload};
 pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
+pub use imports::{Imports, Regions, Running, Staging};
 pub use members::Members;
 pub use projects::Projects;
 pub use stores::Stores;
+pub use tasks::{TaskStream, Tasks};
 
 /// A whole deployment, as one caller meets it.
-pub trait ImageService: Images + ImageData + Members + Stores + Discovery + Projects {}
+pub trait ImageService:
+    Images + ImageData + Members + Imports + Tasks + Stores + Discovery + Projects
+{
+}
 
-impl<T: Images + ImageData + Members + Stores + Discovery + Projects> ImageService for T {}
+impl<T> ImageService for T where
+    T: Images + ImageData + Members + Imports + Tasks + Stores + Discovery + Projects
+{
+}
 
 /// What to do about an image that is protected.
 pub fn how_to_unprotect(id: &str) -> String {

@@ -26,6 +26,24 @@ pub(super) fn readable(
     })
 }
 
+/// The size that is promised with `--size`; 0 promises nothing, as for the real client.
+///
+/// # Errors
+/// `Failed` for a size below zero, and for another than the data's.
+pub(super) fn promised(size: Option<i64>, upload: &crate::service::Upload) -> Result<Option<u64>> {
+    let Some(size) = size.filter(|size| *size != 0) else {
+        return Ok(None);
+    };
+    let size =
+        u64::try_from(size).map_err(|_| Error::failed(format!("--size {size} is below zero")))?;
+    if let Some(actual) = upload.source.size().filter(|actual| *actual != size) {
+        return Err(Error::failed(format!(
+            "Size mismatch: provided size {size} does not match the size of the image {actual}"
+        )));
+    }
+    Ok(Some(size))
+}
+
 /// An image whose data is wanted.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageDownload {
@@ -135,16 +153,7 @@ impl Leaf for ImageUpload {
                 .hint("Name a file with --file, or pipe it in."));
         };
         upload.store = store;
-        if let Some(size) = self.size.filter(|size| *size != 0) {
-            let size = u64::try_from(size)
-                .map_err(|_| Error::failed(format!("--size {size} is below zero")))?;
-            if let Some(actual) = upload.source.size().filter(|actual| *actual != size) {
-                return Err(Error::failed(format!(
-                    "Size mismatch: provided size {size} does not match the size of the image {actual}"
-                )));
-            }
-            upload.size = Some(size);
-        }
+        upload.size = promised(self.size, &upload)?;
         session
             .service()
             .await?

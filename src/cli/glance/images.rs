@@ -74,7 +74,7 @@ impl Attributes {
     ///
     /// # Errors
     /// `Failed` for a property without `=` and for a value that the schema refuses.
-    fn collect(&self) -> Result<Map<String, Value>> {
+    pub(super) fn collect(&self) -> Result<Map<String, Value>> {
         let mut given = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -112,7 +112,7 @@ impl Attributes {
 
 /// Refuses values that the image schema does, before anything is sent. The deployment is asked for its
 /// schema only where a value is none of the usual ones.
-async fn check(session: &Session, given: &Map<String, Value>) -> Result<()> {
+pub(super) async fn check(session: &Session, given: &Map<String, Value>) -> Result<()> {
     if check_against(&Allowed::usual(), given).is_ok() {
         return Ok(());
     }
@@ -224,6 +224,7 @@ impl Leaf for ImageCreate {
             image: NewImage { attributes: given },
             upload,
             undo: false,
+            import: false,
         };
         let (image, failure) = images::create(service, request).await?;
         let failure = failure.map(|error| {

@@ -3,156 +3,492 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
+use serde_json::json;
 
-use crate::Result;
+use super::data::readable;
+use super::images::{Attributes, check};
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values;
-use crate::ops::{Outcome, stores};
+use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod, NewImage};
+use crate::ops::images::take_back;
+use crate::ops::{Outcome, imports, stores, views};
+use crate::output::View;
+use crate::service::{ImageService, Staging, Upload};
+use crate::{Error, Result};
+
+/// Where the data of an import comes from, and where it goes.
+#[derive(Debug, Clone, clap::Args)]
+struct Means {
+    /// Address to fetch the data from, for web-download.
+    #[arg(long, value_name = "IMAGE_URL")]
+    uri: Option<String>,
+    /// Region to fetch the image from, for glance-download.
+    #[arg(long, value_name = "REMOTE_GLANCE_REGION")]
+    remote_region: Option<String>,
+    /// ID of the image in that region, for glance-download.
+    #[arg(long)]
+    remote_image_id: Option<String>,
+    /// Interface of the remote image service to use, for glance-download.
+    #[arg(long, default_value = "public")]
+    remote_service_interface: String,
+    /// The one store to put the data into; else OS_IMAGE_STORE.
+    #[arg(long)]
+    store: Option<String>,
+    /// Several stores, separated by commas; else OS_IMAGE_STORES.
+    #[arg(long)]
+    stores: Option<String>,
+    /// Put the data into every store there is.
+    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
+    all_stores: Option<bool>,
+    /// Go on when some stores fail; else OS_IMAGE_ALLOW_FAILURE, else true.
+    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
+    allow_failure: Option<bool>,
+    /// Return only when the import is over, and fail if it failed.
+    #[arg(long, hide = true)]
+    wait: bool,
+}
+
+impl Means {
+    /// What the environment says where no option does.
+    fn complete(mut self, session: &Session) -> Self {
+        self.store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
+        self.stores = session.or_variable(self.stores.as_deref(), "OS_IMAGE_STORES");
+        let allow = || session.or_variable(None, "OS_IMAGE_ALLOW_FAILURE");
+        self.allow_failure = self
+            .allow_failure
+            .or_else(|| allow().map(|text| values::word(&text).unwrap_or(false)));
+        self
+    }
+
+    /// Where the data goes.
+    ///
+    /// # Errors
+    /// `Failed` for more than one answer.
+    fn destination(&self) -> Result<Destination> {
+        let all = self.all_stores == Some(true);
+        match (&self.store, &self.stores, all) {
+            (None, None, false) => Ok(Destination::Default),
+            (Some(store), None, false) => Ok(Destination::One(store.clone())),
+            (None, Some(stores), false) => Ok(Destination::Several(
+                stores.split(',').map(str::to_string).collect(),
+            )),
+            (None, None, true) => Ok(Destination::All),
+            _ => Err(Error::failed(
+                "Only one of --store, --stores and --all-stores can be provided",
+            )),
+        }
+    }
+
+    /// Refuses stores that the deployment does not have.
+    async fn check_stores(&self, session: &Session, to: &Destination) -> Result<()> {
+        match to {
+            Destination::One(store) => session.check_stores(std::slice::from_ref(store)).await,
+            Destination::Several(stores) => session.check_stores(stores).await,
+            Destination::Default | Destination::All => Ok(()),
+        }
+    }
+
+    /// The import that is asked for.
+    fn import(&self, method: &str, to: Destination) -> Import {
+        let method = match (
+            method,
+            &self.uri,
+            &self.remote_region,
+            &self.remote_image_id,
+        ) {
+            ("glance-direct", ..) => ImportMethod::GlanceDirect,
+            ("copy-image", ..) => ImportMethod::CopyImage,
+            ("web-download", Some(uri), ..) => ImportMethod::WebDownload { uri: uri.clone() },
+            ("glance-download", _, Some(region), Some(image_id)) => {
+                ImportMethod::GlanceDownload(Elsewhere {
+                    region: region.clone(),
+                    image_id: image_id.clone(),
+                    interface: Some(self.remote_service_interface.clone()),
+                })
+            }
+            _ => ImportMethod::Other(method.to_string()),
+        };
+        let several = matches!(to, Destination::Several(_) | Destination::All);
+        let fail_alone = several && self.allow_failure.unwrap_or(true);
+        Import {
+            method,
+            to,
+            all_must_succeed: fail_alone.then_some(false),
+        }
+    }
+}
+
+/// Refuses an import method that the deployment does not offer.
+async fn check_method(service: &dyn ImageService, method: &str) -> Result<()> {
+    let offered = match service.import_methods().await {
+        Err(e) if e.kind() == crate::ErrorKind::NotFound => {
+            return Err(
+                Error::failed("Target Glance does not support Image Import workflow").because(e),
+            );
+        }
+        other => other?,
+    };
+    if offered.iter().any(|known| known == method) {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "Import method '{method}' is not valid for this cloud. Valid values can be retrieved with import-info command."
+    ))
+    .hint(format!("It offers: {}.", offered.join(", "))))
+}
+
+/// Data for the staging area.
+fn staging(upload: Upload, size: Option<u64>) -> Staging {
+    Staging {
+        size,
+        source: upload.source,
+        watch: upload.watch,
+    }
+}
 
 /// Create an image and import its data in one go.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageCreateViaImport {
-    /// CPU architecture the image runs on.
-    #[arg(long)]
-    pub architecture: Option<String>,
-    /// Refuse to delete the image.
-    #[arg(long, value_name = "True|False", value_parser = values::strict_bool)]
-    pub protected: Option<bool>,
-    /// Name of the image.
-    #[arg(long)]
-    pub name: Option<String>,
-    /// ID of the server the image was made from.
-    #[arg(long)]
-    pub instance_uuid: Option<String>,
-    /// Smallest disk the image boots from, in GiB.
-    #[arg(long, value_parser = values::int, allow_negative_numbers = true)]
-    pub min_disk: Option<i64>,
-    /// Who sees the image: public, private, community or shared.
-    #[arg(long)]
-    pub visibility: Option<String>,
-    /// ID of the kernel image to boot with.
-    #[arg(long)]
-    pub kernel_id: Option<String>,
+    #[command(flatten)]
+    attributes: Attributes,
     /// Tags of the image.
     #[arg(long, num_args = 1.., action = ArgAction::Set)]
-    pub tags: Vec<String>,
-    /// Version of the operating system inside, as its maker writes it.
-    #[arg(long)]
-    pub os_version: Option<String>,
-    /// ami, ari, aki, vhd, vhdx, vmdk, raw, qcow2, vdi, iso or ploop.
-    #[arg(long)]
-    pub disk_format: Option<String>,
-    /// Distribution of the operating system inside, in lower case.
-    #[arg(long)]
-    pub os_distro: Option<String>,
+    tags: Option<Vec<String>>,
     /// ID to give the image, a UUID.
     #[arg(long)]
-    pub id: Option<String>,
-    /// Project that owns the image.
-    #[arg(long)]
-    pub owner: Option<String>,
-    /// ID of the ramdisk image to boot with.
-    #[arg(long)]
-    pub ramdisk_id: Option<String>,
-    /// Least memory the image boots with, in MiB.
-    #[arg(long, value_parser = values::int, allow_negative_numbers = true)]
-    pub min_ram: Option<i64>,
-    /// What wraps the data: ami, ari, aki, bare, ovf, ova or docker.
-    #[arg(long)]
-    pub container_format: Option<String>,
-    /// Leave the image out of plain listings.
-    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
-    pub hidden: Option<bool>,
-    /// Any further property; may be repeated.
-    #[arg(long = "property", value_name = "key=value")]
-    pub properties: Vec<String>,
+    id: Option<String>,
     /// File to read the data from, instead of standard input.
     #[arg(long)]
-    pub file: Option<PathBuf>,
-    /// Size of the data in bytes, where it cannot be told from the file.
+    file: Option<PathBuf>,
+    /// Not allowed here: the size is found out.
     #[arg(long, value_name = "IMAGE_SIZE", value_parser = values::int, allow_negative_numbers = true)]
-    pub size: Option<i64>,
+    size: Option<i64>,
     /// Draw a progress bar.
     #[arg(long)]
-    pub progress: bool,
+    progress: bool,
     /// How the data gets in; else OS_IMAGE_IMPORT_METHOD; see import-info.
     #[arg(long, value_name = "METHOD")]
-    pub import_method: Option<String>,
-    /// Address to fetch the data from, for web-download.
-    #[arg(long, value_name = "IMAGE_URL")]
-    pub uri: Option<String>,
-    /// Region to fetch the image from, for glance-download.
-    #[arg(long, value_name = "GLANCE_REGION")]
-    pub remote_region: Option<String>,
-    /// ID of the image in that region, for glance-download.
-    #[arg(long)]
-    pub remote_image_id: Option<String>,
-    /// Interface of the remote image service to use, for glance-download.
-    #[arg(long, default_value = "public")]
-    pub remote_service_interface: String,
-    /// The one store to put the data into; else OS_IMAGE_STORE.
-    #[arg(long)]
-    pub store: Option<String>,
-    /// Several stores, separated by commas; else OS_IMAGE_STORES.
-    #[arg(long)]
-    pub stores: Option<String>,
-    /// Put the data into every store there is.
-    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
-    pub all_stores: Option<bool>,
-    /// Go on when some stores fail; else OS_IMAGE_ALLOW_FAILURE, else true.
-    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
-    pub allow_failure: Option<bool>,
+    import_method: Option<String>,
+    #[command(flatten)]
+    means: Means,
+}
+
+impl ImageCreateViaImport {
+    /// Refuses what does not go together, as the real client does and in its words.
+    fn check_means(&self, method: Option<&str>, piped: bool) -> Result<()> {
+        let means = &self.means;
+        let refuse = |why: &str| Err(Error::failed(why.to_string()));
+        let file = self.file.is_some();
+        let needs = match method {
+            Some("glance-direct") => Some(("--file option or stdin", file || piped)),
+            Some("web-download") => Some(("--uri option", means.uri.is_some())),
+            _ => None,
+        };
+        let all = means.all_stores == Some(true);
+        let options = [
+            ("--store", means.store.is_some()),
+            ("--stores", means.stores.is_some()),
+            ("--all-stores", all),
+        ];
+        if let (Some((source, false)), Some(method)) = (needs, method)
+            && let Some((option, _)) = options.iter().find(|(_, given)| *given)
+        {
+            return refuse(&format!(
+                "{option} option should only be provided with {source} for the {method} import method."
+            ));
+        }
+        match method {
+            None if means.uri.is_some() => {
+                refuse("You cannot use --uri without specifying an import method.")
+            }
+            Some("glance-direct") if means.uri.is_some() => {
+                refuse("You cannot specify a --uri with the glance-direct import method.")
+            }
+            Some("glance-direct") if !file && !piped => refuse(
+                "You must specify a --file or provide data via stdin for the glance-direct import method.",
+            ),
+            Some("web-download") if means.uri.is_none() => {
+                refuse("URI is required for web-download import method. Please use '--uri <uri>'.")
+            }
+            Some("glance-download")
+                if means.remote_region.is_none() || means.remote_image_id.is_none() =>
+            {
+                refuse(
+                    "REMOTE GlANCE REGION and REMOTE IMAGE ID are required for glance-download import method. \
+                     Please use --remote-region <region> and --remote-image-id <remote-image-id>.",
+                )
+            }
+            Some("glance-download") if means.uri.is_some() => {
+                refuse("You cannot specify a --uri with the glance-download import method.")
+            }
+            Some(method @ ("web-download" | "glance-download")) if file => refuse(&format!(
+                "You cannot specify a --file with the {method} import method."
+            )),
+            Some(method @ ("web-download" | "glance-download")) if piped => refuse(&format!(
+                "You cannot pass data via stdin with the {method} import method."
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Leaf for ImageCreateViaImport {
+    async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
+        let piped = session.is_piped();
+        let formats = [
+            ("--container-format", &self.attributes.container_format),
+            ("--disk-format", &self.attributes.disk_format),
+        ];
+        let missing = formats.iter().filter(|(_, given)| given.is_none());
+        let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+        let sources = [
+            ("--file", self.file.is_some()),
+            ("--uri", self.means.uri.is_some()),
+            ("stdin", piped),
+        ];
+        if let (Some((source, _)), false) =
+            (sources.iter().find(|(_, given)| *given), missing.is_empty())
+        {
+            return Err(Error::failed(format!(
+                "error: Must provide {} when using {source}.",
+                missing.join(", ")
+            )));
+        }
+        let mut given = self.attributes.collect()?;
+        if let Some(id) = &self.id {
+            given.insert("id".to_string(), json!(id));
+        }
+        if let Some(tags) = &self.tags {
+            given.insert("tags".to_string(), json!(tags));
+        }
+        if self.size.is_some() {
+            return Err(Error::failed(
+                "Setting 'size' during image creation is not supported. Please use --size only when uploading data.",
+            ));
+        }
+        self.means = self.means.complete(session);
+        let method = session.or_variable(self.import_method.as_deref(), "OS_IMAGE_IMPORT_METHOD");
+        let has_data = self.file.is_some() || piped;
+        let method = method.or_else(|| has_data.then(|| "glance-direct".to_string()));
+        if method.as_deref() == Some("copy-image") {
+            return Err(Error::failed(
+                "Import method 'copy-image' cannot be used while creating the image.",
+            ));
+        }
+        let to = self.means.destination()?;
+        self.check_means(method.as_deref(), piped)?;
+        let upload = match method.as_deref() {
+            Some("glance-direct") => readable(session, self.file.as_deref(), self.progress)?,
+            _ => None,
+        };
+        let service = session.service().await?;
+        if let Some(method) = &method {
+            check_method(service, method).await?;
+        }
+        self.means.check_stores(session, &to).await?;
+        check(session, &given).await?;
+
+        let image = service.create_image(NewImage { attributes: given }).await?;
+        let Some(method) = method else {
+            return Ok(record(&image));
+        };
+        let imported = async {
+            if let Some(upload) = upload {
+                let size = upload.source.size();
+                service
+                    .stage_image(&image.id, staging(upload, size))
+                    .await?;
+            }
+            let import = self.means.import(&method, to);
+            run(session, &image.id, import, self.means.wait, self.progress).await
+        };
+        match imported.await {
+            Ok(outcome) => Ok(outcome),
+            Err(error) if error.kind() == crate::ErrorKind::Corrupt => {
+                take_back(service, &image.id).await?;
+                Err(error)
+            }
+            Err(error) => {
+                let now = service.get_image(&image.id).await.unwrap_or(image);
+                Ok(record(&now).failing(Some(error)))
+            }
+        }
+    }
+}
+
+fn record<'a>(image: &Image) -> Outcome<'a> {
+    Outcome::from(View::Record(views::glance_image(image, false)))
+}
+
+/// Has an image imported, as the options want it.
+async fn run<'a>(
+    session: &'a Session,
+    id: &str,
+    import: Import,
+    wait: bool,
+    progress: bool,
+) -> Result<Outcome<'a>> {
+    let service = session.service().await?;
+    let transfer = session.transfer(progress);
+    let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::ui::notice);
+    let waiting = (wait || progress).then(|| imports::Waiting {
+        tell,
+        watch: session.watch.clone(),
+    });
+    let (image, left) = imports::import(service, id, import, transfer, waiting).await?;
+    let outcome = record(&image);
+    Ok(match left {
+        Some(running) => outcome.then(running),
+        None => outcome,
+    })
 }
 
 /// Start the import of an image's data.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageImport {
     /// ID of the image.
-    pub image_id: String,
+    image_id: String,
     /// How the data gets in; see import-info.
     #[arg(long, value_name = "METHOD", default_value = "glance-direct")]
-    pub import_method: String,
-    /// Address to fetch the data from, for web-download.
-    #[arg(long, value_name = "IMAGE_URL")]
-    pub uri: Option<String>,
-    /// Region to fetch the image from, for glance-download.
-    #[arg(long, value_name = "REMOTE_GLANCE_REGION")]
-    pub remote_region: Option<String>,
-    /// ID of the image in that region, for glance-download.
-    #[arg(long)]
-    pub remote_image_id: Option<String>,
-    /// Interface of the remote image service to use, for glance-download.
-    #[arg(long, default_value = "public")]
-    pub remote_service_interface: String,
-    /// The one store to put the data into; else OS_IMAGE_STORE.
-    #[arg(long)]
-    pub store: Option<String>,
-    /// Several stores, separated by commas; else OS_IMAGE_STORES.
-    #[arg(long)]
-    pub stores: Option<String>,
-    /// Put the data into every store there is.
-    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
-    pub all_stores: Option<bool>,
-    /// Go on when some stores fail; else OS_IMAGE_ALLOW_FAILURE, else true.
-    #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
-    pub allow_failure: Option<bool>,
+    import_method: String,
+    #[command(flatten)]
+    means: Means,
+    /// Tell how the import goes on, until it is over.
+    #[arg(long, hide = true)]
+    progress: bool,
+}
+
+impl ImageImport {
+    /// Refuses what does not go together, as the real client does and in its words.
+    fn check_means(&self, to: &Destination) -> Result<()> {
+        let means = &self.means;
+        let method = self.import_method.as_str();
+        let remote = means.remote_region.is_some() && means.remote_image_id.is_some();
+        let several = matches!(to, Destination::Several(_) | Destination::All);
+        let wrong = [
+            (
+                method == "web-download" && means.uri.is_none(),
+                "Provide URI for web-download import method.",
+            ),
+            (
+                method != "web-download" && means.uri.is_some(),
+                "Import method should be 'web-download' if URI is provided.",
+            ),
+            (
+                method == "glance-download" && !remote,
+                "Provide REMOTE_IMAGE_ID and remote-region for 'glance-download' import method.",
+            ),
+            (
+                method != "glance-download" && means.remote_region.is_some(),
+                "Import method should be 'glance-download' if REMOTE REGION is provided.",
+            ),
+            (
+                method != "glance-download" && means.remote_image_id.is_some(),
+                "Import method should be 'glance-download' if REMOTE IMAGE ID is provided.",
+            ),
+            (
+                method == "copy-image" && !several,
+                "Provide either --stores or --all-stores for 'copy-image' import method.",
+            ),
+        ];
+        match wrong.into_iter().find(|(is, _)| *is) {
+            Some((_, why)) => Err(Error::failed(why)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Refuses an image that is in no state for an import, in the real client's words.
+fn check_state(image: &Image, method: &str) -> Result<()> {
+    if image.container_format.is_none() || image.disk_format.is_none() {
+        return Err(Error::failed(
+            "The 'container_format' and 'disk_format' properties must be set on an image before it can be imported.",
+        ));
+    }
+    let (wanted, why) = match method {
+        "glance-direct" => (
+            ImageStatus::Uploading,
+            "can only be applied to an image in status 'uploading'",
+        ),
+        "web-download" => (
+            ImageStatus::Queued,
+            "can only be applied to an image in status 'queued'",
+        ),
+        "copy-image" => (
+            ImageStatus::Active,
+            "can only be used on an image with status 'active'.",
+        ),
+        _ => return Ok(()),
+    };
+    if image.status == wanted {
+        return Ok(());
+    }
+    let error = Error::failed(format!("The '{method}' import method {why}"));
+    Err(match method {
+        "glance-direct" if image.status == ImageStatus::Queued => error.hint(format!(
+            "Stage its data first: glance image-stage --file FILE {}",
+            image.id
+        )),
+        _ => error,
+    })
+}
+
+impl Leaf for ImageImport {
+    async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
+        self.means = self.means.complete(session);
+        let to = self.means.destination()?;
+        let service = session.service().await?;
+        self.means.check_stores(session, &to).await?;
+        let method = self.import_method.as_str();
+        if !ImportMethod::USUAL.contains(&method) {
+            check_method(service, method).await?;
+        }
+        self.check_means(&to)?;
+        let import = self.means.import(method, to);
+        let wait = self.means.wait;
+        match run(session, &self.image_id, import, wait, self.progress).await {
+            Ok(outcome) => Ok(outcome),
+            // The real client looks at the image beforehand; the service does so too.
+            Err(error) if error.kind() == crate::ErrorKind::Conflict => {
+                let image = service.get_image(&self.image_id).await?;
+                check_state(&image, method)?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Send the data of an image to the staging area, to be imported later.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageStage {
     /// ID of the image.
-    pub image_id: String,
+    image_id: String,
     /// File to read the data from, instead of standard input.
     #[arg(long)]
-    pub file: Option<PathBuf>,
+    file: Option<PathBuf>,
     /// Size of the data in bytes, where it cannot be told from the file.
     #[arg(long, value_name = "IMAGE_SIZE", value_parser = values::int, allow_negative_numbers = true)]
-    pub size: Option<i64>,
+    size: Option<i64>,
     /// Draw a progress bar.
     #[arg(long)]
-    pub progress: bool,
+    progress: bool,
+}
+
+impl Leaf for ImageStage {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let Some(upload) = session.upload(self.file.as_deref(), self.progress)? else {
+            return Err(Error::failed("there is no data to stage")
+                .hint("Name a file with --file, or pipe it in."));
+        };
+        let size = super::data::promised(self.size, &upload)?;
+        let service = session.service().await?;
+        service
+            .stage_image(&self.image_id, staging(upload, size))
+            .await?;
+        Ok(Outcome::nothing())
+    }
 }
 
 /// Show which ways of importing the service offers.
@@ -169,17 +505,17 @@ impl Leaf for ImportInfo {
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<ImageCreateViaImport>(
+    Row::of::<ImageCreateViaImport>(
         "image-create-via-import",
         "Create an image and import its data in one go",
         Output::Plain,
     ),
-    Row::later::<ImageImport>(
+    Row::of::<ImageImport>(
         "image-import",
         "Start the import of an image's data",
         Output::Plain,
     ),
-    Row::later::<ImageStage>(
+    Row::of::<ImageStage>(
         "image-stage",
         "Send the data of an image to the staging area, to be imported later",
         Output::Plain,

@@ -1,13 +1,31 @@
 //! Work the service does in the background: `glance task-*` and `glance image-tasks`.
 
-use crate::cli::registry::{Output, Row};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
 use crate::cli::values;
+use crate::model::{Direction, TaskQuery};
+use crate::ops::{Outcome, tasks};
+use crate::{Error, ErrorKind, Result};
 
 /// List the tasks that worked on an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageTasks {
     /// ID of the image.
     pub image_id: String,
+}
+
+impl Leaf for ImageTasks {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let verbose = session.globals.given("verbose");
+        match tasks::of_image(service, &self.image_id, verbose).await {
+            Ok(view) => Ok(Outcome::from(view)),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                Err(Error::failed(format!("Image {} not found.", self.image_id)).because(e))
+            }
+            Err(e) => Err(e),
+        }
+    }
 }
 
 /// Start a task.
@@ -19,6 +37,34 @@ pub struct TaskCreate {
     /// JSON object to give to the task.
     #[arg(long, value_name = "STRING", default_value = "{}")]
     pub input: String,
+}
+
+/// The kinds of task that the API has a schema for.
+///
+/// *Source:* the schema `task` of the reference implementation.
+const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
+
+impl Leaf for TaskCreate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let kind = self.task_type.filter(|kind| !kind.is_empty());
+        let (Some(kind), false) = (kind, self.input.is_empty()) else {
+            return Err(Error::failed(
+                "Unable to create task. Specify task type and input.",
+            ));
+        };
+        let input = serde_json::from_str(&self.input).map_err(|e| {
+            Error::failed("Failed to parse the \"input\" parameter. Must be a valid JSON object.")
+                .hint(format!("{e}."))
+        })?;
+        if !KINDS.contains(&kind.as_str()) {
+            return Err(Error::failed(format!(
+                "Unable to set 'type' to '{kind}'. Reason: '{kind}' is not one of ['import', \
+                 'api_image_import', 'location_import']"
+            )));
+        }
+        let (task, running) = session.service().await?.create_task(&kind, input).await?;
+        Ok(Outcome::from(tasks::glance_task(&task)).then(running))
+    }
 }
 
 /// List tasks.
@@ -41,6 +87,24 @@ pub struct TaskList {
     pub status: Option<String>,
 }
 
+impl Leaf for TaskList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let page = self.page_size.filter(|size| *size != 0);
+        let page = page.map(u64::try_from).transpose().map_err(|_| {
+            Error::failed("--page-size is below zero").hint("Give a number of tasks.")
+        })?;
+        let query = TaskQuery {
+            kind: self.task_type,
+            status: self.status,
+            sort_key: Some(self.sort_key),
+            direction: Direction::parse(&self.sort_dir),
+            page,
+            ..TaskQuery::default()
+        };
+        Ok(Outcome::from(tasks::list(session.service().await?, query)))
+    }
+}
+
 /// Show one task.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskShow {
@@ -48,14 +112,21 @@ pub struct TaskShow {
     pub task_id: String,
 }
 
+impl Leaf for TaskShow {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let task = session.service().await?.get_task(&self.task_id).await?;
+        Ok(Outcome::from(tasks::glance_task(&task)))
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<ImageTasks>(
+    Row::of::<ImageTasks>(
         "image-tasks",
         "List the tasks that worked on an image",
         Output::Plain,
     ),
-    Row::later::<TaskCreate>("task-create", "Start a task", Output::Plain),
-    Row::later::<TaskList>("task-list", "List tasks", Output::Plain),
-    Row::later::<TaskShow>("task-show", "Show one task", Output::Plain),
+    Row::of::<TaskCreate>("task-create", "Start a task", Output::Plain),
+    Row::of::<TaskList>("task-list", "List tasks", Output::Plain),
+    Row::of::<TaskShow>("task-show", "Show one task", Output::Plain),
 ];

@@ -8,12 +8,13 @@ use super::attributes::{CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, re
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
-use crate::cli::values::{int, key_value};
+use crate::cli::values::{image_size, int, key_value};
 use crate::data::Source;
 use crate::model::NewImage;
 use crate::ops::images::{self, Create, Reference};
 use crate::ops::{Outcome, views};
 use crate::output::View;
+use crate::service::Upload;
 use crate::{Error, ErrorKind, Result};
 
 /// A new image.
@@ -88,13 +89,18 @@ pub struct ImageCreate {
     store: Option<String>,
 }
 
-fn image_size(text: &str) -> std::result::Result<u64, String> {
-    let size =
-        int(text).map_err(|_| format!("'{text}' is not a valid size (use a positive integer)"))?;
-    u64::try_from(size)
-        .ok()
-        .filter(|size| *size > 0)
-        .ok_or_else(|| "Size must be a positive integer".to_string())
+/// The data to upload, a file that is none refused in the real client's words.
+pub(super) fn data(
+    session: &Session,
+    file: Option<&Path>,
+    progress: bool,
+) -> Result<Option<Upload>> {
+    session.upload(file, progress).map_err(|error| match file {
+        Some(path) if !path.exists() => {
+            Error::failed(format!("'{}' is not a valid file", path.display())).because(error)
+        }
+        _ => error,
+    })
 }
 
 impl Leaf for ImageCreate {
@@ -115,15 +121,7 @@ impl Leaf for ImageCreate {
                 "--size requires image data via --file or stdin",
             ));
         }
-        let mut upload = session
-            .upload(self.file.as_deref(), self.progress)
-            .map_err(|error| match &self.file {
-                Some(path) if !path.exists() => {
-                    Error::failed(format!("'{}' is not a valid file", path.display()))
-                        .because(error)
-                }
-                _ => error,
-            })?;
+        let mut upload = data(session, self.file.as_deref(), self.progress)?;
         if let Some(upload) = &mut upload {
             upload.size = self.size;
         }
@@ -155,6 +153,7 @@ impl Leaf for ImageCreate {
             image: self.new_image(&name, owner)?,
             upload,
             undo: true,
+            import: self.import,
         };
         let (image, failure) = images::create(service, request).await?;
         let view = View::Record(views::openstack_image(&image, false));
@@ -166,7 +165,7 @@ impl Leaf for ImageCreate {
 }
 
 impl ImageCreate {
-    /// What needs another service, or comes with a later version.
+    /// What needs another service.
     fn refuse_unbuilt(&self) -> Result<()> {
         let unbuilt = [
             (
@@ -177,7 +176,6 @@ impl ImageCreate {
                 self.sign_key_path.is_some() || self.sign_cert_id.is_some(),
                 "signing needs a key manager",
             ),
-            (self.import, "--import comes with the import commands"),
         ];
         match unbuilt.into_iter().find(|(given, _)| *given) {
             Some((_, why)) => Err(Error::failed(format!(

@@ -4,10 +4,15 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 
-use crate::Result;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
-use crate::ops::{Outcome, stores};
+use crate::cli::values::image_size;
+use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
+use crate::ops::images::{self, Reference};
+use crate::ops::{Outcome, imports, stores, views};
+use crate::output::View;
+use crate::service::Staging;
+use crate::{Error, ErrorKind, Result};
 
 /// Start the import of an image's data.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,7 +20,7 @@ use crate::ops::{Outcome, stores};
     clippy::struct_excessive_bools,
     reason = "one field for each option of the grammar"
 )]
-pub struct Import {
+pub struct ImageImport {
     /// Image, as a name or an ID.
     #[arg(value_name = "image")]
     pub image: String,
@@ -49,6 +54,141 @@ pub struct Import {
     /// Return only when the import is done.
     #[arg(long)]
     pub wait: bool,
+    /// Tell how the import goes on, until it is over.
+    #[arg(long, hide = true)]
+    pub progress: bool,
+}
+
+impl ImageImport {
+    /// Refuses what does not go together, as the real client does and in its words.
+    fn check_means(&self) -> Result<()> {
+        let method = self.method.as_str();
+        let only = |option: &str, method: &str| {
+            Error::failed(format!(
+                "The '{option}' option is only supported when using '--method={method}'"
+            ))
+        };
+        match (method, &self.uri) {
+            ("web-download", None) => {
+                return Err(Error::failed(
+                    "The '--uri' option is required when using '--method=web-download'",
+                ));
+            }
+            ("web-download", Some(uri)) => {
+                let parsed = url::Url::parse(uri).ok();
+                if !parsed.is_some_and(|url| url.has_host()) {
+                    return Err(Error::failed(format!("'{uri}' is not a valid url")));
+                }
+            }
+            (_, Some(_)) => return Err(only("--uri", "web-download")),
+            (_, None) => {}
+        }
+        let remote = [
+            ("--remote-region", &self.remote_region),
+            ("--remote-image", &self.remote_image),
+            ("--remote-service-interface", &self.remote_service_interface),
+        ];
+        if method == "glance-download" {
+            if self.remote_region.is_none() || self.remote_image.is_none() {
+                return Err(Error::failed(
+                    "The '--remote-region' and '--remote-image' options are required when using \
+                     '--method=glance-download'",
+                ));
+            }
+        } else if let Some((option, _)) = remote.iter().find(|(_, given)| given.is_some()) {
+            return Err(only(option, "glance-download"));
+        }
+        if method == "copy-image" && self.stores.is_empty() && !self.all_stores {
+            return Err(Error::failed(
+                "The '--stores' or '--all-stores' options are required when using '--method=copy-image'",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses an image that is in no state for the import, in the real client's words.
+    fn check_state(&self, image: &Image) -> Result<()> {
+        if image.container_format.is_none() && image.disk_format.is_none() {
+            return Err(Error::failed(
+                "The 'container_format' and 'disk_format' properties must be set on an image before it can be imported",
+            ));
+        }
+        let method = self.method.as_str();
+        let wanted = match method {
+            "glance-direct" => ImageStatus::Uploading,
+            "web-download" => ImageStatus::Queued,
+            "copy-image" => ImageStatus::Active,
+            _ => return Ok(()),
+        };
+        if image.status == wanted {
+            return Ok(());
+        }
+        Err(Error::failed(format!(
+            "The '{method}' import method can only be used with an image in status '{wanted}'"
+        ))
+        .hint(format!("The image is {}.", image.status)))
+    }
+
+    /// The import that is asked for.
+    fn import(&self) -> Import {
+        let method = match (&self.uri, &self.remote_region, &self.remote_image) {
+            (Some(uri), ..) => ImportMethod::WebDownload { uri: uri.clone() },
+            (_, Some(region), Some(image_id)) => ImportMethod::GlanceDownload(Elsewhere {
+                region: region.clone(),
+                image_id: image_id.clone(),
+                interface: self.remote_service_interface.clone(),
+            }),
+            _ if self.method == "copy-image" => ImportMethod::CopyImage,
+            _ => ImportMethod::GlanceDirect,
+        };
+        let to = match (&self.stores[..], self.all_stores) {
+            (_, true) => Destination::All,
+            ([], false) => Destination::Default,
+            (stores, false) => Destination::Several(stores.to_vec()),
+        };
+        // Services without named stores refuse to be told what to do about several.
+        let several = to != Destination::Default;
+        Import {
+            method,
+            to,
+            all_must_succeed: several.then_some(self.disallow_failure),
+        }
+    }
+}
+
+impl Leaf for ImageImport {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        self.check_means()?;
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        self.check_state(&image)?;
+        let transfer = session.transfer(self.progress);
+        let imported = service
+            .import_image(&image.id, self.import(), transfer)
+            .await;
+        let running = imported.map_err(|error| match error.kind() {
+            ErrorKind::Invalid if error.message().contains("Unknown import method") => {
+                Error::failed(format!(
+                    "The '{}' import method is not supported by this deployment.",
+                    self.method
+                ))
+                .hint("See image import info.")
+                .because(error)
+            }
+            _ => error,
+        })?;
+        let record =
+            |image: &Image| Outcome::from(View::Record(views::openstack_image(image, false)));
+        if !self.wait && !self.progress {
+            // It is shown as it was, as by the real client.
+            return Ok(record(&image).then(running));
+        }
+        running.await?;
+        let tell: Option<&(dyn Fn(&str) + Sync)> = self.progress.then_some(&crate::cli::ui::notice);
+        let watch = session.watch.clone();
+        let image = imports::wait(service, &image.id, &imports::Waiting { tell, watch }).await?;
+        Ok(record(&image))
+    }
 }
 
 /// Show which ways of importing the service offers.
@@ -73,16 +213,38 @@ pub struct Stage {
     #[arg(long, value_name = "file")]
     pub file: Option<PathBuf>,
     /// Size of the data in bytes, where it cannot be told from the file.
-    #[arg(long, value_name = "size")]
-    pub size: Option<String>,
+    #[arg(long, value_name = "size", value_parser = image_size, allow_negative_numbers = true)]
+    pub size: Option<u64>,
     /// Draw a progress bar.
     #[arg(long)]
     pub progress: bool,
 }
 
+impl Leaf for Stage {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let upload = super::images::data(session, self.file.as_deref(), self.progress)?;
+        let Some(upload) = upload else {
+            return Err(Error::failed(match self.size {
+                Some(_) => "--size requires image data via --file or stdin",
+                None => "there is no data to stage",
+            })
+            .hint("Name a file with --file, or pipe it in."));
+        };
+        let service = session.service().await?;
+        let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        let staging = Staging {
+            source: upload.source,
+            size: self.size,
+            watch: upload.watch,
+        };
+        service.stage_image(&image.id, staging).await?;
+        Ok(Outcome::nothing())
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<Import>(
+    Row::of::<ImageImport>(
         "image import",
         "Start the import of an image's data",
         Output::Show,
@@ -92,7 +254,7 @@ pub const ROWS: &[Row] = &[
         "Show which ways of importing the service offers",
         Output::Show,
     ),
-    Row::later::<Stage>(
+    Row::of::<Stage>(
         "image stage",
         "Send the data of an image to the staging area, to be imported later",
         Output::Plain,

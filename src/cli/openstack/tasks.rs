@@ -1,7 +1,11 @@
 //! Work the service does in the background: `openstack image task`.
 
-use crate::cli::registry::{Output, Row};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
 use crate::cli::values;
+use crate::model::{Direction, TaskQuery};
+use crate::ops::{Outcome, tasks};
+use crate::{Error, ErrorKind, Result};
 
 /// List tasks.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,6 +33,26 @@ pub struct TaskList {
     pub status: Option<String>,
 }
 
+impl Leaf for TaskList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let direction = self.sort_dir.as_deref().map(|word| {
+            Direction::parse(word).ok_or_else(|| {
+                Error::invalid(format!("Invalid sort direction: {word}")).hint("Give asc or desc.")
+            })
+        });
+        let query = TaskQuery {
+            kind: self.task_type,
+            status: self.status,
+            sort_key: self.sort_key,
+            direction: direction.transpose()?,
+            marker: self.marker,
+            page: self.limit.filter(|limit| *limit != 0),
+            limit: self.max_items,
+        };
+        Ok(Outcome::from(tasks::list(session.service().await?, query)))
+    }
+}
+
 /// Show one task.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskShow {
@@ -37,8 +61,23 @@ pub struct TaskShow {
     pub task: String,
 }
 
+impl Leaf for TaskShow {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        match session.service().await?.get_task(&self.task).await {
+            Ok(task) => Ok(Outcome::from(tasks::openstack_task(&task))),
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                Err(
+                    Error::failed(format!("No Task found for {}: {}", self.task, e.message()))
+                        .because(e),
+                )
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<TaskList>("image task list", "List tasks", Output::List),
-    Row::later::<TaskShow>("image task show", "Show one task", Output::Show),
+    Row::of::<TaskList>("image task list", "List tasks", Output::List),
+    Row::of::<TaskShow>("image task show", "Show one task", Output::Show),
 ];

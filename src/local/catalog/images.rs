@@ -227,6 +227,14 @@ impl<'i> Parents<'i> {
     }
 }
 
+/// A number of bytes as a column holds it.
+fn number(bytes: Option<u64>) -> Result<Option<i64>> {
+    let number = bytes.map(|bytes| {
+        i64::try_from(bytes).map_err(|_| Error::too_large(format!("{bytes} bytes are too many")))
+    });
+    number.transpose()
+}
+
 fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {
     match text {
         None | Some("") => Ok(Map::new()),
@@ -366,17 +374,9 @@ impl Transaction {
         Ok(self.execute(sql).await? == 1)
     }
 
-    /// Records the data of an image that is being saved, which makes it active; whether it still was.
-    pub async fn set_data(&self, image: &Image, location: &NewLocation<'_>) -> Result<bool> {
-        let number = |value: Option<u64>| -> Result<Option<i64>> {
-            value
-                .map(|value| {
-                    i64::try_from(value)
-                        .map_err(|_| Error::too_large(format!("{value} bytes are too many")))
-                })
-                .transpose()
-        };
-        let now = Timestamp::now().to_catalog();
+    /// Records what is known of the data of an image in status `from`, which makes it active; whether it
+    /// still was.
+    pub async fn set_data(&self, image: &Image, from: ImageStatus) -> Result<bool> {
         let hash = image.hash.as_ref();
         let sql = Sql::new("UPDATE images SET ").with(
             "status = ?, size = ?, virtual_size = ?, checksum = ?, os_hash_algo = ?, os_hash_value = ?, \
@@ -388,19 +388,37 @@ impl Transaction {
                 image.checksum.clone().into(),
                 hash.map(|hash| hash.algorithm.clone()).into(),
                 hash.map(|hash| hash.value.clone()).into(),
-                now.as_str().into(),
+                Timestamp::now().to_catalog().into(),
                 image.id.as_str().into(),
-                ImageStatus::Saving.name().into(),
+                from.name().into(),
                 false.into(),
             ],
         );
-        if self.execute(sql).await? == 0 {
-            return Ok(false);
-        }
+        Ok(self.execute(sql).await? > 0)
+    }
+
+    /// Records how much is staged for an image that is being staged; whether it still was.
+    pub async fn set_staged_size(&self, id: &str, size: u64) -> Result<bool> {
+        let sql = Sql::new("UPDATE images SET ").with(
+            "size = ?, updated_at = ? WHERE id = ? AND status = ? AND deleted = ?",
+            [
+                number(Some(size))?.into(),
+                Timestamp::now().to_catalog().into(),
+                id.into(),
+                ImageStatus::Uploading.name().into(),
+                false.into(),
+            ],
+        );
+        Ok(self.execute(sql).await? > 0)
+    }
+
+    /// Records where the data of an image is, besides where it is already.
+    pub async fn insert_location(&self, id: &str, location: &NewLocation<'_>) -> Result<()> {
+        let now = Timestamp::now().to_catalog();
         let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, meta_data, status) VALUES ";
         let metadata = json::python(location.metadata);
         self.execute(Sql::new(columns).list([
-            image.id.as_str().into(),
+            id.into(),
             location.url.into(),
             now.as_str().into(),
             now.as_str().into(),
@@ -409,7 +427,7 @@ impl Transaction {
             "active".into(),
         ]))
         .await?;
-        Ok(true)
+        Ok(())
     }
 
     /// Marks an image and all that belongs to it deleted, its status `to` and its locations accordingly.

@@ -12,6 +12,7 @@ mod members;
 mod query;
 mod reader;
 mod revision;
+mod tasks;
 
 pub use connection::{Catalog, Transaction};
 pub use images::{NewLocation, StoredImage};

@@ -18,6 +18,9 @@ use crate::local::journal::{Entry, Intent, Journal};
 use crate::model::StoreInfo;
 use crate::{Error, ErrorKind, Result};
 
+/// What a store does.
+const STORING: [Intent; 2] = [Intent::Upload, Intent::Delete];
+
 /// A directory of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
@@ -173,7 +176,7 @@ impl Store for FileStore {
     async fn residue(&self) -> Result<Vec<Residue>> {
         let mut residue = Vec::new();
         for directory in &self.directories {
-            for mut entry in Journal::of(&directory.path).residue()? {
+            for mut entry in Journal::of(&directory.path).residue(&STORING)? {
                 let id = entry.id.clone();
                 residue.push(match entry.intent {
                     Intent::Upload => {
@@ -186,7 +189,7 @@ impl Store for FileStore {
                             put: Box::new(put),
                         }
                     }
-                    Intent::Delete => {
+                    Intent::Delete | Intent::Import => {
                         let paths = entry.noted()?;
                         Residue::Delete {
                             id,
@@ -299,6 +302,11 @@ impl Put for FilePut {
         .await?;
         self.published = true;
         Ok(url)
+    }
+
+    fn is_at(&self, url: &str) -> bool {
+        let there = file_path(url).and_then(|path| inode(&path));
+        self.published && there.is_some() && there == inode(&self.path)
     }
 
     async fn finish(self: Box<Self>) -> Result<()> {

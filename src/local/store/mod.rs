@@ -45,7 +45,7 @@ pub trait Store: Send + Sync {
 /// Data that is being stored. Nothing is under its final name before [`Put::publish`]; dropping it
 /// before [`Put::finish`] leaves residue, as dying does.
 #[async_trait]
-pub trait Put: Send {
+pub trait Put: Send + Sync {
     /// Reads all of `source`. At most once.
     async fn take(
         &mut self,
@@ -57,6 +57,9 @@ pub trait Put: Send {
 
     /// Makes the data durable and gives it its final name; its address.
     async fn publish(&mut self) -> Result<String>;
+
+    /// Whether what was published is what is at that address.
+    fn is_at(&self, url: &str) -> bool;
 
     /// Removes whatever was stored. It stays known as residue until [`Put::finish`], so that the record
     /// can be mended between the two.

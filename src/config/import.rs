@@ -1,0 +1,144 @@
+//! What imports are told: the methods and plugins, and from where data may be fetched.
+//!
+//! *Source:* `glance/common/config.py`, `glance/async_/flows/api_image_import.py`,
+//! `glance/async_/flows/_internal_plugins/__init__.py`, `glance/async_/flows/plugins/*.py`.
+
+use super::options::{
+    ALLOWED_HOSTS, ALLOWED_PORTS, ALLOWED_SCHEMES, DISALLOWED_HOSTS, DISALLOWED_PORTS,
+    DISALLOWED_SCHEMES, ENABLED_IMPORT_METHODS, EXTRA_PROPERTIES, IGNORE_USER_ROLES,
+    IMAGE_IMPORT_PLUGINS, INJECT, OUTPUT_FORMAT, OptionSpec, TASK_TIME_TO_LIVE,
+};
+use super::reader::Reader;
+use super::values::quoted;
+use crate::error::Result;
+
+/// What may be done to data and image between the fetching and the storing, by the names of the
+/// configuration.
+pub(super) const PLUGINS: &[&str] = &[
+    "no_op",
+    "image_decompression",
+    "image_conversion",
+    "inject_image_metadata",
+];
+
+/// What is done to data and image between the fetching and the storing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plugin {
+    /// Data in a gzip, zip or LHA wrapping is unwrapped.
+    Decompress,
+    /// Data becomes another disk format: `qcow2`, `raw` or `vmdk`.
+    Convert(String),
+    /// The image gets properties, unless one of the caller's roles is among these.
+    Inject {
+        /// Names and values.
+        properties: Vec<(String, String)>,
+        /// Names of roles.
+        unless: Vec<String>,
+    },
+}
+
+/// From where data may be fetched. Of an allowed and a disallowed list only the allowed one counts,
+/// unless it is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Schemes, lower case.
+    pub schemes: Lists<String>,
+    /// Names and addresses of hosts. One that is allowed by name may be any machine.
+    pub hosts: Lists<String>,
+    /// Ports.
+    pub ports: Lists<u16>,
+}
+
+/// What is allowed, or else what is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lists<T> {
+    /// Only these; empty: all that is not disallowed.
+    pub allowed: Vec<T>,
+    /// Not these.
+    pub disallowed: Vec<T>,
+}
+
+impl<T: PartialEq> Lists<T> {
+    /// Whether `item` is allowed.
+    pub fn allow(&self, item: &T) -> bool {
+        if self.allowed.is_empty() {
+            !self.disallowed.contains(item)
+        } else {
+            self.allowed.contains(item)
+        }
+    }
+}
+
+/// What imports are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportSettings {
+    /// The methods on offer, in the order of the configuration.
+    pub methods: Vec<String>,
+    /// What is done to data and image, in order.
+    pub plugins: Vec<Plugin>,
+    /// From where data may be fetched.
+    pub addresses: Addresses,
+    /// What the names of properties begin with that an image of another region brings along.
+    pub extra_properties: Vec<String>,
+    /// Hours that a task is remembered after it is over.
+    pub task_hours: u32,
+}
+
+/// Reads them.
+pub(super) fn read_import(reader: &Reader<'_>) -> Result<ImportSettings> {
+    let mut plugins = Vec::new();
+    for name in reader.list(&IMAGE_IMPORT_PLUGINS)?.value {
+        match name.as_str() {
+            "image_decompression" => plugins.push(Plugin::Decompress),
+            "image_conversion" => {
+                plugins.push(Plugin::Convert(
+                    reader.text_or_default(&OUTPUT_FORMAT)?.value,
+                ));
+            }
+            "inject_image_metadata" => plugins.push(Plugin::Inject {
+                properties: reader.pairs(&INJECT)?.value,
+                unless: reader.list(&IGNORE_USER_ROLES)?.value,
+            }),
+            _ => {}
+        }
+    }
+    // What is wrong in them is told whether or not a plugin needs them today.
+    reader.text_or_default(&OUTPUT_FORMAT)?;
+    reader.pairs(&INJECT)?;
+    reader.list(&IGNORE_USER_ROLES)?;
+    Ok(ImportSettings {
+        methods: reader.list(&ENABLED_IMPORT_METHODS)?.value,
+        plugins,
+        addresses: Addresses {
+            schemes: Lists {
+                allowed: lower(reader, &ALLOWED_SCHEMES)?,
+                disallowed: lower(reader, &DISALLOWED_SCHEMES)?,
+            },
+            hosts: Lists {
+                allowed: lower(reader, &ALLOWED_HOSTS)?,
+                disallowed: lower(reader, &DISALLOWED_HOSTS)?,
+            },
+            ports: Lists {
+                allowed: ports(reader, &ALLOWED_PORTS)?,
+                disallowed: ports(reader, &DISALLOWED_PORTS)?,
+            },
+        },
+        extra_properties: reader.list(&EXTRA_PROPERTIES)?.value,
+        task_hours: u32::try_from(reader.integer(&TASK_TIME_TO_LIVE)?.value).unwrap_or(u32::MAX),
+    })
+}
+
+/// Words in lower case: schemes and names of hosts.
+fn lower(reader: &Reader<'_>, option: &'static OptionSpec) -> Result<Vec<String>> {
+    let words = reader.list(option)?.value;
+    Ok(words.into_iter().map(|word| word.to_lowercase()).collect())
+}
+
+fn ports(reader: &Reader<'_>, option: &'static OptionSpec) -> Result<Vec<u16>> {
+    let words = reader.list(option)?;
+    let ports = words.value.iter().map(|word| {
+        let port = word.parse().ok().filter(|port| *port > 0);
+        port.ok_or_else(|| words.refuse(format_args!("{} is no port", quoted(word))))
+    });
+    ports.collect()
+}

@@ -1,0 +1,346 @@
+//! From where data may be fetched: never from networks that only this machine reaches, unless the
+//! configuration says so.
+//!
+//! *Source:* `get_validated_address` and `resolve_pinned_address` in `glance/common/utils.py` of the
+//! reference implementation, which lets private networks through.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use crate::config::import::Addresses;
+use crate::{Error, Result};
+
+/// An address that may be fetched from, if what its host resolves to may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Checked {
+    /// The address.
+    pub url: Url,
+    /// Its host, as it is resolved.
+    pub host: String,
+    /// Its port, be it the scheme's.
+    pub port: u16,
+    /// The address that the host is, where it is no name.
+    pub literal: Option<IpAddr>,
+    /// Whether the configuration allows this host by name, whatever it resolves to.
+    pub trusted: bool,
+}
+
+/// Reads an address, and looks at all that can be seen without resolving it.
+///
+/// # Errors
+/// `Invalid` for one that may not be fetched from, with the reason.
+pub(super) fn check(text: &str, rules: &Addresses) -> Result<Checked> {
+    let url = Url::parse(text).map_err(|e| refused(text, &format!("it is no address: {e}")))?;
+    check_url(url, text, rules)
+}
+
+/// As [`check`], of an address that another one led to.
+pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<Checked> {
+    let url = from
+        .join(to)
+        .map_err(|e| refused(to, &format!("it is no address: {e}")))?;
+    let text = if Url::parse(to).is_ok() {
+        to.to_string()
+    } else {
+        url.to_string()
+    };
+    check_url(url, &text, rules)
+}
+
+fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Checked> {
+    let scheme = url.scheme();
+    if !matches!(scheme, "http" | "https") || !rules.schemes.allow(&scheme.to_string()) {
+        return Err(refused(text, &format!("scheme '{scheme}' is not allowed")));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused(text, "it holds a user name or a password"));
+    }
+    let Some(host) = url.host().map(|host| host.to_owned()) else {
+        return Err(refused(text, "it names no host"));
+    };
+    let literal = match &host {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(IpAddr::V4(*address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(*address)),
+    };
+    let name = match literal {
+        Some(address) => address.to_string(),
+        None => host.to_string().to_lowercase(),
+    };
+    // What browsers read as an address, and people do not: 127.1, 0x7f000001, 2130706433.
+    if let Some(IpAddr::V4(address)) = literal
+        && written_host(text) != Some(address.to_string().as_str())
+    {
+        return Err(refused(
+            text,
+            &format!("its host is the address {address}, spelled oddly"),
+        ));
+    }
+    if !rules.hosts.allow(&name) {
+        return Err(refused(text, &format!("host '{name}' is not allowed")));
+    }
+    let port = url.port_or_known_default().unwrap_or_default();
+    if !rules.ports.allow(&port) {
+        return Err(refused(text, &format!("port {port} is not allowed")));
+    }
+    let checked = Checked {
+        trusted: rules.hosts.allowed.contains(&name),
+        host: name.clone(),
+        port,
+        literal,
+        url,
+    };
+    if let Some(address) = literal {
+        choose(&checked, vec![address], rules)?;
+    }
+    Ok(checked)
+}
+
+/// The host of an address, as it is written.
+fn written_host(text: &str) -> Option<&str> {
+    let (_, rest) = text.trim().split_once("://")?;
+    let authority = rest.split(['/', '?', '#', '\\']).next()?;
+    let (_, host) = authority.rsplit_once('@').unwrap_or(("", authority));
+    Some(host.split_once(':').map_or(host, |(host, _)| host))
+}
+
+/// Those of the addresses that a host resolved to that may be connected to.
+///
+/// # Errors
+/// `Invalid` where there is none.
+pub(super) fn choose(
+    checked: &Checked,
+    addresses: Vec<IpAddr>,
+    rules: &Addresses,
+) -> Result<Vec<IpAddr>> {
+    let mut why = "it has no address";
+    let mut chosen = Vec::new();
+    for address in addresses {
+        let by_name =
+            rules.hosts.allowed.is_empty() && rules.hosts.disallowed.contains(&address.to_string());
+        match special(address) {
+            Some(kind) if !checked.trusted => why = kind,
+            _ if by_name => why = "it has an address that is not allowed",
+            _ if !chosen.contains(&address) => chosen.push(address),
+            _ => {}
+        }
+    }
+    if chosen.is_empty() {
+        let host = &checked.host;
+        return Err(refused(
+            checked.url.as_str(),
+            &format!("host '{host}' is refused: {why}"),
+        )
+        .hint("If it is meant, list the host in allowed_hosts of [import_filtering_opts]."));
+    }
+    Ok(chosen)
+}
+
+fn refused(text: &str, why: &str) -> Error {
+    let shown = match Url::parse(text) {
+        Ok(mut url) => {
+            // Nobody needs to see a password again.
+            let _ = url.set_password(None);
+            let _ = url.set_username("");
+            url.to_string()
+        }
+        Err(_) => text.to_string(),
+    };
+    Error::invalid(format!(
+        "URI for web-download does not pass filtering: {shown}: {why}"
+    ))
+}
+
+/// Of which special network an address is, if of any: those that are not the same, or not there, for
+/// everyone.
+///
+/// *Source:* the registries of special addresses, RFC 6890 and its updates.
+fn special(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(address) => special_v4(address),
+        IpAddr::V6(address) => special_v6(address),
+    }
+}
+
+fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
+    let [a, b, c, _] = address.octets();
+    if address.is_loopback() {
+        return Some("it is this machine");
+    }
+    if address.is_link_local() {
+        return Some("it is of the local link");
+    }
+    if address.is_private() || (a == 100 && (64..128).contains(&b)) {
+        return Some("it is of a private network");
+    }
+    if address.is_multicast() {
+        return Some("it is a multicast address");
+    }
+    let reserved = a == 0
+        || a >= 240
+        || address.is_documentation()
+        || (a == 198 && (b == 18 || b == 19))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 192 && b == 88 && c == 99);
+    reserved.then_some("it is of a reserved network")
+}
+
+fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let parts = address.segments();
+    // What stands for an IPv4 address is as good as that one: mapped, translated, 6to4.
+    let embedded = match parts {
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some((high, low))
+        }
+        [0x2002, high, low, ..] => Some((high, low)),
+        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some((high, low)),
+        _ => None,
+    };
+    if let Some((high, low)) = embedded {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        return special_v4(Ipv4Addr::new(a, b, c, d));
+    }
+    if address.is_loopback() || address.is_unspecified() {
+        return Some("it is this machine");
+    }
+    if address.is_unicast_link_local() {
+        return Some("it is of the local link");
+    }
+    if address.is_unique_local() || (parts[0] & 0xffc0) == 0xfec0 {
+        return Some("it is of a private network");
+    }
+    if address.is_multicast() {
+        return Some("it is a multicast address");
+    }
+    let reserved = matches!(
+        parts,
+        [0x2001, 0 | 0xdb8, ..] | [0x100, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..]
+    );
+    reserved.then_some("it is of a reserved network")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::import::Lists;
+
+    fn usual() -> Addresses {
+        Addresses {
+            schemes: Lists {
+                allowed: vec!["http".into(), "https".into()],
+                disallowed: Vec::new(),
+            },
+            hosts: Lists::default(),
+            ports: Lists {
+                allowed: vec![80, 443],
+                disallowed: Vec::new(),
+            },
+        }
+    }
+
+    #[test]
+    fn addresses_that_only_this_machine_reaches_are_refused_however_they_are_spelled() {
+        for text in [
+            "http://127.0.0.1/x",
+            "http://127.1/x",
+            "http://0x7f000001/x",
+            "http://2130706433/x",
+            "http://017700000001/x",
+            "http://127.0.0x0.1/x",
+            "http://0/x",
+            "http://[::1]/x",
+            "http://[::ffff:127.0.0.1]/x",
+            "http://[::127.0.0.1]/x",
+            "http://[64:ff9b::7f00:1]/x",
+            "http://[2002:7f00:1::]/x",
+            "http://[::]/x",
+            "http://169.254.169.254/latest/meta-data",
+            "http://[fe80::1]/x",
+            "http://10.0.0.1/x",
+            "http://192.168.1.1/x",
+            "http://172.16.0.1/x",
+            "http://100.64.0.1/x",
+            "http://[fc00::1]/x",
+            "http://224.0.0.1/x",
+            "http://[ff02::1]/x",
+            "http://255.255.255.255/x",
+            "http://240.0.0.1/x",
+            "http://192.0.2.1/x",
+            "http://[2001:db8::1]/x",
+            "http://8.8.8.8:22/x",
+            "http://user:secret@8.8.8.8/x",
+            "ftp://8.8.8.8/x",
+            "file:///etc/passwd",
+            "gopher://8.8.8.8/x",
+            "http:///x",
+            "nonsense",
+            "",
+            "http://134744072/x",
+            "http://8.8.2056/x",
+        ] {
+            let error = check(text, &usual()).unwrap_err();
+            assert!(
+                error.message().contains("does not pass filtering"),
+                "{text}: {error}"
+            );
+            assert!(!error.message().contains("secret"), "{error}");
+        }
+        for text in [
+            "http://8.8.8.8/x",
+            "https://8.8.8.8:443/x",
+            "http://[2606:4700::1]/x",
+            "http://example.org/x",
+            "HTTP://Example.ORG:80/x",
+        ] {
+            check(text, &usual()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_allowed_by_name_may_be_any_machine() {
+        let mut rules = usual();
+        rules.hosts.allowed = vec!["127.0.0.1".into(), "mirror.example.org".into()];
+        rules.ports.allowed.clear();
+        assert!(check("http://127.0.0.1:8080/x", &rules).unwrap().trusted);
+        let mirror = check("http://mirror.example.org/x", &rules).unwrap();
+        let inside: IpAddr = "10.1.2.3".parse().unwrap();
+        assert_eq!(choose(&mirror, vec![inside], &rules).unwrap(), [inside]);
+        // Others are not allowed at all, nor is the same machine by another spelling.
+        assert!(check("http://8.8.8.8/x", &rules).is_err());
+        assert!(check("http://127.1:8080/x", &rules).is_err());
+    }
+
+    #[test]
+    fn of_the_addresses_of_a_name_only_those_that_are_public_are_taken() {
+        let rules = usual();
+        let checked = check("http://example.org/x", &rules).unwrap();
+        let [inside, outside]: [IpAddr; 2] =
+            ["127.0.0.1", "8.8.8.8"].map(|text| text.parse().unwrap());
+        let chosen = choose(&checked, vec![inside, outside, outside], &rules).unwrap();
+        assert_eq!(chosen, [outside]);
+        assert!(choose(&checked, vec![inside], &rules).is_err());
+        assert!(choose(&checked, Vec::new(), &rules).is_err());
+        let mut rules = usual();
+        rules.hosts.disallowed = vec!["8.8.8.8".into(), "bad.example.org".into()];
+        assert!(choose(&checked, vec![outside], &rules).is_err());
+        assert!(check("http://bad.example.org/", &rules).is_err());
+        assert!(
+            check("http://BAD.example.org./", &rules).is_ok(),
+            "another name"
+        );
+    }
+
+    #[test]
+    fn redirects_are_looked_at_like_addresses() {
+        let from = Url::parse("http://example.org/a/b").unwrap();
+        let rules = usual();
+        let to = |to: &str| check_redirect(&from, to, &rules);
+        assert_eq!(to("c").unwrap().url.as_str(), "http://example.org/a/c");
+        assert!(to("//127.0.0.1/x").is_err());
+        assert!(to("//0x7f.1/x").is_err());
+        assert!(to("http://[::1]/x").is_err());
+        assert!(to("file:///etc/passwd").is_err());
+    }
+}

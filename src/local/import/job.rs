@@ -1,0 +1,429 @@
+//! Doing an import: from the lock on the image to its end, good or bad.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::plugins::Workpiece;
+use super::{FAILED, Job, LOCK, TO_GO, fetch, merge, subtract};
+use crate::data::watch::Progress;
+use crate::data::{Source, Watch};
+use crate::local::Local;
+use crate::local::catalog::{NewLocation, StoredImage, Transaction};
+use crate::local::data::{Cap, Intake};
+use crate::local::store::{Put, blocking};
+use crate::model::{Image, ImageStatus, ImportMethod, Timestamp};
+use crate::{Error, ErrorKind, Result};
+
+/// How often a task tells how far it is.
+const REPORTS: Duration = Duration::from_secs(15);
+
+const MIB: u64 = 1024 * 1024;
+
+/// The data of an import, ready to be stored, several times where it goes to several stores.
+enum Feed {
+    /// A file in the staging area.
+    Staged(std::path::PathBuf),
+    /// What one of the stores has.
+    Stored(Box<StoredImage>),
+    /// From a network, once.
+    Fetched(Option<fetch::Fetched>),
+}
+
+/// A copy in a store: under its final name, but not the image's yet.
+struct Copy {
+    put: Box<dyn Put>,
+    url: String,
+    store: Option<String>,
+}
+
+impl Local {
+    /// Does an import. Whatever happens, the task says it, and the image is as it was, queued, or active.
+    pub(super) async fn run(&self, job: Job, watch: &Watch) -> Result<()> {
+        let outcome = self.work(&job, watch).await;
+        let undone = match &outcome {
+            Ok(()) => Ok(()),
+            Err(error) => self.undo(&job.id, &job.task, error).await,
+        };
+        let entry = job.entry;
+        blocking(move || entry.finish()).await?;
+        undone?;
+        outcome
+    }
+
+    async fn work(&self, job: &Job, watch: &Watch) -> Result<()> {
+        let stored = self
+            .catalog
+            .load_image(&job.id, &self.caller.project)
+            .await?;
+        let stored = stored.ok_or_else(gone)?;
+        let cap = self.room(stored.image.owner.as_deref()).await?;
+        let mut image = stored.image.clone();
+        let mut feed = self.feed(job, stored, &mut image, cap, watch).await?;
+        let mut copies: Vec<Copy> = Vec::new();
+        let mut failure = None;
+        for store in &job.stores {
+            let before = image.clone();
+            match self
+                .copy_to(job, store.as_deref(), &mut image, &mut feed, cap, watch)
+                .await
+            {
+                Ok(copy) if job.all_or_none => copies.push(copy),
+                Ok(copy) => self.record(job, &image, vec![copy], false).await?,
+                Err(error) if job.all_or_none || error.kind() == ErrorKind::Interrupted => {
+                    discard(copies).await?;
+                    self.note_failure(job, store.as_deref()).await?;
+                    return Err(error);
+                }
+                Err(error) => {
+                    self.note_failure(job, store.as_deref()).await?;
+                    image = before;
+                    failure = Some(error);
+                }
+            }
+        }
+        let last = self.record(job, &image, copies, true).await;
+        match (last, failure) {
+            // None of several stores took it: why the last one did not says more.
+            (Err(e), Some(failure)) if e.kind() == ErrorKind::Failed => Err(failure),
+            (last, _) => {
+                last?;
+                self.unstage(&job.id).await
+            }
+        }
+    }
+
+    /// Gets the data, and does to it what the plugins are for.
+    async fn feed(
+        &self,
+        job: &Job,
+        stored: StoredImage,
+        image: &mut Image,
+        cap: Cap,
+        watch: &Watch,
+    ) -> Result<Feed> {
+        let plugins = &self.settings.import.plugins;
+        let fetched = match &job.method {
+            ImportMethod::CopyImage => return Ok(Feed::Stored(Box::new(stored))),
+            ImportMethod::WebDownload { uri } => {
+                Some(fetch::open(uri, &self.settings.import.addresses).await?)
+            }
+            ImportMethod::GlanceDownload(elsewhere) => {
+                Some(self.fetch_elsewhere(elsewhere, image).await?)
+            }
+            ImportMethod::GlanceDirect | ImportMethod::Other(_) => None,
+        };
+        if let Some(fetched) = &fetched
+            && fetched.size.is_some_and(|size| size > cap.bytes)
+        {
+            return Err(cap.exceeded());
+        }
+        let mut path = self.staged(&job.id);
+        match fetched {
+            // What goes to one place as it is need not be kept in another.
+            Some(fetched) if job.stores.len() == 1 && !Workpiece::needs_file(plugins) => {
+                Workpiece::inject(plugins, image, &self.caller);
+                return Ok(Feed::Fetched(Some(fetched)));
+            }
+            Some(fetched) => {
+                let size = fetched.size;
+                let metered = Meter::on(watch);
+                let kept = self.keep_fetched(&job.id, fetched.source, metered.watch(), cap);
+                let kept = self.reporting(job, &metered, kept).await?;
+                crate::local::data::check_promise(size, kept)?;
+            }
+            None => {}
+        }
+        let piece = Workpiece {
+            path: &mut path,
+            image,
+            caller: &self.caller,
+            formats: &self.settings.formats,
+            cap,
+        };
+        piece.work(plugins, watch).await?;
+        Ok(Feed::Staged(path))
+    }
+
+    /// Copies the data into a store, under its final name there.
+    async fn copy_to(
+        &self,
+        job: &Job,
+        store: Option<&str>,
+        image: &mut Image,
+        feed: &mut Feed,
+        cap: Cap,
+        watch: &Watch,
+    ) -> Result<Copy> {
+        let target = self.stores.get(store)?;
+        let (source, promised) = self.open_feed(feed).await?;
+        let size = promised.or_else(|| source.size());
+        let mut put = target.begin(&job.id, size).await?;
+        let metered = Meter::on(watch);
+        watch.begin(size);
+        let copied = async {
+            let intake = Intake {
+                source,
+                promised,
+                allow_mismatch: matches!(job.method, ImportMethod::CopyImage),
+                watch: metered.watch(),
+                cap,
+            };
+            let taken = self.take(image.clone(), intake, put.as_mut());
+            let taken = self.reporting(job, &metered, taken).await?;
+            same(image, &taken)?;
+            let url = put.publish().await?;
+            Ok((taken, url))
+        };
+        let copied = copied.await;
+        watch.end();
+        match copied {
+            Ok((taken, url)) => {
+                // A copy of an image that is known changes nothing of what is known.
+                if job.method != ImportMethod::CopyImage {
+                    *image = taken;
+                }
+                Ok(Copy {
+                    put,
+                    url,
+                    store: store.map(str::to_string),
+                })
+            }
+            Err(error) => {
+                put.discard().await?;
+                put.finish().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The data from its beginning, and its size where it was promised.
+    async fn open_feed(&self, feed: &mut Feed) -> Result<(Source, Option<u64>)> {
+        match feed {
+            Feed::Staged(path) => {
+                let path = path.clone();
+                Ok((blocking(move || Source::open(path)).await?, None))
+            }
+            Feed::Stored(stored) => {
+                let source = self.open_stored(stored, &[]).await?;
+                let source = source.ok_or_else(|| Error::conflict("the image has no data"))?;
+                Ok((source, stored.image.size))
+            }
+            Feed::Fetched(fetched) => {
+                let fetched = fetched.take();
+                let fetched = fetched.ok_or_else(|| Error::internal("data was fetched once"))?;
+                Ok((fetched.source, fetched.size))
+            }
+        }
+    }
+
+    /// Makes copies the image's. With the last of them the import is over: the image MUST be active
+    /// then, the lock is given back, and the task has succeeded.
+    async fn record(&self, job: &Job, image: &Image, copies: Vec<Copy>, last: bool) -> Result<()> {
+        let recorded = self.try_record(job, image, &copies, last).await;
+        if recorded.is_err() {
+            discard(copies).await?;
+            return recorded;
+        }
+        for copy in copies {
+            copy.put.finish().await?;
+        }
+        Ok(())
+    }
+
+    async fn try_record(
+        &self,
+        job: &Job,
+        image: &Image,
+        copies: &[Copy],
+        last: bool,
+    ) -> Result<()> {
+        let transaction = self.catalog.begin().await?;
+        let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
+        let mut after = stored.image.clone();
+        if after.status == ImageStatus::Importing && !copies.is_empty() {
+            if !transaction.set_data(image, ImageStatus::Importing).await? {
+                return Err(gone());
+            }
+            after.status = ImageStatus::Active;
+        }
+        if job.method != ImportMethod::CopyImage {
+            after.disk_format.clone_from(&image.disk_format);
+            after.container_format.clone_from(&image.container_format);
+            for (name, value) in &image.properties {
+                if after.property(name).is_none() {
+                    after.set_property(name, value);
+                }
+            }
+        }
+        for copy in copies {
+            let metadata = self.location_metadata(self.stores.get(copy.store.as_deref())?);
+            let location = NewLocation {
+                url: &copy.url,
+                metadata: &metadata,
+            };
+            transaction.insert_location(&job.id, &location).await?;
+        }
+        let filled: Vec<&str> = copies
+            .iter()
+            .filter_map(|copy| copy.store.as_deref())
+            .collect();
+        subtract(&mut after, TO_GO, &filled);
+        if last {
+            if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
+                return Err(Error::failed("None of the uploads finished!"));
+            }
+            after.properties.retain(|(name, _)| name != LOCK);
+            let mut task = job.task.clone();
+            task.message = copied(image.size.unwrap_or(0));
+            let result = json!({"image_id": job.id});
+            transaction
+                .finish_task(&self.over(task, Ok(result)))
+                .await?;
+        }
+        after.updated_at = Timestamp::now();
+        transaction.update_image(&stored.image, &after).await?;
+        transaction.commit().await
+    }
+
+    /// Notes that a store did not take the data.
+    async fn note_failure(&self, job: &Job, store: Option<&str>) -> Result<()> {
+        let Some(store) = store else { return Ok(()) };
+        let transaction = self.catalog.begin().await?;
+        let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
+        let mut after = stored.image.clone();
+        subtract(&mut after, TO_GO, &[store]);
+        merge(&mut after, FAILED, &[store]);
+        after.updated_at = Timestamp::now();
+        transaction.update_image(&stored.image, &after).await?;
+        transaction.commit().await
+    }
+
+    /// The image, if `task` still holds it.
+    pub(super) async fn locked(
+        &self,
+        transaction: &Transaction,
+        id: &str,
+        task: &str,
+    ) -> Result<StoredImage> {
+        let stored = transaction.load_image(id, &self.caller.project).await?;
+        let stored = stored.ok_or_else(gone)?;
+        if stored.image.property(LOCK) != Some(task) {
+            return Err(Error::conflict(format!(
+                "image {id} was taken over by another import"
+            )));
+        }
+        Ok(stored)
+    }
+
+    /// Does `work`, and has the task tell how far it is meanwhile.
+    async fn reporting<T>(
+        &self,
+        job: &Job,
+        meter: &Meter,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(REPORTS) => {
+                    let message = copied(meter.bytes());
+                    self.catalog.set_task_message(&job.task.id, &message).await?;
+                }
+            }
+        }
+    }
+}
+
+/// Undoes copies that are nobody's.
+async fn discard(copies: Vec<Copy>) -> Result<()> {
+    for mut copy in copies {
+        copy.put.discard().await?;
+        copy.put.finish().await?;
+    }
+    Ok(())
+}
+
+/// How far a task is, as the reference implementation says it.
+fn copied(bytes: u64) -> String {
+    format!("Copied {} MiB", bytes / MIB)
+}
+
+fn gone() -> Error {
+    Error::new(
+        ErrorKind::Gone,
+        "the image was deleted while it was being imported",
+    )
+}
+
+/// Refuses data that is not what is known of it: from an earlier copy, or from the record.
+fn same(known: &Image, taken: &Image) -> Result<()> {
+    let hash = match (&known.hash, &taken.hash) {
+        (Some(known), Some(taken)) if known.algorithm == taken.algorithm => {
+            known.value == taken.value
+        }
+        _ => true,
+    };
+    let checksum = known.checksum.is_none() || known.checksum == taken.checksum;
+    let size = known.checksum.is_none() && known.hash.is_none() || known.size == taken.size;
+    if hash && checksum && size {
+        return Ok(());
+    }
+    Err(Error::corrupt(format!(
+        "the data of image {} is not what its record says",
+        known.id
+    )))
+}
+
+/// Counts the bytes of a transfer, and passes them on to whoever watches it.
+struct Meter {
+    count: Arc<Count>,
+    watch: Watch,
+}
+
+struct Count {
+    bytes: AtomicU64,
+    next: Watch,
+}
+
+impl Meter {
+    fn on(watch: &Watch) -> Self {
+        let count = Arc::new(Count {
+            bytes: AtomicU64::new(0),
+            next: watch.clone(),
+        });
+        Self {
+            watch: watch
+                .clone()
+                .with_progress(Arc::clone(&count) as Arc<dyn Progress>),
+            count,
+        }
+    }
+
+    fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.count.bytes.load(Ordering::Relaxed)
+    }
+}
+
+impl Progress for Count {
+    fn begin(&self, total: Option<u64>) {
+        self.next.begin(total);
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        // Whether to stop is asked of the watch itself.
+        let _ = self.next.advance(bytes);
+    }
+
+    fn end(&self) {
+        self.next.end();
+    }
+}

@@ -1,0 +1,111 @@
+//! Tasks. Without a server nobody works in the background: a task is done by the command that asks for
+//! it, and outlives that command as a record.
+//!
+//! *Source:* `glance/api/v2/tasks.py`, `glance/domain/__init__.py` (`Task`) of the reference implementation.
+
+use async_stream::try_stream;
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Local, access};
+use crate::model::task::IMPORT;
+use crate::model::{Task, TaskQuery, TaskStatus, Timestamp};
+use crate::service::{Running, TaskStream, Tasks};
+use crate::{Error, Result};
+
+/// The kinds of task that lists can be narrowed to.
+const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
+
+#[async_trait]
+impl Tasks for Local {
+    fn list_tasks(&self, query: TaskQuery) -> TaskStream<'_> {
+        let chunks = try_stream! {
+            access::check_tasks(&self.caller)?;
+            check_word("status", query.status.as_deref(), &TaskStatus::ALL.map(TaskStatus::name))?;
+            check_word("type", query.kind.as_deref(), &KINDS)?;
+            let mut query = query;
+            while query.limit != Some(0) {
+                let tasks = self.catalog.list_tasks(&query).await?;
+                let Some(last) = tasks.last() else { break };
+                query.marker = Some(last.id.clone());
+                query.limit = query.limit.map(|limit| limit - tasks.len() as u64);
+                yield tasks;
+            }
+        };
+        chunks.boxed()
+    }
+
+    async fn get_task(&self, id: &str) -> Result<Task> {
+        access::check_tasks(&self.caller)?;
+        let task = self.catalog.load_task(id).await?;
+        task.ok_or_else(|| Error::not_found(format!("Could not find task {id}")))
+    }
+
+    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running<'_>)> {
+        access::check_tasks(&self.caller)?;
+        if kind != IMPORT {
+            return Err(Error::invalid(format!(
+                "a task of type '{kind}' is not asked for this way"
+            ))
+            .hint("Import an image with image-import or image-create-via-import."));
+        }
+        self.import_by_task(input).await
+    }
+
+    async fn image_tasks(&self, id: &str) -> Result<Vec<Task>> {
+        self.find(id).await?;
+        self.catalog.image_tasks(id).await
+    }
+}
+
+fn check_word(what: &str, given: Option<&str>, known: &[&str]) -> Result<()> {
+    match given {
+        Some(word) if !known.contains(&word) => {
+            Err(Error::invalid(format!("Invalid {what} value: {word}"))
+                .hint(format!("There are: {}.", known.join(", "))))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Local {
+    /// A task that is being worked on, not recorded yet.
+    pub(super) fn new_task(&self, kind: &str, input: Value, image_id: Option<&str>) -> Task {
+        let now = Timestamp::now();
+        Task {
+            id: Uuid::new_v4().to_string(),
+            kind: kind.to_string(),
+            status: TaskStatus::Processing,
+            owner: self.caller.project.clone(),
+            input: Some(input),
+            result: None,
+            message: String::new(),
+            image_id: image_id.map(str::to_string),
+            request_id: Some(format!("req-{}", Uuid::new_v4())),
+            user_id: Some(self.caller.user.clone()),
+            created_at: now,
+            updated_at: now,
+            expires_at: None,
+        }
+    }
+
+    /// The task as it is when it is over: with its result, or with why it failed.
+    pub(super) fn over(&self, task: Task, outcome: std::result::Result<Value, String>) -> Task {
+        let hours = i64::from(self.settings.import.task_hours);
+        let (status, result, message) = match outcome {
+            Ok(result) => (TaskStatus::Success, Some(result), task.message),
+            Err(message) => (TaskStatus::Failure, None, message),
+        };
+        let now = Timestamp::now();
+        Task {
+            status,
+            result,
+            message,
+            updated_at: now,
+            expires_at: now.later(jiff::SignedDuration::from_hours(hours)),
+            ..task
+        }
+    }
+}

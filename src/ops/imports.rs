@@ -1,0 +1,148 @@
+//! Imports, and waiting for them.
+
+use std::time::Duration;
+
+use crate::data::Watch;
+use crate::model::task::IMPORT_OF_IMAGE;
+use crate::model::{Image, Import, Task, TaskStatus, Timestamp};
+use crate::service::{ImageService, Running};
+use crate::{Error, ErrorKind, Result};
+
+/// The property in which a service keeps the stores that an import has still to fill.
+pub const TO_GO: &str = "os_glance_importing_to_stores";
+
+/// The property in which it keeps the stores in which an import failed.
+pub const FAILED: &str = "os_glance_failed_import";
+
+/// How long to wait before a task is looked at first, and at most between two looks.
+const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// How long a task may not be heard of before it is given up: as long as its lock holds.
+const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Whether to wait for an import, and who is told how it goes on.
+pub struct Waiting<'a> {
+    /// Hears what the task is doing, whenever that changes.
+    pub tell: Option<&'a (dyn Fn(&str) + Sync)>,
+    /// Who may stop the waiting.
+    pub watch: Watch,
+}
+
+/// Waits until the import of an image is over; the record as it is then.
+///
+/// # Errors
+/// `Failed` with the task's message where it fails, or is not heard of for an hour.
+pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -> Result<Image> {
+    let mut pause = WAITS.0;
+    let mut told = String::new();
+    loop {
+        let task = newest(service, id).await?;
+        if task.status.is_final() {
+            return over(service, id, &task).await;
+        }
+        if Timestamp::now().since(task.updated_at) > PATIENCE {
+            return Err(Error::failed(format!(
+                "task {} has not been heard of since {}",
+                task.id, task.updated_at
+            ))
+            .hint(format!("See glance image-tasks {id}.")));
+        }
+        if let Some(tell) = waiting.tell {
+            let now = describe(&task, &service.get_image(id).await?);
+            if now != told {
+                tell(&now);
+                told = now;
+            }
+        }
+        waiting.watch.check()?;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(WAITS.1);
+    }
+}
+
+/// The import of an image that was asked for last.
+async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
+    let tasks = match service.image_tasks(id).await {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return Err(match service.get_image(id).await {
+                Ok(_) => Error::failed("this service does not tell of the tasks of an image")
+                    .hint("Look at the image's status instead, without --wait."),
+                Err(gone) => gone,
+            });
+        }
+        other => other?,
+    };
+    tasks
+        .into_iter()
+        .filter(|task| task.kind == IMPORT_OF_IMAGE)
+        .max_by_key(|task| task.created_at)
+        .ok_or_else(|| Error::failed(format!("there is no import of image {id}")))
+}
+
+/// What an import that is over came to.
+async fn over(service: &dyn ImageService, id: &str, task: &Task) -> Result<Image> {
+    let image = service.get_image(id).await?;
+    if task.status == TaskStatus::Success {
+        return match image.property(FAILED).filter(|stores| !stores.is_empty()) {
+            None => Ok(image),
+            Some(stores) => Err(Error::failed(format!(
+                "image {id} was not imported into: {stores}"
+            ))
+            .hint("It is in the others. Copy it with --import-method copy-image.")),
+        };
+    }
+    Err(failure(id, &task.message, image.status.name()))
+}
+
+/// An import that failed, in the task's words.
+pub fn failure(id: &str, message: &str, status: &str) -> Error {
+    let message = if message.is_empty() {
+        "the task does not say why"
+    } else {
+        message
+    };
+    Error::failed(format!("the import of image {id} failed: {message}"))
+        .hint(format!("The image is {status}."))
+}
+
+/// A task in a line: how far it is, and in which stores.
+fn describe(task: &Task, image: &Image) -> String {
+    let mut line = format!("import {}", task.status.name());
+    if !task.message.is_empty() {
+        line.push_str(": ");
+        line.push_str(&task.message);
+    }
+    let parts = [
+        (
+            "done",
+            image.stores.as_ref().map(|stores| stores.join(", ")),
+        ),
+        ("to go", image.property(TO_GO).map(str::to_string)),
+        ("failed", image.property(FAILED).map(str::to_string)),
+    ];
+    for (what, stores) in parts {
+        if let Some(stores) = stores.filter(|stores| !stores.is_empty()) {
+            line.extend(["; ", what, ": ", &stores]);
+        }
+    }
+    line
+}
+
+/// Has an image imported. With waiting: the record as it is when that is over. Without: the record as it
+/// is when it has begun, and what is left to do here.
+pub async fn import<'a>(
+    service: &'a dyn ImageService,
+    id: &str,
+    import: Import,
+    transfer: Watch,
+    waiting: Option<Waiting<'_>>,
+) -> Result<(Image, Option<Running<'a>>)> {
+    let running = service.import_image(id, import, transfer).await?;
+    match waiting {
+        Some(waiting) => {
+            running.await?;
+            Ok((wait(service, id, &waiting).await?, None))
+        }
+        None => Ok((service.get_image(id).await?, Some(running))),
+    }
+}
