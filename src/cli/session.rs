@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use rustix::fs::OFlags;
 use tokio::sync::OnceCell;
 
@@ -22,7 +23,7 @@ use crate::model::{Caller, Image};
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
 use crate::remote::http::Listener;
-use crate::service::{ImageService, Reading, Upload};
+use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
 
 /// Options that mean a login, even where its address is missing.
@@ -46,6 +47,34 @@ const WITHOUT_EFFECT: [&str; 7] = [
     "os-profile",
     "get-schema",
 ];
+
+/// An option of the program, as the configuration of clouds wants it.
+fn option(globals: &Globals, long: &str) -> Option<String> {
+    let flag = || globals.given(long).then_some("true");
+    globals.value(long).or_else(flag).map(str::to_string)
+}
+
+/// The cloud that options and environment name beside a deployment without a server: to download from.
+struct Elsewhere {
+    globals: Globals,
+    environment: Environment,
+}
+
+#[async_trait]
+impl Regions for Elsewhere {
+    async fn open(&self, region: &str, interface: Option<&str>) -> Result<Box<dyn ImageService>> {
+        let option = |long: &str| match (long, interface) {
+            ("os-region-name", _) => Some(region.to_string()),
+            ("os-interface", Some(interface)) => Some(interface.to_string()),
+            _ => option(&self.globals, long),
+        };
+        let cloud = Cloud::load(&option, &self.environment)?;
+        let debug = self.globals.given("debug");
+        let listener = debug.then(|| Arc::new(super::ui::debug) as Listener);
+        let remote = Remote::open(cloud, Box::new(super::ui::Terminal), listener);
+        Ok(Box::new(remote.await?))
+    }
+}
 
 /// One run of a program.
 pub struct Session {
@@ -87,7 +116,11 @@ impl Session {
         match self.deployment()? {
             Deployment::Local { place, announced } => {
                 let settings = self.settings(place, announced)?;
-                Ok(Box::new(Local::open(settings, self.caller()?).await?))
+                let local = Local::open(settings, self.caller()?).await?;
+                Ok(Box::new(local.with_regions(Box::new(Elsewhere {
+                    globals: self.globals.clone(),
+                    environment: self.environment.clone(),
+                }))))
             }
             Deployment::Remote { .. } => {
                 let cloud = self.cloud()?;
@@ -128,11 +161,7 @@ impl Session {
         {
             forget_tokens(&directory)?;
         }
-        let option = |long: &str| {
-            let flag = || self.globals.given(long).then_some("true");
-            self.globals.value(long).or_else(flag).map(str::to_string)
-        };
-        Cloud::load(&option, &self.environment)
+        Cloud::load(&|long: &str| option(&self.globals, long), &self.environment)
     }
 
     fn config_sources(&self) -> Vec<ConfigSource> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::data::Watch;
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{Image, Import, Task, TaskStatus, Timestamp};
@@ -83,15 +85,29 @@ async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
 async fn over(service: &dyn ImageService, id: &str, task: &Task) -> Result<Image> {
     let image = service.get_image(id).await?;
     if task.status == TaskStatus::Success {
-        return match image.property(FAILED).filter(|stores| !stores.is_empty()) {
-            None => Ok(image),
-            Some(stores) => Err(Error::failed(format!(
-                "image {id} was not imported into: {stores}"
-            ))
-            .hint("It is in the others. Copy it with --import-method copy-image.")),
-        };
+        let failed = failed_stores(&image, task);
+        if failed.is_empty() {
+            return Ok(image);
+        }
+        return Err(Error::failed(format!(
+            "image {id} was not imported into: {}",
+            failed.join(", ")
+        ))
+        .hint("It is in the others. Copy it with --import-method copy-image."));
     }
     Err(failure(id, &task.message, image.status.name()))
+}
+
+/// Those of the stores that a task was to fill in which it failed; an image may bear others, of earlier
+/// imports.
+fn failed_stores<'a>(image: &'a Image, task: &Task) -> Vec<&'a str> {
+    let asked = task.input.as_ref().map(|input| &input["backend"]);
+    let asked = asked.and_then(Value::as_array);
+    let was_asked = |store: &str| asked.is_none_or(|asked| asked.iter().any(|id| id == store));
+    let failed = image.property(FAILED).unwrap_or_default().split(',');
+    failed
+        .filter(|store| !store.is_empty() && was_asked(store))
+        .collect()
 }
 
 /// An import that failed, in the task's words.

@@ -87,11 +87,6 @@ fn every_program_says_its_version_and_helps() {
 #[test]
 fn what_is_not_built_is_refused_in_one_line() {
     let place = Place::new();
-    for words in [&["task-list"][..], &["image", "task", "list"]] {
-        let said = place.glance(words).fails(1);
-        assert!(said.contains("does not do it yet"), "{said}");
-        assert_eq!(said.lines().count(), 1);
-    }
     for (name, words) in [
         (MANAGE, &["db", "purge"][..]),
         (SCRUBBER, &[]),

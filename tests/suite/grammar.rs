@@ -43,7 +43,19 @@ const OTHER_PROGRAMS: [(&str, &str); 6] = [
 ];
 
 /// What ours takes beyond the real one: command, `--option` or `--option=choice`, and why.
-const MORE: [(&str, &str, &str); 4] = [
+const MORE: [(&str, &str, &str); 8] = [
+    (
+        "image-create-via-import",
+        "--wait",
+        "the second grammar has it, and a script needs it",
+    ),
+    ("image-import", "--wait", "as for image-create-via-import"),
+    (
+        "image-import",
+        "--progress",
+        "an import is followed as an upload is",
+    ),
+    ("image import", "--progress", "as for image-import"),
     (
         "image create",
         "--disk-format=luks",

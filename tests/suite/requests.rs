@@ -121,6 +121,47 @@ const GLANCE_COSTS: &[Cost] = &[
     ("usage", &["GET /v2/info/usage"]),
     ("import-info", &["GET /v2/info/import"]),
     ("explain image", &["GET /v2/schemas/image"]),
+    (
+        "image-stage --file FILE EMPTY",
+        &["PUT /v2/images/EMPTY/stage", "GET /v2/images/EMPTY"],
+    ),
+    (
+        "image-import EMPTY",
+        &["POST /v2/images/EMPTY/import", "GET /v2/images/EMPTY"],
+    ),
+    (
+        "image-import --stores fast,cheap --import-method copy-image WEB",
+        &[
+            "GET /v2/info/stores",
+            "POST /v2/images/WEB/import",
+            "GET /v2/images/WEB",
+        ],
+    ),
+    (
+        "image-import --wait EMPTY",
+        &[
+            "POST /v2/images/EMPTY/import",
+            "GET /v2/images/EMPTY/tasks",
+            "GET /v2/images/EMPTY",
+        ],
+    ),
+    // What the real client asks beforehand, so that no image is made in vain.
+    (
+        "image-create-via-import --import-method web-download --uri http://h/x --disk-format raw --container-format bare",
+        &[
+            "GET /v2/info/import",
+            "POST /v2/images",
+            "POST /v2/images/NEW/import",
+            "GET /v2/images/NEW",
+        ],
+    ),
+    ("image-tasks WEB", &["GET /v2/images/WEB/tasks"]),
+    (
+        "task-list",
+        &["GET /v2/tasks?sort_key=status&sort_dir=desc&limit=1000"],
+    ),
+    ("task-show T", &["GET /v2/tasks/T"]),
+    ("task-create --type import --input {}", &["POST /v2/tasks"]),
 ];
 
 /// The second grammar.
@@ -249,6 +290,30 @@ const OPENSTACK_COSTS: &[Cost] = &[
         &["GET /v2/info/stores/detail"],
     ),
     ("image import info", &["GET /v2/info/import"]),
+    (
+        "image create n --import --file FILE",
+        &[
+            "POST /v2/images",
+            "PUT /v2/images/NEW/stage",
+            "GET /v2/images/NEW",
+            "POST /v2/images/NEW/import",
+            "GET /v2/images/NEW",
+        ],
+    ),
+    (
+        "image stage --file FILE EMPTY",
+        &[
+            "GET /v2/images/EMPTY",
+            "PUT /v2/images/EMPTY/stage",
+            "GET /v2/images/EMPTY",
+        ],
+    ),
+    (
+        "image import --method web-download --uri http://h/x EMPTY",
+        &["GET /v2/images/EMPTY", "POST /v2/images/EMPTY/import"],
+    ),
+    ("image task list", &["GET /v2/tasks?limit=1000"]),
+    ("image task show T", &["GET /v2/tasks/T"]),
 ];
 
 /// Commands that are no business of a server.

@@ -2,6 +2,7 @@
 
 mod data;
 mod images;
+mod imports;
 mod lists;
 mod members;
 
@@ -13,7 +14,7 @@ use glance_tools::service::ImageService;
 use serde_json::{Value, json};
 
 use crate::realcloud::SharedCloud;
-use crate::support::Place;
+use crate::support::{Place, files};
 
 /// A deployment that the suite runs on; it holds nothing at first.
 pub trait Deployment {
@@ -22,6 +23,19 @@ pub trait Deployment {
 
     /// The id of the project that callers call `name`, as images name their owner.
     async fn project(&self, name: &str) -> String;
+
+    /// Has the stores `fast`, which is the default, and `slow`, and fetches from this machine.
+    fn with_imports(&self) {}
+
+    /// The files of the staging area, where it can be looked into.
+    fn staged(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// From now on the store `slow` does not take the data of an image.
+    fn break_store(&self, _id: &str) {
+        panic!("the stores of a server are not ours to break");
+    }
 }
 
 impl Deployment for Place {
@@ -32,6 +46,24 @@ impl Deployment for Place {
     async fn project(&self, name: &str) -> String {
         // Without a Keystone there is no other name.
         name.to_string()
+    }
+
+    fn with_imports(&self) {
+        self.configure(
+            "[DEFAULT]\nenabled_backends = fast:file, slow:file\n[glance_store]\ndefault_backend = fast\n\
+             [fast]\nfilesystem_store_datadir = images\n[slow]\nfilesystem_store_datadir = images2\n\
+             [import_filtering_opts]\nallowed_hosts = [127.0.0.1]\nallowed_ports = []\n",
+        );
+    }
+
+    fn staged(&self) -> Vec<String> {
+        files(&self.data().join("staging")).into_iter().collect()
+    }
+
+    fn break_store(&self, id: &str) {
+        let slow = self.data().join("images2");
+        std::fs::create_dir_all(&slow).unwrap();
+        std::fs::write(slow.join(id), "somebody else's").unwrap();
     }
 }
 

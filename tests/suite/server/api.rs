@@ -49,6 +49,9 @@ pub fn answer(state: &mut State, request: &Seen, body: &[u8]) -> Answer {
             200,
             &json!({"usage": {"image_count_total": {"limit": 10, "usage": state.images.len()}}}),
         ),
+        ("GET", ["v2", "tasks"]) => Answer::json(200, &json!({"tasks": [task(None)]})),
+        ("POST", ["v2", "tasks"]) => Answer::json(201, &task(None)),
+        ("GET", ["v2", "tasks", _]) => Answer::json(200, &task(None)),
         ("GET", ["v2", "schemas", _]) => Answer::json(
             200,
             &json!({"name": "image", "properties": {"disk_format": {"description": "Format of the disk",
@@ -164,6 +167,22 @@ fn of_image(
             state.store(id, body.to_vec());
             Answer::empty(204)
         }
+        ("PUT", ["stage"]) if image.record["status"] != "queued" => Answer::page(
+            409,
+            "Image status transition from active to uploading is not allowed",
+        ),
+        ("PUT", ["stage"]) => {
+            image
+                .record
+                .insert("status".to_string(), json!("uploading"));
+            image.record.insert("size".to_string(), json!(body.len()));
+            Answer::empty(204)
+        }
+        ("POST", ["import"]) => {
+            image.record.insert("status".to_string(), json!("active"));
+            Answer::new(202, "application/json", Vec::new())
+        }
+        ("GET", ["tasks"]) => Answer::json(200, &json!({"tasks": [task(Some(id))]})),
         ("GET", ["file"]) => file(image, request),
         ("POST", ["actions", action]) => {
             let status = if *action == "deactivate" {
@@ -190,6 +209,14 @@ fn of_image(
         (_, ["members", rest @ ..]) => of_members(image, body, method, rest),
         _ => not_found("The resource could not be found."),
     }
+}
+
+/// A task that is done.
+fn task(image: Option<&str>) -> Value {
+    json!({"id": "7a5c0000-0000-4000-8000-000000000000", "type": "api_image_import",
+        "status": "success", "owner": "p", "input": {}, "result": null, "message": "", "image_id": image,
+        "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05.000001",
+        "expires_at": null})
 }
 
 fn of_members(image: &mut Stored, body: &[u8], method: &str, rest: &[&str]) -> Answer {
