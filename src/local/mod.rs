@@ -11,6 +11,7 @@ mod images;
 mod inspection;
 mod journal;
 mod members;
+pub mod metadefs;
 mod recovery;
 pub mod store;
 

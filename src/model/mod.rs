@@ -5,6 +5,7 @@ pub mod change;
 pub mod image;
 pub mod json;
 pub mod member;
+pub mod metadef;
 pub mod query;
 pub mod schema;
 pub mod status;

@@ -23,7 +23,7 @@ use crate::service::{ImageStream, Images};
 const PAGE: u64 = 1000;
 
 /// Pages after which a list is taken to have no end.
-const PAGES: usize = 100_000;
+pub(super) const PAGES: usize = 100_000;
 
 /// A page of a list.
 #[derive(Deserialize)]
@@ -182,7 +182,7 @@ fn sort_part((key, direction): (SortKey, Direction)) -> String {
 }
 
 /// The next page: the question that the server names, at the address that we know.
-fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
+pub(super) fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
     let named = url
         .join(next)
         .map_err(|_| nonsense(url, &format!("'{next}' as the next page of a list")))?;

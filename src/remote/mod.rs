@@ -8,6 +8,7 @@ mod download;
 pub mod http;
 mod images;
 mod members;
+mod metadefs;
 mod projects;
 mod tls;
 mod trace;
@@ -131,6 +132,9 @@ impl Remote {
             ErrorKind::Unauthenticated => {
                 error.hint("The token was refused. Log in with a password, or with a new token.")
             }
+            ErrorKind::Forbidden if is_protected_definition(error.message()) => {
+                error.hint(service::how_to_unprotect_namespace("NAMESPACE"))
+            }
             ErrorKind::Forbidden if error.message().contains("is protected") => {
                 let id = error
                     .message()
@@ -183,6 +187,11 @@ impl Remote {
         call.body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
         Ok(call)
     }
+}
+
+/// Whether a server says that a metadata definition is protected.
+fn is_protected_definition(message: &str) -> bool {
+    message.starts_with("Metadata definition") && message.contains("is protected")
 }
 
 /// Reads an answer's JSON.

@@ -9,12 +9,14 @@ mod columns;
 mod connection;
 mod images;
 mod members;
+mod metadefs;
 mod query;
 mod reader;
 mod revision;
 
 pub use connection::{Catalog, Transaction};
 pub use images::{NewLocation, StoredImage};
+pub use metadefs::{Content, MetadefRows, StoredNamespace};
 pub use revision::{HEAD, State, Turn};
 
 use sea_orm::{QueryResult, Value};
