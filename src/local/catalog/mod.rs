@@ -16,7 +16,7 @@ mod revision;
 
 pub use connection::{Catalog, Transaction};
 pub use images::{NewLocation, StoredImage};
-pub use metadefs::{Content, MetadefRows, StoredNamespace};
+pub(in crate::local) use metadefs::{Content, StoredNamespace};
 pub use revision::{HEAD, State, Turn};
 
 use sea_orm::{QueryResult, Value};

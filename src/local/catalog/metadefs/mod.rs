@@ -15,18 +15,18 @@ use crate::model::metadef::{Definition, property};
 use crate::{Error, Result};
 
 /// The rows of metadata definitions, as a catalogue or a transaction meets them.
-pub struct MetadefRows<'r, R>(&'r R);
+pub(in crate::local) struct MetadefRows<'r, R>(&'r R);
 
 impl Catalog {
     /// The rows of metadata definitions.
-    pub fn metadefs(&self) -> MetadefRows<'_, Self> {
+    pub(in crate::local) fn metadefs(&self) -> MetadefRows<'_, Self> {
         MetadefRows(self)
     }
 }
 
 impl Transaction {
     /// The rows of metadata definitions.
-    pub fn metadefs(&self) -> MetadefRows<'_, Self> {
+    pub(in crate::local) fn metadefs(&self) -> MetadefRows<'_, Self> {
         MetadefRows(self)
     }
 }
