@@ -16,6 +16,7 @@ mod revision;
 
 pub use connection::{Catalog, Transaction};
 pub use images::{NewLocation, StoredImage};
+pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
 pub use revision::{HEAD, State, Turn};
 

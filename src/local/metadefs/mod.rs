@@ -4,11 +4,16 @@
 //! order in which they are looked at.
 
 mod access;
+mod files;
+mod load;
 mod namespaces;
 mod objects;
 mod properties;
 mod resource_types;
 mod tags;
+
+pub(in crate::local) use files::{Document, WrittenObject};
+pub use load::{Merge, export, load, unload};
 
 use serde_json::Value;
 

@@ -37,19 +37,26 @@ const OBJECT: &str =
 const PROPERTY: &str = "SELECT name, json_schema FROM metadef_properties";
 const TAG: &str = "SELECT name, created_at, updated_at FROM metadef_tags";
 
+/// An object as it is shown.
 fn read_object(row: &impl Columns) -> Result<Object> {
+    let object = read_written_object(row)?;
+    let properties = object.properties.into_iter().flatten();
+    let properties = properties.map(|(name, value)| (name, shown(value)));
+    Ok(Object {
+        properties: Some(properties.collect()),
+        ..object
+    })
+}
+
+/// An object as it is written.
+fn read_written_object(row: &impl Columns) -> Result<Object> {
     let required = row.text(2)?.unwrap_or_default();
     let names = required.split(',').filter(|_| !required.is_empty());
-    let properties = json_object(row, 3)?.into_iter();
     Ok(Object {
         name: row.some_text(0)?.into_owned(),
         required: Some(names.map(str::to_string).collect()),
         description: row.owned(1)?,
-        properties: Some(
-            properties
-                .map(|(name, value)| (name, shown(value)))
-                .collect(),
-        ),
+        properties: Some(json_object(row, 3)?),
         created_at: timestamp(row, 4)?,
         updated_at: timestamp(row, 5)?,
     })
@@ -132,6 +139,24 @@ impl<R: Run> MetadefRows<'_, R> {
     pub async fn properties(&self, namespace: i64) -> Result<Properties> {
         let sql = of_namespace(Sql::new(PROPERTY), namespace).text(" ORDER BY name");
         self.0.rows(sql).await?.iter().map(read_property).collect()
+    }
+
+    /// The objects of a namespace in the order they were made, as they are written.
+    pub async fn written_objects(&self, namespace: i64) -> Result<Vec<Object>> {
+        let sql = of_namespace(Sql::new(OBJECT), namespace).text(" ORDER BY id");
+        let rows = self.0.rows(sql).await?;
+        rows.iter().map(read_written_object).collect()
+    }
+
+    /// The properties of a namespace in the order they were made, as they are written.
+    pub async fn written_properties(&self, namespace: i64) -> Result<Properties> {
+        let sql = of_namespace(Sql::new(PROPERTY), namespace).text(" ORDER BY id");
+        let rows = self.0.rows(sql).await?;
+        let read = |row| -> Result<(String, Value)> {
+            let name = Columns::some_text(row, 0)?.into_owned();
+            Ok((name, Value::Object(json_object(row, 1)?)))
+        };
+        rows.iter().map(read).collect()
     }
 
     /// One tag.

@@ -1,10 +1,12 @@
 //! Rows of metadata definitions, which are deleted for good: nothing is only marked.
 
 mod contents;
+mod load;
 mod namespaces;
 mod resource_types;
 
 pub use contents::Content;
+pub use load::Merge;
 pub use namespaces::StoredNamespace;
 
 use serde_json::Value;
