@@ -191,11 +191,20 @@ fn literal(value: &Value) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    let mut short: String = text.chars().take(LONGEST).collect();
-    if short.len() < text.len() {
-        short.push('…');
+    let mut short = String::new();
+    for letter in text.chars().take(LONGEST) {
+        if letter.is_control() {
+            short.extend(letter.escape_default());
+        } else {
+            short.push(letter);
+        }
     }
-    format!("'{short}'")
+    let rest = if text.chars().nth(LONGEST).is_some() {
+        "…"
+    } else {
+        ""
+    };
+    format!("'{short}{rest}'")
 }
 
 #[cfg(test)]
@@ -226,6 +235,11 @@ mod tests {
                 Kind::Namespace,
                 json!({"namespace": "n", "visibility": "odd"}),
                 "'odd' is not one of ['public', 'private']",
+            ),
+            (
+                Kind::Tag,
+                json!({"name": "n", "two\nlines": 1}),
+                "Additional properties are not allowed ('two\\nlines' was unexpected)",
             ),
             (
                 Kind::Namespace,

@@ -4,6 +4,7 @@ mod data;
 mod images;
 mod lists;
 mod members;
+mod metadefs;
 
 use glance_tools::config::{Cloud, Environment};
 use glance_tools::model::{Image, NewImage};

@@ -49,7 +49,8 @@ pub fn answer(state: &mut State, request: &Seen, body: &[u8]) -> Answer {
             200,
             &json!({"usage": {"image_count_total": {"limit": 10, "usage": state.images.len()}}}),
         ),
-        ("GET", ["v2", "schemas", _]) => Answer::json(
+        (_, ["v2", "metadefs", path @ ..]) => super::metadefs::answer(request, path, body),
+        ("GET", ["v2", "schemas", ..]) => Answer::json(
             200,
             &json!({"name": "image", "properties": {"disk_format": {"description": "Format of the disk",
                 "enum": [null, "raw", "qcow2", "odd"]}}}),
