@@ -11,7 +11,14 @@ use glance_tools::cli::{cache_manage, manage, scrubber};
 const FORMATTERS: &str = "output formatters";
 
 /// Of `glance-manage`, what this version does; `tests/suite/generated.rs` asks the program.
-pub const MANAGE_DOES: [&str; 3] = ["check", "sync", "version"];
+pub const MANAGE_DOES: [&str; 6] = [
+    "check",
+    "export_metadefs",
+    "load_metadefs",
+    "sync",
+    "unload_metadefs",
+    "version",
+];
 
 /// Programs of which this version understands the words only; likewise.
 pub const UNBUILT: [&str; 2] = ["glance-cache-manage", "glance-scrubber"];

@@ -8,6 +8,7 @@ pub mod glance;
 pub mod globals;
 pub mod help;
 pub mod manage;
+mod metadefs;
 pub mod openstack;
 mod oslo;
 mod programs;

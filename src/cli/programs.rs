@@ -9,7 +9,7 @@ use clap::{ArgMatches, Command};
 
 use super::manage::ManageCommand;
 use super::registry::Grammar;
-use super::{argparse, block_on, cache_manage, fail, manage, print, scrubber};
+use super::{argparse, block_on, cache_manage, fail, manage, metadefs, print, scrubber};
 use crate::config::{
     ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
     complete_sources, platform_data_dir,
@@ -120,6 +120,9 @@ fn run_manage(
             ManageCommand::Sync { .. } => sync(&settings).await,
             ManageCommand::Version => version(&settings).await,
             ManageCommand::Check => check(&settings).await,
+            ManageCommand::LoadMetadefs(wanted) => metadefs::load(&settings, wanted).await,
+            ManageCommand::UnloadMetadefs => metadefs::unload(&settings).await,
+            ManageCommand::ExportMetadefs { path } => metadefs::export(&settings, path).await,
             _ => Err(not_yet(name)),
         }
     })

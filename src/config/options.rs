@@ -4,7 +4,8 @@
 //! nothing reads is a defect, and a test finds it. Names, defaults and limits are Glance's.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
-//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/filesystem.py`,
+//! `glance/db/sqlalchemy/metadata.py`, `glance_store/{backend,multi_backend,driver}.py`,
+//! `glance_store/_drivers/filesystem.py`,
 //! `oslo_db/options.py`.
 
 /// The section of an option that each store has in the section named after it; without named
@@ -144,6 +145,8 @@ options! {
     ENABLED_IMPORT_METHODS = ["DEFAULT"] "enabled_import_methods",
         Kind::BracketedList(&["glance-direct", "web-download", "copy-image", "glance-download"]),
         Some("[glance-direct,web-download,copy-image]");
+    METADATA_SOURCE_PATH = ["DEFAULT"] "metadata_source_path",
+        Kind::Text, Some("/etc/glance/metadefs/");
 
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
         Kind::BracketedList(super::import::PLUGINS), Some("[]");

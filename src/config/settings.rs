@@ -9,8 +9,9 @@ use super::ini::Ini;
 use super::options::{
     CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, GPT_SAFETY_CHECKS_NONFATAL,
     HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_MEMBER_QUOTA, IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP,
-    IMAGE_TAG_QUOTA, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
-    SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
+    IMAGE_TAG_QUOTA, METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec,
+    REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
+    USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
 use super::search::{ConfigSource, read_sources};
@@ -46,6 +47,8 @@ pub struct Settings {
     pub delayed_delete: bool,
     /// What imports are told.
     pub import: ImportSettings,
+    /// Where files of metadata definitions are read from, and written to, when no other place is named.
+    pub metadef_dir: PathBuf,
 }
 
 /// Sizes and counts that are refused or cut. None is no limit.
@@ -182,6 +185,9 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
         hashing_algorithm: reader.text_or_default(&HASHING_ALGORITHM)?.value,
         delayed_delete: reader.boolean(&DELAYED_DELETE)?,
         import: read_import(reader)?,
+        metadef_dir: layout
+            .base
+            .join(reader.text_or_default(&METADATA_SOURCE_PATH)?.value),
     })
 }
 

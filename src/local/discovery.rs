@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
 use super::{Local, access};
+use crate::model::metadef::Kind;
 use crate::model::{Member, StoreInfo};
 use crate::service::{Discovery, Projects, Stores, Usage};
 use crate::{Error, Result};
@@ -70,8 +71,13 @@ impl Discovery for Local {
             "images" => Ok(collection(name, &self.allowed.image_schema())),
             "member" => Ok(Member::json_schema()),
             "members" => Ok(collection(name, &Member::json_schema())),
-            _ => Err(Error::not_found(format!("there is no schema '{name}'"))
-                .hint("There are: image, images, member, members.")),
+            _ => {
+                let metadef = name.strip_prefix("metadefs/").and_then(Kind::schema_named);
+                metadef.ok_or_else(|| {
+                    Error::not_found(format!("there is no schema '{name}'"))
+                        .hint("There are: image, images, member, members, metadefs/namespace, …")
+                })
+            }
         }
     }
 }

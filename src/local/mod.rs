@@ -12,6 +12,7 @@ mod import;
 mod inspection;
 mod journal;
 mod members;
+pub mod metadefs;
 mod recovery;
 mod staging;
 pub mod store;

@@ -6,6 +6,7 @@ pub mod image;
 pub mod import;
 pub mod json;
 pub mod member;
+pub mod metadef;
 pub mod query;
 pub mod schema;
 pub mod status;

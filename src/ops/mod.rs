@@ -6,6 +6,7 @@
 pub mod images;
 pub mod imports;
 pub mod members;
+pub mod metadefs;
 pub mod saving;
 pub mod stores;
 pub mod tasks;

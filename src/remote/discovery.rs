@@ -110,6 +110,7 @@ impl Discovery for Remote {
     }
 
     async fn schema(&self, name: &str) -> Result<Value> {
-        self.get(&["schemas", name]).await
+        let path: Vec<&str> = ["schemas"].into_iter().chain(name.split('/')).collect();
+        self.get(&path).await
     }
 }

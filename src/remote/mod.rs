@@ -9,6 +9,7 @@ pub mod http;
 mod images;
 mod imports;
 mod members;
+mod metadefs;
 mod projects;
 mod tasks;
 mod tls;
@@ -133,6 +134,9 @@ impl Remote {
             ErrorKind::Unauthenticated => {
                 error.hint("The token was refused. Log in with a password, or with a new token.")
             }
+            ErrorKind::Forbidden if is_protected_definition(error.message()) => {
+                error.hint(service::how_to_unprotect_namespace("NAMESPACE"))
+            }
             ErrorKind::Forbidden if error.message().contains("is protected") => {
                 let id = error
                     .message()
@@ -185,6 +189,11 @@ impl Remote {
         call.body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
         Ok(call)
     }
+}
+
+/// Whether a server says that a metadata definition is protected.
+fn is_protected_definition(message: &str) -> bool {
+    message.starts_with("Metadata definition") && message.contains("is protected")
 }
 
 /// Reads an answer's JSON.

@@ -11,6 +11,7 @@ mod discovery;
 mod images;
 mod imports;
 mod members;
+mod metadefs;
 mod projects;
 mod stores;
 mod tasks;
@@ -20,22 +21,31 @@ pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
 pub use imports::{Imports, Regions, Running, Staging};
 pub use members::Members;
+pub use metadefs::{
+    MetadefObjects, MetadefProperties, MetadefTags, Metadefs, NamespaceStream, Namespaces,
+    ResourceTypes,
+};
 pub use projects::Projects;
 pub use stores::Stores;
 pub use tasks::{TaskStream, Tasks};
 
 /// A whole deployment, as one caller meets it.
 pub trait ImageService:
-    Images + ImageData + Members + Imports + Tasks + Stores + Discovery + Projects
+    Images + ImageData + Members + Imports + Tasks + Metadefs + Stores + Discovery + Projects
 {
 }
 
 impl<T> ImageService for T where
-    T: Images + ImageData + Members + Imports + Tasks + Stores + Discovery + Projects
+    T: Images + ImageData + Members + Imports + Tasks + Metadefs + Stores + Discovery + Projects
 {
 }
 
 /// What to do about an image that is protected.
 pub fn how_to_unprotect(id: &str) -> String {
     format!("Unprotect it first: glance image-update --protected False {id}")
+}
+
+/// What to do about a namespace of metadata definitions that is protected.
+pub fn how_to_unprotect_namespace(name: &str) -> String {
+    format!("Unprotect its namespace first: glance md-namespace-update --protected False {name}")
 }

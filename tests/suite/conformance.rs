@@ -54,6 +54,22 @@ image_scenarios! { remote, "remote", 98: errors_auth_is_as_recorded = "errors-au
 scenarios! { local_sharing, "local", 97: members_is_as_recorded = "members" }
 scenarios! { remote_sharing, "remote", 97: members_is_as_recorded = "members" }
 
+/// The scenarios of metadata definitions, through the service and in the database.
+macro_rules! metadef_scenarios {
+    ($module:ident, $tool:ident, $mode:literal) => {
+        scenarios! { $module, $mode, 100:
+            metadefs_glance_is_as_recorded = "metadefs-glance",
+            metadefs_openstack_is_as_recorded = "metadefs-openstack",
+            metadefs_more_is_as_recorded = "metadefs-more",
+        }
+        // A quarter of it is about purging.
+        scenarios! { $tool, $mode, 71: manage_metadefs_is_as_recorded = "manage-metadefs" }
+    };
+}
+
+metadef_scenarios! { local_metadefs, local_manage_metadefs, "local" }
+metadef_scenarios! { remote_metadefs, remote_manage_metadefs, "remote" }
+
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
 }

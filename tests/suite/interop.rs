@@ -868,3 +868,92 @@ fn ours_serves_what_a_real_glance_stored() {
         assert_eq!(seen["admin"]["images"][id(1)]["record"], Value::Null);
     }
 }
+
+/// What a database holds of metadata definitions, by names; of times, whether there are any.
+fn definitions_in(database: &Path) -> Vec<String> {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let of_namespace = |columns: &str, table: &str| {
+        format!(
+            "SELECT n.namespace, x.name, {columns}, x.created_at IS NULL, x.updated_at IS NULL \
+             FROM {table} AS x JOIN metadef_namespaces AS n ON n.id = x.namespace_id"
+        )
+    };
+    let queries = [
+        "SELECT namespace, display_name, description, visibility, protected, owner, created_at IS NULL, \
+         updated_at IS NULL FROM metadef_namespaces"
+            .to_string(),
+        "SELECT name, protected, created_at IS NULL, updated_at IS NULL FROM metadef_resource_types"
+            .to_string(),
+        "SELECT n.namespace, t.name, a.properties_target, a.prefix, a.created_at IS NULL, \
+         a.updated_at IS NULL FROM metadef_namespace_resource_types AS a \
+         JOIN metadef_namespaces AS n ON n.id = a.namespace_id \
+         JOIN metadef_resource_types AS t ON t.id = a.resource_type_id"
+            .to_string(),
+        of_namespace("x.json_schema", "metadef_properties"),
+        of_namespace("x.description, x.required, x.json_schema", "metadef_objects"),
+        of_namespace("''", "metadef_tags"),
+    ];
+    let mut found = Vec::new();
+    for query in queries {
+        let mut statement = connection.prepare(&query).unwrap();
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            let values = (0..columns).map(|column| row.get_ref(column).map(|v| format!("{v:?}")));
+            values.collect::<Result<Vec<_>, _>>()
+        });
+        found.extend(rows.unwrap().map(|row| row.unwrap().join(" ")));
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn definitions_are_loaded_as_the_real_program_loads_them() {
+    let place = Place::new();
+    let venv = venv();
+    let official = venv.join("etc/glance/metadefs");
+    let databases = ["real", "ours"].map(|name| {
+        let database = place.file(&format!("{name}.db"));
+        let url = format!(
+            "[database]\nconnection = sqlite:///{}\n",
+            database.display()
+        );
+        let config = place.write(&format!("{name}.conf"), url);
+        let mut sync = place.command(MANAGE);
+        output_of(sync.arg("--config-file").arg(&config).args(["db", "sync"]));
+        (database, config)
+    });
+    let programs = [venv.join("bin/glance-manage"), PathBuf::from(MANAGE)];
+    let own = place.file("own");
+    fs::create_dir(&own).unwrap();
+    let write = |description: &str, more: &str| {
+        let text = format!(
+            r#"{{"namespace": "Own", "description": "{description}", "properties": {{"p{more}": {{"title": "é \\"",
+            "type": "number", "minimum": 1.50, "odd": [null, 1e3]}}, "q": {{}}}}, "tags": [{{"name": "t{more}"}}],
+            "objects": [{{"name": "o", "description": "{description}", "properties": {{}}}}],
+            "resource_type_associations": [{{"name": "OS::Nova::Flavor", "prefix": "{description}"}}]}}"#
+        );
+        fs::write(own.join("own.json"), text).unwrap();
+    };
+    write("first", "");
+    for (path, options, change) in [
+        (&official, &[][..], ("first", "")),
+        (&own, &[][..], ("second", "2")),
+        (&own, &["--merge"], ("second", "2")),
+        (&own, &["--merge", "--prefer_new"], ("third", "3")),
+        (&own, &["--merge", "--overwrite"], ("third", "3")),
+    ] {
+        for (program, (_, config)) in programs.iter().zip(&databases) {
+            let mut load = place.command(program.to_str().unwrap());
+            load.arg("--config-file").arg(config);
+            load.args(["db", "load_metadefs", "--path"]).arg(path);
+            output_of(load.args(options));
+        }
+        let [theirs, ours] = databases
+            .each_ref()
+            .map(|(database, _)| definitions_in(database));
+        assert!(theirs.len() > 200, "{}", theirs.len());
+        assert_eq!(ours, theirs, "{options:?} {}", path.display());
+        write(change.0, change.1);
+    }
+}

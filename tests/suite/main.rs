@@ -27,6 +27,7 @@ mod hostile_server;
 mod imports;
 mod interop;
 mod layers;
+mod metadefs;
 mod realcloud;
 mod requests;
 mod server;

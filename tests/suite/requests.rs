@@ -12,7 +12,7 @@ use crate::support::{GLANCE, Place, Run};
 /// A command line, and the requests it sends. In both, WEB is the id of an image called `web` (with
 /// data, a tag, a property and a member), DB that of one called `db`, EMPTY that of one without data, HIDDEN that
 /// of a hidden one called `hidden`, NEW that of the image the command makes, UUID a name that looks like an
-/// id, and FILE a file.
+/// id, FILE a file, and DEFINITION one that describes a namespace; of namespaces there is one, N.
 type Cost = (&'static str, &'static [&'static str]);
 
 /// The first grammar. With a token at hand, nothing but these goes to any server.
@@ -162,6 +162,143 @@ const GLANCE_COSTS: &[Cost] = &[
     ),
     ("task-show T", &["GET /v2/tasks/T"]),
     ("task-create --type import --input {}", &["POST /v2/tasks"]),
+    (
+        "explain metadefs/namespace",
+        &["GET /v2/schemas/metadefs/namespace"],
+    ),
+    (
+        "md-namespace-list",
+        &["GET /v2/metadefs/namespaces?limit=1000"],
+    ),
+    (
+        "md-namespace-list --page-size 5 --visibility public --resource-types A --resource-types B",
+        &["GET /v2/metadefs/namespaces?limit=5&resource_types=A%2CB&visibility=public"],
+    ),
+    ("md-namespace-show N", &["GET /v2/metadefs/namespaces/N"]),
+    (
+        "md-namespace-show N --resource-type R",
+        &["GET /v2/metadefs/namespaces/N?resource_type=R"],
+    ),
+    (
+        "md-namespace-create a/b?é",
+        &["POST /v2/metadefs/namespaces"],
+    ),
+    (
+        "md-namespace-import --file DEFINITION",
+        &["POST /v2/metadefs/namespaces"],
+    ),
+    (
+        "md-namespace-update N --display-name d",
+        &[
+            "GET /v2/metadefs/namespaces/N",
+            "PUT /v2/metadefs/namespaces/N",
+            "GET /v2/metadefs/namespaces/N",
+        ],
+    ),
+    (
+        "md-namespace-delete a/b?é",
+        &["DELETE /v2/metadefs/namespaces/a%2Fb%3F%C3%A9"],
+    ),
+    (
+        "md-namespace-objects-delete N",
+        &["DELETE /v2/metadefs/namespaces/N/objects"],
+    ),
+    (
+        "md-namespace-properties-delete N",
+        &["DELETE /v2/metadefs/namespaces/N/properties"],
+    ),
+    (
+        "md-namespace-tags-delete N",
+        &["DELETE /v2/metadefs/namespaces/N/tags"],
+    ),
+    (
+        "md-namespace-resource-type-list N",
+        &["GET /v2/metadefs/namespaces/N/resource_types"],
+    ),
+    (
+        "md-object-create N --name o --schema {}",
+        &["POST /v2/metadefs/namespaces/N/objects"],
+    ),
+    (
+        "md-object-list N",
+        &["GET /v2/metadefs/namespaces/N/objects"],
+    ),
+    (
+        "md-object-show N o",
+        &["GET /v2/metadefs/namespaces/N/objects/o"],
+    ),
+    (
+        "md-object-property-show N o x",
+        &["GET /v2/metadefs/namespaces/N/objects/o"],
+    ),
+    (
+        "md-object-update N o --name o2",
+        &[
+            "GET /v2/metadefs/namespaces/N/objects/o",
+            "PUT /v2/metadefs/namespaces/N/objects/o",
+            "GET /v2/metadefs/namespaces/N/objects/o2",
+        ],
+    ),
+    (
+        "md-object-delete N o",
+        &["DELETE /v2/metadefs/namespaces/N/objects/o"],
+    ),
+    (
+        "md-property-create N --name p --title P --type string --schema {}",
+        &["POST /v2/metadefs/namespaces/N/properties"],
+    ),
+    (
+        "md-property-list N",
+        &["GET /v2/metadefs/namespaces/N/properties"],
+    ),
+    (
+        "md-property-show N p",
+        &["GET /v2/metadefs/namespaces/N/properties/p"],
+    ),
+    (
+        "md-property-update N p --title Q",
+        &[
+            "GET /v2/metadefs/namespaces/N/properties/p",
+            "PUT /v2/metadefs/namespaces/N/properties/p",
+        ],
+    ),
+    (
+        "md-property-delete N p",
+        &["DELETE /v2/metadefs/namespaces/N/properties/p"],
+    ),
+    (
+        "md-tag-create N --name t",
+        &["POST /v2/metadefs/namespaces/N/tags/t"],
+    ),
+    (
+        "md-tag-create-multiple N --names t,u",
+        &["POST /v2/metadefs/namespaces/N/tags"],
+    ),
+    ("md-tag-list N", &["GET /v2/metadefs/namespaces/N/tags"]),
+    ("md-tag-show N t", &["GET /v2/metadefs/namespaces/N/tags/t"]),
+    (
+        "md-tag-update N t --name u",
+        &[
+            "PUT /v2/metadefs/namespaces/N/tags/t",
+            "GET /v2/metadefs/namespaces/N/tags/u",
+        ],
+    ),
+    (
+        "md-tag-delete N t",
+        &["DELETE /v2/metadefs/namespaces/N/tags/t"],
+    ),
+    (
+        "md-resource-type-list",
+        &["GET /v2/metadefs/resource_types"],
+    ),
+    (
+        "md-resource-type-associate N --name R",
+        &["POST /v2/metadefs/namespaces/N/resource_types"],
+    ),
+    (
+        "md-resource-type-deassociate N R",
+        &["DELETE /v2/metadefs/namespaces/N/resource_types/R"],
+    ),
 ];
 
 /// The second grammar.
@@ -314,6 +451,128 @@ const OPENSTACK_COSTS: &[Cost] = &[
     ),
     ("image task list", &["GET /v2/tasks?limit=1000"]),
     ("image task show T", &["GET /v2/tasks/T"]),
+    (
+        "image metadef namespace list",
+        &["GET /v2/metadefs/namespaces?limit=1000"],
+    ),
+    (
+        "image metadef namespace list --resource-types A,B",
+        &["GET /v2/metadefs/namespaces?limit=1000&resource_types=A%2CB"],
+    ),
+    (
+        "image metadef namespace show N",
+        &["GET /v2/metadefs/namespaces/N"],
+    ),
+    (
+        "image metadef namespace create N",
+        &["POST /v2/metadefs/namespaces"],
+    ),
+    (
+        "image metadef namespace set N --public --tag t --tag u",
+        &[
+            "PUT /v2/metadefs/namespaces/N",
+            "POST /v2/metadefs/namespaces/N/tags/t",
+            "POST /v2/metadefs/namespaces/N/tags/u",
+        ],
+    ),
+    (
+        "image metadef namespace unset N --tag t",
+        &["DELETE /v2/metadefs/namespaces/N/tags/t"],
+    ),
+    (
+        "image metadef namespace unset N --all-tags",
+        &["DELETE /v2/metadefs/namespaces/N/tags"],
+    ),
+    (
+        "image metadef namespace delete N M",
+        &[
+            "DELETE /v2/metadefs/namespaces/N",
+            "DELETE /v2/metadefs/namespaces/M",
+        ],
+    ),
+    (
+        "image metadef object create o --namespace N",
+        &["POST /v2/metadefs/namespaces/N/objects"],
+    ),
+    (
+        "image metadef object list N",
+        &["GET /v2/metadefs/namespaces/N/objects"],
+    ),
+    (
+        "image metadef object show N o",
+        &["GET /v2/metadefs/namespaces/N/objects/o"],
+    ),
+    (
+        "image metadef object property show N o x",
+        &["GET /v2/metadefs/namespaces/N/objects/o"],
+    ),
+    (
+        "image metadef object update N o --name o2",
+        &[
+            "GET /v2/metadefs/namespaces/N/objects/o",
+            "PUT /v2/metadefs/namespaces/N/objects/o",
+        ],
+    ),
+    (
+        "image metadef object delete N o",
+        &["DELETE /v2/metadefs/namespaces/N/objects/o"],
+    ),
+    (
+        "image metadef object delete N",
+        &["DELETE /v2/metadefs/namespaces/N/objects"],
+    ),
+    (
+        "image metadef property create N --name p --title P --type string --schema {}",
+        &["POST /v2/metadefs/namespaces/N/properties"],
+    ),
+    (
+        "image metadef property list N",
+        &["GET /v2/metadefs/namespaces/N/properties"],
+    ),
+    (
+        "image metadef property show N p",
+        &["GET /v2/metadefs/namespaces/N/properties/p"],
+    ),
+    (
+        "image metadef property set N p --title Q",
+        &[
+            "GET /v2/metadefs/namespaces/N/properties/p",
+            "PUT /v2/metadefs/namespaces/N/properties/p",
+        ],
+    ),
+    (
+        "image metadef property delete N p",
+        &["DELETE /v2/metadefs/namespaces/N/properties/p"],
+    ),
+    (
+        "image metadef property delete N",
+        &["DELETE /v2/metadefs/namespaces/N/properties"],
+    ),
+    (
+        "image metadef resource type list",
+        &["GET /v2/metadefs/resource_types"],
+    ),
+    (
+        "image metadef resource type association list N",
+        &["GET /v2/metadefs/namespaces/N/resource_types"],
+    ),
+    (
+        "image metadef resource type association create N R",
+        &["POST /v2/metadefs/namespaces/N/resource_types"],
+    ),
+    (
+        "image metadef resource type association delete N R",
+        &["DELETE /v2/metadefs/namespaces/N/resource_types/R"],
+    ),
+    (
+        "image metadef resource type association delete N R --force",
+        &[
+            "GET /v2/metadefs/namespaces/N",
+            "PUT /v2/metadefs/namespaces/N",
+            "DELETE /v2/metadefs/namespaces/N/resource_types/R",
+            "PUT /v2/metadefs/namespaces/N",
+        ],
+    ),
 ];
 
 /// Commands that are no business of a server.
@@ -354,12 +613,14 @@ fn requests_of(words: &str) -> Vec<String> {
         ("UUID", UUID.to_string()),
     ];
     let file = place.write("f.img", vec![5; 300_000]);
+    let document = place.write("n.json", r#"{"namespace": "N"}"#);
     let mut command = place.command("/bin/sh");
     command.args(["-c", "exec \"$0\" \"$@\" <&-", GLANCE]);
     for word in words.split(' ') {
         match known.iter().find(|(name, _)| *name == word) {
             Some((_, value)) => command.arg(value),
             None if word == "FILE" => command.arg(&file),
+            None if word == "DEFINITION" => command.arg(&document),
             None => command.arg(word),
         };
     }

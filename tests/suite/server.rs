@@ -4,6 +4,7 @@
 //! them. What is to go wrong is told by rules: "the second PUT of a file is answered so".
 
 mod api;
+mod metadefs;
 pub mod tricks;
 
 use std::fmt::Write as _;

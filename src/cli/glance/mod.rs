@@ -25,6 +25,10 @@ pub const GROUPS: &[&[Row]] = &[
     imports::ROWS,
     tasks::ROWS,
     stores::ROWS,
-    metadefs::ROWS,
+    metadefs::namespaces::ROWS,
+    metadefs::objects::ROWS,
+    metadefs::properties::ROWS,
+    metadefs::tags::ROWS,
+    metadefs::resource_types::ROWS,
     cache::ROWS,
 ];

@@ -103,7 +103,7 @@ impl Transaction {
 }
 
 /// What can run statements: a catalogue, each on its own, or a transaction.
-pub(super) trait Run {
+pub(in crate::local) trait Run {
     /// What the database abstraction runs statements on.
     type On: ConnectionTrait;
 

@@ -9,6 +9,7 @@ mod columns;
 mod connection;
 mod images;
 mod members;
+mod metadefs;
 mod query;
 mod reader;
 mod revision;
@@ -16,6 +17,8 @@ mod tasks;
 
 pub use connection::{Catalog, Transaction};
 pub use images::{NewLocation, StoredImage};
+pub use metadefs::Merge;
+pub(in crate::local) use metadefs::{Content, StoredNamespace};
 pub use revision::{HEAD, State, Turn};
 
 use sea_orm::{QueryResult, Value};

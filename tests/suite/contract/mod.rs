@@ -5,6 +5,7 @@ mod images;
 mod imports;
 mod lists;
 mod members;
+mod metadefs;
 
 use glance_tools::config::{Cloud, Environment};
 use glance_tools::model::{Image, NewImage};

@@ -52,7 +52,8 @@ pub fn answer(state: &mut State, request: &Seen, body: &[u8]) -> Answer {
         ("GET", ["v2", "tasks"]) => Answer::json(200, &json!({"tasks": [task(None)]})),
         ("POST", ["v2", "tasks"]) => Answer::json(201, &task(None)),
         ("GET", ["v2", "tasks", _]) => Answer::json(200, &task(None)),
-        ("GET", ["v2", "schemas", _]) => Answer::json(
+        (_, ["v2", "metadefs", path @ ..]) => super::metadefs::answer(request, path, body),
+        ("GET", ["v2", "schemas", ..]) => Answer::json(
             200,
             &json!({"name": "image", "properties": {"disk_format": {"description": "Format of the disk",
                 "enum": [null, "raw", "qcow2", "odd"]}}}),

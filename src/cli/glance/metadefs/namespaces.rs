@@ -1,0 +1,278 @@
+//! Namespaces of metadata definitions: `glance md-namespace-*`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::ArgAction;
+use serde_json::json;
+
+use super::{ColumnWidth, no_json};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::values;
+use crate::model::metadef::{Definition, Kind, NamespaceQuery};
+use crate::ops::Outcome;
+use crate::ops::metadefs::{self, views};
+use crate::output::View;
+use crate::{Error, Result};
+
+/// Bytes of a document at most.
+const LARGEST: u64 = 64 << 20;
+
+/// Create a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceCreate {
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Resource types to associate, each a JSON object.
+    #[arg(long, num_args = 1.., action = ArgAction::Set)]
+    pub resource_type_associations: Vec<String>,
+    /// Project that owns the namespace.
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// Refuse to delete the namespace.
+    #[arg(long, value_name = "True|False", value_parser = values::strict_bool)]
+    pub protected: Option<bool>,
+    /// Who sees the namespace: public or private.
+    #[arg(long)]
+    pub visibility: Option<String>,
+    /// What the namespace is for.
+    #[arg(long)]
+    pub description: Option<String>,
+    /// Name to show to people.
+    #[arg(long)]
+    pub display_name: Option<String>,
+}
+
+impl Leaf for NamespaceCreate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let mut new = attributes(
+            &[
+                ("display_name", &self.display_name),
+                ("description", &self.description),
+                ("visibility", &self.visibility),
+                ("owner", &self.owner),
+            ],
+            self.protected,
+        );
+        new.insert("namespace".to_string(), self.namespace.into());
+        if !self.resource_type_associations.is_empty() {
+            let given = self.resource_type_associations.iter();
+            // What is no JSON stays a text, which the schema refuses.
+            let given = given.map(|text| serde_json::from_str(text).unwrap_or(json!(text)));
+            new.insert("resource_type_associations".to_string(), given.collect());
+        }
+        metadefs::check(Kind::Namespace, &new)?;
+        let namespace = session.service().await?.create_namespace(new).await?;
+        Ok(Outcome::from(views::glance_namespace(&namespace)))
+    }
+}
+
+/// Delete a namespace with all it holds.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceDelete {
+    /// Name of the namespace.
+    pub namespace: String,
+}
+
+impl Leaf for NamespaceDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        service.delete_namespace(&self.namespace).await?;
+        Ok(Outcome::nothing())
+    }
+}
+
+/// Create a namespace with all it holds from a JSON document.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceImport {
+    /// File to read the document from, instead of standard input.
+    #[arg(long, value_name = "FILEPATH")]
+    pub file: Option<PathBuf>,
+}
+
+impl Leaf for NamespaceImport {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let Some(text) = read_document(self.file, session.is_piped()).await? else {
+            return Err(Error::failed(
+                "No metadata definition namespace passed via stdin or --file argument.",
+            ));
+        };
+        let new = metadefs::parse(&text).map_err(no_json)?;
+        metadefs::check(Kind::Namespace, &new)?;
+        let namespace = session.service().await?.create_namespace(new).await?;
+        Ok(Outcome::from(views::glance_namespace(&namespace)))
+    }
+}
+
+/// List namespaces.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceList {
+    /// Only namespaces associated with this resource type; may be repeated.
+    #[arg(long)]
+    pub resource_types: Vec<String>,
+    /// Only public or only private namespaces.
+    #[arg(long)]
+    pub visibility: Option<String>,
+    /// How many namespaces to ask for at a time.
+    #[arg(long, value_name = "SIZE", value_parser = values::int, allow_negative_numbers = true)]
+    pub page_size: Option<i64>,
+}
+
+impl Leaf for NamespaceList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let page_size = match self.page_size.map(u64::try_from) {
+            Some(Err(_)) => return Err(Error::invalid("limit param must be positive")),
+            Some(Ok(size)) => Some(size).filter(|size| *size > 0),
+            None => None,
+        };
+        let types = self.resource_types;
+        let query = NamespaceQuery {
+            resource_types: (!types.is_empty()).then_some(types),
+            visibility: self.visibility,
+            page_size,
+            ..NamespaceQuery::default()
+        };
+        let table = views::namespaces(session.service().await?, query);
+        Ok(Outcome::from(View::Table(table.blank_falsy())))
+    }
+}
+
+/// Show a namespace with its properties, objects and resource types.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceShow {
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Put this resource type's prefix before the names of the properties.
+    #[arg(long)]
+    pub resource_type: Option<String>,
+    #[command(flatten)]
+    width: ColumnWidth,
+}
+
+impl Leaf for NamespaceShow {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let resource_type = self
+            .resource_type
+            .as_deref()
+            .filter(|name| !name.is_empty());
+        let namespace = service
+            .get_namespace(&self.namespace, resource_type)
+            .await?;
+        self.width.check()?;
+        Ok(Outcome::from(views::glance_namespace(&namespace)))
+    }
+}
+
+/// Change a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceUpdate {
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Project that owns the namespace.
+    #[arg(long)]
+    pub owner: Option<String>,
+    /// Refuse to delete the namespace.
+    #[arg(long, value_name = "True|False", value_parser = values::strict_bool)]
+    pub protected: Option<bool>,
+    /// Who sees the namespace: public or private.
+    #[arg(long)]
+    pub visibility: Option<String>,
+    /// What the namespace is for.
+    #[arg(long)]
+    pub description: Option<String>,
+    /// Name to show to people.
+    #[arg(long)]
+    pub display_name: Option<String>,
+    /// New name of the namespace.
+    #[arg(long = "namespace", value_name = "NAMESPACE")]
+    pub new_namespace: Option<String>,
+}
+
+impl Leaf for NamespaceUpdate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let changes = attributes(
+            &[
+                ("namespace", &self.new_namespace),
+                ("display_name", &self.display_name),
+                ("description", &self.description),
+                ("visibility", &self.visibility),
+                ("owner", &self.owner),
+            ],
+            self.protected,
+        );
+        let service = session.service().await?;
+        let namespace = metadefs::update_namespace(service, &self.namespace, changes).await?;
+        Ok(Outcome::from(views::glance_namespace(&namespace)))
+    }
+}
+
+/// The attributes that were given.
+fn attributes(texts: &[(&str, &Option<String>)], protected: Option<bool>) -> Definition {
+    let mut given = Definition::new();
+    for (name, text) in texts {
+        if let Some(text) = text {
+            given.insert((*name).to_string(), text.as_str().into());
+        }
+    }
+    if let Some(protected) = protected {
+        given.insert("protected".to_string(), protected.into());
+    }
+    given
+}
+
+/// The document in a file, or that is piped in; None where there is neither.
+async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<u8>>> {
+    if file.is_none() && !piped {
+        return Ok(None);
+    }
+    // On a thread, so that a signal ends the waiting for input.
+    let reading = tokio::task::spawn_blocking(move || {
+        let (name, input): (PathBuf, Box<dyn Read>) = match file {
+            Some(path) => {
+                let opened = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
+                (path, Box::new(opened))
+            }
+            None => ("standard input".into(), Box::new(std::io::stdin())),
+        };
+        let mut text = Vec::new();
+        let read = input.take(LARGEST + 1).read_to_end(&mut text);
+        read.map_err(|e| Error::io("read", &name, e))?;
+        if text.len() as u64 > LARGEST {
+            return Err(Error::failed(format!(
+                "{} has more than {} MiB, which is no namespace",
+                name.display(),
+                LARGEST >> 20
+            )));
+        }
+        Ok(Some(text))
+    });
+    match reading.await {
+        Ok(read) => read,
+        Err(e) => Err(Error::internal("reading the document broke off").because(e)),
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::of::<NamespaceCreate>("md-namespace-create", "Create a namespace", Output::Plain),
+    Row::of::<NamespaceDelete>(
+        "md-namespace-delete",
+        "Delete a namespace with all it holds",
+        Output::Plain,
+    ),
+    Row::of::<NamespaceImport>(
+        "md-namespace-import",
+        "Create a namespace with all it holds from a JSON document",
+        Output::Plain,
+    ),
+    Row::of::<NamespaceList>("md-namespace-list", "List namespaces", Output::Plain),
+    Row::of::<NamespaceShow>(
+        "md-namespace-show",
+        "Show a namespace with its properties, objects and resource types",
+        Output::Plain,
+    ),
+    Row::of::<NamespaceUpdate>("md-namespace-update", "Change a namespace", Output::Plain),
+];

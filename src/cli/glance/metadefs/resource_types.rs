@@ -1,0 +1,115 @@
+//! What metadata definitions are about: `glance md-resource-type-*`.
+
+use crate::Result;
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::model::metadef::{Definition, Kind};
+use crate::ops::Outcome;
+use crate::ops::metadefs::{self, views};
+use crate::output::View;
+
+/// List the resource types a namespace is associated with.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceResourceTypeList {
+    /// Name of the namespace.
+    pub namespace: String,
+}
+
+impl Leaf for NamespaceResourceTypeList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let associations = service.list_associations(&self.namespace).await?;
+        let table = views::glance_associations(&associations).blank_falsy();
+        Ok(Outcome::from(View::Table(table)))
+    }
+}
+
+/// Associate a resource type with a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ResourceTypeAssociate {
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Which of the resource's metadata are meant, where it has more than one kind.
+    #[arg(long)]
+    pub properties_target: Option<String>,
+    /// What the names of properties start with on such resources, separator included.
+    #[arg(long)]
+    pub prefix: Option<String>,
+    /// Name of the resource type.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+impl Leaf for ResourceTypeAssociate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let mut new = Definition::new();
+        for (name, value) in [
+            ("name", self.name),
+            ("prefix", self.prefix),
+            ("properties_target", self.properties_target),
+        ] {
+            if let Some(value) = value {
+                new.insert(name.to_string(), value.into());
+            }
+        }
+        metadefs::check(Kind::ResourceType, &new)?;
+        let service = session.service().await?;
+        let association = service.associate(&self.namespace, new).await?;
+        Ok(Outcome::from(views::glance_association(&association)))
+    }
+}
+
+/// Take a resource type away from a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ResourceTypeDeassociate {
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Name of the resource type.
+    pub resource_type: String,
+}
+
+impl Leaf for ResourceTypeDeassociate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        service
+            .dissociate(&self.namespace, &self.resource_type)
+            .await?;
+        Ok(Outcome::nothing())
+    }
+}
+
+/// List the resource types there are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ResourceTypeList {}
+
+impl Leaf for ResourceTypeList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let types = session.service().await?.list_resource_types().await?;
+        let table = views::resource_types("name", &types).blank_falsy();
+        Ok(Outcome::from(View::Table(table)))
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::of::<NamespaceResourceTypeList>(
+        "md-namespace-resource-type-list",
+        "List the resource types a namespace is associated with",
+        Output::Plain,
+    ),
+    Row::of::<ResourceTypeAssociate>(
+        "md-resource-type-associate",
+        "Associate a resource type with a namespace",
+        Output::Plain,
+    ),
+    Row::of::<ResourceTypeDeassociate>(
+        "md-resource-type-deassociate",
+        "Take a resource type away from a namespace",
+        Output::Plain,
+    ),
+    Row::of::<ResourceTypeList>(
+        "md-resource-type-list",
+        "List the resource types there are",
+        Output::Plain,
+    ),
+];

@@ -1,0 +1,70 @@
+//! Metadata definitions in and out of files: `glance-manage db load_metadefs` and its like.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::manage::LoadMetadefs;
+use super::ui;
+use crate::config::Settings;
+use crate::local::catalog::{Catalog, HEAD, State};
+use crate::local::database_file;
+use crate::local::metadefs::{self, Merge};
+use crate::{Error, Result};
+
+/// Loads files. What is wrong with the options or with a file is said, and the exit code is 0, on
+/// which scripts count.
+pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<ExitCode> {
+    let merge = match (wanted.merge, wanted.prefer_new, wanted.overwrite) {
+        (false, false, false) => Merge::Skip,
+        (false, ..) => {
+            ui::notice(
+                "To use --prefer_new or --overwrite you need to combine of these options with --merge \
+                 option.",
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        (true, true, true) => {
+            ui::notice(
+                "Please provide no more than one option from this list: --prefer_new, --overwrite",
+            );
+            return Ok(ExitCode::SUCCESS);
+        }
+        (true, true, false) => Merge::PreferNew,
+        (true, false, true) => Merge::Overwrite,
+        (true, false, false) => Merge::Keep,
+    };
+    let catalog = open(settings).await?;
+    let path = wanted.path.as_ref().unwrap_or(&settings.metadef_dir);
+    for why in metadefs::load(&catalog, path, merge).await? {
+        ui::notice(why.message());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes every metadata definition.
+pub(super) async fn unload(settings: &Settings) -> Result<ExitCode> {
+    metadefs::unload(&open(settings).await?).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes every namespace to a file of its own.
+pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result<ExitCode> {
+    let path = path.as_ref().unwrap_or(&settings.metadef_dir);
+    metadefs::export(&open(settings).await?, path).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The database, which MUST be there, and up to date.
+async fn open(settings: &Settings) -> Result<Catalog> {
+    let path = database_file(settings)?;
+    if path.exists() {
+        let catalog = Catalog::open_sqlite(&path, false).await?;
+        if catalog.state().await? == State::At(HEAD.to_string()) {
+            return Ok(catalog);
+        }
+    }
+    Err(
+        Error::failed(format!("database {} is not up to date", path.display()))
+            .hint("Run glance-manage db sync first."),
+    )
+}

@@ -1,0 +1,283 @@
+//! Namespaces of metadata definitions: `openstack image metadef namespace`.
+
+use clap::ArgGroup;
+
+use super::Failures;
+use crate::Result;
+use crate::cli::openstack::attributes::chosen;
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::model::metadef::{Definition, NamespaceQuery, PUBLIC, private};
+use crate::ops::Outcome;
+use crate::ops::metadefs::{missing, views};
+use crate::output::View;
+
+/// Create a namespace.
+#[derive(Debug, Clone, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one field for each option of the grammar"
+)]
+pub struct NamespaceCreate {
+    /// Name of the namespace.
+    #[arg(value_name = "namespace")]
+    pub namespace: String,
+    /// Name to show to people.
+    #[arg(long, value_name = "display_name")]
+    pub display_name: Option<String>,
+    /// What the namespace is for.
+    #[arg(long, value_name = "description")]
+    pub description: Option<String>,
+    /// Let every project see the namespace.
+    #[arg(long, conflicts_with = "private")]
+    pub public: bool,
+    /// Let only its own project see the namespace.
+    #[arg(long, conflicts_with = "public")]
+    pub private: bool,
+    /// Refuse to delete the namespace.
+    #[arg(long, conflicts_with = "unprotected")]
+    pub protected: bool,
+    /// Let the namespace be deleted.
+    #[arg(long, conflicts_with = "protected")]
+    pub unprotected: bool,
+}
+
+impl Leaf for NamespaceCreate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let new = attributes(
+            self.namespace,
+            [
+                ("display_name", self.display_name),
+                ("description", self.description),
+            ],
+            chosen(self.public, self.private),
+            chosen(self.protected, self.unprotected),
+        );
+        let namespace = session.service().await?.create_namespace(new).await?;
+        Ok(Outcome::from(views::openstack_namespace(&namespace)))
+    }
+}
+
+/// Delete namespaces with all they hold.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceDelete {
+    /// Names of the namespaces.
+    #[arg(value_name = "namespace", required = true, num_args = 1..)]
+    pub namespaces: Vec<String>,
+}
+
+impl Leaf for NamespaceDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let mut failures = Failures::of(session.grammar);
+        for name in &self.namespaces {
+            let deleted = service.delete_namespace(name).await;
+            let deleted = deleted.map_err(missing("MetadefNamespace", name));
+            failures.note(deleted, |why| {
+                format!("Failed to delete namespace with name or ID '{name}': {why}")
+            })?;
+        }
+        Ok(failures.outcome(|failed| {
+            let total = self.namespaces.len();
+            format!("{failed} of {total} namespace failed to delete.")
+        }))
+    }
+}
+
+/// List namespaces.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceList {
+    /// Only namespaces associated with these resource types.
+    #[arg(long, value_name = "resource_types")]
+    pub resource_types: Option<String>,
+    /// Only public or only private namespaces.
+    #[arg(long, value_name = "visibility")]
+    pub visibility: Option<String>,
+}
+
+impl Leaf for NamespaceList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let types = self
+            .resource_types
+            .map(|words| words.split(',').map(str::to_string).collect());
+        let query = NamespaceQuery {
+            resource_types: types,
+            visibility: self.visibility,
+            ..NamespaceQuery::default()
+        };
+        let table = views::namespaces(session.service().await?, query);
+        Ok(Outcome::from(View::Table(table)))
+    }
+}
+
+/// Change a namespace.
+#[derive(Debug, Clone, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one field for each option of the grammar"
+)]
+pub struct NamespaceSet {
+    /// Name of the namespace.
+    #[arg(value_name = "namespace")]
+    pub namespace: String,
+    /// Name to show to people.
+    #[arg(long, value_name = "display_name")]
+    pub display_name: Option<String>,
+    /// What the namespace is for.
+    #[arg(long, value_name = "description")]
+    pub description: Option<String>,
+    /// Let every project see the namespace.
+    #[arg(long, conflicts_with = "private")]
+    pub public: bool,
+    /// Let only its own project see the namespace.
+    #[arg(long, conflicts_with = "public")]
+    pub private: bool,
+    /// Refuse to delete the namespace.
+    #[arg(long, conflicts_with = "unprotected")]
+    pub protected: bool,
+    /// Let the namespace be deleted.
+    #[arg(long, conflicts_with = "protected")]
+    pub unprotected: bool,
+    /// Tag to add; may be repeated.
+    #[arg(long = "tag", value_name = "tag")]
+    pub tags: Vec<String>,
+}
+
+impl Leaf for NamespaceSet {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let with = attributes(
+            self.namespace.clone(),
+            [
+                ("display_name", self.display_name),
+                ("description", self.description),
+            ],
+            chosen(self.public, self.private),
+            chosen(self.protected, self.unprotected),
+        );
+        let service = session.service().await?;
+        service.replace_namespace(&self.namespace, with).await?;
+        let mut failures = Failures::of(session.grammar);
+        for tag in &self.tags {
+            let created = service.create_tag(&self.namespace, tag).await;
+            failures.note_plainly(created, |why| {
+                format!("Tag set failed for tag {tag}: {why}")
+            })?;
+        }
+        let total = self.tags.len();
+        Ok(failures.outcome(|failed| format!("Failed to set {failed} of {total} tags.")))
+    }
+}
+
+/// Show a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceShow {
+    /// Name of the namespace.
+    #[arg(value_name = "namespace")]
+    pub namespace: String,
+}
+
+impl Leaf for NamespaceShow {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        let namespace = service.get_namespace(&self.namespace, None).await;
+        let namespace = namespace.map_err(missing("MetadefNamespace", &self.namespace))?;
+        Ok(Outcome::from(views::openstack_namespace(&namespace)))
+    }
+}
+
+/// Take tags away from a namespace.
+#[derive(Debug, Clone, clap::Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["tags", "all_tags"]))]
+pub struct NamespaceUnset {
+    /// Name of the namespace.
+    #[arg(value_name = "namespace")]
+    pub namespace: String,
+    /// Tag to take away; may be repeated.
+    #[arg(long = "tag", value_name = "tag")]
+    pub tags: Vec<String>,
+    /// Take all tags away.
+    #[arg(long)]
+    pub all_tags: bool,
+}
+
+impl Leaf for NamespaceUnset {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        if self.all_tags {
+            let deleted = service.delete_tags(&self.namespace).await;
+            deleted.map_err(missing("MetadefNamespace", &self.namespace))?;
+            return Ok(Outcome::nothing());
+        }
+        let mut failures = Failures::of(session.grammar);
+        for tag in &self.tags {
+            let deleted = service.delete_tag(&self.namespace, tag).await;
+            failures.note_plainly(deleted, |why| {
+                format!("tag unset failed for tag {tag}: {why}")
+            })?;
+        }
+        let total = self.tags.len();
+        Ok(failures.outcome(|failed| format!("Failed to unset {failed} of {total} tags.")))
+    }
+}
+
+/// The attributes that were given, and the name.
+fn attributes(
+    namespace: String,
+    texts: [(&str, Option<String>); 2],
+    public: Option<bool>,
+    protected: Option<bool>,
+) -> Definition {
+    let mut given = Definition::new();
+    given.insert("namespace".to_string(), namespace.into());
+    for (name, text) in texts {
+        if let Some(text) = text {
+            given.insert(name.to_string(), text.into());
+        }
+    }
+    if let Some(public) = public {
+        let visibility = if public {
+            PUBLIC.to_string()
+        } else {
+            private()
+        };
+        given.insert("visibility".to_string(), visibility.into());
+    }
+    if let Some(protected) = protected {
+        given.insert("protected".to_string(), protected.into());
+    }
+    given
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[
+    Row::of::<NamespaceCreate>(
+        "image metadef namespace create",
+        "Create a namespace",
+        Output::Show,
+    ),
+    Row::of::<NamespaceDelete>(
+        "image metadef namespace delete",
+        "Delete namespaces with all they hold",
+        Output::Plain,
+    ),
+    Row::of::<NamespaceList>(
+        "image metadef namespace list",
+        "List namespaces",
+        Output::List,
+    ),
+    Row::of::<NamespaceSet>(
+        "image metadef namespace set",
+        "Change a namespace",
+        Output::Plain,
+    ),
+    Row::of::<NamespaceShow>(
+        "image metadef namespace show",
+        "Show a namespace",
+        Output::Show,
+    ),
+    Row::of::<NamespaceUnset>(
+        "image metadef namespace unset",
+        "Take tags away from a namespace",
+        Output::Plain,
+    ),
+];

@@ -1,0 +1,78 @@
+//! Metadata definitions in and out of files, for the operator.
+//!
+//! *Source:* `glance/db/sqlalchemy/metadata.py` of the reference implementation. Ours is one transaction,
+//! and exports.
+
+use std::path::Path;
+
+use super::files::{self, FileNames};
+use crate::local::catalog::{Catalog, StoredNamespace};
+use crate::model::Timestamp;
+use crate::model::metadef::{Namespace, NamespaceQuery};
+use crate::{Error, Result};
+
+pub use crate::local::catalog::Merge;
+
+/// Loads the namespaces of a file, or of all files of a directory, at once; why files were left out, or
+/// why there are none.
+///
+/// # Errors
+/// Those of the catalogue; nothing was loaded then.
+pub async fn load(catalog: &Catalog, path: &Path, merge: Merge) -> Result<Vec<Error>> {
+    let mut left_out = Vec::new();
+    let mut documents = Vec::new();
+    let files = match files::list(path) {
+        Ok(files) => files,
+        Err(error) => return Ok(vec![error]),
+    };
+    for file in files {
+        match files::read(&file) {
+            Ok(document) => documents.push(document),
+            Err(error) => left_out.push(error),
+        }
+    }
+    let transaction = catalog.begin().await?;
+    let mut loader = transaction.metadef_loader(merge, Timestamp::now()).await?;
+    for document in documents {
+        loader.load(document).await?;
+    }
+    loader.finish().await?;
+    transaction.commit().await?;
+    Ok(left_out)
+}
+
+/// Removes every metadata definition, and every type of resources.
+pub async fn unload(catalog: &Catalog) -> Result<()> {
+    let transaction = catalog.begin().await?;
+    transaction.metadefs().clear().await?;
+    transaction.commit().await
+}
+
+/// Writes every namespace to a file of its own in a directory, which MUST be there. Files of the same
+/// names are replaced.
+///
+/// # Errors
+/// `Io` for the directory and the files; those of the catalogue.
+pub async fn export(catalog: &Catalog, directory: &Path) -> Result<()> {
+    // Whatever the catalogue holds, a directory that is not there is said to be none.
+    std::fs::read_dir(directory).map_err(|e| Error::io("write to", directory, e))?;
+    // A transaction, so that all files show one moment.
+    let transaction = catalog.begin().await?;
+    let rows = transaction.metadefs();
+    let query = NamespaceQuery::default();
+    let mut stored = rows.namespaces(&query, None, None).await?;
+    stored.sort_by_key(|stored| stored.id);
+    let mut names = FileNames::default();
+    for StoredNamespace { id, namespace } in stored {
+        let namespace = Namespace {
+            resource_type_associations: rows.associations_of(id).await?,
+            properties: rows.written_properties(id).await?,
+            objects: rows.written_objects(id).await?,
+            tags: rows.tags(id).await?.into_iter().rev().collect(),
+            ..namespace
+        };
+        let name = names.next(&namespace);
+        files::write(directory, &name, &files::document(&namespace))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Metadata definitions.
+//!
+//! *Source:* `glance/api/v2/metadef_*.py` of the reference implementation, for the rules and for the
+//! order in which they are looked at.
+
+mod access;
+mod files;
+mod load;
+mod namespaces;
+mod objects;
+mod properties;
+mod resource_types;
+mod tags;
+
+pub(in crate::local) use files::{Document, WrittenObject};
+pub use load::{Merge, export, load, unload};
+
+use serde_json::Value;
+
+use super::Local;
+use super::catalog::{StoredNamespace, Transaction};
+use crate::model::metadef::{Definition, Kind, Properties, property};
+use crate::{Error, Result};
+
+/// Characters of a name at most: the catalogue has room for no more.
+const LONGEST: usize = 80;
+
+impl Local {
+    /// The namespace of that name, if the caller may see it.
+    async fn find_namespace(&self, name: &str) -> Result<StoredNamespace> {
+        let found = self.catalog.metadefs().namespace(name).await?;
+        self.known_namespace(found, name)
+    }
+
+    /// What was found, if the caller may see it.
+    fn known_namespace(
+        &self,
+        found: Option<StoredNamespace>,
+        name: &str,
+    ) -> Result<StoredNamespace> {
+        found
+            .filter(|found| access::may_see(&self.caller, &found.namespace))
+            .ok_or_else(|| no_namespace(name))
+    }
+
+    /// Begins to change a namespace, or what it holds, if the caller may: `action` is the policy that
+    /// says so.
+    async fn change_namespace(
+        &self,
+        name: &str,
+        action: &str,
+    ) -> Result<(Transaction, StoredNamespace)> {
+        let transaction = self.catalog.begin().await?;
+        let found = transaction.metadefs().namespace(name).await?;
+        let found = self.known_namespace(found, name)?;
+        access::check_change(&self.caller, action)?;
+        Ok((transaction, found))
+    }
+}
+
+fn no_namespace(name: &str) -> Error {
+    Error::not_found(format!(
+        "Metadata definition namespace={name} was not found."
+    ))
+}
+
+/// Refuses a definition that is none of `kind`.
+fn check_definition(kind: Kind, definition: &Definition) -> Result<()> {
+    if let Some(name) = kind.read_only_attribute(definition) {
+        return Err(Error::forbidden(format!(
+            "Attribute '{name}' is read-only."
+        )));
+    }
+    kind.check(definition).map_err(|why| {
+        let (name, _) = kind.names();
+        Error::invalid(format!(
+            "Provided object does not match schema '{name}': {why}"
+        ))
+    })
+}
+
+/// Refuses a name that nothing can be called by, or that the catalogue has no room for.
+fn check_name(what: &str, name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::invalid(format!("a {what} needs a name")));
+    }
+    if name.chars().count() > LONGEST {
+        return Err(Error::invalid(format!(
+            "the name of a {what} has {LONGEST} characters at most"
+        )));
+    }
+    Ok(())
+}
+
+/// A text of a definition that was checked.
+fn text(definition: &Definition, name: &str) -> Option<String> {
+    Some(definition.get(name)?.as_str()?.to_string())
+}
+
+/// The properties of a definition that was checked, as they are kept.
+fn properties_of(definition: &Definition) -> Result<Properties> {
+    let given = definition.get("properties").and_then(Value::as_object);
+    let mut properties = Properties::new();
+    for (name, value) in given.into_iter().flatten() {
+        check_name("property", name)?;
+        properties.insert(name.clone(), Value::Object(kept(name, value)?));
+    }
+    Ok(properties)
+}
+
+/// A property of a definition that was checked, as it is kept.
+fn kept(name: &str, value: &Value) -> Result<Definition> {
+    let definition = value.as_object().cloned().unwrap_or_default();
+    property::kept(&definition)
+        .map_err(|why| Error::invalid(format!("property {name} cannot be kept: {why}")))
+}

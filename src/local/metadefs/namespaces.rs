@@ -1,0 +1,215 @@
+//! Namespaces.
+
+use std::collections::HashSet;
+
+use async_stream::try_stream;
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use serde_json::Value;
+
+use super::access;
+use super::{
+    check_definition, check_name, no_namespace, objects, properties_of, resource_types, text,
+};
+use crate::local::Local;
+use crate::local::catalog::{Content, StoredNamespace, Transaction};
+use crate::model::metadef::{Definition, Kind, Namespace, NamespaceQuery, Tag, private};
+use crate::model::{Caller, Timestamp};
+use crate::service::{NamespaceStream, Namespaces};
+use crate::{Error, Result};
+
+#[async_trait]
+impl Namespaces for Local {
+    async fn create_namespace(&self, new: Definition) -> Result<Namespace> {
+        check_definition(Kind::Namespace, &new)?;
+        access::check_change(&self.caller, "add_metadef_namespace")?;
+        let mut namespace = own_attributes(&self.caller, &new)?;
+        namespace.properties = properties_of(&new)?;
+        for given in items(&new, "resource_type_associations") {
+            let association = resource_types::association(given)?;
+            namespace.resource_type_associations.push(association);
+        }
+        for given in items(&new, "objects") {
+            namespace.objects.push(objects::object(given)?);
+        }
+        for given in items(&new, "tags") {
+            let name = text(given, "name").unwrap_or_default();
+            check_name("tag", &name)?;
+            namespace.tags.push(Tag::named(name));
+        }
+        let transaction = self.catalog.begin().await?;
+        if transaction
+            .metadefs()
+            .namespace(&namespace.name)
+            .await?
+            .is_some()
+        {
+            return Err(Error::conflict(format!(
+                "The metadata definition namespace={} already exists.",
+                namespace.name
+            )));
+        }
+        let stored = insert(&transaction, namespace).await?;
+        transaction.commit().await?;
+        Ok(stored)
+    }
+
+    async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace> {
+        let StoredNamespace { id, mut namespace } = self.find_namespace(name).await?;
+        let rows = self.catalog.metadefs();
+        namespace.objects = rows.objects(id).await?;
+        namespace.resource_type_associations = rows.associations_of(id).await?;
+        namespace.properties = rows.properties(id).await?;
+        let tags = rows.tags(id).await?.into_iter();
+        namespace.tags = tags.map(|tag| Tag::named(tag.name)).collect();
+        Ok(match resource_type {
+            Some(resource_type) => namespace.prefixed(resource_type),
+            None => namespace,
+        })
+    }
+
+    fn list_namespaces(&self, query: NamespaceQuery) -> NamespaceStream<'_> {
+        let chunk = try_stream! {
+            yield self.matching(query).await?;
+        };
+        chunk.boxed()
+    }
+
+    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()> {
+        check_definition(Kind::Namespace, &with)?;
+        let (transaction, stored) = self
+            .change_namespace(name, "modify_metadef_namespace")
+            .await?;
+        let namespace = own_attributes(&self.caller, &with)?;
+        let rows = transaction.metadefs();
+        if namespace.name != name && rows.namespace(&namespace.name).await?.is_some() {
+            return Err(Error::conflict(format!(
+                "Invalid update. It would result in a duplicate metadata definition namespace with the \
+                 same name of {}",
+                namespace.name
+            )));
+        }
+        rows.update_namespace(stored.id, &namespace, Timestamp::now())
+            .await?;
+        transaction.commit().await
+    }
+
+    async fn delete_namespace(&self, name: &str) -> Result<()> {
+        let (transaction, stored) = self
+            .change_namespace(name, "delete_metadef_namespace")
+            .await?;
+        access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+        transaction.metadefs().delete_namespace(stored.id).await?;
+        transaction.commit().await
+    }
+}
+
+impl Local {
+    /// The namespaces that match and that the caller may see, each with its associations.
+    async fn matching(&self, query: NamespaceQuery) -> Result<Vec<Namespace>> {
+        if let Some(visibility) = &query.visibility
+            && !["public", "private"].contains(&visibility.as_str())
+        {
+            return Err(Error::invalid(format!(
+                "Invalid visibility value: {visibility}"
+            )));
+        }
+        let after = match &query.marker {
+            Some(name) => Some(self.find_namespace(name).await?.id),
+            None => None,
+        };
+        let rows = self.catalog.metadefs();
+        let project = (!self.caller.is_admin()).then_some(self.caller.project.as_str());
+        let found = rows.namespaces(&query, project, after).await?;
+        let ids: Vec<i64> = found.iter().map(|stored| stored.id).collect();
+        let mut associations = rows.associations(&ids).await?;
+        let with_associations = found.into_iter().map(|StoredNamespace { id, namespace }| {
+            let resource_type_associations = associations.remove(&id).unwrap_or_default();
+            Namespace {
+                resource_type_associations,
+                ..namespace
+            }
+        });
+        Ok(with_associations.collect())
+    }
+
+    /// Deletes all that a namespace holds of a kind; `action` is the policy that lets the caller.
+    pub(super) async fn delete_contents(
+        &self,
+        name: &str,
+        content: Content,
+        action: &str,
+    ) -> Result<()> {
+        let (transaction, stored) = self.change_namespace(name, action).await?;
+        access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+        transaction
+            .metadefs()
+            .delete(content, stored.id, None)
+            .await?;
+        transaction.commit().await
+    }
+}
+
+/// Records a namespace with all it holds, whose names are looked at; the namespace as it is then.
+async fn insert(transaction: &Transaction, namespace: Namespace) -> Result<Namespace> {
+    let rows = transaction.metadefs();
+    let now = Timestamp::now();
+    let id = rows.insert_namespace(&namespace, now).await?;
+    let name = &namespace.name;
+    let mut associated = HashSet::new();
+    for association in &namespace.resource_type_associations {
+        if !associated.insert(&association.name) {
+            return Err(resource_types::associated_already(name, &association.name));
+        }
+        rows.insert_association(id, association, now).await?;
+    }
+    let mut called = HashSet::new();
+    for object in &namespace.objects {
+        if !called.insert(&object.name) {
+            return Err(objects::taken(name, &object.name));
+        }
+        rows.insert_object(id, object, now).await?;
+    }
+    let mut tagged = HashSet::new();
+    for tag in &namespace.tags {
+        if !tagged.insert(&tag.name) {
+            return Err(super::tags::taken(name, &tag.name));
+        }
+        rows.insert_tag(id, &tag.name, now).await?;
+    }
+    for (name, definition) in &namespace.properties {
+        rows.insert_property(id, name, definition, now).await?;
+    }
+    let stored = rows.namespace(name).await?;
+    let stored = stored.ok_or_else(|| no_namespace(name))?.namespace;
+    Ok(Namespace {
+        resource_type_associations: namespace.resource_type_associations,
+        properties: namespace.properties,
+        objects: namespace.objects,
+        tags: namespace.tags,
+        ..stored
+    })
+}
+
+/// The namespace that a checked definition describes, without what it holds.
+fn own_attributes(caller: &Caller, definition: &Definition) -> Result<Namespace> {
+    let name = text(definition, "namespace").unwrap_or_default();
+    check_name("namespace", &name)?;
+    Ok(Namespace {
+        name,
+        display_name: text(definition, "display_name"),
+        description: text(definition, "description"),
+        visibility: text(definition, "visibility").unwrap_or_else(private),
+        protected: definition.get("protected").and_then(Value::as_bool) == Some(true),
+        owner: text(definition, "owner")
+            .filter(|owner| !owner.is_empty())
+            .or_else(|| Some(caller.project.clone())),
+        ..Namespace::default()
+    })
+}
+
+/// The objects of a list of a checked definition.
+fn items<'d>(definition: &'d Definition, name: &str) -> impl Iterator<Item = &'d Definition> {
+    let listed = definition.get(name).and_then(Value::as_array);
+    listed.into_iter().flatten().filter_map(Value::as_object)
+}

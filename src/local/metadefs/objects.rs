@@ -1,0 +1,115 @@
+//! Objects of namespaces.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{access, check_definition, check_name, properties_of, text};
+use crate::local::Local;
+use crate::local::catalog::Content;
+use crate::model::Timestamp;
+use crate::model::metadef::{Definition, Kind, Object};
+use crate::service::MetadefObjects;
+use crate::{Error, Result};
+
+#[async_trait]
+impl MetadefObjects for Local {
+    async fn create_object(&self, namespace: &str, new: Definition) -> Result<Object> {
+        check_definition(Kind::Object, &new)?;
+        let new = object(&new)?;
+        let (transaction, stored) = self
+            .change_namespace(namespace, "add_metadef_object")
+            .await?;
+        let rows = transaction.metadefs();
+        let there = rows.find(Content::Objects, stored.id, &new.name).await?;
+        if there.is_some() {
+            return Err(taken(namespace, &new.name));
+        }
+        let now = Timestamp::now();
+        rows.insert_object(stored.id, &new, now).await?;
+        transaction.commit().await?;
+        Ok(Object {
+            created_at: Some(now),
+            updated_at: Some(now),
+            ..new
+        })
+    }
+
+    async fn get_object(&self, namespace: &str, name: &str) -> Result<Object> {
+        let stored = self.find_namespace(namespace).await?;
+        let found = self.catalog.metadefs().object(stored.id, name).await?;
+        found.ok_or_else(|| no_object(name))
+    }
+
+    async fn list_objects(&self, namespace: &str) -> Result<Vec<Object>> {
+        let stored = self.find_namespace(namespace).await?;
+        self.catalog.metadefs().objects(stored.id).await
+    }
+
+    async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()> {
+        check_definition(Kind::Object, &with)?;
+        let with = object(&with)?;
+        let (transaction, stored) = self
+            .change_namespace(namespace, "modify_metadef_object")
+            .await?;
+        let rows = transaction.metadefs();
+        let id = rows.find(Content::Objects, stored.id, name).await?;
+        let id = id.ok_or_else(|| no_object(name))?;
+        let there = rows.find(Content::Objects, stored.id, &with.name).await?;
+        if there.is_some_and(|there| there != id) {
+            return Err(Error::conflict(format!(
+                "Invalid update. It would result in a duplicate metadata definition object with the same \
+                 name={} in namespace={namespace}.",
+                with.name
+            )));
+        }
+        rows.update_object(id, &with, Timestamp::now()).await?;
+        transaction.commit().await
+    }
+
+    async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
+        let (transaction, stored) = self
+            .change_namespace(namespace, "delete_metadef_object")
+            .await?;
+        let rows = transaction.metadefs();
+        let there = rows.find(Content::Objects, stored.id, name).await?;
+        there.ok_or_else(|| no_object(name))?;
+        access::check_not_protected(&stored.namespace, &format!("object {name}"))?;
+        rows.delete(Content::Objects, stored.id, Some(name)).await?;
+        transaction.commit().await
+    }
+
+    async fn delete_objects(&self, namespace: &str) -> Result<()> {
+        self.delete_contents(namespace, Content::Objects, "delete_metadef_namespace")
+            .await
+    }
+}
+
+/// The object that a checked definition describes.
+pub(super) fn object(definition: &Definition) -> Result<Object> {
+    let name = text(definition, "name").unwrap_or_default();
+    check_name("object", &name)?;
+    let required = definition.get("required").and_then(Value::as_array);
+    let names = |listed: &Vec<Value>| {
+        let names = listed.iter().filter_map(Value::as_str);
+        names.map(str::to_string).collect()
+    };
+    let properties = properties_of(definition)?;
+    Ok(Object {
+        name,
+        required: required.map(names),
+        description: text(definition, "description"),
+        properties: definition.contains_key("properties").then_some(properties),
+        created_at: None,
+        updated_at: None,
+    })
+}
+
+pub(super) fn taken(namespace: &str, name: &str) -> Error {
+    Error::conflict(format!(
+        "A metadata definition object with name={name} already exists in namespace={namespace}."
+    ))
+}
+
+fn no_object(name: &str) -> Error {
+    Error::not_found(format!("Could not find metadata object {name}"))
+}

@@ -1,0 +1,108 @@
+//! Properties of namespaces.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::{access, check_definition, check_name, kept, text};
+use crate::local::Local;
+use crate::local::catalog::Content;
+use crate::model::Timestamp;
+use crate::model::metadef::{Definition, Kind, Properties};
+use crate::service::MetadefProperties;
+use crate::{Error, Result};
+
+#[async_trait]
+impl MetadefProperties for Local {
+    async fn create_property(&self, namespace: &str, new: Definition) -> Result<Definition> {
+        let (name, new) = property(new)?;
+        let (transaction, stored) = self
+            .change_namespace(namespace, "add_metadef_property")
+            .await?;
+        let rows = transaction.metadefs();
+        let there = rows.find(Content::Properties, stored.id, &name).await?;
+        if there.is_some() {
+            return Err(Error::conflict(format!(
+                "A metadata definition property with name={name} already exists in \
+                 namespace={namespace}."
+            )));
+        }
+        let value = Value::Object(new.clone());
+        rows.insert_property(stored.id, &name, &value, Timestamp::now())
+            .await?;
+        transaction.commit().await?;
+        Ok(new)
+    }
+
+    async fn get_property(&self, namespace: &str, name: &str) -> Result<Definition> {
+        let stored = self.find_namespace(namespace).await?;
+        let found = self.catalog.metadefs().property(stored.id, name).await?;
+        let found = found.ok_or_else(|| no_property(name))?;
+        // One that was loaded, or came with its namespace, has its name beside it.
+        let mut definition = Definition::new();
+        definition.insert("name".to_string(), name.into());
+        definition.extend(found.into_iter().filter(|(key, _)| key != "name"));
+        Ok(definition)
+    }
+
+    async fn list_properties(&self, namespace: &str) -> Result<Properties> {
+        let stored = self.find_namespace(namespace).await?;
+        self.catalog.metadefs().properties(stored.id).await
+    }
+
+    async fn replace_property(
+        &self,
+        namespace: &str,
+        name: &str,
+        with: Definition,
+    ) -> Result<Definition> {
+        let (new_name, with) = property(with)?;
+        let (transaction, stored) = self
+            .change_namespace(namespace, "modify_metadef_property")
+            .await?;
+        let rows = transaction.metadefs();
+        let id = rows.find(Content::Properties, stored.id, name).await?;
+        let id = id.ok_or_else(|| no_property(name))?;
+        let there = rows.find(Content::Properties, stored.id, &new_name).await?;
+        if there.is_some_and(|there| there != id) {
+            return Err(Error::conflict(format!(
+                "Invalid update. It would result in a duplicate metadata definition property with the \
+                 same name={new_name} in namespace={namespace}."
+            )));
+        }
+        rows.update_property(id, &new_name, &with, Timestamp::now())
+            .await?;
+        transaction.commit().await?;
+        Ok(with)
+    }
+
+    async fn delete_property(&self, namespace: &str, name: &str) -> Result<()> {
+        let (transaction, stored) = self
+            .change_namespace(namespace, "remove_metadef_property")
+            .await?;
+        let rows = transaction.metadefs();
+        let there = rows.find(Content::Properties, stored.id, name).await?;
+        there.ok_or_else(|| no_property(name))?;
+        access::check_not_protected(&stored.namespace, &format!("property {name}"))?;
+        rows.delete(Content::Properties, stored.id, Some(name))
+            .await?;
+        transaction.commit().await
+    }
+
+    async fn delete_properties(&self, namespace: &str) -> Result<()> {
+        self.delete_contents(namespace, Content::Properties, "delete_metadef_namespace")
+            .await
+    }
+}
+
+/// The name of a property, and its definition as it is kept.
+fn property(definition: Definition) -> Result<(String, Definition)> {
+    check_definition(Kind::Property, &definition)?;
+    let name = text(&definition, "name").unwrap_or_default();
+    check_name("property", &name)?;
+    let kept = kept(&name, &Value::Object(definition))?;
+    Ok((name, kept))
+}
+
+fn no_property(name: &str) -> Error {
+    Error::not_found(format!("Could not find property {name}"))
+}

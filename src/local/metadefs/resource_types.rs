@@ -1,0 +1,93 @@
+//! Types of resources, and which namespaces describe them.
+
+use async_trait::async_trait;
+
+use super::{LONGEST, access, check_definition, check_name, text};
+use crate::local::Local;
+use crate::model::Timestamp;
+use crate::model::metadef::{Association, Definition, Kind, ResourceType};
+use crate::service::ResourceTypes;
+use crate::{Error, Result};
+
+#[async_trait]
+impl ResourceTypes for Local {
+    async fn list_resource_types(&self) -> Result<Vec<ResourceType>> {
+        self.catalog.metadefs().resource_types().await
+    }
+
+    async fn list_associations(&self, namespace: &str) -> Result<Vec<Association>> {
+        let stored = self.find_namespace(namespace).await?;
+        self.catalog.metadefs().associations_of(stored.id).await
+    }
+
+    async fn associate(&self, namespace: &str, new: Definition) -> Result<Association> {
+        check_definition(Kind::ResourceType, &new)?;
+        let new = association(&new)?;
+        let (transaction, stored) = self
+            .change_namespace(namespace, "add_metadef_resource_type_association")
+            .await?;
+        let rows = transaction.metadefs();
+        let known = rows.associations_of(stored.id).await?;
+        if known.iter().any(|known| known.name == new.name) {
+            return Err(associated_already(namespace, &new.name));
+        }
+        let now = Timestamp::now();
+        rows.insert_association(stored.id, &new, now).await?;
+        transaction.commit().await?;
+        Ok(Association {
+            created_at: Some(now),
+            updated_at: Some(now),
+            ..new
+        })
+    }
+
+    async fn dissociate(&self, namespace: &str, resource_type: &str) -> Result<()> {
+        let (transaction, stored) = self
+            .change_namespace(namespace, "remove_metadef_resource_type_association")
+            .await?;
+        let rows = transaction.metadefs();
+        let known = rows.associations_of(stored.id).await?;
+        if !known.iter().any(|known| known.name == resource_type) {
+            return Err(Error::not_found(format!(
+                "Failed to find resource type {resource_type} to delete"
+            )));
+        }
+        let what = format!("resource-type-association {resource_type}");
+        access::check_not_protected(&stored.namespace, &what)?;
+        rows.delete_association(stored.id, resource_type).await?;
+        transaction.commit().await
+    }
+}
+
+/// The association that a checked definition describes.
+pub(super) fn association(definition: &Definition) -> Result<Association> {
+    let association = Association {
+        name: text(definition, "name").unwrap_or_default(),
+        prefix: text(definition, "prefix"),
+        properties_target: text(definition, "properties_target"),
+        created_at: None,
+        updated_at: None,
+    };
+    check_name("resource type", &association.name)?;
+    for (what, given) in [
+        ("prefix", &association.prefix),
+        ("properties_target", &association.properties_target),
+    ] {
+        if given
+            .as_ref()
+            .is_some_and(|text| text.chars().count() > LONGEST)
+        {
+            return Err(Error::invalid(format!(
+                "the {what} of a resource type has {LONGEST} characters at most"
+            )));
+        }
+    }
+    Ok(association)
+}
+
+pub(super) fn associated_already(namespace: &str, name: &str) -> Error {
+    Error::conflict(format!(
+        "The metadata definition resource-type association of resource-type={name} to \
+         namespace={namespace} already exists."
+    ))
+}

@@ -1,0 +1,118 @@
+//! Tags of namespaces.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+
+use super::{access, check_name};
+use crate::local::Local;
+use crate::local::catalog::Content;
+use crate::model::Timestamp;
+use crate::model::metadef::Tag;
+use crate::service::MetadefTags;
+use crate::{Error, Result};
+
+#[async_trait]
+impl MetadefTags for Local {
+    async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
+        check_name("tag", name)?;
+        let (transaction, stored) = self.change_namespace(namespace, "add_metadef_tag").await?;
+        let rows = transaction.metadefs();
+        if rows.find(Content::Tags, stored.id, name).await?.is_some() {
+            return Err(taken(namespace, name));
+        }
+        let now = Timestamp::now();
+        rows.insert_tag(stored.id, name, now).await?;
+        transaction.commit().await?;
+        Ok(Tag {
+            name: name.to_string(),
+            created_at: Some(now),
+            updated_at: Some(now),
+        })
+    }
+
+    async fn create_tags(
+        &self,
+        namespace: &str,
+        names: &[String],
+        append: bool,
+    ) -> Result<Vec<Tag>> {
+        let mut given = HashSet::new();
+        for name in names {
+            check_name("tag", name)?;
+            if !given.insert(name) {
+                return Err(taken(namespace, name));
+            }
+        }
+        let (transaction, stored) = self.change_namespace(namespace, "add_metadef_tags").await?;
+        let rows = transaction.metadefs();
+        if !append && !names.is_empty() {
+            rows.delete(Content::Tags, stored.id, None).await?;
+        }
+        let now = Timestamp::now();
+        for name in names {
+            if rows.find(Content::Tags, stored.id, name).await?.is_some() {
+                return Err(taken(namespace, name));
+            }
+            rows.insert_tag(stored.id, name, now).await?;
+        }
+        transaction.commit().await?;
+        Ok(names.iter().map(Tag::named).collect())
+    }
+
+    async fn get_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
+        let stored = self.find_namespace(namespace).await?;
+        let found = self.catalog.metadefs().tag(stored.id, name).await?;
+        found.ok_or_else(|| no_tag(name))
+    }
+
+    async fn list_tags(&self, namespace: &str) -> Result<Vec<Tag>> {
+        let stored = self.find_namespace(namespace).await?;
+        let tags = self.catalog.metadefs().tags(stored.id).await?;
+        Ok(tags.into_iter().map(|tag| Tag::named(tag.name)).collect())
+    }
+
+    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()> {
+        check_name("tag", new)?;
+        let (transaction, stored) = self
+            .change_namespace(namespace, "modify_metadef_tag")
+            .await?;
+        let rows = transaction.metadefs();
+        let id = rows.find(Content::Tags, stored.id, name).await?;
+        let id = id.ok_or_else(|| no_tag(name))?;
+        let there = rows.find(Content::Tags, stored.id, new).await?;
+        if there.is_some_and(|there| there != id) {
+            return Err(taken(namespace, new));
+        }
+        rows.rename_tag(id, new, Timestamp::now()).await?;
+        transaction.commit().await
+    }
+
+    async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()> {
+        let (transaction, stored) = self
+            .change_namespace(namespace, "delete_metadef_tag")
+            .await?;
+        let rows = transaction.metadefs();
+        let there = rows.find(Content::Tags, stored.id, name).await?;
+        there.ok_or_else(|| no_tag(name))?;
+        access::check_not_protected(&stored.namespace, &format!("tag {name}"))?;
+        rows.delete(Content::Tags, stored.id, Some(name)).await?;
+        transaction.commit().await
+    }
+
+    async fn delete_tags(&self, namespace: &str) -> Result<()> {
+        self.delete_contents(namespace, Content::Tags, "delete_metadef_tags")
+            .await
+    }
+}
+
+/// The reference implementation says so of letters' case, which its database decides.
+pub(super) fn taken(namespace: &str, name: &str) -> Error {
+    Error::conflict(format!(
+        "A metadata tag with name={name} already exists in namespace={namespace}."
+    ))
+}
+
+fn no_tag(name: &str) -> Error {
+    Error::not_found(format!("Could not find metadata tag {name}"))
+}
