@@ -75,6 +75,36 @@ impl ImageData for Local {
             Target::new(&stored.image, stored.is_member),
             deactivated,
         )?;
+        // An image that is deactivated is an administrator's alone, who sees what the store has.
+        let cache = self.download_cache().filter(|_| !deactivated);
+        let Some(cache) = cache else {
+            return self.open_from_stores(stored, &prefer).await;
+        };
+        // A cache that fails keeps nobody from the data: it is in the store.
+        if let Ok(Some(source)) = cache.open_image(&stored.image).await {
+            return Ok(ImageBytes {
+                image: self.shown(stored.image, stored.locations),
+                source: Some(source),
+            });
+        }
+        let mut bytes = self.open_from_stores(stored, &prefer).await?;
+        if bytes.source.is_some()
+            && let Ok(Some(fill)) = cache.begin_fill(&bytes.image).await
+            && let Some(source) = bytes.source.take()
+        {
+            bytes.source = Some(fill.through(source)?);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Local {
+    /// Opens data where it is stored, in the first of the preferred stores that has it, else in any.
+    pub(super) async fn open_from_stores(
+        &self,
+        stored: StoredImage,
+        prefer: &[String],
+    ) -> Result<ImageBytes> {
         let mut locations: Vec<_> = stored.locations.iter().collect();
         let rank = |store: Option<&str>| {
             let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
@@ -99,7 +129,8 @@ impl ImageData for Local {
         }
         match failure {
             Some(error) => Err(Error::internal(format!(
-                "the data of image {id} cannot be read: {error}"
+                "the data of image {} cannot be read: {error}",
+                stored.image.id
             ))
             .hint("Its record is there but its data is not where it was stored.")
             .because(error)),
@@ -109,9 +140,7 @@ impl ImageData for Local {
             }),
         }
     }
-}
 
-impl Local {
     /// From `saving` to `active`: takes the data, publishes it, records it.
     async fn store_data(
         &self,

@@ -9,7 +9,7 @@ use super::access::{self, Target};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Timestamp, Visibility};
-use crate::service::{self, ImageStream, Images};
+use crate::service::{self, CacheKeeper, ImageStream, Images};
 use crate::{Error, Result};
 
 /// Names that no custom property may have.
@@ -113,12 +113,16 @@ impl Images for Local {
             Ok(later)
         };
         match outcome.await {
-            Ok(false) => delete.finish().await,
-            Ok(true) => delete.abandon().await,
+            Ok(false) => delete.finish().await?,
+            Ok(true) => delete.abandon().await?,
             Err(error) => {
                 delete.abandon().await?;
-                Err(error)
+                return Err(error);
             }
+        }
+        match self.download_cache() {
+            Some(cache) => cache.delete_cached(id).await,
+            None => Ok(()),
         }
     }
 

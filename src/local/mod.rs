@@ -4,6 +4,7 @@
 //! transition legal? Within the limits? One transaction; done.
 
 pub mod access;
+pub mod cache;
 pub mod catalog;
 mod data;
 mod discovery;
@@ -17,6 +18,7 @@ pub mod store;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use cache::ImageCache;
 use catalog::{Catalog, StoredImage};
 use serde_json::{Map, json};
 use store::{Store, StoreSet};
@@ -30,6 +32,7 @@ use crate::{Error, Result};
 /// A deployment without a server, as one caller meets it.
 pub struct Local {
     catalog: Catalog,
+    cache: Option<ImageCache>,
     stores: StoreSet,
     settings: Settings,
     allowed: Allowed,
@@ -45,7 +48,8 @@ impl Local {
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
         let path = database_file(&settings)?;
         if settings.data_dir.is_some() && !path.exists() {
-            for directory in std::iter::once(&settings.staging_dir).chain(&settings.cache_dir) {
+            let cache = settings.cache.iter().map(|cache| &cache.directory);
+            for directory in std::iter::once(&settings.staging_dir).chain(cache) {
                 make_directory(directory)?;
             }
         }
@@ -55,8 +59,13 @@ impl Local {
             disk_formats: settings.formats.disk.clone(),
             container_formats: settings.formats.container.clone(),
         };
+        let cache = match &settings.cache {
+            Some(cache) => Some(ImageCache::new(cache, async || Ok(catalog.clone())).await?),
+            None => None,
+        };
         let local = Self {
             catalog,
+            cache,
             stores,
             settings,
             allowed,

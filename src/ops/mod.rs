@@ -3,6 +3,7 @@
 //! An operation takes a request, asks the service, and gives back what is to be printed. It never
 //! prints.
 
+pub mod cache;
 pub mod images;
 pub mod members;
 pub mod saving;

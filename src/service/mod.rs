@@ -6,6 +6,7 @@
 //!
 //! The contract suite in `tests/suite/contract` tests each MUST on every implementation.
 
+mod cache;
 mod data;
 mod discovery;
 mod images;
@@ -13,6 +14,7 @@ mod members;
 mod projects;
 mod stores;
 
+pub use cache::{Cache, CacheKeeper};
 pub use data::{ImageBytes, ImageData, Reading, Upload};
 pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
@@ -21,9 +23,12 @@ pub use projects::Projects;
 pub use stores::Stores;
 
 /// A whole deployment, as one caller meets it.
-pub trait ImageService: Images + ImageData + Members + Stores + Discovery + Projects {}
+pub trait ImageService:
+    Images + ImageData + Members + Cache + Stores + Discovery + Projects
+{
+}
 
-impl<T: Images + ImageData + Members + Stores + Discovery + Projects> ImageService for T {}
+impl<T: Images + ImageData + Members + Cache + Stores + Discovery + Projects> ImageService for T {}
 
 /// What to do about an image that is protected.
 pub fn how_to_unprotect(id: &str) -> String {

@@ -43,7 +43,7 @@ const OTHER_PROGRAMS: [(&str, &str); 6] = [
 ];
 
 /// What ours takes beyond the real one: command, `--option` or `--option=choice`, and why.
-const MORE: [(&str, &str, &str); 4] = [
+const MORE: [(&str, &str, &str); 12] = [
     (
         "image create",
         "--disk-format=luks",
@@ -60,7 +60,17 @@ const MORE: [(&str, &str, &str); 4] = [
         "--container-format=compressed",
         "as for image create",
     ),
+    ("cache-clean", "--dry-run", DRY_RUN),
+    ("cache-clear", "--dry-run", DRY_RUN),
+    ("cache-delete", "--dry-run", DRY_RUN),
+    ("cache-prune", "--dry-run", DRY_RUN),
+    ("cache-queue", "--dry-run", DRY_RUN),
+    ("cached image clear", "--dry-run", DRY_RUN),
+    ("cached image delete", "--dry-run", DRY_RUN),
+    ("cached image queue", "--dry-run", DRY_RUN),
 ];
+
+const DRY_RUN: &str = "what is removed or fetched may be looked at first";
 
 fn grammar() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/grammar.json");

@@ -40,7 +40,7 @@ pub fn pipe(bytes: &[u8]) -> Source {
 }
 
 /// All of it, hashed.
-async fn read(bytes: ImageBytes) -> Vec<u8> {
+pub async fn read(bytes: ImageBytes) -> Vec<u8> {
     let image = bytes.image;
     // A thread of its own, as a server's answer goes on only while this one is free.
     let reading = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,6 @@
 //! What every implementation of the service traits MUST do: one suite, run on each of them.
 
+mod cache;
 mod data;
 mod images;
 mod lists;
@@ -22,6 +23,9 @@ pub trait Deployment {
 
     /// The id of the project that callers call `name`, as images name their owner.
     async fn project(&self, name: &str) -> String;
+
+    /// Has downloads go through the cache, as the servers of the suite do; before a service is opened.
+    fn cache_downloads(&self) {}
 }
 
 impl Deployment for Place {
@@ -32,6 +36,10 @@ impl Deployment for Place {
     async fn project(&self, name: &str) -> String {
         // Without a Keystone there is no other name.
         name.to_string()
+    }
+
+    fn cache_downloads(&self) {
+        self.configure("[paste_deploy]\nflavor = caching\n");
     }
 }
 
