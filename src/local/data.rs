@@ -99,6 +99,18 @@ impl ImageData for Local {
 }
 
 impl Local {
+    /// Opens the data of an image where it is stored, past any cache.
+    ///
+    /// # Errors
+    /// As of [`ImageData::open_image`].
+    pub async fn open_stored(&self, id: &str) -> Result<ImageBytes> {
+        let stored = self.find(id).await?;
+        let target = Target::new(&stored.image, stored.is_member);
+        let deactivated = stored.image.status == ImageStatus::Deactivated;
+        access::check_download(&self.caller, target, deactivated)?;
+        self.open_from_stores(stored, &[]).await
+    }
+
     /// Opens data where it is stored, in the first of the preferred stores that has it, else in any.
     pub(super) async fn open_from_stores(
         &self,

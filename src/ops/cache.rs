@@ -146,6 +146,14 @@ pub fn pruned(removed: &Removed) -> String {
     )
 }
 
+/// What a cleaning says.
+pub fn cleaned(removed: &Removed) -> String {
+    format!(
+        "Removed {} file(s), {} byte(s).",
+        removed.files, removed.bytes
+    )
+}
+
 /// A failure that the first grammar's client tells of without failing: scripts count on its exit code.
 /// What has no status it does not survive either.
 ///

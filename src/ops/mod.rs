@@ -4,6 +4,7 @@
 //! prints.
 
 pub mod cache;
+pub mod caches;
 pub mod images;
 pub mod members;
 pub mod saving;

@@ -92,11 +92,7 @@ fn what_is_not_built_is_refused_in_one_line() {
         assert!(said.contains("does not do it yet"), "{said}");
         assert_eq!(said.lines().count(), 1);
     }
-    for (name, words) in [
-        (MANAGE, &["db", "purge"][..]),
-        (SCRUBBER, &[]),
-        (CACHE_MANAGE, &["list-cached"]),
-    ] {
+    for (name, words) in [(MANAGE, &["db", "purge"][..]), (SCRUBBER, &[])] {
         let said = program(&place, name, words).fails(1);
         assert!(said.contains("does not do it yet"), "{said}");
     }

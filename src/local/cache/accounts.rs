@@ -54,6 +54,11 @@ impl Accounts {
         matches!(self, Self::Central { .. })
     }
 
+    /// Whether the time of the last access is that of the file, which is more exact there.
+    pub(super) fn are_inodes(&self) -> bool {
+        matches!(self, Self::Xattr(_))
+    }
+
     /// Makes what is missing of them.
     pub(super) async fn make(&self) -> Result<()> {
         match self {

@@ -55,7 +55,11 @@ impl ImageCache {
             .into_iter()
             .map(|image| (image.image_id, image.last_accessed))
             .collect();
+        let in_inodes = self.accounts.are_inodes();
         let age = |found: &Found| {
+            if in_inodes {
+                return moment(found.accessed);
+            }
             let known = accessed.get(&found.name).copied();
             known.unwrap_or_else(|| moment(found.modified))
         };
