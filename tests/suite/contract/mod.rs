@@ -1,7 +1,7 @@
 //! What every implementation of the service traits MUST do: one suite, run on each of them.
 
 mod cache;
-mod data;
+pub mod data;
 mod images;
 mod lists;
 mod members;
