@@ -120,10 +120,11 @@ impl Images for Local {
                 return Err(error);
             }
         }
-        match self.download_cache() {
-            Some(cache) => cache.delete_cached(id).await,
-            None => Ok(()),
+        if let Some(cache) = self.download_cache() {
+            // The image is gone whatever becomes of its copy, which nobody is given and a pruning removes.
+            let _ = cache.delete_cached(id).await;
         }
+        Ok(())
     }
 
     async fn deactivate_image(&self, id: &str) -> Result<()> {

@@ -46,13 +46,7 @@ impl Local {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
-        let path = database_file(&settings)?;
-        if settings.data_dir.is_some() && !path.exists() {
-            let cache = settings.cache.iter().map(|cache| &cache.directory);
-            for directory in std::iter::once(&settings.staging_dir).chain(cache) {
-                make_directory(directory)?;
-            }
-        }
+        let path = prepare(&settings)?;
         let catalog = Catalog::open_current(&path).await?;
         let stores = open_stores(&settings)?;
         let allowed = Allowed {
@@ -119,6 +113,18 @@ impl Local {
         image.locations = exposure.locations.then_some(locations);
         image
     }
+}
+
+/// The SQLite file of `settings`; what else belongs into a data directory is made with it.
+fn prepare(settings: &Settings) -> Result<PathBuf> {
+    let path = database_file(settings)?;
+    if settings.data_dir.is_some() && !path.exists() {
+        let cache = settings.cache.iter().map(|cache| &cache.directory);
+        for directory in std::iter::once(&settings.staging_dir).chain(cache) {
+            make_directory(directory)?;
+        }
+    }
+    Ok(path)
 }
 
 /// The SQLite file of `settings`, its directory made.

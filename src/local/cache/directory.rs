@@ -215,3 +215,57 @@ pub(super) fn remove(path: &Path) -> Result<bool> {
         Err(e) => Err(Error::io("remove", path, e)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "5d1c5a5e-0000-4000-8000-000000000000";
+
+    #[test]
+    fn only_files_that_are_called_as_images_are_images() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = Directory::new(base.path().to_path_buf());
+        assert!(directory.ids().unwrap().is_empty());
+        directory.make().unwrap();
+        for name in [ID, "cache.db", "image_cache_db_init", "queue/a", "queue/b"] {
+            fs::write(base.path().join(name), name).unwrap();
+        }
+        fs::create_dir(base.path().join(ID.replace('5', "6"))).unwrap();
+        assert_eq!(directory.ids().unwrap(), [ID]);
+        let files = directory.files().unwrap();
+        assert_eq!((files.len(), files[0].size), (1, 36));
+        let older = SystemTime::UNIX_EPOCH;
+        let b = File::options()
+            .write(true)
+            .open(base.path().join("queue/b"));
+        b.unwrap().set_modified(older).unwrap();
+        assert_eq!(directory.queued().unwrap(), ["b", "a"], "the oldest first");
+    }
+
+    #[test]
+    fn what_is_no_id_is_no_path() {
+        let directory = Directory::new(PathBuf::from("/cache"));
+        let at = |id: &str| directory.path(id);
+        assert_eq!(at(ID).unwrap(), Path::new("/cache").join(ID));
+        for id in ["", ".", "..", "../x", "/etc/passwd", "queue", "cache.db"] {
+            assert!(at(id).is_err(), "{id}");
+            assert!(directory.path_in(Part::Queue, id).is_err(), "{id}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_moved_out_of_the_way() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = Directory::new(base.path().to_path_buf());
+        directory.make().unwrap();
+        let path = directory.path(ID).unwrap();
+        for content in ["first", "second"] {
+            fs::write(&path, content).unwrap();
+            assert!(directory.quarantine(&path, ID).unwrap());
+            assert!(!directory.quarantine(&path, ID).unwrap());
+            let invalid = directory.path_in(Part::Invalid, ID).unwrap();
+            assert_eq!(fs::read_to_string(invalid).unwrap(), content);
+        }
+    }
+}

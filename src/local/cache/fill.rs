@@ -309,3 +309,45 @@ impl Read for Tee {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{MultiHash, Timestamp};
+
+    fn image(hash: Option<(&str, &str)>, checksum: Option<&str>) -> Image {
+        let mut image = Image::queued("x".to_string(), Timestamp::EPOCH);
+        image.size = Some(3);
+        image.checksum = checksum.map(str::to_string);
+        image.hash = hash.map(|(algorithm, value)| MultiHash {
+            algorithm: algorithm.to_string(),
+            value: value.to_string(),
+        });
+        image
+    }
+
+    fn check(expected: &Expected, size: u64, digest: &str) -> bool {
+        let digests = vec![digest.to_string()];
+        expected.check("x", &Taken { size, digests }).is_ok()
+    }
+
+    #[test]
+    fn the_secure_hash_counts_and_md5_where_there_is_none_that_is_known() {
+        let secure = Expected::of(&image(Some(("sha256", "AB")), Some("cd")));
+        assert_eq!(secure.algorithms(), [Algorithm::Sha256]);
+        assert!(check(&secure, 3, "ab"));
+        assert!(!check(&secure, 3, "cd"));
+        assert!(!check(&secure, 4, "ab"), "and the size");
+        let unknown = Expected::of(&image(Some(("blake9", "ab")), Some("cd")));
+        assert_eq!(unknown.algorithms(), [Algorithm::Md5]);
+        assert!(check(&unknown, 3, "cd") && !check(&unknown, 3, "ab"));
+        let none = Expected::of(&image(None, None));
+        assert!(none.algorithms().is_empty());
+        let taken = |size| Taken {
+            size,
+            digests: Vec::new(),
+        };
+        assert!(none.check("x", &taken(3)).is_ok());
+        assert!(none.check("x", &taken(2)).is_err());
+    }
+}

@@ -29,7 +29,7 @@ use fill::Expected;
 pub use upkeep::Prefetched;
 
 use super::catalog::Catalog;
-use super::database_file;
+use super::prepare;
 use super::store::blocking;
 use crate::config::{CacheDriver, CacheSettings, Settings};
 use crate::data::Source;
@@ -62,7 +62,7 @@ impl ImageCache {
             return Err(Error::failed("the configuration names no image cache")
                 .hint("Set image_cache_dir in the section [DEFAULT]."));
         };
-        let catalog = async || Catalog::open_current(&database_file(settings)?).await;
+        let catalog = async || Catalog::open_current(&prepare(settings)?).await;
         let opened = Self::new(cache, catalog).await;
         opened.map_err(|error| match cache.driver {
             CacheDriver::CentralizedDb { .. } if settings.database.is_none() => error.hint(

@@ -124,10 +124,10 @@ fn a_directory_that_is_not_told_so_caches_no_downloads() {
 fn a_cache_that_fails_keeps_nobody_from_the_data() {
     for driver in DRIVERS {
         let place = place(driver, "");
-        // No directory can be made there.
-        let _ = fs::remove_dir_all(place.cache());
-        fs::write(place.cache(), "in the way").unwrap();
         let id = place.image("x", b"data");
+        // No directory can be made there.
+        fs::remove_dir_all(place.cache()).unwrap();
+        fs::write(place.cache(), "in the way").unwrap();
         assert_eq!(place.download(&id), b"data", "{driver}");
         place.glance(&["image-delete", &id]).ok();
     }
