@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
+use tokio::runtime::Handle;
+
 use super::directory::{Part, remove};
 use super::{FILE_MODE, ImageCache};
 use crate::data::pump::{Block, Blocks, Taken, Target, take_in};
@@ -62,16 +64,16 @@ impl Expected {
     }
 
     /// Whether a file holds that data.
-    pub(super) fn is_met_by(&self, image: &Image, file: File) -> Result<bool> {
+    pub(super) fn is_met_by(&self, id: &str, file: File) -> Result<bool> {
         let mut blocks = Blocks::new(&self.algorithms());
-        let path = PathBuf::from(&image.id);
+        let path = PathBuf::from(id);
         let mut reader = Source::File { file, path }.into_reader()?;
         let mut size = 0;
         while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
             size += block.len() as u64;
         }
         let digests = blocks.finish()?;
-        Ok(self.check(&image.id, &Taken { size, digests }).is_ok())
+        Ok(self.check(id, &Taken { size, digests }).is_ok())
     }
 }
 
@@ -203,7 +205,8 @@ impl Fill {
         }
     }
 
-    /// Reads `source` so that all that is read goes into the cache as well.
+    /// Reads `source` so that all that is read goes into the cache as well. MUST be called, and the data
+    /// be read, within a tokio runtime.
     pub(in crate::local) fn through(self, source: Source) -> Result<Source> {
         let (size, path) = (source.size(), self.cache.directory.base().to_path_buf());
         let reader = Tee {
@@ -213,6 +216,7 @@ impl Fill {
             taken: 0,
             written: 0,
             fill: Some(self),
+            runtime: Handle::current(),
         };
         Ok(Source::Through {
             reader: Box::new(reader),
@@ -248,6 +252,8 @@ struct Tee {
     written: u64,
     /// None once the cache has failed, or is filled.
     fill: Option<Fill>,
+    /// Where the accounts are written.
+    runtime: Handle,
 }
 
 impl Tee {
@@ -282,7 +288,7 @@ impl Tee {
             let size = self.written;
             let finished = fill.finish(Taken { size, digests });
             // The reader compares the data as well, and tells of what is wrong with it.
-            let _ = tokio::runtime::Handle::current().block_on(finished);
+            let _ = self.runtime.block_on(finished);
         }
     }
 }

@@ -105,22 +105,22 @@ impl ImageCache {
             return Ok(None);
         };
         let hits = self.accounts.hits(&image.id).await?;
-        let size = file.metadata().map_err(|e| Error::io("read", &path, e))?;
-        let size = size.len();
         // Whoever put it there: nobody has looked at it since.
         if hits.unwrap_or(0) == 0 {
-            let (expected, image) = (Expected::of(image), image.clone());
+            let (expected, id) = (Expected::of(image), image.id.clone());
             let read = file.try_clone().map_err(|e| Error::io("read", &path, e))?;
-            let right = blocking(move || expected.is_met_by(&image, read)).await?;
-            if !right {
-                self.discard(&image_id(&path)).await?;
+            if !blocking(move || expected.is_met_by(&id, read)).await? {
+                self.discard(&image.id).await?;
                 return Ok(None);
             }
         }
         if hits.is_none() {
-            // One that a reference implementation died over.
+            // One that a reference implementation died over, or whose accounts were lost.
+            let size = file.metadata().map_err(|e| Error::io("read", &path, e))?;
+            self.make().await?;
             let nothing = Box::new(|| Ok(()));
-            self.accounts.record(&image.id, size, nothing).await?;
+            let recorded = self.accounts.record(&image.id, size.len(), nothing);
+            recorded.await?;
         }
         self.accounts.count_hit(&image.id).await?;
         Ok(Some(Source::File { file, path }))
@@ -170,12 +170,6 @@ impl ImageCache {
     }
 }
 
-/// The id of the image that a file of the cache belongs to.
-fn image_id(path: &std::path::Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
 #[async_trait]
 impl CacheKeeper for ImageCache {
     async fn list_cached(&self) -> Result<Vec<CachedImage>> {
@@ -214,6 +208,7 @@ impl CacheKeeper for ImageCache {
         if !known && !self.directory.has(id)? {
             return Ok(());
         }
+        self.make().await?;
         let change = Box::new(move || remove(&path).map(drop));
         self.accounts.forget(&[id], change).await
     }
@@ -228,6 +223,7 @@ impl CacheKeeper for ImageCache {
         if ids.is_empty() && self.accounts.list().await?.is_empty() {
             return Ok(0);
         }
+        self.make().await?;
         let count = ids.len() as u64;
         let directory = self.directory.clone();
         let change = move || {

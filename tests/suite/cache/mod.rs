@@ -134,6 +134,26 @@ fn a_cache_that_fails_keeps_nobody_from_the_data() {
 }
 
 #[test]
+fn accounts_that_were_lost_are_begun_anew() {
+    let place = place("sqlite", "");
+    let ids = ["one", "two"].map(|name| place.image(name, name.as_bytes()));
+    for id in &ids {
+        place.download(id);
+    }
+    let lose = || fs::remove_file(place.cache().join("cache.db")).unwrap();
+    lose();
+    assert!(place.cached().is_empty());
+    assert_eq!(place.download(&ids[0]), b"one");
+    assert_eq!(hits(&place, &ids[0]), Some(1));
+    lose();
+    place.glance(&["cache-delete", &ids[0]]).ok();
+    assert!(!place.cache().join(&ids[0]).exists());
+    lose();
+    place.glance(&["cache-clear"]).ok();
+    assert!(!place.cache().join(&ids[1]).exists());
+}
+
+#[test]
 fn corrupt_files_are_never_served() {
     for driver in DRIVERS {
         let place = place(driver, "");
