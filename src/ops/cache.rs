@@ -1,11 +1,12 @@
 //! The image cache of a host.
 
+use futures_util::stream;
 use serde_json::{Value, json};
 
 use super::Outcome;
 use super::images::{self, Reference};
 use crate::model::{CacheState, CacheTarget, CachedImage, Removed, Timestamp};
-use crate::output::{Align, Cell, Column, Table, View};
+use crate::output::{Align, Cell, Column, Row, Rows, Table, View};
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Result};
 
@@ -21,7 +22,7 @@ pub fn moment(moment: Timestamp) -> Value {
 }
 
 /// What a cache holds and what is to come, as both grammars list it.
-pub fn table(state: &CacheState) -> View<'static> {
+pub fn table(state: CacheState) -> View<'static> {
     const COLUMNS: [&str; 6] = [
         "ID",
         "State",
@@ -30,7 +31,7 @@ pub fn table(state: &CacheState) -> View<'static> {
         "Size",
         "Hits",
     ];
-    let cached = |image: &CachedImage| {
+    let cached = |image: CachedImage| {
         [
             json!(image.image_id),
             json!("cached"),
@@ -40,15 +41,27 @@ pub fn table(state: &CacheState) -> View<'static> {
             json!(image.hits),
         ]
     };
-    let queued = |id: &String| {
+    let queued = |id: String| {
         let none = || json!(NOT_APPLICABLE);
         [json!(id), json!("queued"), none(), none(), none(), none()]
     };
-    let rows = state.cached.iter().map(cached);
-    let rows = rows.chain(state.queued.iter().map(queued));
-    let rows = rows.map(|row| row.map(Cell::new).into()).collect();
+    let rows = state.cached.into_iter().map(cached);
+    let rows = rows.chain(state.queued.into_iter().map(queued));
     let columns = COLUMNS.map(|name| Column::new(name).align(Align::Center));
-    View::Table(Table::from_rows(columns, rows))
+    View::Table(Table::new(columns, in_chunks(rows)))
+}
+
+/// Rows that are made when they are printed.
+pub(super) fn in_chunks<const N: usize>(
+    rows: impl Iterator<Item = [Value; N]> + Send + 'static,
+) -> Rows<'static> {
+    const CHUNK: usize = 500;
+    let mut rows = rows.map(|row| row.map(Cell::new).into());
+    let chunks = std::iter::from_fn(move || {
+        let chunk: Vec<Row> = rows.by_ref().take(CHUNK).collect();
+        (!chunk.is_empty()).then_some(Ok(chunk))
+    });
+    Box::pin(stream::iter(chunks))
 }
 
 /// The hosts that have an image in their cache.

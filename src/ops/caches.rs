@@ -4,10 +4,10 @@
 
 use serde_json::json;
 
-use super::cache::moment;
+use super::cache::{in_chunks, moment};
 use crate::Result;
 use crate::model::CachedImage;
-use crate::output::{Align, Cell, Column, Table, View};
+use crate::output::{Align, Column, Table, View};
 use crate::service::CacheKeeper;
 
 /// What is asked.
@@ -100,20 +100,26 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
         return rehearse(keeper, action).await;
     }
     Ok(match action {
-        Action::ListCached => match &keeper.list_cached().await?[..] {
-            [] => Said::always("No cached images."),
-            cached => Said {
-                table: Some(table_of_cached(cached)),
-                ..Said::always(format!("Found {} cached images...", cached.len()))
-            },
-        },
-        Action::ListQueued => match &keeper.list_queued().await?[..] {
-            [] => Said::always("No queued images."),
-            queued => Said {
-                table: Some(table_of_queued(queued)),
-                ..Said::always(format!("Found {} queued images...", queued.len()))
-            },
-        },
+        Action::ListCached => {
+            let cached = keeper.list_cached().await?;
+            match cached.len() {
+                0 => Said::always("No cached images."),
+                count => Said {
+                    table: Some(table_of_cached(cached)),
+                    ..Said::always(format!("Found {count} cached images..."))
+                },
+            }
+        }
+        Action::ListQueued => {
+            let queued = keeper.list_queued().await?;
+            match queued.len() {
+                0 => Said::always("No queued images."),
+                count => Said {
+                    table: Some(table_of_queued(queued)),
+                    ..Said::always(format!("Found {count} queued images..."))
+                },
+            }
+        }
         Action::Queue(id) => {
             keeper.queue(id).await?;
             Said::on_request(format!("Queued image {id} for caching"))
@@ -176,7 +182,7 @@ async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
     Ok(Said::always(text))
 }
 
-fn table_of_cached(cached: &[CachedImage]) -> View<'static> {
+fn table_of_cached(cached: Vec<CachedImage>) -> View<'static> {
     let columns = [
         ("ID", Align::Center),
         ("Last Accessed (UTC)", Align::Center),
@@ -185,7 +191,7 @@ fn table_of_cached(cached: &[CachedImage]) -> View<'static> {
         ("Hits", Align::Right),
     ];
     let columns = columns.map(|(name, align)| Column::new(name).align(align));
-    let row = |image: &CachedImage| {
+    let rows = cached.into_iter().map(|image| {
         [
             json!(image.image_id),
             moment(image.last_accessed),
@@ -193,14 +199,12 @@ fn table_of_cached(cached: &[CachedImage]) -> View<'static> {
             json!(image.size),
             json!(image.hits),
         ]
-        .map(Cell::new)
-        .into()
-    };
-    View::Table(Table::from_rows(columns, cached.iter().map(row).collect()))
+    });
+    View::Table(Table::new(columns, in_chunks(rows)))
 }
 
-fn table_of_queued(queued: &[String]) -> View<'static> {
+fn table_of_queued(queued: Vec<String>) -> View<'static> {
     let column = Column::new("ID").align(Align::Center);
-    let rows = queued.iter().map(|id| vec![Cell::new(json!(id))]);
-    View::Table(Table::from_rows([column], rows.collect()))
+    let rows = queued.into_iter().map(|id| [json!(id)]);
+    View::Table(Table::new([column], in_chunks(rows)))
 }

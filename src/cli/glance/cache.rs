@@ -97,7 +97,7 @@ pub struct CacheList {}
 impl Leaf for CacheList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let state = session.service().await?.cache_state().await?;
-        Ok(Outcome::from(cache::table(&state)))
+        Ok(Outcome::from(cache::table(state)))
     }
 }
 

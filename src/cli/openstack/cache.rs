@@ -68,7 +68,7 @@ pub struct List {}
 impl Leaf for List {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let state = session.service().await?.cache_state().await?;
-        Ok(Outcome::from(cache::table(&state)))
+        Ok(Outcome::from(cache::table(state)))
     }
 }
 
