@@ -5,6 +5,7 @@ import sqlite3
 import sys
 import uuid
 
+from cache import CacheBench
 from measure import Row, compare, once, piped
 from remote import remote
 
@@ -189,7 +190,7 @@ def fill(database, count):
 
 def main():
     top, binaries, venv = sys.argv[1:4]
-    wanted = sys.argv[4:] or ["start", "peers", "empty", "create", "save", "lists"]
+    wanted = sys.argv[4:] or ["start", "peers", "empty", "create", "save", "lists", "cache"]
     bench = Bench(top, binaries, venv)
     if "start" in wanted:
         bench.start()
@@ -208,6 +209,8 @@ def main():
     if "lists" in wanted:
         for count in (10_000, 100_000):
             bench.lists(count)
+    if "cache" in wanted:
+        CacheBench(bench, RUNS).measure()
 
 
 main()

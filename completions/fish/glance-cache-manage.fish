@@ -1,6 +1,6 @@
 # fish completion of glance-cache-manage. Written by: cargo run --example generate
 
-set -g __glance_cache_manage_commands 'delete-all-cached-images' 'delete-all-queued-images' 'delete-cached-image' 'delete-queued-image' 'help' 'list-cached' 'list-queued' 'queue-image'
+set -g __glance_cache_manage_commands 'clean' 'delete-all-cached-images' 'delete-all-queued-images' 'delete-cached-image' 'delete-queued-image' 'help' 'list-cached' 'list-queued' 'prefetch' 'prune' 'queue-image'
 set -g __glance_cache_manage_valued -H --host -p --port --os-auth-token --os-username --os-password --os-region-name --os-project-id --os-project-name --os-user-domain-id --os-project-domain-id --os-domain-id --os-auth-url -S --os_auth_strategy --data-dir --config-file
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
@@ -40,6 +40,7 @@ function __glance_cache_manage_in
 end
 
 complete -c glance-cache-manage -f
+complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'clean' -d 'Remove invalid and stalled files from the cache'
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'delete-all-cached-images' -d 'Drop all images from the cache'
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'delete-all-queued-images' -d 'Drop all images from the queue'
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'delete-cached-image' -d 'Drop an image from the cache'
@@ -47,6 +48,8 @@ complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'delete-queu
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'help' -d 'Say how a command is called'
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'list-cached' -d 'List the images in the cache'
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'list-queued' -d 'List the images queued to be cached'
+complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'prefetch' -d 'Fetch the queued images into the cache'
+complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'prune' -d 'Shrink the cache to its permitted size'
 complete -c glance-cache-manage -n '__glance_cache_manage_at ""' -a 'queue-image' -d 'Queue an image to be cached'
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -l version -d 'Print the version'
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s v -l verbose -d 'Say more'
@@ -67,5 +70,6 @@ complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -l os-domain-id
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -l os-auth-url -x -d 'Address of Keystone; else OS_AUTH_URL'
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s S -l os_auth_strategy -x -d 'How to prove who asks: keystone or noauth'
 complete -c glance-cache-manage -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
+complete -c glance-cache-manage -l dry-run -d 'Only say what would be removed or fetched'
 complete -c glance-cache-manage -l config-file -r -F -d 'Configuration of the service whose cache is meant'
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s h -l help -d 'Print help'

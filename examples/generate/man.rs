@@ -160,10 +160,30 @@ const PAGES: [Words; 5] = [
         description: &[
             "glance-cache-manage lists, fills and empties the image cache of a host. With no address or user the \
              cache of the local data directory is meant.",
+            "The commands prune, clean and prefetch are ours; they work on the directory itself, also while a \
+             service uses it. Called as glance-cache-pruner, glance-cache-cleaner or glance-cache-prefetcher, by \
+             links of these names, the program does the same, and takes the options of the real ones.",
+            "Before something is queued or deleted the user is asked, unless --force is given; where standard \
+             input is no terminal, the answer is read from it.",
         ],
-        files: &[("DIR/cache", "The cache of a data directory.")],
+        files: &[
+            ("DIR/cache", "The cache of a data directory."),
+            (
+                "/etc/glance/glance-api.conf, /etc/glance/glance-cache.conf",
+                "Configuration of the service, when no option says where it is; also looked for in ~/.glance, ~ and /etc.",
+            ),
+        ],
         exit: EXIT,
-        examples: &[],
+        examples: &[
+            (
+                "What the cache of a running service holds:",
+                "glance-cache-manage --host 127.0.0.1 list-cached",
+            ),
+            (
+                "What a pruning of this host's cache would remove:",
+                "glance-cache-manage --config-file /etc/glance/glance-api.conf --dry-run prune",
+            ),
+        ],
         see_also: &["glance(1)", "glance-manage(1)"],
     },
 ];

@@ -21,7 +21,7 @@ pub const MANAGE_DOES: [&str; 6] = [
 ];
 
 /// Programs of which this version understands the words only; likewise.
-pub const UNBUILT: [&str; 2] = ["glance-cache-manage", "glance-scrubber"];
+pub const UNBUILT: [&str; 1] = ["glance-scrubber"];
 
 /// A program.
 pub struct Program {
@@ -376,6 +376,7 @@ fn scrubber_program() -> Program {
 fn cache_manage_program() -> Program {
     let mut commands: Vec<Leaf> = cache_manage::COMMANDS
         .iter()
+        .chain(cache_manage::UPKEEP)
         .map(|(name, about)| {
             let mut command = plain_command(name, about);
             if name.ends_with("-image") {
@@ -384,7 +385,6 @@ fn cache_manage_program() -> Program {
                     ..positional("IMAGE_ID", "ID of the image")
                 });
             }
-            command.built = !UNBUILT.contains(&"glance-cache-manage");
             command
         })
         .collect();

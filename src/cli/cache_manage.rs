@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::cli::oslo::{data_dir, flag, path_of, tool, value};
+use crate::cli::oslo::{OsloOptions, data_dir, flag, path_of, tool, value};
 use crate::cli::values;
 
 /// The commands and what each does, in the order of the real program.
@@ -18,6 +18,37 @@ pub const COMMANDS: &[(&str, &str)] = &[
     ("delete-all-queued-images", "Drop all images from the queue"),
 ];
 
+/// Commands of ours: what the real programs of these old names do, on the cache's directory itself.
+pub const UPKEEP: &[(&str, &str)] = &[
+    ("prune", "Shrink the cache to its permitted size"),
+    ("clean", "Remove invalid and stalled files from the cache"),
+    ("prefetch", "Fetch the queued images into the cache"),
+];
+
+/// The real programs that take no command, and the command of ours that does the same.
+pub const OLD_NAMES: &[(&str, &str)] = &[
+    ("glance-cache-pruner", "prune"),
+    ("glance-cache-cleaner", "clean"),
+    ("glance-cache-prefetcher", "prefetch"),
+];
+
+/// The whole command line of a program of one of the [`OLD_NAMES`].
+pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
+    tool(name, about)
+        .args(OsloOptions::args())
+        .arg(data_dir())
+        .arg(dry_run())
+        .after_help(
+            "With no configuration file the cache of the local data directory is meant;\n\
+             GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is.",
+        )
+}
+
+/// `--dry-run`. Hidden, as [`data_dir`] is.
+fn dry_run() -> Arg {
+    flag("dry-run", "Only say what would be removed or fetched").hide(true)
+}
+
 /// The whole command line of `glance-cache-manage`.
 pub fn command() -> Command {
     tool(
@@ -29,8 +60,14 @@ pub fn command() -> Command {
         "Arguments:\n  command  What to do, and with which image\n\n{}\n\
              With no address or user the cache of the local data directory is meant;\n\
              GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is, and\n\
-             \"--config-file PATH\" names the configuration of a service on this host.",
-        command_list()
+             \"--config-file PATH\" names the configuration of a service on this host.\n\n\
+             Whatever else is given, these work on the directory of the cache itself; the\n\
+             last one fetches from the address, if there is one:\n\n{}\n\
+             \"--dry-run\" only says what would be done.",
+        command_list(),
+        UPKEEP.iter().fold(String::new(), |text, (name, about)| {
+            text + &format!("      {name:<22}{about}\n")
+        })
     ))
     .arg(
         Arg::new("command")
@@ -61,6 +98,7 @@ pub fn command() -> Command {
     ])
     .args(identity_args())
     .arg(data_dir())
+    .arg(dry_run())
     .arg(
         Arg::new("config_file")
             .long("config-file")
@@ -139,6 +177,10 @@ pub fn command_list() -> String {
 
 /// What one call of `glance-cache-manage` asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub struct Invocation {
     /// Say how long it took.
     pub verbose: bool,
@@ -146,6 +188,8 @@ pub struct Invocation {
     pub debug: bool,
     /// Do not ask before doing it.
     pub force: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
     /// Where the image service is, and who asks.
     pub service: Service,
     /// `--data-dir`
@@ -197,6 +241,7 @@ impl Invocation {
             verbose: matches.get_flag("verbose"),
             debug: matches.get_flag("debug"),
             force: matches.get_flag("force"),
+            dry_run: matches.get_flag("dry-run"),
             service: Service::from_matches(matches),
             data_dir: path_of(matches, "data_dir"),
             config_files: many("config_file").cloned().collect(),
@@ -211,6 +256,15 @@ impl Invocation {
 }
 
 impl Service {
+    /// Whether a service is meant, and no directory.
+    pub fn is_named(&self) -> bool {
+        *self
+            != Self {
+                insecure: self.insecure,
+                ..Self::default()
+            }
+    }
+
     fn from_matches(matches: &ArgMatches) -> Self {
         let text = |id| matches.get_one::<String>(id).cloned();
         Self {
@@ -251,6 +305,12 @@ pub enum CacheManageCommand {
     DeleteQueuedImage(String),
     /// Drop all images from the queue.
     DeleteAllQueuedImages,
+    /// Shrink the cache to its permitted size.
+    Prune,
+    /// Remove invalid and stalled files from the cache.
+    Clean,
+    /// Fetch the queued images into the cache.
+    Prefetch,
 }
 
 /// Words that are no command. Both exit 1, as with the real program.
@@ -258,24 +318,15 @@ pub enum CacheManageCommand {
 pub enum WrongCommand {
     /// No command has this name.
     Unknown(String),
-    /// This command needs the ID of an image.
+    /// This command needs the ID of an image, and nothing else.
     ImageMissing(&'static str),
 }
 
-impl std::fmt::Display for WrongCommand {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unknown(name) => write!(f, "there is no command '{name}'"),
-            Self::ImageMissing(name) => write!(f, "{name} needs the ID of an image"),
-        }
-    }
-}
-
 impl CacheManageCommand {
-    /// Reads the words of the line; words beyond those a command takes are ignored.
+    /// Reads the words of the line; words behind a command that takes no image are ignored.
     ///
     /// # Errors
-    /// When the first word is no command, or its image is missing.
+    /// When the first word is no command, or it takes an image and something else is behind it.
     pub fn from_words(words: &[String]) -> Result<Self, WrongCommand> {
         let first = words.first().map_or("help", String::as_str);
         if first == "help" {
@@ -286,11 +337,9 @@ impl CacheManageCommand {
             };
         }
         let name = known(first)?;
-        let image = || {
-            words
-                .get(1)
-                .cloned()
-                .ok_or(WrongCommand::ImageMissing(name))
+        let image = || match words {
+            [_, image] => Ok(image.clone()),
+            _ => Err(WrongCommand::ImageMissing(name)),
         };
         Ok(match name {
             "list-cached" => Self::ListCached,
@@ -299,13 +348,17 @@ impl CacheManageCommand {
             "delete-cached-image" => Self::DeleteCachedImage(image()?),
             "delete-all-cached-images" => Self::DeleteAllCachedImages,
             "delete-queued-image" => Self::DeleteQueuedImage(image()?),
+            "prune" => Self::Prune,
+            "clean" => Self::Clean,
+            "prefetch" => Self::Prefetch,
             _ => Self::DeleteAllQueuedImages,
         })
     }
 }
 
 fn known(name: &str) -> Result<&'static str, WrongCommand> {
-    let found = COMMANDS.iter().find(|(command, _)| *command == name);
+    let mut all = COMMANDS.iter().chain(UPKEEP);
+    let found = all.find(|(command, _)| *command == name);
     found
         .map(|(command, _)| *command)
         .ok_or_else(|| WrongCommand::Unknown(name.to_owned()))

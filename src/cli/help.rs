@@ -69,6 +69,11 @@ Image data:
   --sparse              leave holes for zeros in a file that data is saved to
   --allow-format-mismatch
                         take data that is not what its disk format says; unsafe data is still refused
+
+The image cache is in cache/. Downloads go through it where the directory's glance-api.conf has
+\"flavor = caching\" in [paste_deploy]; cache-queue fetches an image at once.
+
+  --dry-run             of the commands that change the cache: only say what would be done
 ";
 
 const OUTPUT: &str = "\

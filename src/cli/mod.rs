@@ -2,6 +2,7 @@
 
 pub mod argparse;
 pub mod cache_manage;
+mod cache_tools;
 mod commands;
 mod formatters;
 pub mod glance;
@@ -17,6 +18,7 @@ pub mod registry;
 pub mod scrubber;
 pub mod session;
 pub mod ui;
+mod upkeep;
 mod values;
 
 use std::ffi::OsString;
@@ -61,7 +63,7 @@ pub fn main(program: Program) -> ExitCode {
             };
             glance(grammar, words, environment)
         }
-        other => programs::main(other, words, &environment),
+        other => programs::main(other, &called, words, &environment),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `glance-manage`, `glance-scrubber`, `glance-cache-manage`, and what the programs share.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -9,7 +9,9 @@ use clap::{ArgMatches, Command};
 
 use super::manage::ManageCommand;
 use super::registry::Grammar;
-use super::{argparse, block_on, cache_manage, fail, manage, metadefs, print, scrubber};
+use super::{
+    argparse, block_on, cache_manage, cache_tools, fail, manage, metadefs, print, scrubber,
+};
 use crate::config::{
     ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
     complete_sources, platform_data_dir,
@@ -31,8 +33,18 @@ pub enum Program {
     Scrubber,
 }
 
-/// Runs one of the operator's programs.
-pub fn main(program: Program, words: Vec<OsString>, environment: &Environment) -> ExitCode {
+/// Runs one of the operator's programs, which was called as `called`.
+pub fn main(
+    program: Program,
+    called: &OsStr,
+    words: Vec<OsString>,
+    environment: &Environment,
+) -> ExitCode {
+    let called = Path::new(called).file_name().and_then(OsStr::to_str);
+    let old = called.filter(|_| program == Program::CacheManage);
+    if let Some(name) = old.and_then(cache_tools::old_name) {
+        return old_cache_program(name, words, environment);
+    }
     let (command, name) = match program {
         Program::Scrubber => (scrubber::command(), "glance-scrubber"),
         Program::CacheManage => (cache_manage::command(), "glance-cache-manage"),
@@ -56,16 +68,26 @@ pub fn main(program: Program, words: Vec<OsString>, environment: &Environment) -
                 Err(not_yet(name))
             }
         }
-        Program::CacheManage => {
-            let invocation = cache_manage::Invocation::from_matches(&matches);
-            match cache_manage::CacheManageCommand::from_words(&invocation.words) {
-                Ok(_) => Err(not_yet(name)),
-                Err(wrong) => {
-                    Err(Error::failed(wrong.to_string()).hint(format!("See {name} --help.")))
-                }
-            }
-        }
+        Program::CacheManage => cache_tools::run(command, &matches, environment),
     };
+    ended(result)
+}
+
+/// One of the three programs that `glance-cache-manage` stands in for, under its own name.
+fn old_cache_program(
+    name: &'static str,
+    words: Vec<OsString>,
+    environment: &Environment,
+) -> ExitCode {
+    let (command, meant) = cache_tools::old_command(name);
+    let line = std::iter::once(OsString::from(name)).chain(words);
+    match command.clone().try_get_matches_from(line) {
+        Ok(matches) => ended(cache_tools::run_old(name, &meant, &matches, environment)),
+        Err(error) => help_or_complaint(name, command, &error),
+    }
+}
+
+fn ended(result: Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => fail(Grammar::Openstack, &error),
@@ -113,6 +135,7 @@ fn run_manage(
     let settings = settings(
         invocation.data_dir.as_deref(),
         &invocation.oslo.config,
+        &["glance-api", "glance-manage"],
         environment,
     )?;
     block_on(&Watch::default(), async {
@@ -129,9 +152,11 @@ fn run_manage(
 }
 
 /// The deployment that an operator's program works on: always one without a server between.
-fn settings(
+/// `programs` are the real ones whose configuration files count.
+pub(super) fn settings(
     data_dir: Option<&Path>,
     config: &[ConfigSource],
+    programs: &[&str],
     environment: &Environment,
 ) -> Result<Settings> {
     let options = DeploymentOptions {
@@ -141,7 +166,7 @@ fn settings(
         ..DeploymentOptions::default()
     };
     // On a Glance host the configuration is where the real program looks for it.
-    let found = complete_sources(config, &["glance-api", "glance-manage"], environment);
+    let found = complete_sources(config, programs, environment);
     if data_dir.is_none() && environment.get("GLANCE_DATA_DIR").is_none() && !found.is_empty() {
         return Settings::load(&found, environment);
     }

@@ -64,6 +64,31 @@ impl Prompt for Terminal {
     }
 }
 
+/// Asks whether something shall be done: at a terminal; else as Python's `input` does, which takes the
+/// answer from whatever standard input is.
+///
+/// # Errors
+/// `Failed` when nothing can be read.
+pub fn confirm(question: &str) -> Result<bool> {
+    let unreadable = |e| Error::failed("nothing could be read from the terminal").because(e);
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        let asked = dialoguer::Confirm::new()
+            .with_prompt(question)
+            .default(false);
+        return asked.interact().map_err(unreadable);
+    }
+    let mut out = std::io::stdout().lock();
+    let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+    asked.map_err(|e| Error::io("write to", "standard output", e))?;
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    if read.map_err(|e| Error::io("read", "standard input", e))? == 0 {
+        return Err(Error::failed("EOF when reading a line"));
+    }
+    let answer = answer.trim_end_matches(['\r', '\n']).to_lowercase();
+    Ok(matches!(answer.as_str(), "y" | "yes"))
+}
+
 /// An error in the words of the grammar's client: the first one names the HTTP status in front, but for
 /// a token that is refused; the second one the exception its library raises.
 ///

@@ -5,6 +5,7 @@
 //! [`Settings`] is what the engine gets. Nothing here reads the environment by itself: it
 //! comes in as an [`Environment`].
 
+mod cache;
 mod cloud;
 mod database;
 mod deployment;
@@ -19,6 +20,7 @@ mod settings;
 mod stores;
 mod values;
 
+pub use cache::{CacheDriver, CacheSettings};
 pub use cloud::{
     Address, Cloud, CloudOptions, Interface, Keystone, Login, Method, Named, Need, Reference,
     Scope, Tls, TlsVersion, root_of,

@@ -4,8 +4,8 @@
 //! nothing reads is a defect, and a test finds it. Names, defaults and limits are Glance's.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
-//! `glance/db/sqlalchemy/metadata.py`, `glance_store/{backend,multi_backend,driver}.py`,
-//! `glance_store/_drivers/filesystem.py`,
+//! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
+//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/filesystem.py`,
 //! `oslo_db/options.py`.
 
 /// The section of an option that each store has in the section named after it; without named
@@ -118,6 +118,14 @@ options! {
         Kind::Text, Some("/var/lib/glance/os_glance_staging_store");
     NODE_STAGING_URI = ["DEFAULT"] "node_staging_uri", Kind::Text, Some("file:///tmp/staging/");
     IMAGE_CACHE_DIR = ["DEFAULT"] "image_cache_dir", Kind::Text, None;
+    IMAGE_CACHE_DRIVER = ["DEFAULT"] "image_cache_driver", Kind::Text, Some("centralized_db");
+    IMAGE_CACHE_SQLITE_DB = ["DEFAULT"] "image_cache_sqlite_db", Kind::Text, Some("cache.db");
+    IMAGE_CACHE_MAX_SIZE = ["DEFAULT"] "image_cache_max_size",
+        Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("10737418240");
+    IMAGE_CACHE_STALL_TIME = ["DEFAULT"] "image_cache_stall_time",
+        Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("86400");
+    WORKER_SELF_REFERENCE_URL = ["DEFAULT"] "worker_self_reference_url", Kind::Text, None;
+    FLAVOR = ["paste_deploy"] "flavor", Kind::Text, None;
 
     IMAGE_SIZE_CAP = ["DEFAULT"] "image_size_cap",
         Kind::Integer { minimum: 1, maximum: 1 << 63 }, Some("1099511627776");

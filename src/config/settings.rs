@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::cache::{CacheSettings, read_cache};
 use super::database::Database;
 use super::environment::Environment;
 use super::import::{ImportSettings, read_import};
@@ -33,8 +34,8 @@ pub struct Settings {
     pub stores: Stores,
     /// Where data waits between stage and import.
     pub staging_dir: PathBuf,
-    /// Base of the image cache; None without a cache.
-    pub cache_dir: Option<PathBuf>,
+    /// The image cache; None without one.
+    pub cache: Option<CacheSettings>,
     /// Sizes and counts that are refused or cut.
     pub limits: Limits,
     /// Formats and what is checked of them.
@@ -168,9 +169,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
         database: read_database(reader, layout.base)?,
         staging_dir: read_staging_dir(reader, layout.base, stores.named)?,
         stores,
-        cache_dir: reader
-            .text_if_any(&IMAGE_CACHE_DIR)?
-            .map(|path| layout.base.join(path.value)),
+        cache: read_cache(reader, layout.base)?,
         limits: read_limits(reader)?,
         formats: Formats {
             disk: reader.list(&DISK_FORMATS)?.value,
@@ -272,6 +271,7 @@ fn parse_size(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cache::CacheDriver;
     use super::super::options::{EACH_STORE, Kind, OPTIONS};
     use super::super::stores::StoreKind;
     use super::*;
@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(settings.database, None);
         assert!(settings.require_database().is_err());
         assert_eq!(settings.staging_dir, Path::new("/tmp/staging/"));
-        assert_eq!(settings.cache_dir, None);
+        assert_eq!(settings.cache, None);
         assert_eq!(settings.hashing_algorithm, "sha512");
         assert_eq!(settings.limits.image_size, 1 << 40);
         assert_eq!(settings.limits.project_storage, None);
@@ -319,7 +319,8 @@ mod tests {
         assert_eq!(settings.data_dir.as_deref(), Some(directory.path()));
         assert_eq!(settings.database, Some(Database::Sqlite(at("glance.db"))));
         assert_eq!(settings.staging_dir, at("staging"));
-        assert_eq!(settings.cache_dir, Some(at("cache")));
+        let cache = settings.cache.unwrap();
+        assert_eq!((cache.directory, cache.downloads), (at("cache"), false));
 
         std::fs::write(
             at("glance-api.conf"),
@@ -329,7 +330,7 @@ mod tests {
         let settings = Settings::for_data_dir(directory.path()).unwrap();
         assert_eq!(settings.database, Some(Database::Sqlite(at("glance.db"))));
         assert_eq!(settings.staging_dir, at("staging"));
-        assert_eq!(settings.cache_dir, Some(at("c")));
+        assert_eq!(settings.cache.as_ref().unwrap().directory, at("c"));
         let StoreKind::File(store) = &settings.stores.list[0].kind else {
             panic!("{settings:?}")
         };
@@ -347,6 +348,38 @@ mod tests {
             Some(Database::Sqlite(PathBuf::from("/elsewhere/g.db")))
         );
         assert_eq!(settings.staging_dir, Path::new("/stage"));
+    }
+
+    #[test]
+    fn a_cache_is_read_with_its_driver_and_whether_downloads_go_through_it() {
+        let cache = |text: &str| {
+            let text = format!("[DEFAULT]\nimage_cache_dir = /c\n{text}");
+            load(&text).map(|settings| settings.cache.unwrap())
+        };
+        let usual = cache("").unwrap();
+        assert_eq!(usual.driver, CacheDriver::CentralizedDb { node: None });
+        assert_eq!((usual.max_size, usual.downloads), (10 << 30, false));
+        assert_eq!(usual.stall_time.as_secs(), 86400);
+        let node = cache("worker_self_reference_url = http://a\n").unwrap();
+        let named = Some("http://a".to_string());
+        assert_eq!(node.driver, CacheDriver::CentralizedDb { node: named });
+        let sqlite = cache("image_cache_driver = SQLite\nimage_cache_sqlite_db = x.db\n");
+        let path = PathBuf::from("/c/x.db");
+        assert_eq!(sqlite.unwrap().driver, CacheDriver::Sqlite { path });
+        let xattr = cache("image_cache_driver = xattr\n").unwrap();
+        assert_eq!(xattr.driver, CacheDriver::Xattr);
+        for (flavor, downloads) in [
+            ("caching", true),
+            ("keystone+caching", true),
+            ("keystone+cachemanagement", true),
+            ("keystone", false),
+            ("nocaching", false),
+        ] {
+            let read = cache(&format!("[paste_deploy]\nflavor = {flavor}\n")).unwrap();
+            assert_eq!(read.downloads, downloads, "{flavor}");
+        }
+        let error = cache("image_cache_driver = odd\n").unwrap_err();
+        assert!(error.message().contains("'odd' is none of"), "{error}");
     }
 
     #[test]

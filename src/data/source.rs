@@ -37,6 +37,15 @@ pub enum Source {
     },
     /// Buffers as they arrive over a network.
     Stream(ByteStream),
+    /// What passes through something else on its way, such as a cache.
+    Through {
+        /// That.
+        reader: Box<dyn Read + Send>,
+        /// What to call it in messages.
+        path: PathBuf,
+        /// Bytes, where that is known beforehand.
+        size: Option<u64>,
+    },
 }
 
 impl Source {
@@ -85,6 +94,7 @@ impl Source {
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
+            Self::Through { size, .. } => *size,
             Self::Pipe { .. } | Self::Stream(_) => None,
         }
     }
@@ -96,7 +106,7 @@ impl Source {
                 file: file.try_clone().ok()?,
                 path: path.clone(),
             }),
-            Self::Pipe { .. } | Self::Stream(_) => None,
+            Self::Pipe { .. } | Self::Stream(_) | Self::Through { .. } => None,
         }
     }
 
@@ -107,6 +117,7 @@ impl Source {
         Ok(match self {
             Self::File { file, path } => Reader(Inner::File { file, path, at: 0 }),
             Self::Pipe { reader, name } => Reader(Inner::Read(reader, PathBuf::from(name))),
+            Self::Through { reader, path, .. } => Reader(Inner::Read(reader, path)),
             Self::Stream(mut stream) => {
                 let (buffers, inbox) = mpsc::channel(AHEAD);
                 // What arrives is taken in while the reader is busy with what came before.

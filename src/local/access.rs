@@ -197,6 +197,17 @@ pub fn check_store_details(caller: &Caller) -> Result<()> {
     ))
 }
 
+/// `cache_list`, `cache_image`, `cache_delete`, `cache_clean`, `cache_prune`, `list_cached_nodes`:
+/// administrators. `action` is one of these names.
+pub fn check_cache(caller: &Caller, action: &str) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "You are not authorized to complete {action} action."
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -319,6 +330,12 @@ mod tests {
         assert!(check_download(&caller("demo:reader"), image, false).is_err());
         assert!(check_download(&caller("demo:member"), image, true).is_err());
         assert!(check_download(&Caller::default(), image, true).is_ok());
+    }
+
+    #[test]
+    fn caches_are_for_administrators() {
+        assert!(check_cache(&caller("demo"), "cache_list").is_err());
+        assert!(check_cache(&Caller::default(), "cache_list").is_ok());
     }
 
     #[test]

@@ -71,23 +71,62 @@ impl ImageData for Local {
             Target::new(&stored.image, stored.is_member),
             deactivated,
         )?;
-        let source = self.open_stored(&stored, &prefer).await?;
+        // An image that is deactivated is an administrator's alone, who sees what the store has.
+        let cache = self.download_cache().filter(|_| !deactivated);
+        let Some(cache) = cache else {
+            return self.open_from_stores(stored, &prefer).await;
+        };
+        // A cache that fails keeps nobody from the data: it is in the store.
+        if let Ok(Some(source)) = cache.open_image(&stored.image).await {
+            return Ok(ImageBytes {
+                image: self.shown(stored.image, stored.locations),
+                source: Some(source),
+            });
+        }
+        let mut bytes = self.open_from_stores(stored, &prefer).await?;
+        if bytes.source.is_some()
+            && let Ok(Some(fill)) = cache.begin_fill(&bytes.image).await
+            && let Some(source) = bytes.source.take()
+        {
+            bytes.source = Some(fill.through(source)?);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Local {
+    /// Opens the data of an image where it is stored, past any cache.
+    ///
+    /// # Errors
+    /// As of [`ImageData::open_image`].
+    pub async fn open_stored(&self, id: &str) -> Result<ImageBytes> {
+        let stored = self.find(id).await?;
+        let target = Target::new(&stored.image, stored.is_member);
+        let deactivated = stored.image.status == ImageStatus::Deactivated;
+        access::check_download(&self.caller, target, deactivated)?;
+        self.open_from_stores(stored, &[]).await
+    }
+
+    /// Opens data where it is stored, in the first of the preferred stores that has it, else in any.
+    pub(super) async fn open_from_stores(
+        &self,
+        stored: StoredImage,
+        prefer: &[String],
+    ) -> Result<ImageBytes> {
+        let source = self.source_of(&stored, prefer).await?;
         Ok(ImageBytes {
             image: self.shown(stored.image, stored.locations),
             source,
         })
     }
-}
 
-impl Local {
     /// The data of an image, from the first of the preferred stores that has it, else from any; None
     /// where it has none.
-    pub(super) async fn open_stored(
+    pub(super) async fn source_of(
         &self,
         stored: &StoredImage,
         prefer: &[String],
     ) -> Result<Option<Source>> {
-        let id = &stored.image.id;
         let mut locations: Vec<_> = stored.locations.iter().collect();
         let rank = |store: Option<&str>| {
             let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
@@ -107,7 +146,8 @@ impl Local {
         }
         match failure {
             Some(error) => Err(Error::internal(format!(
-                "the data of image {id} cannot be read: {error}"
+                "the data of image {} cannot be read: {error}",
+                stored.image.id
             ))
             .hint("Its record is there but its data is not where it was stored.")
             .because(error)),

@@ -9,7 +9,7 @@ use super::access::{self, Target};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Timestamp, Visibility};
-use crate::service::{self, ImageStream, Images};
+use crate::service::{self, CacheKeeper, ImageStream, Images};
 use crate::{Error, Result};
 
 /// Names that no custom property may have.
@@ -118,13 +118,18 @@ impl Images for Local {
             Ok(later)
         };
         match outcome.await {
-            Ok(false) => delete.finish().await,
-            Ok(true) => delete.abandon().await,
+            Ok(false) => delete.finish().await?,
+            Ok(true) => delete.abandon().await?,
             Err(error) => {
                 delete.abandon().await?;
-                Err(error)
+                return Err(error);
             }
         }
+        if let Some(cache) = self.download_cache() {
+            // The image is gone whatever becomes of its copy, which nobody is given and a pruning removes.
+            let _ = cache.delete_cached(id).await;
+        }
+        Ok(())
     }
 
     async fn deactivate_image(&self, id: &str) -> Result<()> {

@@ -4,6 +4,7 @@
 //! transition legal? Within the limits? One transaction; done.
 
 pub mod access;
+pub mod cache;
 pub mod catalog;
 mod data;
 mod discovery;
@@ -21,6 +22,7 @@ mod tasks;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use cache::ImageCache;
 use catalog::{Catalog, StoredImage};
 use serde_json::{Map, json};
 use store::{FileStore, Store, StoreSet};
@@ -35,6 +37,7 @@ use crate::{Error, Result};
 /// A deployment without a server, as one caller meets it.
 pub struct Local {
     catalog: Catalog,
+    cache: Option<ImageCache>,
     stores: StoreSet,
     staging: FileStore,
     settings: Settings,
@@ -57,12 +60,7 @@ impl Local {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
-        let path = database_file(&settings)?;
-        if settings.data_dir.is_some() && !path.exists() {
-            for directory in std::iter::once(&settings.staging_dir).chain(&settings.cache_dir) {
-                make_directory(directory)?;
-            }
-        }
+        let path = prepare(&settings)?;
         let catalog = Catalog::open_current(&path).await?;
         let stores = open_stores(&settings)?;
         let staging = staging::store(&settings.staging_dir);
@@ -70,8 +68,13 @@ impl Local {
             disk_formats: settings.formats.disk.clone(),
             container_formats: settings.formats.container.clone(),
         };
+        let cache = match &settings.cache {
+            Some(cache) => Some(ImageCache::new(cache, async || Ok(catalog.clone())).await?),
+            None => None,
+        };
         let local = Self {
             catalog,
+            cache,
             stores,
             staging,
             settings,
@@ -127,6 +130,18 @@ impl Local {
         image.locations = exposure.locations.then_some(locations);
         image
     }
+}
+
+/// The SQLite file of `settings`; what else belongs into a data directory is made with it.
+fn prepare(settings: &Settings) -> Result<PathBuf> {
+    let path = database_file(settings)?;
+    if settings.data_dir.is_some() && !path.exists() {
+        let cache = settings.cache.iter().map(|cache| &cache.directory);
+        for directory in std::iter::once(&settings.staging_dir).chain(cache) {
+            make_directory(directory)?;
+        }
+    }
+    Ok(path)
 }
 
 /// The SQLite file of `settings`, its directory made.

@@ -1,5 +1,6 @@
-//! The field's nouns as plain types: images, their states, changes to them, members, times, stores.
+//! The field's nouns as plain types: images, their states, changes to them, members, times, stores, caches.
 
+pub mod cache;
 pub mod caller;
 pub mod change;
 pub mod image;
@@ -14,6 +15,7 @@ pub mod store;
 pub mod task;
 pub mod timestamp;
 
+pub use cache::{CacheState, CacheTarget, CachedImage, Removed};
 pub use caller::{Caller, Role};
 pub use change::Change;
 pub use image::{Image, Location, MultiHash, NewImage, Visibility};

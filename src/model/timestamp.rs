@@ -36,6 +36,34 @@ impl Timestamp {
         text.parse::<DateTime>().ok().map(Self)
     }
 
+    /// The moment so many seconds after the beginning of 1970, to the microsecond; None where no calendar
+    /// has it.
+    pub fn from_seconds(seconds: f64) -> Option<Self> {
+        let duration = jiff::SignedDuration::try_from_secs_f64(seconds).ok()?;
+        let microseconds = (duration.as_nanos() + 500).div_euclid(1000);
+        let microseconds = i64::try_from(microseconds).ok()?;
+        let moment = jiff::Timestamp::from_microsecond(microseconds).ok()?;
+        Some(Self(moment.to_zoned(TimeZone::UTC).datetime()))
+    }
+
+    /// Seconds since the beginning of 1970.
+    pub fn to_seconds(self) -> f64 {
+        let since = self.0.duration_since(Self::EPOCH.0);
+        since.as_secs_f64()
+    }
+
+    /// ISO 8601 without a zone: `2026-11-21T09:30:04.428845`, without a fraction where there is none.
+    ///
+    /// *Source:* `isoformat` of Python's `datetime`.
+    pub fn to_iso(self) -> String {
+        let whole = self.to_string();
+        let whole = whole.trim_end_matches('Z');
+        match self.0.subsec_nanosecond() / 1000 {
+            0 => whole.to_string(),
+            microseconds => format!("{whole}.{microseconds:06}"),
+        }
+    }
+
     /// The text a catalogue row holds: `2026-11-21 09:30:04.428845`.
     ///
     /// *Source:* SQLAlchemy's storage format of DATETIME on SQLite; MySQL takes the same.
@@ -126,6 +154,18 @@ mod tests {
             "2026-11-21T09:30:04Z"
         );
         assert_eq!(Timestamp::parse("soon"), None);
+    }
+
+    #[test]
+    fn seconds_are_moments_to_the_microsecond() {
+        let t = Timestamp::from_seconds(1_763_717_404.428_845).unwrap();
+        assert_eq!(t.to_iso(), "2025-11-21T09:30:04.428845");
+        assert_eq!(Timestamp::from_seconds(t.to_seconds()), Some(t));
+        assert_eq!(Timestamp::from_seconds(0.0), Some(Timestamp::EPOCH));
+        assert_eq!(Timestamp::EPOCH.to_iso(), "1970-01-01T00:00:00");
+        for none in [f64::NAN, f64::INFINITY, 1e300] {
+            assert_eq!(Timestamp::from_seconds(none), None);
+        }
     }
 
     #[test]

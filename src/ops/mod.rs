@@ -3,6 +3,8 @@
 //! An operation takes a request, asks the service, and gives back what is to be printed. It never
 //! prints.
 
+pub mod cache;
+pub mod caches;
 pub mod images;
 pub mod imports;
 pub mod members;

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod auth;
+mod cache;
 mod data;
 mod discovery;
 mod download;

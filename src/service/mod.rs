@@ -6,6 +6,7 @@
 //!
 //! The contract suite in `tests/suite/contract` tests each MUST on every implementation.
 
+mod cache;
 mod data;
 mod discovery;
 mod images;
@@ -16,6 +17,7 @@ mod projects;
 mod stores;
 mod tasks;
 
+pub use cache::{Cache, CacheKeeper};
 pub use data::{ImageBytes, ImageData, Reading, Upload};
 pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
@@ -31,12 +33,21 @@ pub use tasks::{TaskStream, Tasks};
 
 /// A whole deployment, as one caller meets it.
 pub trait ImageService:
-    Images + ImageData + Members + Imports + Tasks + Metadefs + Stores + Discovery + Projects
+    Images + ImageData + Members + Imports + Tasks + Metadefs + Cache + Stores + Discovery + Projects
 {
 }
 
 impl<T> ImageService for T where
-    T: Images + ImageData + Members + Imports + Tasks + Metadefs + Stores + Discovery + Projects
+    T: Images
+        + ImageData
+        + Members
+        + Imports
+        + Tasks
+        + Metadefs
+        + Cache
+        + Stores
+        + Discovery
+        + Projects
 {
 }
 

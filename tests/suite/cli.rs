@@ -87,11 +87,7 @@ fn every_program_says_its_version_and_helps() {
 #[test]
 fn what_is_not_built_is_refused_in_one_line() {
     let place = Place::new();
-    for (name, words) in [
-        (MANAGE, &["db", "purge"][..]),
-        (SCRUBBER, &[]),
-        (CACHE_MANAGE, &["list-cached"]),
-    ] {
+    for (name, words) in [(MANAGE, &["db", "purge"][..]), (SCRUBBER, &[])] {
         let said = program(&place, name, words).fails(1);
         assert!(said.contains("does not do it yet"), "{said}");
     }

@@ -52,6 +52,15 @@ macro_rules! image_scenarios {
 image_scenarios! { local, "local", 97: }
 image_scenarios! { remote, "remote", 98: errors_auth_is_as_recorded = "errors-auth" }
 scenarios! { local_sharing, "local", 97: members_is_as_recorded = "members" }
+// Of the 46 commands that do not name a service by its address, 45 match.
+scenarios! { local_cache, "local", 88:
+    cache_is_as_recorded = "cache",
+    cache_tools_is_as_recorded = "cache-tools",
+}
+scenarios! { remote_cache, "remote", 98:
+    cache_is_as_recorded = "cache",
+    cache_tools_is_as_recorded = "cache-tools",
+}
 scenarios! { remote_sharing, "remote", 97: members_is_as_recorded = "members" }
 
 /// The scenarios of metadata definitions, through the service and in the database.

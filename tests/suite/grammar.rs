@@ -18,19 +18,7 @@ use serde_json::{Value, json};
 const BUILTIN: [&str; 3] = ["bash-completion", "bash_completion", "help"];
 
 /// Programs that are not ours, and why.
-const OTHER_PROGRAMS: [(&str, &str); 6] = [
-    (
-        "glance-cache-pruner",
-        "a later version's glance-cache-manage stands in for it",
-    ),
-    (
-        "glance-cache-cleaner",
-        "a later version's glance-cache-manage stands in for it",
-    ),
-    (
-        "glance-cache-prefetcher",
-        "a later version's glance-cache-manage stands in for it",
-    ),
+const OTHER_PROGRAMS: [(&str, &str); 3] = [
     (
         "glance-replicator",
         "it speaks an API that was removed in 2018",
@@ -43,7 +31,7 @@ const OTHER_PROGRAMS: [(&str, &str); 6] = [
 ];
 
 /// What ours takes beyond the real one: command, `--option` or `--option=choice`, and why.
-const MORE: [(&str, &str, &str); 8] = [
+const MORE: [(&str, &str, &str); 16] = [
     (
         "image-create-via-import",
         "--wait",
@@ -72,7 +60,17 @@ const MORE: [(&str, &str, &str); 8] = [
         "--container-format=compressed",
         "as for image create",
     ),
+    ("cache-clean", "--dry-run", DRY_RUN),
+    ("cache-clear", "--dry-run", DRY_RUN),
+    ("cache-delete", "--dry-run", DRY_RUN),
+    ("cache-prune", "--dry-run", DRY_RUN),
+    ("cache-queue", "--dry-run", DRY_RUN),
+    ("cached image clear", "--dry-run", DRY_RUN),
+    ("cached image delete", "--dry-run", DRY_RUN),
+    ("cached image queue", "--dry-run", DRY_RUN),
 ];
+
+const DRY_RUN: &str = "what is removed or fetched may be looked at first";
 
 fn grammar() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance/grammar.json");
@@ -805,6 +803,13 @@ fn cache_manage_is_the_real_one() {
 }
 
 #[test]
+fn the_programs_of_the_cache_are_the_real_ones() {
+    for (name, _) in cache_manage::OLD_NAMES {
+        assert_none(&tool(name, cache_manage::upkeep_command(name, ""), true));
+    }
+}
+
+#[test]
 fn manage_is_the_real_one_in_both_spellings() {
     let mut wrong = tool("glance-manage", manage::command(), true);
     let all = grammar();
@@ -851,10 +856,12 @@ fn manage_is_the_real_one_in_both_spellings() {
 #[test]
 fn every_program_is_ours_or_has_a_reason() {
     let ours = ["glance-manage", "glance-scrubber", "glance-cache-manage"];
+    let called = |name: &str| cache_manage::OLD_NAMES.iter().any(|(old, _)| *old == name);
     let all = grammar();
     for (name, _) in entries(&all["tools"]) {
         assert!(
             ours.contains(&name.as_str())
+                || called(name)
                 || OTHER_PROGRAMS
                     .iter()
                     .any(|(other, why)| other == name && !why.is_empty()),

@@ -14,6 +14,7 @@
 )]
 
 mod auth;
+mod cache;
 mod cli;
 mod concurrency;
 mod conformance;

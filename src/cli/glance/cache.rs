@@ -1,10 +1,44 @@
 //! The image cache of a host: `glance cache-*`.
 
-use crate::cli::registry::{Output, Row};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::ui::inline;
+use crate::model::CacheTarget;
+use crate::ops::cache::{self, Verb};
+use crate::ops::images::Reference;
+use crate::ops::{Outcome, cache::forgive};
+use crate::output::View;
+use crate::{Error, Result};
 
 /// Remove invalid and stalled files from the cache.
 #[derive(Debug, Clone, clap::Args)]
-pub struct CacheClean {}
+pub struct CacheClean {
+    /// Only say what would be removed.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for CacheClean {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let mut outcome = Outcome::nothing();
+        match session.service().await?.clean_cache(self.dry_run).await {
+            Ok(removed) => {
+                if let Some(removed) = removed.filter(|_| self.dry_run) {
+                    outcome.view = View::Text(cache::would_remove(&removed));
+                }
+            }
+            Err(error) => {
+                let text = |error: &_| {
+                    let why = inline(session.grammar, error);
+                    format!("'{why}': Unable to clean the image cache.")
+                };
+                let forbidden = || "You are not permitted to clean the image cache.".to_string();
+                forgive(&mut outcome, error, forbidden, text)?;
+            }
+        }
+        Ok(outcome)
+    }
+}
 
 /// Empty the cache, its queue, or both.
 #[derive(Debug, Clone, clap::Args)]
@@ -12,6 +46,31 @@ pub struct CacheClear {
     /// What to empty.
     #[arg(long, value_parser = ["both", "cache", "queue"], default_value = "both")]
     pub target: String,
+    /// Only say what would be removed.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for CacheClear {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let target = CacheTarget::parse(&self.target)
+            .ok_or_else(|| Error::usage(format!("'{}' is no part of a cache", self.target)))?;
+        let service = session.service().await?;
+        let mut outcome = Outcome::nothing();
+        match cache::clear(service, target, self.dry_run).await {
+            Ok(view) => outcome.view = view,
+            Err(error) => {
+                let text = |error: &_| {
+                    let why = inline(session.grammar, error);
+                    format!("'{why}': Unable to delete image(s) from cache.")
+                };
+                let forbidden =
+                    || "You are not permitted to delete image(s) from cache.".to_string();
+                forgive(&mut outcome, error, forbidden, text)?;
+            }
+        }
+        Ok(outcome)
+    }
 }
 
 /// Drop images from the cache and its queue.
@@ -20,11 +79,27 @@ pub struct CacheDelete {
     /// IDs of the images.
     #[arg(value_name = "IMAGE_ID", required = true, num_args = 1..)]
     pub image_ids: Vec<String>,
+    /// Only say what would be removed.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for CacheDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        each(session, Verb::Delete, &self.image_ids, self.dry_run).await
+    }
 }
 
 /// List what is cached and what is queued.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheList {}
+
+impl Leaf for CacheList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let state = session.service().await?.cache_state().await?;
+        Ok(Outcome::from(cache::table(state)))
+    }
+}
 
 /// List the hosts that have an image in their cache.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,9 +108,54 @@ pub struct CacheNodesList {
     pub image_id: String,
 }
 
+impl Leaf for CacheNodesList {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let (id, service) = (&self.image_id, session.service().await?);
+        let mut outcome = Outcome::nothing();
+        match cache::nodes(service, id).await {
+            Ok(view) => outcome.view = view,
+            Err(error) => {
+                let text = |error: &_| {
+                    let why = inline(session.grammar, error);
+                    format!("'{why}': Unable to list cached nodes for image '{id}'.")
+                };
+                let forbidden =
+                    || format!("You are not permitted to list cached nodes for image '{id}'.");
+                forgive(&mut outcome, error, forbidden, text)?;
+            }
+        }
+        Ok(outcome)
+    }
+}
+
 /// Shrink the cache to its permitted size.
 #[derive(Debug, Clone, clap::Args)]
-pub struct CachePrune {}
+pub struct CachePrune {
+    /// Only say what would be removed.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for CachePrune {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let mut outcome = Outcome::nothing();
+        match session.service().await?.prune_cache(self.dry_run).await {
+            Ok(removed) if self.dry_run => {
+                outcome.view = View::Text(cache::would_remove(&removed));
+            }
+            Ok(removed) => outcome.view = View::Text(cache::pruned(&removed)),
+            Err(error) => {
+                let text = |error: &_| {
+                    let why = inline(session.grammar, error);
+                    format!("'{why}': Unable to prune the image cache.")
+                };
+                let forbidden = || "You are not permitted to prune the image cache.".to_string();
+                forgive(&mut outcome, error, forbidden, text)?;
+            }
+        }
+        Ok(outcome)
+    }
+}
 
 /// Queue images to be cached.
 #[derive(Debug, Clone, clap::Args)]
@@ -43,39 +163,82 @@ pub struct CacheQueue {
     /// IDs of the images.
     #[arg(value_name = "IMAGE_ID", required = true, num_args = 1..)]
     pub image_ids: Vec<String>,
+    /// Only say what would be queued.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for CacheQueue {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        each(session, Verb::Queue, &self.image_ids, self.dry_run).await
+    }
+}
+
+/// Does something to each of the images; that one of them fails is told, and fails nothing.
+async fn each<'s>(
+    session: &'s Session,
+    verb: Verb,
+    ids: &[String],
+    dry_run: bool,
+) -> Result<Outcome<'s>> {
+    let service = session.service().await?;
+    let mut outcome = Outcome::nothing();
+    let mut said = Vec::new();
+    for id in ids {
+        match verb.apply(service, Reference::Id(id), dry_run).await {
+            Ok(text) => said.extend(text),
+            Err(error) => {
+                let (before, after) = match verb {
+                    Verb::Queue => ("queue", "for caching"),
+                    Verb::Delete => ("delete", "from cache"),
+                };
+                let text = |error: &_| {
+                    let why = inline(session.grammar, error);
+                    format!("'{why}': Unable to {before} image '{id}' {after}.")
+                };
+                let forbidden =
+                    || format!("You are not permitted to {before} the image '{id}' {after}.");
+                forgive(&mut outcome, error, forbidden, text)?;
+            }
+        }
+    }
+    if !said.is_empty() {
+        outcome.view = View::Text(said.join("\n"));
+    }
+    Ok(outcome)
 }
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<CacheClean>(
+    Row::of::<CacheClean>(
         "cache-clean",
         "Remove invalid and stalled files from the cache",
         Output::Plain,
     ),
-    Row::later::<CacheClear>(
+    Row::of::<CacheClear>(
         "cache-clear",
         "Empty the cache, its queue, or both",
         Output::Plain,
     ),
-    Row::later::<CacheDelete>(
+    Row::of::<CacheDelete>(
         "cache-delete",
         "Drop images from the cache and its queue",
         Output::Plain,
     ),
-    Row::later::<CacheList>(
+    Row::of::<CacheList>(
         "cache-list",
         "List what is cached and what is queued",
         Output::Plain,
     ),
-    Row::later::<CacheNodesList>(
+    Row::of::<CacheNodesList>(
         "cache-nodes-list",
         "List the hosts that have an image in their cache",
         Output::Plain,
     ),
-    Row::later::<CachePrune>(
+    Row::of::<CachePrune>(
         "cache-prune",
         "Shrink the cache to its permitted size",
         Output::Plain,
     ),
-    Row::later::<CacheQueue>("cache-queue", "Queue images to be cached", Output::Plain),
+    Row::of::<CacheQueue>("cache-queue", "Queue images to be cached", Output::Plain),
 ];

@@ -1,6 +1,14 @@
 //! The image cache of a host: `openstack cached image`.
 
-use crate::cli::registry::{Output, Row};
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::cli::ui::inline;
+use crate::model::CacheTarget;
+use crate::ops::Outcome;
+use crate::ops::cache::{self, Verb};
+use crate::ops::images::Reference;
+use crate::output::View;
+use crate::{Error, ErrorKind, Result};
 
 /// Empty the cache and its queue, or one of them.
 #[derive(Debug, Clone, clap::Args)]
@@ -11,6 +19,29 @@ pub struct Clear {
     /// Only the queue.
     #[arg(long, overrides_with = "cache")]
     pub queue: bool,
+    /// Only say what would be removed.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for Clear {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let target = match (self.cache, self.queue) {
+            (true, _) => CacheTarget::Cache,
+            (_, true) => CacheTarget::Queue,
+            _ => CacheTarget::Both,
+        };
+        let cleared = cache::clear(session.service().await?, target, self.dry_run).await;
+        let view = cleared.map_err(|error| {
+            // The real client does not say why; in one word more than it, that is said here.
+            let failed = Error::failed(format!("Failed to clear image cache: {}", error.message()));
+            match error.hint_text() {
+                Some(hint) => failed.hint(hint),
+                None => failed,
+            }
+        })?;
+        Ok(Outcome::from(view))
+    }
 }
 
 /// Drop images from the cache and its queue.
@@ -19,11 +50,27 @@ pub struct Delete {
     /// Images, as names or IDs.
     #[arg(value_name = "image", required = true, num_args = 1..)]
     pub images: Vec<String>,
+    /// Only say what would be removed.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for Delete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        each(session, Verb::Delete, &self.images, self.dry_run).await
+    }
 }
 
 /// List what is cached and what is queued.
 #[derive(Debug, Clone, clap::Args)]
 pub struct List {}
+
+impl Leaf for List {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let state = session.service().await?.cache_state().await?;
+        Ok(Outcome::from(cache::table(state)))
+    }
+}
 
 /// Queue images to be cached.
 #[derive(Debug, Clone, clap::Args)]
@@ -31,26 +78,81 @@ pub struct Queue {
     /// Images, as names or IDs.
     #[arg(value_name = "image", required = true, num_args = 1..)]
     pub images: Vec<String>,
+    /// Only say what would be queued.
+    #[arg(long, hide = true)]
+    dry_run: bool,
+}
+
+impl Leaf for Queue {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        each(session, Verb::Queue, &self.images, self.dry_run).await
+    }
+}
+
+/// Does something to each of the images, and says in the end how many it failed for.
+async fn each<'s>(
+    session: &'s Session,
+    verb: Verb,
+    words: &[String],
+    dry_run: bool,
+) -> Result<Outcome<'s>> {
+    let service = session.service().await?;
+    let (verb_text, full_stop) = match verb {
+        Verb::Queue => ("queue", ""),
+        Verb::Delete => ("delete", "."),
+    };
+    let (mut said, mut failures) = (Vec::new(), Vec::new());
+    for word in words {
+        match verb
+            .apply(service, Reference::IdOrName(word), dry_run)
+            .await
+        {
+            Ok(text) => said.extend(text),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+            Err(error) => {
+                let why = inline(session.grammar, &error);
+                let failure = Error::failed(format!(
+                    "Failed to {verb_text} image with name or ID '{word}': {why}"
+                ));
+                failures.push(match error.hint_text() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                });
+            }
+        }
+    }
+    if !failures.is_empty() {
+        let (failed, total) = (failures.len(), words.len());
+        failures.push(Error::failed(format!(
+            "Failed to {verb_text} {failed} of {total} images{full_stop}"
+        )));
+    }
+    let view = if said.is_empty() {
+        View::Nothing
+    } else {
+        View::Text(said.join("\n"))
+    };
+    Ok(Outcome::from(view).failing(failures))
 }
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<Clear>(
+    Row::of::<Clear>(
         "cached image clear",
         "Empty the cache and its queue, or one of them",
         Output::Plain,
     ),
-    Row::later::<Delete>(
+    Row::of::<Delete>(
         "cached image delete",
         "Drop images from the cache and its queue",
         Output::Plain,
     ),
-    Row::later::<List>(
+    Row::of::<List>(
         "cached image list",
         "List what is cached and what is queued",
         Output::List,
     ),
-    Row::later::<Queue>(
+    Row::of::<Queue>(
         "cached image queue",
         "Queue images to be cached",
         Output::Plain,

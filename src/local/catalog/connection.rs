@@ -24,7 +24,8 @@ const LOG_PAGES: &str = "256";
 /// Connections a process opens at most, lists aside: what is written, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
-/// An open catalogue.
+/// An open catalogue. A clone shares its connections.
+#[derive(Clone)]
 pub struct Catalog {
     database: DatabaseConnection,
     path: PathBuf,

@@ -5,6 +5,7 @@
 //! on. What is not the same (the schema, text and native timestamps) has one place here. Lists leave a
 //! SQLite database by a door of their own, the `reader`; `columns` is what both doors' rows have.
 
+mod cache;
 mod columns;
 mod connection;
 mod images;

@@ -207,7 +207,7 @@ impl Local {
                 Ok((blocking(move || Source::open(path)).await?, None))
             }
             Feed::Stored(stored) => {
-                let source = self.open_stored(stored, &[]).await?;
+                let source = self.source_of(stored, &[]).await?;
                 let source = source.ok_or_else(|| Error::conflict("the image has no data"))?;
                 Ok((source, stored.image.size))
             }

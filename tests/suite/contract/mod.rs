@@ -1,6 +1,7 @@
 //! What every implementation of the service traits MUST do: one suite, run on each of them.
 
-mod data;
+mod cache;
+pub mod data;
 mod images;
 mod imports;
 mod lists;
@@ -37,6 +38,9 @@ pub trait Deployment {
     fn break_store(&self, _id: &str) {
         panic!("the stores of a server are not ours to break");
     }
+
+    /// Has downloads go through the cache, as the servers of the suite do; before a service is opened.
+    fn cache_downloads(&self) {}
 }
 
 impl Deployment for Place {
@@ -65,6 +69,10 @@ impl Deployment for Place {
         let slow = self.data().join("images2");
         std::fs::create_dir_all(&slow).unwrap();
         std::fs::write(slow.join(id), "somebody else's").unwrap();
+    }
+
+    fn cache_downloads(&self) {
+        self.configure("[paste_deploy]\nflavor = caching\n");
     }
 }
 

@@ -58,6 +58,7 @@ pub fn answer(state: &mut State, request: &Seen, body: &[u8]) -> Answer {
             &json!({"name": "image", "properties": {"disk_format": {"description": "Format of the disk",
                 "enum": [null, "raw", "qcow2", "odd"]}}}),
         ),
+        (method, ["v2", "cache", rest @ ..]) => of_cache(state, request, method, rest),
         (method, ["v2", "images", id, rest @ ..]) => {
             of_image(state, request, body, method, id, rest)
         }
@@ -218,6 +219,40 @@ fn task(image: Option<&str>) -> Value {
         "status": "success", "owner": "p", "input": {}, "result": null, "message": "", "image_id": image,
         "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05.000001",
         "expires_at": null})
+}
+
+/// The cache holds the first image there is, and the last one is queued.
+fn of_cache(state: &mut State, request: &Seen, method: &str, rest: &[&str]) -> Answer {
+    match (method, rest) {
+        ("GET", []) => {
+            let cached = state.images.iter().take(1).map(|image| {
+                json!({"image_id": image.record["id"], "last_accessed": 1_763_717_404.5,
+                    "last_modified": 1_763_717_404.25, "size": 7, "hits": 3})
+            });
+            let cached: Vec<Value> = cached.collect();
+            let queued = state.images.iter().skip(1).next_back();
+            let queued = queued.map(|image| image.record["id"].clone());
+            let queued: Vec<Value> = queued.into_iter().collect();
+            Answer::json(
+                200,
+                &json!({"cached_images": cached, "queued_images": queued}),
+            )
+        }
+        ("DELETE", []) => match request.header("x-image-cache-clear-target") {
+            None | Some("cache" | "queue") => Answer::empty(204),
+            Some(_) => Answer::page(400, "no such target"),
+        },
+        ("POST", ["clean"]) => Answer::empty(200),
+        ("POST", ["prune"]) => Answer::json(
+            200,
+            &json!({"total_files_pruned": 2, "total_bytes_pruned": 14}),
+        ),
+        ("GET", ["nodes", _]) => Answer::json(200, &json!(["http://one:9292"])),
+        ("PUT", [id]) if state.find(id).is_some() => Answer::empty(202),
+        ("DELETE", [id]) if state.find(id).is_some() => Answer::empty(204),
+        (_, [id]) => not_found(&format!("Image {id} not found.")),
+        _ => not_found("The resource could not be found."),
+    }
 }
 
 fn of_members(image: &mut Stored, body: &[u8], method: &str, rest: &[&str]) -> Answer {

@@ -1,0 +1,92 @@
+//! The image cache of a host.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::options::{
+    FLAVOR, IMAGE_CACHE_DIR, IMAGE_CACHE_DRIVER, IMAGE_CACHE_MAX_SIZE, IMAGE_CACHE_SQLITE_DB,
+    IMAGE_CACHE_STALL_TIME, WORKER_SELF_REFERENCE_URL,
+};
+use super::reader::Reader;
+use super::values::quoted;
+use crate::error::Result;
+
+/// Where the accounts of a cache are kept: when each image was last read, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheDriver {
+    /// In the catalogue, under the name of this host: one database for the caches of all of them.
+    CentralizedDb {
+        /// `worker_self_reference_url`; None: the host's own name.
+        node: Option<String>,
+    },
+    /// In a SQLite database of the host's own.
+    Sqlite {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// In the files themselves: extended attributes, and the times of their inodes.
+    Xattr,
+}
+
+/// The image cache of a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Its directory, which need not exist.
+    pub directory: PathBuf,
+    /// Where its accounts are.
+    pub driver: CacheDriver,
+    /// Bytes that a pruning leaves at most.
+    pub max_size: u64,
+    /// How long an image may stay incomplete.
+    pub stall_time: Duration,
+    /// Whether what is downloaded goes through the cache.
+    pub downloads: bool,
+}
+
+/// Names of the drivers.
+const DRIVERS: [&str; 3] = ["centralized_db", "sqlite", "xattr"];
+
+/// Reads what is said of the cache; None where it has no directory. Paths start at `base`.
+pub(super) fn read_cache(reader: &Reader<'_>, base: &Path) -> Result<Option<CacheSettings>> {
+    let directory = reader.text_if_any(&IMAGE_CACHE_DIR)?;
+    let file = reader.text_or_default(&IMAGE_CACHE_SQLITE_DB)?.value;
+    let node = reader.text_if_any(&WORKER_SELF_REFERENCE_URL)?;
+    let named = reader.text_or_default(&IMAGE_CACHE_DRIVER)?;
+    let max_size = reader.integer(&IMAGE_CACHE_MAX_SIZE)?.value;
+    let stall_time = reader.integer(&IMAGE_CACHE_STALL_TIME)?.value;
+    let flavor = reader.text_if_any(&FLAVOR)?;
+    let chosen = DRIVERS
+        .into_iter()
+        .find(|name| named.value.eq_ignore_ascii_case(name));
+    let Some(chosen) = chosen else {
+        return Err(named.refuse(format_args!(
+            "{} is none of {}",
+            quoted(&named.value),
+            DRIVERS.join(", ")
+        )));
+    };
+    let Some(directory) = directory.map(|path| base.join(path.value)) else {
+        return Ok(None);
+    };
+    let driver = match chosen {
+        "sqlite" => CacheDriver::Sqlite {
+            path: directory.join(file),
+        },
+        "xattr" => CacheDriver::Xattr,
+        _ => CacheDriver::CentralizedDb {
+            node: node.map(|url| url.value),
+        },
+    };
+    // What the pipelines of the reference implementation are called, cut at every plus sign.
+    let downloads = flavor.is_some_and(|flavor| {
+        let mut parts = flavor.value.split('+');
+        parts.any(|part| matches!(part, "caching" | "cachemanagement"))
+    });
+    Ok(Some(CacheSettings {
+        directory,
+        driver,
+        max_size: u64::try_from(max_size).unwrap_or(u64::MAX),
+        stall_time: Duration::from_secs(u64::try_from(stall_time).unwrap_or(u64::MAX)),
+        downloads,
+    }))
+}

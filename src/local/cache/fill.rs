@@ -1,0 +1,359 @@
+//! Data on its way into the cache: verified, then put there at once or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use tokio::runtime::Handle;
+
+use super::directory::{Part, remove};
+use super::{FILE_MODE, ImageCache};
+use crate::data::pump::{Block, Blocks, Taken, Target, take_in};
+use crate::data::source::Reader;
+use crate::data::{Algorithm, Source, Watch};
+use crate::local::journal::{Entry, Intent};
+use crate::local::store::blocking;
+use crate::model::{Image, Removed};
+use crate::{Error, Result};
+
+/// What the data of an image has to be.
+#[derive(Clone, Debug)]
+pub(super) struct Expected {
+    size: Option<u64>,
+    digest: Option<(Algorithm, String)>,
+}
+
+impl Expected {
+    /// By the record: the secure hash, else md5; only the size where there is neither.
+    pub(super) fn of(image: &Image) -> Self {
+        let secure = image.hash.as_ref().and_then(|hash| {
+            let algorithm = Algorithm::parse(&hash.algorithm).ok()?;
+            Some((algorithm, hash.value.clone()))
+        });
+        let checksum = image.checksum.clone().map(|sum| (Algorithm::Md5, sum));
+        Self {
+            size: image.size,
+            digest: secure.or(checksum),
+        }
+    }
+
+    fn algorithms(&self) -> Vec<Algorithm> {
+        self.digest
+            .iter()
+            .map(|(algorithm, _)| *algorithm)
+            .collect()
+    }
+
+    /// Refuses data that is another.
+    fn check(&self, id: &str, taken: &Taken) -> Result<()> {
+        let wrong = |what: &str| {
+            Err(Error::corrupt(format!(
+                "the data of image {id} is not cached: its {what} is not the one in its record"
+            )))
+        };
+        if self.size.is_some_and(|size| size != taken.size) {
+            return wrong("size");
+        }
+        match (&self.digest, &taken.digests[..]) {
+            (Some((algorithm, value)), [digest]) if !digest.eq_ignore_ascii_case(value) => {
+                wrong(algorithm.name())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a file holds that data.
+    pub(super) fn is_met_by(&self, id: &str, file: File) -> Result<bool> {
+        let mut blocks = Blocks::new(&self.algorithms());
+        let path = PathBuf::from(id);
+        let mut reader = Source::File { file, path }.into_reader()?;
+        let mut size = 0;
+        while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
+            size += block.len() as u64;
+        }
+        let digests = blocks.finish()?;
+        Ok(self.check(id, &Taken { size, digests }).is_ok())
+    }
+}
+
+/// Data that is being put into the cache. Unless it is finished, what there is of it goes to `invalid/`.
+pub(in crate::local) struct Fill {
+    cache: ImageCache,
+    id: String,
+    expected: Expected,
+    /// The file that is written, and its name.
+    file: File,
+    path: PathBuf,
+    /// None once it is finished.
+    entry: Option<Entry>,
+}
+
+impl ImageCache {
+    /// Begins to put an image into the cache; None where it is there, or somebody else is at it.
+    pub(in crate::local) async fn begin_fill(&self, image: &Image) -> Result<Option<Fill>> {
+        self.make().await?;
+        self.recover().await?;
+        let (cache, image) = (self.clone(), image.clone());
+        blocking(move || cache.start(&image)).await
+    }
+
+    fn start(&self, image: &Image) -> Result<Option<Fill>> {
+        let id = &image.id;
+        let path = self.directory.path_in(Part::Incomplete, id)?;
+        let Some(entry) = self.directory.journal().begin(id, Intent::Upload)? else {
+            return Ok(None);
+        };
+        if self.directory.has(id)? {
+            entry.finish()?;
+            return Ok(None);
+        }
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        match options.mode(FILE_MODE).open(&path) {
+            Ok(file) => Ok(Some(Fill {
+                cache: self.clone(),
+                id: id.clone(),
+                expected: Expected::of(image),
+                file,
+                path,
+                entry: Some(entry),
+            })),
+            // A reference implementation's, who does not say whether it lives.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                entry.finish()?;
+                Ok(None)
+            }
+            Err(e) => {
+                entry.finish()?;
+                Err(Error::io("create", &path, e))
+            }
+        }
+    }
+
+    /// Puts an image into the cache; whether it was not there, and nobody else was at it.
+    ///
+    /// # Errors
+    /// `Corrupt` for data that is not the image's; those of reading and writing.
+    pub(super) async fn fetch(&self, image: &Image, source: Source, watch: Watch) -> Result<bool> {
+        let Some(fill) = self.begin_fill(image).await? else {
+            return Ok(false);
+        };
+        let (fill, taken) = blocking(move || {
+            let target = Target {
+                file: &fill.file,
+                path: &fill.path,
+                sparse: false,
+            };
+            let algorithms = fill.expected.algorithms();
+            let taken = take_in(source, target, &algorithms, &watch, &mut |_| Ok(()))?;
+            Ok((fill, taken))
+        })
+        .await?;
+        fill.finish(taken).await?;
+        Ok(true)
+    }
+
+    /// Clears what processes left that died while they filled the cache; what was removed.
+    pub(super) async fn recover(&self) -> Result<Removed> {
+        let mut removed = Removed::default();
+        let journal = self.directory.journal();
+        for entry in blocking(move || journal.residue()).await? {
+            let id = entry.id.clone();
+            if let Ok(path) = self.directory.path_in(Part::Incomplete, &id) {
+                let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+                if remove(&path)? {
+                    removed.push(format!("{}/{id}", Part::Incomplete.name()), size);
+                }
+                let path = self.directory.path(&id)?;
+                // It was verified, and moved to its place; only the account is missing.
+                if let Ok(metadata) = fs::metadata(&path)
+                    && self.accounts.hits(&id).await?.is_none()
+                {
+                    let nothing = Box::new(|| Ok(()));
+                    self.accounts.record(&id, metadata.len(), nothing).await?;
+                }
+            }
+            blocking(move || entry.finish()).await?;
+        }
+        Ok(removed)
+    }
+}
+
+impl Fill {
+    /// Verifies what was written, makes it durable and puts it into its place, where it is counted.
+    async fn finish(self, taken: Taken) -> Result<()> {
+        self.expected.check(&self.id, &taken)?;
+        let (mut fill, size) = blocking(move || {
+            let synced = self.file.sync_data();
+            synced.map_err(|e| Error::io("write", &self.path, e))?;
+            Ok((self, taken.size))
+        })
+        .await?;
+        let directory = fill.cache.directory.clone();
+        let (from, to) = (fill.path.clone(), directory.path(&fill.id)?);
+        let queued = directory.path_in(Part::Queue, &fill.id)?;
+        let publish = move || {
+            fs::rename(&from, &to).map_err(|e| Error::io("create", &to, e))?;
+            remove(&queued).map(drop)
+        };
+        let accounts = fill.cache.accounts.clone();
+        accounts.record(&fill.id, size, Box::new(publish)).await?;
+        match fill.entry.take() {
+            Some(entry) => blocking(move || entry.finish()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Reads `source` so that all that is read goes into the cache as well. MUST be called, and the data
+    /// be read, within a tokio runtime.
+    pub(in crate::local) fn through(self, source: Source) -> Result<Source> {
+        let (size, path) = (source.size(), self.cache.directory.base().to_path_buf());
+        let reader = Tee {
+            blocks: Some(Blocks::new(&self.expected.algorithms())),
+            reader: source.into_reader()?,
+            block: None,
+            taken: 0,
+            written: 0,
+            fill: Some(self),
+            runtime: Handle::current(),
+        };
+        Ok(Source::Through {
+            reader: Box::new(reader),
+            path,
+            size,
+        })
+    }
+}
+
+impl Drop for Fill {
+    /// There is nobody left to tell of a failure; the next cleaning removes what stays.
+    fn drop(&mut self) {
+        let Some(entry) = self.entry.take() else {
+            return;
+        };
+        let moved = self.cache.directory.quarantine(&self.path, &self.id);
+        if matches!(moved, Ok(true)) {
+            let _ = entry.finish();
+        }
+        // Otherwise the entry stays, and with it the knowledge that somebody was at it.
+    }
+}
+
+/// Data that is read, and put into the cache on its way. What fails there fails no reader.
+struct Tee {
+    reader: Reader,
+    /// None behind the end.
+    blocks: Option<Blocks>,
+    /// What was read last, and how much of it is taken.
+    block: Option<Block>,
+    taken: usize,
+    /// Bytes that are in the cache's file.
+    written: u64,
+    /// None once the cache has failed, or is filled.
+    fill: Option<Fill>,
+    /// Where the accounts are written.
+    runtime: Handle,
+}
+
+impl Tee {
+    /// Reads the next block, and writes it to the cache; whether there was one.
+    fn advance(&mut self) -> Result<bool> {
+        let Some(blocks) = &mut self.blocks else {
+            return Ok(false);
+        };
+        let reader = &mut self.reader;
+        let Some(block) = blocks.read(|buffer| reader.fill(buffer))? else {
+            self.end();
+            return Ok(false);
+        };
+        if let Some(fill) = &self.fill
+            && fill.file.write_all_at(&block, self.written).is_err()
+        {
+            self.fill = None;
+        }
+        self.written += block.len() as u64;
+        self.block = Some(block);
+        self.taken = 0;
+        Ok(true)
+    }
+
+    /// All was read.
+    fn end(&mut self) {
+        self.block = None;
+        let (Some(blocks), Some(fill)) = (self.blocks.take(), self.fill.take()) else {
+            return;
+        };
+        if let Ok(digests) = blocks.finish() {
+            let size = self.written;
+            let finished = fill.finish(Taken { size, digests });
+            // The reader compares the data as well, and tells of what is wrong with it.
+            let _ = self.runtime.block_on(finished);
+        }
+    }
+}
+
+impl Read for Tee {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(block) = &self.block {
+                let rest = block.get(self.taken..).unwrap_or_default();
+                if !rest.is_empty() {
+                    let count = rest.len().min(buffer.len());
+                    buffer[..count].copy_from_slice(&rest[..count]);
+                    self.taken += count;
+                    return Ok(count);
+                }
+            }
+            // The block is given back before the next one is asked for.
+            self.block = None;
+            match self.advance() {
+                Ok(true) => {}
+                Ok(false) => return Ok(0),
+                Err(e) => return Err(io::Error::other(e)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{MultiHash, Timestamp};
+
+    fn image(hash: Option<(&str, &str)>, checksum: Option<&str>) -> Image {
+        let mut image = Image::queued("x".to_string(), Timestamp::EPOCH);
+        image.size = Some(3);
+        image.checksum = checksum.map(str::to_string);
+        image.hash = hash.map(|(algorithm, value)| MultiHash {
+            algorithm: algorithm.to_string(),
+            value: value.to_string(),
+        });
+        image
+    }
+
+    fn check(expected: &Expected, size: u64, digest: &str) -> bool {
+        let digests = vec![digest.to_string()];
+        expected.check("x", &Taken { size, digests }).is_ok()
+    }
+
+    #[test]
+    fn the_secure_hash_counts_and_md5_where_there_is_none_that_is_known() {
+        let secure = Expected::of(&image(Some(("sha256", "AB")), Some("cd")));
+        assert_eq!(secure.algorithms(), [Algorithm::Sha256]);
+        assert!(check(&secure, 3, "ab"));
+        assert!(!check(&secure, 3, "cd"));
+        assert!(!check(&secure, 4, "ab"), "and the size");
+        let unknown = Expected::of(&image(Some(("blake9", "ab")), Some("cd")));
+        assert_eq!(unknown.algorithms(), [Algorithm::Md5]);
+        assert!(check(&unknown, 3, "cd") && !check(&unknown, 3, "ab"));
+        let none = Expected::of(&image(None, None));
+        assert!(none.algorithms().is_empty());
+        let taken = |size| Taken {
+            size,
+            digests: Vec::new(),
+        };
+        assert!(none.check("x", &taken(3)).is_ok());
+        assert!(none.check("x", &taken(2)).is_err());
+    }
+}

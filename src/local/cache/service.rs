@@ -1,0 +1,111 @@
+//! The cache as callers of the API meet it.
+//!
+//! *Source:* `glance/api/v2/cached_images.py` of the reference implementation, for the rules and for the
+//! order in which they are looked at.
+
+use async_trait::async_trait;
+
+use super::ImageCache;
+use crate::data::Watch;
+use crate::local::{Local, access};
+use crate::model::{CacheState, CacheTarget, ImageStatus, Removed};
+use crate::service::{Cache, CacheKeeper};
+use crate::{Error, ErrorKind, Result};
+
+#[async_trait]
+impl Cache for Local {
+    async fn cache_state(&self) -> Result<CacheState> {
+        let cache = self.administered_cache("cache_list")?;
+        Ok(CacheState {
+            cached: cache.list_cached().await?,
+            queued: cache.list_queued().await?,
+        })
+    }
+
+    /// There is nobody to fetch it afterwards: it is fetched before this returns.
+    async fn cache_image(&self, id: &str) -> Result<()> {
+        let stored = self.find(id).await.map_err(|error| missing(error, id))?;
+        let cache = self.administered_cache("cache_image")?;
+        if stored.image.status != ImageStatus::Active {
+            return Err(Error::invalid(
+                "Only images with status active can be targeted for queueing",
+            ));
+        }
+        cache.queue(id).await?;
+        let bytes = self.open_from_stores(stored, &[]).await?;
+        match cache.prefetch_one(bytes, Watch::default()).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(error.hint("It stays queued; glance-cache-manage prefetch tries again."))
+            }
+        }
+    }
+
+    async fn uncache_image(&self, id: &str) -> Result<()> {
+        if let Err(error) = self.find(id).await {
+            let known = match &self.cache {
+                Some(cache) => cache.knows(id).await?,
+                None => false,
+            };
+            if !known {
+                return Err(missing(error, id));
+            }
+        }
+        let cache = self.administered_cache("cache_delete")?;
+        cache.delete_cached(id).await?;
+        cache.delete_queued(id).await
+    }
+
+    async fn clear_cache(&self, target: CacheTarget) -> Result<()> {
+        let cache = self.administered_cache("cache_delete")?;
+        if target.has_cache() {
+            cache.delete_all_cached().await?;
+        }
+        if target.has_queue() {
+            cache.delete_all_queued().await?;
+        }
+        Ok(())
+    }
+
+    async fn clean_cache(&self, dry_run: bool) -> Result<Option<Removed>> {
+        let cache = self.administered_cache("cache_clean")?;
+        cache.clean(dry_run).await.map(Some)
+    }
+
+    async fn prune_cache(&self, dry_run: bool) -> Result<Removed> {
+        self.administered_cache("cache_prune")?.prune(dry_run).await
+    }
+
+    async fn cached_nodes(&self, id: &str) -> Result<Vec<String>> {
+        let cache = self.administered_cache("list_cached_nodes")?;
+        if !cache.accounts.are_central() {
+            return Err(Error::conflict("Centralized caching is not enabled"));
+        }
+        self.find(id).await.map_err(|error| missing(error, id))?;
+        self.catalog.load_nodes(id).await
+    }
+}
+
+impl Local {
+    /// The cache, for an administrator who may do `action` (the policy's name) to it.
+    fn administered_cache(&self, action: &str) -> Result<&ImageCache> {
+        access::check_cache(&self.caller, action)?;
+        self.cache.as_ref().ok_or_else(|| {
+            Error::not_found("Caching via API is not supported at this site.")
+                .hint("Set image_cache_dir in the section [DEFAULT].")
+        })
+    }
+
+    /// The cache, where downloads go through it.
+    pub(in crate::local) fn download_cache(&self) -> Option<&ImageCache> {
+        self.cache.as_ref().filter(|cache| cache.takes_downloads())
+    }
+}
+
+/// That there is no such image, in the words of the cache's commands.
+fn missing(error: Error, id: &str) -> Error {
+    if error.kind() == ErrorKind::NotFound {
+        return Error::not_found(format!("Image {id} not found."));
+    }
+    error
+}

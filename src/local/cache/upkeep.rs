@@ -1,0 +1,276 @@
+//! What is done to a cache from time to time: pruned, cleaned, filled with what is queued.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::ImageCache;
+use super::directory::{Found, Part, remove};
+use crate::data::Watch;
+use crate::local::store::blocking;
+use crate::model::{ImageStatus, Removed, Timestamp};
+use crate::service::{CacheKeeper, ImageBytes};
+use crate::{Error, ErrorKind, Result};
+
+/// Images that are removed in one transaction.
+const BATCH: usize = 500;
+
+/// What came of fetching what is queued.
+#[derive(Debug, Default)]
+pub struct Prefetched {
+    /// The images that are in the cache now, or would be, with their bytes.
+    pub fetched: Vec<(String, u64)>,
+    /// Why others are not; they stay queued.
+    pub failures: Vec<Error>,
+}
+
+impl ImageCache {
+    /// Removes what was read longest ago until the cache is no larger than it may be; or only says what
+    /// that would be. What is being read stays. A file without an account is as old as itself.
+    pub async fn prune(&self, dry_run: bool) -> Result<Removed> {
+        if !dry_run {
+            self.make().await?;
+            self.recover().await?;
+        }
+        // Another one that prunes has removed what is too much by then.
+        let directory = self.directory.clone();
+        let _turn = if dry_run {
+            None
+        } else {
+            Some(blocking(move || directory.turn()).await?)
+        };
+        let directory = self.directory.clone();
+        let mut files = blocking(move || directory.files()).await?;
+        let mut size: u64 = files.iter().map(|found| found.size).sum();
+        let accounts = self.accounts.list().await?;
+        if !dry_run {
+            self.forget_missing(&accounts, &files).await?;
+        }
+        let mut removed = Removed::default();
+        if size <= self.max_size {
+            return Ok(removed);
+        }
+        let accessed: HashMap<String, Timestamp> = accounts
+            .into_iter()
+            .map(|image| (image.image_id, image.last_accessed))
+            .collect();
+        let in_inodes = self.accounts.are_inodes();
+        let age = |found: &Found| {
+            if in_inodes {
+                return moment(found.accessed);
+            }
+            let known = accessed.get(&found.name).copied();
+            known.unwrap_or_else(|| moment(found.modified))
+        };
+        files.sort_by_cached_key(|found| (age(found), found.name.clone()));
+        let mut files = files.into_iter();
+        while size > self.max_size {
+            let mut batch = Vec::new();
+            let mut over = size - self.max_size;
+            while over > 0
+                && batch.len() < BATCH
+                && let Some(found) = files.next()
+            {
+                over = over.saturating_sub(found.size);
+                batch.push(found);
+            }
+            if batch.is_empty() {
+                break;
+            }
+            let gone = if dry_run {
+                self.unused(batch).await?
+            } else {
+                self.remove_unused(batch).await?
+            };
+            for (found, _) in gone {
+                size -= found.size;
+                removed.push(found.name, found.size);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Those of the files that nobody reads, locked so that nobody begins to.
+    async fn unused(&self, batch: Vec<Found>) -> Result<Vec<(Found, File)>> {
+        let directory = self.directory.clone();
+        blocking(move || {
+            let mut unused = Vec::new();
+            for found in batch {
+                let Ok(file) = File::open(directory.path(&found.name)?) else {
+                    continue;
+                };
+                if file.try_lock().is_ok() {
+                    unused.push((found, file));
+                }
+            }
+            Ok(unused)
+        })
+        .await
+    }
+
+    /// Removes those of the files that nobody reads.
+    async fn remove_unused(&self, batch: Vec<Found>) -> Result<Vec<(Found, File)>> {
+        let unused = self.unused(batch).await?;
+        let ids: Vec<&str> = unused
+            .iter()
+            .map(|(found, _)| found.name.as_str())
+            .collect();
+        let paths: Result<Vec<PathBuf>> = ids.iter().map(|id| self.directory.path(id)).collect();
+        let paths = paths?;
+        let change = move || paths.iter().try_for_each(|path| remove(path).map(drop));
+        self.accounts.forget(&ids, Box::new(change)).await?;
+        Ok(unused)
+    }
+
+    /// Drops the accounts of what is not in the cache any more.
+    async fn forget_missing(
+        &self,
+        accounts: &[crate::model::CachedImage],
+        files: &[Found],
+    ) -> Result<()> {
+        let there: std::collections::HashSet<&str> =
+            files.iter().map(|found| found.name.as_str()).collect();
+        let missing: Vec<&str> = accounts
+            .iter()
+            .map(|image| image.image_id.as_str())
+            .filter(|id| !there.contains(id))
+            .collect();
+        for batch in missing.chunks(BATCH) {
+            // Looked at again: another process may have put one there meanwhile, and counted it.
+            let mut gone = Vec::new();
+            for id in batch {
+                if crate::model::schema::is_uuid(id) && !self.directory.has(id)? {
+                    gone.push(*id);
+                }
+            }
+            let nothing = Box::new(|| Ok(()));
+            self.accounts.forget(&gone, nothing).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what is invalid, what nobody has written to for too long, and what was left by processes
+    /// that died; or only says what that would be.
+    pub async fn clean(&self, dry_run: bool) -> Result<Removed> {
+        let mut removed = Removed::default();
+        if dry_run {
+            let (directory, journal) = (self.directory.clone(), self.directory.journal());
+            let dead = blocking(move || {
+                let mut dead = Vec::new();
+                for entry in journal.residue()? {
+                    if let Ok(path) = directory.path_in(Part::Incomplete, &entry.id)
+                        && let Ok(metadata) = std::fs::metadata(&path)
+                    {
+                        dead.push((entry.id.clone(), metadata.len()));
+                    }
+                }
+                Ok(dead)
+            });
+            for (id, size) in dead.await? {
+                removed.push(format!("{}/{id}", Part::Incomplete.name()), size);
+            }
+        } else {
+            self.make().await?;
+            removed = self.recover().await?;
+        }
+        let (directory, stalled) = (
+            self.directory.clone(),
+            SystemTime::now().checked_sub(self.stall_time),
+        );
+        let removed = blocking(move || {
+            for part in [Part::Invalid, Part::Incomplete] {
+                for found in directory.files_in(part)? {
+                    let old = stalled.is_some_and(|stalled| found.modified < stalled);
+                    let name = format!("{}/{}", part.name(), found.name);
+                    if part == Part::Incomplete && !old || removed.names.contains(&name) {
+                        continue;
+                    }
+                    let path = directory.base().join(&name);
+                    if dry_run || remove(&path)? {
+                        removed.push(name, found.size);
+                    }
+                }
+            }
+            Ok(removed)
+        })
+        .await?;
+        if !dry_run {
+            let directory = self.directory.clone();
+            let files = blocking(move || directory.files()).await?;
+            self.forget_missing(&self.accounts.list().await?, &files)
+                .await?;
+        }
+        Ok(removed)
+    }
+
+    /// Fetches the images that are queued, in their order, from where `open` finds them; or only says
+    /// which. One that fails does not keep the others from being fetched.
+    ///
+    /// # Errors
+    /// `Interrupted`; that of `open` and of writing are among the failures.
+    pub async fn prefetch(
+        &self,
+        open: impl AsyncFn(&str) -> Result<ImageBytes>,
+        dry_run: bool,
+        watch: &Watch,
+    ) -> Result<Prefetched> {
+        let mut done = Prefetched::default();
+        for id in self.list_queued().await? {
+            watch.check()?;
+            let fetched = async {
+                let bytes = open(&id).await?;
+                let size = bytes.image.size.unwrap_or_default();
+                if dry_run {
+                    check_active(&bytes)?;
+                    return Ok::<_, Error>(Some(size));
+                }
+                let fetched = self.prefetch_one(bytes, watch.clone()).await?;
+                Ok(fetched.then_some(size))
+            };
+            match fetched.await {
+                Ok(Some(size)) => done.fetched.push((id, size)),
+                Ok(None) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
+                Err(error) => done.failures.push(
+                    Error::failed(format!("image {id} stays queued: {}", error.message()))
+                        .because(error),
+                ),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Puts the data of an image into the cache, and takes it off the queue.
+    pub(super) async fn prefetch_one(&self, bytes: ImageBytes, watch: Watch) -> Result<bool> {
+        check_active(&bytes)?;
+        let ImageBytes { image, source } = bytes;
+        let Some(source) = source else {
+            return Err(Error::invalid(format!("image {} has no data", image.id)));
+        };
+        let fetched = self.fetch(&image, source, watch).await?;
+        if !fetched && self.directory.has(&image.id)? {
+            // It came into the cache by another way.
+            self.delete_queued(&image.id).await?;
+        }
+        Ok(fetched)
+    }
+}
+
+/// Only images that can be downloaded are cached.
+fn check_active(bytes: &ImageBytes) -> Result<()> {
+    let image = &bytes.image;
+    if image.status == ImageStatus::Active {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "image {} is not active: it is {}",
+        image.id, image.status
+    )))
+}
+
+/// A time of an inode as one of the accounts.
+fn moment(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(since.as_secs_f64()).unwrap_or(Timestamp::EPOCH)
+}

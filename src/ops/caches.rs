@@ -1,0 +1,210 @@
+//! What `glance-cache-manage` asks of a cache, and what it says of it.
+//!
+//! *Source:* `glance/cmd/cache_manage.py` of the reference implementation.
+
+use serde_json::json;
+
+use super::cache::{in_chunks, moment};
+use crate::Result;
+use crate::model::CachedImage;
+use crate::output::{Align, Column, Table, View};
+use crate::service::CacheKeeper;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// What the cache holds.
+    ListCached,
+    /// What is to come.
+    ListQueued,
+    /// To fetch an image some time.
+    Queue(String),
+    /// To drop an image from the cache.
+    DeleteCached(String),
+    /// To drop all images from the cache.
+    DeleteAllCached,
+    /// To drop an image from the queue.
+    DeleteQueued(String),
+    /// To drop all images from the queue.
+    DeleteAllQueued,
+}
+
+/// What is said of it.
+#[derive(Debug)]
+pub struct Said {
+    /// In words.
+    pub text: String,
+    /// Whether that is said though nobody wants to hear more.
+    pub always: bool,
+    /// And in a table.
+    pub table: Option<View<'static>>,
+}
+
+impl Said {
+    fn always(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            always: true,
+            table: None,
+        }
+    }
+
+    fn on_request(text: String) -> Self {
+        Self {
+            always: false,
+            ..Self::always(text)
+        }
+    }
+}
+
+impl Action {
+    /// The image that it is about.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Self::Queue(id) | Self::DeleteCached(id) | Self::DeleteQueued(id) => Some(id),
+            Self::ListCached | Self::ListQueued | Self::DeleteAllCached | Self::DeleteAllQueued => {
+                None
+            }
+        }
+    }
+
+    /// What is asked before it is done.
+    pub fn question(&self) -> Option<String> {
+        Some(match self {
+            Self::ListCached | Self::ListQueued => return None,
+            Self::Queue(id) => format!("Queue image {id} for caching?"),
+            Self::DeleteCached(id) => format!("Delete cached image {id}?"),
+            Self::DeleteAllCached => "Delete all cached images?".to_string(),
+            Self::DeleteQueued(id) => format!("Delete queued image {id}?"),
+            Self::DeleteAllQueued => "Delete all queued images?".to_string(),
+        })
+    }
+
+    /// How it is called where it failed.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::ListCached => "show cached images",
+            Self::ListQueued => "show queued images",
+            Self::Queue(_) => "queue the specified image for caching",
+            Self::DeleteCached(_) => "delete the specified cached image",
+            Self::DeleteAllCached => "Delete all cached images",
+            Self::DeleteQueued(_) => "delete the specified queued image",
+            Self::DeleteAllQueued => "Delete all queued images",
+        }
+    }
+}
+
+/// Does what is asked; or only says what that would be, if `dry_run`.
+pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Result<Said> {
+    if dry_run && action.question().is_some() {
+        return rehearse(keeper, action).await;
+    }
+    Ok(match action {
+        Action::ListCached => {
+            let cached = keeper.list_cached().await?;
+            match cached.len() {
+                0 => Said::always("No cached images."),
+                count => Said {
+                    table: Some(table_of_cached(cached)),
+                    ..Said::always(format!("Found {count} cached images..."))
+                },
+            }
+        }
+        Action::ListQueued => {
+            let queued = keeper.list_queued().await?;
+            match queued.len() {
+                0 => Said::always("No queued images."),
+                count => Said {
+                    table: Some(table_of_queued(queued)),
+                    ..Said::always(format!("Found {count} queued images..."))
+                },
+            }
+        }
+        Action::Queue(id) => {
+            keeper.queue(id).await?;
+            Said::on_request(format!("Queued image {id} for caching"))
+        }
+        Action::DeleteCached(id) => {
+            keeper.delete_cached(id).await?;
+            Said::on_request(format!("Deleted cached image {id}"))
+        }
+        Action::DeleteAllCached => {
+            let count = keeper.delete_all_cached().await?;
+            Said::on_request(format!("Deleted {count} cached images"))
+        }
+        Action::DeleteQueued(id) => {
+            keeper.delete_queued(id).await?;
+            Said::on_request(format!("Deleted queued image {id}"))
+        }
+        Action::DeleteAllQueued => {
+            let count = keeper.delete_all_queued().await?;
+            Said::on_request(format!("Deleted {count} queued images"))
+        }
+    })
+}
+
+/// Says what an action would come to.
+async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
+    let is_cached = async |id: &str| {
+        let cached = keeper.list_cached().await?;
+        Result::Ok(cached.iter().any(|image| image.image_id == id))
+    };
+    let is_queued = async |id: &str| {
+        let queued = keeper.list_queued().await?;
+        Result::Ok(queued.iter().any(|queued| queued == id))
+    };
+    let text = match action {
+        Action::ListCached | Action::ListQueued => String::new(),
+        Action::Queue(id) if is_cached(id).await? => {
+            format!("Would queue nothing: image {id} is cached")
+        }
+        Action::Queue(id) if is_queued(id).await? => {
+            format!("Would queue nothing: image {id} is queued")
+        }
+        Action::Queue(id) => format!("Would queue image {id} for caching"),
+        Action::DeleteCached(id) if is_cached(id).await? => {
+            format!("Would delete cached image {id}")
+        }
+        Action::DeleteCached(id) => format!("Would delete nothing: image {id} is not cached"),
+        Action::DeleteQueued(id) if is_queued(id).await? => {
+            format!("Would delete queued image {id}")
+        }
+        Action::DeleteQueued(id) => format!("Would delete nothing: image {id} is not queued"),
+        Action::DeleteAllCached => {
+            let count = keeper.list_cached().await?.len();
+            format!("Would delete {count} cached images")
+        }
+        Action::DeleteAllQueued => {
+            let count = keeper.list_queued().await?.len();
+            format!("Would delete {count} queued images")
+        }
+    };
+    Ok(Said::always(text))
+}
+
+fn table_of_cached(cached: Vec<CachedImage>) -> View<'static> {
+    let columns = [
+        ("ID", Align::Center),
+        ("Last Accessed (UTC)", Align::Center),
+        ("Last Modified (UTC)", Align::Center),
+        ("Size", Align::Right),
+        ("Hits", Align::Right),
+    ];
+    let columns = columns.map(|(name, align)| Column::new(name).align(align));
+    let rows = cached.into_iter().map(|image| {
+        [
+            json!(image.image_id),
+            moment(image.last_accessed),
+            json!(image.last_modified.to_iso()),
+            json!(image.size),
+            json!(image.hits),
+        ]
+    });
+    View::Table(Table::new(columns, in_chunks(rows)))
+}
+
+fn table_of_queued(queued: Vec<String>) -> View<'static> {
+    let column = Column::new("ID").align(Align::Center);
+    let rows = queued.into_iter().map(|id| [json!(id)]);
+    View::Table(Table::new([column], in_chunks(rows)))
+}

@@ -1,0 +1,184 @@
+//! The image cache of the host that is asked.
+
+use ::http::Method;
+use ::http::header::HeaderValue;
+use async_trait::async_trait;
+use serde::Deserialize;
+
+use super::Remote;
+use super::http::Call;
+use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
+use crate::service::{Cache, CacheKeeper};
+use crate::{Error, ErrorKind, Result};
+
+/// Which part of the cache is emptied; none: both.
+const TARGET: &str = "x-image-cache-clear-target";
+
+/// What a server says of a pruning.
+#[derive(Deserialize)]
+struct Pruned {
+    total_files_pruned: u64,
+    total_bytes_pruned: u64,
+}
+
+#[async_trait]
+impl Cache for Remote {
+    async fn cache_state(&self) -> Result<CacheState> {
+        self.get(&["cache"]).await
+    }
+
+    async fn cache_image(&self, id: &str) -> Result<()> {
+        self.command(Method::PUT, &["cache", id]).await
+    }
+
+    async fn uncache_image(&self, id: &str) -> Result<()> {
+        self.command(Method::DELETE, &["cache", id]).await
+    }
+
+    async fn clear_cache(&self, target: CacheTarget) -> Result<()> {
+        let mut call = Call::new(Method::DELETE, self.url(&["cache"]).await?);
+        if target != CacheTarget::Both {
+            let value = HeaderValue::from_static(target.name());
+            call.headers.insert(TARGET, value);
+        }
+        self.succeed(call).await?;
+        Ok(())
+    }
+
+    async fn clean_cache(&self, dry_run: bool) -> Result<Option<Removed>> {
+        only_done(dry_run)?;
+        self.command(Method::POST, &["cache", "clean"]).await?;
+        Ok(None)
+    }
+
+    async fn prune_cache(&self, dry_run: bool) -> Result<Removed> {
+        only_done(dry_run)?;
+        let url = self.url(&["cache", "prune"]).await?;
+        let pruned: Pruned = self.read(Call::new(Method::POST, url)).await?;
+        Ok(Removed {
+            files: pruned.total_files_pruned,
+            bytes: pruned.total_bytes_pruned,
+            names: Vec::new(),
+        })
+    }
+
+    async fn cached_nodes(&self, id: &str) -> Result<Vec<String>> {
+        self.get(&["cache", "nodes", id]).await
+    }
+}
+
+/// The API has no dry run.
+fn only_done(dry_run: bool) -> Result<()> {
+    if !dry_run {
+        return Ok(());
+    }
+    Err(Error::failed("an image service has no dry run of this")
+        .hint("On the host itself: glance-cache-manage --config-file FILE --dry-run prune"))
+}
+
+/// What an older server's routes answer.
+#[derive(Deserialize)]
+struct CachedImages {
+    cached_images: Vec<CachedImage>,
+}
+
+/// As [`CachedImages`].
+#[derive(Deserialize)]
+struct QueuedImages {
+    queued_images: Vec<String>,
+}
+
+/// As [`CachedImages`].
+#[derive(Deserialize)]
+struct Deleted {
+    num_deleted: u64,
+}
+
+/// By the routes of a server that has them since the year of Xena, else by the older ones, which a server
+/// has where its pipeline says so.
+#[async_trait]
+impl CacheKeeper for Remote {
+    async fn list_cached(&self) -> Result<Vec<CachedImage>> {
+        if let Some(state) = self.known_state().await? {
+            return Ok(state.cached);
+        }
+        let answer: CachedImages = self.get(&["cached_images"]).await?;
+        Ok(answer.cached_images)
+    }
+
+    async fn list_queued(&self) -> Result<Vec<String>> {
+        if let Some(state) = self.known_state().await? {
+            return Ok(state.queued);
+        }
+        let answer: QueuedImages = self.get(&["queued_images"]).await?;
+        Ok(answer.queued_images)
+    }
+
+    async fn queue(&self, id: &str) -> Result<()> {
+        match self.cache_image(id).await {
+            // That there is no such image is another matter, and names it.
+            Err(error) if is_unknown(&error) && !error.message().contains(id) => {
+                self.command(Method::PUT, &["queued_images", id]).await
+            }
+            other => other,
+        }
+    }
+
+    /// The newer route drops the image from the queue as well: only what is meant is asked for.
+    async fn delete_cached(&self, id: &str) -> Result<()> {
+        match self.known_state().await? {
+            Some(state) if state.cached.iter().any(|cached| cached.image_id == id) => {
+                self.uncache_image(id).await
+            }
+            Some(_) => Ok(()),
+            None => self.command(Method::DELETE, &["cached_images", id]).await,
+        }
+    }
+
+    async fn delete_queued(&self, id: &str) -> Result<()> {
+        match self.known_state().await? {
+            Some(state) if state.queued.iter().any(|queued| queued == id) => {
+                self.uncache_image(id).await
+            }
+            Some(_) => Ok(()),
+            None => self.command(Method::DELETE, &["queued_images", id]).await,
+        }
+    }
+
+    async fn delete_all_cached(&self) -> Result<u64> {
+        if let Some(state) = self.known_state().await? {
+            self.clear_cache(CacheTarget::Cache).await?;
+            return Ok(state.cached.len() as u64);
+        }
+        self.delete_all("cached_images").await
+    }
+
+    async fn delete_all_queued(&self) -> Result<u64> {
+        if let Some(state) = self.known_state().await? {
+            self.clear_cache(CacheTarget::Queue).await?;
+            return Ok(state.queued.len() as u64);
+        }
+        self.delete_all("queued_images").await
+    }
+}
+
+impl Remote {
+    /// The state of the cache; None of a server that does not know the newer routes.
+    async fn known_state(&self) -> Result<Option<CacheState>> {
+        match self.cache_state().await {
+            Err(error) if is_unknown(&error) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    async fn delete_all(&self, what: &str) -> Result<u64> {
+        let call = Call::new(Method::DELETE, self.url(&[what]).await?);
+        let answer: Deleted = self.read(call).await?;
+        Ok(answer.num_deleted)
+    }
+}
+
+/// Whether a server says that it does not know the route.
+fn is_unknown(error: &Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.status().is_some_and(|(status, _)| status == 405)
+}

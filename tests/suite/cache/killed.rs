@@ -1,0 +1,88 @@
+//! Processes that are killed while they work on a cache.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::{DRIVERS, MANAGE, place};
+use crate::support::{GLANCE, Place, Random, files};
+
+fn spawn(command: &mut Command) -> Child {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Kills a process after up to `most` microseconds, if it is still there.
+fn kill_within(random: &mut Random, mut child: Child, most: u64) {
+    // The moment is what is random here; nothing waits for anything.
+    std::thread::sleep(Duration::from_micros(random.below(most)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Directory and accounts agree once it is cleaned, nothing is under way, and every cached file is right;
+/// how many files the cleaning removed.
+fn assert_consistent(place: &Place, contents: &[(String, Vec<u8>)]) -> u64 {
+    let said = place.manage(&["clean"]).ok();
+    let cached = place.cached();
+    let there: BTreeSet<String> = files(&place.cache())
+        .into_iter()
+        .filter(|name| name.len() == 36)
+        .collect();
+    assert_eq!(cached, there);
+    for id in there {
+        let (_, content) = contents.iter().find(|(known, _)| *known == id).unwrap();
+        assert!(fs::read(place.cache().join(&id)).unwrap() == *content);
+    }
+    for part in ["incomplete", "invalid", ".journal"] {
+        assert_eq!(files(&place.cache().join(part)), BTreeSet::new(), "{part}");
+    }
+    said.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn killed_processes_leave_a_cache_that_the_next_one_puts_right() {
+    let mut left = 0;
+    for driver in DRIVERS {
+        let place = place(driver, "image_cache_max_size = 3000000");
+        let mut random = Random::new(11);
+        let contents: Vec<(String, Vec<u8>)> = (0..4)
+            .map(|number| {
+                let content = random.bytes(1_500_000);
+                (place.image(&format!("image {number}"), &content), content)
+            })
+            .collect();
+        let began = std::time::Instant::now();
+        place.download(&contents[0].0);
+        let whole = u64::try_from(began.elapsed().as_micros()).unwrap() * 5 / 4;
+        for round in 0..60 {
+            let (id, content) = &contents[usize::try_from(random.below(4)).unwrap()];
+            let child = match round % 3 {
+                0 => spawn(
+                    place
+                        .command(GLANCE)
+                        .args(["image-download", "--file", "out", id]),
+                ),
+                1 => spawn(place.command(MANAGE).arg("prune")),
+                _ => {
+                    place.manage(&["-f", "queue-image", id]).ok();
+                    spawn(place.command(MANAGE).arg("prefetch"))
+                }
+            };
+            kill_within(&mut random, child, whole);
+            if round % 6 == 5 {
+                left += assert_consistent(&place, &contents);
+                // Whatever was killed, the next one gets the data, and what is queued comes.
+                assert!(place.download(id) == *content);
+                place.manage(&["prefetch"]).ok();
+                assert!(place.queued().is_empty(), "{driver}");
+                assert_consistent(&place, &contents);
+            }
+        }
+    }
+    assert!(left > 0, "none was killed while it filled the cache");
+}
