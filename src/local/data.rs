@@ -1,17 +1,21 @@
 //! The data of images: in and out.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_stream::try_stream;
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::access::{self, Target};
 use super::catalog::NewLocation;
 use super::inspection::Inspection;
+use super::quota::Cap;
 use super::store::Put;
 use super::{Local, StoredImage};
-use crate::data::Algorithm;
-use crate::model::{Image, ImageStatus, MultiHash};
+use crate::data::{Algorithm, Source};
+use crate::model::{Image, ImageStatus, Location, MultiHash};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, ErrorKind, Result};
 
@@ -31,6 +35,7 @@ impl ImageData for Local {
         }
         let store = self.stores.get(upload.store.as_deref())?;
         let size = upload.size.or_else(|| upload.source.size());
+        self.check_size(size.unwrap_or(0)).await?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
@@ -76,19 +81,24 @@ impl ImageData for Local {
             deactivated,
         )?;
         let mut locations: Vec<_> = stored.locations.iter().collect();
-        let rank = |store: Option<&str>| {
-            let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
-            preferred.unwrap_or(prefer.len())
+        let rank = |location: &Location| {
+            let preferred = |id: &String| Some(id.as_str()) == location.store();
+            let preferred = prefer.iter().position(preferred);
+            let weight = Reverse(self.stores.weight(location));
+            (preferred.unwrap_or(prefer.len()), weight)
         };
-        locations.sort_by_key(|at| rank(at.store()));
+        if locations.len() > 1 {
+            locations.sort_by_key(|location| rank(location));
+        }
         let mut failure = None;
         for location in locations {
-            let opened = match self.stores.get(location.store()) {
+            let opened = match self.stores.holding(location) {
                 Ok(store) => store.open(&location.url).await,
                 Err(e) => Err(e),
             };
             match opened {
                 Ok(source) => {
+                    let source = held_to(stored.image.size, source);
                     return Ok(ImageBytes {
                         image: self.shown(stored.image, stored.locations),
                         source: Some(source),
@@ -204,6 +214,7 @@ impl Local {
                 |now| not_allowed(now.image.status),
             ));
         }
+        self.check_uploading(&transaction).await?;
         transaction.commit().await
     }
 
@@ -215,40 +226,6 @@ impl Local {
             .await?;
         transaction.commit().await
     }
-
-    /// How much data an image of `owner` may still bring.
-    async fn room(&self, owner: Option<&str>) -> Result<Cap> {
-        let limits = &self.settings.limits;
-        let one = Cap {
-            bytes: limits.image_size,
-            option: "image_size_cap",
-        };
-        let (Some(all), Some(owner)) = (limits.project_storage, owner) else {
-            return Ok(one);
-        };
-        let used = u64::try_from(self.catalog.usage(owner).await?.bytes).unwrap_or(0);
-        let left = Cap {
-            bytes: all.saturating_sub(used),
-            option: "user_storage_quota",
-        };
-        Ok(if left.bytes < one.bytes { left } else { one })
-    }
-}
-
-/// The most bytes that an upload may bring, and the option that says so.
-#[derive(Clone, Copy)]
-struct Cap {
-    bytes: u64,
-    option: &'static str,
-}
-
-impl Cap {
-    fn exceeded(self) -> Error {
-        Error::too_large(format!(
-            "The incoming image is too large: more than the {} bytes that {} leaves",
-            self.bytes, self.option
-        ))
-    }
 }
 
 fn not_allowed(status: ImageStatus) -> Error {
@@ -257,8 +234,28 @@ fn not_allowed(status: ImageStatus) -> Error {
     ))
 }
 
+/// What comes from elsewhere, as long as it is no more than `size` bytes.
+pub(super) fn held_to(size: Option<u64>, source: Source) -> Source {
+    let Some(size) = size else { return source };
+    let Source::Stream(mut stream) = source else {
+        return source;
+    };
+    let held = try_stream! {
+        let mut received = 0;
+        while let Some(bytes) = stream.next().await {
+            let bytes = bytes?;
+            received += bytes.len() as u64;
+            if received > size {
+                Err(Error::corrupt(format!("there is more data than the {size} bytes of the image")))?;
+            }
+            yield bytes;
+        }
+    };
+    Source::Stream(held.boxed())
+}
+
 /// Data is only taken for an image that says what it is.
-fn check_formats(image: &Image) -> Result<()> {
+pub(super) fn check_formats(image: &Image) -> Result<()> {
     let missing: Vec<&str> = [
         ("disk_format", &image.disk_format),
         ("container_format", &image.container_format),

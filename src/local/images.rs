@@ -27,6 +27,7 @@ impl Images for Local {
         access::check_visibility(&self.caller, image.visibility)?;
         self.check_quotas(&image)?;
         let transaction = self.catalog.begin().await?;
+        self.check_count(&transaction).await?;
         transaction.insert_image(&image).await?;
         transaction.commit().await?;
         Ok(self.shown(image, Vec::new()))
@@ -81,10 +82,7 @@ impl Images for Local {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
         let urls: Vec<String> = stored.locations.iter().map(|at| at.url.clone()).collect();
-        let store = self
-            .stores
-            .get(stored.locations.first().and_then(|at| at.store()))?;
-        let delete = store.begin_delete(id, &urls).await?;
+        let delete = self.begin_delete(id, &urls).await?;
         let transaction = self.catalog.begin().await?;
         // Everything is looked at again now that nobody can change it.
         let outcome = async {
@@ -113,7 +111,7 @@ impl Images for Local {
             Ok(later)
         };
         match outcome.await {
-            Ok(false) => delete.finish().await,
+            Ok(false) => delete.finish(&[]).await,
             Ok(true) => delete.abandon().await,
             Err(error) => {
                 delete.abandon().await?;

@@ -10,7 +10,9 @@ mod discovery;
 mod images;
 mod inspection;
 mod journal;
+mod locations;
 mod members;
+mod quota;
 mod recovery;
 pub mod store;
 
@@ -103,10 +105,12 @@ impl Local {
             image.stores = (!stores.is_empty()).then_some(stores);
         }
         let exposure = &self.settings.exposure;
-        image.direct_url = locations
-            .first()
-            .filter(|_| exposure.direct_url)
-            .map(|at| at.url.clone());
+        if exposure.direct_url {
+            // The best one, and of equal ones the first.
+            let best = locations.iter().rev();
+            let best = best.max_by_key(|at| self.stores.weight(at));
+            image.direct_url = best.map(|at| at.url.clone());
+        }
         image.locations = exposure.locations.then_some(locations);
         image
     }
@@ -150,38 +154,34 @@ const FILE_MODE: u32 = 0o640;
 fn open_stores(settings: &Settings) -> Result<StoreSet> {
     let mut stores: Vec<Box<dyn Store>> = Vec::new();
     for store in &settings.stores.list {
-        let StoreKind::File(file) = &store.kind else {
-            // What cannot be written to is only needed once a location of it is read.
-            if store.id == settings.stores.default_id {
-                let kind = store.kind.name();
-                return Err(Error::failed(format!(
-                    "store '{}' of kind {kind} cannot be opened by this version",
-                    store.id
-                ))
-                .hint("Make a store of kind file the default."));
-            }
-            continue;
-        };
-        let directories: Vec<store::Directory> = file
-            .directories
-            .iter()
-            .map(|at| store::Directory {
-                path: at.path.clone(),
-                priority: at.priority,
-            })
-            .collect();
-        let info = StoreInfo {
+        let info = |read_only, properties| StoreInfo {
             id: store.id.clone(),
             description: store.description.clone(),
             is_default: store.id == settings.stores.default_id,
-            read_only: false,
-            detail: Some(store_detail(store, file)),
+            read_only,
+            detail: Some(StoreDetail {
+                kind: store.kind.name().to_string(),
+                weight: store.weight,
+                properties,
+            }),
         };
-        let writing = store::Writing {
-            mode: file.file_permissions.unwrap_or(FILE_MODE),
-            sparse: file.thin_provisioning,
-        };
-        stores.push(Box::new(store::FileStore::new(info, directories, writing)));
+        stores.push(match &store.kind {
+            StoreKind::File(file) => Box::new(file_store(info(false, file_properties(file)), file)),
+            StoreKind::Http(options) => {
+                let info = info(true, Map::new());
+                Box::new(store::HttpStore::new(info, options.clone()))
+            }
+            // What cannot be written to is only needed once a location of it is read.
+            other if store.id == settings.stores.default_id => {
+                return Err(Error::failed(format!(
+                    "store '{}' of kind {} cannot be opened by this version",
+                    store.id,
+                    other.name()
+                ))
+                .hint("Make a store of kind file the default."));
+            }
+            _ => continue,
+        });
     }
     Ok(StoreSet::new(
         stores,
@@ -190,7 +190,21 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
     ))
 }
 
-fn store_detail(store: &config::Store, file: &config::FileStore) -> StoreDetail {
+/// A store of files as it is configured.
+fn file_store(info: StoreInfo, file: &config::FileStore) -> store::FileStore {
+    let directories = file.directories.iter().map(|at| store::Directory {
+        path: at.path.clone(),
+        priority: at.priority,
+    });
+    let writing = store::Writing {
+        mode: file.file_permissions.unwrap_or(FILE_MODE),
+        sparse: file.thin_provisioning,
+    };
+    store::FileStore::new(info, directories.collect(), writing)
+}
+
+/// What administrators may know of a store of files.
+fn file_properties(file: &config::FileStore) -> Map<String, serde_json::Value> {
     let directories: Vec<String> = file
         .directories
         .iter()
@@ -207,9 +221,5 @@ fn store_detail(store: &config::Store, file: &config::FileStore) -> StoreDetail 
         "thin_provisioning".to_string(),
         json!(file.thin_provisioning),
     );
-    StoreDetail {
-        kind: store.kind.name().to_string(),
-        weight: store.weight,
-        properties,
-    }
+    properties
 }

@@ -31,16 +31,9 @@ impl Local {
                         put.finish().await?;
                     }
                     Residue::Delete { id, delete } => {
-                        let alive = self
-                            .catalog
-                            .load_image(&id, &self.caller.project)
-                            .await?
-                            .is_some();
-                        if alive {
-                            delete.abandon().await?;
-                        } else {
-                            delete.finish().await?;
-                        }
+                        // Recorded or not: what no record knows goes, and nothing else.
+                        let kept = self.catalog.recorded_addresses(&id).await?;
+                        delete.finish(&kept).await?;
                     }
                 }
             }

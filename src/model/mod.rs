@@ -1,9 +1,11 @@
 //! The field's nouns as plain types: images, their states, changes to them, members, times, stores.
 
+pub mod address;
 pub mod caller;
 pub mod change;
 pub mod image;
 pub mod json;
+pub mod location;
 pub mod member;
 pub mod query;
 pub mod schema;
@@ -13,7 +15,8 @@ pub mod timestamp;
 
 pub use caller::{Caller, Role};
 pub use change::Change;
-pub use image::{Image, Location, MultiHash, NewImage, Visibility};
+pub use image::{Image, MultiHash, NewImage, Visibility};
+pub use location::{Location, ValidationData};
 pub use member::{Member, MemberStatus};
 pub use query::{Direction, Fields, ImageFilter, ImageQuery, SortKey};
 pub use status::ImageStatus;

@@ -4,6 +4,7 @@
 //! prints.
 
 pub mod images;
+pub mod locations;
 pub mod members;
 pub mod saving;
 pub mod stores;

@@ -7,6 +7,7 @@ mod discovery;
 mod download;
 pub mod http;
 mod images;
+mod locations;
 mod members;
 mod projects;
 mod tls;

@@ -9,6 +9,7 @@
 mod data;
 mod discovery;
 mod images;
+mod locations;
 mod members;
 mod projects;
 mod stores;
@@ -16,14 +17,21 @@ mod stores;
 pub use data::{ImageBytes, ImageData, Reading, Upload};
 pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
+pub use locations::Locations;
 pub use members::Members;
 pub use projects::Projects;
 pub use stores::Stores;
 
 /// A whole deployment, as one caller meets it.
-pub trait ImageService: Images + ImageData + Members + Stores + Discovery + Projects {}
+pub trait ImageService:
+    Images + ImageData + Locations + Members + Stores + Discovery + Projects
+{
+}
 
-impl<T: Images + ImageData + Members + Stores + Discovery + Projects> ImageService for T {}
+impl<T: Images + ImageData + Locations + Members + Stores + Discovery + Projects> ImageService
+    for T
+{
+}
 
 /// What to do about an image that is protected.
 pub fn how_to_unprotect(id: &str) -> String {

@@ -53,6 +53,8 @@ image_scenarios! { local, "local", 97: }
 image_scenarios! { remote, "remote", 98: errors_auth_is_as_recorded = "errors-auth" }
 scenarios! { local_sharing, "local", 97: members_is_as_recorded = "members" }
 scenarios! { remote_sharing, "remote", 97: members_is_as_recorded = "members" }
+scenarios! { local_locations, "local", 96: tags_locations_is_as_recorded = "tags-locations" }
+scenarios! { remote_locations, "remote", 98: tags_locations_is_as_recorded = "tags-locations" }
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")

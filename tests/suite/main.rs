@@ -26,6 +26,7 @@ mod hostile;
 mod hostile_server;
 mod interop;
 mod layers;
+mod locations;
 mod realcloud;
 mod requests;
 mod server;

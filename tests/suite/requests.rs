@@ -116,6 +116,31 @@ const GLANCE_COSTS: &[Cost] = &[
         "member-delete WEB old",
         &["DELETE /v2/images/WEB/members/old"],
     ),
+    (
+        "location-add --url http://h/x EMPTY",
+        &["PATCH /v2/images/EMPTY"],
+    ),
+    (
+        "location-update --url file:///web --metadata {\"n\":\"y\"} WEB",
+        &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
+    ),
+    // What is so already is left alone.
+    (
+        "location-update --url file:///web --metadata {\"n\":\"x\"} WEB",
+        &["GET /v2/images/WEB"],
+    ),
+    (
+        "location-delete --url file:///web WEB",
+        &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
+    ),
+    (
+        "add-location --url http://h/x EMPTY",
+        &["POST /v2/images/EMPTY/locations", "GET /v2/images/EMPTY"],
+    ),
+    (
+        "stores-delete --store fast WEB",
+        &["DELETE /v2/stores/fast/WEB"],
+    ),
     ("stores-info", &["GET /v2/info/stores"]),
     ("stores-info --detail", &["GET /v2/info/stores/detail"]),
     ("usage", &["GET /v2/info/usage"]),
@@ -277,6 +302,8 @@ fn requests_of(words: &str) -> Vec<String> {
         "member_id": "old", "image_id": web, "status": "pending", "created_at": "2026-01-02T03:04:05Z",
         "updated_at": "2026-01-02T03:04:05Z", "schema": "/v2/schemas/member",
     })];
+    let locations = json!([{"url": "file:///web", "metadata": {"n": "x"}}]);
+    server.set(&web, "locations", locations);
     let db = server.image("db", "db");
     let other = server.image("last", "x");
     let mut known = vec![

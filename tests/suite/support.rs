@@ -40,6 +40,12 @@ impl Place {
         self.top.path().join("data")
     }
 
+    /// Writes the configuration of the data directory.
+    pub fn configure(&self, text: &str) {
+        std::fs::create_dir_all(self.data()).unwrap();
+        std::fs::write(self.data().join("glance-api.conf"), text).unwrap();
+    }
+
     /// A file in the working directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.top.path().join("work").join(name)

@@ -6,8 +6,8 @@ use serde_json::Map;
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::{Sql, Transaction};
-use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility, json};
+use super::{NewLocation, Sql, Transaction};
+use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility};
 use crate::{Error, Result};
 
 /// The columns that every list needs, then the others; the places are those of [`read_image`].
@@ -82,14 +82,6 @@ pub struct StoredImage {
     pub locations: Vec<Location>,
     /// Whether the caller's project is a member of it.
     pub is_member: bool,
-}
-
-/// A location to be recorded.
-pub struct NewLocation<'a> {
-    /// Address of the data.
-    pub url: &'a str,
-    /// Metadata as JSON; None: no named store.
-    pub metadata: &'a Map<String, serde_json::Value>,
 }
 
 /// Loads one image, whoever may see it; None when there is none or it is deleted.
@@ -227,7 +219,7 @@ impl<'i> Parents<'i> {
     }
 }
 
-fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {
+pub(super) fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {
     match text {
         None | Some("") => Ok(Map::new()),
         Some(text) => serde_json::from_str(text).map_err(|e| {
@@ -368,6 +360,15 @@ impl Transaction {
 
     /// Records the data of an image that is being saved, which makes it active; whether it still was.
     pub async fn set_data(&self, image: &Image, location: &NewLocation<'_>) -> Result<bool> {
+        if !self.activate(image, ImageStatus::Saving).await? {
+            return Ok(false);
+        }
+        self.insert_location(&image.id, location).await?;
+        Ok(true)
+    }
+
+    /// Moves an image from a status to active, with its sizes and hashes; whether it was in that status.
+    pub async fn activate(&self, image: &Image, from: ImageStatus) -> Result<bool> {
         let number = |value: Option<u64>| -> Result<Option<i64>> {
             value
                 .map(|value| {
@@ -390,26 +391,11 @@ impl Transaction {
                 hash.map(|hash| hash.value.clone()).into(),
                 now.as_str().into(),
                 image.id.as_str().into(),
-                ImageStatus::Saving.name().into(),
+                from.name().into(),
                 false.into(),
             ],
         );
-        if self.execute(sql).await? == 0 {
-            return Ok(false);
-        }
-        let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, meta_data, status) VALUES ";
-        let metadata = json::python(location.metadata);
-        self.execute(Sql::new(columns).list([
-            image.id.as_str().into(),
-            location.url.into(),
-            now.as_str().into(),
-            now.as_str().into(),
-            false.into(),
-            metadata.into(),
-            "active".into(),
-        ]))
-        .await?;
-        Ok(true)
+        Ok(self.execute(sql).await? == 1)
     }
 
     /// Marks an image and all that belongs to it deleted, its status `to` and its locations accordingly.

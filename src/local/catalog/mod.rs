@@ -8,13 +8,16 @@
 mod columns;
 mod connection;
 mod images;
+mod locations;
 mod members;
 mod query;
 mod reader;
 mod revision;
 
 pub use connection::{Catalog, Transaction};
-pub use images::{NewLocation, StoredImage};
+pub use images::StoredImage;
+pub use locations::NewLocation;
+pub use query::UsageCounts;
 pub use revision::{HEAD, State, Turn};
 
 use sea_orm::{QueryResult, Value};

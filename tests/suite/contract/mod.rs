@@ -1,8 +1,9 @@
 //! What every implementation of the service traits MUST do: one suite, run on each of them.
 
-mod data;
+pub mod data;
 mod images;
 mod lists;
+mod locations;
 mod members;
 
 use glance_tools::config::{Cloud, Environment};
@@ -22,6 +23,9 @@ pub trait Deployment {
 
     /// The id of the project that callers call `name`, as images name their owner.
     async fn project(&self, name: &str) -> String;
+
+    /// Has the stores `fast` (the default) and `slow`, none of web servers, and shows locations.
+    async fn with_named_stores(self) -> Self;
 }
 
 impl Deployment for Place {
@@ -32,6 +36,11 @@ impl Deployment for Place {
     async fn project(&self, name: &str) -> String {
         // Without a Keystone there is no other name.
         name.to_string()
+    }
+
+    async fn with_named_stores(self) -> Self {
+        self.configure(crate::locations::NAMED);
+        self
     }
 }
 
@@ -54,6 +63,11 @@ impl Deployment for SharedCloud {
 
     async fn project(&self, name: &str) -> String {
         self.caller(name, "member", "u").0
+    }
+
+    async fn with_named_stores(self) -> Self {
+        // Every real cloud has them.
+        self
     }
 }
 
