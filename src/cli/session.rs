@@ -10,6 +10,7 @@ use rustix::fs::OFlags;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
+use super::observation::Observation;
 use super::progress::Bar;
 use super::registry::Grammar;
 use crate::config::{
@@ -21,7 +22,6 @@ use crate::local::Local;
 use crate::model::{Caller, Image};
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
-use crate::remote::http::Listener;
 use crate::service::{ImageService, Reading, Upload};
 use crate::{Error, Result, ops};
 
@@ -36,17 +36,6 @@ const LOGIN: [&str; 7] = [
     "os-application-credential-name",
 ];
 
-/// Options of the real clients that are taken, so that scripts go on, and do nothing in this version.
-const WITHOUT_EFFECT: [&str; 7] = [
-    "tls-ciphers",
-    "log-file",
-    "timing",
-    "collect-timing",
-    "profile",
-    "os-profile",
-    "get-schema",
-];
-
 /// One run of a program.
 pub struct Session {
     /// The grammar the command was written in.
@@ -57,17 +46,26 @@ pub struct Session {
     pub environment: Environment,
     /// Who watches transfers, and may stop them.
     pub watch: Watch,
+    /// What is told of it beside its result.
+    pub observation: Observation,
     service: OnceCell<Box<dyn ImageService>>,
 }
 
 impl Session {
     /// A run that has opened nothing yet.
-    pub fn new(grammar: Grammar, globals: Globals, environment: Environment, watch: Watch) -> Self {
+    pub fn new(
+        grammar: Grammar,
+        globals: Globals,
+        environment: Environment,
+        watch: Watch,
+        observation: Observation,
+    ) -> Self {
         Self {
             grammar,
             globals,
             environment,
             watch,
+            observation,
             service: OnceCell::new(),
         }
     }
@@ -79,13 +77,9 @@ impl Session {
     }
 
     async fn open(&self) -> Result<Box<dyn ImageService>> {
-        for option in WITHOUT_EFFECT {
-            if self.globals.given(option) {
-                super::ui::notice(&format!("--{option} has no effect in this version."));
-            }
-        }
         match self.deployment()? {
             Deployment::Local { place, announced } => {
+                self.observation.without_server();
                 let settings = self.settings(place, announced)?;
                 Ok(Box::new(Local::open(settings, self.caller()?).await?))
             }
@@ -94,9 +88,8 @@ impl Session {
                 for warning in cloud.warnings() {
                     super::ui::notice(&warning);
                 }
-                let debug = self.globals.given("debug");
-                let listener = debug.then(|| Arc::new(super::ui::debug) as Listener);
-                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), listener);
+                let observer = self.observation.observer();
+                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer);
                 Ok(Box::new(remote.await?))
             }
         }
@@ -152,11 +145,11 @@ impl Session {
     fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
         match place {
             Place::DataDir(directory) => {
-                if announced && std::io::stderr().is_terminal() {
-                    super::ui::dim(
-                        &self.environment,
-                        &format!("Using the images in {}.", directory.display()),
-                    );
+                let place = format!("Using the images in {}.", directory.display());
+                if self.observation.is_verbose() {
+                    super::ui::info(&place);
+                } else if announced && std::io::stderr().is_terminal() {
+                    super::ui::dim(&self.environment, &place);
                 }
                 Settings::for_data_dir(&directory)
             }

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod auth;
+mod ciphers;
 mod data;
 mod discovery;
 mod download;
@@ -12,12 +13,13 @@ mod members;
 mod projects;
 mod tls;
 mod trace;
+pub mod tracing;
 
 use ::http::header::{CONTENT_TYPE, HeaderValue};
 use ::http::{Method, StatusCode};
 use auth::{Access, Prompt};
 use bytes::Bytes;
-use http::{Answer, Call, Http, Listener, Options};
+use http::{Answer, Call, Http, Observer, Options};
 use serde::de::DeserializeOwned;
 use tokio::sync::RwLock;
 use url::Url;
@@ -46,12 +48,12 @@ impl Remote {
     pub async fn open(
         cloud: Cloud,
         prompt: Box<dyn Prompt + Send + Sync>,
-        listener: Option<Listener>,
+        observer: Observer,
     ) -> Result<Self> {
         let options = Options {
             tls: cloud.tls.clone(),
             timeout: cloud.timeout,
-            listener,
+            observer,
         };
         let http = Http::new(options, cloud.needs_tls())?;
         let access = auth::connect(&http, &cloud, prompt.as_ref(), false).await?;

@@ -27,6 +27,7 @@ mod hostile_server;
 mod interop;
 mod layers;
 mod locations;
+mod observation;
 mod quota;
 mod realcloud;
 mod requests;

@@ -49,6 +49,10 @@ const GLANCE_COSTS: &[Cost] = &[
         &["GET /v2/schemas/image", "POST /v2/images"],
     ),
     (
+        "--get-schema image-create --name n",
+        &["GET /v2/schemas/image", "POST /v2/images"],
+    ),
+    (
         "image-upload --file FILE EMPTY",
         &["PUT /v2/images/EMPTY/file", "GET /v2/images/EMPTY"],
     ),
@@ -365,6 +369,7 @@ fn every_command_that_works_is_in_the_table() {
         let rows = grammar.rows();
         // The longest name that the words begin with: `image import info`, not `image import`.
         let of = |words: &str| {
+            let words = words.trim_start_matches("--get-schema ");
             let begins = |name: &&str| words == *name || words.starts_with(&format!("{name} "));
             let names = rows.iter().map(|row| row.name).filter(begins);
             names.max_by_key(|name| name.len())

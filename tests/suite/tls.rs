@@ -148,3 +148,19 @@ fn an_older_version_than_allowed_is_refused() {
     let told = least("1.3").fails(1);
     assert!(told.contains("--tls-min-version 1.2"), "{told}");
 }
+
+#[test]
+fn only_the_ciphers_that_are_allowed_are_spoken() {
+    let place = certificates();
+    let suite = "ECDHE-ECDSA-AES128-GCM-SHA256";
+    let server = Server::start(&place, &["-tls1_2", "-cipher", suite]);
+    let with = |list| {
+        let words = ["--os-cacert", "ca.pem", "--tls-ciphers", list];
+        server.list(&place, &words)
+    };
+    assert_eq!(with(suite).ok(), "[]\n");
+    assert_eq!(with("DEFAULT:!CHACHA20").ok(), "[]\n");
+    with("AES256").fails(1);
+    let told = with("RC4").fails(1);
+    assert!(told.contains("no cipher suite is left"), "{told}");
+}

@@ -10,6 +10,7 @@ use glance_tools::config::{Cloud, Environment};
 use glance_tools::model::{Image, NewImage};
 use glance_tools::remote::Remote;
 use glance_tools::remote::auth::Prompt;
+use glance_tools::remote::http::Observer;
 use glance_tools::service::ImageService;
 use serde_json::{Value, json};
 
@@ -58,7 +59,11 @@ impl Deployment for SharedCloud {
             _ => None,
         };
         let cloud = Cloud::load(&options, &Environment::default()).unwrap();
-        Box::new(Remote::open(cloud, Box::new(Nobody), None).await.unwrap())
+        Box::new(
+            Remote::open(cloud, Box::new(Nobody), Observer::default())
+                .await
+                .unwrap(),
+        )
     }
 
     async fn project(&self, name: &str) -> String {
