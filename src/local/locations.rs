@@ -12,15 +12,13 @@ use super::access::{self, Target};
 use super::catalog::{StoredImage, Transaction};
 use super::data::{check_formats, held_to};
 use super::store::{Delete, Store, blocking};
+use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
 use crate::data::pump::{Blocks, Taken};
 use crate::data::{Algorithm, Source};
 use crate::model::address::discreet;
 use crate::model::{Image, ImageStatus, Location, MultiHash, Timestamp, ValidationData};
 use crate::service::{Images, Locations};
-use crate::{Error, ErrorKind, Result};
-
-/// Characters of an address at most.
-const LONGEST: usize = 255;
+use crate::{Error, Result};
 
 /// What callers may do to the list of locations of an image.
 #[derive(Clone, Copy)]
@@ -52,7 +50,8 @@ impl Locations for Local {
         check_address(&location.url)?;
         let stored = self.find(id).await?;
         self.check_locations(&stored, Verb::Add)?;
-        let hashes = self.check_validation(&stored.image, &validation)?;
+        let hashes =
+            validation::check(&stored.image, &validation, &self.settings.hashing_algorithm)?;
         let location = self.assigned(location);
         let size = self.size_at(&location).await?;
         let transaction = self.catalog.begin().await?;
@@ -62,7 +61,7 @@ impl Locations for Local {
             return Err(duplicate(&location));
         }
         let count = stored.locations.len() as u64 + 1;
-        self.check_location_quotas(&stored.image, count, &[size])
+        self.check_new_locations(&stored.image, count, &[size])
             .await?;
         self.fill(&transaction, stored, &[location], size, hashes)
             .await?;
@@ -98,7 +97,7 @@ impl Locations for Local {
         if !stored.locations.is_empty() {
             return Err(changed(id));
         }
-        self.check_location_quotas(&stored.image, locations.len() as u64, &sizes)
+        self.check_new_locations(&stored.image, locations.len() as u64, &sizes)
             .await?;
         self.fill(&transaction, stored, &locations, sizes[0], None)
             .await?;
@@ -140,8 +139,7 @@ impl Locations for Local {
         let transaction = self.catalog.begin().await?;
         let stored = self.again(&transaction, id).await?;
         self.check_registration(&stored, url)?;
-        self.check_location_quotas(&stored.image, 1, &[size])
-            .await?;
+        self.check_new_locations(&stored.image, 1, &[size]).await?;
         let hashes = Hashes {
             checksum,
             hash: known,
@@ -150,12 +148,6 @@ impl Locations for Local {
             .await?;
         transaction.commit().await
     }
-}
-
-/// What is known of the data of an image that becomes active.
-struct Hashes {
-    checksum: Option<String>,
-    hash: Option<MultiHash>,
 }
 
 impl Local {
@@ -285,78 +277,18 @@ impl Local {
         Ok((checksum, hash))
     }
 
-    /// What the caller says of data it registers, checked against what the image says.
-    fn check_validation(&self, image: &Image, said: &ValidationData) -> Result<Option<Hashes>> {
-        if said.is_empty() {
-            return Ok(None);
-        }
-        for (name, value) in [
-            ("os_hash_algo", &said.os_hash_algo),
-            ("os_hash_value", &said.os_hash_value),
-        ] {
-            if value.is_none() {
-                return Err(Error::invalid(format!(
-                    "Provided object does not match schema 'image': '{name}' is a required property"
-                )));
-            }
-        }
-        let hash = image.hash.as_ref();
-        let mut new = Vec::new();
-        for (name, value) in said.fields() {
-            let current = match name {
-                "checksum" => image.checksum.as_deref(),
-                "os_hash_algo" => hash.map(|hash| hash.algorithm.as_str()),
-                _ => hash.map(|hash| hash.value.as_str()),
-            };
-            match (value, current) {
-                (None, _) => {}
-                (said, current) if said == current => {}
-                (Some(_), Some(_)) => {
-                    return Err(Error::conflict(format!(
-                        "{name} is already set with a different value"
-                    )));
-                }
-                (Some(_), None) => new.push(name),
-            }
-        }
-        if new.is_empty() {
-            return Ok(None);
-        }
-        if image.status != ImageStatus::Queued {
-            return Err(Error::conflict(format!(
-                "New value(s) for {} may only be provided when image status is 'queued'",
-                new.join(", ")
-            )));
-        }
-        self.check_new_hashes(said).map(Some)
-    }
-
-    /// Hashes for a queued image.
-    fn check_new_hashes(&self, said: &ValidationData) -> Result<Hashes> {
-        if let Some(checksum) = &said.checksum {
-            check_hex("checksum", checksum, "md5", 16)?;
-        }
-        let wanted = &self.settings.hashing_algorithm;
-        let given = said.os_hash_algo.as_deref().unwrap_or_default();
-        if given != wanted {
-            return Err(Error::conflict(format!(
-                "os_hash_algo must be {wanted}, not {given}"
-            )));
-        }
-        let value = said.os_hash_value.as_deref().unwrap_or_default();
-        check_hex("os_hash_value", value, wanted, length(wanted)?)?;
-        Ok(Hashes {
-            checksum: said.checksum.clone(),
-            hash: Some(MultiHash {
-                algorithm: wanted.clone(),
-                value: value.to_string(),
-            }),
-        })
-    }
-
-    /// Is there room for so many locations of an image, with `sizes` of what is new?
-    async fn check_location_quotas(&self, image: &Image, count: u64, sizes: &[u64]) -> Result<()> {
+    /// May an image have so many locations, with `sizes` of what is new, and is there room for them?
+    async fn check_new_locations(&self, image: &Image, count: u64, sizes: &[u64]) -> Result<()> {
         let limits = &self.settings.limits;
+        // The record can tell one size alone: what has another could not be told from what is corrupt.
+        let known = image.size.filter(|size| *size > 0);
+        let known = known.or(sizes.first().copied());
+        if let Some(other) = sizes.iter().find(|size| known != Some(**size)) {
+            return Err(Error::invalid("Invalid location").hint(format!(
+                "There are {other} bytes, and {} at the others of the image.",
+                known.unwrap_or_default()
+            )));
+        }
         if let Some(limit) = limits.locations
             && count > limit
         {
@@ -365,9 +297,8 @@ impl Local {
                  Attempted: {count}, Maximum: {limit}"
             )));
         }
-        let each = image.size.filter(|size| *size > 0);
-        let needed = sizes.iter().map(|size| each.unwrap_or(*size)).sum();
-        self.check_storage(image.owner.as_deref(), needed).await
+        self.check_storage(image.owner.as_deref(), sizes.iter().sum())
+            .await
     }
 
     /// Records new locations; a queued image becomes active with what is known of its data.
@@ -568,63 +499,4 @@ fn changed(id: &str) -> Error {
 fn duplicate(location: &Location) -> Error {
     let place = discreet(&location.url);
     Error::invalid(format!("The location {place} already exists"))
-}
-
-fn check_address(url: &str) -> Result<()> {
-    let length = url.chars().count();
-    if length > LONGEST {
-        return Err(Error::invalid(format!(
-            "Provided object does not match schema 'image': an address of {length} characters is too long"
-        )));
-    }
-    Ok(())
-}
-
-/// Metadata hold text, and lists and objects of it.
-fn check_metadata(key: &str, value: &Value) -> Result<()> {
-    match value {
-        Value::String(_) => Ok(()),
-        Value::Array(values) => values
-            .iter()
-            .try_for_each(|value| check_metadata(key, value)),
-        Value::Object(members) => members
-            .iter()
-            .try_for_each(|(key, value)| check_metadata(key, value)),
-        other => Err(Error::invalid(format!(
-            "The image metadata key {key} has the value {other}. Only objects, lists, and text are supported."
-        ))),
-    }
-}
-
-/// A hash that registered data shall have.
-fn check_hash(hash: &MultiHash) -> Result<()> {
-    const ALLOWED: [&str; 4] = ["sha1", "sha256", "sha512", "md5"];
-    let algorithm = hash.algorithm.as_str();
-    if !ALLOWED.contains(&algorithm) {
-        return Err(Error::invalid(format!(
-            "Provided object does not match schema 'location': '{algorithm}' is not one of {ALLOWED:?}"
-        )));
-    }
-    check_hex("os_hash_value", &hash.value, algorithm, length(algorithm)?)
-        .map_err(|error| Error::new(ErrorKind::Invalid, error.message()))
-}
-
-/// Bytes of a hash.
-fn length(algorithm: &str) -> Result<usize> {
-    let hasher = crate::data::Hasher::new(Algorithm::parse(algorithm)?);
-    Ok(hasher.finish().len() / 2)
-}
-
-fn check_hex(name: &str, value: &str, algorithm: &str, bytes: usize) -> Result<()> {
-    if value.len() % 2 == 1 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Error::conflict(format!(
-            "{name} ({value}) is not a valid hexadecimal value"
-        )));
-    }
-    if value.len() != bytes * 2 {
-        return Err(Error::conflict(format!(
-            "{name} ({value}) is not the correct size for {algorithm} (should be {bytes} bytes)"
-        )));
-    }
-    Ok(())
 }

@@ -15,6 +15,7 @@ mod members;
 mod quota;
 mod recovery;
 pub mod store;
+mod validation;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};

@@ -438,6 +438,127 @@ fn locations_have_a_quota() {
 }
 
 #[test]
+fn all_locations_of_an_image_have_its_size() {
+    let web = Web::new();
+    serve(&web.server, "/other", b"something else");
+    block_on(async {
+        let local = web.place.open().await;
+        let id = queued(&local).await;
+        let both = vec![location(&web.url("/a.img")), location(&web.url("/other"))];
+        assert_eq!(kind(local.replace_locations(&id, both).await), Invalid);
+        let twice = vec![location(&web.url("/a.img")); 2];
+        assert_eq!(kind(local.replace_locations(&id, twice).await), Invalid);
+        let both = vec![location(&web.url("/a.img")), location(&web.url("/a.img?"))];
+        let image = local.replace_locations(&id, both).await.unwrap();
+        assert_eq!((image.status, image.size), (ImageStatus::Active, Some(10)));
+        assert_eq!(kind(add(&local, &id, &web.url("/other")).await), Invalid);
+        assert_eq!(
+            local.get_image(&id).await.unwrap().locations,
+            image.locations
+        );
+    });
+}
+
+/// A web server with TLS, stopped in the end.
+struct Secure(std::process::Child);
+
+impl Drop for Secure {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn certificates_of_web_servers_are_verified_if_wanted() {
+    use std::io::{BufRead, BufReader};
+    let certificates = crate::tls::certificates();
+    certificates.write("a.img", CONTENT);
+    let script = "import http.server, ssl\n\
+        server = http.server.HTTPServer(('127.0.0.1', 0), http.server.SimpleHTTPRequestHandler)\n\
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n\
+        context.load_cert_chain('server.pem', 'server.key')\n\
+        server.socket = context.wrap_socket(server.socket, server_side=True)\n\
+        print(server.server_port, flush=True)\n\
+        server.serve_forever()\n";
+    let mut command = std::process::Command::new("python3");
+    command
+        .args(["-c", script])
+        .current_dir(certificates.file(""))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null());
+    let mut server = Secure(command.spawn().unwrap());
+    let mut port = String::new();
+    let told = server.0.stdout.take().unwrap();
+    BufReader::new(told).read_line(&mut port).unwrap();
+    let url = format!("https://127.0.0.1:{}/a.img", port.trim());
+    let authority = certificates.file("ca.pem");
+    for (options, trusted) in [
+        (String::new(), true),
+        ("https_insecure = false".to_string(), false),
+        (
+            format!("https_ca_certificates_file = {}", authority.display()),
+            true,
+        ),
+    ] {
+        let web = Web::configured(&format!("[web]\n{options}\n"));
+        block_on(async {
+            let local = web.place.open().await;
+            let id = queued(&local).await;
+            let added = add(&local, &id, &url).await;
+            assert_eq!(added.is_ok(), trusted, "{options}: {added:?}");
+            if trusted {
+                assert_eq!(web.saved(&id).unwrap(), CONTENT);
+            }
+        });
+    }
+}
+
+#[test]
+fn a_proxy_is_asked_in_the_place_of_web_servers() {
+    let place = Place::new();
+    let server = Server::start();
+    serve(&server, "a.img", CONTENT);
+    let proxy = server.url().replace("http://", "http:user:sesame@");
+    place.configure(&format!("{WITH_WEB}http_proxy_information = {proxy}\n"));
+    block_on(async {
+        let local = place.open().await;
+        let id = queued(&local).await;
+        let url = "http://nowhere.invalid/a.img";
+        add(&local, &id, url).await.unwrap();
+        let seen = server.state().seen.clone();
+        assert_eq!(seen[0].line(), format!("HEAD {url}"));
+        assert_eq!(
+            seen[0].header("proxy-authorization"),
+            Some("Basic dXNlcjpzZXNhbWU=")
+        );
+    });
+}
+
+#[test]
+fn data_go_to_the_directory_that_is_preferred_and_leave_it_again() {
+    let place = Place::new();
+    place.configure(
+        "[glance_store]\nfilesystem_store_datadirs = low:1\nfilesystem_store_datadirs = high:2\n\
+         filesystem_store_datadirs = lowest\n[DEFAULT]\nshow_image_direct_url = true\n",
+    );
+    block_on(async {
+        let local = place.open().await;
+        let id = queued(&local).await;
+        let upload = Upload::new(crate::contract::data::pipe(CONTENT));
+        let image = local.upload_image(&id, upload).await.unwrap();
+        let high = place.data().join("high");
+        let url = format!("file://{}/{id}", high.display());
+        assert_eq!(image.direct_url, Some(url));
+        assert!(files(&high).contains(&id));
+        assert!(files(&place.data().join("low")).is_empty());
+        local.delete_image(&id).await.unwrap();
+        assert!(files(&high).is_empty());
+        assert!(files(&high.join(".journal")).is_empty());
+    });
+}
+
+#[test]
 fn nothing_is_stored_on_web_servers() {
     let web = Web::new();
     block_on(async {

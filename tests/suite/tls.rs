@@ -18,7 +18,7 @@ fn openssl(directory: &Path, words: &str) {
 
 /// An authority, with a certificate for a server at 127.0.0.1 and one for a client, and a list of no
 /// images to be served.
-fn certificates() -> Place {
+pub fn certificates() -> Place {
     let place = Place::new();
     let directory = place.file("");
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
