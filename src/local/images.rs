@@ -81,8 +81,8 @@ impl Images for Local {
     async fn delete_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
-        let urls: Vec<String> = stored.locations.iter().map(|at| at.url.clone()).collect();
-        let delete = self.begin_delete(id, &urls).await?;
+        let noted = stored.locations.clone();
+        let delete = self.begin_delete(id, &noted).await?;
         let transaction = self.catalog.begin().await?;
         // Everything is looked at again now that nobody can change it.
         let outcome = async {
@@ -101,7 +101,7 @@ impl Images for Local {
                     "Image status transition from {from} to {to} is not allowed"
                 )));
             }
-            if stored.locations.iter().any(|at| !urls.contains(&at.url)) {
+            if stored.locations.iter().any(|at| !noted.contains(at)) {
                 return Err(
                     Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
                 );

@@ -414,8 +414,7 @@ impl Local {
     /// Takes `locations` off an image that keeps others, and deletes the data that only they name; first
     /// the record, then the data.
     pub(super) async fn delete_locations(&self, id: &str, locations: &[Location]) -> Result<()> {
-        let urls: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
-        let delete = self.begin_delete(id, &urls).await?;
+        let delete = self.begin_delete(id, locations).await?;
         let outcome = async {
             let transaction = self.catalog.begin().await?;
             // Everything is looked at again now that nobody can change it.
@@ -450,16 +449,27 @@ impl Local {
         }
     }
 
-    /// Notes that the data of an image at `urls` is about to be deleted, in the journal of the first store
-    /// of files that has any of it.
-    pub(super) async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>> {
-        let stores = urls.iter().filter_map(|url| self.stores.owning(url));
+    /// Notes that the data of an image at `locations` is about to be deleted, in the journal of the first
+    /// store of files that has any of it.
+    ///
+    /// # Errors
+    /// `Failed` for data in a store that cannot be opened: it would be left behind.
+    pub(super) async fn begin_delete(
+        &self,
+        id: &str,
+        locations: &[Location],
+    ) -> Result<Box<dyn Delete>> {
+        let mut stores = Vec::new();
+        for location in locations {
+            stores.push(self.stores.holding(location).map_err(|error| {
+                Error::failed(format!("the data of image {id} cannot be deleted: {error}"))
+                    .hint("Delete it with the service that stored it.")
+            })?);
+        }
         let store = stores.into_iter().find(|store| !store.info().read_only);
-        let store = match store {
-            Some(store) => store,
-            None => self.stores.get(None)?,
-        };
-        store.begin_delete(id, urls).await
+        let store = store.map_or_else(|| self.stores.get(None), Ok)?;
+        let urls: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
+        store.begin_delete(id, &urls).await
     }
 
     /// An image that was found, as it is now.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::views;
+use crate::model::address::discreet;
 use crate::model::{Image, Location, MultiHash, ValidationData};
 use crate::output::View;
 use crate::service::ImageService;
@@ -31,7 +32,8 @@ pub async fn update(
     let location = locations.iter_mut().rfind(|at| at.url == url);
     let Some(location) = location else {
         return Err(Error::failed(format!(
-            "Unknown URL: {url}, the URL must be one of existing locations of current image"
+            "Unknown URL: {}, the URL must be one of existing locations of current image",
+            discreet(url)
         )));
     };
     if location.metadata != metadata {
@@ -48,7 +50,7 @@ pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Re
     let place = |url: &String| locations.iter().position(|at| at.url == *url);
     let mut unknown: Vec<String> = Vec::new();
     for url in urls.iter().filter(|url| place(url).is_none()) {
-        let quoted = format!("'{url}'");
+        let quoted = format!("'{}'", discreet(url));
         if !unknown.contains(&quoted) {
             unknown.push(quoted);
         }

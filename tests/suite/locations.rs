@@ -676,6 +676,52 @@ fn deleted_copies_wait_for_the_scrubber_where_deletion_is_delayed() {
 }
 
 #[test]
+fn what_waits_for_the_scrubber_is_not_cleared_as_left_behind() {
+    let web = Web::configured("[DEFAULT]\ndelayed_delete = true\n");
+    let images = web.place.data().join("images");
+    block_on(async {
+        let local = web.place.open().await;
+        let (deleted, copied) = (with_copy(&web, &local).await, with_copy(&web, &local).await);
+        local.delete_image(&deleted).await.unwrap();
+        local.delete_from_store(&copied, "fast").await.unwrap();
+        // As if both had been killed behind their last commit.
+        for id in [&deleted, &copied] {
+            let entry = images.join(".journal").join(format!("{id}.delete"));
+            std::fs::write(entry, format!("{}\n", images.join(id).display())).unwrap();
+        }
+        web.place.open().await;
+        assert!(files(&images).contains(&deleted) && files(&images).contains(&copied));
+        assert!(files(&images.join(".journal")).is_empty());
+    });
+}
+
+#[test]
+fn data_in_a_store_that_cannot_be_opened_is_not_forgotten() {
+    let place = Place::new();
+    place.configure(NAMED);
+    let id = place.image("x", b"data");
+    let database = place.data().join("glance.db");
+    let script = format!(
+        "import sqlite3; db = sqlite3.connect('{}'); \
+         db.execute(\"update image_locations set value = 'swift://c/o'\"); db.commit()",
+        database.display()
+    );
+    let changed = std::process::Command::new("python3")
+        .args(["-c", &script])
+        .status();
+    assert!(changed.unwrap().success());
+    let told = place.glance(&["image-delete", &id]).fails(1);
+    assert!(
+        told.contains("cannot be deleted: there is no store for addresses of kind swift"),
+        "{told}"
+    );
+    let shown = place
+        .glance(&["image", "show", &id, "-f", "value", "-c", "status"])
+        .ok();
+    assert_eq!(shown, "active\n");
+}
+
+#[test]
 fn the_copy_of_most_weight_is_read() {
     let web = Web::new();
     block_on(async {
