@@ -1,6 +1,5 @@
 //! The data of images: in and out.
 
-use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_stream::try_stream;
@@ -15,7 +14,7 @@ use super::quota::Cap;
 use super::store::Put;
 use super::{Local, StoredImage};
 use crate::data::{Algorithm, Source};
-use crate::model::{Image, ImageStatus, Location, MultiHash};
+use crate::model::{Image, ImageStatus, MultiHash};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, ErrorKind, Result};
 
@@ -81,15 +80,11 @@ impl ImageData for Local {
             deactivated,
         )?;
         let mut locations: Vec<_> = stored.locations.iter().collect();
-        let rank = |location: &Location| {
-            let preferred = |id: &String| Some(id.as_str()) == location.store();
-            let preferred = prefer.iter().position(preferred);
-            let weight = Reverse(self.stores.weight(location));
-            (preferred.unwrap_or(prefer.len()), weight)
+        let rank = |store: Option<&str>| {
+            let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
+            preferred.unwrap_or(prefer.len())
         };
-        if locations.len() > 1 {
-            locations.sort_by_key(|location| rank(location));
-        }
+        locations.sort_by_key(|at| rank(at.store()));
         let mut failure = None;
         for location in locations {
             let opened = match self.stores.holding(location) {

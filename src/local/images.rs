@@ -50,7 +50,8 @@ impl Images for Local {
                 return image;
             }
             let mut image = image;
-            let locations = image.locations.take().unwrap_or_default();
+            let mut locations = image.locations.take().unwrap_or_default();
+            self.sort(&mut locations);
             self.shown(image, locations)
         };
         chunks

@@ -82,14 +82,26 @@ impl Local {
 
     /// What was loaded, if the caller may see it.
     fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
-        stored
+        let mut stored = stored
             .filter(|stored| {
                 access::may_see(
                     &self.caller,
                     access::Target::new(&stored.image, stored.is_member),
                 )
             })
-            .ok_or_else(|| access::not_found(id))
+            .ok_or_else(|| access::not_found(id))?;
+        self.sort(&mut stored.locations);
+        Ok(stored)
+    }
+
+    /// Puts the locations of an image in the order of its record: the store of most weight first, where
+    /// stores have names, and those of equal weight as they were added.
+    ///
+    /// *Source:* `sort_image_locations` in `glance/common/utils.py` of the reference implementation.
+    fn sort(&self, locations: &mut [crate::model::Location]) {
+        if locations.len() > 1 && self.stores.named() {
+            locations.sort_by_cached_key(|at| std::cmp::Reverse(self.stores.weight(at)));
+        }
     }
 
     /// The record as the API shows it to the caller: with its locations and stores where the
@@ -106,12 +118,10 @@ impl Local {
             image.stores = (!stores.is_empty()).then_some(stores);
         }
         let exposure = &self.settings.exposure;
-        if exposure.direct_url {
-            // The best one, and of equal ones the first.
-            let best = locations.iter().rev();
-            let best = best.max_by_key(|at| self.stores.weight(at));
-            image.direct_url = best.map(|at| at.url.clone());
-        }
+        image.direct_url = locations
+            .first()
+            .filter(|_| exposure.direct_url)
+            .map(|at| at.url.clone());
         image.locations = exposure.locations.then_some(locations);
         image
     }

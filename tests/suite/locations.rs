@@ -676,6 +676,32 @@ fn deleted_copies_wait_for_the_scrubber_where_deletion_is_delayed() {
 }
 
 #[test]
+fn locations_are_in_the_order_of_their_stores_weights() {
+    use futures_util::TryStreamExt;
+    let web = Web::configured("[web]\nweight = 3\n");
+    block_on(async {
+        let local = web.place.open().await;
+        let id = with_copy(&web, &local).await;
+        let mut noted = location(&web.url("/a.img"));
+        noted.metadata.insert("note".to_string(), json!("x"));
+        let added = local.add_location(&id, noted, ValidationData::default());
+        let image = added.await.unwrap();
+        assert_eq!(
+            image.stores,
+            Some(["web", "web", "fast"].map(str::to_string).to_vec())
+        );
+        let locations = image.locations.clone().unwrap();
+        assert_eq!(locations[1].metadata["note"], json!("x"));
+        let query = glance_tools::model::ImageQuery::default();
+        let listed: Vec<Image> = local.list_images(query).try_concat().await.unwrap();
+        assert_eq!(listed[0].locations, image.locations);
+        // Positions are those of the record.
+        let image = local.remove_locations(&id, &[0, 2]).await.unwrap();
+        assert_eq!(image.locations, Some(vec![locations[1].clone()]));
+    });
+}
+
+#[test]
 fn what_waits_for_the_scrubber_is_not_cleared_as_left_behind() {
     let web = Web::configured("[DEFAULT]\ndelayed_delete = true\n");
     let images = web.place.data().join("images");
