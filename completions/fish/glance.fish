@@ -188,7 +188,7 @@ complete -c glance -n '__glance_in ""' -l os-cacert -r -F -d 'Certificates to tr
 complete -c glance -n '__glance_in ""' -l os-cert -r -F -d 'Certificate to show [env OS_CERT]'
 complete -c glance -n '__glance_in ""' -l os-key -r -F -d 'Key of that certificate [env OS_KEY]'
 complete -c glance -n '__glance_in ""' -l timeout -x -d 'How long an answer may take'
-complete -c glance -n '__glance_in ""' -l collect-timing -d 'Taken, and of no use: see --timing of openstack'
+complete -c glance -n '__glance_in ""' -l collect-timing -d 'Taken, and of no use: openstack shows times'
 complete -c glance -n '__glance_in ""' -l tls-ciphers -x -d 'TLS ciphers to allow'
 complete -c glance -n '__glance_in ""' -l tls-min-version -x -a '1.2 1.3' -d 'Oldest TLS version to allow'
 complete -c glance -n '__glance_in ""' -l os-auth-type -l os-auth-plugin -x -d 'Kind of login [env OS_AUTH_TYPE]'

@@ -50,13 +50,15 @@ impl Locations for Local {
         check_address(&location.url)?;
         let stored = self.find(id).await?;
         self.check_locations(&stored, Verb::Add)?;
-        let hashes =
-            validation::check(&stored.image, &validation, &self.settings.hashing_algorithm)?;
+        let algorithm = &self.settings.hashing_algorithm;
+        validation::check(&stored.image, &validation, algorithm)?;
         let location = self.assigned(location);
         let size = self.size_at(&location).await?;
+        // Everything is looked at again now that nobody can change it.
         let transaction = self.catalog.begin().await?;
         let stored = self.again(&transaction, id).await?;
         self.check_locations(&stored, Verb::Add)?;
+        let hashes = validation::check(&stored.image, &validation, algorithm)?;
         if stored.locations.contains(&location) {
             return Err(duplicate(&location));
         }
@@ -326,9 +328,7 @@ impl Local {
             transaction.activate(&image, ImageStatus::Queued).await?;
             return Ok(());
         }
-        let before = image.clone();
-        image.updated_at = Timestamp::now();
-        transaction.update_image(&before, &image).await
+        touch(transaction, &image).await
     }
 
     /// Gives the locations that an image has other metadata.
@@ -351,7 +351,10 @@ impl Local {
             for (row, _) in transaction.load_locations(id).await? {
                 transaction.delete_location(row, false).await?;
             }
-            self.fill(&transaction, stored, locations, 0, None).await?;
+            for location in locations {
+                transaction.insert_location(id, &location.into()).await?;
+            }
+            touch(&transaction, &stored.image).await?;
             transaction.commit().await?;
         }
         self.get_image(id).await
@@ -432,9 +435,7 @@ impl Local {
             if rows.is_empty() {
                 return Err(changed(id));
             }
-            let mut image = stored.image.clone();
-            image.updated_at = Timestamp::now();
-            transaction.update_image(&stored.image, &image).await?;
+            touch(&transaction, &stored.image).await?;
             transaction.commit().await
         };
         match outcome.await {
@@ -477,6 +478,13 @@ impl Local {
         let stored = transaction.load_image(id, &self.caller.project).await?;
         self.visible(stored, id)
     }
+}
+
+/// Records that an image was changed.
+async fn touch(transaction: &Transaction, image: &Image) -> Result<()> {
+    let mut touched = image.clone();
+    touched.updated_at = Timestamp::now();
+    transaction.update_image(image, &touched).await
 }
 
 /// Hashes data.

@@ -141,7 +141,7 @@ pub static GLANCE: &[Global] = &[
     flag(
         "collect-timing",
         None,
-        "Taken, and of no use: see --timing of openstack",
+        "Taken, and of no use: openstack shows times",
     ),
     value("tls-ciphers", "ciphers", "TLS ciphers to allow"),
     one_of(
