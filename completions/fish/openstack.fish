@@ -103,7 +103,7 @@ complete -c openstack -n '__openstack_at "image task" "help image task"' -a 'sho
 complete -c openstack -n '__openstack_at help' -a local -d 'A topic'
 complete -c openstack -n '__openstack_at help' -a output -d 'A topic'
 complete -c openstack -n '__openstack_in ""' -l version -d 'Print the version and leave'
-complete -c openstack -n '__openstack_in ""' -s v -l verbose -d 'Say more on stderr; twice for more still'
+complete -c openstack -n '__openstack_in ""' -s v -l verbose -d 'Say a line on stderr about each request; twice: as --debug'
 complete -c openstack -n '__openstack_in ""' -s q -l quiet -d 'Say nothing but errors'
 complete -c openstack -n '__openstack_in ""' -l log-file -r -F -d 'File to write what is said to as well'
 complete -c openstack -n '__openstack_in ""' -l debug -d 'Show what is sent and received'

@@ -28,7 +28,7 @@ use crate::model::schema::is_uuid;
 use crate::ops::caches::{self, Action};
 use crate::output::{self, Dialect, Options, View};
 use crate::remote::Remote;
-use crate::remote::http::Listener;
+use crate::remote::http::{Listener, Observer};
 use crate::service::CacheKeeper;
 use crate::{Error, ErrorKind, Result};
 
@@ -383,6 +383,9 @@ pub(super) async fn connect(cloud: Cloud, debug: bool) -> Result<Remote> {
     for warning in cloud.warnings() {
         ui::notice(&warning);
     }
-    let listener = debug.then(|| Arc::new(ui::debug) as Listener);
-    Remote::open(cloud, Box::new(ui::Terminal), listener).await
+    let observer = Observer {
+        listener: debug.then(|| Arc::new(ui::debug) as Listener),
+        ..Observer::default()
+    };
+    Remote::open(cloud, Box::new(ui::Terminal), observer).await
 }

@@ -160,11 +160,7 @@ pub fn command(grammar: Grammar, row: &'static Row) -> String {
         .render_help()
         .to_string();
     let help = help.trim_end().replacen("Usage:", "usage:", 1);
-    let mut text = format!("{help}\n");
-    if row.run.is_none() {
-        text.push_str("\nThis version understands the command but does not do it yet.\n");
-    }
-    text
+    format!("{help}\n")
 }
 
 /// What `help WORDS` prints.

@@ -10,6 +10,7 @@ pub mod globals;
 pub mod help;
 pub mod manage;
 mod metadefs;
+mod observation;
 pub mod openstack;
 mod oslo;
 mod programs;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 use argparse::{Parsed, Request};
 use globals::Globals;
+use observation::Observation;
 use registry::Grammar;
 use session::Session;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -106,24 +108,27 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
     if let Err(error) = check_versions(grammar, &globals) {
         return fail(grammar, &error);
     }
-    let Some(run) = row.run else {
-        let name = format!("{} {}", grammar.program(), row.name);
-        return fail(
-            grammar,
-            &Error::failed(format!(
-                "{name}: this version understands the command but does not do it yet"
-            )),
-        );
-    };
     let options = match formatters::options(grammar, &matches, &globals, &environment) {
         Ok(options) => options,
         Err(error) => return fail(grammar, &error),
     };
+    let observation = match Observation::begin(grammar, &globals, &environment) {
+        Ok(observation) => observation,
+        Err(error) => return fail(grammar, &error),
+    };
     let watch = Watch::default();
-    let session = Session::new(grammar, globals, environment, watch.clone());
+    let session = Session::new(grammar, globals, environment, watch.clone(), observation);
     let result = block_on(&watch, async {
-        let outcome = run(&matches, &session).await?;
-        finish(grammar, outcome, &options).await
+        let done = async {
+            let outcome = (row.run)(&matches, &session).await?;
+            finish(grammar, outcome, &options).await
+        };
+        let done = done.await;
+        session
+            .observation
+            .end(options.format, &mut standard_output()?)
+            .await?;
+        done
     });
     // Closing a database copies its log into it, and waits for the disk twice. The log is as good: the
     // next process reads it, and copies it once it has grown.
@@ -140,10 +145,7 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
         Grammar::Glance => Dialect::Glance,
         Grammar::Openstack => Dialect::Openstack,
     };
-    // Standard output's own buffer ends at every line.
-    let out = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned();
-    let mut out =
-        std::fs::File::from(out.map_err(|e| Error::io("write to", "standard output", e))?);
+    let mut out = standard_output()?;
     let printed = output::print(outcome.view, dialect, options, &mut out).await?;
     for notice in printed.warnings.iter().chain(&outcome.notices) {
         ui::notice(notice);
@@ -160,6 +162,13 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
     Ok(failures
         .first()
         .map_or(0, |failure| failure.kind().exit_code()))
+}
+
+/// Standard output without its own buffer, which ends at every line.
+fn standard_output() -> Result<std::fs::File> {
+    let out = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned();
+    let out = out.map_err(|e| Error::io("write to", "standard output", e))?;
+    Ok(std::fs::File::from(out))
 }
 
 /// The Images API has one version left.

@@ -40,18 +40,18 @@ pub struct Row {
     pub output: Output,
     /// Adds its arguments.
     pub args: fn(Command) -> Command,
-    /// What it does; None while it is not built.
-    pub run: Option<Run>,
+    /// What it does.
+    pub run: Run,
 }
 
-/// The arguments of a command that does something.
+/// The arguments of a command.
 pub trait Leaf: clap::Args {
     /// Does it.
     fn run(self, session: &Session) -> impl Future<Output = Result<Outcome<'_>>> + '_;
 }
 
 impl Row {
-    /// A command that works.
+    /// A command.
     pub const fn of<A: Leaf + 'static>(
         name: &'static str,
         about: &'static str,
@@ -72,22 +72,7 @@ impl Row {
             about,
             output,
             args: A::augment_args,
-            run: Some(run::<A>),
-        }
-    }
-
-    /// A command that is understood but not built yet.
-    pub const fn later<A: clap::Args>(
-        name: &'static str,
-        about: &'static str,
-        output: Output,
-    ) -> Self {
-        Self {
-            name,
-            about,
-            output,
-            args: A::augment_args,
-            run: None,
+            run: run::<A>,
         }
     }
 }

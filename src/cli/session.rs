@@ -11,6 +11,7 @@ use rustix::fs::OFlags;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
+use super::observation::Observation;
 use super::progress::Bar;
 use super::registry::Grammar;
 use crate::config::{
@@ -22,7 +23,7 @@ use crate::local::Local;
 use crate::model::{Caller, Image};
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
-use crate::remote::http::Listener;
+use crate::remote::http::Observer;
 use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
 
@@ -37,17 +38,6 @@ const LOGIN: [&str; 7] = [
     "os-application-credential-name",
 ];
 
-/// Options of the real clients that are taken, so that scripts go on, and do nothing in this version.
-const WITHOUT_EFFECT: [&str; 7] = [
-    "tls-ciphers",
-    "log-file",
-    "timing",
-    "collect-timing",
-    "profile",
-    "os-profile",
-    "get-schema",
-];
-
 /// An option of the program, as the configuration of clouds wants it.
 fn option(globals: &Globals, long: &str) -> Option<String> {
     let flag = || globals.given(long).then_some("true");
@@ -58,6 +48,7 @@ fn option(globals: &Globals, long: &str) -> Option<String> {
 struct Elsewhere {
     globals: Globals,
     environment: Environment,
+    observer: Observer,
 }
 
 #[async_trait]
@@ -69,9 +60,8 @@ impl Regions for Elsewhere {
             _ => option(&self.globals, long),
         };
         let cloud = Cloud::load(&option, &self.environment)?;
-        let debug = self.globals.given("debug");
-        let listener = debug.then(|| Arc::new(super::ui::debug) as Listener);
-        let remote = Remote::open(cloud, Box::new(super::ui::Terminal), listener);
+        let observer = self.observer.clone();
+        let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer);
         Ok(Box::new(remote.await?))
     }
 }
@@ -86,17 +76,26 @@ pub struct Session {
     pub environment: Environment,
     /// Who watches transfers, and may stop them.
     pub watch: Watch,
+    /// What is told of it beside its result.
+    pub observation: Observation,
     service: OnceCell<Box<dyn ImageService>>,
 }
 
 impl Session {
     /// A run that has opened nothing yet.
-    pub fn new(grammar: Grammar, globals: Globals, environment: Environment, watch: Watch) -> Self {
+    pub fn new(
+        grammar: Grammar,
+        globals: Globals,
+        environment: Environment,
+        watch: Watch,
+        observation: Observation,
+    ) -> Self {
         Self {
             grammar,
             globals,
             environment,
             watch,
+            observation,
             service: OnceCell::new(),
         }
     }
@@ -108,18 +107,15 @@ impl Session {
     }
 
     async fn open(&self) -> Result<Box<dyn ImageService>> {
-        for option in WITHOUT_EFFECT {
-            if self.globals.given(option) {
-                super::ui::notice(&format!("--{option} has no effect in this version."));
-            }
-        }
         match self.deployment()? {
             Deployment::Local { place, announced } => {
+                self.observation.without_server();
                 let settings = self.settings(place, announced)?;
                 let local = Local::open(settings, self.caller()?).await?;
                 Ok(Box::new(local.with_regions(Box::new(Elsewhere {
                     globals: self.globals.clone(),
                     environment: self.environment.clone(),
+                    observer: self.observation.observer(),
                 }))))
             }
             Deployment::Remote { .. } => {
@@ -127,9 +123,8 @@ impl Session {
                 for warning in cloud.warnings() {
                     super::ui::notice(&warning);
                 }
-                let debug = self.globals.given("debug");
-                let listener = debug.then(|| Arc::new(super::ui::debug) as Listener);
-                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), listener);
+                let observer = self.observation.observer();
+                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer);
                 Ok(Box::new(remote.await?))
             }
         }
@@ -181,11 +176,11 @@ impl Session {
     fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
         match place {
             Place::DataDir(directory) => {
-                if announced && std::io::stderr().is_terminal() {
-                    super::ui::dim(
-                        &self.environment,
-                        &format!("Using the images in {}.", directory.display()),
-                    );
+                let place = format!("Using the images in {}.", directory.display());
+                if self.observation.is_verbose() {
+                    super::ui::info(&place);
+                } else if announced && std::io::stderr().is_terminal() {
+                    super::ui::dim(&self.environment, &place);
                 }
                 Settings::for_data_dir(&directory)
             }

@@ -1,9 +1,13 @@
 //! What is said on stderr, and how errors sound in each grammar.
 
+use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::registry::Grammar;
 use crate::config::Environment;
+use crate::model::Timestamp;
 use crate::output::escape_controls;
 use crate::remote::auth::Prompt;
 use crate::{Error, ErrorKind, Result};
@@ -22,16 +26,61 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
+/// A line on stderr, and in the log.
+fn tell(level: &str, line: &str) {
+    say(line);
+    if let Some(log) = LOG.get() {
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.write(level, line);
+    }
+}
+
+/// Where what is said on stderr is written to as well: as stderr itself, one for the process.
+static LOG: OnceLock<Mutex<Log>> = OnceLock::new();
+
+struct Log {
+    file: File,
+    program: &'static str,
+}
+
+impl Log {
+    /// Appends a line as the real client's log has it. Nothing can be done when that fails.
+    fn write(&mut self, level: &str, line: &str) {
+        let mut now = Timestamp::now().to_catalog();
+        now.truncate(now.len() - 3);
+        let (process, program) = (std::process::id(), self.program);
+        let _ = writeln!(self.file, "{now} {process} {level} {program} {line}");
+    }
+}
+
+/// Appends what is said from here on to the file at `path`, each line with its time (UTC) and level.
+///
+/// # Errors
+/// `Io` when it cannot be opened.
+pub fn log_to(path: &Path, grammar: Grammar) -> Result<()> {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let file = file.map_err(|e| Error::io("open", path, e))?;
+    let program = grammar.program();
+    // A second one is refused: a process runs one command.
+    let _ = LOG.set(Mutex::new(Log { file, program }));
+    Ok(())
+}
+
 /// A line of what `--debug` shows, or several.
 pub fn debug(text: &str) {
     for line in text.lines() {
-        say(&format!("DEBUG {}", escape_controls(line)));
+        tell("DEBUG", &format!("DEBUG {}", escape_controls(line)));
     }
+}
+
+/// What goes on, for those who want to know.
+pub fn info(text: &str) {
+    tell("INFO", &escape_controls(text));
 }
 
 /// A notice: nothing failed.
 pub fn notice(text: &str) {
-    say(&escape_controls(text));
+    tell("WARNING", &escape_controls(text));
 }
 
 /// An error, and its hint.
@@ -39,9 +88,9 @@ pub fn error(grammar: Grammar, error: &Error) {
     if error.kind() == ErrorKind::ClosedPipe {
         return;
     }
-    say(&escape_controls(&describe(grammar, error)));
+    tell("ERROR", &escape_controls(&describe(grammar, error)));
     if let Some(hint) = error.hint_text() {
-        say(&escape_controls(&format!("Hint: {hint}")));
+        tell("ERROR", &escape_controls(&format!("Hint: {hint}")));
     }
 }
 

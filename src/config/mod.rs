@@ -30,5 +30,5 @@ pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, pl
 pub use environment::Environment;
 pub use search::{ConfigSource, complete_sources};
 pub use secret::Secret;
-pub use settings::{Exposure, Formats, Limits, Settings};
-pub use stores::{DataDirectory, FileStore, Store, StoreKind, Stores};
+pub use settings::{Exposure, Formats, Limits, ProjectLimits, Registration, Settings};
+pub use stores::{DataDirectory, FileStore, HttpStore, Store, StoreKind, Stores};

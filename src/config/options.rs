@@ -1,11 +1,12 @@
 //! Every option that is read, in one table.
 //!
 //! The rows drive the reading, and a test holds `docs/configuration.md` to them. A row that
-//! nothing reads is a defect, and a test finds it. Names, defaults and limits are Glance's.
+//! nothing reads is a defect, and a test finds it. Names, defaults and limits are Glance's; the section
+//! `local_limits` is ours, for what Glance's operators keep in Keystone.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
-//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/filesystem.py`,
+//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http}.py`,
 //! `oslo_db/options.py`.
 
 /// The section of an option that each store has in the section named after it; without named
@@ -113,6 +114,9 @@ options! {
     CHUNK_SIZE = [EACH_STORE] "filesystem_store_chunk_size",
         Kind::Integer { minimum: 1, maximum: (1 << 63) - 1 }, Some("65536");
     THIN_PROVISIONING = [EACH_STORE] "filesystem_thin_provisioning", Kind::Boolean, Some("false");
+    HTTPS_CA_CERTIFICATES = [EACH_STORE] "https_ca_certificates_file", Kind::Text, None;
+    HTTPS_INSECURE = [EACH_STORE] "https_insecure", Kind::Boolean, Some("true");
+    HTTP_PROXIES = [EACH_STORE] "http_proxy_information", Kind::Pairs, None;
 
     STAGING_DATADIR = ["os_glance_staging_store"] "filesystem_store_datadir",
         Kind::Text, Some("/var/lib/glance/os_glance_staging_store");
@@ -133,6 +137,12 @@ options! {
     IMAGE_PROPERTY_QUOTA = ["DEFAULT"] "image_property_quota", ANY_INTEGER, Some("128");
     IMAGE_TAG_QUOTA = ["DEFAULT"] "image_tag_quota", ANY_INTEGER, Some("128");
     IMAGE_MEMBER_QUOTA = ["DEFAULT"] "image_member_quota", ANY_INTEGER, Some("128");
+    IMAGE_LOCATION_QUOTA = ["DEFAULT"] "image_location_quota", ANY_INTEGER, Some("10");
+
+    IMAGE_SIZE_TOTAL = ["local_limits"] "image_size_total", ANY_INTEGER, Some("-1");
+    IMAGE_STAGE_TOTAL = ["local_limits"] "image_stage_total", ANY_INTEGER, Some("-1");
+    IMAGE_COUNT_TOTAL = ["local_limits"] "image_count_total", ANY_INTEGER, Some("-1");
+    IMAGE_COUNT_UPLOADING = ["local_limits"] "image_count_uploading", ANY_INTEGER, Some("-1");
 
     HASHING_ALGORITHM = ["DEFAULT"] "hashing_algorithm",
         Kind::Choice(HASHING_ALGORITHMS), Some("sha512");
@@ -150,6 +160,8 @@ options! {
     DELAYED_DELETE = ["DEFAULT"] "delayed_delete", Kind::Boolean, Some("false");
     SHOW_IMAGE_DIRECT_URL = ["DEFAULT"] "show_image_direct_url", Kind::Boolean, Some("false");
     SHOW_MULTIPLE_LOCATIONS = ["DEFAULT"] "show_multiple_locations", Kind::Boolean, Some("false");
+    DO_SECURE_HASH = ["DEFAULT"] "do_secure_hash", Kind::Boolean, Some("true");
+    HTTP_RETRIES = ["DEFAULT"] "http_retries", ANY_INTEGER, Some("3");
     ENABLED_IMPORT_METHODS = ["DEFAULT"] "enabled_import_methods",
         Kind::BracketedList(&["glance-direct", "web-download", "copy-image", "glance-download"]),
         Some("[glance-direct,web-download,copy-image]");

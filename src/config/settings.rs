@@ -8,11 +8,12 @@ use super::environment::Environment;
 use super::import::{ImportSettings, read_import};
 use super::ini::Ini;
 use super::options::{
-    CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, GPT_SAFETY_CHECKS_NONFATAL,
-    HASHING_ALGORITHM, IMAGE_CACHE_DIR, IMAGE_MEMBER_QUOTA, IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP,
-    IMAGE_TAG_QUOTA, METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec,
-    REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
-    USER_STORAGE_QUOTA,
+    CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, DO_SECURE_HASH,
+    GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
+    IMAGE_COUNT_TOTAL, IMAGE_COUNT_UPLOADING, IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA,
+    IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_SIZE_TOTAL, IMAGE_STAGE_TOTAL, IMAGE_TAG_QUOTA,
+    METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
+    SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
 use super::search::{ConfigSource, read_sources};
@@ -44,6 +45,8 @@ pub struct Settings {
     pub exposure: Exposure,
     /// Algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](super::options::HASHING_ALGORITHMS).
     pub hashing_algorithm: String,
+    /// What is done with data that is registered by its address.
+    pub registration: Registration,
     /// Whether deleting an image leaves it `pending_delete` for the scrubber.
     pub delayed_delete: bool,
     /// What imports are told.
@@ -65,6 +68,24 @@ pub struct Limits {
     pub tags: Option<u64>,
     /// Members of one image.
     pub members: Option<u64>,
+    /// Locations of one image.
+    pub locations: Option<u64>,
+    /// What one project may use.
+    pub project: ProjectLimits,
+}
+
+/// What one project may use: limits that the reference implementation reads from Keystone. None is no
+/// limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProjectLimits {
+    /// MiB of all images in all stores, each copy counted.
+    pub size_total: Option<u64>,
+    /// MiB that wait between stage and import.
+    pub stage_total: Option<u64>,
+    /// Images.
+    pub count_total: Option<u64>,
+    /// Images whose data is on its way at a time.
+    pub count_uploading: Option<u64>,
 }
 
 /// Formats and what is checked of them.
@@ -87,6 +108,15 @@ pub struct Exposure {
     pub direct_url: bool,
     /// Whether an image shows its `locations`, and callers may change them.
     pub locations: bool,
+}
+
+/// What is done with data that is registered by its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// Whether it is read, for its hashes.
+    pub secure_hash: bool,
+    /// Times it is read anew when that fails.
+    pub retries: u64,
 }
 
 impl Settings {
@@ -182,6 +212,10 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
             locations: reader.boolean(&SHOW_MULTIPLE_LOCATIONS)?,
         },
         hashing_algorithm: reader.text_or_default(&HASHING_ALGORITHM)?.value,
+        registration: Registration {
+            secure_hash: reader.boolean(&DO_SECURE_HASH)?,
+            retries: saturate(reader.integer(&HTTP_RETRIES)?.value),
+        },
         delayed_delete: reader.boolean(&DELAYED_DELETE)?,
         import: read_import(reader)?,
         metadef_dir: layout
@@ -233,6 +267,13 @@ fn read_limits(reader: &Reader<'_>) -> Result<Limits> {
         properties: quota(&IMAGE_PROPERTY_QUOTA)?,
         tags: quota(&IMAGE_TAG_QUOTA)?,
         members: quota(&IMAGE_MEMBER_QUOTA)?,
+        locations: quota(&IMAGE_LOCATION_QUOTA)?,
+        project: ProjectLimits {
+            size_total: quota(&IMAGE_SIZE_TOTAL)?,
+            stage_total: quota(&IMAGE_STAGE_TOTAL)?,
+            count_total: quota(&IMAGE_COUNT_TOTAL)?,
+            count_uploading: quota(&IMAGE_COUNT_UPLOADING)?,
+        },
     })
 }
 
@@ -455,7 +496,10 @@ mod tests {
             let names = [(section, spec.name)];
             for (section, name) in names.iter().chain(spec.former_names) {
                 let of_unnamed = ["stores", "default_store", "node_staging_uri"].contains(name);
-                let base = if of_unnamed { "" } else { NAMED };
+                let web = NAMED.replace("s:file", "s:http");
+                let of_web = spec.section == EACH_STORE && name.starts_with("http");
+                let of_named = if of_web { &web } else { NAMED };
+                let base = if of_unnamed { "" } else { of_named };
                 let error = load(&format!("{base}[{section}]\n{name} = $nowhere\n")).unwrap_err();
                 let line = if of_unnamed { 2 } else { 6 };
                 let expected = format!("x.conf:{line}: ");

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::options::{
     CHUNK_SIZE, DATADIR, DATADIRS, DEFAULT_BACKEND, DEFAULT_STORE, ENABLED_BACKENDS, FILE_PERM,
-    STORE_DESCRIPTION, STORES, THIN_PROVISIONING, WEIGHT,
+    HTTP_PROXIES, HTTPS_CA_CERTIFICATES, HTTPS_INSECURE, STORE_DESCRIPTION, STORES,
+    THIN_PROVISIONING, WEIGHT,
 };
 use super::reader::{Located, Reader};
+use super::secret::Secret;
 use super::values::quoted;
 use crate::error::{Error, Result};
 
@@ -50,7 +52,7 @@ pub enum StoreKind {
     /// A directory.
     File(FileStore),
     /// Web servers, to read from.
-    Http,
+    Http(HttpStore),
     /// OpenStack Swift.
     Swift,
     /// Amazon S3 and what speaks like it.
@@ -75,6 +77,18 @@ pub struct FileStore {
     pub chunk_size: u64,
     /// Whether runs of zeros in an upload become holes.
     pub thin_provisioning: bool,
+}
+
+/// The settings of a store of kind `http`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpStore {
+    /// Certificates to trust, in PEM; None trusts those of the system.
+    pub authorities: Option<PathBuf>,
+    /// Whether certificates are not looked at; not so where there are `authorities`.
+    pub insecure: bool,
+    /// Proxies: the scheme of an address (`http`, `https`, `all`), and the proxy for it. They may hold
+    /// passwords.
+    pub proxies: Vec<(String, Secret)>,
 }
 
 /// One directory of a file store.
@@ -103,7 +117,7 @@ impl StoreKind {
     pub fn name(&self) -> &'static str {
         match self {
             Self::File(_) => "file",
-            Self::Http => "http",
+            Self::Http(_) => "http",
             Self::Swift => "swift",
             Self::S3 => "s3",
             Self::Rbd => "rbd",
@@ -235,7 +249,9 @@ fn read_kind(
         "file" | "glance.store.filesystem.Store" => {
             StoreKind::File(read_file_store(reader, layout, section, directory)?)
         }
-        "http" | "glance.store.http.Store" => StoreKind::Http,
+        "http" | "glance.store.http.Store" => {
+            StoreKind::Http(read_http_store(reader, layout, section)?)
+        }
         "swift" | "glance.store.swift.Store" => StoreKind::Swift,
         "s3" | "glance.store.s3.Store" => StoreKind::S3,
         "rbd" | "glance.store.rbd.Store" => StoreKind::Rbd,
@@ -265,6 +281,30 @@ fn read_file_store(
         file_permissions: read_file_permissions(reader, section)?,
         chunk_size: u64::try_from(chunk_size.value).map_err(|_| chunk_size.refuse("too large"))?,
         thin_provisioning: reader.boolean(THIN_PROVISIONING.of(section))?,
+    })
+}
+
+fn read_http_store(reader: &Reader<'_>, layout: &Layout<'_>, section: &str) -> Result<HttpStore> {
+    let authorities = reader.text_if_any(HTTPS_CA_CERTIFICATES.of(section))?;
+    let authorities = authorities.map(|path| layout.base.join(path.value));
+    let proxies = reader.pairs(HTTP_PROXIES.of(section))?;
+    let schemes = ["http", "https", "all"];
+    if let Some((scheme, _)) = proxies
+        .value
+        .iter()
+        .find(|(scheme, _)| !schemes.contains(&scheme.as_str()))
+    {
+        let why = format!("{} is none of http, https, all", quoted(scheme));
+        return Err(proxies.refuse(why));
+    }
+    Ok(HttpStore {
+        insecure: authorities.is_none() && reader.boolean(HTTPS_INSECURE.of(section))?,
+        authorities,
+        proxies: proxies
+            .value
+            .into_iter()
+            .map(|(scheme, proxy)| (scheme, Secret::new(proxy)))
+            .collect(),
     })
 }
 
@@ -392,7 +432,11 @@ mod tests {
             ),
             (Some(0o640), 65536, true)
         );
-        assert_eq!(stores.get("web").unwrap().kind, StoreKind::Http);
+        let web = StoreKind::Http(HttpStore {
+            insecure: true,
+            ..HttpStore::default()
+        });
+        assert_eq!(stores.get("web").unwrap().kind, web);
         assert!(stores.get("fast").is_none());
     }
 
@@ -438,6 +482,21 @@ mod tests {
     }
 
     #[test]
+    fn certificates_to_trust_are_looked_at() {
+        let text = "[DEFAULT]\nenabled_backends = w:http\n[glance_store]\ndefault_backend = w\n[w]\n\
+                    https_ca_certificates_file = ca.pem\nhttps_insecure = true\n\
+                    http_proxy_information = http:u:hunter2@proxy:3128\n";
+        let stores = read(text, None).unwrap();
+        let StoreKind::Http(web) = &stores.list[0].kind else {
+            panic!("{stores:?}")
+        };
+        assert_eq!(web.authorities.as_deref(), Some(Path::new("/cwd/ca.pem")));
+        assert!(!web.insecure);
+        assert_eq!(web.proxies[0].1.reveal(), "u:hunter2@proxy:3128");
+        assert!(!format!("{stores:?}").contains("hunter2"));
+    }
+
+    #[test]
     fn several_directories_are_ordered_by_priority() {
         let text = "[glance_store]\nfilesystem_store_datadirs = /a\nfilesystem_store_datadirs = /b : 20\n\
                     filesystem_store_datadirs = /c:20\nfilesystem_store_datadirs = /d:\n\
@@ -468,6 +527,7 @@ mod tests {
             (format!("{named}filesystem_store_datadirs = /y:high\n"), "x.conf:6: [a] filesystem_store_datadirs: the priority 'high'"),
             (format!("{named}filesystem_store_datadirs = :1\n"), "x.conf:6: [a] filesystem_store_datadirs: no directory"),
             (format!("{named}filesystem_store_datadirs = /y:1\nfilesystem_store_datadirs = /y:2\n"), "x.conf:7: [a] filesystem_store_datadirs: the directory has two"),
+            ("[glance_store]\nhttp_proxy_information = ftp:h\n".to_owned(), "x.conf:2: [glance_store] http_proxy_information: 'ftp' is none of"),
             (format!("{named}weight = heavy\n"), "x.conf:6: [a] weight: 'heavy' is not"),
             (format!("{named}filesystem_store_chunk_size = 0\n"), "x.conf:6: [a] filesystem_store_chunk_size: 0 is less"),
         ] {

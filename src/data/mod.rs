@@ -2,6 +2,7 @@
 
 pub mod digest;
 pub mod format;
+pub mod pace;
 pub mod pump;
 pub mod source;
 pub mod sparse;

@@ -187,6 +187,33 @@ pub fn check_download(caller: &Caller, target: Target<'_>, deactivated: bool) ->
     )))
 }
 
+/// `delete_image_location`: administrators alone, though the image be the caller's.
+pub fn check_remove_location(caller: &Caller, target: Target<'_>) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "you may not take locations off image {}: only an administrator may",
+        target.id
+    )))
+}
+
+/// `add_image_location`: members of the project that owns the image; not even administrators for another.
+pub fn check_register(caller: &Caller, target: Target<'_>) -> Result<()> {
+    if caller.role >= Role::Member && owns(caller, target) {
+        return Ok(());
+    }
+    let why = if owns(caller, target) {
+        format!("{caller} only has the role reader")
+    } else {
+        format!("it belongs to another project than {}", caller.project)
+    };
+    Err(Error::forbidden(format!(
+        "you may not register data of image {}: {why}",
+        target.id
+    )))
+}
+
 /// `stores_info_detail`: administrators.
 pub fn check_store_details(caller: &Caller) -> Result<()> {
     if caller.is_admin() {
@@ -336,6 +363,17 @@ mod tests {
     fn caches_are_for_administrators() {
         assert!(check_cache(&caller("demo"), "cache_list").is_err());
         assert!(check_cache(&Caller::default(), "cache_list").is_ok());
+    }
+
+    #[test]
+    fn locations_are_registered_by_the_owner_and_removed_by_administrators() {
+        let image = target(Some("demo"), Visibility::Public, false);
+        assert!(check_register(&caller("demo:member"), image).is_ok());
+        assert!(check_register(&caller("demo:admin"), image).is_ok());
+        assert!(check_register(&caller("demo:reader"), image).is_err());
+        assert!(check_register(&caller("root:admin"), image).is_err());
+        assert!(check_remove_location(&caller("root:admin"), image).is_ok());
+        assert!(check_remove_location(&caller("demo:member"), image).is_err());
     }
 
     #[test]

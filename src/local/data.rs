@@ -2,12 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use async_stream::try_stream;
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::access::{self, Target};
 use super::catalog::NewLocation;
 use super::inspection::Inspection;
+use super::quota::Cap;
 use super::store::{Put, Store};
 use super::{Local, StoredImage};
 use crate::data::{Algorithm, Source, Watch};
@@ -31,6 +34,7 @@ impl ImageData for Local {
         }
         let store = self.stores.get(upload.store.as_deref())?;
         let size = upload.size.or_else(|| upload.source.size());
+        self.check_size(size.unwrap_or(0)).await?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
@@ -135,12 +139,12 @@ impl Local {
         locations.sort_by_key(|at| rank(at.store()));
         let mut failure = None;
         for location in locations {
-            let opened = match self.stores.get(location.store()) {
+            let opened = match self.stores.holding(location) {
                 Ok(store) => store.open(&location.url).await,
                 Err(e) => Err(e),
             };
             match opened {
-                Ok(source) => return Ok(Some(source)),
+                Ok(source) => return Ok(Some(held_to(stored.image.size, source))),
                 Err(error) => failure = Some(error),
             }
         }
@@ -174,7 +178,7 @@ impl Local {
         let image = self.take(stored.image, intake, put).await?;
         let url = put.publish().await?;
         let transaction = self.catalog.begin().await?;
-        if !transaction.set_data(&image, ImageStatus::Saving).await? {
+        if !transaction.activate(&image, ImageStatus::Saving).await? {
             let id = image.id;
             return Err(Error::new(
                 ErrorKind::Gone,
@@ -249,6 +253,7 @@ impl Local {
                 |now| not_allowed(now.image.status),
             ));
         }
+        self.check_uploading(&transaction).await?;
         transaction.commit().await
     }
 
@@ -259,24 +264,6 @@ impl Local {
             .set_status(id, ImageStatus::Saving, ImageStatus::Queued)
             .await?;
         transaction.commit().await
-    }
-
-    /// How much data an image of `owner` may still bring.
-    pub(super) async fn room(&self, owner: Option<&str>) -> Result<Cap> {
-        let limits = &self.settings.limits;
-        let one = Cap {
-            bytes: limits.image_size,
-            option: "image_size_cap",
-        };
-        let (Some(all), Some(owner)) = (limits.project_storage, owner) else {
-            return Ok(one);
-        };
-        let used = u64::try_from(self.catalog.usage(owner).await?.bytes).unwrap_or(0);
-        let left = Cap {
-            bytes: all.saturating_sub(used),
-            option: "user_storage_quota",
-        };
-        Ok(if left.bytes < one.bytes { left } else { one })
     }
 }
 
@@ -304,44 +291,34 @@ pub(super) fn check_promise(promised: Option<u64>, arrived: u64) -> Result<()> {
     }
 }
 
-/// The most bytes that an upload may bring, and the option that says so.
-#[derive(Clone, Copy)]
-pub(super) struct Cap {
-    /// Bytes.
-    pub bytes: u64,
-    option: &'static str,
-}
-
-impl Cap {
-    /// The error of an upload that brings more.
-    pub fn exceeded(self) -> Error {
-        Error::too_large(format!(
-            "The incoming image is too large: more than the {} bytes that {} leaves",
-            self.bytes, self.option
-        ))
-    }
-
-    /// Counts bytes as they go by, and fails when there are more.
-    pub fn counter(self) -> impl FnMut(&[u8]) -> Result<()> {
-        let mut seen = 0_u64;
-        move |bytes| {
-            seen += bytes.len() as u64;
-            if seen > self.bytes {
-                return Err(self.exceeded());
-            }
-            Ok(())
-        }
-    }
-}
-
 fn not_allowed(status: ImageStatus) -> Error {
     Error::conflict(format!(
         "Image status transition from {status} to saving is not allowed"
     ))
 }
 
+/// What comes from elsewhere, as long as it is no more than `size` bytes.
+pub(super) fn held_to(size: Option<u64>, source: Source) -> Source {
+    let Some(size) = size else { return source };
+    let Source::Stream(mut stream) = source else {
+        return source;
+    };
+    let held = try_stream! {
+        let mut received = 0;
+        while let Some(bytes) = stream.next().await {
+            let bytes = bytes?;
+            received += bytes.len() as u64;
+            if received > size {
+                Err(Error::corrupt(format!("there is more data than the {size} bytes of the image")))?;
+            }
+            yield bytes;
+        }
+    };
+    Source::Stream(held.boxed())
+}
+
 /// Data is only taken for an image that says what it is.
-fn check_formats(image: &Image) -> Result<()> {
+pub(super) fn check_formats(image: &Image) -> Result<()> {
     let missing: Vec<&str> = [
         ("disk_format", &image.disk_format),
         ("container_format", &image.container_format),

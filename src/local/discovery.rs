@@ -29,6 +29,10 @@ impl Stores for Local {
             })
             .collect())
     }
+
+    async fn delete_from_store(&self, id: &str, store: &str) -> Result<()> {
+        self.delete_copy(id, store).await
+    }
 }
 
 #[async_trait]
@@ -50,19 +54,7 @@ impl Discovery for Local {
     }
 
     async fn usage(&self) -> Result<Vec<Usage>> {
-        const MIB: i64 = 1024 * 1024;
-        let counts = self.catalog.usage(&self.caller.project).await?;
-        let quota = |name: &str, usage| Usage {
-            quota: name.to_string(),
-            limit: -1,
-            usage,
-        };
-        Ok(vec![
-            quota("image_size_total", counts.bytes / MIB),
-            quota("image_stage_total", counts.staged_bytes / MIB),
-            quota("image_count_total", counts.images),
-            quota("image_count_uploading", counts.uploading),
-        ])
+        self.quotas().await
     }
 
     async fn schema(&self, name: &str) -> Result<Value> {

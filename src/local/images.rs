@@ -27,6 +27,7 @@ impl Images for Local {
         access::check_visibility(&self.caller, image.visibility)?;
         self.check_quotas(&image)?;
         let transaction = self.catalog.begin().await?;
+        self.check_count(&transaction).await?;
         transaction.insert_image(&image).await?;
         transaction.commit().await?;
         Ok(self.shown(image, Vec::new()))
@@ -49,7 +50,8 @@ impl Images for Local {
                 return image;
             }
             let mut image = image;
-            let locations = image.locations.take().unwrap_or_default();
+            let mut locations = image.locations.take().unwrap_or_default();
+            self.sort(&mut locations);
             self.shown(image, locations)
         };
         chunks
@@ -80,15 +82,12 @@ impl Images for Local {
     async fn delete_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
-        let mut urls: Vec<String> = stored.locations.iter().map(|at| at.url.clone()).collect();
+        let mut noted = stored.locations.clone();
         let was_staged = stored.image.status.may_be_staged();
         if was_staged {
-            urls.push(format!("file://{}", self.staged(id).display()));
+            noted.push(self.staged_location(id));
         }
-        let store = self
-            .stores
-            .get(stored.locations.first().and_then(|at| at.store()))?;
-        let delete = store.begin_delete(id, &urls).await?;
+        let delete = self.begin_delete(id, &noted).await?;
         let transaction = self.catalog.begin().await?;
         // Everything is looked at again now that nobody can change it.
         let outcome = async {
@@ -108,7 +107,7 @@ impl Images for Local {
                 )));
             }
             let staged = from.may_be_staged() && !was_staged;
-            if staged || stored.locations.iter().any(|at| !urls.contains(&at.url)) {
+            if staged || stored.locations.iter().any(|at| !noted.contains(at)) {
                 return Err(
                     Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
                 );
@@ -118,7 +117,7 @@ impl Images for Local {
             Ok(later)
         };
         match outcome.await {
-            Ok(false) => delete.finish().await?,
+            Ok(false) => delete.finish(&[]).await?,
             Ok(true) => delete.abandon().await?,
             Err(error) => {
                 delete.abandon().await?;

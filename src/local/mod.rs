@@ -12,12 +12,15 @@ mod images;
 mod import;
 mod inspection;
 mod journal;
+mod locations;
 mod members;
 pub mod metadefs;
+mod quota;
 mod recovery;
 mod staging;
 pub mod store;
 mod tasks;
+mod validation;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -99,14 +102,26 @@ impl Local {
 
     /// What was loaded, if the caller may see it.
     fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
-        stored
+        let mut stored = stored
             .filter(|stored| {
                 access::may_see(
                     &self.caller,
                     access::Target::new(&stored.image, stored.is_member),
                 )
             })
-            .ok_or_else(|| access::not_found(id))
+            .ok_or_else(|| access::not_found(id))?;
+        self.sort(&mut stored.locations);
+        Ok(stored)
+    }
+
+    /// Puts the locations of an image in the order of its record: the store of most weight first, where
+    /// stores have names, and those of equal weight as they were added.
+    ///
+    /// *Source:* `sort_image_locations` in `glance/common/utils.py` of the reference implementation.
+    fn sort(&self, locations: &mut [crate::model::Location]) {
+        if locations.len() > 1 && self.stores.named() {
+            locations.sort_by_cached_key(|at| std::cmp::Reverse(self.stores.weight(at)));
+        }
     }
 
     /// The record as the API shows it to the caller: with its locations and stores where the
@@ -182,38 +197,34 @@ const FILE_MODE: u32 = 0o640;
 fn open_stores(settings: &Settings) -> Result<StoreSet> {
     let mut stores: Vec<Box<dyn Store>> = Vec::new();
     for store in &settings.stores.list {
-        let StoreKind::File(file) = &store.kind else {
-            // What cannot be written to is only needed once a location of it is read.
-            if store.id == settings.stores.default_id {
-                let kind = store.kind.name();
-                return Err(Error::failed(format!(
-                    "store '{}' of kind {kind} cannot be opened by this version",
-                    store.id
-                ))
-                .hint("Make a store of kind file the default."));
-            }
-            continue;
-        };
-        let directories: Vec<store::Directory> = file
-            .directories
-            .iter()
-            .map(|at| store::Directory {
-                path: at.path.clone(),
-                priority: at.priority,
-            })
-            .collect();
-        let info = StoreInfo {
+        let info = |read_only, properties| StoreInfo {
             id: store.id.clone(),
             description: store.description.clone(),
             is_default: store.id == settings.stores.default_id,
-            read_only: false,
-            detail: Some(store_detail(store, file)),
+            read_only,
+            detail: Some(StoreDetail {
+                kind: store.kind.name().to_string(),
+                weight: store.weight,
+                properties,
+            }),
         };
-        let writing = store::Writing {
-            mode: file.file_permissions.unwrap_or(FILE_MODE),
-            sparse: file.thin_provisioning,
-        };
-        stores.push(Box::new(store::FileStore::new(info, directories, writing)));
+        stores.push(match &store.kind {
+            StoreKind::File(file) => Box::new(file_store(info(false, file_properties(file)), file)),
+            StoreKind::Http(options) => {
+                let info = info(true, Map::new());
+                Box::new(store::HttpStore::new(info, options.clone()))
+            }
+            // What cannot be written to is only needed once a location of it is read.
+            other if store.id == settings.stores.default_id => {
+                return Err(Error::failed(format!(
+                    "store '{}' of kind {} cannot be opened by this version",
+                    store.id,
+                    other.name()
+                ))
+                .hint("Make a store of kind file the default."));
+            }
+            _ => continue,
+        });
     }
     Ok(StoreSet::new(
         stores,
@@ -222,7 +233,21 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
     ))
 }
 
-fn store_detail(store: &config::Store, file: &config::FileStore) -> StoreDetail {
+/// A store of files as it is configured.
+fn file_store(info: StoreInfo, file: &config::FileStore) -> store::FileStore {
+    let directories = file.directories.iter().map(|at| store::Directory {
+        path: at.path.clone(),
+        priority: at.priority,
+    });
+    let writing = store::Writing {
+        mode: file.file_permissions.unwrap_or(FILE_MODE),
+        sparse: file.thin_provisioning,
+    };
+    store::FileStore::new(info, directories.collect(), writing)
+}
+
+/// What administrators may know of a store of files.
+fn file_properties(file: &config::FileStore) -> Map<String, serde_json::Value> {
     let directories: Vec<String> = file
         .directories
         .iter()
@@ -239,9 +264,5 @@ fn store_detail(store: &config::Store, file: &config::FileStore) -> StoreDetail 
         "thin_provisioning".to_string(),
         json!(file.thin_provisioning),
     );
-    StoreDetail {
-        kind: store.kind.name().to_string(),
-        weight: store.weight,
-        properties,
-    }
+    properties
 }

@@ -67,12 +67,13 @@ impl Local {
         put.finish().await
     }
 
-    /// Finishes a deletion that was recorded.
+    /// Finishes a deletion, recorded or not: what no record knows goes, and nothing else.
     async fn clear_delete(&self, id: &str, delete: Box<dyn Delete>) -> Result<()> {
+        let mut kept = self.catalog.recorded_addresses(id).await?;
         let alive = self.catalog.load_image(id, &self.caller.project).await?;
-        match alive {
-            Some(_) => delete.abandon().await,
-            None => delete.finish().await,
+        if alive.is_some_and(|stored| stored.image.status.may_be_staged()) {
+            kept.push(self.staged_location(id).url);
         }
+        delete.finish(&kept).await
     }
 }

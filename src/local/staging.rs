@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::store::{Directory, FileStore, Store, Writing};
 use super::{FILE_MODE, Local};
 use crate::data::Source;
-use crate::model::{ImageStatus, StoreInfo};
+use crate::model::{ImageStatus, Location, StoreInfo};
 use crate::service::Staging;
 use crate::{Error, ErrorKind, Result};
 
@@ -44,6 +44,14 @@ impl Local {
     /// The file that the data of an image is staged in.
     pub(super) fn staged(&self, id: &str) -> PathBuf {
         self.settings.staging_dir.join(id)
+    }
+
+    /// The same, as a location.
+    pub(super) fn staged_location(&self, id: &str) -> Location {
+        Location {
+            url: format!("file://{}", self.staged(id).display()),
+            metadata: serde_json::Map::new(),
+        }
     }
 
     /// The journal of the staging area.
@@ -77,6 +85,7 @@ impl Local {
             return Err(not_allowed(status));
         }
         let size = staging.size.or_else(|| staging.source.size());
+        self.check_staging(size.unwrap_or(0)).await?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
@@ -136,6 +145,7 @@ impl Local {
             .set_status(id, ImageStatus::Queued, ImageStatus::Uploading)
             .await?
         {
+            self.check_uploading(&transaction).await?;
             return transaction.commit().await;
         }
         let now = transaction.load_image(id, &self.caller.project).await?;
@@ -151,7 +161,7 @@ impl Local {
         id: &str,
         source: Source,
         watch: crate::data::Watch,
-        cap: super::data::Cap,
+        cap: super::quota::Cap,
     ) -> Result<u64> {
         // What an earlier attempt left is of no use.
         self.unstage(id).await?;

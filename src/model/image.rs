@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
-use super::{ImageStatus, Timestamp};
+use super::{ImageStatus, Location, Timestamp};
 
 /// Who may see an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,22 +56,6 @@ pub struct MultiHash {
     pub algorithm: String,
     /// Lowercase hex.
     pub value: String,
-}
-
-/// Where data of an image is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Location {
-    /// Address of the data; may hold credentials, and is then never shown.
-    pub url: String,
-    /// The store's id under `store`, and what else was registered.
-    pub metadata: Map<String, Value>,
-}
-
-impl Location {
-    /// The store that holds the data, when it is known.
-    pub fn store(&self) -> Option<&str> {
-        self.metadata.get("store").and_then(Value::as_str)
-    }
 }
 
 /// An image's record, as the Images API shows it.
@@ -203,10 +187,10 @@ impl Image {
         set("created_at", json!(self.created_at.to_string()));
         set("updated_at", json!(self.updated_at.to_string()));
         if let Some(locations) = &self.locations {
-            let shown = locations
-                .iter()
-                .map(|at| json!({"url": at.url, "metadata": at.metadata}));
-            set("locations", shown.collect());
+            set(
+                "locations",
+                locations.iter().map(Location::to_api).collect(),
+            );
         }
         if let Some(url) = &self.direct_url {
             set("direct_url", json!(url));
@@ -304,19 +288,6 @@ impl<'de> Visitor<'de> for ImageVisitor {
 
 fn parsed<T, E: de::Error>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, E> {
     parse(text).ok_or_else(|| E::custom(format!("an image with a value '{text}' that is unknown")))
-}
-
-impl<'de> Deserialize<'de> for Location {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(serde::Deserialize)]
-        struct Written {
-            url: String,
-            #[serde(default)]
-            metadata: Map<String, Value>,
-        }
-        let Written { url, metadata } = Written::deserialize(deserializer)?;
-        Ok(Self { url, metadata })
-    }
 }
 
 /// What a new image shall be; what is not set takes the API's default.

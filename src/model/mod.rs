@@ -1,11 +1,13 @@
 //! The field's nouns as plain types: images, their states, changes to them, members, times, stores, caches.
 
+pub mod address;
 pub mod cache;
 pub mod caller;
 pub mod change;
 pub mod image;
 pub mod import;
 pub mod json;
+pub mod location;
 pub mod member;
 pub mod metadef;
 pub mod query;
@@ -18,8 +20,9 @@ pub mod timestamp;
 pub use cache::{CacheState, CacheTarget, CachedImage, Removed};
 pub use caller::{Caller, Role};
 pub use change::Change;
-pub use image::{Image, Location, MultiHash, NewImage, Visibility};
+pub use image::{Image, MultiHash, NewImage, Visibility};
 pub use import::{Destination, Elsewhere, Import, ImportMethod};
+pub use location::{Location, ValidationData};
 pub use member::{Member, MemberStatus};
 pub use query::{Direction, Fields, ImageFilter, ImageQuery, SortKey};
 pub use status::ImageStatus;

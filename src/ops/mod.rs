@@ -7,6 +7,7 @@ pub mod cache;
 pub mod caches;
 pub mod images;
 pub mod imports;
+pub mod locations;
 pub mod members;
 pub mod metadefs;
 pub mod saving;

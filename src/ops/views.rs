@@ -120,6 +120,18 @@ pub fn glance_image(image: &Image, human_readable: bool) -> Record {
     fields.into_iter().collect()
 }
 
+/// An image as the commands of the first grammar print it that change its locations: all of it.
+pub fn glance_patched_image(image: &Image) -> Record {
+    let mut fields: Vec<(String, Cell)> = image
+        .to_api()
+        .into_iter()
+        .filter(|(name, _)| name != "self")
+        .map(|(name, value)| (name, Cell::new(value)))
+        .collect();
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    fields.into_iter().collect()
+}
+
 /// An image as `openstack image show` prints it.
 pub fn openstack_image(image: &Image, human_readable: bool) -> Record {
     let mut api = image.to_api();

@@ -1,5 +1,6 @@
 //! What the cloud tells of itself: stores, quotas, import methods, schemas.
 
+use ::http::Method;
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -60,6 +61,10 @@ impl Stores for Remote {
             description: store.description,
         });
         Ok(stores.collect())
+    }
+
+    async fn delete_from_store(&self, id: &str, store: &str) -> Result<()> {
+        self.command(Method::DELETE, &["stores", store, id]).await
     }
 }
 

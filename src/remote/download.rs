@@ -1,6 +1,6 @@
 //! Image data on its way from a server: taken up again where it was cut, and no more of it than there is.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ::http::StatusCode;
 use ::http::header::{CONTENT_RANGE, HeaderValue, RANGE};
@@ -11,6 +11,7 @@ use reqwest::Response;
 
 use super::answer;
 use super::http::{Call, Http, waits};
+use crate::data::pace::Pace;
 use crate::data::source::ByteStream;
 use crate::model::Image;
 use crate::{Error, ErrorKind, Result};
@@ -20,9 +21,6 @@ pub const PART: u64 = 4 * 1024 * 1024;
 
 /// Bytes after which a transfer counts as going on, and may be cut as often again.
 const PROGRESS: u64 = 16 * 1024 * 1024;
-
-/// Bytes a second below which a server only pretends to send.
-const SLOWEST: u64 = 1024;
 
 /// The bytes from `start` to the one before `end`, as a header says it.
 pub fn range(start: u64, end: Option<u64>) -> Result<HeaderValue> {
@@ -209,35 +207,5 @@ impl Download {
     fn cut(&self, why: &str) -> Error {
         let message = format!("the data of image {} was cut: {why}", self.id);
         Error::new(ErrorKind::Unreachable, message).hint("Try again.")
-    }
-}
-
-/// Whether data comes at a pace worth waiting for.
-struct Pace {
-    patience: Duration,
-    /// What was spent waiting for the server, and not for whoever takes the data.
-    waited: Duration,
-    bytes: u64,
-}
-
-impl Pace {
-    fn new(patience: Duration) -> Self {
-        Self {
-            patience,
-            waited: Duration::ZERO,
-            bytes: 0,
-        }
-    }
-
-    /// Counts bytes that came after a wait; whether they are enough.
-    fn keeps_up(&mut self, bytes: u64, waited: Duration) -> bool {
-        self.bytes += bytes;
-        self.waited += waited;
-        if self.waited < self.patience {
-            return true;
-        }
-        let enough = self.bytes >= SLOWEST * self.patience.as_secs().max(1);
-        *self = Self::new(self.patience);
-        enough
     }
 }

@@ -1,7 +1,7 @@
 //! The one HTTP client: TLS, time-outs, retries, redirects, limits, and what `--debug` shows.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use url::Url;
 
 use super::answer::unreachable;
 use super::trace;
+use super::tracing::Tracing;
 use crate::config::Tls;
 use crate::{Error, ErrorKind, Result};
 
@@ -39,6 +40,33 @@ const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// Who is told of requests and answers, line by line.
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// A request whose answer has begun.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// Its method.
+    pub method: Method,
+    /// Where it went, without secrets.
+    pub place: String,
+    /// The answer's status.
+    pub status: StatusCode,
+    /// From sending it to the head of the answer.
+    pub elapsed: Duration,
+}
+
+/// Who is told how long requests took.
+pub type Timer = Arc<dyn Fn(Timing) + Send + Sync>;
+
+/// Who hears of requests.
+#[derive(Clone, Default)]
+pub struct Observer {
+    /// Is told of requests and answers, line by line.
+    pub listener: Option<Listener>,
+    /// Is told how long each request took.
+    pub timer: Option<Timer>,
+    /// Has servers trace what they do.
+    pub tracing: Option<Tracing>,
+}
+
 /// How requests are sent.
 #[derive(Clone, Default)]
 pub struct Options {
@@ -46,8 +74,8 @@ pub struct Options {
     pub tls: Tls,
     /// How long an answer may take in all, and image data may stand still.
     pub timeout: Option<Duration>,
-    /// Who is told of requests and answers.
-    pub listener: Option<Listener>,
+    /// Who hears of requests.
+    pub observer: Observer,
 }
 
 /// A request whose body, if any, is in memory.
@@ -139,7 +167,7 @@ impl Http {
 
     /// Tells the listener something.
     pub fn tell(&self, line: &str) {
-        if let Some(listener) = &self.options.listener {
+        if let Some(listener) = &self.options.observer.listener {
             listener(line);
         }
     }
@@ -211,13 +239,11 @@ impl Http {
         body: Body,
         stalled: impl Future<Output = ()>,
     ) -> Result<Answer, Failure> {
+        let call = &self.traced(call);
         self.tell_call(call);
         let request = self.request(call, &call.url).body(body);
         let sent = async {
-            let response = request
-                .send()
-                .await
-                .map_err(|e| Failure::new(&call.url, e))?;
+            let response = self.dispatch(call, request).await?;
             read(response).await
         };
         let answer = tokio::select! {
@@ -262,15 +288,12 @@ impl Http {
     /// while that is the same server.
     async fn follow(&self, call: &Call) -> Result<Response, Failure> {
         let mut url = call.url.clone();
-        let mut call = call.clone();
+        let mut call = self.traced(call);
         for _ in 0..=REDIRECTS {
             call.url = url;
             self.tell_call(&call);
             let request = self.request(&call, &call.url).body(call.body.clone());
-            let response = request
-                .send()
-                .await
-                .map_err(|e| Failure::new(&call.url, e))?;
+            let response = self.dispatch(&call, request).await?;
             let Some(next) = redirect(&response) else {
                 return Ok(response);
             };
@@ -300,14 +323,43 @@ impl Http {
         request.headers(call.headers.clone())
     }
 
+    /// A request with what has a server trace it, where that is wanted.
+    fn traced(&self, call: &Call) -> Call {
+        let mut call = call.clone();
+        if let Some(tracing) = &self.options.observer.tracing {
+            call.headers.extend(tracing.headers());
+        }
+        call
+    }
+
+    /// Sends a request, and tells how long its answer took to begin.
+    async fn dispatch(
+        &self,
+        call: &Call,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Response, Failure> {
+        let began = Instant::now();
+        let response = request.send().await;
+        let response = response.map_err(|e| Failure::new(&call.url, e))?;
+        if let Some(timer) = &self.options.observer.timer {
+            timer(Timing {
+                method: call.method.clone(),
+                place: trace::place(&call.url),
+                status: response.status(),
+                elapsed: began.elapsed(),
+            });
+        }
+        Ok(response)
+    }
+
     fn tell_call(&self, call: &Call) {
-        if self.options.listener.is_some() {
+        if self.options.observer.listener.is_some() {
             self.tell(&trace::request(call));
         }
     }
 
     fn tell_head(&self, status: StatusCode, headers: &HeaderMap) {
-        if self.options.listener.is_some() {
+        if self.options.observer.listener.is_some() {
             self.tell(&trace::head(status, headers));
         }
     }
@@ -315,7 +367,7 @@ impl Http {
     /// An answer, in which the secrets of its request, which some servers repeat, are hidden if anyone
     /// is going to see them.
     fn presentable(&self, call: &Call, mut answer: Answer) -> Answer {
-        if answer.status.is_success() && self.options.listener.is_none() {
+        if answer.status.is_success() && self.options.observer.listener.is_none() {
             return answer;
         }
         for (name, value) in &call.headers {
@@ -332,7 +384,7 @@ impl Http {
     /// An answer as it may be shown; tells of it.
     fn take(&self, call: &Call, answer: Answer) -> Answer {
         let answer = self.presentable(call, answer);
-        if self.options.listener.is_some() {
+        if self.options.observer.listener.is_some() {
             self.tell_head(answer.status, &answer.headers);
             self.tell(&trace::body(&answer.body));
         }

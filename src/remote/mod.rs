@@ -3,24 +3,27 @@
 mod answer;
 pub mod auth;
 mod cache;
+mod ciphers;
 mod data;
 mod discovery;
 mod download;
 pub mod http;
 mod images;
 mod imports;
+mod locations;
 mod members;
 mod metadefs;
 mod projects;
 mod tasks;
 mod tls;
 mod trace;
+pub mod tracing;
 
 use ::http::header::{CONTENT_TYPE, HeaderValue};
 use ::http::{Method, StatusCode};
 use auth::{Access, Prompt};
 use bytes::Bytes;
-use http::{Answer, Call, Http, Listener, Options};
+use http::{Answer, Call, Http, Observer, Options};
 use serde::de::DeserializeOwned;
 use tokio::sync::RwLock;
 use url::Url;
@@ -49,12 +52,12 @@ impl Remote {
     pub async fn open(
         cloud: Cloud,
         prompt: Box<dyn Prompt + Send + Sync>,
-        listener: Option<Listener>,
+        observer: Observer,
     ) -> Result<Self> {
         let options = Options {
             tls: cloud.tls.clone(),
             timeout: cloud.timeout,
-            listener,
+            observer,
         };
         let http = Http::new(options, cloud.needs_tls())?;
         let access = auth::connect(&http, &cloud, prompt.as_ref(), false).await?;

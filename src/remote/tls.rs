@@ -12,8 +12,17 @@ use crate::{Error, Result};
 /// # Errors
 /// `Io` and `Failed` for a certificate or key that cannot be read.
 pub fn configure(mut builder: ClientBuilder, tls: &Tls, secure: bool) -> Result<ClientBuilder> {
-    // A second installation is refused, and the first one as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut provider = rustls::crypto::ring::default_provider();
+    if let Some(list) = &tls.ciphers {
+        match super::ciphers::allowed(&provider.cipher_suites, list) {
+            Ok(suites) => provider.cipher_suites = suites,
+            Err(error) if secure => return Err(error),
+            // What is not encrypted is no matter of ciphers.
+            Err(_) => {}
+        }
+    }
+    // A second installation is refused, and the first one as good: a process reaches one cloud.
+    let _ = provider.install_default();
     if !secure {
         // Loading the system's certificates takes longer than all else.
         return Ok(builder.tls_certs_only([]));

@@ -11,6 +11,7 @@ mod data;
 mod discovery;
 mod images;
 mod imports;
+mod locations;
 mod members;
 mod metadefs;
 mod projects;
@@ -22,6 +23,7 @@ pub use data::{ImageBytes, ImageData, Reading, Upload};
 pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
 pub use imports::{Imports, Regions, Running, Staging};
+pub use locations::Locations;
 pub use members::Members;
 pub use metadefs::{
     MetadefObjects, MetadefProperties, MetadefTags, Metadefs, NamespaceStream, Namespaces,
@@ -33,13 +35,24 @@ pub use tasks::{TaskStream, Tasks};
 
 /// A whole deployment, as one caller meets it.
 pub trait ImageService:
-    Images + ImageData + Members + Imports + Tasks + Metadefs + Cache + Stores + Discovery + Projects
+    Images
+    + ImageData
+    + Locations
+    + Members
+    + Imports
+    + Tasks
+    + Metadefs
+    + Cache
+    + Stores
+    + Discovery
+    + Projects
 {
 }
 
 impl<T> ImageService for T where
     T: Images
         + ImageData
+        + Locations
         + Members
         + Imports
         + Tasks

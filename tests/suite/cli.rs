@@ -120,15 +120,9 @@ fn a_cloud_or_a_directory_is_meant_as_options_then_variables_say() {
 #[test]
 fn options_that_do_nothing_say_so() {
     let place = Place::new();
-    for words in [
-        &["--tls-ciphers", "x", "image-list"][..],
-        &["--collect-timing", "image-list"],
-        &["image", "list", "--timing"],
-    ] {
-        let run = place.glance(words);
-        assert_eq!(run.code, 0, "{}", run.stderr);
-        assert!(run.stderr.contains("has no effect"), "{}", run.stderr);
-    }
+    let run = place.glance(&["--collect-timing", "image-list"]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("has no effect"), "{}", run.stderr);
 }
 
 #[test]

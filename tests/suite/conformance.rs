@@ -62,6 +62,8 @@ scenarios! { remote_cache, "remote", 98:
     cache_tools_is_as_recorded = "cache-tools",
 }
 scenarios! { remote_sharing, "remote", 97: members_is_as_recorded = "members" }
+scenarios! { local_locations, "local", 96: tags_locations_is_as_recorded = "tags-locations" }
+scenarios! { remote_locations, "remote", 98: tags_locations_is_as_recorded = "tags-locations" }
 
 /// The scenarios of metadata definitions, through the service and in the database.
 macro_rules! metadef_scenarios {

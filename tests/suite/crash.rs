@@ -8,7 +8,8 @@ use crate::support::{GLANCE, Place, Random, assert_consistent, block_on, files};
 /// How many processes are killed.
 const KILLS: u64 = 500;
 
-fn spawn(place: &Place, words: &[&str]) -> Child {
+/// Starts a command.
+pub fn spawn(place: &Place, words: &[&str]) -> Child {
     let mut command = place.command(GLANCE);
     command
         .args(words)
@@ -19,7 +20,7 @@ fn spawn(place: &Place, words: &[&str]) -> Child {
 }
 
 /// Kills a process after up to `most` microseconds, if it is still there.
-fn kill_within(random: &mut Random, mut child: Child, most: u64) {
+pub fn kill_within(random: &mut Random, mut child: Child, most: u64) {
     // The moment is what is random here; nothing waits for anything.
     std::thread::sleep(Duration::from_micros(random.below(most)));
     child.kill().unwrap();

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Command};
 use glance_tools::cli::argparse::{self, Request, leaf};
 use glance_tools::cli::registry::Grammar;
@@ -510,6 +511,122 @@ fn first_grammar_is_python_glanceclients() {
 #[test]
 fn second_grammar_is_python_openstackclients() {
     assert_none(&commands(Grammar::Openstack));
+}
+
+/// The options of one command of theirs, and how they may be abbreviated.
+struct Abbreviations<'a> {
+    grammar: Grammar,
+    name: &'a str,
+    theirs: &'a Value,
+    /// Long flags of the command.
+    flags: Vec<&'a str>,
+    /// Long flags of the program, which may stand anywhere.
+    globals: Vec<String>,
+}
+
+impl<'a> Abbreviations<'a> {
+    /// The flags of the command that a word may stand for.
+    fn meant(&self, word: &str) -> Vec<&'a str> {
+        if let Some(exact) = self.flags.iter().find(|flag| **flag == word) {
+            return vec![exact];
+        }
+        // Every command has this one.
+        let flags = self.flags.iter().copied().chain(["--help"]);
+        flags.filter(|flag| flag.starts_with(word)).collect()
+    }
+
+    /// A whole line with one of the options, spelled so.
+    fn line(&self, option: &Value, spelled: &str) -> Vec<OsString> {
+        let mut words: Vec<String> = self.name.split(' ').map(str::to_string).collect();
+        words.push(spelled.to_string());
+        words.extend(takes_value(option).then(|| sample(option)));
+        let required = list(self.theirs, "options").iter();
+        for other in required.filter(|other| other["required"] == true && *other != option) {
+            words.push(strings(other, "flags")[0].to_string());
+            words.extend(takes_value(other).then(|| sample(other)));
+        }
+        words.push("--".to_string());
+        let positionals = list(self.theirs, "arguments").iter();
+        words.extend(positionals.filter(|one| count(one).0 > 0).map(sample));
+        words.into_iter().map(OsString::from).collect()
+    }
+
+    /// What is wrong with the abbreviations of an option: the shortest that mean it alone do, those that
+    /// could mean others are refused.
+    fn check(&self, option: &Value, flag: &str) -> Option<String> {
+        let ours = leaf(self.grammar, self.grammar.find(self.name)?);
+        let id = by_flag(&ours, flag)?.get_id().to_string();
+        for end in 3..flag.len() {
+            let word = &flag[..end];
+            // What could mean an option of the program too is not for the command to say.
+            let of_program = self.globals.iter().any(|global| global.starts_with(word));
+            // So is help in the first grammar.
+            let help = self.grammar == Grammar::Glance && "--help".starts_with(word);
+            let meant = self.meant(word);
+            let another = meant == [word] && !strings(option, "flags").contains(&word);
+            if of_program || help || another {
+                continue;
+            }
+            let same = meant
+                .iter()
+                .all(|flag| strings(option, "flags").contains(flag));
+            let read = argparse::read(self.grammar, self.line(option, word));
+            match read {
+                Ok(Request::Leaf(parsed)) if same => {
+                    let given = parsed.matches.value_source(&id);
+                    if given != Some(ValueSource::CommandLine) {
+                        return Some(format!("{} {word}: is not {flag}", self.name));
+                    }
+                    return None;
+                }
+                Err(error) if !same && error.message().contains("ambiguous option") => {}
+                Err(error) => return Some(format!("{} {word}: {error}", self.name)),
+                Ok(_) => return Some(format!("{} {word}: means one of {meant:?}", self.name)),
+            }
+        }
+        None
+    }
+}
+
+#[test]
+fn every_option_may_be_abbreviated_to_what_only_it_begins_with() {
+    let all = grammar();
+    let mut wrong = Vec::new();
+    for grammar in [Grammar::Glance, Grammar::Openstack] {
+        let theirs = &all[grammar.program()];
+        let globals: Vec<String> = [Grammar::Glance, Grammar::Openstack]
+            .into_iter()
+            .flat_map(Grammar::globals)
+            .flat_map(|global| global.aliases.iter().copied().chain([global.long]))
+            .map(|long| format!("--{long}"))
+            .collect();
+        for (name, command) in entries(&theirs["commands"]) {
+            if BUILTIN.contains(&name.as_str()) {
+                continue;
+            }
+            let mut command = command.clone();
+            let mut options = list(&command, "options").to_vec();
+            options.extend(formatters(theirs, &command["output"]));
+            command["options"] = Value::Array(options);
+            let flags = list(&command, "options").iter();
+            let flags = flags.flat_map(|option| strings(option, "flags"));
+            let abbreviations = Abbreviations {
+                grammar,
+                name,
+                theirs: &command,
+                flags: flags.filter(|flag| flag.starts_with("--")).collect(),
+                globals: globals.clone(),
+            };
+            for option in list(&command, "options") {
+                for flag in strings(option, "flags") {
+                    if flag.starts_with("--") && action(option) != "help" {
+                        wrong.extend(abbreviations.check(option, flag));
+                    }
+                }
+            }
+        }
+    }
+    assert_none(&wrong);
 }
 
 #[test]

@@ -104,12 +104,6 @@ impl Place {
         Run::of(output)
     }
 
-    /// Writes the data directory's configuration.
-    pub fn configure(&self, text: &str) {
-        std::fs::create_dir_all(self.data()).unwrap();
-        std::fs::write(self.data().join("glance-api.conf"), text).unwrap();
-    }
-
     /// An image with `content`, made by the program; its id.
     pub fn image(&self, name: &str, content: &[u8]) -> String {
         let words = ["image", "create", name, "-f", "value", "-c", "id"];

@@ -18,7 +18,7 @@ fn openssl(directory: &Path, words: &str) {
 
 /// An authority, with a certificate for a server at 127.0.0.1 and one for a client, and a list of no
 /// images to be served.
-fn certificates() -> Place {
+pub fn certificates() -> Place {
     let place = Place::new();
     let directory = place.file("");
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
@@ -147,4 +147,20 @@ fn an_older_version_than_allowed_is_refused() {
     assert_eq!(least("1.2").ok(), "[]\n");
     let told = least("1.3").fails(1);
     assert!(told.contains("--tls-min-version 1.2"), "{told}");
+}
+
+#[test]
+fn only_the_ciphers_that_are_allowed_are_spoken() {
+    let place = certificates();
+    let suite = "ECDHE-ECDSA-AES128-GCM-SHA256";
+    let server = Server::start(&place, &["-tls1_2", "-cipher", suite]);
+    let with = |list| {
+        let words = ["--os-cacert", "ca.pem", "--tls-ciphers", list];
+        server.list(&place, &words)
+    };
+    assert_eq!(with(suite).ok(), "[]\n");
+    assert_eq!(with("DEFAULT:!CHACHA20").ok(), "[]\n");
+    with("AES256").fails(1);
+    let told = with("RC4").fails(1);
+    assert!(told.contains("no cipher suite is left"), "{told}");
 }

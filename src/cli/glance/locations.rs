@@ -1,6 +1,12 @@
 //! Where the data of an image lies: `glance location-*` and `glance add-location`.
 
-use crate::cli::registry::{Output, Row};
+use serde_json::{Map, Value};
+
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::model::{Location, MultiHash, ValidationData};
+use crate::ops::{Outcome, locations};
+use crate::{Error, Result};
 
 /// Give a queued image its data by address, through the location API.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,6 +19,64 @@ pub struct AddLocation {
     /// JSON object with os_hash_algo and os_hash_value of the data.
     #[arg(long, value_name = "STRING", default_value = "{}")]
     pub validation_data: String,
+}
+
+impl Leaf for AddLocation {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let expected = expected_hash(&self.validation_data)?;
+        let service = session.service().await?;
+        let view =
+            locations::register(service, &self.image_id, &self.url, expected.as_ref()).await?;
+        Ok(Outcome::from(view))
+    }
+}
+
+/// Hashes that data may be registered with.
+const HASHES: [&str; 4] = ["sha512", "sha256", "sha1", "md5"];
+
+/// The hash that `--validation-data` says the data has.
+fn expected_hash(text: &str) -> Result<Option<MultiHash>> {
+    let Ok(Value::Object(mut members)) = serde_json::from_str(text) else {
+        return Err(Error::failed("validation-data is not a valid JSON object."));
+    };
+    if members.is_empty() {
+        return Ok(None);
+    }
+    let mut take = |name: &str| members.shift_remove(name);
+    let (algorithm, value) = (take("os_hash_algo"), take("os_hash_value"));
+    if !members.is_empty() {
+        let others: Vec<String> = members.keys().map(|name| format!("`{name}`")).collect();
+        return Err(Error::failed(format!(
+            "Validation Data should contain only os_hash_algo and os_hash_value. {} is not allowed",
+            others.join(", ")
+        )));
+    }
+    let text = |name: &str, value: Option<Value>| match value {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(Error::failed(format!(
+            "Validation Data should contain os_hash_algo and os_hash_value: {name} is no text"
+        ))),
+    };
+    let algorithm = text("os_hash_algo", algorithm)?;
+    if !HASHES.contains(&algorithm.as_str()) {
+        let allowed = HASHES.map(|name| format!("'{name}'")).join(", ");
+        return Err(Error::failed(format!(
+            "os_hash_algo: `{algorithm}` is incorrect, allowed hashing algorithms: [{allowed}]"
+        )));
+    }
+    let value = text("os_hash_value", value)?;
+    Ok(Some(MultiHash { algorithm, value }))
+}
+
+/// What `--metadata` says. Anything but an object is refused as servers refuse it.
+fn metadata(text: &str) -> Result<Map<String, Value>> {
+    match serde_json::from_str(text) {
+        Ok(Value::Object(metadata)) => Ok(metadata),
+        Ok(other) => Err(Error::invalid(format!(
+            "Provided object does not match schema 'image': {other} is not of type 'object'"
+        ))),
+        Err(_) => Err(Error::failed("Metadata is not a valid JSON object.")),
+    }
 }
 
 /// Add an address to those of an image.
@@ -37,6 +101,24 @@ pub struct LocationAdd {
     pub hash_value: Option<String>,
 }
 
+impl Leaf for LocationAdd {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let location = Location {
+            url: self.url,
+            metadata: metadata(&self.metadata)?,
+        };
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let validation = ValidationData {
+            checksum: given(self.checksum),
+            os_hash_algo: given(self.hash_algo),
+            os_hash_value: given(self.hash_value),
+        };
+        let service = session.service().await?;
+        let view = locations::add(service, &self.image_id, location, validation).await?;
+        Ok(Outcome::from(view))
+    }
+}
+
 /// Take addresses away from an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocationDelete {
@@ -45,6 +127,14 @@ pub struct LocationDelete {
     /// Address to take away; may be repeated.
     #[arg(long = "url", value_name = "URL", required = true)]
     pub urls: Vec<String>,
+}
+
+impl Leaf for LocationDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        locations::delete(service, &self.image_id, &self.urls).await?;
+        Ok(Outcome::nothing())
+    }
 }
 
 /// Change what is kept with an address of an image.
@@ -60,26 +150,70 @@ pub struct LocationUpdate {
     pub metadata: String,
 }
 
+impl Leaf for LocationUpdate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let metadata = metadata(&self.metadata)?;
+        let emptied = metadata.is_empty();
+        let service = session.service().await?;
+        let view = locations::update(service, &self.image_id, &self.url, metadata).await?;
+        let mut outcome = Outcome::from(view);
+        if emptied {
+            let warning = "The location's metadata were updated to an empty JSON object.";
+            outcome.notices.push(warning.to_string());
+        }
+        Ok(outcome)
+    }
+}
+
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::later::<AddLocation>(
+    Row::of::<AddLocation>(
         "add-location",
         "Give a queued image its data by address, through the location API",
         Output::Plain,
     ),
-    Row::later::<LocationAdd>(
+    Row::of::<LocationAdd>(
         "location-add",
         "Add an address to those of an image",
         Output::Plain,
     ),
-    Row::later::<LocationDelete>(
+    Row::of::<LocationDelete>(
         "location-delete",
         "Take addresses away from an image",
         Output::Plain,
     ),
-    Row::later::<LocationUpdate>(
+    Row::of::<LocationUpdate>(
         "location-update",
         "Change what is kept with an address of an image",
         Output::Plain,
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn validation_data_are_two_texts_or_nothing() {
+        assert_eq!(expected_hash("{}").unwrap(), None);
+        let hash = expected_hash(r#"{"os_hash_value": "ab", "os_hash_algo": "md5"}"#).unwrap();
+        assert_eq!(hash.unwrap().algorithm, "md5");
+        for (text, message) in [
+            ("x", "is not a valid JSON object"),
+            ("[]", "is not a valid JSON object"),
+            (r#"{"size": 3, "x": 1}"#, "`size`, `x` is not allowed"),
+            (
+                r#"{"os_hash_algo": "crc", "os_hash_value": "1"}"#,
+                "`crc` is incorrect",
+            ),
+            (r#"{"os_hash_value": "1"}"#, "os_hash_algo is no text"),
+            (
+                r#"{"os_hash_algo": "md5", "os_hash_value": 1}"#,
+                "os_hash_value is no text",
+            ),
+        ] {
+            let error = expected_hash(text).unwrap_err();
+            assert!(error.message().contains(message), "{error}");
+        }
+    }
+}

@@ -3,7 +3,8 @@
 use crate::Result;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
-use crate::ops::{Outcome, stores};
+use crate::cli::ui::inline;
+use crate::ops::{Outcome, locations, stores};
 
 /// Delete the copy of an image that one store holds.
 #[derive(Debug, Clone, clap::Args)]
@@ -13,6 +14,17 @@ pub struct StoresDelete {
     /// Store to delete the copy from.
     #[arg(long, value_name = "STORE_ID")]
     pub store: String,
+}
+
+impl Leaf for StoresDelete {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let service = session.service().await?;
+        locations::delete_copy(service, &self.image_id, &self.store, |error| {
+            inline(session.grammar, error)
+        })
+        .await?;
+        Ok(Outcome::nothing())
+    }
 }
 
 /// Show the stores of the service.
@@ -62,7 +74,7 @@ impl Leaf for Explain {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
     Row::of::<Explain>("explain", "Explain a model of the API", Output::Plain),
-    Row::later::<StoresDelete>(
+    Row::of::<StoresDelete>(
         "stores-delete",
         "Delete the copy of an image that one store holds",
         Output::Plain,

@@ -178,7 +178,7 @@ impl Globals {
                     .ok()
                     .flatten()
                     .filter(|n| **n > 0)
-                    .map(|_| Vec::new()),
+                    .map(|n| vec![String::new(); usize::from(*n)]),
                 (None, false) => matches
                     .try_get_one::<bool>(id)
                     .ok()
@@ -196,6 +196,11 @@ impl Globals {
     /// Whether the option was given.
     pub fn given(&self, long: &str) -> bool {
         self.values.contains_key(long)
+    }
+
+    /// How often a repeated option without a value was given.
+    pub fn count(&self, long: &str) -> usize {
+        self.values.get(long).map_or(0, Vec::len)
     }
 
     /// Its value; the last one, where it was given several times.

@@ -64,7 +64,7 @@ pub static GLANCE: &[Global] = &[
     flag(
         "get-schema",
         None,
-        "Ask the server for its schemas anew; ours are built in",
+        "Check values against the server's own schema, not the one built in",
     ),
     flag(
         "force",
@@ -138,7 +138,11 @@ pub static GLANCE: &[Global] = &[
     ),
     value("os-key", "key", "Key of that certificate [env OS_KEY]"),
     value("timeout", "seconds", "How long an answer may take"),
-    flag("collect-timing", None, "Show how long each call took"),
+    flag(
+        "collect-timing",
+        None,
+        "Taken, and of no use: openstack shows times",
+    ),
     value("tls-ciphers", "ciphers", "TLS ciphers to allow"),
     one_of(
         value("tls-min-version", "1.2|1.3", "Oldest TLS version to allow"),
@@ -251,7 +255,7 @@ pub static OPENSTACK: &[Global] = &[
     repeated(flag(
         "verbose",
         Some('v'),
-        "Say more on stderr; twice for more still",
+        "Say a line on stderr about each request; twice: as --debug",
     )),
     flag("quiet", Some('q'), "Say nothing but errors"),
     value(

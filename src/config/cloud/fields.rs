@@ -66,6 +66,7 @@ fields! {
     INSECURE: "whether to take any certificate", ["insecure"], ["OS_INSECURE"], ["insecure"];
     VERIFY: "whether to verify certificates", ["verify"], [], ["verify"];
     OLDEST_TLS: "the oldest version of TLS", ["tls-min-version"], [], [];
+    TLS_CIPHERS: "the ciphers of TLS", ["tls-ciphers"], [], [];
     TIMEOUT: "the time for an answer", ["timeout"], [], ["api_timeout"];
     NO_CACHE: "whether to keep no token", ["os-no-cache"], ["OS_NO_CACHE"], [];
     AUTH_CACHE: "whether to keep tokens", [], [], ["auth_cache"];

@@ -45,6 +45,8 @@ pub struct Tls {
     pub key: Option<PathBuf>,
     /// The oldest version to allow.
     pub oldest: Option<TlsVersion>,
+    /// The cipher suites to allow, as OpenSSL lists them; those of TLS 1.3 are all allowed.
+    pub ciphers: Option<String>,
 }
 
 /// For whom an endpoint of the catalogue is.
@@ -235,6 +237,7 @@ fn tls(sources: &Sources<'_>) -> Result<Tls> {
             Some("1.3") => Some(TlsVersion::V1_3),
             _ => None,
         },
+        ciphers: sources.value(&fields::TLS_CIPHERS)?,
     })
 }
 

@@ -158,7 +158,7 @@ impl ImageCache {
     pub(super) async fn recover(&self) -> Result<Removed> {
         let mut removed = Removed::default();
         let journal = self.directory.journal();
-        for entry in blocking(move || journal.residue()).await? {
+        for entry in blocking(move || journal.residue(&[Intent::Upload])).await? {
             let id = entry.id.clone();
             if let Ok(path) = self.directory.path_in(Part::Incomplete, &id) {
                 let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());

@@ -7,7 +7,7 @@ use serde_json::Map;
 use super::columns::Columns;
 use super::connection::Run;
 use super::{Sql, Transaction};
-use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility, json};
+use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility};
 use crate::{Error, Result};
 
 /// The columns that every list needs, then the others; the places are those of [`read_image`].
@@ -82,14 +82,6 @@ pub struct StoredImage {
     pub locations: Vec<Location>,
     /// Whether the caller's project is a member of it.
     pub is_member: bool,
-}
-
-/// A location to be recorded.
-pub struct NewLocation<'a> {
-    /// Address of the data.
-    pub url: &'a str,
-    /// Metadata as JSON; None: no named store.
-    pub metadata: &'a Map<String, serde_json::Value>,
 }
 
 /// Loads one image, whoever may see it; None when there is none or it is deleted.
@@ -235,7 +227,7 @@ fn number(bytes: Option<u64>) -> Result<Option<i64>> {
     number.transpose()
 }
 
-fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {
+pub(super) fn read_metadata(text: Option<&str>) -> Result<Map<String, serde_json::Value>> {
     match text {
         None | Some("") => Ok(Map::new()),
         Some(text) => serde_json::from_str(text).map_err(|e| {
@@ -376,7 +368,7 @@ impl Transaction {
 
     /// Records what is known of the data of an image in status `from`, which makes it active; whether it
     /// still was.
-    pub async fn set_data(&self, image: &Image, from: ImageStatus) -> Result<bool> {
+    pub async fn activate(&self, image: &Image, from: ImageStatus) -> Result<bool> {
         let hash = image.hash.as_ref();
         let sql = Sql::new("UPDATE images SET ").with(
             "status = ?, size = ?, virtual_size = ?, checksum = ?, os_hash_algo = ?, os_hash_value = ?, \
@@ -410,24 +402,6 @@ impl Transaction {
             ],
         );
         Ok(self.execute(sql).await? > 0)
-    }
-
-    /// Records where the data of an image is, besides where it is already.
-    pub async fn insert_location(&self, id: &str, location: &NewLocation<'_>) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
-        let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, meta_data, status) VALUES ";
-        let metadata = json::python(location.metadata);
-        self.execute(Sql::new(columns).list([
-            id.into(),
-            location.url.into(),
-            now.as_str().into(),
-            now.as_str().into(),
-            false.into(),
-            metadata.into(),
-            "active".into(),
-        ]))
-        .await?;
-        Ok(())
     }
 
     /// Marks an image and all that belongs to it deleted, its status `to` and its locations accordingly.

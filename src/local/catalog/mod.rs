@@ -9,6 +9,7 @@ mod cache;
 mod columns;
 mod connection;
 mod images;
+mod locations;
 mod members;
 mod metadefs;
 mod query;
@@ -17,9 +18,11 @@ mod revision;
 mod tasks;
 
 pub use connection::{Catalog, Transaction};
-pub use images::{NewLocation, StoredImage};
+pub use images::StoredImage;
+pub use locations::NewLocation;
 pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
+pub use query::UsageCounts;
 pub use revision::{HEAD, State, Turn};
 
 use sea_orm::{QueryResult, Value};

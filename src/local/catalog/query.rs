@@ -8,7 +8,7 @@ use sea_orm::Value;
 use super::connection::Run;
 use super::images::{StoredImage, columns, load};
 use super::reader::Reader;
-use super::{Catalog, Sql, column};
+use super::{Catalog, Sql, Transaction, column};
 use crate::model::{
     Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, SortKey, Timestamp,
 };
@@ -138,35 +138,53 @@ impl Catalog {
 
     /// How many images `owner` has, and the bytes their data takes, each copy counted.
     pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
-        let alive = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted')";
-        let count = |condition: &str| {
-            Sql::new("SELECT count(*) FROM images WHERE ").with(condition, [owner.into()])
-        };
-        let number = async |sql: Sql| -> Result<i64> {
-            Ok(match self.row(sql).await? {
-                Some(row) => column::<Option<i64>>(&row, 0)?.unwrap_or(0),
-                None => 0,
-            })
-        };
-        let copies = Sql::new("SELECT CAST(sum(images.size) AS INTEGER) FROM images ").with(
-            "JOIN image_locations ON image_locations.image_id = images.id AND image_locations.status <> 'deleted' \
-             WHERE images.owner = ? AND images.size > 0 AND images.status NOT IN ('killed', 'pending_delete', 'deleted')",
-            [owner.into()],
-        );
-        let staged = Sql::new("SELECT CAST(sum(size) AS INTEGER) FROM images WHERE ").with(
-            "owner = ? AND status IN ('uploading', 'importing')",
-            [owner.into()],
-        );
-        Ok(UsageCounts {
-            images: number(count(alive)).await?,
-            uploading: number(count(
-                "owner = ? AND status IN ('saving', 'uploading', 'importing')",
-            ))
-            .await?,
-            bytes: number(copies).await?,
-            staged_bytes: number(staged).await?,
-        })
+        usage(self, owner).await
     }
+}
+
+impl Transaction {
+    /// How many images `owner` has, and the bytes their data takes, each copy counted.
+    pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
+        usage(self, owner).await
+    }
+}
+
+/// Images that are not deleted.
+const ALIVE: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted')";
+
+/// Those of them whose data is on its way, or is copied between stores.
+const MOVING: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted') AND (status IN (%) \
+     OR id IN (SELECT image_id FROM image_properties WHERE name = 'os_glance_importing_to_stores' AND value <> ''))";
+
+/// What `owner` uses.
+///
+/// *Source:* `user_get_storage_usage` and those after it in `glance/db/sqlalchemy/api.py` of the reference
+/// implementation.
+async fn usage(on: &impl Run, owner: &str) -> Result<UsageCounts> {
+    let number = async |sql: Sql| -> Result<i64> {
+        Ok(match on.row(sql).await? {
+            Some(row) => column::<Option<i64>>(&row, 0)?.unwrap_or(0),
+            None => 0,
+        })
+    };
+    let count = |condition: &str| {
+        Sql::new("SELECT count(*) FROM images WHERE ").with(condition, [owner.into()])
+    };
+    let copies = Sql::new("SELECT CAST(sum(images.size) AS INTEGER) FROM images ").with(
+        "JOIN image_locations ON image_locations.image_id = images.id AND image_locations.status <> 'deleted' \
+         WHERE images.owner = ? AND images.size > 0 AND images.status NOT IN ('killed', 'pending_delete', 'deleted')",
+        [owner.into()],
+    );
+    let staged = MOVING.replace('%', "'uploading', 'importing'");
+    let staged = Sql::new("SELECT CAST(sum(size) AS INTEGER) FROM images WHERE ")
+        .with(&staged, [owner.into()]);
+    let uploading = MOVING.replace('%', "'saving', 'uploading', 'importing'");
+    Ok(UsageCounts {
+        images: number(count(ALIVE)).await?,
+        uploading: number(count(&uploading)).await?,
+        bytes: number(copies).await?,
+        staged_bytes: number(staged).await?,
+    })
 }
 
 /// What a project uses.

@@ -12,7 +12,8 @@ use crate::data::watch::Progress;
 use crate::data::{Source, Watch};
 use crate::local::Local;
 use crate::local::catalog::{NewLocation, StoredImage, Transaction};
-use crate::local::data::{Cap, Intake};
+use crate::local::data::Intake;
+use crate::local::quota::Cap;
 use crate::local::store::{Put, blocking};
 use crate::model::{Image, ImageStatus, ImportMethod, Timestamp};
 use crate::{Error, ErrorKind, Result};
@@ -244,7 +245,7 @@ impl Local {
         let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
         let mut after = stored.image.clone();
         if after.status == ImageStatus::Importing && !copies.is_empty() {
-            if !transaction.set_data(image, ImageStatus::Importing).await? {
+            if !transaction.activate(image, ImageStatus::Importing).await? {
                 return Err(gone());
             }
             after.status = ImageStatus::Active;

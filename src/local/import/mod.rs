@@ -113,6 +113,15 @@ impl Local {
         // What nobody may see, and what is no image, has no entry in a journal.
         let found = self.find(id).await?;
         self.check_import(&found, &import.method)?;
+        let size = found.image.size.unwrap_or(0);
+        match import.method {
+            // What is staged is known; what is fetched or copied counts as staged meanwhile.
+            ImportMethod::GlanceDirect => self.check_size(size).await?,
+            _ => {
+                self.check_size(0).await?;
+                self.check_staging(size).await?;
+            }
+        }
         let journal = self.staging_journal();
         let id = found.image.id;
         let entry_of = id.clone();
@@ -186,6 +195,7 @@ impl Local {
             transaction
                 .set_status(id, from, ImageStatus::Importing)
                 .await?;
+            self.check_uploading(&transaction).await?;
         }
         if is_new {
             transaction.insert_task(&task).await?;

@@ -101,6 +101,10 @@ fn room(path: &Path) -> Result<u64> {
     Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
 }
 
+fn missing(path: &Path) -> Error {
+    Error::not_found(format!("image data {} is missing", path.display()))
+}
+
 fn full(why: &str) -> Error {
     Error::too_large(format!("Image storage media is full: {why}"))
         .hint("Make room in the store's directory, or name another store with --store.")
@@ -123,6 +127,17 @@ impl Store for FileStore {
         self.info.clone()
     }
 
+    fn reads(&self, url: &str) -> bool {
+        file_path(url).is_some()
+    }
+
+    fn owns(&self, url: &str) -> bool {
+        file_path(url).is_some_and(|path| {
+            let mut known = self.directories.iter();
+            known.any(|directory| path.parent() == Some(directory.path.as_path()))
+        })
+    }
+
     async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>> {
         let directory = self.choose(size)?.to_path_buf();
         let entry = Journal::of(&directory).begin(id, Intent::Upload)?;
@@ -135,14 +150,22 @@ impl Store for FileStore {
         Ok(Box::new(FilePut::new(directory, entry, self.writing)))
     }
 
+    async fn size(&self, url: &str) -> Result<u64> {
+        let path = file_path(url)
+            .ok_or_else(|| Error::invalid("a location of a file store is no file:// address"))?;
+        blocking(move || match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(missing(&path)),
+            Err(e) => Err(Error::io("read", &path, e)),
+        })
+        .await
+    }
+
     async fn open(&self, url: &str) -> Result<Source> {
         let path = file_path(url)
             .ok_or_else(|| Error::internal("a location of a file store is no file:// address"))?;
         blocking(move || match Source::open(&path) {
-            Err(_) if !path.exists() => Err(Error::not_found(format!(
-                "image data {} is missing",
-                path.display()
-            ))),
+            Err(_) if !path.exists() => Err(missing(&path)),
             other => other,
         })
         .await
@@ -363,8 +386,10 @@ struct FileDelete {
 
 #[async_trait]
 impl Delete for FileDelete {
-    async fn finish(self: Box<Self>) -> Result<()> {
-        let Self { entry, paths } = *self;
+    async fn finish(self: Box<Self>, kept: &[String]) -> Result<()> {
+        let Self { entry, mut paths } = *self;
+        let kept: Vec<PathBuf> = kept.iter().filter_map(|url| file_path(url)).collect();
+        paths.retain(|path| !kept.contains(path));
         blocking(move || paths.iter().try_for_each(|path| remove(path))).await?;
         close(entry).await
     }

@@ -1,8 +1,10 @@
 //! Where image data is kept.
 
 mod file;
+mod http;
 
 pub use file::{Directory, FileStore, Writing};
+pub use http::HttpStore;
 
 use std::path::PathBuf;
 
@@ -11,7 +13,7 @@ use async_trait::async_trait;
 use super::journal::Entry;
 use crate::data::pump::Taken;
 use crate::data::{Algorithm, Source, Watch};
-use crate::model::StoreInfo;
+use crate::model::{Location, StoreInfo};
 use crate::{Error, Result};
 
 /// Sees every byte of an upload in order; refuses by an error.
@@ -23,11 +25,24 @@ pub trait Store: Send + Sync {
     /// What callers may know of it, details included.
     fn info(&self) -> StoreInfo;
 
+    /// Whether it can read what is at an address of this kind.
+    fn reads(&self, url: &str) -> bool;
+
+    /// Whether what is at an address is, or would be, its own.
+    fn owns(&self, url: &str) -> bool;
+
     /// Begins to store the data of image `id`; `size` is how much is promised, if anything is.
     ///
     /// # Errors
-    /// `Conflict` while another process does the same, `TooLarge` when it cannot fit.
+    /// `Conflict` while another process does the same, `TooLarge` when it cannot fit, `Gone` for a store that
+    /// is only read.
     async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>>;
+
+    /// Bytes at an address, as far as that is told without reading them.
+    ///
+    /// # Errors
+    /// `NotFound` when there are none, `Invalid` for no address, `Unreachable`.
+    async fn size(&self, url: &str) -> Result<u64>;
 
     /// Opens data by its address.
     ///
@@ -35,7 +50,7 @@ pub trait Store: Send + Sync {
     /// `NotFound` when there is none.
     async fn open(&self, url: &str) -> Result<Source>;
 
-    /// Notes that image `id` is about to be deleted, its data at `urls` with it.
+    /// Notes that the data of image `id` at `urls` is about to be deleted.
     async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>>;
 
     /// Uploads and deletions that a dead process left unfinished; now ours to clear.
@@ -72,10 +87,11 @@ pub trait Put: Send + Sync {
 /// Data that is being deleted.
 #[async_trait]
 pub trait Delete: Send {
-    /// The deletion is recorded: removes the data.
-    async fn finish(self: Box<Self>) -> Result<()>;
+    /// The deletion is recorded: removes the data at all its addresses but `kept`, which are those that the
+    /// image has still.
+    async fn finish(self: Box<Self>, kept: &[String]) -> Result<()>;
 
-    /// The image stays.
+    /// The data stays.
     async fn abandon(self: Box<Self>) -> Result<()>;
 }
 
@@ -92,7 +108,7 @@ pub enum Residue {
     Delete {
         /// The image.
         id: String,
-        /// Removes the data when it turns out to be recorded, or abandons it.
+        /// Removes the data that turns out not to be recorded any more.
         delete: Box<dyn Delete>,
     },
 }
@@ -122,6 +138,38 @@ impl StoreSet {
     /// Whether stores have names that callers and locations use.
     pub fn named(&self) -> bool {
         self.named
+    }
+
+    /// The store that the data at a location is in: the one that such addresses belong to, else the one
+    /// that its metadata name, else any that reads such addresses.
+    ///
+    /// # Errors
+    /// `Invalid` where there is none.
+    pub fn holding(&self, location: &Location) -> Result<&dyn Store> {
+        let url = location.url.as_str();
+        let named = |store: &&dyn Store| Some(store.info().id.as_str()) == location.store();
+        let reads = |store: &&dyn Store| store.reads(url);
+        self.owning(url)
+            .or_else(|| self.iter().filter(reads).find(named))
+            .or_else(|| self.iter().find(reads))
+            .ok_or_else(|| {
+                let scheme = url.split("://").next().unwrap_or_default();
+                Error::invalid(format!("there is no store for addresses of kind {scheme}"))
+            })
+    }
+
+    /// The store that what is at an address belongs to.
+    pub fn owning(&self, url: &str) -> Option<&dyn Store> {
+        self.iter().find(|store| store.owns(url))
+    }
+
+    /// Preference of the store that a location names; higher first.
+    pub fn weight(&self, location: &Location) -> i64 {
+        let named = |store: &StoreInfo| Some(store.id.as_str()) == location.store();
+        let store = self.iter().map(Store::info).find(named);
+        store
+            .and_then(|store| store.detail)
+            .map_or(0, |detail| detail.weight)
     }
 
     /// The store of that id, or the default one.

@@ -5,6 +5,7 @@ pub mod data;
 mod images;
 mod imports;
 mod lists;
+mod locations;
 mod members;
 mod metadefs;
 
@@ -12,6 +13,7 @@ use glance_tools::config::{Cloud, Environment};
 use glance_tools::model::{Image, NewImage};
 use glance_tools::remote::Remote;
 use glance_tools::remote::auth::Prompt;
+use glance_tools::remote::http::Observer;
 use glance_tools::service::ImageService;
 use serde_json::{Value, json};
 
@@ -41,6 +43,9 @@ pub trait Deployment {
 
     /// Has downloads go through the cache, as the servers of the suite do; before a service is opened.
     fn cache_downloads(&self) {}
+
+    /// Has the stores `fast` (the default) and `slow`, none of web servers, and shows locations.
+    async fn with_named_stores(self) -> Self;
 }
 
 impl Deployment for Place {
@@ -74,6 +79,11 @@ impl Deployment for Place {
     fn cache_downloads(&self) {
         self.configure("[paste_deploy]\nflavor = caching\n");
     }
+
+    async fn with_named_stores(self) -> Self {
+        self.configure(crate::locations::NAMED);
+        self
+    }
 }
 
 /// A real Glance, met through the client.
@@ -90,11 +100,20 @@ impl Deployment for SharedCloud {
             _ => None,
         };
         let cloud = Cloud::load(&options, &Environment::default()).unwrap();
-        Box::new(Remote::open(cloud, Box::new(Nobody), None).await.unwrap())
+        Box::new(
+            Remote::open(cloud, Box::new(Nobody), Observer::default())
+                .await
+                .unwrap(),
+        )
     }
 
     async fn project(&self, name: &str) -> String {
         self.caller(name, "member", "u").0
+    }
+
+    async fn with_named_stores(self) -> Self {
+        // Every real cloud has them.
+        self
     }
 }
 

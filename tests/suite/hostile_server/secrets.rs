@@ -33,6 +33,7 @@ fn secrets_are_never_told() {
             }
         }),
     );
+    let other = format!("s3://{SECRET}:{SECRET}/{SECRET}@host/b");
     let file = cloud.place.write("f.img", data(1000));
     let file = file.to_str().unwrap();
     for words in [
@@ -52,6 +53,21 @@ fn secrets_are_never_told() {
             file,
         ],
         &["image-show", "nosuch"],
+        &["location-add", &id, "--url", &other],
+        &["location-update", &id, "--url", &other],
+        &[
+            "location-update",
+            &id,
+            "--url",
+            &format!("{other}?token={SECRET}"),
+        ],
+        &[
+            "location-delete",
+            &id,
+            "--url",
+            &format!("{other}?token={SECRET}"),
+        ],
+        &["add-location", &id, "--url", &other],
         &["stores-info"],
     ] {
         let mut words = words.to_vec();

@@ -59,6 +59,7 @@ pub fn answer(state: &mut State, request: &Seen, body: &[u8]) -> Answer {
                 "enum": [null, "raw", "qcow2", "odd"]}}}),
         ),
         (method, ["v2", "cache", rest @ ..]) => of_cache(state, request, method, rest),
+        ("DELETE", ["v2", "stores", _, id]) if state.find(id).is_some() => Answer::empty(204),
         (method, ["v2", "images", id, rest @ ..]) => {
             of_image(state, request, body, method, id, rest)
         }
@@ -161,6 +162,7 @@ fn of_image(
             state.images.retain(|image| image.record["id"] != id);
             Answer::empty(204)
         }
+        ("POST", ["locations"]) => Answer::empty(202),
         ("PUT", ["file"]) if image.record["status"] != "queued" => Answer::page(
             409,
             "Image status transition from active to saving is not allowed",
@@ -296,6 +298,15 @@ fn patch(image: &mut Stored, body: &[u8]) -> Answer {
             .unwrap_or_default()
             .trim_start_matches('/');
         let name = path.replace("~1", "/").replace("~0", "~");
+        if let Some(place) = name.strip_prefix("locations/") {
+            let locations = image.record.entry("locations").or_insert(json!([]));
+            let locations = locations.as_array_mut().unwrap();
+            match place.parse::<usize>() {
+                Ok(at) => drop(locations.remove(at)),
+                Err(_) => locations.push(operation["value"].clone()),
+            }
+            continue;
+        }
         let known = image.record.contains_key(&name);
         match operation["op"].as_str() {
             Some("remove") if known => drop(image.record.remove(&name)),

@@ -1,0 +1,98 @@
+//! Rows of locations.
+
+use sea_orm::QueryResult;
+use serde_json::Map;
+
+use super::columns::Columns;
+use super::connection::Run;
+use super::images::read_metadata;
+use super::{Catalog, Sql, Transaction};
+use crate::Result;
+use crate::model::{Location, Timestamp, json};
+
+/// A location to be recorded.
+pub struct NewLocation<'a> {
+    /// Address of the data.
+    pub url: &'a str,
+    /// Metadata as JSON; empty: no named store.
+    pub metadata: &'a Map<String, serde_json::Value>,
+}
+
+impl<'a> From<&'a Location> for NewLocation<'a> {
+    fn from(location: &'a Location) -> Self {
+        Self {
+            url: &location.url,
+            metadata: &location.metadata,
+        }
+    }
+}
+
+impl Catalog {
+    /// The addresses at which there is data of an image, whatever became of the image: those of its
+    /// locations, and those whose data waits for the scrubber.
+    pub async fn recorded_addresses(&self, id: &str) -> Result<Vec<String>> {
+        let sql = Sql::new("SELECT value FROM image_locations").with(
+            " WHERE image_id = ? AND status <> ?",
+            [id.into(), "deleted".into()],
+        );
+        let rows = self.rows(sql).await?;
+        rows.iter()
+            .map(|row| Ok(row.some_text(0)?.into_owned()))
+            .collect()
+    }
+}
+
+impl Transaction {
+    /// The locations of an image, in the order of its record, each with the number of its row.
+    pub async fn load_locations(&self, id: &str) -> Result<Vec<(i64, Location)>> {
+        let sql = Sql::new("SELECT id, value, meta_data FROM image_locations").with(
+            " WHERE image_id = ? AND +deleted = ? ORDER BY id",
+            [id.into(), false.into()],
+        );
+        let rows = self.rows(sql).await?;
+        let read = |row: &QueryResult| {
+            let location = Location {
+                url: row.some_text(1)?.into_owned(),
+                metadata: read_metadata(row.text(2)?.as_deref())?,
+            };
+            Ok((row.some_integer(0)?, location))
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// Records a location behind those that an image has.
+    pub async fn insert_location(&self, id: &str, location: &NewLocation<'_>) -> Result<()> {
+        let now = Timestamp::now().to_catalog();
+        let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, \
+             meta_data, status) VALUES ";
+        self.execute(Sql::new(columns).list([
+            id.into(),
+            location.url.into(),
+            now.as_str().into(),
+            now.as_str().into(),
+            false.into(),
+            json::python(location.metadata).into(),
+            "active".into(),
+        ]))
+        .await?;
+        Ok(())
+    }
+
+    /// Marks a location deleted; `later` when its data waits for the scrubber.
+    pub async fn delete_location(&self, row: i64, later: bool) -> Result<()> {
+        let now = Timestamp::now().to_catalog();
+        let status = if later { "pending_delete" } else { "deleted" };
+        let sql = Sql::new("UPDATE image_locations SET ").with(
+            "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE id = ?",
+            [
+                status.into(),
+                true.into(),
+                now.as_str().into(),
+                now.as_str().into(),
+                row.into(),
+            ],
+        );
+        self.execute(sql).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,155 @@
+//! What callers say of data that they register by its address: the address, its metadata, its hashes.
+
+use serde_json::Value;
+
+use crate::data::{Algorithm, Hasher};
+use crate::model::{Image, ImageStatus, MultiHash, ValidationData};
+use crate::{Error, ErrorKind, Result};
+
+/// Characters of an address at most.
+const LONGEST: usize = 255;
+
+/// What is known of the data of an image that becomes active.
+pub struct Hashes {
+    /// md5, lowercase hex unless a caller said so otherwise.
+    pub checksum: Option<String>,
+    /// The secure hash.
+    pub hash: Option<MultiHash>,
+}
+
+/// What a caller says of data that it registers, checked against what the image says: what is new of it,
+/// if anything is. `algorithm` is the deployment's.
+///
+/// # Errors
+/// `Invalid` when half of it is missing; `Conflict` for hashes that are none, and for other ones than the
+/// image has.
+///
+/// *Source:* `_validate_validation_data` in `glance/api/v2/images.py`.
+pub fn check(image: &Image, said: &ValidationData, algorithm: &str) -> Result<Option<Hashes>> {
+    if said.is_empty() {
+        return Ok(None);
+    }
+    for (name, value) in [
+        ("os_hash_algo", &said.os_hash_algo),
+        ("os_hash_value", &said.os_hash_value),
+    ] {
+        if value.is_none() {
+            return Err(Error::invalid(format!(
+                "Provided object does not match schema 'image': '{name}' is a required property"
+            )));
+        }
+    }
+    let hash = image.hash.as_ref();
+    let mut new = Vec::new();
+    for (name, value) in said.fields() {
+        let current = match name {
+            "checksum" => image.checksum.as_deref(),
+            "os_hash_algo" => hash.map(|hash| hash.algorithm.as_str()),
+            _ => hash.map(|hash| hash.value.as_str()),
+        };
+        match (value, current) {
+            (None, _) => {}
+            (said, current) if said == current => {}
+            (Some(_), Some(_)) => {
+                return Err(Error::conflict(format!(
+                    "{name} is already set with a different value"
+                )));
+            }
+            (Some(_), None) => new.push(name),
+        }
+    }
+    if new.is_empty() {
+        return Ok(None);
+    }
+    if image.status != ImageStatus::Queued {
+        return Err(Error::conflict(format!(
+            "New value(s) for {} may only be provided when image status is 'queued'",
+            new.join(", ")
+        )));
+    }
+    new_hashes(said, algorithm).map(Some)
+}
+
+/// Hashes for a queued image.
+fn new_hashes(said: &ValidationData, wanted: &str) -> Result<Hashes> {
+    if let Some(checksum) = &said.checksum {
+        check_hex("checksum", checksum, "md5", 16)?;
+    }
+    let given = said.os_hash_algo.as_deref().unwrap_or_default();
+    if given != wanted {
+        return Err(Error::conflict(format!(
+            "os_hash_algo must be {wanted}, not {given}"
+        )));
+    }
+    let value = said.os_hash_value.as_deref().unwrap_or_default();
+    check_hex("os_hash_value", value, wanted, length(wanted)?)?;
+    Ok(Hashes {
+        checksum: said.checksum.clone(),
+        hash: Some(MultiHash {
+            algorithm: wanted.to_string(),
+            value: value.to_string(),
+        }),
+    })
+}
+
+/// Refuses an address that is longer than the catalogue has room for.
+pub fn check_address(url: &str) -> Result<()> {
+    let length = url.chars().count();
+    if length > LONGEST {
+        return Err(Error::invalid(format!(
+            "Provided object does not match schema 'image': an address of {length} characters is too long"
+        )));
+    }
+    Ok(())
+}
+
+/// Metadata hold text, and lists and objects of it.
+pub fn check_metadata(key: &str, value: &Value) -> Result<()> {
+    match value {
+        Value::String(_) => Ok(()),
+        Value::Array(values) => values
+            .iter()
+            .try_for_each(|value| check_metadata(key, value)),
+        Value::Object(members) => members
+            .iter()
+            .try_for_each(|(key, value)| check_metadata(key, value)),
+        other => Err(Error::invalid(format!(
+            "The image metadata key {key} has the value {other}. Only objects, lists, and text are supported."
+        ))),
+    }
+}
+
+/// A hash that registered data shall have.
+///
+/// *Source:* `_validate_hashing_data` in `glance/api/v2/images.py`.
+pub fn check_hash(hash: &MultiHash) -> Result<()> {
+    const ALLOWED: [&str; 4] = ["sha1", "sha256", "sha512", "md5"];
+    let algorithm = hash.algorithm.as_str();
+    if !ALLOWED.contains(&algorithm) {
+        return Err(Error::invalid(format!(
+            "Provided object does not match schema 'location': '{algorithm}' is not one of {ALLOWED:?}"
+        )));
+    }
+    check_hex("os_hash_value", &hash.value, algorithm, length(algorithm)?)
+        .map_err(|error| Error::new(ErrorKind::Invalid, error.message()))
+}
+
+/// Bytes of a hash.
+fn length(algorithm: &str) -> Result<usize> {
+    let hasher = Hasher::new(Algorithm::parse(algorithm)?);
+    Ok(hasher.finish().len() / 2)
+}
+
+fn check_hex(name: &str, value: &str, algorithm: &str, bytes: usize) -> Result<()> {
+    if value.len() % 2 == 1 || !value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Error::conflict(format!(
+            "{name} ({value}) is not a valid hexadecimal value"
+        )));
+    }
+    if value.len() != bytes * 2 {
+        return Err(Error::conflict(format!(
+            "{name} ({value}) is not the correct size for {algorithm} (should be {bytes} bytes)"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Where the data of images is.
+
+use serde_json::{Map, Value};
+
+use super::views;
+use crate::model::address::discreet;
+use crate::model::{Image, Location, MultiHash, ValidationData};
+use crate::output::View;
+use crate::service::ImageService;
+use crate::{Error, ErrorKind, Result};
+
+/// `glance location-add`.
+pub async fn add(
+    service: &dyn ImageService,
+    id: &str,
+    location: Location,
+    validation: ValidationData,
+) -> Result<View<'static>> {
+    let image = service.add_location(id, location, validation).await?;
+    Ok(View::Record(views::glance_patched_image(&image)))
+}
+
+/// `glance location-update`: metadata that are so already are left alone.
+pub async fn update(
+    service: &dyn ImageService,
+    id: &str,
+    url: &str,
+    metadata: Map<String, Value>,
+) -> Result<View<'static>> {
+    let mut image = service.get_image(id).await?;
+    let mut locations = known(&image)?.to_vec();
+    let location = locations.iter_mut().rfind(|at| at.url == url);
+    let Some(location) = location else {
+        return Err(Error::failed(format!(
+            "Unknown URL: {}, the URL must be one of existing locations of current image",
+            discreet(url)
+        )));
+    };
+    if location.metadata != metadata {
+        location.metadata = metadata;
+        image = service.replace_locations(id, locations).await?;
+    }
+    Ok(View::Record(views::glance_patched_image(&image)))
+}
+
+/// `glance location-delete`: of several locations of one address, the first.
+pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Result<()> {
+    let image = service.get_image(id).await?;
+    let locations = known(&image)?;
+    let place = |url: &String| locations.iter().position(|at| at.url == *url);
+    let mut unknown: Vec<String> = Vec::new();
+    for url in urls.iter().filter(|url| place(url).is_none()) {
+        let quoted = format!("'{}'", discreet(url));
+        if !unknown.contains(&quoted) {
+            unknown.push(quoted);
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(Error::failed(format!(
+            "Unknown URL(s): [{}]",
+            unknown.join(", ")
+        )));
+    }
+    let positions: Vec<usize> = urls.iter().filter_map(place).collect();
+    service.remove_locations(id, &positions).await?;
+    Ok(())
+}
+
+/// `glance add-location`.
+pub async fn register(
+    service: &dyn ImageService,
+    id: &str,
+    url: &str,
+    expected: Option<&MultiHash>,
+) -> Result<View<'static>> {
+    service.register_location(id, url, expected).await?;
+    let image = service.get_image(id).await?;
+    Ok(View::Record(views::glance_image(&image, false)))
+}
+
+/// `glance stores-delete`; `inline` puts an error of the service into words.
+pub async fn delete_copy(
+    service: &dyn ImageService,
+    id: &str,
+    store: &str,
+    inline: impl Fn(&Error) -> String,
+) -> Result<()> {
+    let deleted = service.delete_from_store(id, store).await;
+    deleted.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            Error::failed("Multi Backend support is not enabled or Image/store not found.")
+                .hint(format!(
+                    "See glance image-show {id} and glance stores-info."
+                ))
+                .because(error)
+        }
+        _ if error.status().is_some() => {
+            let why = inline(&error);
+            let failed = Error::failed(format!(
+                "Unable to delete image '{id}' from store '{store}'. ({why})"
+            ));
+            match error.hint_text() {
+                Some(hint) => failed.hint(hint),
+                None => failed,
+            }
+        }
+        _ => error,
+    })
+}
+
+/// The locations of an image, where the deployment shows them.
+fn known(image: &Image) -> Result<&[Location]> {
+    image.locations.as_deref().ok_or_else(|| {
+        Error::failed("The administrator has disabled API access to image locations")
+            .hint("An operator allows it with show_multiple_locations = true in glance-api.conf.")
+    })
+}
