@@ -84,8 +84,10 @@ pub async fn explain(service: &dyn ImageService, model: &str) -> Result<View<'st
         .await
         .map_err(|error| match error.kind() {
             crate::ErrorKind::NotFound => {
-                crate::Error::failed(format!("Unable to find requested model '{model}'"))
-                    .hint("There are: image, images, member, members.")
+                crate::Error::failed(format!("Unable to find requested model '{model}'")).hint(
+                    "There are: image, images, member, members, metadefs/namespace, …/object, \
+                         …/property, …/tag, …/resource_type.",
+                )
             }
             _ => error,
         })?;

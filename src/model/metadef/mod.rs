@@ -85,21 +85,25 @@ impl Namespace {
 
     /// The same with the prefix of a type of resources before the names of all properties; as it is
     /// where the type is not associated, or without a prefix.
+    #[must_use]
     pub fn prefixed(mut self, resource_type: &str) -> Self {
         let mut associations = self.resource_type_associations.iter();
         let association = associations.find(|known| known.name == resource_type);
         let Some(prefix) = association.and_then(|known| known.prefix.clone()) else {
             return self;
         };
-        let before = |properties: Properties| {
-            let prefixed = properties.into_iter();
-            prefixed
+        let all = std::iter::once(&mut self.properties).chain(
+            self.objects
+                .iter_mut()
+                .filter_map(|object| object.properties.as_mut()),
+        );
+        for properties in all {
+            let prefixed = std::mem::take(properties).into_iter();
+            *properties = prefixed
                 .map(|(name, value)| (format!("{prefix}{name}"), value))
-                .collect()
-        };
-        self.properties = before(self.properties);
+                .collect();
+        }
         for object in &mut self.objects {
-            object.properties = object.properties.take().map(before);
             for name in object.required.iter_mut().flatten() {
                 name.insert_str(0, &prefix);
             }

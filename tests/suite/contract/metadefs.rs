@@ -34,7 +34,8 @@ contract! {
     // The real one answers 500, or makes what nobody can name or show.
     what_cannot_be_kept_is_refused
     a_new_name_that_is_taken_is_refused
-    // The real one finds nothing by a name with a letter outside ASCII, or a slash.
+    // The real one finds nothing by a name with a letter outside ASCII, or a slash, and hangs up on one
+    // of several lines.
     names_may_have_any_letter
 }
 
@@ -697,15 +698,7 @@ async fn is_found_by_its_name(service: &dyn ImageService, name: &str) {
 
 async fn names_are_what_they_are(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    for name in [
-        "a b",
-        "100%",
-        "a?b#c",
-        "x+y",
-        "tab\tline\nend",
-        "..x",
-        "'\"\\;",
-    ] {
+    for name in ["a b", "100%", "a?b#c", "x+y", "..x", "'\"\\;"] {
         is_found_by_its_name(service.as_ref(), name).await;
     }
     for name in ["", ".", ".."] {
@@ -716,7 +709,7 @@ async fn names_are_what_they_are(on: impl Deployment) {
 
 async fn names_may_have_any_letter(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    for name in ["é::Ü", "a/b", "名前", "🦀"] {
+    for name in ["é::Ü", "a/b", "名前", "🦀", "tab\tline\nend"] {
         is_found_by_its_name(service.as_ref(), name).await;
     }
 }

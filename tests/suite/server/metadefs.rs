@@ -31,7 +31,6 @@ pub fn answer(request: &Seen, path: &[&str], body: &[u8]) -> Answer {
             let page = json!({"namespaces": [namespace], "first": "/f", "schema": "/s"});
             Answer::json(200, &page)
         }
-        ("POST", ["namespaces"]) => created(body),
         ("GET", ["namespaces", _]) => Answer::json(200, &namespace),
         ("PUT", ["namespaces", ..]) => Answer::json(200, &body),
         ("GET", ["namespaces", _, "properties"]) => {
@@ -48,7 +47,7 @@ pub fn answer(request: &Seen, path: &[&str], body: &[u8]) -> Answer {
             let list = json!({"resource_type_associations": [association]});
             Answer::json(200, &list)
         }
-        ("POST", ["namespaces", _, _]) => created(body),
+        ("POST", ["namespaces"] | ["namespaces", _, _]) => created(body),
         _ => Answer::page(404, "The resource could not be found."),
     }
 }

@@ -153,8 +153,8 @@ impl Leaf for ObjectUpdate {
             changes.insert("name".to_string(), name.into());
         }
         let service = session.service().await?;
-        let changed = metadefs::update_object(service, &self.namespace, &self.object, changes);
-        changed
+        let updated = metadefs::update_object(service, &self.namespace, &self.object, changes);
+        updated
             .await
             .map_err(missing("MetadefObject", &self.object))?;
         Ok(Outcome::nothing())

@@ -134,8 +134,8 @@ impl Leaf for PropertySet {
             changes.extend(schema(&text)?);
         }
         let service = session.service().await?;
-        let changed = metadefs::update_property(service, &self.namespace, &self.property, changes);
-        changed
+        let updated = metadefs::update_property(service, &self.namespace, &self.property, changes);
+        updated
             .await
             .map_err(missing("MetadefProperty", &self.property))?;
         Ok(Outcome::nothing())

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use super::MetadefRows;
-use crate::Result;
 use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::Run;
 use crate::local::catalog::images::timestamp;
 use crate::local::catalog::{Sql, column};
 use crate::model::Timestamp;
 use crate::model::metadef::{Association, ResourceType};
+use crate::{Error, Result};
 
 impl<R: Run> MetadefRows<'_, R> {
     /// Every type, the oldest first.
@@ -67,24 +67,20 @@ impl<R: Run> MetadefRows<'_, R> {
         now: Timestamp,
     ) -> Result<()> {
         let now = now.to_catalog();
-        let resource_type = match self.resource_type(&association.name).await? {
-            Some(id) => id,
-            None => {
-                let columns = "INSERT INTO metadef_resource_types (name, protected, created_at, \
-                     updated_at) VALUES ";
-                let row = [
-                    association.name.as_str().into(),
-                    false.into(),
-                    now.as_str().into(),
-                    now.as_str().into(),
-                ];
-                self.0.execute(Sql::new(columns).list(row)).await?;
-                let made = self.resource_type(&association.name).await?;
-                made.ok_or_else(|| {
-                    crate::Error::internal("a resource type that was written is not there")
-                })?
-            }
-        };
+        if self.resource_type(&association.name).await?.is_none() {
+            let columns = "INSERT INTO metadef_resource_types (name, protected, created_at, updated_at) \
+                 VALUES ";
+            let row = [
+                association.name.as_str().into(),
+                false.into(),
+                now.as_str().into(),
+                now.as_str().into(),
+            ];
+            self.0.execute(Sql::new(columns).list(row)).await?;
+        }
+        let resource_type = self.resource_type(&association.name).await?;
+        let resource_type = resource_type
+            .ok_or_else(|| Error::internal("a resource type that was written is not there"))?;
         let columns = "INSERT INTO metadef_namespace_resource_types (resource_type_id, namespace_id, \
              properties_target, prefix, created_at, updated_at) VALUES ";
         let row = [
