@@ -114,13 +114,12 @@ impl Local {
         let found = self.find(id).await?;
         self.check_import(&found, &import.method)?;
         let size = found.image.size.unwrap_or(0);
-        match import.method {
-            // What is staged is known; what is fetched or copied counts as staged meanwhile.
-            ImportMethod::GlanceDirect => self.check_size(size).await?,
-            _ => {
-                self.check_size(0).await?;
-                self.check_staging(size).await?;
-            }
+        if import.method == ImportMethod::GlanceDirect {
+            self.check_size(size).await?;
+        } else {
+            // What is fetched or copied counts as staged meanwhile.
+            self.check_size(0).await?;
+            self.check_staging(size).await?;
         }
         let journal = self.staging_journal();
         let id = found.image.id;
