@@ -62,6 +62,14 @@ scenarios! { remote_cache, "remote", 98:
     cache_tools_is_as_recorded = "cache-tools",
 }
 scenarios! { remote_sharing, "remote", 97: members_is_as_recorded = "members" }
+scenarios! { local_imports, "local", 96:
+    import_stores_is_as_recorded = "import-stores",
+    tasks_info_is_as_recorded = "tasks-info",
+}
+scenarios! { remote_imports, "remote", 98:
+    import_stores_is_as_recorded = "import-stores",
+    tasks_info_is_as_recorded = "tasks-info",
+}
 scenarios! { local_locations, "local", 96: tags_locations_is_as_recorded = "tags-locations" }
 scenarios! { remote_locations, "remote", 98: tags_locations_is_as_recorded = "tags-locations" }
 
