@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Local, access};
 use crate::model::metadef::Kind;
-use crate::model::{Member, StoreInfo};
+use crate::model::{Member, StoreInfo, Task};
 use crate::service::{Discovery, Projects, Stores, Usage};
 use crate::{Error, Result};
 
@@ -63,11 +63,13 @@ impl Discovery for Local {
             "images" => Ok(collection(name, &self.allowed.image_schema())),
             "member" => Ok(Member::json_schema()),
             "members" => Ok(collection(name, &Member::json_schema())),
+            "task" => Ok(Task::json_schema()),
+            "tasks" => Ok(collection(name, &Task::json_schema())),
             _ => {
                 let metadef = name.strip_prefix("metadefs/").and_then(Kind::schema_named);
                 metadef.ok_or_else(|| {
                     Error::not_found(format!("there is no schema '{name}'"))
-                        .hint("There are: image, images, member, members, metadefs/namespace, …")
+                        .hint("There are: image, images, member, members, task, tasks, metadefs/namespace, …")
                 })
             }
         }

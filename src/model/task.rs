@@ -1,7 +1,7 @@
 //! Work that a deployment does for a caller: what it was asked, how far it is, and what came of it.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Direction, Timestamp};
 
@@ -183,5 +183,41 @@ impl Task {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_string(), value?)));
         given.collect()
+    }
+
+    /// The API's JSON schema of a task.
+    pub fn json_schema() -> Value {
+        let uuid = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
+        let text = |about: &str| json!({"type": "string", "description": about});
+        let object = |about: &str| json!({"type": ["null", "object"], "description": about});
+        json!({
+            "name": "task",
+            "properties": {
+                "id": {"type": "string", "description": "An identifier for the task", "pattern": uuid},
+                "type": {
+                    "type": "string", "description": "The type of task represented by this content",
+                    "enum": [IMPORT, IMPORT_OF_IMAGE, "location_import"],
+                },
+                "status": {
+                    "type": "string", "description": "The current status of this task",
+                    "enum": TaskStatus::ALL.map(TaskStatus::name),
+                },
+                "input": object("The parameters required by task, JSON blob"),
+                "result": object("The result of current task, JSON blob"),
+                "owner": text("An identifier for the owner of this task"),
+                "message": text("What people are told of the task, mostly when it failed"),
+                "image_id": text("Image associated with the task"),
+                "request_id": text("Request that asked for the task"),
+                "user_id": text("User who asked for the task"),
+                "expires_at": {
+                    "type": ["null", "string"],
+                    "description": "When the task is forgotten",
+                },
+                "created_at": text("When the task was asked for"),
+                "updated_at": text("When the task was last heard of"),
+                "self": {"readOnly": true, "type": "string"},
+                "schema": {"readOnly": true, "type": "string"},
+            },
+        })
     }
 }

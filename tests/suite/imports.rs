@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::server::{Server, TOKEN};
 use crate::support::{GLANCE, Place, Random, Run, assert_consistent, block_on, files};
 use crate::web::{Web, answer};
 
@@ -70,14 +71,15 @@ fn fetch(place: &Place, id: &str, uri: &str) -> Run {
 /// Nothing of an import is left, and the image is queued.
 #[track_caller]
 fn assert_undone(place: &Place, id: &str) {
+    assert_undone_beside(place, id, 0);
+}
+
+/// The same, beside the data of so many other images.
+#[track_caller]
+fn assert_undone_beside(place: &Place, id: &str, others: usize) {
     assert_eq!(shown(place, id)["status"], "queued");
-    for directory in [
-        "staging",
-        "staging/.journal",
-        "images",
-        "images2",
-        "images/.journal",
-    ] {
+    assert_eq!(files(&place.data().join("images")).len(), others);
+    for directory in ["staging", "staging/.journal", "images2", "images/.journal"] {
         let left = files(&place.data().join(directory));
         assert!(left.is_empty(), "{directory}: {left:?}");
     }
@@ -631,4 +633,102 @@ fn two_imports_of_an_image_do_not_meet() {
     let first = Run::of(first.wait_with_output().unwrap());
     assert_eq!(first.code, 0, "{}", first.stderr);
     assert_eq!(shown(&place, &id)["status"], "active");
+}
+
+#[test]
+fn an_image_of_a_cloud_is_downloaded_with_what_is_to_be_taken_over() {
+    let place = Place::new();
+    place.configure("[DEFAULT]\nenabled_import_methods = [glance-download]\n");
+    let server = Server::start();
+    let theirs = server.image("theirs", "from afar");
+    server.set(&theirs, "hw_disk_bus", "virtio");
+    server.set(&theirs, "secret", "theirs alone");
+    let download = |id: &str, of: &str| {
+        let mut command = place.command(GLANCE);
+        command
+            .args(["image-import", "--import-method", "glance-download"])
+            .args(["--remote-region", "R", "--remote-image-id", of, id])
+            .env("OS_AUTH_TOKEN", TOKEN)
+            .env("OS_IMAGE_URL", server.url());
+        Run::of(command.output().unwrap())
+    };
+    let words = ["image", "create", "ours", "-f", "value", "-c", "id"];
+    let id = place.glance(&words).ok().trim().to_string();
+    download(&id, &theirs).ok();
+    let image = shown(&place, &id);
+    assert_eq!(
+        (&image["status"], &image["size"]),
+        (&"active".into(), &9.into())
+    );
+    assert_eq!(image["properties"]["hw_disk_bus"], "virtio");
+    assert_eq!(image["properties"].get("secret"), None);
+    let saved = place.file("saved");
+    let words = ["image-download", "--file", saved.to_str().unwrap(), &id];
+    place.glance(&words).ok();
+    assert_eq!(std::fs::read(saved).unwrap(), b"from afar");
+
+    // What is not what its record says is not taken.
+    let wrong = server.image("wrong", "as recorded");
+    server.state().find(&wrong).unwrap().data = Some(b"as received".to_vec());
+    let words = ["image", "create", "other", "-f", "value", "-c", "id"];
+    let id = place.glance(&words).ok().trim().to_string();
+    let said = download(&id, &wrong).fails(1);
+    assert!(said.contains("not what its record says"), "{said}");
+    assert_undone_beside(&place, &id, 1);
+    // Without a cloud there is nothing to download from.
+    let words = [
+        "image-import",
+        "--import-method",
+        "glance-download",
+        "--remote-region",
+        "R",
+    ];
+    let words = [&words[..], &["--remote-image-id", &theirs, &id]].concat();
+    place.glance(&words).fails(1);
+    assert_undone_beside(&place, &id, 1);
+}
+
+#[test]
+fn a_task_of_the_older_kind_makes_an_image() {
+    let place = place();
+    let web = Web::serving(b"data");
+    let ask = |uri: &str| {
+        let input = serde_json::json!({"import_from": uri, "import_from_format": "raw",
+            "image_properties": {"name": "made", "p": "v"}});
+        let words = [
+            "task-create",
+            "--type",
+            "import",
+            "--input",
+            &input.to_string(),
+        ];
+        let printed = place.glance(&words).ok();
+        assert_eq!(field(&printed, "status"), "pending");
+        let told = place.glance(&["task-show", &field(&printed, "id")]).ok();
+        (field(&told, "status"), told)
+    };
+    let (status, told) = ask(&web.url("/x"));
+    assert_eq!(status, "success");
+    let id = field(&told, "image_id");
+    let image = shown(&place, &id);
+    assert_eq!(
+        (&image["name"], &image["status"]),
+        (&"made".into(), &"active".into())
+    );
+    assert_eq!(image["properties"]["p"], "v");
+    place.glance(&["image-delete", &id]).ok();
+
+    let (status, told) = ask("http://127.0.0.1:1/x");
+    assert_eq!(status, "failure", "{told}");
+    assert!(told.contains("cannot be"), "{told}");
+    let listed = place.glance(&["image", "list", "-f", "value"]).ok();
+    assert_eq!(listed.trim(), "", "nothing is left half made");
+    let words = [
+        "task-create",
+        "--type",
+        "import",
+        "--input",
+        "{\"import_from\": \"file:///etc/passwd\"}",
+    ];
+    place.glance(&words).fails(1);
 }
