@@ -11,7 +11,7 @@ mod database;
 mod deployment;
 mod environment;
 pub mod import;
-mod ini;
+pub mod ini;
 pub mod options;
 mod reader;
 mod search;

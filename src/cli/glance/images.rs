@@ -74,7 +74,7 @@ impl Attributes {
     ///
     /// # Errors
     /// `Failed` for a property without `=` and for a value that the schema refuses.
-    pub(super) fn collect(&self) -> Result<Map<String, Value>> {
+    fn collect(&self) -> Result<Map<String, Value>> {
         let mut given = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -145,10 +145,9 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_string)
 }
 
-/// A new image.
+/// What a new image shall be, as both commands that make one are told.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "The Images API has one version left, 2 (--os-image-api-version).")]
-pub struct ImageCreate {
+pub struct Creation {
     #[command(flatten)]
     attributes: Attributes,
     /// Words to attach.
@@ -159,42 +158,34 @@ pub struct ImageCreate {
     id: Option<String>,
     /// File with its data; without it, what is piped in.
     #[arg(long, value_name = "FILE")]
-    file: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
     /// Not allowed here: the size is found out.
     #[arg(long, value_name = "IMAGE_SIZE", value_parser = int, allow_negative_numbers = true)]
     size: Option<i64>,
     /// Show how the upload goes on.
     #[arg(long)]
-    progress: bool,
-    /// Store to put the data in [env OS_IMAGE_STORE].
-    #[arg(long, value_name = "STORE")]
-    store: Option<String>,
+    pub(super) progress: bool,
 }
 
-impl Leaf for ImageCreate {
-    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let piped = session.is_piped();
-        if self.file.is_some() || piped {
-            let formats = [
-                ("--disk-format", &self.attributes.disk_format),
-                ("--container-format", &self.attributes.container_format),
-            ];
-            let missing: Vec<&str> = formats
-                .iter()
-                .filter(|(_, given)| given.is_none())
-                .map(|(name, _)| *name)
-                .collect();
-            if !missing.is_empty() {
-                let source = if self.file.is_some() {
-                    "--file"
-                } else {
-                    "stdin"
-                };
-                return Err(Error::failed(format!(
-                    "error: Must provide {} when using {source}.",
-                    missing.join(", ")
-                )));
-            }
+impl Creation {
+    /// What was given, by the names of the API; `sources` are the ways for data to get in, each with
+    /// whether it is taken.
+    ///
+    /// # Errors
+    /// `Failed` for data without formats, and as [`Attributes::collect`].
+    pub(super) fn collect(&self, sources: &[(&str, bool)]) -> Result<Map<String, Value>> {
+        let formats = [
+            ("--disk-format", &self.attributes.disk_format),
+            ("--container-format", &self.attributes.container_format),
+        ];
+        let missing = formats.iter().filter(|(_, given)| given.is_none());
+        let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
+        let source = sources.iter().find(|(_, given)| *given);
+        if let (Some((source, _)), false) = (source, missing.is_empty()) {
+            return Err(Error::failed(format!(
+                "error: Must provide {} when using {source}.",
+                missing.join(", ")
+            )));
         }
         let mut given = self.attributes.collect()?;
         if let Some(id) = &self.id {
@@ -208,13 +199,34 @@ impl Leaf for ImageCreate {
                 "Setting 'size' during image creation is not supported. Please use --size only when uploading data.",
             ));
         }
+        Ok(given)
+    }
+}
+
+/// A new image.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "The Images API has one version left, 2 (--os-image-api-version).")]
+pub struct ImageCreate {
+    #[command(flatten)]
+    new: Creation,
+    /// Store to put the data in [env OS_IMAGE_STORE].
+    #[arg(long, value_name = "STORE")]
+    store: Option<String>,
+}
+
+impl Leaf for ImageCreate {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let piped = session.is_piped();
+        let file = self.new.file.as_deref();
+        let sources = [("--file", file.is_some()), ("stdin", piped)];
+        let given = self.new.collect(&sources)?;
         let store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
-        if store.is_some() && self.file.is_none() && !piped {
+        if store.is_some() && file.is_none() && !piped {
             return Err(Error::failed(
                 "--store option should only be provided with --file option or stdin.",
             ));
         }
-        let mut upload = readable(session, self.file.as_deref(), self.progress)?;
+        let mut upload = readable(session, file, self.new.progress)?;
         if let Some(upload) = &mut upload {
             upload.store.clone_from(&store);
         }

@@ -2,11 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::ArgAction;
-use serde_json::json;
-
 use super::data::readable;
-use super::images::{Attributes, check};
+use super::images::{Creation, check};
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values;
@@ -151,22 +148,7 @@ fn staging(upload: Upload, size: Option<u64>) -> Staging {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageCreateViaImport {
     #[command(flatten)]
-    attributes: Attributes,
-    /// Tags of the image.
-    #[arg(long, num_args = 1.., action = ArgAction::Set)]
-    tags: Option<Vec<String>>,
-    /// ID to give the image, a UUID.
-    #[arg(long)]
-    id: Option<String>,
-    /// File to read the data from, instead of standard input.
-    #[arg(long)]
-    file: Option<PathBuf>,
-    /// Not allowed here: the size is found out.
-    #[arg(long, value_name = "IMAGE_SIZE", value_parser = values::int, allow_negative_numbers = true)]
-    size: Option<i64>,
-    /// Draw a progress bar.
-    #[arg(long)]
-    progress: bool,
+    new: Creation,
     /// How the data gets in; else OS_IMAGE_IMPORT_METHOD; see import-info.
     #[arg(long, value_name = "METHOD")]
     import_method: Option<String>,
@@ -179,7 +161,7 @@ impl ImageCreateViaImport {
     fn check_means(&self, method: Option<&str>, piped: bool) -> Result<()> {
         let means = &self.means;
         let refuse = |why: &str| Err(Error::failed(why.to_string()));
-        let file = self.file.is_some();
+        let file = self.new.file.is_some();
         let needs = match method {
             Some("glance-direct") => Some(("--file option or stdin", file || piped)),
             Some("web-download") => Some(("--uri option", means.uri.is_some())),
@@ -236,40 +218,15 @@ impl ImageCreateViaImport {
 impl Leaf for ImageCreateViaImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
         let piped = session.is_piped();
-        let formats = [
-            ("--container-format", &self.attributes.container_format),
-            ("--disk-format", &self.attributes.disk_format),
-        ];
-        let missing = formats.iter().filter(|(_, given)| given.is_none());
-        let missing: Vec<&str> = missing.map(|(name, _)| *name).collect();
         let sources = [
-            ("--file", self.file.is_some()),
+            ("--file", self.new.file.is_some()),
             ("--uri", self.means.uri.is_some()),
             ("stdin", piped),
         ];
-        if let (Some((source, _)), false) =
-            (sources.iter().find(|(_, given)| *given), missing.is_empty())
-        {
-            return Err(Error::failed(format!(
-                "error: Must provide {} when using {source}.",
-                missing.join(", ")
-            )));
-        }
-        let mut given = self.attributes.collect()?;
-        if let Some(id) = &self.id {
-            given.insert("id".to_string(), json!(id));
-        }
-        if let Some(tags) = &self.tags {
-            given.insert("tags".to_string(), json!(tags));
-        }
-        if self.size.is_some() {
-            return Err(Error::failed(
-                "Setting 'size' during image creation is not supported. Please use --size only when uploading data.",
-            ));
-        }
+        let given = self.new.collect(&sources)?;
         self.means = self.means.complete(session);
         let method = session.or_variable(self.import_method.as_deref(), "OS_IMAGE_IMPORT_METHOD");
-        let has_data = self.file.is_some() || piped;
+        let has_data = self.new.file.is_some() || piped;
         let method = method.or_else(|| has_data.then(|| "glance-direct".to_string()));
         if method.as_deref() == Some("copy-image") {
             return Err(Error::failed(
@@ -279,7 +236,9 @@ impl Leaf for ImageCreateViaImport {
         let to = self.means.destination()?;
         self.check_means(method.as_deref(), piped)?;
         let upload = match method.as_deref() {
-            Some("glance-direct") => readable(session, self.file.as_deref(), self.progress)?,
+            Some("glance-direct") => {
+                readable(session, self.new.file.as_deref(), self.new.progress)?
+            }
             _ => None,
         };
         let service = session.service().await?;
@@ -301,7 +260,14 @@ impl Leaf for ImageCreateViaImport {
                     .await?;
             }
             let import = self.means.import(&method, to);
-            run(session, &image.id, import, self.means.wait, self.progress).await
+            run(
+                session,
+                &image.id,
+                import,
+                self.means.wait,
+                self.new.progress,
+            )
+            .await
         };
         match imported.await {
             Ok(outcome) => Ok(outcome),

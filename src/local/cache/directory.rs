@@ -1,11 +1,10 @@
 //! The files of a cache, as the reference implementation lays them out.
 //!
-//!     ID              data of an image
-//!     incomplete/ID   data that is being fetched
-//!     invalid/ID      data that turned out to be wrong, or was not fetched to its end
-//!     queue/ID        empty: the image is to be fetched; the older, the sooner
-//!     .journal/       what of ours is under way (see [`crate::local::journal`]); the reference
-//!                     implementation does not look at directories
+//! - `ID`: data of an image
+//! - `incomplete/ID`: data that is being fetched
+//! - `invalid/ID`: data that turned out to be wrong, or was not fetched to its end
+//! - `queue/ID`: empty: the image is to be fetched; the older, the sooner
+//! - `.journal/`: what of ours is under way; the reference implementation does not look at directories
 //!
 //! Files whose names are no ids of images belong to others, such as `cache.db` and lock files.
 
