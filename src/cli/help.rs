@@ -74,6 +74,13 @@ The image cache is in cache/. Downloads go through it where the directory's glan
 \"flavor = caching\" in [paste_deploy]; cache-queue fetches an image at once.
 
   --dry-run             of the commands that change the cache: only say what would be done
+
+An import is done by the command that asks for it, which shows the image as it is when it begins.
+These are for clouds as well:
+
+  --wait                of image-import, image-create-via-import and image import: show the image as it
+                        is when the import is over, and fail if it failed
+  --progress            tell what the import is doing, in which store
 ";
 
 const OUTPUT: &str = "\

@@ -16,8 +16,14 @@ pub const TO_GO: &str = "os_glance_importing_to_stores";
 /// The property in which it keeps the stores in which an import failed.
 pub const FAILED: &str = "os_glance_failed_import";
 
-/// How long to wait before a task is looked at first, and at most between two looks.
+/// The property that an image bears while a task imports its data.
+pub const LOCK: &str = "os_glance_import_task";
+
+/// How long to wait before an image is looked at first, and at most between two looks.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Looks at a task whose image is free already: it is marked as failed a moment later.
+const LAST_LOOKS: usize = 20;
 
 /// How long a task may not be heard of before it is given up: as long as its lock holds.
 const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
@@ -32,34 +38,47 @@ pub struct Waiting<'a> {
 
 /// Waits until the import of an image is over; the record as it is then.
 ///
+/// It is the image that is looked at: services write when they are asked for its tasks, which can cost a
+/// task its place in a small database.
+///
 /// # Errors
 /// `Failed` with the task's message where it fails, or is not heard of for an hour.
 pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -> Result<Image> {
     let mut pause = WAITS.0;
     let mut told = String::new();
-    loop {
-        let task = newest(service, id).await?;
-        if task.status.is_final() {
-            return over(service, id, &task).await;
-        }
-        if Timestamp::now().since(task.updated_at) > PATIENCE {
-            return Err(Error::failed(format!(
-                "task {} has not been heard of since {}",
-                task.id, task.updated_at
-            ))
-            .hint(format!("See glance image-tasks {id}.")));
-        }
-        if let Some(tell) = waiting.tell {
-            let now = describe(&task, &service.get_image(id).await?);
-            if now != told {
-                tell(&now);
-                told = now;
+    let mut image = service.get_image(id).await?;
+    while let Some(task) = image.property(LOCK).map(str::to_string) {
+        if Timestamp::now().since(image.updated_at) > PATIENCE {
+            let newest = newest(service, id).await?;
+            if Timestamp::now().since(newest.updated_at) > PATIENCE {
+                return Err(Error::failed(format!(
+                    "task {task} has not been heard of since {}",
+                    newest.updated_at
+                ))
+                .hint(format!("See glance image-tasks {id}.")));
             }
         }
         waiting.watch.check()?;
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(WAITS.1);
+        image = service.get_image(id).await?;
+        if let Some(tell) = waiting.tell {
+            let now = describe(&newest(service, id).await?, &image);
+            if now != told {
+                tell(&now);
+                told = now;
+            }
+        }
     }
+    let mut task = newest(service, id).await?;
+    for _ in 0..LAST_LOOKS {
+        if task.status.is_final() {
+            break;
+        }
+        tokio::time::sleep(WAITS.0).await;
+        task = newest(service, id).await?;
+    }
+    over(image, &task)
 }
 
 /// The import of an image that was asked for last.
@@ -82,8 +101,8 @@ async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
 }
 
 /// What an import that is over came to.
-async fn over(service: &dyn ImageService, id: &str, task: &Task) -> Result<Image> {
-    let image = service.get_image(id).await?;
+fn over(image: Image, task: &Task) -> Result<Image> {
+    let id = image.id.clone();
     if task.status == TaskStatus::Success {
         let failed = failed_stores(&image, task);
         if failed.is_empty() {
@@ -95,7 +114,7 @@ async fn over(service: &dyn ImageService, id: &str, task: &Task) -> Result<Image
         ))
         .hint("It is in the others. Copy it with --import-method copy-image."));
     }
-    Err(failure(id, &task.message, image.status.name()))
+    Err(failure(&id, &task.message, image.status.name()))
 }
 
 /// Those of the stores that a task was to fill in which it failed; an image may bear others, of earlier

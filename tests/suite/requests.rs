@@ -179,8 +179,8 @@ const GLANCE_COSTS: &[Cost] = &[
         "image-import --wait EMPTY",
         &[
             "POST /v2/images/EMPTY/import",
-            "GET /v2/images/EMPTY/tasks",
             "GET /v2/images/EMPTY",
+            "GET /v2/images/EMPTY/tasks",
         ],
     ),
     // What the real client asks beforehand, so that no image is made in vain.

@@ -254,6 +254,9 @@ impl Local {
             if import.all_must_succeed == Some(false) {
                 return Err(Error::invalid(
                     "All_stores_must_succeed can only be set with enabled_backends",
+                )
+                .hint(
+                    "The store of this deployment has no name; name several in glance-api.conf.",
                 ));
             }
             return match &import.to {

@@ -1,5 +1,7 @@
 //! Data that is staged, fetched or copied, and the tasks that do it.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
 use glance_tools::ErrorKind::{Conflict, Failed, Forbidden, Invalid, NotFound};
 use glance_tools::data::Watch;
@@ -66,7 +68,9 @@ async fn import(
         tell: None,
         watch: Watch::default(),
     };
-    wait(service, id, &waiting).await
+    // A service that forgets a task fails the test, and does not keep it.
+    let over = tokio::time::timeout(Duration::from_mins(2), wait(service, id, &waiting));
+    over.await.expect("an end of the import")
 }
 
 fn direct() -> Import {
