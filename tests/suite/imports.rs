@@ -57,15 +57,20 @@ fn shown(place: &Place, id: &str) -> Value {
     serde_json::from_str(&place.glance(&words).ok()).unwrap()
 }
 
-fn fetch(place: &Place, id: &str, uri: &str) -> Run {
-    place.glance(&[
+/// The words of a web-download in the first grammar.
+fn fetching<'a>(id: &'a str, uri: &'a str) -> [&'a str; 6] {
+    [
         "image-import",
         "--import-method",
         "web-download",
         "--uri",
         uri,
         id,
-    ])
+    ]
+}
+
+fn fetch(place: &Place, id: &str, uri: &str) -> Run {
+    place.glance(&fetching(id, uri))
 }
 
 /// Nothing of an import is left, and the image is queued.
@@ -329,15 +334,7 @@ fn what_is_printed_is_the_image_as_the_import_began_unless_it_is_waited_for() {
 
     let id = queued(&place, "raw");
     let uri = web.url("/x");
-    let words = [
-        "image-import",
-        "--import-method",
-        "web-download",
-        "--uri",
-        &uri,
-        "--wait",
-        &id,
-    ];
+    let words = [&fetching(&id, &uri)[..], &["--wait"]].concat();
     let printed = place.glance(&words).ok();
     assert_eq!(field(&printed, "status"), "active");
     let id = queued(&place, "raw");
@@ -502,14 +499,7 @@ fn imports_that_are_killed_are_undone_or_done_by_the_next_command() {
                 kill_within(&mut random, &place, &words, whole);
             }
             2 => {
-                let words = [
-                    "image-import",
-                    "--import-method",
-                    "web-download",
-                    "--uri",
-                    &uri,
-                    &id,
-                ];
+                let words = fetching(&id, &uri);
                 kill_within(&mut random, &place, &words, whole);
             }
             _ => {
@@ -600,14 +590,7 @@ fn two_imports_of_an_image_do_not_meet() {
     });
     let id = queued(&place, "raw");
     let uri = web.url("/x");
-    let words = [
-        "image-import",
-        "--import-method",
-        "web-download",
-        "--uri",
-        &uri,
-        &id,
-    ];
+    let words = fetching(&id, &uri);
     let mut command = place.command(GLANCE);
     command
         .args(words)
@@ -731,4 +714,33 @@ fn a_task_of_the_older_kind_makes_an_image() {
         "{\"import_from\": \"file:///etc/passwd\"}",
     ];
     place.glance(&words).fails(1);
+}
+
+#[test]
+fn the_second_grammar_deletes_one_copy_too() {
+    let place = place();
+    let id = place.image("twice", b"data");
+    let words = [
+        "image-import",
+        "--import-method",
+        "copy-image",
+        "--stores",
+        "slow",
+        &id,
+    ];
+    place.glance(&words).ok();
+    assert_eq!(shown(&place, &id)["properties"]["stores"], "fast,slow");
+    place
+        .glance(&["image", "delete", "--store", "fast", "twice"])
+        .ok();
+    assert_eq!(shown(&place, &id)["properties"]["stores"], "slow");
+    assert!(!place.data().join("images").join(&id).exists());
+    // The last one goes with the image alone, and a store that there is not holds nothing.
+    for store in ["slow", "nowhere"] {
+        let said = place
+            .glance(&["image", "delete", "--store", store, "twice"])
+            .fails(1);
+        assert!(said.contains("Failed to delete 1 of 1 images."), "{said}");
+    }
+    assert_eq!(shown(&place, &id)["status"], "active");
 }

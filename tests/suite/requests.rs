@@ -425,6 +425,13 @@ const OPENSTACK_COSTS: &[Cost] = &[
         ],
     ),
     (
+        "image delete --store fast web",
+        &[
+            "GET /v2/images?limit=8&name=web",
+            "DELETE /v2/stores/fast/WEB",
+        ],
+    ),
+    (
         "image save --file out WEB",
         &["GET /v2/images/WEB", "GET /v2/images/WEB/file"],
     ),

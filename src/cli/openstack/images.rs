@@ -237,17 +237,15 @@ pub struct ImageDelete {
 
 impl Leaf for ImageDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        if self.store.is_some() {
-            return Err(Error::failed(
-                "deleting the copy in one store comes with the store commands",
-            ));
-        }
         let service = session.service().await?;
         let mut failures = Vec::new();
         for word in &self.images {
             let deleted = async {
                 let image = images::find(service, Reference::IdOrName(word)).await?;
-                service.delete_image(&image.id).await
+                match &self.store {
+                    Some(store) => service.delete_from_store(&image.id, store).await,
+                    None => service.delete_image(&image.id).await,
+                }
             };
             let Err(error) = deleted.await else { continue };
             if error.kind() == ErrorKind::Interrupted {
