@@ -1,5 +1,15 @@
 //! Ways for the data of an image to get in that are not an upload.
 
+/// The property that an image bears while a task imports its data: the task's id. Nobody else may import
+/// meanwhile.
+pub const LOCK: &str = "os_glance_import_task";
+
+/// The property that lists the stores that an import has still to fill, separated by commas.
+pub const TO_GO: &str = "os_glance_importing_to_stores";
+
+/// The property that lists the stores in which an import failed, separated by commas.
+pub const FAILED: &str = "os_glance_failed_import";
+
 /// How the data gets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportMethod {

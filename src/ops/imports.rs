@@ -5,19 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::data::Watch;
+use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{Image, Import, Task, TaskStatus, Timestamp};
 use crate::service::{ImageService, Running};
 use crate::{Error, ErrorKind, Result};
-
-/// The property in which a service keeps the stores that an import has still to fill.
-pub const TO_GO: &str = "os_glance_importing_to_stores";
-
-/// The property in which it keeps the stores in which an import failed.
-pub const FAILED: &str = "os_glance_failed_import";
-
-/// The property that an image bears while a task imports its data.
-pub const LOCK: &str = "os_glance_import_task";
 
 /// How long to wait before an image is looked at first, and at most between two looks.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));

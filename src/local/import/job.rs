@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::plugins::Workpiece;
-use super::{FAILED, Job, LOCK, TO_GO, fetch, merge, subtract};
+use super::{Job, fetch, merge, subtract};
 use crate::data::watch::Progress;
 use crate::data::{Source, Watch};
 use crate::local::Local;
@@ -15,6 +15,7 @@ use crate::local::catalog::{NewLocation, StoredImage, Transaction};
 use crate::local::data::Intake;
 use crate::local::quota::Cap;
 use crate::local::store::{Put, blocking};
+use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::{Image, ImageStatus, ImportMethod, Timestamp};
 use crate::{Error, ErrorKind, Result};
 

@@ -27,21 +27,13 @@ use super::access::{self, Target};
 use super::catalog::StoredImage;
 use super::journal::{Entry, Intent};
 use crate::data::Watch;
+use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{
     Destination, Image, ImageStatus, Import, ImportMethod, Task, TaskStatus, Timestamp,
 };
 use crate::service::{Imports, Running, Staging};
 use crate::{Error, Result};
-
-/// The property that holds the id of the task that imports an image: nobody else may meanwhile.
-const LOCK: &str = "os_glance_import_task";
-
-/// The property that holds the stores that an import has still to fill.
-const TO_GO: &str = "os_glance_importing_to_stores";
-
-/// The property that holds the stores in which an import failed.
-const FAILED: &str = "os_glance_failed_import";
 
 /// The property that holds the server that staged the data.
 const STAGE_HOST: &str = "os_glance_stage_host";

@@ -1,10 +1,11 @@
 //! Undoing an import that failed, or whose process died: what was staged is kept where it can be
 //! imported again, and the image is as it was before.
 
-use super::{FAILED, LOCK, TO_GO, listed, merge};
+use super::{listed, merge};
 use crate::local::Local;
 use crate::local::journal::Intent;
 use crate::local::store::blocking;
+use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::{Image, ImageStatus, Task, TaskStatus, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
