@@ -49,6 +49,23 @@ pub fn may_see(caller: &Caller, target: Target<'_>) -> bool {
         || (target.visibility == Visibility::Shared && target.is_member)
 }
 
+/// Administrators alone; `why` is what anyone else is told.
+fn administrators(caller: &Caller, why: impl FnOnce() -> String) -> Result<()> {
+    if caller.is_admin() {
+        return Ok(());
+    }
+    Err(Error::forbidden(why()))
+}
+
+/// Why a caller who is no administrator may not do what the members of the owning project may.
+fn why_not(caller: &Caller, target: Target<'_>) -> String {
+    if owns(caller, target) {
+        format!("{caller} only has the role reader")
+    } else {
+        format!("it belongs to another project than {}", caller.project)
+    }
+}
+
 /// What a caller is told of an image they may not see: the same as of one that is not there.
 pub fn not_found(id: &str) -> Error {
     Error::not_found(format!("No image found with ID {id}"))
@@ -60,11 +77,7 @@ pub fn check_change(caller: &Caller, target: Target<'_>, verb: &str) -> Result<(
     if caller.is_admin() || (caller.role >= Role::Member && owns(caller, target)) {
         return Ok(());
     }
-    let why = if owns(caller, target) {
-        format!("{caller} only has the role reader")
-    } else {
-        format!("it belongs to another project than {}", caller.project)
-    };
+    let why = why_not(caller, target);
     Err(Error::forbidden(format!(
         "you may not {verb} image {}: {why}",
         target.id
@@ -112,23 +125,19 @@ pub fn check_answer(caller: &Caller, target: Target<'_>) -> Result<()> {
 
 /// `tasks_api_access`: administrators.
 pub fn check_tasks(caller: &Caller) -> Result<()> {
-    if caller.is_admin() {
-        return Ok(());
-    }
-    Err(Error::forbidden(format!(
-        "tasks are for administrators, and {caller} is none"
-    )))
+    administrators(caller, || {
+        format!("tasks are for administrators, and {caller} is none")
+    })
 }
 
 /// `copy_image`: administrators.
 pub fn check_copy(caller: &Caller, target: Target<'_>) -> Result<()> {
-    if caller.is_admin() {
-        return Ok(());
-    }
-    Err(Error::forbidden(format!(
-        "you may not copy image {} into other stores: that is for administrators",
-        target.id
-    )))
+    administrators(caller, || {
+        format!(
+            "you may not copy image {} into other stores: that is for administrators",
+            target.id
+        )
+    })
 }
 
 /// `add_image`: administrators for any owner, members for their own project.
@@ -160,10 +169,9 @@ pub fn check_visibility(caller: &Caller, visibility: Visibility) -> Result<()> {
 
 /// Owners are changed by administrators.
 pub fn check_owner_change(caller: &Caller) -> Result<()> {
-    if caller.is_admin() {
-        return Ok(());
-    }
-    Err(Error::forbidden("Owner can't be updated by non admin."))
+    administrators(caller, || {
+        "Owner can't be updated by non admin.".to_string()
+    })
 }
 
 /// `download_image`: administrators; members (not readers) of the owner's project, of a project the
@@ -189,13 +197,12 @@ pub fn check_download(caller: &Caller, target: Target<'_>, deactivated: bool) ->
 
 /// `delete_image_location`: administrators alone, though the image be the caller's.
 pub fn check_remove_location(caller: &Caller, target: Target<'_>) -> Result<()> {
-    if caller.is_admin() {
-        return Ok(());
-    }
-    Err(Error::forbidden(format!(
-        "you may not take locations off image {}: only an administrator may",
-        target.id
-    )))
+    administrators(caller, || {
+        format!(
+            "you may not take locations off image {}: only an administrator may",
+            target.id
+        )
+    })
 }
 
 /// `add_image_location`: members of the project that owns the image; not even administrators for another.
@@ -203,11 +210,7 @@ pub fn check_register(caller: &Caller, target: Target<'_>) -> Result<()> {
     if caller.role >= Role::Member && owns(caller, target) {
         return Ok(());
     }
-    let why = if owns(caller, target) {
-        format!("{caller} only has the role reader")
-    } else {
-        format!("it belongs to another project than {}", caller.project)
-    };
+    let why = why_not(caller, target);
     Err(Error::forbidden(format!(
         "you may not register data of image {}: {why}",
         target.id
@@ -216,23 +219,17 @@ pub fn check_register(caller: &Caller, target: Target<'_>) -> Result<()> {
 
 /// `stores_info_detail`: administrators.
 pub fn check_store_details(caller: &Caller) -> Result<()> {
-    if caller.is_admin() {
-        return Ok(());
-    }
-    Err(Error::forbidden(
-        "only an administrator may see the details of stores",
-    ))
+    administrators(caller, || {
+        "only an administrator may see the details of stores".to_string()
+    })
 }
 
 /// `cache_list`, `cache_image`, `cache_delete`, `cache_clean`, `cache_prune`, `list_cached_nodes`:
 /// administrators. `action` is one of these names.
 pub fn check_cache(caller: &Caller, action: &str) -> Result<()> {
-    if caller.is_admin() {
-        return Ok(());
-    }
-    Err(Error::forbidden(format!(
-        "You are not authorized to complete {action} action."
-    )))
+    administrators(caller, || {
+        format!("You are not authorized to complete {action} action.")
+    })
 }
 
 #[cfg(test)]
