@@ -20,14 +20,9 @@ use crate::{Error, Result};
 /// Bytes of a document at most.
 const LARGEST: u64 = 64 << 20;
 
-/// Create a namespace.
+/// What a namespace may be given.
 #[derive(Debug, Clone, clap::Args)]
-pub struct NamespaceCreate {
-    /// Name of the namespace.
-    pub namespace: String,
-    /// Resource types to associate, each a JSON object.
-    #[arg(long, num_args = 1.., action = ArgAction::Set)]
-    pub resource_type_associations: Vec<String>,
+struct Attributes {
     /// Project that owns the namespace.
     #[arg(long)]
     pub owner: Option<String>,
@@ -45,17 +40,43 @@ pub struct NamespaceCreate {
     pub display_name: Option<String>,
 }
 
+impl Attributes {
+    /// What was given, by the names of the API.
+    fn given(self) -> Definition {
+        let mut given = Definition::new();
+        let texts = [
+            ("display_name", self.display_name),
+            ("description", self.description),
+            ("visibility", self.visibility),
+            ("owner", self.owner),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                given.insert(name.to_string(), text.into());
+            }
+        }
+        if let Some(protected) = self.protected {
+            given.insert("protected".to_string(), protected.into());
+        }
+        given
+    }
+}
+
+/// Create a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceCreate {
+    /// Name of the namespace.
+    pub namespace: String,
+    /// Resource types to associate, each a JSON object.
+    #[arg(long, num_args = 1.., action = ArgAction::Set)]
+    pub resource_type_associations: Vec<String>,
+    #[command(flatten)]
+    attributes: Attributes,
+}
+
 impl Leaf for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let mut new = attributes(
-            &[
-                ("display_name", &self.display_name),
-                ("description", &self.description),
-                ("visibility", &self.visibility),
-                ("owner", &self.owner),
-            ],
-            self.protected,
-        );
+        let mut new = self.attributes.given();
         new.insert("namespace".to_string(), self.namespace.into());
         if !self.resource_type_associations.is_empty() {
             let given = self.resource_type_associations.iter();
@@ -171,21 +192,8 @@ impl Leaf for NamespaceShow {
 pub struct NamespaceUpdate {
     /// Name of the namespace.
     pub namespace: String,
-    /// Project that owns the namespace.
-    #[arg(long)]
-    pub owner: Option<String>,
-    /// Refuse to delete the namespace.
-    #[arg(long, value_name = "True|False", value_parser = values::strict_bool)]
-    pub protected: Option<bool>,
-    /// Who sees the namespace: public or private.
-    #[arg(long)]
-    pub visibility: Option<String>,
-    /// What the namespace is for.
-    #[arg(long)]
-    pub description: Option<String>,
-    /// Name to show to people.
-    #[arg(long)]
-    pub display_name: Option<String>,
+    #[command(flatten)]
+    attributes: Attributes,
     /// New name of the namespace.
     #[arg(long = "namespace", value_name = "NAMESPACE")]
     pub new_namespace: Option<String>,
@@ -193,34 +201,14 @@ pub struct NamespaceUpdate {
 
 impl Leaf for NamespaceUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let changes = attributes(
-            &[
-                ("namespace", &self.new_namespace),
-                ("display_name", &self.display_name),
-                ("description", &self.description),
-                ("visibility", &self.visibility),
-                ("owner", &self.owner),
-            ],
-            self.protected,
-        );
+        let mut changes = self.attributes.given();
+        if let Some(name) = self.new_namespace {
+            changes.insert("namespace".to_string(), name.into());
+        }
         let service = session.service().await?;
         let namespace = metadefs::update_namespace(service, &self.namespace, changes).await?;
         Ok(Outcome::from(views::glance_namespace(&namespace)))
     }
-}
-
-/// The attributes that were given.
-fn attributes(texts: &[(&str, &Option<String>)], protected: Option<bool>) -> Definition {
-    let mut given = Definition::new();
-    for (name, text) in texts {
-        if let Some(text) = text {
-            given.insert((*name).to_string(), text.as_str().into());
-        }
-    }
-    if let Some(protected) = protected {
-        given.insert("protected".to_string(), protected.into());
-    }
-    given
 }
 
 /// The document in a file, or that is piped in; None where there is neither.

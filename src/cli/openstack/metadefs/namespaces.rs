@@ -12,16 +12,13 @@ use crate::ops::Outcome;
 use crate::ops::metadefs::{missing, views};
 use crate::output::View;
 
-/// Create a namespace.
+/// What a namespace may be given.
 #[derive(Debug, Clone, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "one field for each option of the grammar"
 )]
-pub struct NamespaceCreate {
-    /// Name of the namespace.
-    #[arg(value_name = "namespace")]
-    pub namespace: String,
+struct Attributes {
     /// Name to show to people.
     #[arg(long, value_name = "display_name")]
     pub display_name: Option<String>,
@@ -42,17 +39,48 @@ pub struct NamespaceCreate {
     pub unprotected: bool,
 }
 
+impl Attributes {
+    /// A namespace of that name, with what was given.
+    fn of(self, namespace: String) -> Definition {
+        let mut given = Definition::new();
+        given.insert("namespace".to_string(), namespace.into());
+        let texts = [
+            ("display_name", self.display_name),
+            ("description", self.description),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                given.insert(name.to_string(), text.into());
+            }
+        }
+        if let Some(public) = chosen(self.public, self.private) {
+            let visibility = if public {
+                PUBLIC.to_string()
+            } else {
+                private()
+            };
+            given.insert("visibility".to_string(), visibility.into());
+        }
+        if let Some(protected) = chosen(self.protected, self.unprotected) {
+            given.insert("protected".to_string(), protected.into());
+        }
+        given
+    }
+}
+
+/// Create a namespace.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NamespaceCreate {
+    /// Name of the namespace.
+    #[arg(value_name = "namespace")]
+    pub namespace: String,
+    #[command(flatten)]
+    attributes: Attributes,
+}
+
 impl Leaf for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let new = attributes(
-            self.namespace,
-            [
-                ("display_name", self.display_name),
-                ("description", self.description),
-            ],
-            chosen(self.public, self.private),
-            chosen(self.protected, self.unprotected),
-        );
+        let new = self.attributes.of(self.namespace);
         let namespace = session.service().await?.create_namespace(new).await?;
         Ok(Outcome::from(views::openstack_namespace(&namespace)))
     }
@@ -112,32 +140,12 @@ impl Leaf for NamespaceList {
 
 /// Change a namespace.
 #[derive(Debug, Clone, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "one field for each option of the grammar"
-)]
 pub struct NamespaceSet {
     /// Name of the namespace.
     #[arg(value_name = "namespace")]
     pub namespace: String,
-    /// Name to show to people.
-    #[arg(long, value_name = "display_name")]
-    pub display_name: Option<String>,
-    /// What the namespace is for.
-    #[arg(long, value_name = "description")]
-    pub description: Option<String>,
-    /// Let every project see the namespace.
-    #[arg(long, conflicts_with = "private")]
-    pub public: bool,
-    /// Let only its own project see the namespace.
-    #[arg(long, conflicts_with = "public")]
-    pub private: bool,
-    /// Refuse to delete the namespace.
-    #[arg(long, conflicts_with = "unprotected")]
-    pub protected: bool,
-    /// Let the namespace be deleted.
-    #[arg(long, conflicts_with = "protected")]
-    pub unprotected: bool,
+    #[command(flatten)]
+    attributes: Attributes,
     /// Tag to add; may be repeated.
     #[arg(long = "tag", value_name = "tag")]
     pub tags: Vec<String>,
@@ -145,15 +153,7 @@ pub struct NamespaceSet {
 
 impl Leaf for NamespaceSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let with = attributes(
-            self.namespace.clone(),
-            [
-                ("display_name", self.display_name),
-                ("description", self.description),
-            ],
-            chosen(self.public, self.private),
-            chosen(self.protected, self.unprotected),
-        );
+        let with = self.attributes.of(self.namespace.clone());
         let service = session.service().await?;
         service.replace_namespace(&self.namespace, with).await?;
         let mut failures = Failures::of(session.grammar);
@@ -218,34 +218,6 @@ impl Leaf for NamespaceUnset {
         let total = self.tags.len();
         Ok(failures.outcome(|failed| format!("Failed to unset {failed} of {total} tags.")))
     }
-}
-
-/// The attributes that were given, and the name.
-fn attributes(
-    namespace: String,
-    texts: [(&str, Option<String>); 2],
-    public: Option<bool>,
-    protected: Option<bool>,
-) -> Definition {
-    let mut given = Definition::new();
-    given.insert("namespace".to_string(), namespace.into());
-    for (name, text) in texts {
-        if let Some(text) = text {
-            given.insert(name.to_string(), text.into());
-        }
-    }
-    if let Some(public) = public {
-        let visibility = if public {
-            PUBLIC.to_string()
-        } else {
-            private()
-        };
-        given.insert("visibility".to_string(), visibility.into());
-    }
-    if let Some(protected) = protected {
-        given.insert("protected".to_string(), protected.into());
-    }
-    given
 }
 
 /// The commands of this file.
