@@ -20,9 +20,6 @@ pub const MANAGE_DOES: [&str; 6] = [
     "version",
 ];
 
-/// Programs of which this version understands the words only; likewise.
-pub const UNBUILT: [&str; 1] = ["glance-scrubber"];
-
 /// A program.
 pub struct Program {
     /// What it is called as.

@@ -10,7 +10,7 @@ use clap::{ArgMatches, Command};
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
-    argparse, block_on, cache_manage, cache_tools, fail, manage, metadefs, print, scrubber,
+    argparse, block_on, cache_manage, cache_tools, fail, manage, metadefs, print, scrub, scrubber,
 };
 use crate::config::{
     ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
@@ -60,14 +60,7 @@ pub fn main(
     };
     let result = match program {
         Program::Manage | Program::Glance => run_manage(name, command, &matches, environment),
-        Program::Scrubber => {
-            let invocation = scrubber::Invocation::from_matches(&matches);
-            if invocation.restore.is_some() && invocation.daemon == Some(true) {
-                Err(Error::failed("--daemon and --restore exclude each other"))
-            } else {
-                Err(not_yet(name))
-            }
-        }
+        Program::Scrubber => scrub::run(&matches, environment),
         Program::CacheManage => cache_tools::run(command, &matches, environment),
     };
     ended(result)

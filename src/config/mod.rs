@@ -14,6 +14,7 @@ pub mod import;
 pub mod ini;
 pub mod options;
 mod reader;
+mod scrubber;
 mod search;
 mod secret;
 mod settings;
@@ -28,6 +29,7 @@ pub use cloud::{
 pub use database::Database;
 pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, platform_data_dir};
 pub use environment::Environment;
+pub use scrubber::ScrubberSettings;
 pub use search::{ConfigSource, complete_sources};
 pub use secret::Secret;
 pub use settings::{Exposure, Formats, Limits, ProjectLimits, Registration, Settings};

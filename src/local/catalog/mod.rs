@@ -15,6 +15,7 @@ mod metadefs;
 mod query;
 mod reader;
 mod revision;
+mod scrub;
 mod tasks;
 
 pub use connection::{Catalog, Transaction};
@@ -24,6 +25,7 @@ pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
 pub use query::UsageCounts;
 pub use revision::{HEAD, State, Turn};
+pub(in crate::local) use scrub::{Held, Restorable, StrayLocation, WaitingLocation};
 
 use sea_orm::{QueryResult, Value};
 
