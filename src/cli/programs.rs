@@ -13,8 +13,8 @@ use super::{
     argparse, block_on, cache_manage, cache_tools, fail, manage, metadefs, print, scrub, scrubber,
 };
 use crate::config::{
-    ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
-    complete_sources, platform_data_dir,
+    ConfigSource, Database, Deployment, DeploymentOptions, Environment, Place, Settings,
+    choose_deployment, complete_sources, platform_data_dir,
 };
 use crate::data::Watch;
 use crate::local::catalog::{Catalog, HEAD, State};
@@ -174,11 +174,13 @@ pub(super) fn settings(
 
 /// What `db version` and `db check` find, without making anything.
 async fn state(settings: &Settings) -> Result<State> {
-    let path = local::database_file(settings)?;
-    if !exists_with_content(&path) {
+    let database = local::database(settings)?;
+    if let Database::Sqlite(path) = database
+        && !exists_with_content(path)
+    {
         return Ok(State::Empty);
     }
-    Catalog::open_sqlite(&path, false).await?.state().await
+    Catalog::open(database, false).await?.state().await
 }
 
 fn exists_with_content(path: &Path) -> bool {
@@ -186,9 +188,12 @@ fn exists_with_content(path: &Path) -> bool {
 }
 
 async fn sync(settings: &Settings) -> Result<ExitCode> {
-    let path = local::database_file(settings)?;
-    let _turn = local::catalog::Turn::take(&path)?;
-    let made = Catalog::open_sqlite(&path, true).await?.sync().await?;
+    let database = local::database(settings)?;
+    let _turn = match database {
+        Database::Sqlite(path) => Some(local::catalog::Turn::take(path)?),
+        Database::Mysql(_) => None,
+    };
+    let made = Catalog::open(database, true).await?.sync().await?;
     if !made {
         return Ok(print("Database is up to date. No migrations needed.", 0));
     }

@@ -172,7 +172,9 @@ impl Scrubber<'_> {
                         watch.stop();
                         tokio::select! {
                             done = run => {
-                                if let Err(error) = done {
+                                if let Err(error) = done
+                                    && error.kind() != ErrorKind::Interrupted
+                                {
                                     self.log.error(&error);
                                 }
                                 return Ok(());

@@ -5,13 +5,13 @@
 //! of everything that waits that it is to go, and data that is gone already is gone as well.
 
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::stream::{self, StreamExt};
 
 use super::Local;
 use super::access;
-use super::catalog::{Catalog, Held, Restorable, StrayLocation, WaitingLocation};
+use super::catalog::{Catalog, Held, Restorable, StrayLocation, WaitingLocation, in_use};
 use super::store::{Doomed, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::discreet;
@@ -24,8 +24,13 @@ const BATCH: u64 = 1000;
 /// What the lock is called.
 const PURPOSE: &str = "scrub";
 
-/// How long a scrubber leaves the lock alone between two batches, for those who wait for it.
-const PAUSE: Duration = Duration::from_millis(1);
+/// How long the lock is waited for at a time, and in all: a batch of slow deletions takes a while.
+const WAIT: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_mins(10);
+
+/// How long a scrubber leaves the lock alone between two batches at most, so that those get it who wait for
+/// it: longer than they take to look at it again.
+const PAUSE: Duration = Duration::from_millis(30);
 
 /// What is told of a scrubbing while it goes on.
 #[derive(Debug)]
@@ -75,18 +80,19 @@ impl Local {
             pool_size: settings.pool_size,
             until: Timestamp::now().before(settings.scrub_time),
             dry_run,
+            watch,
             tell,
             done: Scrubbed::default(),
         };
         let mut next = Some(String::new());
         while let Some(after) = next
-            && scrub.goes_on(watch)
+            && scrub.goes_on()
         {
             next = scrub.scrub_images(&after).await?;
         }
         let mut next = Some(0);
         while let Some(after) = next
-            && scrub.goes_on(watch)
+            && scrub.goes_on()
         {
             next = scrub.scrub_strays(after).await?;
         }
@@ -103,7 +109,7 @@ impl Local {
     pub async fn restore(&self, id: &str) -> Result<Vec<String>> {
         access::check_scrub(&self.caller)?;
         // A scrubber may be at it: what it has left is looked at.
-        let _held = self.catalog.exclusive(PURPOSE).await?;
+        let _held = turn(&self.catalog, &Watch::default()).await?;
         let found = restorable(id, self.catalog.restorable(id).await?)?;
         let mut there = Vec::new();
         let mut lost = Vec::new();
@@ -148,18 +154,20 @@ impl Local {
                 )),
             });
         }
-        let transaction = self.catalog.begin().await?;
-        // Another program may have changed it.
-        let found = restorable(id, transaction.restorable(id).await?)?;
-        there.retain(|row| found.waiting.iter().any(|waiting| waiting.row == *row));
-        let active = ImageStatus::Active.name();
-        let to = if found.status == ImageStatus::Deactivated.name() {
-            found.status.as_str()
-        } else {
-            active
+        let record = async || {
+            let transaction = self.catalog.begin().await?;
+            // Another program may have changed it.
+            let found = restorable(id, transaction.restorable(id).await?)?;
+            let deactivated = ImageStatus::Deactivated.name();
+            let to = if found.status == deactivated {
+                deactivated
+            } else {
+                ImageStatus::Active.name()
+            };
+            transaction.restore_image(id, to, &there).await?;
+            transaction.commit().await
         };
-        transaction.restore_image(id, to, &there).await?;
-        transaction.commit().await?;
+        self.catalog.insist(record).await?;
         Ok(lost)
     }
 }
@@ -191,28 +199,34 @@ struct Scrub<'a> {
     /// What was deleted later stays.
     until: Timestamp,
     dry_run: bool,
+    watch: &'a Watch,
     tell: &'a mut (dyn FnMut(Told<'_>) + Send),
     done: Scrubbed,
 }
 
 impl Scrub<'_> {
     /// Whether the next batch may begin.
-    fn goes_on(&mut self, watch: &Watch) -> bool {
-        self.done.stopped = watch.check().is_err();
+    fn goes_on(&mut self) -> bool {
+        self.done.stopped = self.watch.check().is_err();
         !self.done.stopped
     }
 
-    /// The lock; who waits for it gets it between two batches. Who only looks needs none.
-    async fn turn(&self) -> Result<Option<Held>> {
-        if self.dry_run {
-            return Ok(None);
-        }
-        Ok(Some(self.catalog.exclusive(PURPOSE).await?))
+    /// The right to work on a batch. Who only looks needs none.
+    async fn turn(&self) -> Result<Turn> {
+        let held = if self.dry_run {
+            None
+        } else {
+            Some(turn(self.catalog, self.watch).await?)
+        };
+        Ok(Turn {
+            held,
+            since: Instant::now(),
+        })
     }
 
     /// Scrubs images behind the id `after`; the last of them, if there may be more.
     async fn scrub_images(&mut self, after: &str) -> Result<Option<String>> {
-        let held = self.turn().await?;
+        let mut turn = self.turn().await?;
         let images = self
             .catalog
             .waiting_images(self.until, after, BATCH)
@@ -220,7 +234,7 @@ impl Scrub<'_> {
         let waiting: Vec<&WaitingLocation> =
             images.iter().flat_map(|image| &image.locations).collect();
         let doomed = waiting.iter().map(|waiting| (*waiting, None)).collect();
-        let mut removed = self.remove(doomed).await?.into_iter();
+        let mut removed = self.remove(&mut turn, doomed).await?.into_iter();
         let mut rows = Vec::new();
         let mut gone = Vec::new();
         for image in &images {
@@ -246,7 +260,7 @@ impl Scrub<'_> {
         for (id, bytes) in gone {
             (self.tell)(Told::Scrubbed { id, bytes });
         }
-        rest(held, images.len()).await;
+        turn.end(is_full(images.len())).await;
         Ok(images
             .last()
             .filter(|_| is_full(images.len()))
@@ -256,7 +270,7 @@ impl Scrub<'_> {
     /// Scrubs locations of images that are alive, those behind the row `after`; the last of them, if there
     /// may be more.
     async fn scrub_strays(&mut self, after: i64) -> Result<Option<i64>> {
-        let held = self.turn().await?;
+        let mut turn = self.turn().await?;
         let all = self
             .catalog
             .stray_locations(self.until, after, BATCH)
@@ -273,7 +287,7 @@ impl Scrub<'_> {
             .iter()
             .map(|stray| (&stray.waiting, stray.waiting.deleted_at))
             .collect();
-        let removed = self.remove(doomed).await?;
+        let removed = self.remove(&mut turn, doomed).await?;
         let mut gone = Vec::new();
         for (stray, removed) in strays.into_iter().zip(removed) {
             match removed {
@@ -293,7 +307,7 @@ impl Scrub<'_> {
                 bytes,
             });
         }
-        rest(held, all.len()).await;
+        turn.end(is_full(all.len())).await;
         Ok(all
             .last()
             .filter(|_| is_full(all.len()))
@@ -318,15 +332,19 @@ impl Scrub<'_> {
         if self.dry_run || locations.is_empty() && images.is_empty() {
             return Ok(());
         }
-        let transaction = self.catalog.begin().await?;
-        transaction.finish_scrub(locations, images).await?;
-        transaction.commit().await
+        let record = async || {
+            let transaction = self.catalog.begin().await?;
+            transaction.finish_scrub(locations, images).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(record).await
     }
 
     /// Removes the data at locations, each unless it was written after a moment; for each, in their order,
     /// its bytes, or None where there is nothing to remove.
     async fn remove(
         &self,
+        turn: &mut Turn,
         waiting: Vec<(&WaitingLocation, Option<Timestamp>)>,
     ) -> Result<Vec<Result<Option<u64>>>> {
         let rows: HashSet<i64> = waiting.iter().map(|(waiting, _)| waiting.row).collect();
@@ -380,6 +398,7 @@ impl Scrub<'_> {
                 }),
             }
         }
+        turn.check().await?;
         let dry_run = self.dry_run;
         let work = shares.into_iter().map(|share| async move {
             let outcomes = share.store.remove(share.doomed, dry_run).await;
@@ -408,12 +427,48 @@ fn is_full(count: usize) -> bool {
     count as u64 >= BATCH
 }
 
-/// Gives the lock back, and leaves it alone for a moment if there is more to do.
-async fn rest(held: Option<Held>, count: usize) {
-    let locked = held.is_some();
-    drop(held);
-    if locked && is_full(count) {
-        tokio::time::sleep(PAUSE).await;
+/// Waits until no other process scrubs or restores.
+async fn turn(catalog: &Catalog, watch: &Watch) -> Result<Held> {
+    let since = Instant::now();
+    loop {
+        if let Some(held) = catalog.exclusive(PURPOSE, WAIT).await? {
+            return Ok(held);
+        }
+        watch.check()?;
+        if since.elapsed() > PATIENCE {
+            return Err(in_use(catalog, "scrubs"));
+        }
+    }
+}
+
+/// The right to work on a batch.
+struct Turn {
+    held: Option<Held>,
+    since: Instant,
+}
+
+impl Turn {
+    /// Fails when the right was lost, as it is with the connection to a server.
+    async fn check(&mut self) -> Result<()> {
+        if let Some(held) = &mut self.held
+            && !held.is_held().await
+        {
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the connection to the database was lost",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Gives the right back; to others, for a moment, if there is `more` to do.
+    async fn end(self, more: bool) {
+        let pause = self.since.elapsed() / 10;
+        let locked = self.held.is_some();
+        drop(self.held);
+        if locked && more {
+            tokio::time::sleep(pause.min(PAUSE)).await;
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use sea_orm::QueryResult;
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::images::{bytes, read_metadata, timestamp};
+use super::images::{bytes, read_metadata};
 use super::{Catalog, Sql, Transaction};
 use crate::Result;
 use crate::model::{ImageStatus, Location, Timestamp};
@@ -78,7 +78,7 @@ fn read_waiting(row: &QueryResult, first: usize) -> Result<WaitingLocation> {
             url: row.some_text(first + 1)?.into_owned(),
             metadata: read_metadata(row.text(first + 2)?.as_deref())?,
         },
-        deleted_at: timestamp(row, first + 3)?,
+        deleted_at: row.moment(first + 3)?,
     })
 }
 
@@ -249,6 +249,20 @@ impl Transaction {
     pub async fn finish_scrub(&self, locations: &[i64], images: &[&str]) -> Result<()> {
         let now = Timestamp::now().to_catalog();
         let deleted = ImageStatus::Deleted.name();
+        // Images first, as everybody locks them.
+        for images in images.chunks(VALUES) {
+            let sql = Sql::new("UPDATE images SET ")
+                .with(
+                    "status = ?, updated_at = ? WHERE status = ? AND id IN ",
+                    [
+                        deleted.into(),
+                        now.as_str().into(),
+                        ImageStatus::PendingDelete.name().into(),
+                    ],
+                )
+                .list(images.iter().map(|id| (*id).into()));
+            self.execute(sql).await?;
+        }
         for locations in locations.chunks(VALUES) {
             let sql = Sql::new("UPDATE image_locations SET ")
                 .with(
@@ -262,19 +276,6 @@ impl Transaction {
                     ],
                 )
                 .list(locations.iter().map(|row| (*row).into()));
-            self.execute(sql).await?;
-        }
-        for images in images.chunks(VALUES) {
-            let sql = Sql::new("UPDATE images SET ")
-                .with(
-                    "status = ?, updated_at = ? WHERE status = ? AND id IN ",
-                    [
-                        deleted.into(),
-                        now.as_str().into(),
-                        ImageStatus::PendingDelete.name().into(),
-                    ],
-                )
-                .list(images.iter().map(|id| (*id).into()));
             self.execute(sql).await?;
         }
         Ok(())
@@ -352,27 +353,5 @@ impl Transaction {
             .list(gone.iter().map(|(row, _)| (*row).into()));
         self.execute(sql).await?;
         Ok(())
-    }
-}
-
-/// The right to do what one process may do at a time, until it is dropped.
-pub struct Held(#[expect(dead_code, reason = "holds the lock until it is dropped")] std::fs::File);
-
-impl Catalog {
-    /// Waits for the turn.
-    pub async fn exclusive(&self, _purpose: &str) -> Result<Held> {
-        let directory = self
-            .path()
-            .parent()
-            .unwrap_or(std::path::Path::new("."))
-            .to_path_buf();
-        crate::local::store::blocking(move || {
-            let lock = std::fs::File::open(&directory)
-                .map_err(|e| crate::Error::io("open", &directory, e))?;
-            lock.lock()
-                .map_err(|e| crate::Error::io("lock", &directory, e))?;
-            Ok(Held(lock))
-        })
-        .await
     }
 }
