@@ -10,13 +10,15 @@ use crate::support::{Random, all_images, assert_consistent, block_on};
 
 /// What goes on until `over` says so.
 fn at_once(place: &Delayed, over: impl Fn(usize) -> bool + Sync) -> usize {
-    let rounds = AtomicUsize::new(0);
     let ended = AtomicBool::new(false);
     let goes_on = || !ended.load(Ordering::Relaxed);
     let restored = AtomicUsize::new(0);
     std::thread::scope(|scope| {
+        // Whatever fails in here, the others end.
+        let _ends = End(&ended);
         for _ in 0..2 {
             scope.spawn(|| {
+                let _ends = End(&ended);
                 while goes_on() {
                     let run = place.scrubber(&[]);
                     assert_eq!(run.code, 0, "{}", run.stderr);
@@ -24,6 +26,7 @@ fn at_once(place: &Delayed, over: impl Fn(usize) -> bool + Sync) -> usize {
             });
         }
         scope.spawn(|| {
+            let _ends = End(&ended);
             // One that takes back whatever waits; some of it before the scrubbers are there.
             let mut random = Random::new(3);
             while goes_on() {
@@ -66,7 +69,7 @@ fn at_once(place: &Delayed, over: impl Fn(usize) -> bool + Sync) -> usize {
         });
         // One that uploads, and deletes most of it.
         let mut number = 0;
-        while !over(restored.load(Ordering::Relaxed)) {
+        while goes_on() && !over(restored.load(Ordering::Relaxed)) {
             number += 1;
             let content = format!("content of {number}");
             let id = place.image(&format!("image {number}"), content.as_bytes());
@@ -75,11 +78,18 @@ fn at_once(place: &Delayed, over: impl Fn(usize) -> bool + Sync) -> usize {
                 let command = command.args(["image-delete", &id]).stdout(Stdio::null());
                 assert!(command.status().unwrap().success());
             }
-            rounds.fetch_add(1, Ordering::Relaxed);
         }
-        ended.store(true, Ordering::Relaxed);
     });
     restored.into_inner()
+}
+
+/// Ends what goes on when it is dropped.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Nothing restored is lost, and nothing scrubbed stays.
