@@ -161,7 +161,7 @@ fn an_image_that_was_given_things_since_keeps_them() {
         let mut tags = shown(place, &id)["tags"].clone();
         tags.as_array_mut()
             .unwrap()
-            .sort_by_key(|tag| tag.to_string());
+            .sort_by_key(ToString::to_string);
         tags
     };
     assert_eq!(tags(&place), serde_json::json!(["both", "old"]));
