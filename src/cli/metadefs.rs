@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::manage::LoadMetadefs;
 use super::ui;
 use crate::config::Settings;
-use crate::local::catalog::{Catalog, HEAD, State};
+use crate::local::catalog::Catalog;
 use crate::local::database_file;
 use crate::local::metadefs::{self, Merge};
 use crate::{Error, Result};
@@ -55,11 +55,11 @@ pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result
 }
 
 /// The database, which MUST be there, and up to date.
-async fn open(settings: &Settings) -> Result<Catalog> {
+pub(super) async fn open(settings: &Settings) -> Result<Catalog> {
     let path = database_file(settings)?;
     if path.exists() {
         let catalog = Catalog::open_sqlite(&path, false).await?;
-        if catalog.state().await? == State::At(HEAD.to_string()) {
+        if catalog.state().await?.is_current() {
             return Ok(catalog);
         }
     }

@@ -166,7 +166,8 @@ fn prepare(settings: &Settings) -> Result<PathBuf> {
 pub fn database_file(settings: &Settings) -> Result<PathBuf> {
     match settings.require_database()? {
         Database::Sqlite(path) => {
-            if let Some(parent) = path.parent() {
+            // The one of a configuration file is where it says, or nowhere.
+            if let (Some(_), Some(parent)) = (&settings.data_dir, path.parent()) {
                 make_directory(parent)?;
             }
             Ok(path.clone())

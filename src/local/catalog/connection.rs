@@ -24,6 +24,15 @@ const LOG_PAGES: &str = "256";
 /// Connections a process opens at most, lists aside: what is written, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
+/// Shim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// SQLite
+    Sqlite,
+    /// MySQL
+    Mysql,
+}
+
 /// An open catalogue. A clone shares its connections.
 #[derive(Clone)]
 pub struct Catalog {
@@ -64,9 +73,20 @@ impl Catalog {
         })
     }
 
-    /// The database file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The database file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    /// What the database is called in messages.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Which SQL the database speaks.
+    #[expect(clippy::unused_self, reason = "shim")]
+    pub fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
     }
 
     /// Begins a transaction that writes: it waits for its turn now, so that what it reads stays true

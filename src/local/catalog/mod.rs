@@ -12,18 +12,22 @@ mod images;
 mod locations;
 mod members;
 mod metadefs;
+mod migration;
+mod purge;
 mod query;
 mod reader;
 mod revision;
 mod tasks;
 
-pub use connection::{Catalog, Transaction};
+pub use connection::{Catalog, Dialect, Transaction};
 pub use images::StoredImage;
 pub use locations::NewLocation;
 pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
+pub use migration::{Due, EXPANDED, HEAD};
+pub use purge::{Purged, Scope};
 pub use query::UsageCounts;
-pub use revision::{HEAD, State, Turn};
+pub use revision::{State, Turn};
 
 use sea_orm::{QueryResult, Value};
 

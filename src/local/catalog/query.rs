@@ -54,7 +54,7 @@ impl Catalog {
         let chunks = try_stream! {
             let fields = query.fields;
             let sql = self.list_statement(&query, caller).await?;
-            let mut reader = Reader::start(self.path(), sql, fields)?;
+            let mut reader = Reader::start(self.path().unwrap_or(std::path::Path::new("")), sql, fields)?;
             while let Some(images) = reader.next().await {
                 yield images?;
             }
