@@ -193,7 +193,7 @@ impl Error {
 }
 
 /// An I/O error in the operating system's words, without Rust's "(os error N)".
-fn describe(error: &std::io::Error) -> String {
+pub(crate) fn describe(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
         Some(at) => text[..at].to_string(),

@@ -12,17 +12,17 @@ use super::{metadefs, print, ui};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
 use crate::local::catalog::{Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn};
-use crate::local::database_file;
 use crate::model::Timestamp;
-use crate::{Error, Result};
+use crate::{Error, Result, local};
 
 /// What all three steps say when there is nothing to do.
 const UP_TO_DATE: &str = "Database is up to date. No migrations needed.";
 
-/// Carries out a command.
+/// Carries out a command; `verbose`: what was done is said where the real one is silent.
 pub(super) async fn run(
     settings: &Settings,
     command: ManageCommand,
+    verbose: bool,
     watch: &Watch,
 ) -> Result<ExitCode> {
     match command {
@@ -31,9 +31,11 @@ pub(super) async fn run(
         ManageCommand::LoadMetadefs(wanted) => metadefs::load(settings, wanted).await,
         ManageCommand::UnloadMetadefs => metadefs::unload(settings).await,
         ManageCommand::ExportMetadefs { path } => metadefs::export(settings, path).await,
-        ManageCommand::Purge(wanted) => purge(settings, Scope::Details, &wanted, watch).await,
+        ManageCommand::Purge(wanted) => {
+            purge(settings, Scope::Details, &wanted, verbose, watch).await
+        }
         ManageCommand::PurgeImagesTable(wanted) => {
-            purge(settings, Scope::Images, &wanted, watch).await
+            purge(settings, Scope::Images, &wanted, verbose, watch).await
         }
         ManageCommand::Sync { backup } => Change::begin(settings, backup).await?.sync().await,
         ManageCommand::Expand { backup } => Change::begin(settings, backup).await?.expand().await,
@@ -68,9 +70,8 @@ async fn look(settings: &Settings) -> Result<Option<Catalog>> {
             return Ok(None);
         }
     }
-    Catalog::open_sqlite(&database_file(settings)?, false)
-        .await
-        .map(Some)
+    let catalog = Catalog::open(settings.require_database()?, false).await?;
+    Ok(Some(catalog))
 }
 
 async fn version(settings: &Settings) -> Result<ExitCode> {
@@ -125,9 +126,7 @@ struct Change {
 impl Change {
     /// Waits for the turn on the database, which is made where there is none.
     async fn begin(settings: &Settings, backup: bool) -> Result<Self> {
-        let path = database_file(settings)?;
-        let turn = Turn::take(&path)?;
-        let catalog = Catalog::open_sqlite(&path, true).await?;
+        let (catalog, turn) = Catalog::open_to_change(local::database(settings)?).await?;
         Ok(Self {
             catalog,
             backup,
@@ -297,6 +296,7 @@ async fn purge(
     settings: &Settings,
     scope: Scope,
     wanted: &Purge,
+    verbose: bool,
     watch: &Watch,
 ) -> Result<ExitCode> {
     let (before, max_rows) = bounds(wanted)?;
@@ -313,7 +313,7 @@ async fn purge(
         .purge(scope, before, max_rows, watch, &mut removed)
         .await;
     rows.end();
-    for table in purged?.iter().filter(|table| table.rows > 0) {
+    for table in purged?.iter().filter(|table| verbose && table.rows > 0) {
         ui::info(&format!("purged {} row(s) of {}", table.rows, table.table));
     }
     Ok(ExitCode::SUCCESS)

@@ -5,11 +5,10 @@ use std::process::ExitCode;
 
 use super::manage::LoadMetadefs;
 use super::ui;
-use crate::config::Settings;
+use crate::config::{Database, Settings};
 use crate::local::catalog::Catalog;
-use crate::local::database_file;
 use crate::local::metadefs::{self, Merge};
-use crate::{Error, Result};
+use crate::{Error, Result, local};
 
 /// Loads files. What is wrong with the options or with a file is said, and the exit code is 0, on
 /// which scripts count.
@@ -56,15 +55,19 @@ pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result
 
 /// The database, which MUST be there, and up to date.
 pub(super) async fn open(settings: &Settings) -> Result<Catalog> {
-    let path = database_file(settings)?;
-    if path.exists() {
-        let catalog = Catalog::open_sqlite(&path, false).await?;
+    let database = local::database(settings)?;
+    let is_there = match database {
+        Database::Sqlite(path) => path.exists(),
+        Database::Mysql(_) => true,
+    };
+    if is_there {
+        let catalog = Catalog::open(database, false).await?;
         if catalog.state().await?.is_current() {
             return Ok(catalog);
         }
     }
     Err(
-        Error::failed(format!("database {} is not up to date", path.display()))
+        Error::failed(format!("database {} is not up to date", database.name()))
             .hint("Run glance-manage db sync first."),
     )
 }

@@ -138,7 +138,8 @@ fn run_manage(
         environment,
     )?;
     let watch = Watch::default();
-    block_on(&watch, database::run(&settings, wanted, &watch))
+    let verbose = invocation.oslo.debug == Some(true);
+    block_on(&watch, database::run(&settings, wanted, verbose, &watch))
 }
 
 /// The deployment that an operator's program works on: always one without a server between.

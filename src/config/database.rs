@@ -4,18 +4,37 @@
 
 use std::path::{Path, PathBuf};
 
-use super::secret::Secret;
+use super::mysql::MysqlServer;
+use super::reader::Reader;
+use super::values::percent_decode;
+use crate::error;
 
 /// Where the catalogue is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
     /// An SQLite file; absolute.
     Sqlite(PathBuf),
-    /// A MySQL or MariaDB server: the whole URL as it was written, password and parameters in it.
-    Mysql(Secret),
+    /// On a MySQL or MariaDB server.
+    Mysql(Box<MysqlServer>),
 }
 
 impl Database {
+    /// What messages call it: no secret is in it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Sqlite(path) => path.display().to_string(),
+            Self::Mysql(server) => server.name(),
+        }
+    }
+
+    /// Reads the options beside the URL.
+    pub(super) fn configure(self, reader: &Reader<'_>, base: &Path) -> error::Result<Self> {
+        Ok(match self {
+            Self::Sqlite(path) => Self::Sqlite(path),
+            Self::Mysql(server) => Self::Mysql(Box::new(server.configure(reader, base)?)),
+        })
+    }
+
     /// Reads a connection URL; a relative SQLite path starts at `base`.
     ///
     /// # Errors
@@ -27,7 +46,10 @@ impl Database {
         let (dialect, driver) = scheme.split_once('+').unwrap_or((scheme, ""));
         match dialect {
             "sqlite" if matches!(driver, "" | "pysqlite") => parse_sqlite(rest, base),
-            "mysql" | "mariadb" => Ok(Self::Mysql(Secret::new(url))),
+            "mysql" | "mariadb" => {
+                let server = MysqlServer::parse(rest, base)?;
+                Ok(Self::Mysql(Box::new(server)))
+            }
             // What stands before '://' is quoted only where it cannot hold more than a scheme.
             _ if scheme
                 .bytes()
@@ -57,27 +79,6 @@ fn parse_sqlite(rest: &str, base: &Path) -> Result<Database, String> {
         return Err("a path cannot hold a NUL character".to_owned());
     }
     Ok(Database::Sqlite(base.join(path)))
-}
-
-/// `%XX` decoded; a `%` before anything else is itself.
-fn percent_decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|digits| {
-            let high = char::from(digits[0]).to_digit(16)?;
-            let low = char::from(digits[1]).to_digit(16)?;
-            u8::try_from(high * 16 + low).ok()
-        });
-        if let (b'%', Some(code)) = (byte, code) {
-            bytes.push(code);
-            rest = &after[2..];
-        } else {
-            bytes.push(byte);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| "the path is not UTF-8".to_owned())
 }
 
 #[cfg(test)]
@@ -118,10 +119,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mysql_url_is_kept_and_never_shown() {
-        let url = "mysql+pymysql://glance:hunter2@host/glance?charset=utf8";
-        let database = Database::parse(url, Path::new("/base")).unwrap();
-        assert_eq!(database, Database::Mysql(Secret::new(url)));
-        assert!(!format!("{database:?}").contains("hunter2"));
+    fn every_spelling_of_mysql_is_a_server() {
+        for scheme in ["mysql", "mysql+pymysql", "mariadb", "mariadb+mysqldb"] {
+            let url = format!("{scheme}://glance:hunter2@host/glance?charset=utf8");
+            let database = Database::parse(&url, Path::new("/base")).unwrap();
+            assert_eq!(database.name(), "glance on host");
+            assert!(!format!("{database:?}").contains("hunter2"));
+        }
     }
 }

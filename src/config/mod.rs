@@ -12,6 +12,7 @@ mod deployment;
 mod environment;
 pub mod import;
 pub mod ini;
+mod mysql;
 pub mod options;
 mod reader;
 mod search;
@@ -28,6 +29,7 @@ pub use cloud::{
 pub use database::Database;
 pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, platform_data_dir};
 pub use environment::Environment;
+pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use search::{ConfigSource, complete_sources};
 pub use secret::Secret;
 pub use settings::{Exposure, Formats, Limits, ProjectLimits, Registration, Settings};

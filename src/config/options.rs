@@ -97,6 +97,17 @@ macro_rules! options {
 
 options! {
     CONNECTION = ["database"] "connection", Kind::Secret, None;
+    CONNECTION_PARAMETERS = ["database"] "connection_parameters", Kind::Secret, Some("");
+    MAX_POOL_SIZE = ["database"] "max_pool_size", Kind::Integer { minimum: 0, maximum: 1 << 16 }, Some("5");
+    MAX_OVERFLOW = ["database"] "max_overflow", Kind::Integer { minimum: -1, maximum: 1 << 16 }, Some("50");
+    POOL_TIMEOUT = ["database"] "pool_timeout", Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("30");
+    CONNECTION_RECYCLE_TIME = ["database"] "connection_recycle_time",
+        Kind::Integer { minimum: -1, maximum: 1 << 31 }, Some("3600");
+    MAX_RETRIES = ["database"] "max_retries", Kind::Integer { minimum: -1, maximum: 1 << 31 }, None;
+    RETRY_INTERVAL = ["database"] "retry_interval", Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("10");
+    MYSQL_SQL_MODE = ["database"] "mysql_sql_mode", Kind::Text, Some("TRADITIONAL");
+    MYSQL_WSREP_SYNC_WAIT = ["database"] "mysql_wsrep_sync_wait",
+        Kind::Integer { minimum: 0, maximum: 15 }, None;
 
     ENABLED_BACKENDS = ["DEFAULT"] "enabled_backends", Kind::Pairs, None;
     DEFAULT_BACKEND = ["glance_store"] "default_backend", Kind::Text, None;

@@ -228,9 +228,8 @@ fn read_database(reader: &Reader<'_>, base: &Path) -> Result<Option<Database>> {
     let Some(url) = reader.text_if_any(&CONNECTION)? else {
         return Ok(None);
     };
-    Database::parse(&url.value, base)
-        .map(Some)
-        .map_err(|why| url.refuse(why))
+    let database = Database::parse(&url.value, base).map_err(|why| url.refuse(why))?;
+    database.configure(reader, base).map(Some)
 }
 
 /// With named stores a reserved store is the staging area, else a URI names it.
@@ -499,9 +498,14 @@ mod tests {
                 let web = NAMED.replace("s:file", "s:http");
                 let of_web = spec.section == EACH_STORE && name.starts_with("http");
                 let of_named = if of_web { &web } else { NAMED };
-                let base = if of_unnamed { "" } else { of_named };
+                let of_server = *section == "database" && *name != "connection";
+                let server = "[database]\nconnection = mysql://g@h/d\n";
+                let (base, line) = match (of_unnamed, of_server) {
+                    (true, _) => ("", 2),
+                    (_, true) => (server, 4),
+                    _ => (of_named, 6),
+                };
                 let error = load(&format!("{base}[{section}]\n{name} = $nowhere\n")).unwrap_err();
-                let line = if of_unnamed { 2 } else { 6 };
                 let expected = format!("x.conf:{line}: ");
                 assert!(
                     error.message().contains(&expected),

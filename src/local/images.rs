@@ -63,20 +63,24 @@ impl Images for Local {
         for change in changes {
             self.check_change(change)?;
         }
-        let transaction = self.catalog.begin().await?;
-        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-        if changes.is_empty() {
-            return Ok(self.shown(stored.image, stored.locations));
-        }
-        let mut image = stored.image.clone();
-        for change in changes {
-            self.apply(&mut image, &stored, change)?;
-        }
-        self.check_quotas(&image)?;
-        image.updated_at = Timestamp::now();
-        transaction.update_image(&stored.image, &image).await?;
-        transaction.commit().await?;
-        Ok(self.shown(image, stored.locations))
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let found = transaction.load_image(id, &self.caller.project).await?;
+            let stored = self.visible(found, id)?;
+            if changes.is_empty() {
+                return Ok(self.shown(stored.image, stored.locations));
+            }
+            let mut image = stored.image.clone();
+            for change in changes {
+                self.apply(&mut image, &stored, change)?;
+            }
+            self.check_quotas(&image)?;
+            image.updated_at = Timestamp::now();
+            transaction.update_image(&stored.image, &image).await?;
+            transaction.commit().await?;
+            Ok(self.shown(image, stored.locations))
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_image(&self, id: &str) -> Result<()> {

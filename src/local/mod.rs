@@ -23,7 +23,7 @@ mod tasks;
 mod validation;
 
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cache::ImageCache;
 use catalog::{Catalog, StoredImage};
@@ -63,8 +63,7 @@ impl Local {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
-        let path = prepare(&settings)?;
-        let catalog = Catalog::open_current(&path).await?;
+        let catalog = Catalog::open_current(prepare(&settings)?).await?;
         let stores = open_stores(&settings)?;
         let staging = staging::store(&settings.staging_dir);
         let allowed = Allowed {
@@ -147,35 +146,39 @@ impl Local {
     }
 }
 
-/// The SQLite file of `settings`; what else belongs into a data directory is made with it.
-fn prepare(settings: &Settings) -> Result<PathBuf> {
-    let path = database_file(settings)?;
-    if settings.data_dir.is_some() && !path.exists() {
+/// The database of `settings`; what else belongs into a data directory is made with it.
+fn prepare(settings: &Settings) -> Result<&Database> {
+    let database = database(settings)?;
+    if settings.data_dir.is_some() && !is_made(database) {
         let cache = settings.cache.iter().map(|cache| &cache.directory);
         for directory in std::iter::once(&settings.staging_dir).chain(cache) {
             make_directory(directory)?;
         }
     }
-    Ok(path)
+    Ok(database)
 }
 
-/// The SQLite file of `settings`, its directory made.
+/// The database of `settings`, the directory of a SQLite file made with the data directory: the one that a
+/// configuration file names is where it says, or nowhere.
 ///
 /// # Errors
-/// `Failed` for a database that is none.
-pub fn database_file(settings: &Settings) -> Result<PathBuf> {
-    match settings.require_database()? {
-        Database::Sqlite(path) => {
-            // The one of a configuration file is where it says, or nowhere.
-            if let (Some(_), Some(parent)) = (&settings.data_dir, path.parent()) {
-                make_directory(parent)?;
-            }
-            Ok(path.clone())
-        }
-        Database::Mysql(_) => Err(Error::failed(
-            "a MySQL or MariaDB catalogue cannot be opened by this version",
-        )
-        .hint("Set [database] connection to sqlite:////path/to/glance.db.")),
+/// `Failed` where they name none.
+pub fn database(settings: &Settings) -> Result<&Database> {
+    let database = settings.require_database()?;
+    if let Database::Sqlite(path) = database
+        && settings.data_dir.is_some()
+        && let Some(parent) = path.parent()
+    {
+        make_directory(parent)?;
+    }
+    Ok(database)
+}
+
+/// Whether there is a file where one is wanted.
+fn is_made(database: &Database) -> bool {
+    match database {
+        Database::Sqlite(path) => path.exists(),
+        Database::Mysql(_) => false,
     }
 }
 

@@ -62,7 +62,7 @@ impl ImageCache {
             return Err(Error::failed("the configuration names no image cache")
                 .hint("Set image_cache_dir in the section [DEFAULT]."));
         };
-        let catalog = async || Catalog::open_current(&prepare(settings)?).await;
+        let catalog = async || Catalog::open_current(prepare(settings)?).await;
         let opened = Self::new(cache, catalog).await;
         opened.map_err(|error| match cache.driver {
             CacheDriver::CentralizedDb { .. } if settings.database.is_none() => error.hint(

@@ -5,7 +5,6 @@
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::images::timestamp;
 use super::{Catalog, Sql, Transaction};
 use crate::model::{CachedImage, Timestamp};
 use crate::{Error, Result};
@@ -108,10 +107,10 @@ impl Transaction {
 }
 
 fn read_cached(row: &impl Columns) -> Result<CachedImage> {
-    let last_modified = timestamp(row, 2)?.unwrap_or(Timestamp::EPOCH);
+    let last_modified = row.moment(2)?.unwrap_or(Timestamp::EPOCH);
     Ok(CachedImage {
         image_id: row.some_text(0)?.into_owned(),
-        last_accessed: timestamp(row, 1)?.unwrap_or(Timestamp::EPOCH),
+        last_accessed: row.moment(1)?.unwrap_or(Timestamp::EPOCH),
         last_modified,
         size: count(row.some_integer(3)?)?,
         hits: count(row.some_integer(4)?)?,

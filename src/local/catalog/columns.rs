@@ -3,8 +3,13 @@
 use std::borrow::Cow;
 
 use sea_orm::QueryResult;
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
+use sqlx::types::chrono::NaiveDateTime;
 
 use super::column;
+use super::failure::failed;
+use crate::model::Timestamp;
 use crate::{Error, Result};
 
 /// A row that was read; its columns are counted from 0.
@@ -17,6 +22,9 @@ pub(super) trait Columns {
 
     /// A truth value; none is false.
     fn flag(&self, index: usize) -> Result<bool>;
+
+    /// A moment, if there is one.
+    fn moment(&self, index: usize) -> Result<Option<Timestamp>>;
 
     /// A text of the caller's own, if there is one.
     fn owned(&self, index: usize) -> Result<Option<String>> {
@@ -38,9 +46,21 @@ fn missing(index: usize) -> Error {
     Error::internal(format!("the catalogue holds nothing in column {index}"))
 }
 
+/// A moment as SQLite has it: a text.
+pub(super) fn moment_of_text(text: Option<&str>) -> Result<Option<Timestamp>> {
+    let read = |text| {
+        Timestamp::parse(text)
+            .ok_or_else(|| Error::internal(format!("the catalogue holds a bad time '{text}'")))
+    };
+    text.map(read).transpose()
+}
+
 impl Columns for QueryResult {
     fn text(&self, index: usize) -> Result<Option<Cow<'_, str>>> {
-        Ok(column::<Option<String>>(self, index)?.map(Cow::Owned))
+        match self.try_as_mysql_row() {
+            Some(row) => row.text(index),
+            None => Ok(column::<Option<String>>(self, index)?.map(Cow::Owned)),
+        }
     }
 
     fn integer(&self, index: usize) -> Result<Option<i64>> {
@@ -49,5 +69,34 @@ impl Columns for QueryResult {
 
     fn flag(&self, index: usize) -> Result<bool> {
         Ok(column::<Option<bool>>(self, index)?.unwrap_or_default())
+    }
+
+    fn moment(&self, index: usize) -> Result<Option<Timestamp>> {
+        match self.try_as_mysql_row() {
+            Some(row) => row.moment(index),
+            None => moment_of_text(self.text(index)?.as_deref()),
+        }
+    }
+}
+
+impl Columns for MySqlRow {
+    fn text(&self, index: usize) -> Result<Option<Cow<'_, str>>> {
+        let text: Option<&str> = self.try_get(index).map_err(failed)?;
+        Ok(text.map(Cow::Borrowed))
+    }
+
+    fn integer(&self, index: usize) -> Result<Option<i64>> {
+        self.try_get(index).map_err(failed)
+    }
+
+    fn flag(&self, index: usize) -> Result<bool> {
+        let flag: Option<bool> = self.try_get(index).map_err(failed)?;
+        Ok(flag.unwrap_or_default())
+    }
+
+    /// DATETIME there, in whole seconds.
+    fn moment(&self, index: usize) -> Result<Option<Timestamp>> {
+        let moment: Option<NaiveDateTime> = self.try_get(index).map_err(failed)?;
+        moment_of_text(moment.map(|moment| moment.to_string()).as_deref())
     }
 }

@@ -1,18 +1,23 @@
 //! Opening a catalogue, and its transactions.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, QueryResult, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseBackend, DatabaseConnection, DatabaseTransaction, QueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-use super::{Sql, failed};
-use crate::Result;
+use sqlx::mysql::MySqlPool;
+
+use super::failure::{failed, is_lost_connection, may_succeed_again};
+use super::{Sql, mysql};
+use crate::config::Database;
+use crate::{Error, ErrorKind, Result};
 
 /// How long a statement waits for another process's lock.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
@@ -24,73 +29,80 @@ const LOG_PAGES: &str = "256";
 /// Connections a process opens at most, lists aside: what is written, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
-/// Shim.
+/// How often what a server undid, or what a broken connection left undone, is done again.
+const AGAIN: usize = 12;
+
+/// Whose SQL is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// SQLite
+    /// SQLite's.
     Sqlite,
-    /// MySQL
+    /// That of MySQL and MariaDB.
     Mysql,
 }
 
 /// An open catalogue. A clone shares its connections.
 #[derive(Clone)]
 pub struct Catalog {
-    database: DatabaseConnection,
-    path: PathBuf,
+    connections: DatabaseConnection,
+    database: Database,
 }
 
 impl Catalog {
-    /// Opens the SQLite database at `path`; makes the file when `create` is set.
+    /// Opens a database; makes a SQLite file when `create` is set.
     ///
-    /// Commits are durable when they return (WAL, synchronous). Nothing is read yet.
+    /// Commits are durable when they return (on SQLite: WAL, synchronous). Nothing is read yet.
     ///
     /// # Errors
-    /// `Failed` when it cannot be opened.
-    pub async fn open_sqlite(path: &Path, create: bool) -> Result<Self> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(create)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE)
-            .pragma("wal_autocheckpoint", LOG_PAGES);
-        let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE * 2)
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(|e| {
-                failed(sea_orm::DbErr::Conn(sea_orm::RuntimeErr::SqlxError(
-                    e.into(),
-                )))
-            })?;
+    /// `Failed` when it cannot be opened; `Unavailable` when its server cannot be reached.
+    pub async fn open(database: &Database, create: bool) -> Result<Self> {
+        let connections = match database {
+            Database::Sqlite(path) => open_sqlite(path, create, true).await?,
+            Database::Mysql(server) => mysql::connect(server).await?.into(),
+        };
         Ok(Self {
-            database: pool.into(),
-            path: path.to_path_buf(),
+            connections,
+            database: database.clone(),
         })
     }
 
-    /// The database file, if it is one.
-    pub fn path(&self) -> Option<&Path> {
-        Some(&self.path)
+    /// The same database for changes of its schema: SQLite does not see to it there that what rows refer
+    /// to exists, so that a table can be replaced by a copy.
+    pub(super) async fn unchecked(&self) -> Result<Self> {
+        Ok(match &self.database {
+            Database::Sqlite(path) => Self {
+                connections: open_sqlite(path, false, false).await?,
+                database: self.database.clone(),
+            },
+            Database::Mysql(_) => self.clone(),
+        })
     }
 
-    /// What the database is called in messages.
+    /// Which database this is.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// The connections to a server.
+    pub(super) fn pool(&self) -> &MySqlPool {
+        self.connections.get_mysql_connection_pool()
+    }
+
+    /// What messages call the database: no secret is in it.
     pub fn name(&self) -> String {
-        self.path.display().to_string()
+        self.database.name()
     }
 
-    /// Which SQL the database speaks.
-    #[expect(clippy::unused_self, reason = "shim")]
+    /// Whose SQL the database speaks.
     pub fn dialect(&self) -> Dialect {
-        Dialect::Sqlite
+        dialect(&self.connections)
     }
 
-    /// Begins a transaction that writes: it waits for its turn now, so that what it reads stays true
-    /// until it commits.
+    /// Begins a transaction that writes, in which what has to be is looked at again.
+    ///
+    /// On SQLite it waits for its turn now, so that all it reads stays true until it commits. On MySQL
+    /// what it reads is what is committed by then, and what [`Transaction::load_image`] gives stays true:
+    /// the row of the image is locked, and whoever changes anything of an image locks that first.
     pub async fn begin(&self) -> Result<Transaction> {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -98,17 +110,59 @@ impl Catalog {
         };
         Ok(Transaction {
             inner: self
-                .database
+                .connections
                 .begin_with_options(options)
                 .await
                 .map_err(failed)?,
         })
     }
 
+    /// Does `work`, one transaction from [`Catalog::begin`] to its commit. Where a server undid it in favour
+    /// of another one, or the connection broke before the commit was sent, all of it is done again: `work`
+    /// MUST be such that nothing else notices.
+    ///
+    /// # Errors
+    /// Those of `work`; `Unavailable` where others were in the way too often, and where the answer to the
+    /// commit was lost.
+    pub async fn insist<T, W>(&self, work: impl Fn() -> W) -> Result<T>
+    where
+        W: Future<Output = Result<T>>,
+    {
+        let waits = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(Duration::from_millis(5))
+            .with_max_delay(Duration::from_secs(1))
+            .with_max_times(AGAIN);
+        work.retry(waits)
+            .sleep(tokio::time::sleep)
+            .when(may_succeed_again)
+            .await
+    }
+
     /// Closes every connection; what is not closed is closed by the end of the process as well.
     pub async fn close(self) -> Result<()> {
-        self.database.close().await.map_err(failed)
+        self.connections.close().await.map_err(failed)
     }
+}
+
+async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<DatabaseConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(PATIENCE)
+        .foreign_keys(references)
+        .pragma("wal_autocheckpoint", LOG_PAGES);
+    let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(PATIENCE * 2)
+        .test_before_acquire(false)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok(pool.into())
 }
 
 /// A transaction that is rolled back unless committed.
@@ -118,8 +172,34 @@ pub struct Transaction {
 
 impl Transaction {
     /// Makes what was written last.
+    ///
+    /// # Errors
+    /// `Unavailable` when the answer was lost: it may be written all the same.
     pub async fn commit(self) -> Result<()> {
-        self.inner.commit().await.map_err(failed)
+        let committed = self.inner.commit().await.map_err(failed);
+        committed.map_err(|error| {
+            if !is_lost_connection(&error) {
+                return error;
+            }
+            // Without what caused it: nobody shall try this again.
+            Error::new(
+                ErrorKind::Unavailable,
+                "the connection to the database was lost while a change was committed",
+            )
+            .hint("Whether it was made is not known: look before you try again.")
+        })
+    }
+
+    /// Whose SQL the database speaks.
+    pub fn dialect(&self) -> Dialect {
+        dialect(&self.inner)
+    }
+}
+
+fn dialect(on: &impl ConnectionTrait) -> Dialect {
+    match on.get_database_backend() {
+        DatabaseBackend::MySql => Dialect::Mysql,
+        _ => Dialect::Sqlite,
     }
 }
 
@@ -130,6 +210,10 @@ pub(in crate::local) trait Run {
 
     /// It.
     fn on(&self) -> &Self::On;
+
+    /// What behind a query for one row keeps others from changing it: nothing where nobody can, and
+    /// nothing outside of a transaction.
+    fn lock(&self) -> &'static str;
 
     /// Every row of a query.
     async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>> {
@@ -165,7 +249,11 @@ impl Run for Catalog {
     type On = DatabaseConnection;
 
     fn on(&self) -> &DatabaseConnection {
-        &self.database
+        &self.connections
+    }
+
+    fn lock(&self) -> &'static str {
+        ""
     }
 }
 
@@ -174,6 +262,13 @@ impl Run for Transaction {
 
     fn on(&self) -> &DatabaseTransaction {
         &self.inner
+    }
+
+    fn lock(&self) -> &'static str {
+        match self.dialect() {
+            Dialect::Sqlite => "",
+            Dialect::Mysql => " FOR UPDATE",
+        }
     }
 }
 

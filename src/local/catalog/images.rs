@@ -53,24 +53,14 @@ pub(super) fn read_image(row: &impl Columns, fields: Fields) -> Result<Image> {
         .owned(14)?
         .zip(row.owned(15)?)
         .map(|(algorithm, value)| MultiHash { algorithm, value });
-    image.created_at = timestamp(row, 16)?.unwrap_or(Timestamp::EPOCH);
-    image.updated_at = timestamp(row, 17)?.unwrap_or(image.created_at);
+    image.created_at = row.moment(16)?.unwrap_or(Timestamp::EPOCH);
+    image.updated_at = row.moment(17)?.unwrap_or(image.created_at);
     Ok(image)
 }
 
 /// A size in bytes from a column that may be empty.
 fn bytes(value: Option<i64>) -> Option<u64> {
     value.and_then(|value| u64::try_from(value).ok())
-}
-
-/// A moment from a column that may be empty: text on SQLite.
-pub(super) fn timestamp(row: &impl Columns, index: usize) -> Result<Option<Timestamp>> {
-    let text = row.text(index)?;
-    text.map(|text| {
-        Timestamp::parse(&text)
-            .ok_or_else(|| Error::internal(format!("the catalogue holds a bad time '{text}'")))
-    })
-    .transpose()
 }
 
 /// An image with everything the engine knows of it.
@@ -93,6 +83,7 @@ pub(super) async fn load(on: &impl Run, id: &str, project: &str) -> Result<Optio
         " FROM images WHERE id = ? AND deleted = ?",
         [id.into(), false.into()],
     );
+    let sql = sql.text(on.lock());
     let Some(row) = on.row(sql).await? else {
         return Ok(None);
     };

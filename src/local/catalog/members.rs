@@ -6,7 +6,6 @@
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::images::timestamp;
 use super::{Catalog, Sql, Transaction};
 use crate::model::{Member, MemberStatus, Timestamp};
 use crate::{Error, Result};
@@ -27,7 +26,7 @@ async fn load(on: &impl Run, id: &str, member: Option<&str>) -> Result<Vec<Membe
 
 fn read(row: &impl Columns, id: &str) -> Result<Member> {
     let status = row.some_text(1)?;
-    let created_at = timestamp(row, 2)?.unwrap_or(Timestamp::EPOCH);
+    let created_at = row.moment(2)?.unwrap_or(Timestamp::EPOCH);
     Ok(Member {
         image_id: id.to_string(),
         member_id: row.some_text(0)?.into_owned(),
@@ -37,7 +36,7 @@ fn read(row: &impl Columns, id: &str) -> Result<Member> {
             ))
         })?,
         created_at,
-        updated_at: timestamp(row, 3)?.unwrap_or(created_at),
+        updated_at: row.moment(3)?.unwrap_or(created_at),
     })
 }
 

@@ -8,18 +8,23 @@
 mod cache;
 mod columns;
 mod connection;
+mod exclusive;
+mod failure;
 mod images;
 mod locations;
 mod members;
 mod metadefs;
 mod migration;
+mod mysql;
 mod purge;
 mod query;
 mod reader;
 mod revision;
+mod rows;
 mod tasks;
 
 pub use connection::{Catalog, Dialect, Transaction};
+pub use exclusive::{Held, in_use};
 pub use images::StoredImage;
 pub use locations::NewLocation;
 pub use metadefs::Merge;
@@ -31,7 +36,8 @@ pub use revision::{State, Turn};
 
 use sea_orm::{QueryResult, Value};
 
-use crate::{Error, Result};
+use crate::Result;
+use failure::failed;
 
 /// A statement being put together: text with `?` for every bound value.
 #[derive(Default)]
@@ -81,32 +87,6 @@ impl Sql {
         self.text.push(')');
         self
     }
-}
-
-/// An SQL error in words; a database that stays locked is the service being unavailable.
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    let text = error.to_string();
-    if text.contains("database is locked") || text.contains("database table is locked") {
-        return Error::new(
-            crate::ErrorKind::Unavailable,
-            "the database is locked by another process",
-        )
-        .hint("Another command has held it for a minute; see which one, and try again.")
-        .because(error);
-    }
-    if text.contains("disk is full") {
-        return Error::too_large("the disk that holds the database is full").because(error);
-    }
-    if text.contains("readonly database") || text.contains("unable to open database file") {
-        return Error::failed("the database cannot be opened for writing")
-            .hint("Check who owns the data directory and its glance.db.")
-            .because(error);
-    }
-    if text.contains("is not a database") || text.contains("malformed") {
-        return Error::internal("the database file is damaged, or is no SQLite database")
-            .because(error);
-    }
-    Error::internal(format!("the database refused a statement: {text}")).because(error)
 }
 
 /// A column of a row, by its place.

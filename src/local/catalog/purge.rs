@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{QueryResult, Value};
 
+use super::columns::Columns;
 use super::connection::Run;
-use super::images::timestamp;
-use super::{Catalog, Dialect, Sql, column};
+use super::{Catalog, Dialect, Sql};
 use crate::Result;
 use crate::data::Watch;
 use crate::model::Timestamp;
@@ -200,7 +200,7 @@ impl Catalog {
                 _ => table.only,
             };
             let mut sql = Sql::new(format!(
-                "SELECT count(*), min(at), sum(bytes) FROM (SELECT {} AS at, {bytes} AS bytes FROM {} WHERE {only}",
+                "SELECT count(*), min(at), CAST(coalesce(sum(bytes), 0) AS SIGNED) FROM (SELECT {} AS at, {bytes} AS bytes FROM {} WHERE {only}",
                 table.deleted_at, table.from,
             ))
             .with(
@@ -236,17 +236,17 @@ impl Catalog {
         let Some(row) = self.row(sql).await? else {
             return Ok(None);
         };
-        Ok(timestamp(&row, 0)?.map(Timestamp::to_catalog))
+        Ok(row.moment(0)?.map(Timestamp::to_catalog))
     }
 }
 
 fn purged(table: &'static str, row: &QueryResult) -> Result<Purged> {
-    let number = |value: Option<i64>| u64::try_from(value.unwrap_or_default()).unwrap_or_default();
+    let number = |value: i64| u64::try_from(value).unwrap_or_default();
     Ok(Purged {
         table,
-        rows: number(column(row, 0)?),
-        oldest: timestamp(row, 1)?,
-        bytes: number(column(row, 2)?),
+        rows: number(row.some_integer(0)?),
+        oldest: row.moment(1)?,
+        bytes: number(row.some_integer(2)?),
     })
 }
 
@@ -331,7 +331,9 @@ impl<'a> Batches<'a> {
             };
             after = Some(last.clone());
             let begun = Instant::now();
-            let gone = self.catalog.execute(selection.removal(keys)).await?;
+            let catalog = self.catalog;
+            let remove = || catalog.execute(selection.removal(keys.clone()));
+            let gone = catalog.insist(remove).await?;
             removed += gone;
             told(gone);
             self.rest(begun.elapsed()).await;
@@ -355,8 +357,8 @@ impl<'a> Batches<'a> {
 
 /// A key: a number or a text.
 fn key_of(row: &QueryResult) -> Result<Value> {
-    match row.try_get_by_index::<i64>(0) {
-        Ok(number) => Ok(number.into()),
-        Err(_) => column::<String>(row, 0).map(Into::into),
+    match row.integer(0) {
+        Ok(Some(number)) => Ok(number.into()),
+        _ => Ok(row.some_text(0)?.into_owned().into()),
     }
 }

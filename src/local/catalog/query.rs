@@ -8,7 +8,9 @@ use sea_orm::Value;
 use super::connection::Run;
 use super::images::{StoredImage, columns, load};
 use super::reader::Reader;
+use super::rows;
 use super::{Catalog, Sql, Transaction, column};
+use crate::config::Database;
 use crate::model::{
     Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, SortKey, Timestamp,
 };
@@ -54,9 +56,19 @@ impl Catalog {
         let chunks = try_stream! {
             let fields = query.fields;
             let sql = self.list_statement(&query, caller).await?;
-            let mut reader = Reader::start(self.path().unwrap_or(std::path::Path::new("")), sql, fields)?;
-            while let Some(images) = reader.next().await {
-                yield images?;
+            match self.database() {
+                Database::Sqlite(path) => {
+                    let mut reader = Reader::start(path, sql, fields)?;
+                    while let Some(images) = reader.next().await {
+                        yield images?;
+                    }
+                }
+                Database::Mysql(_) => {
+                    let images = rows::list(self.pool(), sql, fields);
+                    for await images in images {
+                        yield images?;
+                    }
+                }
             }
         };
         chunks.boxed()

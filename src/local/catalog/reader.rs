@@ -12,11 +12,11 @@ use rusqlite::types::{FromSqlError, Value};
 use rusqlite::{Connection, OpenFlags, Row, Transaction, params_from_iter};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use super::columns::Columns;
+use super::columns::{Columns, moment_of_text};
 use super::connection::PATIENCE;
 use super::images::{Child, Parents, read_image};
 use super::{Sql, failed};
-use crate::model::{Fields, Image};
+use crate::model::{Fields, Image, Timestamp};
 use crate::{Error, Result};
 
 /// Images that are handed over together, and whose children are fetched together.
@@ -140,6 +140,10 @@ impl Columns for Row<'_> {
     fn flag(&self, index: usize) -> Result<bool> {
         Ok(self.integer(index)?.is_some_and(|flag| flag != 0))
     }
+
+    fn moment(&self, index: usize) -> Result<Option<Timestamp>> {
+        moment_of_text(self.text(index)?.as_deref())
+    }
 }
 
 fn unreadable(error: FromSqlError) -> Error {
@@ -153,6 +157,7 @@ mod tests {
     use super::super::Catalog;
     use super::*;
     use crate::ErrorKind;
+    use crate::config::Database;
 
     const LIST: &str = "SELECT id, name, status FROM images ORDER BY id";
 
@@ -160,7 +165,9 @@ mod tests {
     async fn catalogue(count: usize) -> (tempfile::TempDir, PathBuf, Catalog) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("glance.db");
-        let catalog = Catalog::open_current(&path).await.unwrap();
+        let catalog = Catalog::open_current(&Database::Sqlite(path.clone()))
+            .await
+            .unwrap();
         let images = format!(
             "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}) \
              INSERT INTO images (id, name, status, created_at, deleted, min_disk, min_ram) \

@@ -3,13 +3,20 @@
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::connection::Run;
-use super::migration::{self, EXPANDED, HEAD};
+use super::exclusive::{Held, in_use};
+use super::migration::{self, HEAD};
 use super::{Catalog, Dialect, Sql, column};
+use crate::config::Database;
 use crate::{Error, Result};
 
-const SCHEMA: &str = include_str!("schema.sqlite.sql");
+const SCHEMA_SQLITE: &str = include_str!("schema.sqlite.sql");
+const SCHEMA_MYSQL: &str = include_str!("schema.mysql.sql");
+
+/// How long a process waits for another one that changes the schema.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a database holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,51 +97,74 @@ impl Catalog {
     }
 
     async fn make_schema(&self) -> Result<()> {
-        if self.dialect() == Dialect::Mysql {
-            self.upgrade(EXPANDED).await?;
-            self.upgrade(HEAD).await?;
-            return Ok(());
+        match self.dialect() {
+            // Either the whole schema is there, or nothing.
+            Dialect::Sqlite => {
+                let transaction = self.begin().await?;
+                transaction.batch(SCHEMA_SQLITE).await?;
+                transaction.commit().await
+            }
+            // Each table is made whole, and the revision is noted last.
+            Dialect::Mysql => self.batch(SCHEMA_MYSQL).await,
         }
-        // One transaction: either the whole schema is there, or nothing.
-        let transaction = self.begin().await?;
-        transaction.batch(SCHEMA).await?;
-        transaction.commit().await
     }
 
-    /// Opens the SQLite database at `path` at the head revision, making it if there is none.
+    /// Opens a database at the head revision, making its schema, and a SQLite file, if there is none.
     ///
     /// Several processes may do so at once: the first one makes it.
-    pub async fn open_current(path: &Path) -> Result<Self> {
-        if path.exists() {
-            let catalog = Self::open_sqlite(path, false).await?;
+    pub async fn open_current(database: &Database) -> Result<Self> {
+        let is_there = match database {
+            Database::Sqlite(path) => path.exists(),
+            Database::Mysql(_) => true,
+        };
+        if is_there {
+            let catalog = Self::open(database, false).await?;
             if catalog.state().await?.is_current() {
                 return Ok(catalog);
             }
             catalog.close().await?;
         }
-        let _turn = Turn::take(path)?;
-        let catalog = Self::open_sqlite(path, true).await?;
+        let (catalog, _turn) = Self::open_to_change(database).await?;
         catalog.sync().await?;
         Ok(catalog)
     }
+
+    /// Opens a database whose schema is to be made or changed, once it is this process's turn; makes an empty
+    /// SQLite file where there is none.
+    ///
+    /// # Errors
+    /// `Unavailable` when another process has the turn for too long.
+    pub async fn open_to_change(database: &Database) -> Result<(Self, Turn)> {
+        if let Database::Sqlite(path) = database {
+            let turn = Turn::File(take_turn(path)?);
+            return Ok((Self::open(database, true).await?, turn));
+        }
+        let catalog = Self::open(database, true).await?;
+        let turn = catalog.exclusive("schema", PATIENCE).await?;
+        let turn = turn.ok_or_else(|| in_use(&catalog, "changes the schema of"))?;
+        Ok((catalog, Turn::Server(turn)))
+    }
 }
 
-/// The right to make or change a database file, held by one process at a time.
-pub struct Turn(#[expect(dead_code, reason = "holds the lock until it is dropped")] File);
+/// The right to make or change a schema, held by one process at a time until this is dropped.
+pub enum Turn {
+    /// The lock of the directory of a SQLite file.
+    File(File),
+    /// The lock of a server.
+    Server(Held),
+}
 
-impl Turn {
-    /// Waits for the turn on the database at `path`, whose directory MUST exist. Makes an empty file,
-    /// readable by its owner and group, where there is none.
-    pub fn take(path: &Path) -> Result<Self> {
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let lock = File::open(directory).map_err(|e| Error::io("open", directory, e))?;
-        lock.lock().map_err(|e| Error::io("lock", directory, e))?;
-        make_file(path)?;
-        Ok(Self(lock))
-    }
+/// Waits for the turn on the SQLite file at `path`, whose directory MUST exist; makes an empty one, readable
+/// by its owner and group, where there is none.
+fn take_turn(path: &Path) -> Result<File> {
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let lock = File::open(directory).map_err(|e| Error::io("open", directory, e))?;
+    lock.lock().map_err(|e| Error::io("lock", directory, e))?;
+    make_file(path)?;
+    Ok(lock)
 }
 
 /// Makes an empty database file, readable by its owner and group, where there is none.

@@ -7,7 +7,6 @@ use serde_json::Value as Json;
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::images::timestamp;
 use super::{Catalog, Sql, Transaction};
 use crate::model::{Direction, Task, TaskQuery, TaskStatus, Timestamp, json};
 use crate::{Error, Result};
@@ -37,7 +36,7 @@ const SORTABLE: [&str; 7] = [
 /// Reads a task from a row of [`SHORT`], with what only [`WHOLE`] has where that was asked for.
 fn read(row: &impl Columns, whole: bool) -> Result<Task> {
     let status = row.some_text(2)?;
-    let created_at = timestamp(row, 7)?.unwrap_or(Timestamp::EPOCH);
+    let created_at = row.moment(7)?.unwrap_or(Timestamp::EPOCH);
     let json = |index: usize| -> Result<Option<Json>> {
         let text = if whole { row.text(index)? } else { None };
         let value = text.map(|text| {
@@ -67,8 +66,8 @@ fn read(row: &impl Columns, whole: bool) -> Result<Task> {
         request_id: row.owned(5)?,
         user_id: row.owned(6)?,
         created_at,
-        updated_at: timestamp(row, 8)?.unwrap_or(created_at),
-        expires_at: timestamp(row, 9)?,
+        updated_at: row.moment(8)?.unwrap_or(created_at),
+        expires_at: row.moment(9)?,
     })
 }
 

@@ -6,7 +6,6 @@ use super::{MetadefRows, json_object, shown};
 use crate::Result;
 use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::images::timestamp;
 use crate::local::catalog::{Sql, column};
 use crate::model::metadef::{Definition, Object, Properties, Tag};
 use crate::model::{Timestamp, json};
@@ -57,8 +56,8 @@ fn read_written_object(row: &impl Columns) -> Result<Object> {
         required: Some(names.map(str::to_string).collect()),
         description: row.owned(1)?,
         properties: Some(json_object(row, 3)?),
-        created_at: timestamp(row, 4)?,
-        updated_at: timestamp(row, 5)?,
+        created_at: row.moment(4)?,
+        updated_at: row.moment(5)?,
     })
 }
 
@@ -76,8 +75,8 @@ fn read_property(row: &impl Columns) -> Result<(String, Value)> {
 fn read_tag(row: &impl Columns) -> Result<Tag> {
     Ok(Tag {
         name: row.some_text(0)?.into_owned(),
-        created_at: timestamp(row, 1)?,
-        updated_at: timestamp(row, 2)?,
+        created_at: row.moment(1)?,
+        updated_at: row.moment(2)?,
     })
 }
 

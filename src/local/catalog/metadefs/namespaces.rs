@@ -3,7 +3,6 @@
 use super::MetadefRows;
 use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::images::timestamp;
 use crate::local::catalog::{Sql, column};
 use crate::model::metadef::{Namespace, NamespaceQuery, NamespaceSort, PUBLIC, private};
 use crate::model::{Direction, Timestamp};
@@ -30,8 +29,8 @@ fn read(row: &impl Columns) -> Result<StoredNamespace> {
         visibility: row.owned(4)?.unwrap_or_else(private),
         protected: row.flag(5)?,
         owner: row.owned(6)?,
-        created_at: timestamp(row, 7)?,
-        updated_at: timestamp(row, 8)?,
+        created_at: row.moment(7)?,
+        updated_at: row.moment(8)?,
         ..Namespace::default()
     };
     Ok(StoredNamespace {

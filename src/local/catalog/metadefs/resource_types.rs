@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use sea_orm::QueryResult;
+
 use super::MetadefRows;
 use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::images::timestamp;
 use crate::local::catalog::{Sql, column};
 use crate::model::Timestamp;
 use crate::model::metadef::{Association, ResourceType};
@@ -16,11 +17,11 @@ impl<R: Run> MetadefRows<'_, R> {
     pub async fn resource_types(&self) -> Result<Vec<ResourceType>> {
         let sql = "SELECT name, created_at, updated_at FROM metadef_resource_types ORDER BY id";
         let rows = self.0.rows(Sql::new(sql)).await?;
-        let read = |row| -> Result<ResourceType> {
+        let read = |row: &QueryResult| -> Result<ResourceType> {
             Ok(ResourceType {
                 name: Columns::some_text(row, 0)?.into_owned(),
-                created_at: timestamp(row, 1)?,
-                updated_at: timestamp(row, 2)?,
+                created_at: row.moment(1)?,
+                updated_at: row.moment(2)?,
             })
         };
         rows.iter().map(read).collect()
@@ -43,8 +44,8 @@ impl<R: Run> MetadefRows<'_, R> {
                 name: row.some_text(1)?.into_owned(),
                 prefix: row.owned(2)?,
                 properties_target: row.owned(3)?,
-                created_at: timestamp(row, 4)?,
-                updated_at: timestamp(row, 5)?,
+                created_at: row.moment(4)?,
+                updated_at: row.moment(5)?,
             };
             let namespace = row.some_integer(0)?;
             all.entry(namespace).or_default().push(association);

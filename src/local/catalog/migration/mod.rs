@@ -17,6 +17,7 @@ use statement::{Object, Statement, statements};
 
 use super::connection::Run;
 use super::{Catalog, Dialect, Sql, column};
+use crate::config::Database;
 use crate::model::Timestamp;
 use crate::{Error, Result};
 
@@ -84,9 +85,11 @@ impl Catalog {
         if self.dialect() == Dialect::Mysql {
             return climb(self, Dialect::Mysql, goal).await;
         }
-        let transaction = self.begin().await?;
+        let unchecked = self.unchecked().await?;
+        let transaction = unchecked.begin().await?;
         let heads = climb(&transaction, Dialect::Sqlite, goal).await?;
         transaction.commit().await?;
+        unchecked.close().await?;
         Ok(heads)
     }
 
@@ -114,7 +117,7 @@ impl Catalog {
     /// Copies an SQLite database into a file beside it, complete or not at all; where that is. A
     /// database of a server is its operator's to back up.
     pub async fn back_up(&self) -> Result<Option<PathBuf>> {
-        let Some(path) = self.path() else {
+        let Database::Sqlite(path) = self.database() else {
             return Ok(None);
         };
         let stamp = Timestamp::now().to_string().replace(':', "");

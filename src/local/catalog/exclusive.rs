@@ -1,0 +1,148 @@
+//! Work on a database that one process does at a time.
+//!
+//! The schema is not ours to extend, so no row stands for the work: on SQLite it is a lock of the system on
+//! a file beside the database, on MySQL a named lock of the server. Both are dropped when their owner dies.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use sqlx::mysql::{MySqlConnection, MySqlPool};
+use sqlx::{Connection, Executor};
+
+use super::Catalog;
+use super::failure::failed;
+use crate::config::{Database, MysqlServer};
+use crate::{Error, ErrorKind, Result};
+
+/// How often the lock of a file is tried.
+const TRIES: Duration = Duration::from_millis(20);
+
+/// Characters of the name of a server's lock at most.
+const LONGEST: usize = 64;
+
+/// For as long as this is kept, no other process is at the same work on the database.
+pub struct Held(Lock);
+
+enum Lock {
+    File(#[expect(dead_code, reason = "holds the lock until it is dropped")] File),
+    /// A connection of its own, whose end is the end of the lock.
+    Server(Box<MySqlConnection>),
+}
+
+impl Held {
+    /// Whether the lock is still ours: that of a server goes with the connection to it. Work of hours asks
+    /// before each of its steps.
+    pub async fn is_held(&mut self) -> bool {
+        match &mut self.0 {
+            Lock::File(_) => true,
+            Lock::Server(connection) => connection.ping().await.is_ok(),
+        }
+    }
+}
+
+impl Catalog {
+    /// Waits for `patience` until no other process is at `purpose` (a word, such as `scrub`) on this
+    /// database; none where one is by then.
+    ///
+    /// On a Galera cluster this is among those that ask the same server.
+    ///
+    /// # Errors
+    /// `Io` for the file of the lock; those of the server.
+    pub async fn exclusive(&self, purpose: &str, patience: Duration) -> Result<Option<Held>> {
+        let lock = match self.database() {
+            Database::Sqlite(path) => lock_file(&beside(path, purpose), patience).await?,
+            Database::Mysql(server) => lock_server(self.pool(), server, purpose, patience).await?,
+        };
+        Ok(lock.map(Held))
+    }
+}
+
+/// The error of who has waited for the end of `doing` (such as "migrates") long enough.
+pub fn in_use(catalog: &Catalog, doing: &str) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("another process {doing} database {}", catalog.name()),
+    )
+    .hint("Wait for its end, then try again.")
+}
+
+/// `.glance.db.PURPOSE.lock`
+fn beside(database: &Path, purpose: &str) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(database.file_name().unwrap_or_default());
+    name.push(format!(".{purpose}.lock"));
+    database.with_file_name(name)
+}
+
+async fn lock_file(path: &Path, patience: Duration) -> Result<Option<Lock>> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o640);
+    let file = options
+        .open(path)
+        .map_err(|e| Error::io("create", path, e))?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(Lock::File(file))),
+            Err(TryLockError::Error(e)) => return Err(Error::io("lock", path, e)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(None),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(TRIES).await,
+        }
+    }
+}
+
+async fn lock_server(
+    pool: &MySqlPool,
+    server: &MysqlServer,
+    purpose: &str,
+    patience: Duration,
+) -> Result<Option<Lock>> {
+    // Names are the server's, not the database's. Of databases with names that are too long, those that
+    // begin alike wait for one another.
+    let name: String = format!("glance/{purpose}/{}", server.database)
+        .chars()
+        .take(LONGEST)
+        .collect();
+    let mut connection = pool.acquire().await.map_err(failed)?.detach();
+    // The lock shall not go because nothing was said for hours.
+    connection
+        .execute("SET SESSION wait_timeout = 31536000")
+        .await
+        .map_err(failed)?;
+    let seconds = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
+    let got: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(?, ?)")
+        .bind(name)
+        .bind(seconds)
+        .fetch_one(&mut connection)
+        .await
+        .map_err(failed)?;
+    Ok((got == Some(1)).then(|| Lock::Server(Box::new(connection))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_is_held_by_one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let database = Database::Sqlite(directory.path().join("glance.db"));
+        let first = Catalog::open_current(&database).await.unwrap();
+        let second = Catalog::open(&database, false).await.unwrap();
+        let take = async |catalog: &Catalog, purpose| {
+            let taken = catalog.exclusive(purpose, Duration::ZERO).await;
+            taken.unwrap()
+        };
+        let mut turn = take(&first, "scrub").await.unwrap();
+        assert!(turn.is_held().await);
+        assert!(take(&second, "scrub").await.is_none());
+        assert!(take(&second, "purge").await.is_some());
+        drop(turn);
+        assert!(take(&second, "scrub").await.is_some());
+        let why = in_use(&first, "scrubs");
+        assert!(why.message().ends_with("glance.db"), "{why}");
+    }
+}

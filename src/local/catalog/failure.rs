@@ -1,0 +1,157 @@
+//! What a database says when it refuses, in words; and what may be tried again.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+use crate::{Error, ErrorKind};
+
+/// Numbers of errors of MySQL and MariaDB.
+mod number {
+    pub(super) const DUPLICATE: [u16; 2] = [1062, 1586];
+    pub(super) const LOCK_WAIT: u16 = 1205;
+    pub(super) const DEADLOCK: u16 = 1213;
+    /// Too long for its column; no text in its character set.
+    pub(super) const TOO_LONG: u16 = 1406;
+    pub(super) const NO_CHARACTER: [u16; 2] = [1366, 1300];
+    /// May not use a database, a table, a column; may not at all.
+    pub(super) const NOT_ALLOWED: [u16; 4] = [1044, 1142, 1143, 1227];
+    pub(super) const FULL: [u16; 2] = [1021, 1114];
+    pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
+    /// Shutting down, killed, gone, lost; a Galera node that is not ready.
+    pub(super) const LOST: [u16; 7] = [1047, 1053, 1152, 1317, 1927, 2006, 2013];
+    /// Too many connections, of all or of a user.
+    pub(super) const BUSY: [u16; 2] = [1040, 1203];
+}
+
+/// An SQL error in words; a database that stays locked is the service being unavailable.
+pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    if let Some(said) = of_server(&error) {
+        return said.because(error);
+    }
+    let text = error.to_string();
+    if text.contains("database is locked") || text.contains("database table is locked") {
+        return Error::new(
+            ErrorKind::Unavailable,
+            "the database is locked by another process",
+        )
+        .hint("Another command has held it for a minute; see which one, and try again.")
+        .because(error);
+    }
+    if text.contains("disk is full") {
+        return Error::too_large("the disk that holds the database is full").because(error);
+    }
+    if text.contains("readonly database") || text.contains("unable to open database file") {
+        return Error::failed("the database cannot be opened for writing")
+            .hint("Check who owns the data directory and its glance.db.")
+            .because(error);
+    }
+    if text.contains("is not a database") || text.contains("malformed") {
+        return Error::internal("the database file is damaged, or is no SQLite database")
+            .because(error);
+    }
+    Error::internal(format!("the database refused a statement: {text}")).because(error)
+}
+
+/// What a server or the way to it means; None of what SQLite says.
+fn of_server(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    let error = sqlx_error(error)?;
+    if is_lost(error) {
+        return Some(
+            Error::new(
+                ErrorKind::Unavailable,
+                "the connection to the database was lost",
+            )
+            .hint("See whether its server runs, and try again."),
+        );
+    }
+    let number = number(error)?;
+    let text = match error {
+        sqlx::Error::Database(said) => said.message().to_owned(),
+        other => other.to_string(),
+    };
+    Some(match number {
+        number::DEADLOCK | number::LOCK_WAIT => Error::new(
+            ErrorKind::Unavailable,
+            "the database is busy: others change what is to be changed",
+        )
+        .hint("Try again."),
+        n if number::DUPLICATE.contains(&n) => Error::conflict(format!(
+            "the database has that already, from another process: {text}"
+        )),
+        number::TOO_LONG => Error::invalid(format!("the database has no room for a value: {text}")),
+        n if number::NO_CHARACTER.contains(&n) => Error::invalid(format!(
+            "the database cannot keep a character of a value: {text}"
+        )),
+        n if number::NOT_ALLOWED.contains(&n) => {
+            Error::failed(format!("the database does not allow this: {text}"))
+                .hint("An administrator of its server allows it with GRANT.")
+        }
+        n if number::FULL.contains(&n) => {
+            Error::too_large("the disk that holds the database is full")
+        }
+        n if number::READ_ONLY.contains(&n) => Error::new(
+            ErrorKind::Unavailable,
+            "the server of the database is read-only",
+        ),
+        n if number::BUSY.contains(&n) => Error::new(
+            ErrorKind::Unavailable,
+            format!("the server of the database is busy: {text}"),
+        ),
+        n => Error::internal(format!("the database refused a statement: {text} ({n})")),
+    })
+}
+
+/// What of it comes from the driver.
+fn sqlx_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e sqlx::Error> {
+    if let Some(error) = error.downcast_ref::<sqlx::Error>() {
+        return Some(error);
+    }
+    match error.downcast_ref::<DbErr>()? {
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// The number of an error of a server.
+pub(super) fn number(error: &sqlx::Error) -> Option<u16> {
+    match error {
+        sqlx::Error::Database(error) => error
+            .try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()
+            .map(sqlx::mysql::MySqlDatabaseError::number),
+        _ => None,
+    }
+}
+
+/// Whether a connection broke, or there is none.
+fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        error => number(error).is_some_and(|number| number::LOST.contains(&number)),
+    }
+}
+
+/// Whether a server that could not be connected to may be there in a moment.
+pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
+    is_lost(error) || number(error).is_some_and(|number| number::BUSY.contains(&number))
+}
+
+/// Whether a statement failed since its connection broke.
+pub(super) fn is_lost_connection(error: &Error) -> bool {
+    cause(error).is_some_and(is_lost)
+}
+
+/// Whether a transaction that was not committed may succeed when all of it is done again: its connection
+/// broke, or the server undid it so that others could go on, or somebody was quicker.
+pub(super) fn may_succeed_again(error: &Error) -> bool {
+    let collided = |number| {
+        matches!(number, number::DEADLOCK | number::LOCK_WAIT)
+            || number::DUPLICATE.contains(&number)
+    };
+    cause(error).is_some_and(|error| is_lost(error) || number(error).is_some_and(collided))
+}
+
+/// What the driver said.
+fn cause(error: &Error) -> Option<&sqlx::Error> {
+    sqlx_error(std::error::Error::source(error)?)
+}

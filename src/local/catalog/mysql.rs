@@ -1,0 +1,157 @@
+//! Connections to a MySQL or MariaDB server.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlSslMode};
+use sqlx::{ConnectOptions, Executor};
+
+use super::failure::is_unreachable;
+use crate::config::{MysqlServer, MysqlTlsMode};
+use crate::{Error, ErrorKind, Result};
+
+/// How long a server is waited for that cannot be reached, unless the configuration says.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The longest wait between two attempts to reach a server.
+const BETWEEN: Duration = Duration::from_secs(1);
+
+/// Connections of a process at least: what is written, a list, and what is looked up beside them.
+const CONNECTIONS: u32 = 3;
+
+/// Connects to a server: there is one connection when this returns.
+///
+/// # Errors
+/// `Unavailable` when it cannot be reached in time; `Failed` when it refuses us.
+pub(super) async fn connect(server: &MysqlServer) -> Result<MySqlPool> {
+    let options = options(server);
+    let session = session(server);
+    let pool = MySqlPoolOptions::new()
+        .min_connections(0)
+        .max_connections(server.pool.size.unwrap_or(u32::MAX).max(CONNECTIONS))
+        .acquire_timeout(server.pool.timeout)
+        .max_lifetime(server.pool.recycle)
+        .idle_timeout(None)
+        .after_connect(move |connection, _| {
+            let session = session.clone();
+            Box::pin(async move {
+                connection.execute(sqlx::AssertSqlSafe(session)).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options.clone());
+    let patience = server.patience.unwrap_or(PATIENCE);
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(50))
+        .with_max_delay(BETWEEN)
+        .without_max_times();
+    let attempts = (|| pool.acquire())
+        .retry(waits)
+        .sleep(tokio::time::sleep)
+        .when(is_unreachable);
+    let reached = match tokio::time::timeout(patience.max(BETWEEN), attempts).await {
+        Ok(outcome) => outcome.map(drop),
+        // The pool waited, and does not say for what.
+        Err(_) => match tokio::time::timeout(BETWEEN, options.connect()).await {
+            Ok(outcome) => outcome.map(drop),
+            Err(_) => Err(sqlx::Error::PoolTimedOut),
+        },
+    };
+    match reached {
+        Ok(()) => Ok(pool),
+        Err(error) => Err(refused(server, error)),
+    }
+}
+
+fn options(server: &MysqlServer) -> MySqlConnectOptions {
+    let mut options = MySqlConnectOptions::new()
+        .host(&server.host)
+        .port(server.port)
+        .username(&server.user)
+        .database(&server.database)
+        // Said by `session`, in one statement with the rest.
+        .pipes_as_concat(false)
+        .no_engine_substitution(false)
+        .timezone(None)
+        .set_names(false)
+        .ssl_mode(match server.tls.mode {
+            MysqlTlsMode::Disabled => MySqlSslMode::Disabled,
+            MysqlTlsMode::Preferred => MySqlSslMode::Preferred,
+            MysqlTlsMode::Required => MySqlSslMode::Required,
+            MysqlTlsMode::VerifyAuthority => MySqlSslMode::VerifyCa,
+            MysqlTlsMode::VerifyHost => MySqlSslMode::VerifyIdentity,
+        })
+        .disable_statement_logging();
+    if let Some(password) = &server.password {
+        options = options.password(password.reveal());
+    }
+    if let Some(socket) = &server.socket {
+        options = options.socket(socket);
+    }
+    if let Some(authorities) = &server.tls.authorities {
+        options = options.ssl_ca(authorities);
+    }
+    if let Some((certificate, key)) = &server.tls.identity {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    options
+}
+
+/// What is said first on every connection. Each statement of a transaction sees what is committed by then:
+/// see [`super::Transaction`].
+fn session(server: &MysqlServer) -> String {
+    let mode = server.sql_mode.as_ref().map_or(String::new(), |mode| {
+        let mode = mode.replace('\\', "\\\\").replace('\'', "''");
+        format!(", sql_mode = '{mode}'")
+    });
+    let wait = server
+        .wsrep_sync_wait
+        .map_or(String::new(), |wait| format!(", wsrep_sync_wait = {wait}"));
+    format!(
+        "SET NAMES {}; SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+         SET time_zone = '+00:00'{mode}{wait}",
+        server.charset
+    )
+}
+
+/// Why there is no connection, in words.
+fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
+    let name = server.name();
+    let number = super::failure::number(&error);
+    let refused = match (&error, number) {
+        (_, Some(1045 | 1698)) => Error::failed(format!(
+            "the server of database {name} refuses user '{}'",
+            server.user
+        ))
+        .hint("See user and password of connection in the section [database]."),
+        (_, Some(1044)) => Error::failed(format!(
+            "user '{}' may not use database {name}",
+            server.user
+        ))
+        .hint("An administrator of the server allows it with GRANT."),
+        (_, Some(1049)) => Error::failed(format!("there is no database {name}")).hint(format!(
+            "An administrator of the server makes it: CREATE DATABASE {} CHARACTER SET utf8;",
+            server.database
+        )),
+        (sqlx::Error::Tls(why), _) => Error::failed(format!(
+            "the connection to database {name} cannot be encrypted: {why}"
+        ))
+        .hint("See the parameters ssl_… of connection in the section [database]."),
+        (sqlx::Error::Configuration(why), _) => Error::failed(format!(
+            "the connection to database {name} is refused: {why}"
+        )),
+        (sqlx::Error::PoolTimedOut, _) => unreachable(&name, "it does not answer"),
+        (sqlx::Error::Io(why), _) => unreachable(&name, &crate::error::describe(why)),
+        (sqlx::Error::Database(why), _) => unreachable(&name, why.message()),
+        (other, _) => unreachable(&name, &other.to_string()),
+    };
+    refused.because(error)
+}
+
+fn unreachable(name: &str, why: &str) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the server of database {name} cannot be reached: {why}"),
+    )
+    .hint("See connection in the section [database], and whether the server runs.")
+}
