@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -83,11 +84,12 @@ impl Databases for Sqlite<'_> {
     }
 
     fn sql(&self, name: &str, text: &str) -> String {
+        let script = self.0.write("script.sql", text);
         output_of(
             Command::new("sqlite3")
                 .arg("-bail")
                 .arg(self.path(name))
-                .arg(text),
+                .stdin(File::open(script).unwrap()),
         )
     }
 
@@ -161,7 +163,7 @@ fn command(place: &Place, url: &str, words: &[&str]) -> Command {
 
 /// What a program said that MUST have succeeded, whatever it has to notice.
 #[track_caller]
-fn done(run: Run) -> String {
+fn done(run: &Run) -> String {
     assert_eq!(run.code, 0, "{}", run.stderr);
     run.text()
 }
@@ -171,7 +173,8 @@ const THEN: &str = "'2020-02-03 04:05:06'";
 /// Rows as a service of that revision may have written them.
 fn rows(revision: &str, has_triggers: bool) -> String {
     let with_visibility = includes(revision, "ocata_expand01");
-    let with_public = !includes(revision, "ocata_contract01") && !(with_visibility && has_triggers);
+    let is_kept_in_step = with_visibility && has_triggers;
+    let with_public = !(is_kept_in_step || includes(revision, "ocata_contract01"));
     let mut text = String::new();
     for (id, public, visibility, deleted) in [
         ("public", 1, "public", 0),
@@ -293,9 +296,9 @@ pub fn every_revision(on: &impl Databases, place: &Place) {
         };
         assert_eq!(ours(place, &url, &["check"]).code, code, "{revision}");
         if number % 2 == 0 || at_head {
-            done(ours(place, &url, &["sync"]));
+            done(&ours(place, &url, &["sync"]));
         } else {
-            done(ours(place, &url, &["expand"]));
+            done(&ours(place, &url, &["expand"]));
             let pending = ours(place, &url, &["check"]).code == 4;
             assert_eq!(
                 pending,
@@ -305,8 +308,8 @@ pub fn every_revision(on: &impl Databases, place: &Place) {
             if pending {
                 ours(place, &url, &["contract"]).fails(1);
             }
-            done(ours(place, &url, &["migrate"]));
-            done(ours(place, &url, &["contract"]));
+            done(&ours(place, &url, &["migrate"]));
+            done(&ours(place, &url, &["contract"]));
         }
         ours(place, &url, &["check"]).ok();
     }
