@@ -15,8 +15,9 @@ use sea_orm::{
 use sqlx::mysql::MySqlPool;
 
 use super::failure::{failed, is_lost_connection, may_succeed_again};
+use super::mysql::Connections;
 use super::{Sql, mysql};
-use crate::config::Database;
+use crate::config::{Database, MysqlServer};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a statement waits for another process's lock.
@@ -58,11 +59,19 @@ impl Catalog {
     pub async fn open(database: &Database, create: bool) -> Result<Self> {
         let connections = match database {
             Database::Sqlite(path) => open_sqlite(path, create, true).await?,
-            Database::Mysql(server) => mysql::connect(server).await?.into(),
+            Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
         };
         Ok(Self {
             connections,
             database: database.clone(),
+        })
+    }
+
+    /// Opens a database on a server for one who does one thing after the other, on one connection.
+    pub(super) async fn open_alone(server: &MysqlServer) -> Result<Self> {
+        Ok(Self {
+            connections: mysql::connect(server, Connections::One).await?.into(),
+            database: Database::Mysql(Box::new(server.clone())),
         })
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::connection::Run;
-use super::exclusive::{Held, in_use};
+use super::exclusive::take_alone;
 use super::migration::{self, HEAD};
 use super::{Catalog, Dialect, Sql, column};
 use crate::config::Database;
@@ -135,24 +135,24 @@ impl Catalog {
     /// # Errors
     /// `Unavailable` when another process has the turn for too long.
     pub async fn open_to_change(database: &Database) -> Result<(Self, Turn)> {
-        if let Database::Sqlite(path) = database {
-            let turn = Turn::File(take_turn(path)?);
-            return Ok((Self::open(database, true).await?, turn));
+        match database {
+            Database::Sqlite(path) => {
+                let turn = take_turn(path)?;
+                let catalog = Self::open(database, true).await?;
+                Ok((catalog, Turn(Some(turn))))
+            }
+            Database::Mysql(server) => {
+                let catalog = Self::open_alone(server).await?;
+                take_alone(&catalog, server, "schema", PATIENCE).await?;
+                Ok((catalog, Turn(None)))
+            }
         }
-        let catalog = Self::open(database, true).await?;
-        let turn = catalog.exclusive("schema", PATIENCE).await?;
-        let turn = turn.ok_or_else(|| in_use(&catalog, "changes the schema of"))?;
-        Ok((catalog, Turn::Server(turn)))
     }
 }
 
-/// The right to make or change a schema, held by one process at a time until this is dropped.
-pub enum Turn {
-    /// The lock of the directory of a SQLite file.
-    File(File),
-    /// The lock of a server.
-    Server(Held),
-}
+/// The right to make or change a schema, held by one process at a time until this is dropped: the lock of the
+/// directory of a SQLite file. That of a server belongs to the one connection of the catalogue.
+pub struct Turn(#[expect(dead_code, reason = "holds the lock until it is dropped")] Option<File>);
 
 /// Waits for the turn on the SQLite file at `path`, whose directory MUST exist; makes an empty one, readable
 /// by its owner and group, where there is none.
