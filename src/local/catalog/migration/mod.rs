@@ -114,12 +114,15 @@ impl Catalog {
         transaction.commit().await
     }
 
-    /// Copies an SQLite database into a file beside it, complete or not at all; where that is. A
-    /// database of a server is its operator's to back up.
+    /// Copies an SQLite database that holds anything into a file beside it, complete or not at all; where that
+    /// is. A database of a server is its operator's to back up.
     pub async fn back_up(&self) -> Result<Option<PathBuf>> {
         let Database::Sqlite(path) = self.database() else {
             return Ok(None);
         };
+        if !self.holds_anything().await? {
+            return Ok(None);
+        }
         let stamp = Timestamp::now().to_string().replace(':', "");
         let named = |ending: &str| {
             let mut name = path.as_os_str().to_os_string();
@@ -138,6 +141,17 @@ impl Catalog {
             return Err(error.hint("With --no-backup none is made."));
         }
         Ok(Some(backup))
+    }
+
+    /// Whether anybody has written to the database, whatever its revision.
+    async fn holds_anything(&self) -> Result<bool> {
+        for table in ["images", "tasks", "metadef_namespaces"] {
+            let sql = Sql::new(format!("SELECT 1 FROM {table} LIMIT 1"));
+            if has_table(self, self.dialect(), table).await? && self.row(sql).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn copy_into(&self, path: &Path) -> Result<()> {
