@@ -10,7 +10,7 @@ use clap::{ArgMatches, Command};
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
-    argparse, block_on, cache_manage, cache_tools, database, fail, manage, print, scrubber,
+    argparse, block_on, cache_manage, cache_tools, database, fail, manage, print, scrub, scrubber,
 };
 use crate::config::{
     ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
@@ -59,14 +59,7 @@ pub fn main(
     };
     let result = match program {
         Program::Manage | Program::Glance => run_manage(name, command, &matches, environment),
-        Program::Scrubber => {
-            let invocation = scrubber::Invocation::from_matches(&matches);
-            if invocation.restore.is_some() && invocation.daemon == Some(true) {
-                Err(Error::failed("--daemon and --restore exclude each other"))
-            } else {
-                Err(not_yet(name))
-            }
-        }
+        Program::Scrubber => scrub::run(&matches, environment),
         Program::CacheManage => cache_tools::run(command, &matches, environment),
     };
     ended(result)
@@ -91,13 +84,6 @@ fn ended(result: Result<ExitCode>) -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(Grammar::Openstack, &error),
     }
-}
-
-/// What is parsed already and built later.
-fn not_yet(name: &str) -> Error {
-    Error::failed(format!(
-        "{name}: this version understands the command but does not do it yet"
-    ))
 }
 
 /// clap answers `--help` and `--version` by an error as well.

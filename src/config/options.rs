@@ -169,6 +169,13 @@ options! {
         Kind::List, Some("");
 
     DELAYED_DELETE = ["DEFAULT"] "delayed_delete", Kind::Boolean, Some("false");
+    SCRUB_TIME = ["DEFAULT"] "scrub_time",
+        Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("0");
+    SCRUB_POOL_SIZE = ["DEFAULT"] "scrub_pool_size",
+        Kind::Integer { minimum: 1, maximum: (1 << 63) - 1 }, Some("1");
+    WAKEUP_TIME = ["DEFAULT"] "wakeup_time",
+        Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("300");
+    DAEMON = ["DEFAULT"] "daemon", Kind::Boolean, Some("false");
     SHOW_IMAGE_DIRECT_URL = ["DEFAULT"] "show_image_direct_url", Kind::Boolean, Some("false");
     SHOW_MULTIPLE_LOCATIONS = ["DEFAULT"] "show_multiple_locations", Kind::Boolean, Some("false");
     DO_SECURE_HASH = ["DEFAULT"] "do_secure_hash", Kind::Boolean, Some("true");

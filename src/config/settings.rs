@@ -16,6 +16,7 @@ use super::options::{
     SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
+use super::scrubber::{ScrubberSettings, read_scrubber};
 use super::search::{ConfigSource, read_sources};
 use super::stores::{Layout, Stores, read_stores};
 use super::values::quoted;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub registration: Registration,
     /// Whether deleting an image leaves it `pending_delete` for the scrubber.
     pub delayed_delete: bool,
+    /// When and how fast the scrubber removes it.
+    pub scrubber: ScrubberSettings,
     /// What imports are told.
     pub import: ImportSettings,
     /// Where files of metadata definitions are read from, and written to, when no other place is named.
@@ -217,6 +220,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
             retries: saturate(reader.integer(&HTTP_RETRIES)?.value),
         },
         delayed_delete: reader.boolean(&DELAYED_DELETE)?,
+        scrubber: read_scrubber(reader)?,
         import: read_import(reader)?,
         metadef_dir: layout
             .base

@@ -17,6 +17,7 @@ mod members;
 pub mod metadefs;
 mod quota;
 mod recovery;
+mod scrub;
 mod staging;
 pub mod store;
 mod tasks;
@@ -24,6 +25,8 @@ mod validation;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+
+pub use scrub::Told;
 
 use cache::ImageCache;
 use catalog::{Catalog, StoredImage};

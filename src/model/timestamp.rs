@@ -1,6 +1,7 @@
 //! Moments in time, as the catalogue and the API write them.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -46,6 +47,12 @@ impl Timestamp {
         Some(Self(moment.to_zoned(TimeZone::UTC).datetime()))
     }
 
+    /// The moment that the system tells of a file; None before 1970.
+    pub fn from_system(time: SystemTime) -> Option<Self> {
+        let since = time.duration_since(UNIX_EPOCH).ok()?;
+        Self::from_seconds(since.as_secs_f64())
+    }
+
     /// Seconds since the beginning of 1970.
     pub fn to_seconds(self) -> f64 {
         let since = self.0.duration_since(Self::EPOCH.0);
@@ -89,6 +96,12 @@ impl Timestamp {
     /// The moment so much later; None beyond the calendar's end.
     pub fn later(self, by: jiff::SignedDuration) -> Option<Self> {
         self.0.checked_add(by).ok().map(Self)
+    }
+
+    /// The moment so much earlier; [`Timestamp::EPOCH`] where that is before any calendar.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        self.0.checked_sub(by).map_or(Self::EPOCH, Self)
     }
 
     /// As Python writes it: `2026-11-21T09:30:04.428845`, without a fraction where there is none.

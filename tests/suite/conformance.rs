@@ -73,6 +73,9 @@ scenarios! { remote_imports, "remote", 98:
 scenarios! { local_locations, "local", 96: tags_locations_is_as_recorded = "tags-locations" }
 scenarios! { remote_locations, "remote", 98: tags_locations_is_as_recorded = "tags-locations" }
 
+scenarios! { local_scrubber, "local", 87: scrubber_is_as_recorded = "scrubber" }
+scenarios! { remote_scrubber, "remote", 87: scrubber_is_as_recorded = "scrubber" }
+
 /// The scenarios of metadata definitions, through the service and in the database.
 macro_rules! metadef_scenarios {
     ($module:ident, $tool:ident, $mode:literal) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::ImageCache;
 use super::directory::{Found, Part, remove};
@@ -272,6 +272,5 @@ fn check_active(bytes: &ImageBytes) -> Result<()> {
 
 /// A time of an inode as one of the accounts.
 fn moment(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_seconds(since.as_secs_f64()).unwrap_or(Timestamp::EPOCH)
+    Timestamp::from_system(time).unwrap_or(Timestamp::EPOCH)
 }

@@ -21,6 +21,7 @@ mod query;
 mod reader;
 mod revision;
 mod rows;
+mod scrub;
 mod tasks;
 
 pub use connection::{Catalog, Dialect, Transaction};
@@ -33,6 +34,7 @@ pub use migration::{Due, EXPANDED, HEAD};
 pub use purge::{Purged, Scope};
 pub use query::UsageCounts;
 pub use revision::{State, Turn};
+pub(in crate::local) use scrub::{Restorable, StrayLocation, WaitingLocation};
 
 use sea_orm::{QueryResult, Value};
 
