@@ -6,7 +6,7 @@ use std::fmt::Write;
 use glance_tools::cli::help;
 use glance_tools::cli::registry::{Grammar, Output};
 
-use super::model::{Argument, Leaf, MANAGE_DOES, Program, Takes};
+use super::model::{Argument, Leaf, Program, Takes};
 
 /// When the sentences below were last looked through.
 const DATE: &str = "2026-11-21";
@@ -494,17 +494,6 @@ impl Page {
             for command in of(*grammar) {
                 self.command(command);
             }
-            if program.name == "glance-manage" {
-                let all: Vec<String> = MANAGE_DOES
-                    .iter()
-                    .map(|action| format!("db {action}"))
-                    .collect();
-                self.raw(".PP");
-                self.words(&format!(
-                    "Of these, this version does {}; it understands the others but does not do them yet.",
-                    all.join(", ")
-                ));
-            }
         }
     }
 
@@ -540,9 +529,6 @@ impl Page {
                 Output::Show => " Takes the output options of one thing.",
                 Output::Plain => "",
             });
-        }
-        if !command.built && command.grammar.is_some() {
-            about.push_str(" This version understands the command but does not do it yet.");
         }
         self.words(&about);
         let told: Vec<&Argument> = by_position

@@ -34,13 +34,13 @@ const ACTIONS: &[Action] = &[
         name: "contract",
         about: "Drop what the newest schema no longer has",
         words: 1,
-        args: Vec::new,
+        args: step_args,
     },
     Action {
         name: "expand",
         about: "Add what the newest schema has more",
         words: 1,
-        args: Vec::new,
+        args: step_args,
     },
     Action {
         name: "export_metadefs",
@@ -58,7 +58,7 @@ const ACTIONS: &[Action] = &[
         name: "migrate",
         about: "Bring the rows into the shape of the newest schema",
         words: 1,
-        args: Vec::new,
+        args: step_args,
     },
     Action {
         name: "purge",
@@ -76,7 +76,7 @@ const ACTIONS: &[Action] = &[
         name: "sync",
         about: "Create the schema, or bring it up to date in one go",
         words: 1,
-        args: version_args,
+        args: change_args,
     },
     Action {
         name: "unload_metadefs",
@@ -88,7 +88,7 @@ const ACTIONS: &[Action] = &[
         name: "upgrade",
         about: "Bring the schema to a revision",
         words: 1,
-        args: version_args,
+        args: change_args,
     },
     Action {
         name: "version",
@@ -122,8 +122,30 @@ const ONE_WORD: &[(&str, &[&str])] = &[
     ("db_export_metadefs", &["path"]),
 ];
 
+/// The spellings with one word that only this program has; they take what those with two words take.
+const ONE_WORD_OURS: [(&str, &str); 2] = [
+    ("db_purge", "purge"),
+    ("db_purge_images_table", "purge_images_table"),
+];
+
 fn version_args() -> Vec<Arg> {
     vec![value("version", "version", "Revision of the schema")]
+}
+
+/// The option that no real one has, on what changes the schema.
+const NO_BACKUP: &str = "no-backup";
+
+fn step_args() -> Vec<Arg> {
+    vec![flag(
+        NO_BACKUP,
+        "Do not copy an SQLite database before it is changed",
+    )]
+}
+
+fn change_args() -> Vec<Arg> {
+    let mut args = version_args();
+    args.extend(step_args());
+    args
 }
 
 fn export_args() -> Vec<Arg> {
@@ -160,8 +182,9 @@ fn ages(age_help: &'static str) -> Vec<Arg> {
         number(
             "max_rows",
             "ROWS",
-            "Rows to remove at most; 100 if not given, -1 for all",
+            "Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all",
         ),
+        flag("dry-run", "Remove nothing, and say what would be removed"),
     ]
 }
 
@@ -175,13 +198,17 @@ pub fn command() -> Command {
     .arg(data_dir())
     .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
     .after_help(format!(
-        "Commands:\n{}\nEach is spelled with one word too, as in 'glance-manage db_sync', save for\n\
-         the two that purge.\n",
+        "Commands:\n{}\nEach is spelled with one word too, as in 'glance-manage db_sync'.\n",
         action_list("db ")
     ))
     .subcommand(database_command());
     for (name, words) in ONE_WORD {
         command = command.subcommand(one_word_command(name, words));
+    }
+    for (name, meant) in ONE_WORD_OURS {
+        for action in ACTIONS.iter().filter(|action| action.name == meant) {
+            command = command.subcommand(action_command(action).name(name));
+        }
     }
     command
 }
@@ -226,13 +253,15 @@ fn action_command(action: &Action) -> Command {
 }
 
 fn one_word_command(name: &'static str, words: &[&'static str]) -> Command {
-    let about = ACTIONS
+    let action = ACTIONS
         .iter()
-        .find(|action| name.strip_prefix("db_") == Some(action.name))
-        .map_or("", |action| action.about);
+        .find(|action| name.strip_prefix("db_") == Some(action.name));
+    let about = action.map_or("", |action| action.about);
+    let ours = action.into_iter().flat_map(|action| (action.args)());
     tool_part(name, about)
         .hide(true)
         .arg(data_dir())
+        .args(ours.filter(|arg| arg.get_id() == NO_BACKUP))
         .args(words.iter().map(|word| {
             Arg::new(*word)
                 .value_name(*word)
@@ -275,15 +304,17 @@ pub enum ManageCommand {
     Version,
     /// Tell which step of an upgrade is due.
     Check,
-    /// All steps at once.
+    /// All steps at once, whatever revision is named: the real program ignores it.
     Sync {
-        /// Revision; the real program ignores it.
-        version: Option<String>,
+        /// Whether an SQLite database is copied first.
+        backup: bool,
     },
     /// Bring the schema to a revision.
     Upgrade {
         /// Revision; the newest if not given.
         version: Option<String>,
+        /// Whether an SQLite database is copied first.
+        backup: bool,
     },
     /// Write a revision into a database that has none.
     VersionControl {
@@ -291,11 +322,20 @@ pub enum ManageCommand {
         version: Option<String>,
     },
     /// First step of an upgrade.
-    Expand,
+    Expand {
+        /// Whether an SQLite database is copied first.
+        backup: bool,
+    },
     /// Second step of an upgrade.
-    Migrate,
+    Migrate {
+        /// Whether an SQLite database is copied first.
+        backup: bool,
+    },
     /// Last step of an upgrade.
-    Contract,
+    Contract {
+        /// Whether an SQLite database is copied first.
+        backup: bool,
+    },
     /// Read metadata definitions from files.
     LoadMetadefs(LoadMetadefs),
     /// Remove all metadata definitions.
@@ -331,6 +371,8 @@ pub struct Purge {
     pub age_in_days: i64,
     /// Most rows to remove, -1 for all; lower values are for the caller to refuse (exit 1).
     pub max_rows: i64,
+    /// Whether to remove nothing, and say what would be removed.
+    pub dry_run: bool,
 }
 
 impl Invocation {
@@ -365,15 +407,19 @@ impl ManageCommand {
         let values = Values { leaf };
         let version = || values.text("version", 0);
         let path = || values.text("path", 0).map(PathBuf::from);
+        let backup = !values.given(NO_BACKUP);
         Ok(match word.strip_prefix("db_").unwrap_or(word) {
             "version" => Self::Version,
             "check" => Self::Check,
-            "sync" => Self::Sync { version: version() },
-            "upgrade" => Self::Upgrade { version: version() },
+            "sync" => Self::Sync { backup },
+            "upgrade" => Self::Upgrade {
+                version: version(),
+                backup,
+            },
             "version_control" => Self::VersionControl { version: version() },
-            "expand" => Self::Expand,
-            "migrate" => Self::Migrate,
-            "contract" => Self::Contract,
+            "expand" => Self::Expand { backup },
+            "migrate" => Self::Migrate { backup },
+            "contract" => Self::Contract { backup },
             "load_metadefs" => Self::LoadMetadefs(LoadMetadefs {
                 path: path(),
                 merge: values.flag("merge", 1),
@@ -402,17 +448,22 @@ impl Values<'_> {
 
     /// By position any word that is not empty is a yes, `False` too.
     fn flag(&self, name: &str, position: usize) -> bool {
-        if let Ok(Some(true)) = self.leaf.try_get_one::<bool>(name) {
-            return true;
-        }
-        self.text(name, position)
-            .is_some_and(|word| !word.is_empty())
+        self.given(name)
+            || self
+                .text(name, position)
+                .is_some_and(|word| !word.is_empty())
+    }
+
+    /// Whether the option of that name is there.
+    fn given(&self, name: &str) -> bool {
+        matches!(self.leaf.try_get_one::<bool>(name), Ok(Some(true)))
     }
 
     fn purge(&self, usual_age: i64) -> Result<Purge, String> {
         Ok(Purge {
             age_in_days: self.number("age_in_days", 0)?.unwrap_or(usual_age),
             max_rows: self.number("max_rows", 1)?.unwrap_or(100),
+            dry_run: self.given("dry-run"),
         })
     }
 

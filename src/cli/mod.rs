@@ -4,6 +4,7 @@ pub mod argparse;
 pub mod cache_manage;
 mod cache_tools;
 mod commands;
+mod database;
 mod formatters;
 pub mod glance;
 pub mod globals;

@@ -161,13 +161,15 @@ fn prepare(settings: &Settings) -> Result<&Database> {
     Ok(database)
 }
 
-/// The database of `settings`, the directory of a SQLite file made.
+/// The database of `settings`, the directory of a SQLite file made with the data directory: the one that a
+/// configuration file names is where it says, or nowhere.
 ///
 /// # Errors
 /// `Failed` where they name none.
 pub fn database(settings: &Settings) -> Result<&Database> {
     let database = settings.require_database()?;
     if let Database::Sqlite(path) = database
+        && settings.data_dir.is_some()
         && let Some(parent) = path.parent()
     {
         make_directory(parent)?;

@@ -29,6 +29,7 @@ mod imports;
 mod interop;
 mod layers;
 mod locations;
+mod manage;
 mod metadefs;
 mod observation;
 mod quota;

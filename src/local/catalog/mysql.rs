@@ -19,18 +19,35 @@ const BETWEEN: Duration = Duration::from_secs(1);
 /// Connections of a process at least: what is written, a list, and what is looked up beside them.
 const CONNECTIONS: u32 = 3;
 
+/// How many connections there may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connections {
+    /// As many as the configuration says.
+    Many,
+    /// One, for as long as it lasts: what it holds is held, and the server does nothing of what it was asked to
+    /// do once that is no more.
+    One,
+}
+
 /// Connects to a server: there is one connection when this returns.
 ///
 /// # Errors
 /// `Unavailable` when it cannot be reached in time; `Failed` when it refuses us.
-pub(super) async fn connect(server: &MysqlServer) -> Result<MySqlPool> {
+pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> Result<MySqlPool> {
     let options = options(server);
     let session = session(server);
+    let (most, lifetime) = match connections {
+        Connections::Many => {
+            let most = server.pool.size.unwrap_or(u32::MAX);
+            (most.max(CONNECTIONS), server.pool.recycle)
+        }
+        Connections::One => (1, None),
+    };
     let pool = MySqlPoolOptions::new()
         .min_connections(0)
-        .max_connections(server.pool.size.unwrap_or(u32::MAX).max(CONNECTIONS))
+        .max_connections(most)
         .acquire_timeout(server.pool.timeout)
-        .max_lifetime(server.pool.recycle)
+        .max_lifetime(lifetime)
         .idle_timeout(None)
         .after_connect(move |connection, _| {
             let session = session.clone();

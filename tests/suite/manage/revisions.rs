@@ -1,0 +1,366 @@
+//! Databases of every revision, filled with rows, brought to the head by the real tool and by ours.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::MANAGE;
+use crate::realcloud::{output_of, script};
+use crate::support::{Place, Run, files};
+
+/// Every revision of the chain, in an order in which each is reached from the one before or one earlier.
+const REVISIONS: [&str; 29] = [
+    "liberty",
+    "mitaka01",
+    "mitaka02",
+    "ocata_expand01",
+    "ocata_contract01",
+    "pike_expand01",
+    "pike_contract01",
+    "queens_expand01",
+    "queens_contract01",
+    "rocky_expand01",
+    "rocky_contract01",
+    "rocky_expand02",
+    "rocky_contract02",
+    "train_expand01",
+    "train_contract01",
+    "ussuri_expand01",
+    "ussuri_contract01",
+    "wallaby_expand01",
+    "wallaby_contract01",
+    "xena_expand01",
+    "xena_contract01",
+    "yoga_expand01",
+    "yoga_contract01",
+    "zed_expand01",
+    "zed_contract01",
+    "2023_1_expand01",
+    "2023_1_contract01",
+    "2024_1_expand01",
+    "2024_1_contract01",
+];
+
+/// Whether a database of one revision has what another one brought or dropped. One that drops implies
+/// what its release adds; one that adds, what was added before.
+fn includes(revision: &str, other: &str) -> bool {
+    let place = |name: &str| REVISIONS.iter().position(|known| *known == name).unwrap();
+    if revision.contains("expand") && other.contains("contract") {
+        return false;
+    }
+    place(other) <= place(revision)
+}
+
+/// Databases of one kind.
+pub trait Databases {
+    /// The URL of a database, as configuration files name it.
+    fn url(&self, name: &str) -> String;
+    /// Runs statements; what they give, a row a line.
+    fn sql(&self, name: &str, text: &str) -> String;
+    /// Its tables.
+    fn tables(&self, name: &str) -> Vec<String>;
+    /// What it is made of, in a form in which two can be compared.
+    fn schema(&self, name: &str) -> Value;
+    /// Whether a trigger keeps the two columns of who sees an image in step.
+    fn has_triggers(&self) -> bool;
+}
+
+/// SQLite files in a place.
+pub struct Sqlite<'a>(pub &'a Place);
+
+impl Sqlite<'_> {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.file(&format!("{name}.db"))
+    }
+}
+
+impl Databases for Sqlite<'_> {
+    fn url(&self, name: &str) -> String {
+        format!("sqlite:///{}", self.path(name).display())
+    }
+
+    fn sql(&self, name: &str, text: &str) -> String {
+        let script = self.0.write("script.sql", text);
+        output_of(
+            Command::new("sqlite3")
+                .arg("-bail")
+                .arg(self.path(name))
+                .stdin(File::open(script).unwrap()),
+        )
+    }
+
+    fn tables(&self, name: &str) -> Vec<String> {
+        let tables = self.sql(
+            name,
+            "select name from sqlite_master where type = 'table' order by 1",
+        );
+        tables.lines().map(str::to_string).collect()
+    }
+
+    fn schema(&self, name: &str) -> Value {
+        let mut schema: Value = serde_json::from_str(&output_of(
+            Command::new(venv().join("bin/python"))
+                .arg(script("schema.py"))
+                .arg(self.path(name)),
+        ))
+        .unwrap();
+        // The same table may be made in one statement or in several.
+        for table in schema["tables"].as_object_mut().unwrap().values_mut() {
+            table.as_object_mut().unwrap().remove("sql");
+        }
+        schema
+    }
+
+    fn has_triggers(&self) -> bool {
+        false
+    }
+}
+
+fn venv() -> PathBuf {
+    PathBuf::from(output_of(&mut Command::new(script("venv"))).trim_end())
+}
+
+/// Runs the real tool, once for each job; what it said.
+///
+/// # Panics
+/// When one of them fails.
+pub fn real(jobs: &[(String, Vec<&str>)]) -> Vec<String> {
+    let mut python = Command::new(venv().join("bin/python"));
+    python.arg(script("manage.py"));
+    for (url, words) in jobs {
+        let mut job = vec![json!(url)];
+        job.extend(words.iter().map(|word| json!(word)));
+        python.arg(json!(job).to_string());
+    }
+    let said = output_of(python.stderr(Stdio::null()));
+    let results = said.lines().zip(jobs).map(|(line, job)| {
+        let (code, text): (i32, String) = serde_json::from_str(line).unwrap();
+        assert_eq!(code, 0, "{job:?}: {text}");
+        text
+    });
+    results.collect()
+}
+
+/// Runs ours.
+fn ours(place: &Place, url: &str, words: &[&str]) -> Run {
+    Run::of(command(place, url, words).output().unwrap())
+}
+
+fn command(place: &Place, url: &str, words: &[&str]) -> Command {
+    let config = place.write("ours.conf", format!("[database]\nconnection = {url}\n"));
+    let mut command = place.command(MANAGE);
+    command
+        .arg("--config-file")
+        .arg(config)
+        .arg("db")
+        .args(words);
+    command
+}
+
+/// What a program said that MUST have succeeded, whatever it has to notice.
+#[track_caller]
+fn done(run: &Run) -> String {
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    run.text()
+}
+
+const THEN: &str = "'2020-02-03 04:05:06'";
+
+/// Rows as a service of that revision may have written them.
+fn rows(revision: &str, has_triggers: bool) -> String {
+    let with_visibility = includes(revision, "ocata_expand01");
+    let is_kept_in_step = with_visibility && has_triggers;
+    let with_public = !(is_kept_in_step || includes(revision, "ocata_contract01"));
+    let mut text = String::new();
+    for (id, public, visibility, deleted) in [
+        ("public", 1, "public", 0),
+        ("private", 0, "private", 0),
+        ("shared", 0, "shared", 0),
+        ("left", 0, "private", 0),
+        ("gone", 1, "public", 1),
+        // No service that writes `is_public` alone knows of it.
+        ("community", 0, "community", 0),
+    ] {
+        if id == "community" && !with_visibility {
+            continue;
+        }
+        let mut names = "id, name, size, status, created_at, updated_at, deleted, min_disk, min_ram, protected, \
+             virtual_size, owner"
+            .to_string();
+        let mut values = format!(
+            "'{id}', 'Image ''{id}''', 5000000000, 'active', {THEN}, {THEN}, {deleted}, 1, 2, 1, 7, 'me'"
+        );
+        if with_public {
+            names += ", is_public";
+            write!(values, ", {public}").unwrap();
+        }
+        if with_visibility {
+            names += ", visibility";
+            write!(values, ", '{visibility}'").unwrap();
+        }
+        writeln!(text, "insert into images ({names}) values ({values});").unwrap();
+        for (number, key) in ["backend", "store"].iter().enumerate() {
+            writeln!(
+                text,
+                "insert into image_locations (image_id, value, created_at, deleted, meta_data, status) values \
+                 ('{id}', 'file:///i/{id}/{number}', {THEN}, {deleted}, '{{\"{key}\": \"fast\"}}', 'active');"
+            )
+            .unwrap();
+        }
+        writeln!(
+            text,
+            "insert into image_properties (image_id, name, value, created_at, deleted) values \
+             ('{id}', 'os', 'plan9', {THEN}, {deleted});\n\
+             insert into image_tags (image_id, value, created_at, deleted) values ('{id}', 't', {THEN}, {deleted});"
+        )
+        .unwrap();
+    }
+    for (id, deleted) in [("shared", 0), ("left", 1)] {
+        writeln!(
+            text,
+            "insert into image_members (image_id, member, can_share, created_at, deleted, status) values \
+             ('{id}', 'you', 0, {THEN}, {deleted}, 'accepted');"
+        )
+        .unwrap();
+    }
+    writeln!(
+        text,
+        "insert into tasks (id, type, status, owner, created_at, deleted) values ('t', 'import', 'success', 'me', {THEN}, 0);\n\
+         insert into task_info (task_id, input, message) values ('t', '{{}}', '');\n\
+         insert into metadef_namespaces (id, namespace, owner, created_at) values (7, 'N', 'me', {THEN});\n\
+         insert into metadef_resource_types (id, name, protected, created_at) values \
+         (3, 'OS::Nova::Instance', 0, {THEN}), (4, 'OS::Glance::Image', 1, {THEN});\n\
+         insert into metadef_namespace_resource_types (resource_type_id, namespace_id, created_at) values (3, 7, {THEN});"
+    )
+    .unwrap();
+    if !includes(revision, "pike_contract01") {
+        writeln!(
+            text,
+            "insert into artifacts (id, name, type_name, type_version_prefix, version_prefix, visibility, state, owner, \
+             created_at, updated_at) values ('a', 'a', 'a', 1, 1, 'private', 'active', 'me', {THEN}, {THEN});"
+        )
+        .unwrap();
+    }
+    text
+}
+
+/// What the notes of the Ocata release say of the rows that came before it: today's tool no longer does
+/// it, and refuses them.
+const BEFORE_OCATA: &str = "update images set visibility = 'public' where is_public = 1 and visibility is null;\n\
+     update images set visibility = 'private' where is_public = 0 and visibility is null;\n\
+     update images set visibility = 'shared' where visibility = 'private' \
+     and id in (select image_id from image_members where deleted = 0);";
+
+/// What those of Train say of the rows that came before it.
+const BEFORE_TRAIN: &str = "update image_locations set meta_data = '{\"store\": \"fast\"}' \
+     where meta_data = '{\"backend\": \"fast\"}';";
+
+/// Every row of every table.
+pub fn content(on: &impl Databases, name: &str) -> BTreeMap<String, String> {
+    let tables = on.tables(name).into_iter();
+    tables
+        .map(|table| {
+            let rows = on.sql(name, &format!("select * from {table} order by 1"));
+            (table, rows)
+        })
+        .collect()
+}
+
+/// Makes databases of every revision by the real tool, fills them, and upgrades each by both.
+pub fn every_revision(on: &impl Databases, place: &Place) {
+    let mut jobs = Vec::new();
+    for revision in REVISIONS {
+        for who in ["ours", "real"] {
+            let url = on.url(&format!("{who}_{revision}"));
+            jobs.push((url, vec!["db", "upgrade", "--version", revision]));
+        }
+    }
+    real(&jobs);
+    for revision in REVISIONS {
+        for who in ["ours", "real"] {
+            let name = format!("{who}_{revision}");
+            on.sql(&name, &rows(revision, on.has_triggers()));
+        }
+    }
+    for (number, revision) in REVISIONS.into_iter().enumerate() {
+        let url = on.url(&format!("ours_{revision}"));
+        let at_head = revision == "2024_1_contract01";
+        let code = match revision {
+            "2024_1_contract01" => 0,
+            "2024_1_expand01" => 4,
+            _ => 3,
+        };
+        assert_eq!(ours(place, &url, &["check"]).code, code, "{revision}");
+        if number % 2 == 0 || at_head {
+            done(&ours(place, &url, &["sync"]));
+        } else {
+            done(&ours(place, &url, &["expand"]));
+            let pending = ours(place, &url, &["check"]).code == 4;
+            assert_eq!(
+                pending,
+                !includes(revision, "train_contract01"),
+                "{revision}"
+            );
+            if pending {
+                ours(place, &url, &["contract"]).fails(1);
+            }
+            done(&ours(place, &url, &["migrate"]));
+            done(&ours(place, &url, &["contract"]));
+        }
+        ours(place, &url, &["check"]).ok();
+    }
+    let step = |word| {
+        let jobs: Vec<_> = REVISIONS
+            .iter()
+            .map(|revision| (on.url(&format!("real_{revision}")), vec!["db", word]))
+            .collect();
+        real(&jobs);
+    };
+    step("expand");
+    for revision in REVISIONS {
+        let name = format!("real_{revision}");
+        if !includes(revision, "ocata_expand01") {
+            on.sql(&name, BEFORE_OCATA);
+        }
+        if !includes(revision, "train_contract01") {
+            on.sql(&name, BEFORE_TRAIN);
+        }
+    }
+    step("contract");
+    for revision in REVISIONS {
+        let [ours, real] = ["ours", "real"].map(|who| format!("{who}_{revision}"));
+        assert_eq!(on.schema(&ours), on.schema(&real), "{revision}");
+        assert_eq!(content(on, &ours), content(on, &real), "{revision}");
+        let seen = on.sql(&ours, "select visibility from images where id = 'shared'");
+        assert_eq!(seen.trim(), "shared", "{revision}");
+    }
+}
+
+#[test]
+fn sqlite_databases_of_every_revision_come_out_as_the_real_tool_leaves_them() {
+    let place = Place::new();
+    every_revision(&Sqlite(&place), &place);
+    // Each was saved once before it was changed, however many steps that took.
+    let saved = |name: &String| name.starts_with("ours_") && name.ends_with(".backup");
+    let all = files(place.file("x").parent().unwrap());
+    let backups: Vec<_> = all.into_iter().filter(saved).collect();
+    for revision in REVISIONS {
+        let own = format!("ours_{revision}.db.");
+        let count = backups.iter().filter(|name| name.starts_with(&own)).count();
+        assert_eq!(count > 0, revision != "2024_1_contract01", "{backups:?}");
+    }
+    let of_liberty = backups
+        .iter()
+        .find(|name| name.starts_with("ours_liberty.db."))
+        .unwrap();
+    let rows = output_of(
+        Command::new("sqlite3")
+            .arg(place.file(of_liberty))
+            .arg("select version_num from alembic_version; select count(is_public) from images"),
+    );
+    assert_eq!(rows, "liberty\n5\n");
+}
