@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use super::log::Log;
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
@@ -124,7 +125,13 @@ fn run_manage(
         environment,
     )?;
     let watch = Watch::default();
-    let verbose = invocation.oslo.debug == Some(true);
+    let log = Log::begin(
+        "glance-manage",
+        "glance.cmd.manage",
+        &invocation.oslo,
+        &settings.log,
+    )?;
+    let verbose = log.is_debug();
     block_on(&watch, database::run(&settings, wanted, verbose, &watch))
 }
 
