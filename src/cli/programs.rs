@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use super::log::Log;
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
@@ -124,8 +125,8 @@ fn run_manage(
         environment,
     )?;
     let watch = Watch::default();
-    let verbose = invocation.oslo.debug == Some(true);
-    block_on(&watch, database::run(&settings, wanted, verbose, &watch))
+    let log = Log::new("glance.manage", invocation.oslo.debug == Some(true));
+    block_on(&watch, database::run(&settings, wanted, &log, &watch))
 }
 
 /// The deployment that an operator's program works on: always one without a server between.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-
 #[path = "../../examples/generate.rs"]
 #[expect(dead_code, reason = "the part that writes is the example's own")]
 mod generate;

@@ -163,7 +163,7 @@ fn command(place: &Place, url: &str, words: &[&str]) -> Command {
 
 /// What a program said that MUST have succeeded, whatever it has to notice.
 #[track_caller]
-fn done(run: &Run) -> String {
+pub fn done(run: &Run) -> String {
     assert_eq!(run.code, 0, "{}", run.stderr);
     run.text()
 }
