@@ -35,6 +35,7 @@ mod observation;
 mod quota;
 mod realcloud;
 mod requests;
+mod scrub;
 mod server;
 mod support;
 mod tls;
