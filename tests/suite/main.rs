@@ -29,6 +29,7 @@ mod imports;
 mod interop;
 mod layers;
 mod locations;
+mod mariadb;
 mod metadefs;
 mod observation;
 mod quota;
