@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use super::MANAGE;
-use super::revisions::{Databases, Sqlite, content, done, real};
+use super::databases::{Databases, MariaDb, Sqlite, content, real};
+use super::revisions::done;
 use crate::realcloud::output_of;
 use crate::support::{Place, Run};
 
@@ -58,7 +59,7 @@ fn purge(place: &Place, url: &str, words: &[&str]) -> Run {
 }
 
 /// Purges the same rows as the real tool, whatever the limit.
-pub fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
+fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
     let names = ["purge_ours", "purge_real"];
     for name in names {
         done(&purge(place, &on.url(name), &["db", "sync"]));
@@ -97,9 +98,15 @@ pub fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
 }
 
 #[test]
-fn the_same_rows_go_as_with_the_real_tool() {
+fn the_same_rows_go_as_with_the_real_tool_on_sqlite() {
     let place = Place::new();
     same_rows_as_the_real_tool(&Sqlite(&place), &place);
+}
+
+#[test]
+fn the_same_rows_go_as_with_the_real_tool_on_mariadb() {
+    let place = Place::new();
+    same_rows_as_the_real_tool(&MariaDb::new(&place), &place);
 }
 
 #[test]
