@@ -89,10 +89,8 @@ complete -c glance-manage -n '__glance_manage_in ""' -s h -l help -d 'Print help
 complete -c glance-manage -n '__glance_manage_in "db_export_metadefs" "db_load_metadefs"' -F
 complete -c glance-manage -n '__glance_manage_in "db purge_images_table" "db_purge_images_table"' -l age_in_days -x -d 'Days since a row was deleted, at least; 180 if not given'
 complete -c glance-manage -n '__glance_manage_in "db purge" "db_purge"' -l age_in_days -x -d 'Days since a row was deleted, at least; 30 if not given'
-complete -c glance-manage -n '__glance_manage_in "db purge" "db purge_images_table" "db_purge" "db_purge_images_table"' -l dry-run -d 'Remove nothing, and say what would be removed'
 complete -c glance-manage -n '__glance_manage_in "db purge" "db purge_images_table" "db_purge" "db_purge_images_table"' -l max_rows -x -d 'Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all'
 complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l merge -d 'Keep what the database has and add what it lacks'
-complete -c glance-manage -n '__glance_manage_in "db contract" "db expand" "db migrate" "db sync" "db upgrade" "db_contract" "db_expand" "db_migrate" "db_sync" "db_upgrade"' -l no-backup -d 'Do not copy an SQLite database before it is changed'
 complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l overwrite -d 'When merging, take everything from the files'
 complete -c glance-manage -n '__glance_manage_in "db export_metadefs"' -l path -r -F -d 'Directory to write the files to'
 complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l path -r -F -d 'File to read, or directory whose files to read'

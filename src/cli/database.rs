@@ -7,8 +7,9 @@ use std::process::ExitCode;
 
 use jiff::SignedDuration;
 
+use super::log::Log;
 use super::manage::{ManageCommand, Purge};
-use super::{metadefs, print, ui};
+use super::{metadefs, print};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
 use crate::local::catalog::{Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn};
@@ -18,11 +19,11 @@ use crate::{Error, Result, local};
 /// What all three steps say when there is nothing to do.
 const UP_TO_DATE: &str = "Database is up to date. No migrations needed.";
 
-/// Carries out a command; `verbose`: what was done is said where the real one is silent.
+/// Carries out a command.
 pub(super) async fn run(
     settings: &Settings,
     command: ManageCommand,
-    verbose: bool,
+    log: &Log,
     watch: &Watch,
 ) -> Result<ExitCode> {
     match command {
@@ -31,28 +32,33 @@ pub(super) async fn run(
         ManageCommand::LoadMetadefs(wanted) => metadefs::load(settings, wanted).await,
         ManageCommand::UnloadMetadefs => metadefs::unload(settings).await,
         ManageCommand::ExportMetadefs { path } => metadefs::export(settings, path).await,
-        ManageCommand::Purge(wanted) => {
-            purge(settings, Scope::Details, &wanted, verbose, watch).await
-        }
+        ManageCommand::Purge(wanted) => purge(settings, Scope::Details, &wanted, log, watch).await,
         ManageCommand::PurgeImagesTable(wanted) => {
-            purge(settings, Scope::Images, &wanted, verbose, watch).await
+            purge(settings, Scope::Images, &wanted, log, watch).await
         }
-        ManageCommand::Sync { backup } => Change::begin(settings, backup).await?.sync().await,
-        ManageCommand::Expand { backup } => Change::begin(settings, backup).await?.expand().await,
-        ManageCommand::Migrate { backup } => Change::begin(settings, backup).await?.migrate().await,
+        ManageCommand::Sync { backup } => Change::begin(settings, backup, log).await?.sync().await,
+        ManageCommand::Expand { backup } => {
+            Change::begin(settings, backup, log).await?.expand().await
+        }
+        ManageCommand::Migrate { backup } => {
+            Change::begin(settings, backup, log).await?.migrate().await
+        }
         ManageCommand::Contract { backup } => {
-            Change::begin(settings, backup).await?.contract().await
+            Change::begin(settings, backup, log).await?.contract().await
         }
         ManageCommand::Upgrade { version, backup } => {
             let version = version.as_deref().unwrap_or("heads");
-            Change::begin(settings, backup)
+            Change::begin(settings, backup, log)
                 .await?
                 .upgrade(version)
                 .await
         }
         ManageCommand::VersionControl { version } => {
             let version = version.as_deref().unwrap_or("liberty");
-            Change::begin(settings, false).await?.stamp(version).await
+            Change::begin(settings, false, log)
+                .await?
+                .stamp(version)
+                .await
         }
         ManageCommand::Actions => Ok(print(super::manage::actions().trim_end(), 2)),
     }
@@ -116,19 +122,21 @@ async fn check(settings: &Settings) -> Result<ExitCode> {
 }
 
 /// A change of the schema, by the one process that may make it.
-struct Change {
+struct Change<'a> {
     catalog: Catalog,
+    log: &'a Log,
     /// Whether the database is copied before anything is changed, and was not yet.
     backup: bool,
     _turn: Turn,
 }
 
-impl Change {
+impl<'a> Change<'a> {
     /// Waits for the turn on the database, which is made where there is none.
-    async fn begin(settings: &Settings, backup: bool) -> Result<Self> {
+    async fn begin(settings: &Settings, backup: bool, log: &'a Log) -> Result<Self> {
         let (catalog, turn) = Catalog::open_to_change(local::database(settings)?).await?;
         Ok(Self {
             catalog,
+            log,
             backup,
             _turn: turn,
         })
@@ -152,7 +160,8 @@ impl Change {
             return Ok(());
         }
         if let Some(path) = self.catalog.back_up().await? {
-            ui::notice(&format!("the database as it was is in {}", path.display()));
+            self.log
+                .info(&format!("The database as it was is in {}", path.display()));
         }
         Ok(())
     }
@@ -296,7 +305,7 @@ async fn purge(
     settings: &Settings,
     scope: Scope,
     wanted: &Purge,
-    verbose: bool,
+    log: &Log,
     watch: &Watch,
 ) -> Result<ExitCode> {
     let (before, max_rows) = bounds(wanted)?;
@@ -313,8 +322,14 @@ async fn purge(
         .purge(scope, before, max_rows, watch, &mut removed)
         .await;
     rows.end();
-    for table in purged?.iter().filter(|table| verbose && table.rows > 0) {
-        ui::info(&format!("purged {} row(s) of {}", table.rows, table.table));
+    let purged = purged?;
+    let rows: u64 = purged.iter().map(|table| table.rows).sum();
+    if rows > 0 {
+        let tables = purged.iter().filter(|table| table.rows > 0);
+        let tables: Vec<String> = tables
+            .map(|table| format!("{} of {}", table.rows, table.table))
+            .collect();
+        log.info(&format!("Purged {rows} row(s): {}", tables.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
 }

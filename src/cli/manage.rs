@@ -132,14 +132,31 @@ fn version_args() -> Vec<Arg> {
     vec![value("version", "version", "Revision of the schema")]
 }
 
-/// The option that no real one has, on what changes the schema.
+/// The options that no real one has, on what changes the schema and on what purges; the help names them below,
+/// since its list is compared with that of the real one.
 const NO_BACKUP: &str = "no-backup";
+const DRY_RUN: &str = "dry-run";
+
+/// What the help says of them.
+fn note_of(args: &[Arg]) -> &'static str {
+    let has = |name: &str| args.iter().any(|arg| arg.get_id() == name);
+    if has(NO_BACKUP) {
+        "An SQLite database that holds anything is copied first; \"--no-backup\" leaves that out.\n\n"
+    } else if has(DRY_RUN) {
+        "\"--dry-run\" removes nothing, and says what would be removed.\n\n"
+    } else {
+        ""
+    }
+}
 
 fn step_args() -> Vec<Arg> {
-    vec![flag(
-        NO_BACKUP,
-        "Do not copy an SQLite database before it is changed",
-    )]
+    vec![
+        flag(
+            NO_BACKUP,
+            "Do not copy an SQLite database before it is changed",
+        )
+        .hide(true),
+    ]
 }
 
 fn change_args() -> Vec<Arg> {
@@ -184,7 +201,7 @@ fn ages(age_help: &'static str) -> Vec<Arg> {
             "ROWS",
             "Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all",
         ),
-        flag("dry-run", "Remove nothing, and say what would be removed"),
+        flag(DRY_RUN, "Remove nothing, and say what would be removed").hide(true),
     ]
 }
 
@@ -229,16 +246,19 @@ fn action_command(action: &Action) -> Command {
         .num_args(0..=action.words)
         .allow_negative_numbers(true)
         .hide(true);
+    let args = (action.args)();
+    let own = note_of(&args);
     let note = match action.words {
-        0 => DATA_DIR_NOTE.to_owned(),
+        0 => format!("{own}{DATA_DIR_NOTE}"),
         _ => format!(
-            "Arguments:\n  action_args  The values of the options by position, in their order\n\n{DATA_DIR_NOTE}"
+            "Arguments:\n  action_args  The values of the options by position, in their order\n\n\
+             {own}{DATA_DIR_NOTE}"
         ),
     };
     let command = tool_part(action.name, action.about)
         .hide(true)
         .arg(data_dir())
-        .args((action.args)())
+        .args(args)
         .after_help(note);
     if action.words == 0 {
         command.override_usage(format!("glance-manage db {} [OPTIONS]", action.name))
@@ -257,17 +277,18 @@ fn one_word_command(name: &'static str, words: &[&'static str]) -> Command {
         .iter()
         .find(|action| name.strip_prefix("db_") == Some(action.name));
     let about = action.map_or("", |action| action.about);
-    let ours = action.into_iter().flat_map(|action| (action.args)());
+    let ours = action.map_or(Vec::new(), |action| (action.args)());
+    let note = format!("{}{DATA_DIR_NOTE}", note_of(&ours));
     tool_part(name, about)
         .hide(true)
         .arg(data_dir())
-        .args(ours.filter(|arg| arg.get_id() == NO_BACKUP))
+        .args(ours.into_iter().filter(|arg| arg.get_id() == NO_BACKUP))
         .args(words.iter().map(|word| {
             Arg::new(*word)
                 .value_name(*word)
                 .help(format!("As for 'glance-manage db {}'", &name[3..]))
         }))
-        .after_help(DATA_DIR_NOTE)
+        .after_help(note)
 }
 
 /// What `glance-manage db` says on standard output; it exits 2.
@@ -463,7 +484,7 @@ impl Values<'_> {
         Ok(Purge {
             age_in_days: self.number("age_in_days", 0)?.unwrap_or(usual_age),
             max_rows: self.number("max_rows", 1)?.unwrap_or(100),
-            dry_run: self.given("dry-run"),
+            dry_run: self.given(DRY_RUN),
         })
     }
 

@@ -127,12 +127,11 @@ fn run_manage(
     let watch = Watch::default();
     let log = Log::begin(
         "glance-manage",
-        "glance.cmd.manage",
+        "glance.manage",
         &invocation.oslo,
         &settings.log,
     )?;
-    let verbose = log.is_debug();
-    block_on(&watch, database::run(&settings, wanted, verbose, &watch))
+    block_on(&watch, database::run(&settings, wanted, &log, &watch))
 }
 
 /// The deployment that an operator's program works on: always one without a server between.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::access::{self, Target};
-use super::catalog::NewLocation;
+use super::catalog::{NewLocation, is_in_doubt};
 use super::inspection::Inspection;
 use super::quota::Cap;
 use super::store::{Put, Store};
@@ -54,6 +54,8 @@ impl ImageData for Local {
                 put.finish().await?;
                 self.get_image(id).await
             }
+            // Whether the data is the image's is for whoever clears the entry of the journal to find out.
+            Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => {
                 // First the data goes, then the image may be uploaded to again; residue of both is
                 // cleared by the next command if this one cannot.
@@ -177,18 +179,21 @@ impl Local {
         };
         let image = self.take(stored.image, intake, put).await?;
         let url = put.publish().await?;
-        let transaction = self.catalog.begin().await?;
-        if !transaction.activate(&image, ImageStatus::Saving).await? {
-            let id = image.id;
-            return Err(Error::new(
-                ErrorKind::Gone,
-                format!("Image {id} could not be found after upload: it was deleted meanwhile"),
-            ));
-        }
-        let url = url.as_str();
-        let location = NewLocation { url, metadata };
-        transaction.insert_location(&image.id, &location).await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            if !transaction.activate(&image, ImageStatus::Saving).await? {
+                let id = &image.id;
+                return Err(Error::new(
+                    ErrorKind::Gone,
+                    format!("Image {id} could not be found after upload: it was deleted meanwhile"),
+                ));
+            }
+            let url = url.as_str();
+            let location = NewLocation { url, metadata };
+            transaction.insert_location(&image.id, &location).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     /// Reads data into a store, looked at and hashed; the image with what is known of it then.
@@ -242,28 +247,34 @@ impl Local {
 
     /// From `queued` to `saving`: from here on nobody else stores data for the image.
     async fn start_saving(&self, id: &str) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        if !transaction
-            .set_status(id, ImageStatus::Queued, ImageStatus::Saving)
-            .await?
-        {
-            let now = transaction.load_image(id, &self.caller.project).await?;
-            return Err(now.map_or_else(
-                || access::not_found(id),
-                |now| not_allowed(now.image.status),
-            ));
-        }
-        self.check_uploading(&transaction).await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            if !transaction
+                .set_status(id, ImageStatus::Queued, ImageStatus::Saving)
+                .await?
+            {
+                let now = transaction.load_image(id, &self.caller.project).await?;
+                return Err(now.map_or_else(
+                    || access::not_found(id),
+                    |now| not_allowed(now.image.status),
+                ));
+            }
+            self.check_uploading(&transaction).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     /// Makes an image whose upload failed ready for the next one.
     async fn requeue(&self, id: &str) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        transaction
-            .set_status(id, ImageStatus::Saving, ImageStatus::Queued)
-            .await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            transaction
+                .set_status(id, ImageStatus::Saving, ImageStatus::Queued)
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 }
 

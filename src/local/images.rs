@@ -6,9 +6,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::access::{self, Target};
+use super::catalog::is_in_doubt;
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
-use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Timestamp, Visibility};
+use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
 use crate::service::{self, CacheKeeper, ImageStream, Images};
 use crate::{Error, Result};
 
@@ -26,10 +27,13 @@ impl Images for Local {
         access::check_create(&self.caller, owner)?;
         access::check_visibility(&self.caller, image.visibility)?;
         self.check_quotas(&image)?;
-        let transaction = self.catalog.begin().await?;
-        self.check_count(&transaction).await?;
-        transaction.insert_image(&image).await?;
-        transaction.commit().await?;
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            self.check_count(&transaction).await?;
+            transaction.insert_image(&image).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await?;
         Ok(self.shown(image, Vec::new()))
     }
 
@@ -75,7 +79,7 @@ impl Images for Local {
                 self.apply(&mut image, &stored, change)?;
             }
             self.check_quotas(&image)?;
-            image.updated_at = Timestamp::now();
+            image.updated_at = self.catalog.now();
             transaction.update_image(&stored.image, &image).await?;
             transaction.commit().await?;
             Ok(self.shown(image, stored.locations))
@@ -92,11 +96,11 @@ impl Images for Local {
             noted.push(self.staged_location(id));
         }
         let delete = self.begin_delete(id, &noted).await?;
-        let transaction = self.catalog.begin().await?;
         // Everything is looked at again now that nobody can change it.
-        let outcome = async {
-            let stored =
-                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let found = transaction.load_image(id, &self.caller.project).await?;
+            let stored = self.visible(found, id)?;
             self.check_delete(&stored)?;
             let later = self.settings.delayed_delete && !stored.locations.is_empty();
             let to = if later {
@@ -120,9 +124,11 @@ impl Images for Local {
             transaction.commit().await?;
             Ok(later)
         };
-        match outcome.await {
+        match self.catalog.insist(work).await {
             Ok(false) => delete.finish(&[]).await?,
             Ok(true) => delete.abandon().await?,
+            // The entry of the journal stays: whoever clears it finds out.
+            Err(error) if is_in_doubt(&error) => return Err(error),
             Err(error) => {
                 delete.abandon().await?;
                 return Err(error);
@@ -159,46 +165,54 @@ impl Images for Local {
         self.allowed
             .check("tags", &Value::from(vec![tag]))
             .map_err(Error::invalid)?;
-        let transaction = self.catalog.begin().await?;
-        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            "change",
-        )?;
-        let mut image = stored.image.clone();
-        if !image.tags.iter().any(|attached| attached == tag) {
-            image.tags.push(tag.to_string());
-            self.check_quotas(&image)?;
-            image.updated_at = Timestamp::now();
-            transaction.update_image(&stored.image, &image).await?;
-        }
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored =
+                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+            access::check_change(
+                &self.caller,
+                Target::new(&stored.image, stored.is_member),
+                "change",
+            )?;
+            let mut image = stored.image.clone();
+            if !image.tags.iter().any(|attached| attached == tag) {
+                image.tags.push(tag.to_string());
+                self.check_quotas(&image)?;
+                image.updated_at = self.catalog.now();
+                transaction.update_image(&stored.image, &image).await?;
+            }
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            "change",
-        )?;
-        let mut image = stored.image.clone();
-        image.tags.retain(|attached| attached != tag);
-        if image.tags.len() == stored.image.tags.len() {
-            return Err(Error::not_found(format!("image {id} has no tag '{tag}'")));
-        }
-        image.updated_at = Timestamp::now();
-        transaction.update_image(&stored.image, &image).await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored =
+                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+            access::check_change(
+                &self.caller,
+                Target::new(&stored.image, stored.is_member),
+                "change",
+            )?;
+            let mut image = stored.image.clone();
+            image.tags.retain(|attached| attached != tag);
+            if image.tags.len() == stored.image.tags.len() {
+                return Err(Error::not_found(format!("image {id} has no tag '{tag}'")));
+            }
+            image.updated_at = self.catalog.now();
+            transaction.update_image(&stored.image, &image).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 }
 
 impl Local {
     /// The image that a request for a new one describes.
     fn new_image(&self, new: &NewImage) -> Result<Image> {
-        let now = Timestamp::now();
+        let now = self.catalog.now();
         let mut image = Image::queued(String::new(), now);
         image.owner = Some(self.caller.project.clone());
         // What is no image at all is refused before what the caller may not set.
@@ -332,24 +346,28 @@ impl Local {
         to: ImageStatus,
         verb: &str,
     ) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        let stored = self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            verb,
-        )?;
-        let status = stored.image.status;
-        if status == to {
-            return Ok(());
-        }
-        if status != from {
-            return Err(Error::forbidden(format!(
-                "Not allowed to {verb} image in status '{status}'"
-            )));
-        }
-        transaction.set_status(id, from, to).await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored =
+                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+            access::check_change(
+                &self.caller,
+                Target::new(&stored.image, stored.is_member),
+                verb,
+            )?;
+            let status = stored.image.status;
+            if status == to {
+                return Ok(());
+            }
+            if status != from {
+                return Err(Error::forbidden(format!(
+                    "Not allowed to {verb} image in status '{status}'"
+                )));
+            }
+            transaction.set_status(id, from, to).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 }
 

@@ -6,7 +6,7 @@
 //! Looking for residue costs one read of a directory that is nearly always empty or absent.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -188,6 +188,7 @@ impl Entry {
         // What an owner who died noted is of no use any more.
         self.file
             .set_len(0)
+            .and_then(|()| self.file.rewind())
             .map_err(|e| Error::io("write", &self.path, e))?;
         self.file
             .write_all(&text)

@@ -9,14 +9,14 @@ use serde_json::{Map, Value};
 
 use super::Local;
 use super::access::{self, Target};
-use super::catalog::{StoredImage, Transaction};
+use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::{check_formats, held_to};
 use super::store::{Delete, Store, blocking};
 use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
 use crate::data::pump::{Blocks, Taken};
 use crate::data::{Algorithm, Source};
 use crate::model::address::discreet;
-use crate::model::{Image, ImageStatus, Location, MultiHash, Timestamp, ValidationData};
+use crate::model::{Image, ImageStatus, Location, MultiHash, ValidationData};
 use crate::service::{Images, Locations};
 use crate::{Error, Result};
 
@@ -55,19 +55,23 @@ impl Locations for Local {
         let location = self.assigned(location);
         let size = self.size_at(&location).await?;
         // Everything is looked at again now that nobody can change it.
-        let transaction = self.catalog.begin().await?;
-        let stored = self.again(&transaction, id).await?;
-        self.check_locations(&stored, Verb::Add)?;
-        let hashes = validation::check(&stored.image, &validation, algorithm)?;
-        if stored.locations.contains(&location) {
-            return Err(duplicate(&location));
-        }
-        let count = stored.locations.len() as u64 + 1;
-        self.check_new_locations(&stored.image, count, &[size])
-            .await?;
-        self.fill(&transaction, stored, &[location], size, hashes)
-            .await?;
-        transaction.commit().await?;
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.again(&transaction, id).await?;
+            self.check_locations(&stored, Verb::Add)?;
+            let hashes = validation::check(&stored.image, &validation, algorithm)?;
+            if stored.locations.contains(&location) {
+                return Err(duplicate(&location));
+            }
+            let count = stored.locations.len() as u64 + 1;
+            self.check_new_locations(&stored.image, count, &[size])
+                .await?;
+            let locations = std::slice::from_ref(&location);
+            self.fill(&transaction, stored, locations, size, hashes)
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await?;
         self.get_image(id).await
     }
 
@@ -93,17 +97,20 @@ impl Locations for Local {
         for location in &locations {
             sizes.push(self.size_at(location).await?);
         }
-        let transaction = self.catalog.begin().await?;
-        let stored = self.again(&transaction, id).await?;
-        self.check_locations(&stored, Verb::Replace)?;
-        if !stored.locations.is_empty() {
-            return Err(changed(id));
-        }
-        self.check_new_locations(&stored.image, locations.len() as u64, &sizes)
-            .await?;
-        self.fill(&transaction, stored, &locations, sizes[0], None)
-            .await?;
-        transaction.commit().await?;
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.again(&transaction, id).await?;
+            self.check_locations(&stored, Verb::Replace)?;
+            if !stored.locations.is_empty() {
+                return Err(changed(id));
+            }
+            self.check_new_locations(&stored.image, locations.len() as u64, &sizes)
+                .await?;
+            self.fill(&transaction, stored, &locations, sizes[0], None)
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await?;
         self.get_image(id).await
     }
 
@@ -138,17 +145,21 @@ impl Locations for Local {
             checksum = Some(md5);
             known = Some(hash);
         }
-        let transaction = self.catalog.begin().await?;
-        let stored = self.again(&transaction, id).await?;
-        self.check_registration(&stored, url)?;
-        self.check_new_locations(&stored.image, 1, &[size]).await?;
-        let hashes = Hashes {
+        let hashes = Some(Hashes {
             checksum,
             hash: known,
+        });
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.again(&transaction, id).await?;
+            self.check_registration(&stored, url)?;
+            self.check_new_locations(&stored.image, 1, &[size]).await?;
+            let locations = std::slice::from_ref(&location);
+            self.fill(&transaction, stored, locations, size, hashes.clone())
+                .await?;
+            transaction.commit().await
         };
-        self.fill(&transaction, stored, &[location], size, Some(hashes))
-            .await?;
-        transaction.commit().await
+        self.catalog.insist(work).await
     }
 }
 
@@ -333,31 +344,35 @@ impl Local {
 
     /// Gives the locations that an image has other metadata.
     async fn replace_metadata(&self, id: &str, locations: &[Location]) -> Result<Image> {
-        let transaction = self.catalog.begin().await?;
-        let stored = self.again(&transaction, id).await?;
-        self.check_locations(&stored, Verb::Replace)?;
-        let addresses = |locations: &[Location]| {
-            let mut addresses: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
-            addresses.sort_unstable();
-            addresses
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.again(&transaction, id).await?;
+            self.check_locations(&stored, Verb::Replace)?;
+            let addresses = |locations: &[Location]| {
+                let mut addresses: Vec<String> =
+                    locations.iter().map(|at| at.url.clone()).collect();
+                addresses.sort_unstable();
+                addresses
+            };
+            if addresses(&stored.locations) != addresses(locations) {
+                return Err(Error::invalid(format!(
+                    "Original locations is not empty: image {id} has other ones"
+                ))
+                .hint("Add the new ones, then remove the old ones."));
+            }
+            if stored.locations != locations {
+                for (row, _) in transaction.load_locations(id).await? {
+                    transaction.delete_location(row, false).await?;
+                }
+                for location in locations {
+                    transaction.insert_location(id, &location.into()).await?;
+                }
+                touch(&transaction, &stored.image).await?;
+                transaction.commit().await?;
+            }
+            self.get_image(id).await
         };
-        if addresses(&stored.locations) != addresses(locations) {
-            return Err(Error::invalid(format!(
-                "Original locations is not empty: image {id} has other ones"
-            ))
-            .hint("Add the new ones, then remove the old ones."));
-        }
-        if stored.locations != locations {
-            for (row, _) in transaction.load_locations(id).await? {
-                transaction.delete_location(row, false).await?;
-            }
-            for location in locations {
-                transaction.insert_location(id, &location.into()).await?;
-            }
-            touch(&transaction, &stored.image).await?;
-            transaction.commit().await?;
-        }
-        self.get_image(id).await
+        self.catalog.insist(work).await
     }
 
     /// The locations at `positions` of an image, which keeps others.
@@ -418,7 +433,7 @@ impl Local {
     /// the record, then the data.
     pub(super) async fn delete_locations(&self, id: &str, locations: &[Location]) -> Result<()> {
         let delete = self.begin_delete(id, locations).await?;
-        let outcome = async {
+        let work = || async {
             let transaction = self.catalog.begin().await?;
             // Everything is looked at again now that nobody can change it.
             let stored = self.again(&transaction, id).await?;
@@ -438,11 +453,13 @@ impl Local {
             touch(&transaction, &stored.image).await?;
             transaction.commit().await
         };
-        match outcome.await {
+        match self.catalog.insist(work).await {
             Ok(()) => {
                 let kept = self.catalog.recorded_addresses(id).await?;
                 delete.finish(&kept).await
             }
+            // The entry of the journal stays: whoever clears it finds out.
+            Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => {
                 delete.abandon().await?;
                 Err(error)
@@ -483,7 +500,7 @@ impl Local {
 /// Records that an image was changed.
 async fn touch(transaction: &Transaction, image: &Image) -> Result<()> {
     let mut touched = image.clone();
-    touched.updated_at = Timestamp::now();
+    touched.updated_at = transaction.now();
     transaction.update_image(image, &touched).await
 }
 

@@ -37,29 +37,32 @@ impl Members for Local {
 
     async fn add_member(&self, id: &str, member: &str) -> Result<Member> {
         check_project(member)?;
-        let transaction = self.catalog.begin().await?;
-        let stored = self.with_members(&transaction, id, "create").await?;
-        let target = Target::new(&stored.image, stored.is_member);
-        access::check_change(&self.caller, target, "share")?;
-        let members = transaction.load_members(id).await?;
-        let count = members.len() as u64 + 1;
-        if let Some(limit) = self.settings.limits.members
-            && count > limit
-        {
-            return Err(Error::too_large(format!(
-                "Image member limit exceeded for image {id}: {count} members are more than the {limit} \
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.with_members(&transaction, id, "create").await?;
+            let target = Target::new(&stored.image, stored.is_member);
+            access::check_change(&self.caller, target, "share")?;
+            let members = transaction.load_members(id).await?;
+            let count = members.len() as u64 + 1;
+            if let Some(limit) = self.settings.limits.members
+                && count > limit
+            {
+                return Err(Error::too_large(format!(
+                    "Image member limit exceeded for image {id}: {count} members are more than the {limit} \
                  that image_member_quota allows"
-            )));
-        }
-        if members.iter().any(|known| known.member_id == member) {
-            return Err(Error::conflict(format!(
-                "Member {member} is duplicated for image {id}"
-            )));
-        }
-        transaction.insert_member(id, member).await?;
-        let added = transaction.load_member(id, member).await?;
-        transaction.commit().await?;
-        added.ok_or_else(|| no_member(id, member))
+                )));
+            }
+            if members.iter().any(|known| known.member_id == member) {
+                return Err(Error::conflict(format!(
+                    "Member {member} is duplicated for image {id}"
+                )));
+            }
+            transaction.insert_member(id, member).await?;
+            let added = transaction.load_member(id, member).await?;
+            transaction.commit().await?;
+            added.ok_or_else(|| no_member(id, member))
+        };
+        self.catalog.insist(work).await
     }
 
     async fn set_member_status(
@@ -68,29 +71,35 @@ impl Members for Local {
         member: &str,
         status: MemberStatus,
     ) -> Result<Member> {
-        let transaction = self.catalog.begin().await?;
-        let stored = self.with_members(&transaction, id, "update").await?;
-        let found = transaction.load_member(id, member).await?;
-        self.known(found, &stored, member)?;
-        access::check_answer(&self.caller, Target::new(&stored.image, stored.is_member))?;
-        transaction.set_member_status(id, member, status).await?;
-        let answered = transaction.load_member(id, member).await?;
-        transaction.commit().await?;
-        answered.ok_or_else(|| no_member(id, member))
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.with_members(&transaction, id, "update").await?;
+            let found = transaction.load_member(id, member).await?;
+            self.known(found, &stored, member)?;
+            access::check_answer(&self.caller, Target::new(&stored.image, stored.is_member))?;
+            transaction.set_member_status(id, member, status).await?;
+            let answered = transaction.load_member(id, member).await?;
+            transaction.commit().await?;
+            answered.ok_or_else(|| no_member(id, member))
+        };
+        self.catalog.insist(work).await
     }
 
     async fn remove_member(&self, id: &str, member: &str) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        let stored = self.with_members(&transaction, id, "delete").await?;
-        let found = transaction.load_member(id, member).await?;
-        self.known(found, &stored, member)?;
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            "stop sharing",
-        )?;
-        transaction.delete_member(id, member).await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.with_members(&transaction, id, "delete").await?;
+            let found = transaction.load_member(id, member).await?;
+            self.known(found, &stored, member)?;
+            access::check_change(
+                &self.caller,
+                Target::new(&stored.image, stored.is_member),
+                "stop sharing",
+            )?;
+            transaction.delete_member(id, member).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 }
 

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::access::{self, Target};
+use super::catalog::is_in_doubt;
 use super::data::check_promise;
 use super::journal::Journal;
 use super::store::{Directory, FileStore, Store, Writing};
@@ -113,8 +114,34 @@ impl Local {
             let taken = put.take(source, Vec::new(), watch, look).await?;
             check_promise(size, taken.size)?;
             put.publish().await?;
+            self.finish_staging(id, taken.size).await
+        };
+        let outcome = staged.await;
+        if let Err(error) = &outcome {
+            if is_in_doubt(error) {
+                // Whether it is staged is for whoever clears the entry of the journal to find out.
+                return outcome;
+            }
+            // First the data goes, then the image may be staged for again.
+            put.discard().await?;
+            let work = || async {
+                let transaction = self.catalog.begin().await?;
+                transaction
+                    .set_status(id, ImageStatus::Uploading, ImageStatus::Queued)
+                    .await?;
+                transaction.commit().await
+            };
+            self.catalog.insist(work).await?;
+        }
+        put.finish().await?;
+        outcome
+    }
+
+    /// Records how much is staged.
+    async fn finish_staging(&self, id: &str, size: u64) -> Result<()> {
+        let work = || async {
             let transaction = self.catalog.begin().await?;
-            if !transaction.set_staged_size(id, taken.size).await? {
+            if !transaction.set_staged_size(id, size).await? {
                 return Err(Error::new(
                     ErrorKind::Gone,
                     format!(
@@ -124,35 +151,27 @@ impl Local {
             }
             transaction.commit().await
         };
-        let outcome = staged.await;
-        if outcome.is_err() {
-            // First the data goes, then the image may be staged for again.
-            put.discard().await?;
-            let transaction = self.catalog.begin().await?;
-            transaction
-                .set_status(id, ImageStatus::Uploading, ImageStatus::Queued)
-                .await?;
-            transaction.commit().await?;
-        }
-        put.finish().await?;
-        outcome
+        self.catalog.insist(work).await
     }
 
     /// From `queued` to `uploading`: from here on nobody else stages data for the image.
     async fn start_staging(&self, id: &str) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        if transaction
-            .set_status(id, ImageStatus::Queued, ImageStatus::Uploading)
-            .await?
-        {
-            self.check_uploading(&transaction).await?;
-            return transaction.commit().await;
-        }
-        let now = transaction.load_image(id, &self.caller.project).await?;
-        Err(now.map_or_else(
-            || access::not_found(id),
-            |now| not_allowed(now.image.status),
-        ))
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            if transaction
+                .set_status(id, ImageStatus::Queued, ImageStatus::Uploading)
+                .await?
+            {
+                self.check_uploading(&transaction).await?;
+                return transaction.commit().await;
+            }
+            let now = transaction.load_image(id, &self.caller.project).await?;
+            Err(now.map_or_else(
+                || access::not_found(id),
+                |now| not_allowed(now.image.status),
+            ))
+        };
+        self.catalog.insist(work).await
     }
 
     /// Puts data that was fetched into the staging area, for an import that goes on.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Local, access};
 use crate::model::task::IMPORT;
-use crate::model::{Task, TaskQuery, TaskStatus, Timestamp};
+use crate::model::{Task, TaskQuery, TaskStatus};
 use crate::service::{Running, TaskStream, Tasks};
 use crate::{Error, Result};
 
@@ -73,7 +73,7 @@ fn check_word(what: &str, given: Option<&str>, known: &[&str]) -> Result<()> {
 impl Local {
     /// A task that is being worked on, not recorded yet.
     pub(super) fn new_task(&self, kind: &str, input: Value, image_id: Option<&str>) -> Task {
-        let now = Timestamp::now();
+        let now = self.catalog.now();
         Task {
             id: Uuid::new_v4().to_string(),
             kind: kind.to_string(),
@@ -98,7 +98,7 @@ impl Local {
             Ok(result) => (TaskStatus::Success, Some(result), task.message),
             Err(message) => (TaskStatus::Failure, None, message),
         };
-        let now = Timestamp::now();
+        let now = self.catalog.now();
         Task {
             status,
             result,

@@ -10,6 +10,7 @@ use crate::{Error, ErrorKind, Result};
 const LONGEST: usize = 255;
 
 /// What is known of the data of an image that becomes active.
+#[derive(Clone)]
 pub struct Hashes {
     /// md5, lowercase hex unless a caller said so otherwise.
     pub checksum: Option<String>,

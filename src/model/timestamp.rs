@@ -27,6 +27,12 @@ impl Timestamp {
         )
     }
 
+    /// The second in which this is, as it begins.
+    #[must_use]
+    pub fn whole_second(self) -> Self {
+        Self(self.0.with().subsec_nanosecond(0).build().unwrap_or(self.0))
+    }
+
     /// Reads what a catalogue or an API holds: `2026-11-21 09:30:04.428845`,
     /// `2026-11-21T09:30:04Z`, `2026-11-21T09:30:04.000000+02:00`.
     pub fn parse(text: &str) -> Option<Self> {

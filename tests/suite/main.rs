@@ -31,6 +31,7 @@ mod interop;
 mod layers;
 mod locations;
 mod manage;
+mod mariadb;
 mod metadefs;
 mod observation;
 mod operators;

@@ -138,14 +138,15 @@ fn top() -> PathBuf {
 }
 
 /// A run of the tests.
-struct Run {
-    name: String,
+pub struct Run {
+    /// What no other run is called.
+    pub name: String,
     /// The process that lives as long as it.
-    owner: u32,
+    pub owner: u32,
 }
 
 /// This run: nextest runs each test in a process of its own, `cargo test` all of them in one.
-fn run() -> &'static Run {
+pub fn run() -> &'static Run {
     static RUN: OnceLock<Run> = OnceLock::new();
     RUN.get_or_init(|| match std::env::var("NEXTEST_RUN_ID") {
         Ok(name) => Run {

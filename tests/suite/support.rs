@@ -9,12 +9,16 @@ use glance_tools::model::{Caller, Image, ImageFilter, ImageQuery};
 use glance_tools::service::Images;
 use tempfile::TempDir;
 
+use crate::mariadb::Schema;
+
 /// The program under test.
 pub const GLANCE: &str = env!("CARGO_BIN_EXE_glance");
 
 /// A data directory, a home and a working directory that are removed in the end.
 pub struct Place {
     top: TempDir,
+    /// The database, where it is none in the data directory.
+    database: Option<Schema>,
 }
 
 impl Place {
@@ -24,7 +28,23 @@ impl Place {
         for name in ["home", "work"] {
             std::fs::create_dir(top.path().join(name)).unwrap();
         }
-        Self { top }
+        Self {
+            top,
+            database: None,
+        }
+    }
+
+    /// An empty one with a database of its own on the server that the tests share.
+    pub async fn on_mariadb() -> Self {
+        let mut place = Self::new();
+        place.database = Some(Schema::make().await);
+        place.configure("");
+        place
+    }
+
+    /// Its database, where that is on a server.
+    pub fn schema(&self) -> Option<&Schema> {
+        self.database.as_ref()
     }
 
     /// One whose data directory is `data` under `top`, which is removed in the end.
@@ -32,7 +52,10 @@ impl Place {
         for name in ["home", "work"] {
             std::fs::create_dir_all(top.path().join(name)).unwrap();
         }
-        Self { top }
+        Self {
+            top,
+            database: None,
+        }
     }
 
     /// The data directory; made by the first command.
@@ -43,6 +66,8 @@ impl Place {
     /// Writes the configuration of the data directory.
     pub fn configure(&self, text: &str) {
         std::fs::create_dir_all(self.data()).unwrap();
+        let database = self.database.as_ref().map(Schema::configuration);
+        let text = database.unwrap_or_default() + text;
         std::fs::write(self.data().join("glance-api.conf"), text).unwrap();
     }
 

@@ -113,10 +113,13 @@ impl Accounts {
     pub(super) async fn record(&self, id: &str, size: u64, publish: Change) -> Result<()> {
         match self {
             Self::Central { catalog, node } => {
-                let transaction = catalog.begin().await?;
-                transaction
-                    .insert_cached(&name(node.as_deref()), id, size)
-                    .await?;
+                let node = name(node.as_deref());
+                let insert = || async {
+                    let transaction = catalog.begin().await?;
+                    transaction.insert_cached(&node, id, size).await?;
+                    Ok(transaction)
+                };
+                let transaction = catalog.insist(insert).await?;
                 blocking(publish).await?;
                 transaction.commit().await
             }
@@ -139,10 +142,13 @@ impl Accounts {
     pub(super) async fn forget(&self, ids: &[&str], remove: Change) -> Result<()> {
         match self {
             Self::Central { catalog, node } => {
-                let transaction = catalog.begin().await?;
-                transaction
-                    .delete_cached(&name(node.as_deref()), ids)
-                    .await?;
+                let node = name(node.as_deref());
+                let delete = || async {
+                    let transaction = catalog.begin().await?;
+                    transaction.delete_cached(&node, ids).await?;
+                    Ok(transaction)
+                };
+                let transaction = catalog.insist(delete).await?;
                 blocking(remove).await?;
                 transaction.commit().await
             }
@@ -159,10 +165,13 @@ impl Accounts {
     pub(super) async fn forget_all(&self, remove: Change) -> Result<()> {
         match self {
             Self::Central { catalog, node } => {
-                let transaction = catalog.begin().await?;
-                transaction
-                    .delete_all_cached(&name(node.as_deref()))
-                    .await?;
+                let node = name(node.as_deref());
+                let delete = || async {
+                    let transaction = catalog.begin().await?;
+                    transaction.delete_all_cached(&node).await?;
+                    Ok(transaction)
+                };
+                let transaction = catalog.insist(delete).await?;
                 blocking(remove).await?;
                 transaction.commit().await
             }

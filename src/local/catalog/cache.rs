@@ -50,7 +50,7 @@ impl Catalog {
     pub async fn count_hit(&self, node: &str, id: &str) -> Result<()> {
         let sql = Sql::new("UPDATE cached_images SET hits = hits + 1, ").with(
             &format!("last_accessed = ? WHERE image_id = ? AND node_reference_id = {NODE}"),
-            [Timestamp::now().to_catalog().into(), id.into(), node.into()],
+            [self.now().to_catalog().into(), id.into(), node.into()],
         );
         self.execute(sql).await?;
         Ok(())
@@ -68,7 +68,7 @@ impl Transaction {
             let columns = "INSERT INTO node_reference (node_reference_url) VALUES ";
             self.execute(Sql::new(columns).list([node.into()])).await?;
         }
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let columns = "INSERT INTO cached_images (image_id, last_accessed, last_modified, size, hits, \
              node_reference_id) ";

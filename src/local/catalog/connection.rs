@@ -14,10 +14,11 @@ use sea_orm::{
 
 use sqlx::mysql::MySqlPool;
 
-use super::failure::{failed, is_lost_connection, may_succeed_again};
+use super::failure::{InDoubt, Mishap, failed, mishap};
 use super::mysql::Connections;
 use super::{Sql, mysql};
 use crate::config::{Database, MysqlServer};
+use crate::model::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
 /// How long a statement waits for another process's lock.
@@ -33,6 +34,18 @@ const CONNECTIONS: u32 = 4;
 /// How often what a server undid, or what a broken connection left undone, is done again.
 const AGAIN: usize = 12;
 
+/// How often what another process was quicker to write is looked at again.
+const OVERTAKEN: u32 = 2;
+
+/// The pauses in between.
+fn waits() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_jitter()
+        .with_min_delay(Duration::from_millis(5))
+        .with_max_delay(Duration::from_secs(1))
+        .with_max_times(AGAIN)
+}
+
 /// Whose SQL is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -40,6 +53,17 @@ pub enum Dialect {
     Sqlite,
     /// That of MySQL and MariaDB.
     Mysql,
+}
+
+impl Dialect {
+    /// The present moment as exactly as the database keeps it: MySQL knows whole seconds, and some of its
+    /// versions would round where others cut.
+    fn now(self) -> Timestamp {
+        match self {
+            Self::Sqlite => Timestamp::now(),
+            Self::Mysql => Timestamp::now().whole_second(),
+        }
+    }
 }
 
 /// An open catalogue. A clone shares its connections.
@@ -107,6 +131,11 @@ impl Catalog {
         dialect(&self.connections)
     }
 
+    /// The present moment as exactly as the database keeps it.
+    pub fn now(&self) -> Timestamp {
+        self.dialect().now()
+    }
+
     /// Begins a transaction that writes, in which what has to be is looked at again.
     ///
     /// On SQLite it waits for its turn now, so that all it reads stays true until it commits. On MySQL
@@ -137,14 +166,18 @@ impl Catalog {
     where
         W: Future<Output = Result<T>>,
     {
-        let waits = ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(5))
-            .with_max_delay(Duration::from_secs(1))
-            .with_max_times(AGAIN);
-        work.retry(waits)
+        let mut overtaken = 0;
+        work.retry(waits())
             .sleep(tokio::time::sleep)
-            .when(may_succeed_again)
+            .when(|error| match mishap(error) {
+                // Who was overtaken looks again, and then knows.
+                Some(Mishap::Overtaken) => {
+                    overtaken += 1;
+                    overtaken <= OVERTAKEN
+                }
+                Some(Mishap::Undone | Mishap::Lost) => true,
+                None => false,
+            })
             .await
     }
 
@@ -187,21 +220,38 @@ impl Transaction {
     pub async fn commit(self) -> Result<()> {
         let committed = self.inner.commit().await.map_err(failed);
         committed.map_err(|error| {
-            if !is_lost_connection(&error) {
+            if mishap(&error) != Some(Mishap::Lost) {
                 return error;
             }
-            // Without what caused it: nobody shall try this again.
             Error::new(
                 ErrorKind::Unavailable,
                 "the connection to the database was lost while a change was committed",
             )
             .hint("Whether it was made is not known: look before you try again.")
+            .because(InDoubt)
         })
+    }
+
+    /// Waits until no other transaction that took the turn is under way: for what no row of an image stands
+    /// for, such as what a project has in all, or that there is nothing of a name. On SQLite every
+    /// transaction has waited for that. The row that is locked is of a table which is always there, and which
+    /// nobody writes to but who changes the schema; those who lock an image as well do that first.
+    pub async fn take_turn(&self) -> Result<()> {
+        if self.dialect() == Dialect::Mysql {
+            self.row(Sql::new("SELECT version_num FROM alembic_version").text(self.lock()))
+                .await?;
+        }
+        Ok(())
     }
 
     /// Whose SQL the database speaks.
     pub fn dialect(&self) -> Dialect {
         dialect(&self.inner)
+    }
+
+    /// The present moment as exactly as the database keeps it.
+    pub fn now(&self) -> Timestamp {
+        self.dialect().now()
     }
 }
 
@@ -224,16 +274,26 @@ pub(in crate::local) trait Run {
     /// nothing outside of a transaction.
     fn lock(&self) -> &'static str;
 
+    /// Whether a query whose connection broke is asked again: in a transaction it is all of that.
+    fn asks_again(&self) -> bool;
+
     /// Every row of a query.
     async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>> {
         let statement = statement(self.on(), sql);
-        self.on().query_all_raw(statement).await.map_err(failed)
+        let ask = || async {
+            let rows = self.on().query_all_raw(statement.clone()).await;
+            rows.map_err(failed)
+        };
+        let again = |error: &Error| self.asks_again() && mishap(error) == Some(Mishap::Lost);
+        ask.retry(waits())
+            .sleep(tokio::time::sleep)
+            .when(again)
+            .await
     }
 
     /// The first row of a query.
     async fn row(&self, sql: Sql) -> Result<Option<QueryResult>> {
-        let statement = statement(self.on(), sql);
-        self.on().query_one_raw(statement).await.map_err(failed)
+        Ok(self.rows(sql).await?.into_iter().next())
     }
 
     /// Runs a statement; the number of rows it changed.
@@ -264,6 +324,10 @@ impl Run for Catalog {
     fn lock(&self) -> &'static str {
         ""
     }
+
+    fn asks_again(&self) -> bool {
+        true
+    }
 }
 
 impl Run for Transaction {
@@ -278,6 +342,10 @@ impl Run for Transaction {
             Dialect::Sqlite => "",
             Dialect::Mysql => " FOR UPDATE",
         }
+    }
+
+    fn asks_again(&self) -> bool {
+        false
     }
 }
 

@@ -9,9 +9,9 @@ mod number {
     pub(super) const DUPLICATE: [u16; 2] = [1062, 1586];
     pub(super) const LOCK_WAIT: u16 = 1205;
     pub(super) const DEADLOCK: u16 = 1213;
-    /// Too long for its column; no text in its character set.
+    /// Too long for its column; no text in its character set, or none that could be in it.
     pub(super) const TOO_LONG: u16 = 1406;
-    pub(super) const NO_CHARACTER: [u16; 2] = [1366, 1300];
+    pub(super) const NO_CHARACTER: [u16; 3] = [1366, 1300, 1267];
     /// May not use a database, a table, a column; may not at all.
     pub(super) const NOT_ALLOWED: [u16; 4] = [1044, 1142, 1143, 1227];
     pub(super) const FULL: [u16; 2] = [1021, 1114];
@@ -74,9 +74,9 @@ fn of_server(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
             "the database is busy: others change what is to be changed",
         )
         .hint("Try again."),
-        n if number::DUPLICATE.contains(&n) => Error::conflict(format!(
-            "the database has that already, from another process: {text}"
-        )),
+        n if number::DUPLICATE.contains(&n) => {
+            Error::conflict(format!("the database holds that already: {text}"))
+        }
         number::TOO_LONG => Error::invalid(format!("the database has no room for a value: {text}")),
         n if number::NO_CHARACTER.contains(&n) => Error::invalid(format!(
             "the database cannot keep a character of a value: {text}"
@@ -136,22 +136,44 @@ pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
     is_lost(error) || number(error).is_some_and(|number| number::BUSY.contains(&number))
 }
 
-/// Whether a statement failed since its connection broke.
-pub(super) fn is_lost_connection(error: &Error) -> bool {
-    cause(error).is_some_and(is_lost)
+/// What kept a statement, or a transaction that was not committed, from succeeding: the same may succeed
+/// now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mishap {
+    /// The server undid it so that others could go on, or let it wait for them too long.
+    Undone,
+    /// Another process was quicker to write the same.
+    Overtaken,
+    /// The connection broke.
+    Lost,
 }
 
-/// Whether a transaction that was not committed may succeed when all of it is done again: its connection
-/// broke, or the server undid it so that others could go on, or somebody was quicker.
-pub(super) fn may_succeed_again(error: &Error) -> bool {
-    let collided = |number| {
-        matches!(number, number::DEADLOCK | number::LOCK_WAIT)
-            || number::DUPLICATE.contains(&number)
-    };
-    cause(error).is_some_and(|error| is_lost(error) || number(error).is_some_and(collided))
+/// The mishap that an error tells of.
+pub(super) fn mishap(error: &Error) -> Option<Mishap> {
+    let error = sqlx_error(std::error::Error::source(error)?)?;
+    if is_lost(error) {
+        return Some(Mishap::Lost);
+    }
+    match number(error)? {
+        number::DEADLOCK | number::LOCK_WAIT => Some(Mishap::Undone),
+        n if number::DUPLICATE.contains(&n) => Some(Mishap::Overtaken),
+        _ => None,
+    }
 }
 
-/// What the driver said.
-fn cause(error: &Error) -> Option<&sqlx::Error> {
-    sqlx_error(std::error::Error::source(error)?)
+/// The cause of the error of a commit whose answer was lost.
+#[derive(Debug)]
+pub(super) struct InDoubt;
+
+impl std::fmt::Display for InDoubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer to a commit was lost")
+    }
+}
+
+impl std::error::Error for InDoubt {}
+
+/// Whether an error leaves open whether what was to be written is written: nothing may be undone then.
+pub fn is_in_doubt(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<InDoubt>())
 }

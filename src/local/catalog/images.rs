@@ -6,7 +6,7 @@ use serde_json::Map;
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::{Sql, Transaction};
+use super::{Dialect, Sql, Transaction};
 use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility};
 use crate::{Error, Result};
 
@@ -88,6 +88,10 @@ pub(super) async fn load(on: &impl Run, id: &str, project: &str) -> Result<Optio
         return Ok(None);
     };
     let mut images = vec![read_image(&row, Fields::ALL)?];
+    if images[0].id != id {
+        // MySQL compares texts without case: here too, but data and journals go by the id that was asked for.
+        return Ok(None);
+    }
     load_children(on, &mut images, Fields::ALL).await?;
     let Some(mut image) = images.pop() else {
         return Ok(None);
@@ -296,6 +300,15 @@ impl Transaction {
             ],
         );
         self.execute(sql).await?;
+        // First what goes: the database may not tell its name from that of what comes.
+        for (name, _) in before
+            .properties
+            .iter()
+            .filter(|(name, _)| after.property(name).is_none())
+        {
+            self.delete_children("image_properties", "name", &after.id, Some(name), &now)
+                .await?;
+        }
         for (name, value) in &after.properties {
             match before.property(name) {
                 Some(old) if old == value => {}
@@ -313,14 +326,6 @@ impl Transaction {
                 }
                 None => self.insert_property(&after.id, name, value, &now).await?,
             }
-        }
-        for (name, _) in before
-            .properties
-            .iter()
-            .filter(|(name, _)| after.property(name).is_none())
-        {
-            self.delete_children("image_properties", "name", &after.id, Some(name), &now)
-                .await?;
         }
         for tag in after.tags.iter().filter(|tag| !before.tags.contains(tag)) {
             self.insert_tag(&after.id, tag, &now).await?;
@@ -346,10 +351,8 @@ impl Transaction {
         } else {
             ""
         };
-        let sql = Sql::new("UPDATE images SET status = ?, updated_at = ?").with(
-            sizes,
-            [to.name().into(), Timestamp::now().to_catalog().into()],
-        );
+        let sql = Sql::new("UPDATE images SET status = ?, updated_at = ?")
+            .with(sizes, [to.name().into(), self.now().to_catalog().into()]);
         let sql = sql.with(
             " WHERE id = ? AND status = ? AND deleted = ?",
             [id.into(), from.name().into(), false.into()],
@@ -371,7 +374,7 @@ impl Transaction {
                 image.checksum.clone().into(),
                 hash.map(|hash| hash.algorithm.clone()).into(),
                 hash.map(|hash| hash.value.clone()).into(),
-                Timestamp::now().to_catalog().into(),
+                self.now().to_catalog().into(),
                 image.id.as_str().into(),
                 from.name().into(),
                 false.into(),
@@ -386,7 +389,7 @@ impl Transaction {
             "size = ?, updated_at = ? WHERE id = ? AND status = ? AND deleted = ?",
             [
                 number(Some(size))?.into(),
-                Timestamp::now().to_catalog().into(),
+                self.now().to_catalog().into(),
                 id.into(),
                 ImageStatus::Uploading.name().into(),
                 false.into(),
@@ -397,7 +400,7 @@ impl Transaction {
 
     /// Marks an image and all that belongs to it deleted, its status `to` and its locations accordingly.
     pub async fn delete_image(&self, id: &str, to: ImageStatus) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let gone = to == ImageStatus::Deleted;
         let sql = Sql::new("UPDATE images SET ").with(
             "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE id = ?",
@@ -444,15 +447,18 @@ impl Transaction {
     }
 
     async fn insert_property(&self, id: &str, name: &str, value: &str, now: &str) -> Result<()> {
-        // A property that was deleted keeps its row, and its name must be unique: it comes back to life.
+        // A property that was deleted keeps its row, and its name must be unique: it comes back to life. One
+        // that is alive has a name that MySQL does not tell from this one: it is not overwritten.
         let again = Sql::new("UPDATE image_properties SET ").with(
-            "value = ?, deleted = ?, updated_at = ? WHERE image_id = ? AND name = ?",
+            "name = ?, value = ?, deleted = ?, updated_at = ? WHERE image_id = ? AND name = ? AND deleted = ?",
             [
+                name.into(),
                 value.into(),
                 false.into(),
                 now.into(),
                 id.into(),
                 name.into(),
+                true.into(),
             ],
         );
         if self.execute(again).await? > 0 {
@@ -486,6 +492,10 @@ impl Transaction {
         );
         if let Some(value) = value {
             sql = sql.with(&format!(" AND {key} = ?"), [value.into()]);
+            if self.dialect() == Dialect::Mysql {
+                // Of tags an image may have two that differ in case alone.
+                sql = sql.with(&format!(" AND BINARY {key} = BINARY ?"), [value.into()]);
+            }
         }
         self.execute(sql).await?;
         Ok(())

@@ -8,7 +8,7 @@ use super::connection::Run;
 use super::images::read_metadata;
 use super::{Catalog, Sql, Transaction};
 use crate::Result;
-use crate::model::{Location, Timestamp, json};
+use crate::model::{Location, json};
 
 /// A location to be recorded.
 pub struct NewLocation<'a> {
@@ -62,7 +62,7 @@ impl Transaction {
 
     /// Records a location behind those that an image has.
     pub async fn insert_location(&self, id: &str, location: &NewLocation<'_>) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, \
              meta_data, status) VALUES ";
         self.execute(Sql::new(columns).list([
@@ -80,7 +80,7 @@ impl Transaction {
 
     /// Marks a location deleted; `later` when its data waits for the scrubber.
     pub async fn delete_location(&self, row: i64, later: bool) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let status = if later { "pending_delete" } else { "deleted" };
         let sql = Sql::new("UPDATE image_locations SET ").with(
             "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE id = ?",

@@ -67,7 +67,7 @@ impl Transaction {
     ///
     /// *Source:* `ImageMemberRepo.add` in `glance/db/__init__.py` of the reference implementation.
     pub async fn insert_member(&self, id: &str, member: &str) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let status = MemberStatus::Pending.name();
         let again = Sql::new("UPDATE image_members SET ").with(
             "status = ?, can_share = ?, deleted = ?, updated_at = ? WHERE id = \
@@ -112,7 +112,7 @@ impl Transaction {
             [
                 status.name().into(),
                 false.into(),
-                Timestamp::now().to_catalog().into(),
+                self.now().to_catalog().into(),
                 id.into(),
                 member.into(),
                 false.into(),
@@ -126,7 +126,7 @@ impl Transaction {
 
     /// Marks a member deleted.
     pub async fn delete_member(&self, id: &str, member: &str) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         self.delete_children("image_members", "member", id, Some(member), &now)
             .await
     }

@@ -26,6 +26,7 @@ mod tasks;
 
 pub use connection::{Catalog, Dialect, Transaction};
 pub use exclusive::{Held, in_use};
+pub use failure::is_in_doubt;
 pub use images::StoredImage;
 pub use locations::NewLocation;
 pub use metadefs::Merge;
@@ -70,6 +71,26 @@ impl Sql {
         self.text.push_str(text);
         self.values.extend(values);
         self
+    }
+
+    /// Appends the condition of the rows of `table` that come behind the one whose id is `marker`, which MUST
+    /// be there: each key, a term of columns of the table, with the sign of its direction.
+    ///
+    /// The keys are not fetched and sent back: what a database gives of a moment need not be what it compares.
+    #[must_use]
+    pub fn behind(mut self, table: &str, keys: &[(&str, &str)], marker: &str) -> Self {
+        let compared = |key: &str, sign: &str| {
+            let of_marker = key.replace(&format!("{table}."), "marker.");
+            format!("{key} {sign} (SELECT {of_marker} FROM {table} AS marker WHERE marker.id = ?)")
+        };
+        for (place, (key, sign)) in keys.iter().enumerate() {
+            self.text.push_str(if place == 0 { "((" } else { " OR (" });
+            for (equal, _) in &keys[..place] {
+                self = self.with(&(compared(equal, "=") + " AND "), [marker.into()]);
+            }
+            self = self.with(&(compared(key, sign) + ")"), [marker.into()]);
+        }
+        self.text(")")
     }
 
     /// Appends the values as a list in parentheses.

@@ -106,46 +106,30 @@ impl Catalog {
 
     /// Only what comes after the image `marker` in `order`, empty values counting as the smallest.
     async fn after(&self, sql: Sql, marker: &str, order: &[(SortKey, Direction)]) -> Result<Sql> {
-        let keys: Vec<&str> = order.iter().map(|(key, _)| key.name()).collect();
-        let found = Sql::new(format!("SELECT {} FROM images", keys.join(", "))).with(
+        let found = Sql::new("SELECT 1 FROM images").with(
             " WHERE id = ? AND deleted = ?",
             [marker.into(), false.into()],
         );
-        let row = self.row(found).await?;
-        let row = row.ok_or_else(|| Error::invalid(format!("No image found with ID {marker}")))?;
-        let mut values: Vec<Value> = Vec::new();
-        for (place, (key, _)) in order.iter().enumerate() {
-            values.push(match key {
-                SortKey::Size => column::<Option<i64>>(&row, place)?.unwrap_or(0).into(),
-                _ => column::<Option<String>>(&row, place)?
-                    .unwrap_or_default()
-                    .into(),
-            });
+        if self.row(found).await?.is_none() {
+            return Err(Error::invalid(format!("No image found with ID {marker}")));
         }
-        let compared = |key: SortKey| {
-            let empty = if key == SortKey::Size { "0" } else { "''" };
-            format!("COALESCE(images.{}, {empty})", key.name())
-        };
-        let mut sql = sql.text(" AND (");
-        for (place, (key, direction)) in order.iter().enumerate() {
-            sql = sql.text(if place == 0 { "(" } else { " OR (" });
-            for (before, (equal, _)) in order.iter().take(place).enumerate() {
-                sql = sql.with(
-                    &format!("{} = ? AND ", compared(*equal)),
-                    [values[before].clone()],
-                );
-            }
-            let sign = if *direction == Direction::Ascending {
-                ">"
-            } else {
-                "<"
+        let terms = order.iter().map(|(key, direction)| {
+            let name = key.name();
+            let term = match key {
+                // An index finds these, which are never empty.
+                SortKey::CreatedAt | SortKey::Id => format!("images.{name}"),
+                SortKey::Size => format!("COALESCE(images.{name}, 0)"),
+                _ => format!("COALESCE(images.{name}, '')"),
             };
-            sql = sql.with(
-                &format!("{} {sign} ?)", compared(*key)),
-                [values[place].clone()],
-            );
-        }
-        Ok(sql.text(")"))
+            let than = match direction {
+                Direction::Ascending => ">",
+                Direction::Descending => "<",
+            };
+            (term, than)
+        });
+        let terms: Vec<(String, &str)> = terms.collect();
+        let keys: Vec<(&str, &str)> = terms.iter().map(|(term, than)| (&**term, *than)).collect();
+        Ok(sql.text(" AND ").behind("images", &keys, marker))
     }
 
     /// How many images `owner` has, and the bytes their data takes, each copy counted.
@@ -155,8 +139,10 @@ impl Catalog {
 }
 
 impl Transaction {
-    /// How many images `owner` has, and the bytes their data takes, each copy counted.
+    /// How many images `owner` has, and the bytes their data takes, each copy counted; nobody else that
+    /// counts changes that before this commits.
     pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
+        self.take_turn().await?;
         usage(self, owner).await
     }
 }
@@ -182,13 +168,13 @@ async fn usage(on: &impl Run, owner: &str) -> Result<UsageCounts> {
     let count = |condition: &str| {
         Sql::new("SELECT count(*) FROM images WHERE ").with(condition, [owner.into()])
     };
-    let copies = Sql::new("SELECT CAST(sum(images.size) AS INTEGER) FROM images ").with(
+    let copies = Sql::new("SELECT CAST(sum(images.size) AS SIGNED INTEGER) FROM images ").with(
         "JOIN image_locations ON image_locations.image_id = images.id AND image_locations.status <> 'deleted' \
          WHERE images.owner = ? AND images.size > 0 AND images.status NOT IN ('killed', 'pending_delete', 'deleted')",
         [owner.into()],
     );
     let staged = MOVING.replace('%', "'uploading', 'importing'");
-    let staged = Sql::new("SELECT CAST(sum(size) AS INTEGER) FROM images WHERE ")
+    let staged = Sql::new("SELECT CAST(sum(size) AS SIGNED INTEGER) FROM images WHERE ")
         .with(&staged, [owner.into()]);
     let uploading = MOVING.replace('%', "'saving', 'uploading', 'importing'");
     Ok(UsageCounts {

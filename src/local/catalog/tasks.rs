@@ -130,25 +130,18 @@ impl Catalog {
             "tasks.id".to_string(),
         ];
         if let Some(marker) = &query.marker {
-            let values = Sql::new(format!(
-                "SELECT COALESCE({key}, ''), created_at, id FROM tasks"
-            ))
-            .with(
+            let known = Sql::new("SELECT 1 FROM tasks").with(
                 " WHERE id = ? AND deleted = ?",
                 [marker.as_str().into(), false.into()],
             );
-            let row = self.row(values).await?;
-            let row = row.ok_or_else(|| {
-                Error::invalid(format!("there is no task '{marker}' to begin behind"))
-            })?;
-            let mut values = Vec::new();
-            for index in 0..3 {
-                values.push(row.some_text(index)?.into_owned());
+            if self.row(known).await?.is_none() {
+                let why = format!("there is no task '{marker}' to begin behind");
+                return Err(Error::invalid(why));
             }
-            let [a, b, c] = &keys;
-            sql = sql.with(
-                &format!(" AND ({a} {than} ? OR ({a} = ? AND ({b} {than} ? OR ({b} = ? AND {c} {than} ?))))"),
-                [0, 0, 1, 1, 2].map(|index: usize| values[index].as_str().into()),
+            sql = sql.text(" AND ").behind(
+                "tasks",
+                &keys.each_ref().map(|key| (key.as_str(), than)),
+                marker,
             );
         }
         let order = keys.map(|key| format!("{key} {order}")).join(", ");
@@ -166,18 +159,21 @@ impl Catalog {
 
     /// Notes how far a task is, if it is still being worked on.
     pub async fn set_task_message(&self, id: &str, message: &str) -> Result<()> {
-        let transaction = self.begin().await?;
-        let now = Timestamp::now().to_catalog();
-        let sql = Sql::new("UPDATE tasks SET ").with(
-            "updated_at = ? WHERE id = ? AND status = ?",
-            [now.into(), id.into(), TaskStatus::Processing.name().into()],
-        );
-        if transaction.execute(sql).await? > 0 {
-            let sql = Sql::new("UPDATE task_info SET ")
-                .with("message = ? WHERE task_id = ?", [message.into(), id.into()]);
-            transaction.execute(sql).await?;
-        }
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.begin().await?;
+            let now = self.now().to_catalog();
+            let sql = Sql::new("UPDATE tasks SET ").with(
+                "updated_at = ? WHERE id = ? AND status = ?",
+                [now.into(), id.into(), TaskStatus::Processing.name().into()],
+            );
+            if transaction.execute(sql).await? > 0 {
+                let sql = Sql::new("UPDATE task_info SET ")
+                    .with("message = ? WHERE task_id = ?", [message.into(), id.into()]);
+                transaction.execute(sql).await?;
+            }
+            transaction.commit().await
+        };
+        self.insist(work).await
     }
 }
 
@@ -233,7 +229,7 @@ impl Transaction {
             [
                 task.status.name().into(),
                 task.expires_at.map(Timestamp::to_catalog).into(),
-                Timestamp::now().to_catalog().into(),
+                self.now().to_catalog().into(),
                 task.image_id.clone().into(),
                 task.id.as_str().into(),
             ],

@@ -11,12 +11,12 @@ use super::{Job, fetch, merge, subtract};
 use crate::data::watch::Progress;
 use crate::data::{Source, Watch};
 use crate::local::Local;
-use crate::local::catalog::{NewLocation, StoredImage, Transaction};
+use crate::local::catalog::{NewLocation, StoredImage, Transaction, is_in_doubt};
 use crate::local::data::Intake;
 use crate::local::quota::Cap;
 use crate::local::store::{Put, blocking};
 use crate::model::import::{FAILED, LOCK, TO_GO};
-use crate::model::{Image, ImageStatus, ImportMethod, Timestamp};
+use crate::model::{Image, ImageStatus, ImportMethod};
 use crate::{Error, ErrorKind, Result};
 
 /// How often a task tells how far it is.
@@ -225,8 +225,11 @@ impl Local {
     /// then, the lock is given back, and the task has succeeded.
     async fn record(&self, job: &Job, image: &Image, copies: Vec<Copy>, last: bool) -> Result<()> {
         let recorded = self.try_record(job, image, &copies, last).await;
-        if recorded.is_err() {
-            discard(copies).await?;
+        if let Err(error) = &recorded {
+            // Whether the data is the image's is for whoever clears the entry of the journal to find out.
+            if !is_in_doubt(error) {
+                discard(copies).await?;
+            }
             return recorded;
         }
         for copy in copies {
@@ -242,65 +245,71 @@ impl Local {
         copies: &[Copy],
         last: bool,
     ) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
-        let mut after = stored.image.clone();
-        if after.status == ImageStatus::Importing && !copies.is_empty() {
-            if !transaction.activate(image, ImageStatus::Importing).await? {
-                return Err(gone());
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
+            let mut after = stored.image.clone();
+            if after.status == ImageStatus::Importing && !copies.is_empty() {
+                if !transaction.activate(image, ImageStatus::Importing).await? {
+                    return Err(gone());
+                }
+                after.status = ImageStatus::Active;
             }
-            after.status = ImageStatus::Active;
-        }
-        if job.method != ImportMethod::CopyImage {
-            after.disk_format.clone_from(&image.disk_format);
-            after.container_format.clone_from(&image.container_format);
-            for (name, value) in &image.properties {
-                if after.property(name).is_none() {
-                    after.set_property(name, value);
+            if job.method != ImportMethod::CopyImage {
+                after.disk_format.clone_from(&image.disk_format);
+                after.container_format.clone_from(&image.container_format);
+                for (name, value) in &image.properties {
+                    if after.property(name).is_none() {
+                        after.set_property(name, value);
+                    }
                 }
             }
-        }
-        for copy in copies {
-            let metadata = self.location_metadata(self.stores.get(copy.store.as_deref())?);
-            let location = NewLocation {
-                url: &copy.url,
-                metadata: &metadata,
-            };
-            transaction.insert_location(&job.id, &location).await?;
-        }
-        let filled: Vec<&str> = copies
-            .iter()
-            .filter_map(|copy| copy.store.as_deref())
-            .collect();
-        subtract(&mut after, TO_GO, &filled);
-        if last {
-            if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
-                return Err(Error::failed("None of the uploads finished!"));
+            for copy in copies {
+                let metadata = self.location_metadata(self.stores.get(copy.store.as_deref())?);
+                let location = NewLocation {
+                    url: &copy.url,
+                    metadata: &metadata,
+                };
+                transaction.insert_location(&job.id, &location).await?;
             }
-            after.properties.retain(|(name, _)| name != LOCK);
-            let mut task = job.task.clone();
-            task.message = copied(image.size.unwrap_or(0));
-            let result = json!({"image_id": job.id});
-            transaction
-                .finish_task(&self.over(task, Ok(result)))
-                .await?;
-        }
-        after.updated_at = Timestamp::now();
-        transaction.update_image(&stored.image, &after).await?;
-        transaction.commit().await
+            let filled: Vec<&str> = copies
+                .iter()
+                .filter_map(|copy| copy.store.as_deref())
+                .collect();
+            subtract(&mut after, TO_GO, &filled);
+            if last {
+                if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
+                    return Err(Error::failed("None of the uploads finished!"));
+                }
+                after.properties.retain(|(name, _)| name != LOCK);
+                let mut task = job.task.clone();
+                task.message = copied(image.size.unwrap_or(0));
+                let result = json!({"image_id": job.id});
+                transaction
+                    .finish_task(&self.over(task, Ok(result)))
+                    .await?;
+            }
+            after.updated_at = self.catalog.now();
+            transaction.update_image(&stored.image, &after).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     /// Notes that a store did not take the data.
     async fn note_failure(&self, job: &Job, store: Option<&str>) -> Result<()> {
         let Some(store) = store else { return Ok(()) };
-        let transaction = self.catalog.begin().await?;
-        let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
-        let mut after = stored.image.clone();
-        subtract(&mut after, TO_GO, &[store]);
-        merge(&mut after, FAILED, &[store]);
-        after.updated_at = Timestamp::now();
-        transaction.update_image(&stored.image, &after).await?;
-        transaction.commit().await
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
+            let mut after = stored.image.clone();
+            subtract(&mut after, TO_GO, &[store]);
+            merge(&mut after, FAILED, &[store]);
+            after.updated_at = self.catalog.now();
+            transaction.update_image(&stored.image, &after).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     /// The image, if `task` still holds it.

@@ -22,9 +22,12 @@ impl Local {
         let asked = Asked::read(&input)?;
         address::check(&asked.uri, &self.settings.import.addresses)?;
         let task = self.new_task(IMPORT, input, None);
-        let transaction = self.catalog.begin().await?;
-        transaction.insert_task(&task).await?;
-        transaction.commit().await?;
+        let record = || async {
+            let transaction = self.catalog.begin().await?;
+            transaction.insert_task(&task).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(record).await?;
         let pending = Task {
             status: TaskStatus::Pending,
             ..task.clone()
@@ -33,10 +36,13 @@ impl Local {
             let Err(error) = self.make(&task, asked).await else {
                 return Ok(());
             };
-            let transaction = self.catalog.begin().await?;
             let failed = self.over(task, Err(error.message().to_string()));
-            transaction.finish_task(&failed).await?;
-            transaction.commit().await
+            let record = || async {
+                let transaction = self.catalog.begin().await?;
+                transaction.finish_task(&failed).await?;
+                transaction.commit().await
+            };
+            self.catalog.insist(record).await
         };
         Ok((pending, Box::pin(running)))
     }

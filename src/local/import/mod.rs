@@ -19,6 +19,8 @@ mod legacy;
 mod plugins;
 mod undo;
 
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -145,54 +147,61 @@ impl Local {
         task: Option<Task>,
         entry: &mut Entry,
     ) -> Result<Option<(Task, Vec<Option<String>>)>> {
-        let transaction = self.catalog.begin().await?;
-        let found = transaction.load_image(id, &self.caller.project).await?;
-        let found = self.visible(found, id)?;
-        self.check_import(&found, &import.method)?;
-        if let Some(other) = found.image.property(LOCK) {
-            let other = transaction.load_task(other).await?;
-            check_lock(id, other.as_ref())?;
-        }
-        let stores = self.targets(&found, import)?;
-        if stores.is_empty() {
-            return Ok(None);
-        }
-        let cap = self.room(found.image.owner.as_deref()).await?;
-        if found.image.size.is_some_and(|size| size > cap.bytes) {
-            return Err(cap.exceeded());
-        }
-        let is_new = task.is_none();
-        let task = task.unwrap_or_else(|| {
-            let input = json!({
-                "image_id": id,
-                "import_req": import.to_api(),
-                "backend": stores,
+        let entry = Mutex::new(entry);
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let found = transaction.load_image(id, &self.caller.project).await?;
+            let found = self.visible(found, id)?;
+            self.check_import(&found, &import.method)?;
+            if let Some(other) = found.image.property(LOCK) {
+                let other = transaction.load_task(other).await?;
+                check_lock(id, other.as_ref())?;
+            }
+            let stores = self.targets(&found, import)?;
+            if stores.is_empty() {
+                return Ok(None);
+            }
+            let cap = self.room(found.image.owner.as_deref()).await?;
+            if found.image.size.is_some_and(|size| size > cap.bytes) {
+                return Err(cap.exceeded());
+            }
+            let is_new = task.is_none();
+            let task = task.clone().unwrap_or_else(|| {
+                let input = json!({
+                    "image_id": id,
+                    "import_req": import.to_api(),
+                    "backend": stores,
+                });
+                self.new_task(IMPORT_OF_IMAGE, input, Some(id))
             });
-            self.new_task(IMPORT_OF_IMAGE, input, Some(id))
-        });
-        // Who dies behind this is followed by one who knows what to undo.
-        entry.note(&[task.id.clone().into()])?;
+            // Who dies behind this is followed by one who knows what to undo.
+            entry
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .note(&[task.id.clone().into()])?;
 
-        let mut image = found.image.clone();
-        let named: Vec<&str> = stores.iter().flatten().map(String::as_str).collect();
-        image.set_property(LOCK, &task.id);
-        merge(&mut image, TO_GO, &named);
-        subtract(&mut image, FAILED, &named);
-        image.properties.retain(|(name, _)| name != STAGE_HOST);
-        image.updated_at = Timestamp::now();
-        transaction.update_image(&found.image, &image).await?;
-        if import.method != ImportMethod::CopyImage {
-            let from = found.image.status;
-            transaction
-                .set_status(id, from, ImageStatus::Importing)
-                .await?;
-            self.check_uploading(&transaction).await?;
-        }
-        if is_new {
-            transaction.insert_task(&task).await?;
-        }
-        transaction.commit().await?;
-        Ok(Some((task, stores)))
+            let mut image = found.image.clone();
+            let named: Vec<&str> = stores.iter().flatten().map(String::as_str).collect();
+            image.set_property(LOCK, &task.id);
+            merge(&mut image, TO_GO, &named);
+            subtract(&mut image, FAILED, &named);
+            image.properties.retain(|(name, _)| name != STAGE_HOST);
+            image.updated_at = self.catalog.now();
+            transaction.update_image(&found.image, &image).await?;
+            if import.method != ImportMethod::CopyImage {
+                let from = found.image.status;
+                transaction
+                    .set_status(id, from, ImageStatus::Importing)
+                    .await?;
+                self.check_uploading(&transaction).await?;
+            }
+            if is_new {
+                transaction.insert_task(&task).await?;
+            }
+            transaction.commit().await?;
+            Ok(Some((task, stores)))
+        };
+        self.catalog.insist(work).await
     }
 
     /// Refuses an import that the image is in no state for, or that the caller may not ask for; in the

@@ -6,7 +6,7 @@ use crate::local::Local;
 use crate::local::journal::Intent;
 use crate::local::store::blocking;
 use crate::model::import::{FAILED, LOCK, TO_GO};
-use crate::model::{Image, ImageStatus, Task, TaskStatus, Timestamp};
+use crate::model::{Image, ImageStatus, Task, TaskStatus};
 use crate::{Error, ErrorKind, Result};
 
 impl Local {
@@ -42,49 +42,53 @@ impl Local {
     /// be imported again, if `keep`. Without a task, and for one that is over, only what is staged for
     /// nobody goes.
     async fn give_back(&self, id: &str, task: Option<&Task>, keep: bool, why: &str) -> Result<()> {
-        let transaction = self.catalog.begin().await?;
-        let stored = transaction.load_image(id, &self.caller.project).await?;
-        let mut status = stored.as_ref().map(|stored| stored.image.status);
-        let lock = task.map(|task| task.id.as_str());
-        let locked = stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);
-        if let (Some(before), Some(task)) = (locked.map(|stored| stored.image), task) {
-            let mut image = before.clone();
-            if listed(&image, FAILED).is_empty() {
-                let to_go = listed(&image, TO_GO);
-                let to_go: Vec<&str> = to_go.iter().map(String::as_str).collect();
-                merge(&mut image, FAILED, &to_go);
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = transaction.load_image(id, &self.caller.project).await?;
+            let mut status = stored.as_ref().map(|stored| stored.image.status);
+            let lock = task.map(|task| task.id.as_str());
+            let locked =
+                stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);
+            if let (Some(before), Some(task)) = (locked.map(|stored| stored.image), task) {
+                let mut image = before.clone();
+                if listed(&image, FAILED).is_empty() {
+                    let to_go = listed(&image, TO_GO);
+                    let to_go: Vec<&str> = to_go.iter().map(String::as_str).collect();
+                    merge(&mut image, FAILED, &to_go);
+                }
+                image.set_property(TO_GO, "");
+                image.properties.retain(|(name, _)| name != LOCK);
+                image.updated_at = self.catalog.now();
+                transaction.update_image(&before, &image).await?;
+                if image.status == ImageStatus::Importing {
+                    let to = if keep && self.is_staged(&image, task) {
+                        ImageStatus::Uploading
+                    } else {
+                        ImageStatus::Queued
+                    };
+                    transaction
+                        .set_status(id, ImageStatus::Importing, to)
+                        .await?;
+                    status = Some(to);
+                }
             }
-            image.set_property(TO_GO, "");
-            image.properties.retain(|(name, _)| name != LOCK);
-            image.updated_at = Timestamp::now();
-            transaction.update_image(&before, &image).await?;
-            if image.status == ImageStatus::Importing {
-                let to = if keep && self.is_staged(&image, task) {
-                    ImageStatus::Uploading
-                } else {
-                    ImageStatus::Queued
-                };
-                transaction
-                    .set_status(id, ImageStatus::Importing, to)
-                    .await?;
-                status = Some(to);
+            if let Some(task) = task {
+                let before = transaction.load_task(&task.id).await?;
+                if let Some(before) = before.filter(|task| task.status == TaskStatus::Processing) {
+                    let failed = self.over(before, Err(why.to_string()));
+                    transaction.finish_task(&failed).await?;
+                }
             }
-        }
-        if let Some(task) = task {
-            let before = transaction.load_task(&task.id).await?;
-            if let Some(before) = before.filter(|task| task.status == TaskStatus::Processing) {
-                let failed = self.over(before, Err(why.to_string()));
-                transaction.finish_task(&failed).await?;
+            // Nobody but an image that waits for its import has anything staged. It goes before the status
+            // is anyone else's to change.
+            if status == Some(ImageStatus::Uploading) {
+                self.unstage_derived(id).await?;
+            } else {
+                self.unstage(id).await?;
             }
-        }
-        // Nobody but an image that waits for its import has anything staged. It goes before the status
-        // is anyone else's to change.
-        if status == Some(ImageStatus::Uploading) {
-            self.unstage_derived(id).await?;
-        } else {
-            self.unstage(id).await?;
-        }
-        transaction.commit().await
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     /// Whether all of an image's data was staged by its owner and is still there.

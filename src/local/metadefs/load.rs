@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::files::{self, FileNames};
 use crate::local::catalog::{Catalog, StoredNamespace};
-use crate::model::Timestamp;
 use crate::model::metadef::{Namespace, NamespaceQuery};
 use crate::{Error, Result};
 
@@ -31,21 +30,29 @@ pub async fn load(catalog: &Catalog, path: &Path, merge: Merge) -> Result<Vec<Er
             Err(error) => left_out.push(error),
         }
     }
-    let transaction = catalog.begin().await?;
-    let mut loader = transaction.metadef_loader(merge, Timestamp::now()).await?;
-    for document in documents {
-        loader.load(document).await?;
-    }
-    loader.finish().await?;
-    transaction.commit().await?;
+    let work = || async {
+        let transaction = catalog.begin().await?;
+        transaction.take_turn().await?;
+        let mut loader = transaction.metadef_loader(merge, catalog.now()).await?;
+        for document in &documents {
+            loader.load(document).await?;
+        }
+        loader.finish().await?;
+        transaction.commit().await
+    };
+    catalog.insist(work).await?;
     Ok(left_out)
 }
 
 /// Removes every metadata definition, and every type of resources.
 pub async fn unload(catalog: &Catalog) -> Result<()> {
-    let transaction = catalog.begin().await?;
-    transaction.metadefs().clear().await?;
-    transaction.commit().await
+    let work = || async {
+        let transaction = catalog.begin().await?;
+        transaction.take_turn().await?;
+        transaction.metadefs().clear().await?;
+        transaction.commit().await
+    };
+    catalog.insist(work).await
 }
 
 /// Writes every namespace to a file of its own in a directory, which MUST be there. Files of the same
@@ -58,6 +65,7 @@ pub async fn export(catalog: &Catalog, directory: &Path) -> Result<()> {
     std::fs::read_dir(directory).map_err(|e| Error::io("write to", directory, e))?;
     // A transaction, so that all files show one moment.
     let transaction = catalog.begin().await?;
+    transaction.take_turn().await?;
     let rows = transaction.metadefs();
     let query = NamespaceQuery::default();
     let mut stored = rows.namespaces(&query, None, None).await?;

@@ -51,6 +51,7 @@ impl Local {
         action: &str,
     ) -> Result<(Transaction, StoredNamespace)> {
         let transaction = self.catalog.begin().await?;
+        transaction.take_turn().await?;
         let found = transaction.metadefs().namespace(name).await?;
         let found = self.known_namespace(found, name)?;
         access::check_change(&self.caller, action)?;

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::local::Local;
 use crate::local::catalog::{Content, StoredNamespace, Transaction};
+use crate::model::Caller;
 use crate::model::metadef::{Definition, Kind, Namespace, NamespaceQuery, Tag, private};
-use crate::model::{Caller, Timestamp};
 use crate::service::{NamespaceStream, Namespaces};
 use crate::{Error, Result};
 
@@ -37,21 +37,25 @@ impl Namespaces for Local {
             check_name("tag", &name)?;
             namespace.tags.push(Tag::named(name));
         }
-        let transaction = self.catalog.begin().await?;
-        if transaction
-            .metadefs()
-            .namespace(&namespace.name)
-            .await?
-            .is_some()
-        {
-            return Err(Error::conflict(format!(
-                "The metadata definition namespace={} already exists.",
-                namespace.name
-            )));
-        }
-        let stored = insert(&transaction, namespace).await?;
-        transaction.commit().await?;
-        Ok(stored)
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            transaction.take_turn().await?;
+            if transaction
+                .metadefs()
+                .namespace(&namespace.name)
+                .await?
+                .is_some()
+            {
+                return Err(Error::conflict(format!(
+                    "The metadata definition namespace={} already exists.",
+                    namespace.name
+                )));
+            }
+            let stored = insert(&transaction, namespace.clone()).await?;
+            transaction.commit().await?;
+            Ok(stored)
+        };
+        self.catalog.insist(work).await
     }
 
     async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace> {
@@ -77,30 +81,36 @@ impl Namespaces for Local {
 
     async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()> {
         check_definition(Kind::Namespace, &with)?;
-        let (transaction, stored) = self
-            .change_namespace(name, "modify_metadef_namespace")
-            .await?;
-        let namespace = own_attributes(&self.caller, &with)?;
-        let rows = transaction.metadefs();
-        if namespace.name != name && rows.namespace(&namespace.name).await?.is_some() {
-            return Err(Error::conflict(format!(
-                "Invalid update. It would result in a duplicate metadata definition namespace with the \
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(name, "modify_metadef_namespace")
+                .await?;
+            let namespace = own_attributes(&self.caller, &with)?;
+            let rows = transaction.metadefs();
+            if namespace.name != name && rows.namespace(&namespace.name).await?.is_some() {
+                return Err(Error::conflict(format!(
+                    "Invalid update. It would result in a duplicate metadata definition namespace with the \
                  same name of {}",
-                namespace.name
-            )));
-        }
-        rows.update_namespace(stored.id, &namespace, Timestamp::now())
-            .await?;
-        transaction.commit().await
+                    namespace.name
+                )));
+            }
+            rows.update_namespace(stored.id, &namespace, self.catalog.now())
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_namespace(&self, name: &str) -> Result<()> {
-        let (transaction, stored) = self
-            .change_namespace(name, "delete_metadef_namespace")
-            .await?;
-        access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
-        transaction.metadefs().delete_namespace(stored.id).await?;
-        transaction.commit().await
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(name, "delete_metadef_namespace")
+                .await?;
+            access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+            transaction.metadefs().delete_namespace(stored.id).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 }
 
@@ -153,7 +163,7 @@ impl Local {
 /// Records a namespace with all it holds, whose names are looked at; the namespace as it is then.
 async fn insert(transaction: &Transaction, namespace: Namespace) -> Result<Namespace> {
     let rows = transaction.metadefs();
-    let now = Timestamp::now();
+    let now = transaction.now();
     let id = rows.insert_namespace(&namespace, now).await?;
     let name = &namespace.name;
     let mut associated = HashSet::new();

@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::{access, check_definition, check_name, properties_of, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
-use crate::model::Timestamp;
 use crate::model::metadef::{Definition, Kind, Object};
 use crate::service::MetadefObjects;
 use crate::{Error, Result};
@@ -16,22 +15,25 @@ impl MetadefObjects for Local {
     async fn create_object(&self, namespace: &str, new: Definition) -> Result<Object> {
         check_definition(Kind::Object, &new)?;
         let new = object(&new)?;
-        let (transaction, stored) = self
-            .change_namespace(namespace, "add_metadef_object")
-            .await?;
-        let rows = transaction.metadefs();
-        let there = rows.find(Content::Objects, stored.id, &new.name).await?;
-        if there.is_some() {
-            return Err(taken(namespace, &new.name));
-        }
-        let now = Timestamp::now();
-        rows.insert_object(stored.id, &new, now).await?;
-        transaction.commit().await?;
-        Ok(Object {
-            created_at: Some(now),
-            updated_at: Some(now),
-            ..new
-        })
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "add_metadef_object")
+                .await?;
+            let rows = transaction.metadefs();
+            let there = rows.find(Content::Objects, stored.id, &new.name).await?;
+            if there.is_some() {
+                return Err(taken(namespace, &new.name));
+            }
+            let now = self.catalog.now();
+            rows.insert_object(stored.id, &new, now).await?;
+            transaction.commit().await?;
+            Ok(Object {
+                created_at: Some(now),
+                updated_at: Some(now),
+                ..new.clone()
+            })
+        };
+        self.catalog.insist(work).await
     }
 
     async fn get_object(&self, namespace: &str, name: &str) -> Result<Object> {
@@ -48,34 +50,40 @@ impl MetadefObjects for Local {
     async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()> {
         check_definition(Kind::Object, &with)?;
         let with = object(&with)?;
-        let (transaction, stored) = self
-            .change_namespace(namespace, "modify_metadef_object")
-            .await?;
-        let rows = transaction.metadefs();
-        let id = rows.find(Content::Objects, stored.id, name).await?;
-        let id = id.ok_or_else(|| no_object(name))?;
-        let there = rows.find(Content::Objects, stored.id, &with.name).await?;
-        if there.is_some_and(|there| there != id) {
-            return Err(Error::conflict(format!(
-                "Invalid update. It would result in a duplicate metadata definition object with the same \
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "modify_metadef_object")
+                .await?;
+            let rows = transaction.metadefs();
+            let id = rows.find(Content::Objects, stored.id, name).await?;
+            let id = id.ok_or_else(|| no_object(name))?;
+            let there = rows.find(Content::Objects, stored.id, &with.name).await?;
+            if there.is_some_and(|there| there != id) {
+                return Err(Error::conflict(format!(
+                    "Invalid update. It would result in a duplicate metadata definition object with the same \
                  name={} in namespace={namespace}.",
-                with.name
-            )));
-        }
-        rows.update_object(id, &with, Timestamp::now()).await?;
-        transaction.commit().await
+                    with.name
+                )));
+            }
+            rows.update_object(id, &with, self.catalog.now()).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
-        let (transaction, stored) = self
-            .change_namespace(namespace, "delete_metadef_object")
-            .await?;
-        let rows = transaction.metadefs();
-        let there = rows.find(Content::Objects, stored.id, name).await?;
-        there.ok_or_else(|| no_object(name))?;
-        access::check_not_protected(&stored.namespace, &format!("object {name}"))?;
-        rows.delete(Content::Objects, stored.id, Some(name)).await?;
-        transaction.commit().await
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "delete_metadef_object")
+                .await?;
+            let rows = transaction.metadefs();
+            let there = rows.find(Content::Objects, stored.id, name).await?;
+            there.ok_or_else(|| no_object(name))?;
+            access::check_not_protected(&stored.namespace, &format!("object {name}"))?;
+            rows.delete(Content::Objects, stored.id, Some(name)).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_objects(&self, namespace: &str) -> Result<()> {

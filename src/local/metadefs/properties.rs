@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::{access, check_definition, check_name, kept, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
-use crate::model::Timestamp;
 use crate::model::metadef::{Definition, Kind, Properties};
 use crate::service::MetadefProperties;
 use crate::{Error, Result};
@@ -15,21 +14,24 @@ use crate::{Error, Result};
 impl MetadefProperties for Local {
     async fn create_property(&self, namespace: &str, new: Definition) -> Result<Definition> {
         let (name, new) = property(new)?;
-        let (transaction, stored) = self
-            .change_namespace(namespace, "add_metadef_property")
-            .await?;
-        let rows = transaction.metadefs();
-        let there = rows.find(Content::Properties, stored.id, &name).await?;
-        if there.is_some() {
-            return Err(Error::conflict(format!(
-                "A metadata definition property with name={name} already exists in \
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "add_metadef_property")
+                .await?;
+            let rows = transaction.metadefs();
+            let there = rows.find(Content::Properties, stored.id, &name).await?;
+            if there.is_some() {
+                return Err(Error::conflict(format!(
+                    "A metadata definition property with name={name} already exists in \
                  namespace={namespace}."
-            )));
-        }
-        let value = Value::Object(new.clone());
-        rows.insert_property(stored.id, &name, &value, Timestamp::now())
-            .await?;
-        transaction.commit().await?;
+                )));
+            }
+            let value = Value::Object(new.clone());
+            rows.insert_property(stored.id, &name, &value, self.catalog.now())
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await?;
         Ok(new)
     }
 
@@ -56,36 +58,42 @@ impl MetadefProperties for Local {
         with: Definition,
     ) -> Result<Definition> {
         let (new_name, with) = property(with)?;
-        let (transaction, stored) = self
-            .change_namespace(namespace, "modify_metadef_property")
-            .await?;
-        let rows = transaction.metadefs();
-        let id = rows.find(Content::Properties, stored.id, name).await?;
-        let id = id.ok_or_else(|| no_property(name))?;
-        let there = rows.find(Content::Properties, stored.id, &new_name).await?;
-        if there.is_some_and(|there| there != id) {
-            return Err(Error::conflict(format!(
-                "Invalid update. It would result in a duplicate metadata definition property with the \
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "modify_metadef_property")
+                .await?;
+            let rows = transaction.metadefs();
+            let id = rows.find(Content::Properties, stored.id, name).await?;
+            let id = id.ok_or_else(|| no_property(name))?;
+            let there = rows.find(Content::Properties, stored.id, &new_name).await?;
+            if there.is_some_and(|there| there != id) {
+                return Err(Error::conflict(format!(
+                    "Invalid update. It would result in a duplicate metadata definition property with the \
                  same name={new_name} in namespace={namespace}."
-            )));
-        }
-        rows.update_property(id, &new_name, &with, Timestamp::now())
-            .await?;
-        transaction.commit().await?;
+                )));
+            }
+            rows.update_property(id, &new_name, &with, self.catalog.now())
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await?;
         Ok(with)
     }
 
     async fn delete_property(&self, namespace: &str, name: &str) -> Result<()> {
-        let (transaction, stored) = self
-            .change_namespace(namespace, "remove_metadef_property")
-            .await?;
-        let rows = transaction.metadefs();
-        let there = rows.find(Content::Properties, stored.id, name).await?;
-        there.ok_or_else(|| no_property(name))?;
-        access::check_not_protected(&stored.namespace, &format!("property {name}"))?;
-        rows.delete(Content::Properties, stored.id, Some(name))
-            .await?;
-        transaction.commit().await
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "remove_metadef_property")
+                .await?;
+            let rows = transaction.metadefs();
+            let there = rows.find(Content::Properties, stored.id, name).await?;
+            there.ok_or_else(|| no_property(name))?;
+            access::check_not_protected(&stored.namespace, &format!("property {name}"))?;
+            rows.delete(Content::Properties, stored.id, Some(name))
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_properties(&self, namespace: &str) -> Result<()> {

@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use super::{access, check_name};
 use crate::local::Local;
 use crate::local::catalog::Content;
-use crate::model::Timestamp;
 use crate::model::metadef::Tag;
 use crate::service::MetadefTags;
 use crate::{Error, Result};
@@ -16,19 +15,22 @@ use crate::{Error, Result};
 impl MetadefTags for Local {
     async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
         check_name("tag", name)?;
-        let (transaction, stored) = self.change_namespace(namespace, "add_metadef_tag").await?;
-        let rows = transaction.metadefs();
-        if rows.find(Content::Tags, stored.id, name).await?.is_some() {
-            return Err(taken(namespace, name));
-        }
-        let now = Timestamp::now();
-        rows.insert_tag(stored.id, name, now).await?;
-        transaction.commit().await?;
-        Ok(Tag {
-            name: name.to_string(),
-            created_at: Some(now),
-            updated_at: Some(now),
-        })
+        let work = || async {
+            let (transaction, stored) = self.change_namespace(namespace, "add_metadef_tag").await?;
+            let rows = transaction.metadefs();
+            if rows.find(Content::Tags, stored.id, name).await?.is_some() {
+                return Err(taken(namespace, name));
+            }
+            let now = self.catalog.now();
+            rows.insert_tag(stored.id, name, now).await?;
+            transaction.commit().await?;
+            Ok(Tag {
+                name: name.to_string(),
+                created_at: Some(now),
+                updated_at: Some(now),
+            })
+        };
+        self.catalog.insist(work).await
     }
 
     async fn create_tags(
@@ -44,20 +46,24 @@ impl MetadefTags for Local {
                 return Err(taken(namespace, name));
             }
         }
-        let (transaction, stored) = self.change_namespace(namespace, "add_metadef_tags").await?;
-        let rows = transaction.metadefs();
-        if !append && !names.is_empty() {
-            rows.delete(Content::Tags, stored.id, None).await?;
-        }
-        let now = Timestamp::now();
-        for name in names {
-            if rows.find(Content::Tags, stored.id, name).await?.is_some() {
-                return Err(taken(namespace, name));
+        let work = || async {
+            let (transaction, stored) =
+                self.change_namespace(namespace, "add_metadef_tags").await?;
+            let rows = transaction.metadefs();
+            if !append && !names.is_empty() {
+                rows.delete(Content::Tags, stored.id, None).await?;
             }
-            rows.insert_tag(stored.id, name, now).await?;
-        }
-        transaction.commit().await?;
-        Ok(names.iter().map(Tag::named).collect())
+            let now = self.catalog.now();
+            for name in names {
+                if rows.find(Content::Tags, stored.id, name).await?.is_some() {
+                    return Err(taken(namespace, name));
+                }
+                rows.insert_tag(stored.id, name, now).await?;
+            }
+            transaction.commit().await?;
+            Ok(names.iter().map(Tag::named).collect())
+        };
+        self.catalog.insist(work).await
     }
 
     async fn get_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
@@ -74,30 +80,36 @@ impl MetadefTags for Local {
 
     async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()> {
         check_name("tag", new)?;
-        let (transaction, stored) = self
-            .change_namespace(namespace, "modify_metadef_tag")
-            .await?;
-        let rows = transaction.metadefs();
-        let id = rows.find(Content::Tags, stored.id, name).await?;
-        let id = id.ok_or_else(|| no_tag(name))?;
-        let there = rows.find(Content::Tags, stored.id, new).await?;
-        if there.is_some_and(|there| there != id) {
-            return Err(taken(namespace, new));
-        }
-        rows.rename_tag(id, new, Timestamp::now()).await?;
-        transaction.commit().await
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "modify_metadef_tag")
+                .await?;
+            let rows = transaction.metadefs();
+            let id = rows.find(Content::Tags, stored.id, name).await?;
+            let id = id.ok_or_else(|| no_tag(name))?;
+            let there = rows.find(Content::Tags, stored.id, new).await?;
+            if there.is_some_and(|there| there != id) {
+                return Err(taken(namespace, new));
+            }
+            rows.rename_tag(id, new, self.catalog.now()).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()> {
-        let (transaction, stored) = self
-            .change_namespace(namespace, "delete_metadef_tag")
-            .await?;
-        let rows = transaction.metadefs();
-        let there = rows.find(Content::Tags, stored.id, name).await?;
-        there.ok_or_else(|| no_tag(name))?;
-        access::check_not_protected(&stored.namespace, &format!("tag {name}"))?;
-        rows.delete(Content::Tags, stored.id, Some(name)).await?;
-        transaction.commit().await
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "delete_metadef_tag")
+                .await?;
+            let rows = transaction.metadefs();
+            let there = rows.find(Content::Tags, stored.id, name).await?;
+            there.ok_or_else(|| no_tag(name))?;
+            access::check_not_protected(&stored.namespace, &format!("tag {name}"))?;
+            rows.delete(Content::Tags, stored.id, Some(name)).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 
     async fn delete_tags(&self, namespace: &str) -> Result<()> {

@@ -84,7 +84,8 @@ async fn what_is_downloaded_is_cached_and_counted(on: impl Deployment) {
     for hits in 1..=2 {
         assert!(download(admin.as_ref(), &id).await == content);
         let state = once(admin.as_ref(), |state| state.cached[0].hits == hits).await;
-        assert!(state.cached[0].last_accessed > first.cached[0].last_accessed);
+        let (last, before) = (state.cached[0].last_accessed, first.cached[0].last_accessed);
+        assert!(last > before || on.is_mysql() && last == before);
         assert_eq!(state.cached[0].last_modified, first.cached[0].last_modified);
     }
 }

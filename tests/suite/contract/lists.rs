@@ -35,7 +35,8 @@ async fn names(service: &dyn ImageService, query: ImageQuery) -> Vec<String> {
         .collect()
 }
 
-async fn five(service: &dyn ImageService) {
+async fn five(on: &impl Deployment, service: &dyn ImageService) {
+    let mut ids = Vec::new();
     for (name, attributes) in [
         (
             "delta",
@@ -60,8 +61,10 @@ async fn five(service: &dyn ImageService) {
     ] {
         let mut attributes = attributes;
         attributes["name"] = json!(name);
-        service.create_image(new_image(attributes)).await.unwrap();
+        let made = service.create_image(new_image(attributes)).await.unwrap();
+        ids.push(made.id);
     }
+    on.spread(&ids).await;
     service
         .create_image(new_image(json!({"name": "foxtrot", "os_hidden": true})))
         .await
@@ -70,7 +73,7 @@ async fn five(service: &dyn ImageService) {
 
 async fn lists_are_newest_first_and_sorted_as_asked(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    five(service.as_ref()).await;
+    five(&on, service.as_ref()).await;
     assert_eq!(
         names(service.as_ref(), ImageQuery::default()).await,
         ["echo", "bravo", "charlie", "alpha", "delta"]
@@ -96,7 +99,7 @@ async fn lists_are_newest_first_and_sorted_as_asked(on: impl Deployment) {
 
 async fn filters_narrow_a_list(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    five(service.as_ref()).await;
+    five(&on, service.as_ref()).await;
     let filtered = async |filter: ImageFilter| {
         let sort = vec![(SortKey::Name, Direction::Ascending)];
         names(
@@ -168,7 +171,7 @@ async fn filters_narrow_a_list(on: impl Deployment) {
 
 async fn operators_and_ranges_filter(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    five(service.as_ref()).await;
+    five(&on, service.as_ref()).await;
     let filtered = async |name: &str, value: &str| {
         let filter = ImageFilter {
             attributes: vec![(name.to_string(), value.to_string())],
@@ -248,7 +251,7 @@ async fn bad_filters_are_refused(on: impl Deployment) {
 
 async fn pages_follow_each_other_without_gaps(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    five(service.as_ref()).await;
+    five(&on, service.as_ref()).await;
     // Two more that are equal in most keys, and have no format.
     service
         .create_image(new_image(json!({"name": "alpha"})))
@@ -302,7 +305,7 @@ async fn pages_by_size_follow_each_other(on: impl Deployment) {
 
 async fn pages_by_size_hold_images_without_data(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    five(service.as_ref()).await;
+    five(&on, service.as_ref()).await;
     pages_make_the_list(service.as_ref(), SortKey::Size).await;
 }
 
@@ -370,7 +373,7 @@ async fn lists_hold_what_the_caller_may_see(on: impl Deployment) {
 
 async fn fields_that_were_not_asked_for_cost_nothing(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
-    five(service.as_ref()).await;
+    five(&on, service.as_ref()).await;
     let query = ImageQuery {
         fields: Fields::SHORT,
         ..ImageQuery::default()

@@ -44,6 +44,14 @@ pub trait Deployment {
     /// Has downloads go through the cache, as the servers of the suite do; before a service is opened.
     fn cache_downloads(&self) {}
 
+    /// Whether its database is MySQL's kind: knows whole seconds, and no characters outside of the basic plane.
+    fn is_mysql(&self) -> bool {
+        false
+    }
+
+    /// Makes images that were made in this order seconds apart, where they may have been made in one.
+    async fn spread(&self, _ids: &[String]) {}
+
     /// Has the stores `fast` (the default) and `slow`, none of web servers, and shows locations.
     async fn with_named_stores(self) -> Self;
 }
@@ -78,6 +86,21 @@ impl Deployment for Place {
 
     fn cache_downloads(&self) {
         self.configure("[paste_deploy]\nflavor = caching\n");
+    }
+
+    fn is_mysql(&self) -> bool {
+        self.schema().is_some()
+    }
+
+    async fn spread(&self, ids: &[String]) {
+        if let Some(schema) = self.schema() {
+            for (ago, id) in ids.iter().rev().enumerate() {
+                let earlier = format!("created_at = created_at - INTERVAL {ago} SECOND");
+                schema
+                    .run(&format!("UPDATE images SET {earlier} WHERE id = '{id}'"))
+                    .await;
+            }
+        }
     }
 
     async fn with_named_stores(self) -> Self {
@@ -133,7 +156,8 @@ pub fn empty_cloud() -> SharedCloud {
     cloud
 }
 
-/// Declares the suite's tests, for every deployment there is; those after `local:` for the engine alone.
+/// Declares the suite's tests, for every deployment there is: the engine on SQLite (`local`) and on MariaDB,
+/// and a real Glance (`remote`); those after `local:` for the engine alone.
 macro_rules! contract {
     ($($name:ident)* $(; local: $($alone:ident)*)?) => {
         mod local {
@@ -144,6 +168,21 @@ macro_rules! contract {
             $($(#[test]
             fn $alone() {
                 crate::support::block_on(super::$alone(crate::support::Place::new()));
+            })*)?
+        }
+
+        mod mariadb {
+            $(#[test]
+            fn $name() {
+                crate::support::block_on(async {
+                    super::$name(crate::support::Place::on_mariadb().await).await;
+                });
+            })*
+            $($(#[test]
+            fn $alone() {
+                crate::support::block_on(async {
+                    super::$alone(crate::support::Place::on_mariadb().await).await;
+                });
             })*)?
         }
 

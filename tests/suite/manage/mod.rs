@@ -1,5 +1,6 @@
 //! `glance-manage`: the chain of revisions, and purging.
 
+mod databases;
 mod purge;
 mod revisions;
 

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use super::MANAGE;
-use super::revisions::{Databases, Sqlite, content, real};
+use super::databases::{Databases, MariaDb, Sqlite, content, real};
+use super::revisions::done;
 use crate::realcloud::output_of;
 use crate::support::{Place, Run};
 
@@ -58,10 +59,10 @@ fn purge(place: &Place, url: &str, words: &[&str]) -> Run {
 }
 
 /// Purges the same rows as the real tool, whatever the limit.
-pub fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
+fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
     let names = ["purge_ours", "purge_real"];
     for name in names {
-        purge(place, &on.url(name), &["db", "sync"]).ok();
+        done(&purge(place, &on.url(name), &["db", "sync"]));
         fill(on, name, 30);
     }
     let [ours, theirs] = names.map(|name| on.url(name));
@@ -81,7 +82,7 @@ pub fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
         &["db", "purge_images_table", "--max_rows", "4"],
         &["db", "purge_images_table", "--max_rows", "-1"],
     ] {
-        purge(place, &ours, words).ok();
+        done(&purge(place, &ours, words));
         real(&[(theirs.clone(), words.to_vec())]);
         assert!(content(on, names[0]) == content(on, names[1]), "{words:?}");
     }
@@ -97,9 +98,15 @@ pub fn same_rows_as_the_real_tool(on: &impl Databases, place: &Place) {
 }
 
 #[test]
-fn the_same_rows_go_as_with_the_real_tool() {
+fn the_same_rows_go_as_with_the_real_tool_on_sqlite() {
     let place = Place::new();
     same_rows_as_the_real_tool(&Sqlite(&place), &place);
+}
+
+#[test]
+fn the_same_rows_go_as_with_the_real_tool_on_mariadb() {
+    let place = Place::new();
+    same_rows_as_the_real_tool(&MariaDb::new(&place), &place);
 }
 
 #[test]
@@ -107,7 +114,7 @@ fn what_waits_for_the_scrubber_stays() {
     let place = Place::new();
     let on = Sqlite(&place);
     let url = on.url("a");
-    purge(&place, &url, &["db_sync"]).ok();
+    done(&purge(&place, &url, &["db_sync"]));
     fill(&on, "a", 2);
     on.sql(
         "a",
@@ -117,8 +124,12 @@ fn what_waits_for_the_scrubber_stays() {
         "a",
         "update image_locations set status = 'pending_delete' where image_id = 'dead00001'",
     );
-    purge(&place, &url, &["db_purge", "--max_rows", "-1"]).ok();
-    purge(&place, &url, &["db_purge_images_table", "--max_rows", "-1"]).ok();
+    done(&purge(&place, &url, &["db_purge", "--max_rows", "-1"]));
+    done(&purge(
+        &place,
+        &url,
+        &["db_purge_images_table", "--max_rows", "-1"],
+    ));
     let left = on.sql("a", "select image_id from image_locations order by 1");
     assert_eq!(left, "alive\ndead00001\nyesterday\n");
     let left = on.sql("a", "select id from images order by 1");
@@ -132,8 +143,8 @@ fn what_waits_for_the_scrubber_stays() {
         "a",
         "update images set status = 'deleted' where id = 'dead00001'",
     );
-    purge(&place, &url, &["db_purge"]).ok();
-    purge(&place, &url, &["db_purge_images_table"]).ok();
+    done(&purge(&place, &url, &["db_purge"]));
+    done(&purge(&place, &url, &["db_purge_images_table"]));
     assert_eq!(on.sql("a", "select count(*) from images").trim(), "2");
 }
 
@@ -142,20 +153,20 @@ fn images_stay_while_rows_of_theirs_do() {
     let place = Place::new();
     let on = Sqlite(&place);
     let url = on.url("a");
-    purge(&place, &url, &["db_sync"]).ok();
+    done(&purge(&place, &url, &["db_sync"]));
     fill(&on, "a", 5);
     on.sql(
         "a",
         "delete from image_locations where image_id = 'dead00002'; delete from image_tags \
          where image_id = 'dead00002'; delete from image_members where image_id = 'dead00002'",
     );
-    purge(&place, &url, &["db", "purge_images_table"]).ok();
+    done(&purge(&place, &url, &["db", "purge_images_table"]));
     assert_eq!(on.sql("a", "select count(*) from images").trim(), "7");
     on.sql(
         "a",
         "delete from image_properties where image_id = 'dead00002'",
     );
-    purge(&place, &url, &["db", "purge_images_table"]).ok();
+    done(&purge(&place, &url, &["db", "purge_images_table"]));
     assert_eq!(on.sql("a", "select count(*) from images").trim(), "6");
 }
 
@@ -164,7 +175,7 @@ fn a_dry_run_says_what_would_go_and_leaves_it() {
     let place = Place::new();
     let on = Sqlite(&place);
     let url = on.url("a");
-    purge(&place, &url, &["db_sync"]).ok();
+    done(&purge(&place, &url, &["db_sync"]));
     fill(&on, "a", 3);
     let before = content(&on, "a");
     let said = purge(
@@ -185,7 +196,7 @@ fn a_dry_run_says_what_would_go_and_leaves_it() {
     let said = purge(&place, &url, &["db", "purge_images_table", "--dry-run"]).ok();
     assert!(said.contains("nothing of images"), "{said}");
     assert_eq!(content(&on, "a"), before);
-    purge(&place, &url, &["db", "purge"]).ok();
+    done(&purge(&place, &url, &["db", "purge"]));
     let said = purge(&place, &url, &["db", "purge_images_table", "--dry-run"]).ok();
     assert!(said.contains("3 row(s) of images"), "{said}");
 }
@@ -218,7 +229,7 @@ fn a_purge_that_is_killed_goes_on_the_next_time() {
     let place = Place::new();
     let on = Sqlite(&place);
     let url = on.url("a");
-    purge(&place, &url, &["db_sync"]).ok();
+    done(&purge(&place, &url, &["db_sync"]));
     fill(&on, "a", 9000);
     let config = place.write("glance.conf", format!("[database]\nconnection = {url}\n"));
     let mut rounds = 0;
@@ -241,7 +252,7 @@ fn a_purge_that_is_killed_goes_on_the_next_time() {
             );
             assert_eq!(check, "ok\n");
         }
-        purge(&place, &url, &["db", scope, "--max_rows", "-1"]).ok();
+        done(&purge(&place, &url, &["db", scope, "--max_rows", "-1"]));
     }
     assert!(rounds > 0, "none was killed while it purged");
     let left = on.sql("a", "select id from images order by 1");

@@ -1,15 +1,11 @@
 //! Databases of every revision, filled with rows, brought to the head by the real tool and by ours.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-
-use serde_json::{Value, json};
+use std::process::Command;
 
 use super::MANAGE;
-use crate::realcloud::{output_of, script};
+use super::databases::{Databases, MariaDb, Sqlite, content, real};
+use crate::realcloud::output_of;
 use crate::support::{Place, Run, files};
 
 /// Every revision of the chain, in an order in which each is reached from the one before or one earlier.
@@ -55,96 +51,6 @@ fn includes(revision: &str, other: &str) -> bool {
     place(other) <= place(revision)
 }
 
-/// Databases of one kind.
-pub trait Databases {
-    /// The URL of a database, as configuration files name it.
-    fn url(&self, name: &str) -> String;
-    /// Runs statements; what they give, a row a line.
-    fn sql(&self, name: &str, text: &str) -> String;
-    /// Its tables.
-    fn tables(&self, name: &str) -> Vec<String>;
-    /// What it is made of, in a form in which two can be compared.
-    fn schema(&self, name: &str) -> Value;
-    /// Whether a trigger keeps the two columns of who sees an image in step.
-    fn has_triggers(&self) -> bool;
-}
-
-/// SQLite files in a place.
-pub struct Sqlite<'a>(pub &'a Place);
-
-impl Sqlite<'_> {
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.file(&format!("{name}.db"))
-    }
-}
-
-impl Databases for Sqlite<'_> {
-    fn url(&self, name: &str) -> String {
-        format!("sqlite:///{}", self.path(name).display())
-    }
-
-    fn sql(&self, name: &str, text: &str) -> String {
-        let script = self.0.write("script.sql", text);
-        output_of(
-            Command::new("sqlite3")
-                .arg("-bail")
-                .arg(self.path(name))
-                .stdin(File::open(script).unwrap()),
-        )
-    }
-
-    fn tables(&self, name: &str) -> Vec<String> {
-        let tables = self.sql(
-            name,
-            "select name from sqlite_master where type = 'table' order by 1",
-        );
-        tables.lines().map(str::to_string).collect()
-    }
-
-    fn schema(&self, name: &str) -> Value {
-        let mut schema: Value = serde_json::from_str(&output_of(
-            Command::new(venv().join("bin/python"))
-                .arg(script("schema.py"))
-                .arg(self.path(name)),
-        ))
-        .unwrap();
-        // The same table may be made in one statement or in several.
-        for table in schema["tables"].as_object_mut().unwrap().values_mut() {
-            table.as_object_mut().unwrap().remove("sql");
-        }
-        schema
-    }
-
-    fn has_triggers(&self) -> bool {
-        false
-    }
-}
-
-fn venv() -> PathBuf {
-    PathBuf::from(output_of(&mut Command::new(script("venv"))).trim_end())
-}
-
-/// Runs the real tool, once for each job; what it said.
-///
-/// # Panics
-/// When one of them fails.
-pub fn real(jobs: &[(String, Vec<&str>)]) -> Vec<String> {
-    let mut python = Command::new(venv().join("bin/python"));
-    python.arg(script("manage.py"));
-    for (url, words) in jobs {
-        let mut job = vec![json!(url)];
-        job.extend(words.iter().map(|word| json!(word)));
-        python.arg(json!(job).to_string());
-    }
-    let said = output_of(python.stderr(Stdio::null()));
-    let results = said.lines().zip(jobs).map(|(line, job)| {
-        let (code, text): (i32, String) = serde_json::from_str(line).unwrap();
-        assert_eq!(code, 0, "{job:?}: {text}");
-        text
-    });
-    results.collect()
-}
-
 /// Runs ours.
 fn ours(place: &Place, url: &str, words: &[&str]) -> Run {
     Run::of(command(place, url, words).output().unwrap())
@@ -163,7 +69,7 @@ fn command(place: &Place, url: &str, words: &[&str]) -> Command {
 
 /// What a program said that MUST have succeeded, whatever it has to notice.
 #[track_caller]
-fn done(run: &Run) -> String {
+pub fn done(run: &Run) -> String {
     assert_eq!(run.code, 0, "{}", run.stderr);
     run.text()
 }
@@ -259,19 +165,8 @@ const BEFORE_OCATA: &str = "update images set visibility = 'public' where is_pub
 const BEFORE_TRAIN: &str = "update image_locations set meta_data = '{\"store\": \"fast\"}' \
      where meta_data = '{\"backend\": \"fast\"}';";
 
-/// Every row of every table.
-pub fn content(on: &impl Databases, name: &str) -> BTreeMap<String, String> {
-    let tables = on.tables(name).into_iter();
-    tables
-        .map(|table| {
-            let rows = on.sql(name, &format!("select * from {table} order by 1"));
-            (table, rows)
-        })
-        .collect()
-}
-
 /// Makes databases of every revision by the real tool, fills them, and upgrades each by both.
-pub fn every_revision(on: &impl Databases, place: &Place) {
+fn every_revision(on: &impl Databases, place: &Place) {
     let mut jobs = Vec::new();
     for revision in REVISIONS {
         for who in ["ours", "real"] {
@@ -338,6 +233,12 @@ pub fn every_revision(on: &impl Databases, place: &Place) {
         let seen = on.sql(&ours, "select visibility from images where id = 'shared'");
         assert_eq!(seen.trim(), "shared", "{revision}");
     }
+}
+
+#[test]
+fn mariadb_databases_of_every_revision_come_out_as_the_real_tool_leaves_them() {
+    let place = Place::new();
+    every_revision(&MariaDb::new(&place), &place);
 }
 
 #[test]

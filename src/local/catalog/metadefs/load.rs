@@ -184,8 +184,8 @@ impl Loader<'_> {
     }
 
     /// Loads a namespace with all it holds.
-    pub(in crate::local) async fn load(&mut self, document: Document) -> Result<()> {
-        let Some(namespace) = self.namespace(&document).await? else {
+    pub(in crate::local) async fn load(&mut self, document: &Document) -> Result<()> {
+        let Some(namespace) = self.namespace(document).await? else {
             return Ok(());
         };
         for held in &document.resource_type_associations {
