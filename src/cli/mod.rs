@@ -12,6 +12,7 @@ pub mod help;
 mod log;
 pub mod manage;
 mod metadefs;
+mod metrics;
 mod observation;
 pub mod openstack;
 mod oslo;

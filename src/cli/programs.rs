@@ -125,7 +125,12 @@ fn run_manage(
         environment,
     )?;
     let watch = Watch::default();
-    let log = Log::new("glance.manage", invocation.oslo.debug == Some(true));
+    let log = Log::begin(
+        "glance-manage",
+        "glance.manage",
+        &invocation.oslo,
+        &settings.log,
+    )?;
     block_on(&watch, database::run(&settings, wanted, &log, &watch))
 }
 

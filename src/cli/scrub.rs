@@ -12,12 +12,13 @@ use std::time::Duration;
 use clap::ArgMatches;
 
 use super::log::Log;
+use super::metrics::Metrics;
 use super::scrubber::Invocation;
 use super::{Signals, block_on, print, programs};
 use crate::config::{Environment, Settings};
 use crate::data::Watch;
 use crate::local::{Local, Told};
-use crate::model::{Caller, Scrubbed};
+use crate::model::{Caller, Scrubbed, Timestamp};
 use crate::ops::scrub;
 use crate::output::{self, Dialect, Options};
 use crate::{Error, ErrorKind, Result};
@@ -41,6 +42,12 @@ pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<Exi
         &CONFIGURED_BY,
         environment,
     )?;
+    let log = Log::begin(
+        "glance-scrubber",
+        "glance.scrubber",
+        &invocation.oslo,
+        &settings.log,
+    )?;
     let daemon = invocation.daemon.unwrap_or(settings.scrubber.daemon);
     if invocation.restore.is_some() && daemon {
         return Err(Error::failed(
@@ -48,12 +55,14 @@ pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<Exi
              in one request.",
         ));
     }
-    if invocation.dry_run && (invocation.restore.is_some() || invocation.daemon == Some(true)) {
+    if invocation.dry_run && invocation.daemon == Some(true) {
+        return Err(Error::usage("--dry-run does not go with --daemon"));
+    }
+    if invocation.restore.is_some() && invocation.is_about_scrubbing() {
         return Err(Error::usage(
-            "--dry-run goes with neither --restore nor --daemon",
+            "--dry-run, --format and --metrics-file do not go with --restore",
         ));
     }
-    let log = Log::new("glance.scrubber", invocation.oslo.debug == Some(true));
     let scrubber = Scrubber {
         settings,
         invocation: &invocation,
@@ -107,8 +116,40 @@ impl Scrubber<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Scrubs once, and says what was done.
+    /// Scrubs once, says what was done, and writes the metrics of it.
     async fn run(&self, watch: &Watch) -> Result<Scrubbed> {
+        let done = self.work(watch).await;
+        if let Some(path) = self.invocation.metrics_file.as_deref()
+            && !self.invocation.dry_run
+        {
+            let (known, oldest) = match &done {
+                Ok((done, oldest)) => (*done, *oldest),
+                Err(_) => (Scrubbed::default(), None),
+            };
+            let metrics = Metrics::new("glance_scrubber")
+                .counter(
+                    "images_scrubbed_total",
+                    "Images of which nothing is left.",
+                    known.images,
+                )
+                .counter("freed_bytes_total", "Bytes freed.", known.bytes)
+                .counter(
+                    "failures_total",
+                    "Locations whose data could not be removed.",
+                    known.failures,
+                )
+                .moment(
+                    "oldest_pending_delete_timestamp_seconds",
+                    "When the image was deleted that waits for longest.",
+                    oldest,
+                );
+            metrics.write(path, done.is_ok() && known.failures == 0)?;
+        }
+        done.map(|(done, _)| done)
+    }
+
+    /// Scrubs once, and says what was done; that, and since when the oldest image waits.
+    async fn work(&self, watch: &Watch) -> Result<(Scrubbed, Option<Timestamp>)> {
         let (dry_run, format) = (self.invocation.dry_run, self.invocation.format);
         let mut tell = |told: Told<'_>| match &told {
             Told::Failed(error) => self.log.error(error),
@@ -145,13 +186,17 @@ impl Scrubber<'_> {
         } else if !done.is_nothing() {
             self.log.info(&scrub::summary(&done, dry_run));
         }
+        let oldest = match self.invocation.metrics_file {
+            Some(_) => local.oldest_waiting().await?,
+            None => None,
+        };
         if self.stays {
             local.close().await?;
         } else {
             // The end of the process closes the database as well, and does not wait for the disk.
             std::mem::forget(local);
         }
-        Ok(done)
+        Ok((done, oldest))
     }
 
     /// Scrubs at intervals until a signal comes, which lets the batch that is under way end; a second one

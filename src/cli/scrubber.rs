@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{ArgMatches, Command};
 
 use crate::cli::formatters::format;
-use crate::cli::oslo::{OsloOptions, data_dir, flag, path_of, switch, switched, tool, value};
+use crate::cli::oslo::{
+    OsloOptions, data_dir, flag, metrics_file, path_of, switch, switched, tool, value,
+};
 use crate::output::Format;
 
 /// The whole command line.
@@ -35,6 +37,7 @@ pub fn command() -> Command {
             .value_parser(["json", "shell", "table", "value", "yaml"])
             .hide(true),
     )
+    .arg(metrics_file())
     .after_help(
         "\"--dry-run\" only says what would be removed; \"-f json\" says what was done, for\n\
          programs. At a terminal a line says so.\n\n\
@@ -58,9 +61,16 @@ pub struct Invocation {
     pub dry_run: bool,
     /// The form in which what was done is said on standard output.
     pub format: Option<Format>,
+    /// Where metrics are written to.
+    pub metrics_file: Option<PathBuf>,
 }
 
 impl Invocation {
+    /// Whether something is asked for that only scrubbing has.
+    pub fn is_about_scrubbing(&self) -> bool {
+        self.dry_run || self.format.is_some() || self.metrics_file.is_some()
+    }
+
     /// Reads what [`command`] parsed.
     pub fn from_matches(matches: &ArgMatches) -> Self {
         Self {
@@ -72,6 +82,7 @@ impl Invocation {
             format: matches
                 .get_one::<String>("format")
                 .and_then(|name| format(name).ok()),
+            metrics_file: path_of(matches, "metrics-file"),
         }
     }
 }

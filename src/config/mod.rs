@@ -12,6 +12,7 @@ mod deployment;
 mod environment;
 pub mod import;
 pub mod ini;
+mod logging;
 mod mysql;
 pub mod options;
 mod reader;
@@ -30,6 +31,7 @@ pub use cloud::{
 pub use database::Database;
 pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, platform_data_dir};
 pub use environment::Environment;
+pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use scrubber::ScrubberSettings;
 pub use search::{ConfigSource, complete_sources};

@@ -7,6 +7,7 @@ use super::database::Database;
 use super::environment::Environment;
 use super::import::{ImportSettings, read_import};
 use super::ini::Ini;
+use super::logging::{LogSettings, read_logging};
 use super::options::{
     CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, DO_SECURE_HASH,
     GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
@@ -52,6 +53,8 @@ pub struct Settings {
     pub delayed_delete: bool,
     /// When and how fast the scrubber removes it.
     pub scrubber: ScrubberSettings,
+    /// Where the operator's programs log.
+    pub log: LogSettings,
     /// What imports are told.
     pub import: ImportSettings,
     /// Where files of metadata definitions are read from, and written to, when no other place is named.
@@ -221,6 +224,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
         },
         delayed_delete: reader.boolean(&DELAYED_DELETE)?,
         scrubber: read_scrubber(reader)?,
+        log: read_logging(reader, layout.base)?,
         import: read_import(reader)?,
         metadef_dir: layout
             .base

@@ -99,6 +99,11 @@ impl Local {
         Ok(scrub.done)
     }
 
+    /// When the image was deleted that waits for longest; None where none waits.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
+        self.catalog.oldest_waiting().await
+    }
+
     /// Takes an image back that waits to be deleted; what is told are the copies of its data that are gone.
     ///
     /// So is an image that was taken back by a program that left its data waiting.

@@ -94,6 +94,19 @@ impl Timestamp {
         )
     }
 
+    /// The moment by the clock of this host, in a format of `strftime`; None for a format that there is
+    /// none of. `%Y-%m-%d %H:%M:%S`: `2026-11-21 10:30:04`.
+    pub fn to_local(self, format: &str) -> Option<String> {
+        let zoned = self.0.to_zoned(TimeZone::UTC).ok()?;
+        let local = zoned.with_time_zone(TimeZone::system());
+        jiff::fmt::strtime::format(format, &local).ok()
+    }
+
+    /// Milliseconds of its second.
+    pub fn milliseconds(self) -> u16 {
+        u16::try_from(self.0.subsec_nanosecond() / 1_000_000).unwrap_or_default()
+    }
+
     /// How much later this moment is than another one.
     pub fn since(self, earlier: Self) -> jiff::SignedDuration {
         self.0.duration_since(earlier.0)

@@ -27,6 +27,14 @@ pub struct Prefetched {
 }
 
 impl ImageCache {
+    /// How many files the cache holds, and their bytes.
+    pub async fn size(&self) -> Result<(u64, u64)> {
+        let directory = self.directory.clone();
+        let files = blocking(move || directory.files()).await?;
+        let bytes = files.iter().map(|found| found.size).sum();
+        Ok((files.len() as u64, bytes))
+    }
+
     /// Removes what was read longest ago until the cache is no larger than it may be; or only says what
     /// that would be. What is being read stays. A file without an account is as old as itself.
     pub async fn prune(&self, dry_run: bool) -> Result<Removed> {

@@ -176,6 +176,18 @@ impl Catalog {
         rows.iter().map(read).collect()
     }
 
+    /// When the image was deleted that waits for longest.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
+        let sql = Sql::new("SELECT MIN(deleted_at) FROM images").with(
+            " WHERE status = ? AND deleted = ?",
+            [ImageStatus::PendingDelete.name().into(), true.into()],
+        );
+        match self.row(sql).await? {
+            Some(row) => row.moment(0),
+            None => Ok(None),
+        }
+    }
+
     /// Rows of locations that name one of `addresses` and count still: those of images that are alive,
     /// and those whose images can be taken back; each with its address.
     pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
