@@ -88,11 +88,21 @@ impl Schema {
 
     /// The first column of a query's rows, as text.
     pub async fn texts(&self, sql: &str) -> Vec<String> {
+        self.column(sql, 0).await
+    }
+
+    /// The statement that would make a table of it.
+    pub async fn created(&self, table: &str) -> String {
+        let statement = self.column(&format!("SHOW CREATE TABLE {table}"), 1).await;
+        statement.concat()
+    }
+
+    async fn column(&self, sql: &str, place: usize) -> Vec<String> {
         let rows = sqlx::raw_sql(AssertSqlSafe(sql))
             .fetch_all(&mut self.connect().await)
             .await
             .unwrap();
-        rows.iter().map(|row| row.get_unchecked(0)).collect()
+        rows.iter().map(|row| row.get_unchecked(place)).collect()
     }
 
     /// The URL of it for `user`, `name:password`.
