@@ -69,8 +69,12 @@ impl Local {
 
     /// Finishes a deletion, recorded or not: what no record knows goes, and nothing else.
     async fn clear_delete(&self, id: &str, delete: Box<dyn Delete>) -> Result<()> {
-        let mut kept = self.catalog.recorded_addresses(id).await?;
-        let alive = self.catalog.load_image(id, &self.caller.project).await?;
+        // In a transaction: the last word of a dead process may still be on its way through a server, which
+        // keeps the image locked until then.
+        let transaction = self.catalog.begin().await?;
+        let alive = transaction.load_image(id, &self.caller.project).await?;
+        let mut kept = transaction.recorded_addresses(id).await?;
+        transaction.commit().await?;
         if alive.is_some_and(|stored| stored.image.status.may_be_staged()) {
             kept.push(self.staged_location(id).url);
         }

@@ -88,7 +88,13 @@ async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
     tasks
         .into_iter()
         .filter(|task| task.kind == IMPORT_OF_IMAGE)
-        .max_by_key(|task| task.created_at)
+        // A database may know no less than seconds: of those of one second, one that goes on, or was changed
+        // last, or had an end that left nothing to do again.
+        .max_by_key(|task| {
+            let succeeded = task.status == TaskStatus::Success;
+            let goes_on = !task.status.is_final();
+            (task.created_at, goes_on, task.updated_at, succeeded)
+        })
         .ok_or_else(|| Error::failed(format!("there is no import of image {id}")))
 }
 

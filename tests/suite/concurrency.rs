@@ -22,12 +22,19 @@ fn is_expected(stderr: &str) -> bool {
 
 #[test]
 fn eight_processes_at_once_neither_fail_nor_disagree() {
-    let place = Place::new();
+    work_at_once(&Place::new());
+}
+
+#[test]
+fn eight_processes_on_mariadb_neither_fail_nor_disagree() {
+    work_at_once(&block_on(Place::on_mariadb()));
+}
+
+fn work_at_once(place: &Place) {
     let file = place.write("a.img", vec![5; 200_000]);
     let file = file.to_str().unwrap();
     std::thread::scope(|scope| {
         for worker in 0..PROCESSES {
-            let place = &place;
             scope.spawn(move || {
                 let mut random = Random::new(worker + 1);
                 for round in 0..OPERATIONS {
@@ -64,15 +71,22 @@ fn eight_processes_at_once_neither_fail_nor_disagree() {
             });
         }
     });
-    block_on(assert_consistent(&place));
+    block_on(assert_consistent(place));
 }
 
 #[test]
 fn the_first_use_by_many_processes_makes_one_database() {
-    let place = Place::new();
+    use_first(&Place::new());
+}
+
+#[test]
+fn the_first_use_of_mariadb_by_many_processes_makes_one_schema() {
+    use_first(&block_on(Place::on_mariadb()));
+}
+
+fn use_first(place: &Place) {
     std::thread::scope(|scope| {
         for worker in 0..16 {
-            let place = &place;
             scope.spawn(move || {
                 place
                     .glance(&["image", "create", &format!("image-{worker}")])
@@ -88,11 +102,18 @@ fn the_first_use_by_many_processes_makes_one_database() {
 
 #[test]
 fn concurrent_changes_of_one_image_are_all_kept() {
-    let place = Place::new();
+    change_at_once(&Place::new());
+}
+
+#[test]
+fn concurrent_changes_of_one_image_on_mariadb_are_all_kept() {
+    change_at_once(&block_on(Place::on_mariadb()));
+}
+
+fn change_at_once(place: &Place) {
     place.glance(&["image", "create", "shared"]).ok();
     std::thread::scope(|scope| {
         for worker in 0..8 {
-            let place = &place;
             scope.spawn(move || {
                 for round in 0..5 {
                     let property = format!("p{worker}_{round}=x");

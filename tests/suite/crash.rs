@@ -29,7 +29,15 @@ pub fn kill_within(random: &mut Random, mut child: Child, most: u64) {
 
 #[test]
 fn killed_commands_lose_nothing_and_leave_nothing() {
-    let place = Place::new();
+    kill_commands(&Place::new(), KILLS);
+}
+
+#[test]
+fn commands_killed_on_mariadb_lose_nothing_and_leave_nothing() {
+    kill_commands(&block_on(Place::on_mariadb()), KILLS / 4);
+}
+
+fn kill_commands(place: &Place, kills: u64) {
     let mut random = Random::new(7);
     let content = random.bytes(3_000_000);
     let file = place.write("a.img", &content);
@@ -41,7 +49,7 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
     let kept = place.image("kept", &content);
     let whole = u64::try_from(began.elapsed().as_micros()).unwrap() * 5 / 4;
 
-    for round in 0..KILLS {
+    for round in 0..kills {
         match round % 5 {
             0 | 1 => {
                 let words = [
@@ -53,20 +61,20 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
                     "--disk-format",
                     "raw",
                 ];
-                kill_within(&mut random, spawn(&place, &words), whole);
+                kill_within(&mut random, spawn(place, &words), whole);
             }
             2 => {
                 let queued = place
                     .glance(&["image", "create", "queued", "-f", "value", "-c", "id"])
                     .ok();
                 let words = ["image-upload", "--file", file, queued.trim()];
-                kill_within(&mut random, spawn(&place, &words), whole);
+                kill_within(&mut random, spawn(place, &words), whole);
             }
             3 => {
                 let doomed = place.image("doomed", b"doomed");
                 kill_within(
                     &mut random,
-                    spawn(&place, &["image-delete", &doomed]),
+                    spawn(place, &["image-delete", &doomed]),
                     whole / 3,
                 );
             }
@@ -78,7 +86,7 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
                 }
                 kill_within(
                     &mut random,
-                    spawn(&place, &["image-download", "--file", saved, &kept]),
+                    spawn(place, &["image-download", "--file", saved, &kept]),
                     whole,
                 );
                 match std::fs::read(saved) {
@@ -93,7 +101,7 @@ fn killed_commands_lose_nothing_and_leave_nothing() {
         if round % 25 == 24 {
             // The next command, whatever it is.
             place.glance(&["image-list"]).ok();
-            block_on(assert_consistent(&place));
+            block_on(assert_consistent(place));
         }
     }
     place

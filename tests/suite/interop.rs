@@ -11,8 +11,9 @@ use glance_tools::data::{Algorithm, Hasher};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::mariadb::Schema;
 use crate::realcloud::{known, output_of, script};
-use crate::support::{GLANCE, Place};
+use crate::support::{GLANCE, Place, block_on};
 
 const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 
@@ -956,4 +957,144 @@ fn definitions_are_loaded_as_the_real_program_loads_them() {
         assert_eq!(ours, theirs, "{options:?} {}", path.display());
         write(change.0, change.1);
     }
+}
+
+/// What `SHOW CREATE TABLE` says of every table of a database; how far its counters are is left out.
+async fn tables(schema: &Schema) -> BTreeMap<String, String> {
+    let names = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
+    let mut tables = BTreeMap::new();
+    for name in schema.texts(names).await {
+        let statement = schema.created(&name).await;
+        let words = statement
+            .split(' ')
+            .filter(|word| !word.starts_with("AUTO_INCREMENT="));
+        tables.insert(name, words.collect::<Vec<_>>().join(" "));
+    }
+    tables
+}
+
+#[test]
+fn a_schema_of_ours_on_mariadb_is_the_real_one() {
+    let venv = venv();
+    let ours = block_on(Place::on_mariadb());
+    let mut sync = ours.command(MANAGE);
+    output_of(sync.arg("--data-dir").arg(ours.data()).arg("db_sync"));
+
+    let theirs = block_on(Schema::make());
+    let config = ours.write("glance.conf", theirs.configuration());
+    let mut manage = Command::new(venv.join("bin/glance-manage"));
+    output_of(manage.arg("--config-file").arg(&config).arg("db_sync"));
+
+    let (ours, theirs) = block_on(async {
+        let ours = tables(ours.schema().unwrap()).await;
+        (ours, tables(&theirs).await)
+    });
+    assert!(theirs.contains_key("images"), "{theirs:?}");
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn the_real_glance_and_ours_read_what_the_other_wrote_on_mariadb() {
+    let python = venv().join("bin/python");
+    let place = block_on(Place::on_mariadb());
+    let config = place.write("glance.conf", place.schema().unwrap().configuration());
+    let manage = venv().join("bin/glance-manage");
+    output_of(
+        Command::new(manage)
+            .arg("--config-file")
+            .arg(&config)
+            .arg("db_sync"),
+    );
+    let theirs = |what: &str| {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mariadb/theirs.py");
+        let mut code = Command::new(&python);
+        code.arg(script)
+            .arg(&config)
+            .arg(what)
+            .env("PYTHONWARNINGS", "ignore");
+        output_of(&mut code)
+    };
+    theirs("make");
+    let show = |name: &str| -> Value {
+        let shown = place.glance(&["image", "show", name, "-f", "json"]).ok();
+        serde_json::from_str(&shown).unwrap()
+    };
+    let shown = show("theirs é");
+    assert_eq!(shown["size"], 5);
+    assert_eq!(shown["tags"], json!(["one", "two"]));
+    assert_eq!(shown["properties"]["colour"], "blue");
+    let members = [
+        "image",
+        "member",
+        "list",
+        "theirs é",
+        "-f",
+        "value",
+        "-c",
+        "Member ID",
+    ];
+    assert_eq!(place.glance(&members).ok(), "acme\n");
+
+    // Both images are changed by the one that did not make them, and read by the other.
+    place
+        .glance(&[
+            "image",
+            "set",
+            "theirs é",
+            "--property",
+            "colour=red",
+            "--tag",
+            "three",
+        ])
+        .ok();
+    let file = place.write("data", "hello");
+    let file = file.to_str().unwrap();
+    let create = [
+        "image",
+        "create",
+        "ours",
+        "--file",
+        file,
+        "--property",
+        "ours=1",
+        "--tag",
+        "t",
+        "--shared",
+    ];
+    place.glance(&create).ok();
+    place
+        .glance(&["image", "add", "project", "ours", "acme"])
+        .ok();
+    let seen: Value = serde_json::from_str(&theirs("show")).unwrap();
+    assert_eq!(
+        seen["theirs é"]["properties"],
+        json!({"colour": "red", "empty": ""})
+    );
+    assert_eq!(seen["theirs é"]["tags"], json!(["one", "three", "two"]));
+    let ours = &seen["ours"];
+    let shown = show("ours");
+    for field in [
+        "id",
+        "status",
+        "size",
+        "owner",
+        "visibility",
+        "disk_format",
+        "min_disk",
+        "checksum",
+    ] {
+        assert_eq!(ours[field], shown[field], "{field}");
+    }
+    assert_eq!(
+        ours["created_at"].as_str().unwrap().to_owned() + "Z",
+        shown["created_at"].as_str().unwrap()
+    );
+    assert_eq!(ours["properties"]["ours"], "1");
+    assert_eq!(ours["tags"], json!(["t"]));
+    assert_eq!(ours["members"], json!([["acme", "pending"]]));
+    let id = ours["id"].as_str().unwrap();
+    assert!(
+        ours["locations"][0][0].as_str().unwrap().ends_with(id),
+        "{ours}"
+    );
 }

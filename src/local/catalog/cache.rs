@@ -5,7 +5,8 @@
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::{Catalog, Sql, Transaction};
+use super::{Catalog, Sql, Transaction, reader};
+use crate::config::Database;
 use crate::model::{CachedImage, Timestamp};
 use crate::{Error, Result};
 
@@ -20,8 +21,10 @@ impl Catalog {
             &format!("WHERE node_reference_id = {NODE} ORDER BY id"),
             [node.into()],
         );
-        let rows = self.rows(sql).await?;
-        rows.iter().map(read_cached).collect()
+        match self.database() {
+            Database::Sqlite(path) => reader::collect(path, sql, |row| read_cached(row)).await,
+            Database::Mysql(_) => self.rows(sql).await?.iter().map(read_cached).collect(),
+        }
     }
 
     /// How often an image was read from the cache of the host `node`; None where it is not in there.

@@ -79,7 +79,7 @@ impl Catalog {
     /// Commits are durable when they return (on SQLite: WAL, synchronous). Nothing is read yet.
     ///
     /// # Errors
-    /// `Failed` when it cannot be opened; `Unavailable` when its server cannot be reached.
+    /// `Failed` when it cannot be opened; `Unreachable` when its server cannot be reached.
     pub async fn open(database: &Database, create: bool) -> Result<Self> {
         let connections = match database {
             Database::Sqlite(path) => open_sqlite(path, create, true).await?,

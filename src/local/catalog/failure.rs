@@ -175,5 +175,8 @@ impl std::error::Error for InDoubt {}
 
 /// Whether an error leaves open whether what was to be written is written: nothing may be undone then.
 pub fn is_in_doubt(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|cause| cause.is::<InDoubt>())
+    let cause = std::error::Error::source(error);
+    cause
+        .and_then(|cause| cause.downcast_ref::<InDoubt>())
+        .is_some()
 }

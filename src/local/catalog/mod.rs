@@ -93,6 +93,13 @@ impl Sql {
         self.text(")")
     }
 
+    /// Asks something of all that this selects: `text` is a query up to where it names its table.
+    #[must_use]
+    pub fn within(mut self, text: &str) -> Self {
+        self.text = format!("{text}({}) AS selected", self.text);
+        self
+    }
+
     /// Appends the values as a list in parentheses.
     #[must_use]
     pub fn list(mut self, values: impl IntoIterator<Item = Value>) -> Self {

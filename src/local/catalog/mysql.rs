@@ -32,7 +32,7 @@ pub(super) enum Connections {
 /// Connects to a server: there is one connection when this returns.
 ///
 /// # Errors
-/// `Unavailable` when it cannot be reached in time; `Failed` when it refuses us.
+/// `Unreachable` when it cannot be reached in time; `Failed` when it refuses us.
 pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> Result<MySqlPool> {
     let options = options(server);
     let session = session(server);
@@ -167,7 +167,7 @@ fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
 
 fn unreachable(name: &str, why: &str) -> Error {
     Error::new(
-        ErrorKind::Unavailable,
+        ErrorKind::Unreachable,
         format!("the server of database {name} cannot be reached: {why}"),
     )
     .hint("See connection in the section [database], and whether the server runs.")

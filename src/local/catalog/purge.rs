@@ -1,6 +1,6 @@
 //! Removing the rows of what was deleted long ago.
 //!
-//! Rows go in batches, each found without a lock and removed by one statement, with pauses in which others
+//! Rows go in batches, whose ends are found without a lock, each by one statement, with pauses in which others
 //! write. What waits for the scrubber stays: without its row nobody would know of the data.
 //!
 //! *Source:* `purge_deleted_rows` and `purge_deleted_rows_from_images` in `glance/db/sqlalchemy/api.py` of
@@ -20,8 +20,8 @@ use crate::model::Timestamp;
 /// Rows of the first batch.
 const FIRST_BATCH: u64 = 1000;
 
-/// Rows of a batch at most: what is bound to a statement has its limit.
-const LARGEST_BATCH: u64 = 10_000;
+/// Rows of a batch at most: the log that SQLite writes ahead of the database grows with it.
+const LARGEST_BATCH: u64 = 20_000;
 
 /// How long a batch shall take; half of what others may be kept waiting.
 const BATCH_TIME: Duration = Duration::from_millis(100);
@@ -32,12 +32,14 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// A table with rows that may be purged.
 struct Table {
     name: &'static str,
+    /// What orders its rows on a server, which has no numbers for them.
     key: &'static str,
-    /// Where the rows and the time of their deletion are.
-    from: &'static str,
+    /// When a row was deleted.
     deleted_at: &'static str,
-    /// What else MUST be true of a row.
+    /// What else MUST be true of a row that goes.
     only: &'static str,
+    /// And what that has to refer to nothing, which is looked at once, as it goes.
+    free: &'static str,
     /// The columns that are of no fixed length.
     texts: &'static [&'static str],
 }
@@ -45,24 +47,37 @@ struct Table {
 /// What a row has in columns of a fixed length: times, numbers, an id.
 const FIXED_BYTES: i64 = 64;
 
+/// That a row is marked. Its index is not to be used: rows are taken in the order of the table.
+const DELETED: &str = "+deleted = 1";
+
+/// The same, but for what the scrubber has still to do.
+const SCRUBBED: &str = "+deleted = 1 AND status <> 'pending_delete'";
+
 impl Table {
-    /// A table that notes by itself what was deleted. The index of `deleted` is not to be used: the rows
-    /// are taken in the order of their keys.
-    const fn new(name: &'static str, texts: &'static [&'static str]) -> Self {
+    /// A table that notes by itself what was deleted.
+    const fn new(name: &'static str, only: &'static str, texts: &'static [&'static str]) -> Self {
         Self {
             name,
             key: "id",
-            from: name,
             deleted_at: "deleted_at",
-            only: "+deleted = 1",
+            only,
+            free: "",
             texts,
         }
     }
 
-    /// The same, without rows of which something else is not true.
-    const fn only(mut self, only: &'static str) -> Self {
-        self.only = only;
+    /// The same, without rows of which something is not true.
+    const fn free(mut self, free: &'static str) -> Self {
+        self.free = free;
         self
+    }
+
+    /// What orders its rows: on SQLite the order in which they lie in the file.
+    fn key(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => "rowid",
+            Dialect::Mysql => self.key,
+        }
     }
 }
 
@@ -71,30 +86,31 @@ const DETAILS: [Table; 6] = [
     Table {
         name: "task_info",
         key: "task_id",
-        from: "task_info JOIN tasks ON tasks.id = task_info.task_id",
-        deleted_at: "tasks.deleted_at",
-        only: "+tasks.deleted = 1",
+        deleted_at: "(SELECT deleted_at FROM tasks WHERE id = task_info.task_id AND deleted = 1)",
+        only: "1 = 1",
+        free: "",
         texts: &["input", "result", "message"],
     },
-    Table::new("image_properties", &["name", "value"]),
-    Table::new("image_tags", &["value"]),
-    Table::new("image_locations", &["value", "meta_data"])
-        .only("+deleted = 1 AND status <> 'pending_delete'"),
-    Table::new("image_members", &["member"]),
-    Table::new("tasks", &["type", "status", "owner"])
-        .only("+deleted = 1 AND NOT EXISTS (SELECT 1 FROM task_info WHERE task_id = tasks.id)"),
+    Table::new("image_properties", DELETED, &["name", "value"]),
+    Table::new("image_tags", DELETED, &["value"]),
+    Table::new("image_locations", SCRUBBED, &["value", "meta_data"]),
+    Table::new("image_members", DELETED, &["member"]),
+    Table::new("tasks", DELETED, &["type", "status", "owner"])
+        .free(" AND NOT EXISTS (SELECT 1 FROM task_info WHERE task_id = tasks.id)"),
 ];
 
 /// Images, once nothing refers to them. What is purged of them frees their ids.
-const IMAGES: [Table; 1] = [
-    Table::new("images", &["name", "owner", "checksum", "os_hash_value"]).only(
-        "+deleted = 1 AND status <> 'pending_delete' \
-         AND NOT EXISTS (SELECT 1 FROM image_properties WHERE image_id = images.id) \
-         AND NOT EXISTS (SELECT 1 FROM image_tags WHERE image_id = images.id) \
-         AND NOT EXISTS (SELECT 1 FROM image_locations WHERE image_id = images.id) \
-         AND NOT EXISTS (SELECT 1 FROM image_members WHERE image_id = images.id)",
-    ),
-];
+const IMAGES: [Table; 1] = [Table::new(
+    "images",
+    SCRUBBED,
+    &["name", "owner", "checksum", "os_hash_value"],
+)
+.free(
+    " AND NOT EXISTS (SELECT 1 FROM image_properties WHERE image_id = images.id) \
+     AND NOT EXISTS (SELECT 1 FROM image_tags WHERE image_id = images.id) \
+     AND NOT EXISTS (SELECT 1 FROM image_locations WHERE image_id = images.id) \
+     AND NOT EXISTS (SELECT 1 FROM image_members WHERE image_id = images.id)",
+)];
 
 /// What is purged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,13 +165,19 @@ impl Catalog {
         watch: &Watch,
         removed: &mut dyn FnMut(&str, u64),
     ) -> Result<Vec<Purged>> {
+        // That nothing refers to a row is part of what is asked of it.
+        let catalog = self.unchecked().await?;
         let before = before.to_catalog();
         let mut all = Vec::new();
         for table in scope.tables() {
             let older = Selection::new(table, "<", &before);
-            let mut batches = Batches::new(self, watch);
+            let mut batches = Batches {
+                catalog: &catalog,
+                watch,
+                size: FIRST_BATCH,
+            };
             let limit = match max_rows {
-                Some(rows) => self.the_nth(&older, rows).await?.map(|at| (at, rows)),
+                Some(rows) => catalog.the_nth(&older, rows).await?.map(|at| (at, rows)),
                 None => None,
             };
             let mut told = |rows| removed(table.name, rows);
@@ -193,46 +215,38 @@ impl Catalog {
                 .texts
                 .iter()
                 .fold(FIXED_BYTES.to_string(), |sum, name| {
-                    format!("{sum} + coalesce(length({}.{name}), 0)", table.name)
+                    format!("{sum} + coalesce(length({name}), 0)")
                 });
-            let only = match table.name {
-                "tasks" => "+deleted = 1",
-                _ => table.only,
+            let free = if scope == Scope::Images {
+                table.free
+            } else {
+                ""
             };
-            let mut sql = Sql::new(format!(
-                "SELECT count(*), min(at), CAST(coalesce(sum(bytes), 0) AS SIGNED) FROM (SELECT {} AS at, {bytes} AS bytes FROM {} WHERE {only}",
-                table.deleted_at, table.from,
-            ))
-            .with(
-                &format!(" AND {} < ? ORDER BY {}", table.deleted_at, table.deleted_at),
-                [before.as_str().into()],
-            );
-            if let Some(rows) = max_rows {
-                sql = sql.with(" LIMIT ?", [rows.into()]);
+            let rows = Selection::new(table, "<", &before)
+                .select(&format!("{} AS at, {bytes} AS bytes", table.deleted_at))
+                .text(free)
+                .text(" ORDER BY at");
+            let rows = match max_rows {
+                Some(limit) => rows.with(" LIMIT ?", [limit.into()]),
+                None => rows,
+            };
+            let sum = "SELECT count(*), min(at), CAST(coalesce(sum(bytes), 0) AS SIGNED) FROM ";
+            if let Some(row) = self.row(rows.within(sum)).await? {
+                all.push(purged(table.name, &row)?);
             }
-            let row = self.row(sql.text(") AS rows_to_go")).await?;
-            all.push(match row {
-                Some(row) => purged(table.name, &row)?,
-                None => Purged {
-                    table: table.name,
-                    rows: 0,
-                    oldest: None,
-                    bytes: 0,
-                },
-            });
         }
         Ok(all)
     }
 
     /// When the last of the oldest `rows` was deleted; None when there are fewer.
     async fn the_nth(&self, selection: &Selection<'_>, rows: u64) -> Result<Option<String>> {
-        if rows == 0 {
+        let Some(before) = rows.checked_sub(1) else {
             return Ok(Some(String::new()));
-        }
-        let sql = selection.sql(selection.table.deleted_at).with(
-            &format!(" ORDER BY {} LIMIT 1 OFFSET ?", selection.table.deleted_at),
-            [(rows - 1).into()],
-        );
+        };
+        let sql = selection
+            .select(&format!("{} AS at", selection.table.deleted_at))
+            .text(selection.table.free)
+            .with(" ORDER BY at LIMIT 1 OFFSET ?", [before.into()]);
         let Some(row) = self.row(sql).await? else {
             return Ok(None);
         };
@@ -259,11 +273,10 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Selects something of every row.
-    fn sql(&self, what: &str) -> Sql {
-        let Table { from, .. } = self.table;
-        let sql = Sql::new(format!("SELECT {what} FROM {from} WHERE "));
-        self.condition(sql)
+    /// Selects something of every row, whether or not others refer to it.
+    fn select(&self, what: &str) -> Sql {
+        let name = self.table.name;
+        self.condition(Sql::new(format!("SELECT {what} FROM {name} WHERE ")))
     }
 
     fn condition(&self, sql: Sql) -> Sql {
@@ -275,19 +288,6 @@ impl<'a> Selection<'a> {
             [self.moment.into()],
         )
     }
-
-    /// Removes those of some rows that are still to be removed.
-    fn removal(&self, keys: Vec<Value>) -> Sql {
-        let Table {
-            name, key, from, ..
-        } = self.table;
-        let sql = Sql::new(format!("DELETE FROM {name} WHERE {key} IN ")).list(keys);
-        if from == name {
-            return self.condition(sql.text(" AND "));
-        }
-        // What a row belongs to decides, and does not come back.
-        sql
-    }
 }
 
 /// Rows that go batch by batch, each as large as others can wait for.
@@ -297,15 +297,7 @@ struct Batches<'a> {
     size: u64,
 }
 
-impl<'a> Batches<'a> {
-    fn new(catalog: &'a Catalog, watch: &'a Watch) -> Self {
-        Self {
-            catalog,
-            watch,
-            size: FIRST_BATCH,
-        }
-    }
-
+impl Batches<'_> {
     /// Removes at most `most` rows of a selection; how many those were.
     async fn remove(
         &mut self,
@@ -313,30 +305,41 @@ impl<'a> Batches<'a> {
         most: u64,
         told: &mut dyn FnMut(u64),
     ) -> Result<u64> {
-        let key = format!("{}.{}", selection.table.name, selection.table.key);
+        let key = selection.table.key(self.catalog.dialect());
         let mut after: Option<Value> = None;
         let mut removed = 0;
         while removed < most {
             self.watch.check()?;
-            let mut sql = selection.sql(&key);
-            if let Some(last) = after.take() {
-                sql = sql.with(&format!(" AND {key} > ?"), [last]);
-            }
+            let beyond = |sql: Sql| match &after {
+                Some(last) => sql.with(&format!(" AND {key} > ?"), [last.clone()]),
+                None => sql,
+            };
+            // Where the batch ends is found without a lock.
+            let batch = beyond(selection.select(&format!("{key} AS place")));
             let size = self.size.min(most - removed);
-            let sql = sql.with(&format!(" ORDER BY {key} LIMIT ?"), [size.into()]);
-            let rows = self.catalog.rows(sql).await?;
-            let keys = rows.iter().map(key_of).collect::<Result<Vec<Value>>>()?;
-            let Some(last) = keys.last() else {
+            let batch = batch.with(" ORDER BY place LIMIT ?", [size.into()]);
+            let end = self
+                .catalog
+                .row(batch.within("SELECT max(place) FROM "))
+                .await?;
+            let Some(end) = end.as_ref().map(key_of).transpose()?.flatten() else {
                 break;
             };
-            after = Some(last.clone());
+            let Table { name, free, .. } = selection.table;
             let begun = Instant::now();
-            let catalog = self.catalog;
-            let remove = || catalog.execute(selection.removal(keys.clone()));
-            let gone = catalog.insist(remove).await?;
+            let remove = async || {
+                let sql = Sql::new(format!("DELETE FROM {name} WHERE "));
+                let sql = beyond(selection.condition(sql));
+                let sql = sql
+                    .with(&format!(" AND {key} <= ?"), [end.clone()])
+                    .text(free);
+                self.catalog.execute(sql).await
+            };
+            let gone = self.catalog.insist(remove).await?;
             removed += gone;
             told(gone);
             self.rest(begun.elapsed()).await;
+            after = Some(end);
         }
         Ok(removed)
     }
@@ -355,10 +358,10 @@ impl<'a> Batches<'a> {
     }
 }
 
-/// A key: a number or a text.
-fn key_of(row: &QueryResult) -> Result<Value> {
-    match row.integer(0) {
-        Ok(Some(number)) => Ok(number.into()),
-        _ => Ok(row.some_text(0)?.into_owned().into()),
+/// A key, if there is one: a number or a text.
+fn key_of(row: &QueryResult) -> Result<Option<Value>> {
+    if let Ok(number) = row.integer(0) {
+        return Ok(number.map(Into::into));
     }
+    Ok(row.owned(0)?.map(Into::into))
 }

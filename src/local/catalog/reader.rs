@@ -1,4 +1,4 @@
-//! Lists of images out of a SQLite database: the second door.
+//! Long lists out of a SQLite database: the second door.
 //!
 //! The pool hands every row by itself from the thread that steps a statement to the task that asks,
 //! which costs several times what reading it does. Here the thread that steps the statement makes
@@ -55,6 +55,30 @@ impl Reader {
     pub(super) async fn next(&mut self) -> Option<Result<Vec<Image>>> {
         self.chunks.recv().await
     }
+}
+
+/// What `read` makes of each of the rows that `list` selects from the database at `path`.
+pub(super) async fn collect<T: Send + 'static>(
+    path: &Path,
+    list: Sql,
+    read: impl Fn(&Row<'_>) -> Result<T> + Send + 'static,
+) -> Result<Vec<T>> {
+    let path = path.to_path_buf();
+    let work = move || {
+        let connection = open(&path)?;
+        let mut statement = connection.prepare(&list.text).map_err(failed)?;
+        let mut rows = statement
+            .query(params_from_iter(values(&list)?))
+            .map_err(failed)?;
+        let mut collected = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            collected.push(read(row)?);
+        }
+        Ok(collected)
+    };
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::internal("the thread that reads a list failed").because(e))?
 }
 
 /// Sends the images of `list`, until there are no more or nobody asks for them any more.

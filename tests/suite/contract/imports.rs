@@ -320,6 +320,7 @@ async fn tasks_are_for_administrators(on: impl Deployment) {
         import(demo.as_ref(), &image.id, direct()).await.unwrap();
         made.push(demo.image_tasks(&image.id).await.unwrap().remove(0).id);
     }
+    on.spread("tasks", &made).await;
     let all: Vec<String> = tasks(admin.as_ref(), TaskQuery::default())
         .await
         .into_iter()

@@ -64,7 +64,7 @@ async fn five(on: &impl Deployment, service: &dyn ImageService) {
         let made = service.create_image(new_image(attributes)).await.unwrap();
         ids.push(made.id);
     }
-    on.spread(&ids).await;
+    on.spread("images", &ids).await;
     service
         .create_image(new_image(json!({"name": "foxtrot", "os_hidden": true})))
         .await

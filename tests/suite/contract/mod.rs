@@ -49,8 +49,9 @@ pub trait Deployment {
         false
     }
 
-    /// Makes images that were made in this order seconds apart, where they may have been made in one.
-    async fn spread(&self, _ids: &[String]) {}
+    /// Makes `images` or `tasks` that were made in this order seconds apart, where they may have been made in
+    /// one.
+    async fn spread(&self, _table: &str, _ids: &[String]) {}
 
     /// Has the stores `fast` (the default) and `slow`, none of web servers, and shows locations.
     async fn with_named_stores(self) -> Self;
@@ -92,12 +93,12 @@ impl Deployment for Place {
         self.schema().is_some()
     }
 
-    async fn spread(&self, ids: &[String]) {
+    async fn spread(&self, table: &str, ids: &[String]) {
         if let Some(schema) = self.schema() {
             for (ago, id) in ids.iter().rev().enumerate() {
                 let earlier = format!("created_at = created_at - INTERVAL {ago} SECOND");
                 schema
-                    .run(&format!("UPDATE images SET {earlier} WHERE id = '{id}'"))
+                    .run(&format!("UPDATE {table} SET {earlier} WHERE id = '{id}'"))
                     .await;
             }
         }

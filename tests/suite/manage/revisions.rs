@@ -1,12 +1,13 @@
 //! Databases of every revision, filled with rows, brought to the head by the real tool and by ours.
 
 use std::fmt::Write as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::MANAGE;
 use super::databases::{Databases, MariaDb, Sqlite, content, real};
 use crate::realcloud::output_of;
-use crate::support::{Place, Run, files};
+use crate::support::{GLANCE, Place, Random, Run, files};
 
 /// Every revision of the chain, in an order in which each is reached from the one before or one earlier.
 const REVISIONS: [&str; 29] = [
@@ -264,4 +265,105 @@ fn sqlite_databases_of_every_revision_come_out_as_the_real_tool_leaves_them() {
             .arg("select version_num from alembic_version; select count(is_public) from images"),
     );
     assert_eq!(rows, "liberty\n5\n");
+}
+
+/// Kills migrations at any moment; the next one goes on, and in the end all is as if none had been killed.
+fn killed_migrations_go_on(on: &impl Databases, place: &Place) {
+    const ROUNDS: usize = 4;
+    let mut random = Random::new(23);
+    let mut killed = 0;
+    for begins_at in [None, Some("liberty"), Some("rocky_expand02")] {
+        let kind = begins_at.unwrap_or("empty");
+        let names: Vec<String> = (0..=ROUNDS)
+            .map(|round| format!("{kind}_{round}"))
+            .collect();
+        if let Some(revision) = begins_at {
+            let jobs: Vec<_> = names
+                .iter()
+                .map(|name| (on.url(name), vec!["db", "upgrade", "--version", revision]))
+                .collect();
+            real(&jobs);
+            for name in &names {
+                on.sql(name, &rows(revision, on.has_triggers()));
+            }
+        }
+        let (whole, others) = names.split_first().unwrap();
+        let began = Instant::now();
+        done(&ours(place, &on.url(whole), &["sync"]));
+        let most = u64::try_from(began.elapsed().as_micros()).unwrap();
+        for name in others {
+            for _ in 0..2 {
+                let mut sync = command(place, &on.url(name), &["sync", "--no-backup"]);
+                let mut child = sync.stdout(Stdio::null()).spawn().unwrap();
+                // The moment is what is random here; nothing waits for anything.
+                std::thread::sleep(Duration::from_micros(random.below(most)));
+                child.kill().unwrap();
+                killed += i32::from(!child.wait().unwrap().success());
+            }
+            done(&ours(place, &on.url(name), &["sync", "--no-backup"]));
+            assert_eq!(on.schema(name), on.schema(whole), "{name}");
+            assert!(content(on, name) == content(on, whole), "{name}");
+        }
+    }
+    assert!(killed > 0, "none was killed while it migrated");
+}
+
+#[test]
+fn killed_migrations_of_sqlite_databases_go_on() {
+    let place = Place::new();
+    killed_migrations_go_on(&Sqlite(&place), &place);
+}
+
+#[test]
+fn killed_migrations_of_mariadb_databases_go_on() {
+    let place = Place::new();
+    killed_migrations_go_on(&MariaDb::new(&place), &place);
+}
+
+#[test]
+fn a_revision_that_is_not_known_is_refused_and_nothing_is_changed() {
+    let place = Place::new();
+    let on = Sqlite(&place);
+    let url = on.url("a");
+    done(&ours(&place, &url, &["sync"]));
+    on.sql("a", "update alembic_version set version_num = 'far_future'");
+    let before = on.schema("a");
+    for word in ["sync", "expand", "upgrade"] {
+        let error = ours(&place, &url, &[word]).fails(1);
+        assert!(error.contains("'far_future'"), "{error}");
+    }
+    let error = ours(&place, &url, &["upgrade", "--version", "nonsense"]).fails(1);
+    assert!(
+        error.contains("far_future") || error.contains("nonsense"),
+        "{error}"
+    );
+    assert_eq!(ours(&place, &url, &["version"]).ok(), "far_future\n");
+    assert_eq!(on.schema("a"), before);
+    let glance = place.write("a.conf", format!("[database]\nconnection = {url}\n"));
+    let list = Run::of(
+        place
+            .command(GLANCE)
+            .arg("--config-file")
+            .arg(glance)
+            .args(["image", "list"])
+            .output()
+            .unwrap(),
+    );
+    assert!(list.fails(1).contains("at revision far_future"));
+}
+
+#[test]
+fn a_database_of_another_program_is_left_alone() {
+    let place = Place::new();
+    let on = Sqlite(&place);
+    let url = on.url("a");
+    on.sql(
+        "a",
+        "create table customers (id integer); insert into customers values (1)",
+    );
+    for word in ["sync", "expand", "upgrade"] {
+        let error = ours(&place, &url, &[word]).fails(1);
+        assert!(error.contains("no alembic revision"), "{error}");
+    }
+    assert_eq!(on.tables("a"), ["customers"]);
 }
