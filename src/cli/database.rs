@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::log::Log;
 use super::manage::{ManageCommand, Purge};
+use super::metrics::Metrics;
 use super::{metadefs, print};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
@@ -317,11 +318,25 @@ async fn purge(
         return Ok(ExitCode::SUCCESS);
     }
     let rows = super::progress::Rows::new();
-    let mut removed = |table: &str, more| rows.advance(table, more);
+    let mut count = 0;
+    let mut removed = |table: &str, more| {
+        count += more;
+        rows.advance(table, more);
+    };
     let purged = catalog
         .purge(scope, before, max_rows, watch, &mut removed)
         .await;
     rows.end();
+    if let Some(path) = &wanted.metrics_file {
+        // Two commands, two files: of each name there is one in all of them.
+        let prefix = match scope {
+            Scope::Details => "glance_purge",
+            Scope::Images => "glance_purge_images",
+        };
+        Metrics::new(prefix)
+            .counter("rows_total", "Rows removed.", count)
+            .write(path, purged.is_ok())?;
+    }
     let purged = purged?;
     let rows: u64 = purged.iter().map(|table| table.rows).sum();
     if rows > 0 {

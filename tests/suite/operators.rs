@@ -273,3 +273,27 @@ fn metrics_of_the_cache_say_how_large_it_is() {
     )
     .fails(2);
 }
+
+#[test]
+fn metrics_of_a_purge_count_rows() {
+    let (place, _) = waiting("");
+    assert_eq!(run(&place, SCRUBBER, &[]).code, 0);
+    let purge = [
+        "db",
+        "purge",
+        "--age_in_days",
+        "0",
+        "--metrics-file",
+        "x.prom",
+    ];
+    assert_eq!(run(&place, MANAGE, &purge).code, 0);
+    let first = metrics(&place);
+    assert!(first["glance_purge_rows_total"] > 0.0);
+    assert!(first["glance_purge_last_success_timestamp_seconds"] > 1_700_000_000.0);
+    assert_eq!(run(&place, MANAGE, &purge).code, 0);
+    let second = metrics(&place);
+    assert_eq!(
+        first["glance_purge_rows_total"],
+        second["glance_purge_rows_total"]
+    );
+}
