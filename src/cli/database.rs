@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::log::Log;
 use super::manage::{ManageCommand, Purge};
+use super::metrics::Metrics;
 use super::{metadefs, print};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
@@ -317,19 +318,31 @@ async fn purge(
         return Ok(ExitCode::SUCCESS);
     }
     let rows = super::progress::Rows::new();
-    let mut removed = |table: &str, more| rows.advance(table, more);
+    let mut gone = 0;
+    let mut removed = |table: &str, more| {
+        gone += more;
+        rows.advance(table, more);
+    };
     let purged = catalog
         .purge(scope, before, max_rows, watch, &mut removed)
         .await;
     rows.end();
+    if let Some(path) = &wanted.metrics_file {
+        let prefix = match scope {
+            Scope::Details => "glance_purge",
+            Scope::Images => "glance_purge_images",
+        };
+        Metrics::new(prefix)
+            .counter("rows_removed_total", "Rows removed.", gone)
+            .write(path, purged.is_ok())?;
+    }
     let purged = purged?;
-    let rows: u64 = purged.iter().map(|table| table.rows).sum();
-    if rows > 0 {
+    if gone > 0 {
         let tables = purged.iter().filter(|table| table.rows > 0);
         let tables: Vec<String> = tables
             .map(|table| format!("{} of {}", table.rows, table.table))
             .collect();
-        log.info(&format!("Purged {rows} row(s): {}", tables.join(", ")));
+        log.info(&format!("Purged {gone} row(s): {}", tables.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command};
 
-use crate::cli::oslo::{OsloOptions, data_dir, flag, number, path_of, tool, tool_part, value};
+use crate::cli::oslo::{
+    OsloOptions, data_dir, flag, metrics_file, number, path_of, tool, tool_part, value,
+};
 use crate::cli::values;
 
 /// What `glance-manage` says on standard output when it is called with no word at all; it exits 2.
@@ -143,7 +145,8 @@ fn note_of(args: &[Arg]) -> &'static str {
     if has(NO_BACKUP) {
         "An SQLite database that holds anything is copied first; \"--no-backup\" leaves that out.\n\n"
     } else if has(DRY_RUN) {
-        "\"--dry-run\" removes nothing, and says what would be removed.\n\n"
+        "\"--dry-run\" removes nothing, and says what would be removed; \"--metrics-file PATH\" writes\n\
+         metrics for Prometheus.\n\n"
     } else {
         ""
     }
@@ -202,6 +205,7 @@ fn ages(age_help: &'static str) -> Vec<Arg> {
             "Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all",
         ),
         flag(DRY_RUN, "Remove nothing, and say what would be removed").hide(true),
+        metrics_file(),
     ]
 }
 
@@ -394,6 +398,8 @@ pub struct Purge {
     pub max_rows: i64,
     /// Whether to remove nothing, and say what would be removed.
     pub dry_run: bool,
+    /// Where metrics are written to.
+    pub metrics_file: Option<PathBuf>,
 }
 
 impl Invocation {
@@ -485,6 +491,7 @@ impl Values<'_> {
             age_in_days: self.number("age_in_days", 0)?.unwrap_or(usual_age),
             max_rows: self.number("max_rows", 1)?.unwrap_or(100),
             dry_run: self.given(DRY_RUN),
+            metrics_file: path_of(self.leaf, "metrics-file"),
         })
     }
 
