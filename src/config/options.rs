@@ -169,6 +169,7 @@ options! {
         Kind::List, Some("");
 
     DELAYED_DELETE = ["DEFAULT"] "delayed_delete", Kind::Boolean, Some("false");
+    METADATA_ENCRYPTION_KEY = ["DEFAULT"] "metadata_encryption_key", Kind::Secret, None;
     SCRUB_TIME = ["DEFAULT"] "scrub_time",
         Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("0");
     SCRUB_POOL_SIZE = ["DEFAULT"] "scrub_pool_size",

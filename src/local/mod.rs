@@ -66,6 +66,12 @@ impl Local {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
+        if settings.encrypted_locations {
+            return Err(Error::failed(
+                "the addresses of image data are encrypted (metadata_encryption_key), and cannot be read",
+            )
+            .hint("Use Glance's own programs on this deployment."));
+        }
         let catalog = Catalog::open_current(prepare(&settings)?).await?;
         let stores = open_stores(&settings)?;
         let staging = staging::store(&settings.staging_dir);

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
@@ -21,6 +22,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// What a store does.
 const STORING: [Intent; 2] = [Intent::Upload, Intent::Delete];
+
+/// How much later than its record says something may have happened: some databases cut the fractions of
+/// seconds off.
+const BLUR: Duration = Duration::from_secs(1);
 
 /// A directory of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -433,7 +438,8 @@ fn measure(path: &Path, directory: &Path, unless_later: Option<Timestamp>) -> Re
     if let Some(moment) = unless_later {
         let written = metadata.modified();
         let written = written.map_err(|e| Error::io("look at", path, e))?;
-        if Timestamp::from_system(written).is_none_or(|written| written > moment) {
+        let late = |written: Timestamp| written.before(BLUR) > moment;
+        if Timestamp::from_system(written).is_none_or(late) {
             return Err(Error::failed(format!(
                 "{} was written after that",
                 path.display()

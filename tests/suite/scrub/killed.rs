@@ -12,20 +12,16 @@ const KILLS: usize = 40;
 
 /// Everything that is deleted has no data; what is alive has its own.
 fn assert_consistent(place: &Delayed, alive: &str) -> usize {
-    let database = place.database();
-    let mut query = database
-        .prepare(
-            "SELECT images.id, images.status, image_locations.status FROM images \
-             JOIN image_locations ON image_locations.image_id = images.id",
-        )
-        .unwrap();
-    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let rows = place.texts(
+        "SELECT CONCAT(images.id, ' ', images.status, ' ', image_locations.status) FROM images \
+         JOIN image_locations ON image_locations.image_id = images.id",
+    );
     let stored = place.stored();
     let mut waiting = 0;
-    for row in rows.unwrap() {
-        let (id, status, location): (String, String, String) = row.unwrap();
-        match status.as_str() {
-            "deleted" => assert!(!stored.contains(&id) && location == "deleted", "{id}"),
+    for row in rows {
+        let [id, status, location] = row.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        match status {
+            "deleted" => assert!(!stored.contains(id) && location == "deleted", "{id}"),
             "pending_delete" => {
                 assert_eq!(location, "pending_delete", "{id}");
                 waiting += 1;

@@ -8,14 +8,14 @@ mod together;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::PathBuf;
 use std::process::Command;
 
 use rusqlite::Connection;
-use rusqlite::types::FromSql;
+use rusqlite::types::Value;
 
-use crate::support::{Place, Run, files};
+use crate::support::{Place, Run, block_on, files};
 
 const SCRUBBER: &str = env!("CARGO_BIN_EXE_glance-scrubber");
 
@@ -45,6 +45,13 @@ impl Delayed {
         Self(place)
     }
 
+    /// One on each database whose configuration ends so.
+    fn on_each(more: &str) -> [Self; 2] {
+        let place = block_on(Place::on_mariadb());
+        place.configure(&format!("[DEFAULT]\ndelayed_delete = true\n{more}"));
+        [Self::configured(more), Self(place)]
+    }
+
     fn scrubber(&self, words: &[&str]) -> Run {
         Run::of(self.command(SCRUBBER).args(words).output().unwrap())
     }
@@ -71,7 +78,31 @@ impl Delayed {
         files(&self.images())
     }
 
-    fn database(&self) -> Connection {
+    fn sql(&self, statements: &str) {
+        if let Some(schema) = self.schema() {
+            return block_on(schema.run(statements));
+        }
+        self.file_of_database().execute_batch(statements).unwrap();
+    }
+
+    /// The first column of a query's rows, as text.
+    fn texts(&self, query: &str) -> Vec<String> {
+        if let Some(schema) = self.schema() {
+            return block_on(schema.texts(query));
+        }
+        let database = self.file_of_database();
+        let mut query = database.prepare(query).unwrap();
+        let rows = query.query_map([], |row| {
+            Ok(match row.get(0)? {
+                Value::Integer(number) => number.to_string(),
+                Value::Text(text) => text,
+                other => panic!("{other:?}"),
+            })
+        });
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    fn file_of_database(&self) -> Connection {
         let database = Connection::open(self.data().join("glance.db")).unwrap();
         database
             .busy_timeout(std::time::Duration::from_mins(1))
@@ -79,14 +110,14 @@ impl Delayed {
         database
     }
 
-    fn sql(&self, statements: &str) {
-        self.database().execute_batch(statements).unwrap();
+    /// The first value that a query finds.
+    fn value(&self, query: &str) -> String {
+        self.texts(query).swap_remove(0)
     }
 
-    /// The first value that a query finds.
-    fn value<T: FromSql>(&self, query: &str) -> T {
-        let database = self.database();
-        database.query_row(query, [], |row| row.get(0)).unwrap()
+    /// The number that a query finds.
+    fn number(&self, query: &str) -> i64 {
+        self.value(query).parse().unwrap()
     }
 
     fn status(&self, id: &str) -> String {
@@ -97,37 +128,39 @@ impl Delayed {
     fn locations(&self, id: &str) -> String {
         self.value(&format!(
             "SELECT group_concat(status) FROM (SELECT status FROM image_locations WHERE image_id = '{id}' \
-             ORDER BY id)"
+             ORDER BY id) AS ordered"
         ))
     }
 
     /// Images that wait since long ago, made in the database and the store; their ids.
-    fn waiting(&self, numbers: std::ops::Range<usize>) -> Vec<String> {
-        let mut database = self.database();
-        let transaction = database.transaction().unwrap();
+    fn waiting(&self, numbers: Range<usize>) -> Vec<String> {
         let ids: Vec<String> = numbers
             .map(|number| format!("{number:08}-0000-4000-8000-000000000000"))
             .collect();
+        let mut images = Vec::new();
+        let mut locations = Vec::new();
         for id in &ids {
             let path = self.images().join(id);
             fs::write(&path, "data").unwrap();
-            transaction
-                .execute(
-                    "INSERT INTO images (id, name, size, status, created_at, updated_at, deleted_at, deleted, \
-                     protected, visibility, min_disk, min_ram, os_hidden) VALUES \
-                     (?1, 'gone', 4, 'pending_delete', ?2, ?2, ?2, 1, 0, 'shared', 0, 0, 0)",
-                    [id, LONG_AGO],
-                )
-                .unwrap();
-            transaction
-                .execute(
-                    "INSERT INTO image_locations (image_id, value, created_at, deleted_at, deleted, meta_data, \
-                     status) VALUES (?1, ?3, ?2, ?2, 1, '{}', 'pending_delete')",
-                    [id, LONG_AGO, &format!("file://{}", path.display())],
-                )
-                .unwrap();
+            images.push(format!(
+                "('{id}', 'gone', 4, 'pending_delete', '{LONG_AGO}', '{LONG_AGO}', '{LONG_AGO}', 1, 0, \
+                 'shared', 0, 0, 0)"
+            ));
+            locations.push(format!(
+                "('{id}', 'file://{}', '{LONG_AGO}', '{LONG_AGO}', 1, '{{}}', 'pending_delete')",
+                path.display()
+            ));
         }
-        transaction.commit().unwrap();
+        self.sql(&format!(
+            "BEGIN; \
+             INSERT INTO images (id, name, size, status, created_at, updated_at, deleted_at, deleted, protected, \
+             visibility, min_disk, min_ram, os_hidden) VALUES {}; \
+             INSERT INTO image_locations (image_id, value, created_at, deleted_at, deleted, meta_data, status) \
+             VALUES {}; \
+             COMMIT",
+            images.join(", "),
+            locations.join(", ")
+        ));
         ids
     }
 }

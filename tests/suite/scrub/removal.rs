@@ -21,29 +21,30 @@ fn logged(stderr: &str) -> Vec<&str> {
 
 #[test]
 fn what_was_deleted_goes_with_its_data() {
-    let place = Delayed::new();
-    let kept = place.image("kept", b"kept");
-    let gone = [place.deleted("a", b"12345"), place.deleted("b", b"678")];
-    assert!(place.stored().contains(&gone[0]));
-    let run = place.scrubber(&[]);
-    assert_eq!((run.code, run.text().as_str()), (0, ""));
-    assert_eq!(
-        logged(&run.stderr),
-        ["Scrubbed 2 image(s), 2 location(s), 8 byte(s)."]
-    );
-    assert!(
-        run.stderr.contains(" INFO glance.scrubber [-] "),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(place.stored(), [kept.clone()].into());
-    for id in &gone {
-        assert_eq!(place.status(id), "deleted");
-        assert_eq!(place.locations(id), "deleted");
+    for place in Delayed::on_each("") {
+        let kept = place.image("kept", b"kept");
+        let gone = [place.deleted("a", b"12345"), place.deleted("b", b"678")];
+        assert!(place.stored().contains(&gone[0]));
+        let run = place.scrubber(&[]);
+        assert_eq!((run.code, run.text().as_str()), (0, ""));
+        assert_eq!(
+            logged(&run.stderr),
+            ["Scrubbed 2 image(s), 2 location(s), 8 byte(s)."]
+        );
+        assert!(
+            run.stderr.contains(" INFO glance.scrubber [-] "),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(place.stored(), [kept.clone()].into());
+        for id in &gone {
+            assert_eq!(place.status(id), "deleted");
+            assert_eq!(place.locations(id), "deleted");
+        }
+        assert_eq!(place.status(&kept), "active");
+        // With nothing to do there is nothing to say.
+        assert_eq!(place.scrubber(&[]).ok(), "");
     }
-    assert_eq!(place.status(&kept), "active");
-    // With nothing to do there is nothing to say.
-    assert_eq!(place.scrubber(&[]).ok(), "");
 }
 
 #[test]
@@ -62,43 +63,44 @@ fn data_stays_for_as_long_as_scrub_time_says() {
 
 #[test]
 fn what_a_record_names_still_is_not_removed() {
-    let place = Delayed::configured("scrub_time = 3600\n");
-    let (alive, later) = (
-        place.image("alive", b"alive"),
-        place.deleted("later", b"later"),
-    );
-    let ids = place.waiting(1..4);
-    // One names the data of an image that is alive, one that of an image that may be taken back, and one
-    // data that it was given anew.
-    let address = |id: &str| format!("file://{}", place.images().join(id).display());
-    for (id, other) in [(&ids[0], &alive), (&ids[1], &later)] {
+    for place in Delayed::on_each("scrub_time = 3600\n") {
+        let (alive, later) = (
+            place.image("alive", b"alive"),
+            place.deleted("later", b"later"),
+        );
+        let ids = place.waiting(1..4);
+        // One names the data of an image that is alive, one that of an image that may be taken back, and one
+        // data that it was given anew.
+        let address = |id: &str| format!("file://{}", place.images().join(id).display());
+        for (id, other) in [(&ids[0], &alive), (&ids[1], &later)] {
+            place.sql(&format!(
+                "UPDATE image_locations SET value = '{}' WHERE image_id = '{id}'",
+                address(other)
+            ));
+        }
         place.sql(&format!(
-            "UPDATE image_locations SET value = '{}' WHERE image_id = '{id}'",
-            address(other)
-        ));
-    }
-    place.sql(&format!(
-        "INSERT INTO image_locations (image_id, value, created_at, deleted, meta_data, status) \
+            "INSERT INTO image_locations (image_id, value, created_at, deleted, meta_data, status) \
          VALUES ('{alive}', '{}', '{LONG_AGO}', 0, '{{}}', 'active')",
-        address(&ids[2])
-    ));
-    let run = place.scrubber(&[]);
-    assert_eq!(run.code, 0, "{}", run.stderr);
-    assert_eq!(
-        logged(&run.stderr),
-        ["Scrubbed 3 image(s), 3 location(s), 0 byte(s)."]
-    );
-    let stored = place.stored();
-    for id in [&alive, &later, &ids[2]] {
-        assert!(stored.contains(id), "{stored:?}");
+            address(&ids[2])
+        ));
+        let run = place.scrubber(&[]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_eq!(
+            logged(&run.stderr),
+            ["Scrubbed 3 image(s), 3 location(s), 0 byte(s)."]
+        );
+        let stored = place.stored();
+        for id in [&alive, &later, &ids[2]] {
+            assert!(stored.contains(id), "{stored:?}");
+        }
+        // The last one to name the data takes it along.
+        place.sql(&format!(
+            "UPDATE images SET deleted_at = '{LONG_AGO}' WHERE id = '{later}'"
+        ));
+        place.scrubber(&[]);
+        assert!(!place.stored().contains(&later));
+        assert!(place.stored().contains(&alive));
     }
-    // The last one to name the data takes it along.
-    place.sql(&format!(
-        "UPDATE images SET deleted_at = '{LONG_AGO}' WHERE id = '{later}'"
-    ));
-    place.scrubber(&[]);
-    assert!(!place.stored().contains(&later));
-    assert!(place.stored().contains(&alive));
 }
 
 #[test]
@@ -176,61 +178,64 @@ fn what_cannot_be_removed_is_told_and_tried_again() {
 
 #[test]
 fn of_an_image_whose_data_stays_in_part_the_rest_goes() {
-    let place = Delayed::new();
-    place.image("first", b"to make the directories");
-    let ids = place.waiting(0..1);
-    place.sql(&format!(
+    for place in Delayed::on_each("") {
+        place.image("first", b"to make the directories");
+        let ids = place.waiting(0..1);
+        place.sql(&format!(
         "INSERT INTO image_locations (image_id, value, created_at, deleted_at, deleted, meta_data, status) \
          VALUES ('{}', 'rbd://x', '{LONG_AGO}', '{LONG_AGO}', 1, '{{}}', 'pending_delete')",
         ids[0]
     ));
-    let run = place.scrubber(&[]);
-    assert_eq!(run.code, 1);
-    assert!(
-        run.stderr.contains(
-            "Scrubbed 0 image(s), 1 location(s), 4 byte(s); 1 location(s) could not be removed."
-        ),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(place.status(&ids[0]), "pending_delete");
-    assert_eq!(place.locations(&ids[0]), "deleted,pending_delete");
+        let run = place.scrubber(&[]);
+        assert_eq!(run.code, 1);
+        assert!(
+            run.stderr.contains(
+                "Scrubbed 0 image(s), 1 location(s), 4 byte(s); 1 location(s) could not be removed."
+            ),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(place.status(&ids[0]), "pending_delete");
+        assert_eq!(place.locations(&ids[0]), "deleted,pending_delete");
+    }
 }
 
 #[test]
 fn many_batches_go_whatever_the_size_of_the_pool() {
     for pool in [1, 7, 5000] {
-        let place = Delayed::configured(&format!("scrub_pool_size = {pool}\n"));
-        let kept = place.image("kept", b"kept");
-        place.waiting(0..2345);
-        let run = place.scrubber(&[]);
-        assert_eq!(run.code, 0);
-        assert_eq!(
-            logged(&run.stderr),
-            ["Scrubbed 2345 image(s), 2345 location(s), 9380 byte(s)."]
-        );
-        assert_eq!(place.stored(), [kept].into());
-        let left: i64 = place.value("SELECT count(*) FROM images WHERE status = 'pending_delete'");
-        assert_eq!(left, 0);
+        for place in Delayed::on_each(&format!("scrub_pool_size = {pool}\n")) {
+            let kept = place.image("kept", b"kept");
+            place.waiting(0..2345);
+            let run = place.scrubber(&[]);
+            assert_eq!(run.code, 0);
+            assert_eq!(
+                logged(&run.stderr),
+                ["Scrubbed 2345 image(s), 2345 location(s), 9380 byte(s)."]
+            );
+            assert_eq!(place.stored(), [kept].into());
+            let left = place.number("SELECT count(*) FROM images WHERE status = 'pending_delete'");
+            assert_eq!(left, 0);
+        }
     }
 }
 
 #[test]
 fn an_image_of_which_only_the_record_is_left_becomes_deleted() {
-    let place = Delayed::new();
-    let id = place.deleted("a", b"data");
-    // As a scrubber leaves it that dies behind the last of its locations.
-    place.sql("UPDATE image_locations SET status = 'deleted'");
-    fs::remove_file(place.images().join(&id)).unwrap();
-    place.scrubber(&[]);
-    assert_eq!(place.status(&id), "deleted");
+    for place in Delayed::on_each("") {
+        let id = place.deleted("a", b"data");
+        // As a scrubber leaves it that dies behind the last of its locations.
+        place.sql("UPDATE image_locations SET status = 'deleted'");
+        fs::remove_file(place.images().join(&id)).unwrap();
+        place.scrubber(&[]);
+        assert_eq!(place.status(&id), "deleted");
+    }
 }
 
+const TWO_STORES: &str =
+    "enabled_backends = fast:file, slow:file\n[glance_store]\ndefault_backend = fast\n";
+
 /// An image with a copy in each of two stores, of which one was taken off.
-fn with_stray() -> (Delayed, String) {
-    let place = Delayed::configured(
-        "enabled_backends = fast:file, slow:file\n[glance_store]\ndefault_backend = fast\n",
-    );
+fn with_stray(place: &Delayed) -> String {
     let id = place.image("a", b"data");
     let words = [
         "image-import",
@@ -245,64 +250,69 @@ fn with_stray() -> (Delayed, String) {
         .glance(&["stores-delete", "--store", "fast", &id])
         .ok();
     assert_eq!(place.locations(&id), "pending_delete,active");
-    (place, id)
+    id
 }
 
 #[test]
 fn what_was_taken_off_an_image_that_is_alive_goes_too() {
-    let (place, id) = with_stray();
-    assert!(place.stored().contains(&id));
-    let run = place.scrubber(&[]);
-    assert_eq!(
-        logged(&run.stderr),
-        ["Scrubbed 0 image(s), 1 location(s), 4 byte(s)."]
-    );
-    assert!(!place.stored().contains(&id));
-    assert_eq!(place.locations(&id), "deleted,active");
-    assert_eq!(place.status(&id), "active");
-    place.glance(&["image-download", "--file", "out", &id]).ok();
-    assert_eq!(fs::read(place.file("out")).unwrap(), b"data");
+    for place in Delayed::on_each(TWO_STORES) {
+        let id = with_stray(&place);
+        assert!(place.stored().contains(&id));
+        let run = place.scrubber(&[]);
+        assert_eq!(
+            logged(&run.stderr),
+            ["Scrubbed 0 image(s), 1 location(s), 4 byte(s)."]
+        );
+        assert!(!place.stored().contains(&id));
+        assert_eq!(place.locations(&id), "deleted,active");
+        assert_eq!(place.status(&id), "active");
+        place.glance(&["image-download", "--file", "out", &id]).ok();
+        assert_eq!(fs::read(place.file("out")).unwrap(), b"data");
+    }
 }
 
 #[test]
 fn what_was_written_where_a_location_was_is_not_removed() {
-    let (place, id) = with_stray();
-    // Another one has removed the data and died; then it was stored again, and will be recorded next.
-    place.sql(&format!(
-        "UPDATE image_locations SET deleted_at = '{LONG_AGO}' WHERE status = 'pending_delete'"
-    ));
-    let run = place.scrubber(&[]);
-    assert_eq!(run.code, 1);
-    assert!(
-        run.stderr.contains("was written after that"),
-        "{}",
-        run.stderr
-    );
-    assert!(place.stored().contains(&id));
+    for place in Delayed::on_each(TWO_STORES) {
+        let id = with_stray(&place);
+        // Another one has removed the data and died; then it was stored again, and will be recorded next.
+        place.sql(&format!(
+            "UPDATE image_locations SET deleted_at = '{LONG_AGO}' WHERE status = 'pending_delete'"
+        ));
+        let run = place.scrubber(&[]);
+        assert_eq!(run.code, 1);
+        assert!(
+            run.stderr.contains("was written after that"),
+            "{}",
+            run.stderr
+        );
+        assert!(place.stored().contains(&id));
+    }
 }
 
 #[test]
 fn an_active_image_whose_only_data_waits_is_left_alone() {
-    let place = Delayed::new();
-    let id = place.deleted("a", b"data");
-    // As the real scrubber takes an image back.
-    place.sql("UPDATE images SET status = 'active', deleted = 0");
-    for _ in 0..2 {
-        let run = place.scrubber(&[]);
-        assert_eq!(run.code, 0);
-        assert_eq!(
-            logged(&run.stderr),
-            [format!(
-                "image {id} is active, and has no data but what waits to be deleted: it is left alone. \
+    for place in Delayed::on_each("") {
+        let id = place.deleted("a", b"data");
+        // As the real scrubber takes an image back.
+        place.sql("UPDATE images SET status = 'active', deleted = 0");
+        for _ in 0..2 {
+            let run = place.scrubber(&[]);
+            assert_eq!(run.code, 0);
+            assert_eq!(
+                logged(&run.stderr),
+                [format!(
+                    "image {id} is active, and has no data but what waits to be deleted: it is left alone. \
                  glance-scrubber --restore {id} makes it whole."
-            )]
-        );
-        assert_eq!(place.stored(), [id.clone()].into());
+                )]
+            );
+            assert_eq!(place.stored(), [id.clone()].into());
+        }
+        place.scrubber(&["--restore", &id]).ok();
+        assert_eq!(place.locations(&id), "active");
+        assert_eq!(place.scrubber(&[]).ok(), "");
+        place.glance(&["image-download", "--file", "out", &id]).ok();
     }
-    place.scrubber(&["--restore", &id]).ok();
-    assert_eq!(place.locations(&id), "active");
-    assert_eq!(place.scrubber(&[]).ok(), "");
-    place.glance(&["image-download", "--file", "out", &id]).ok();
 }
 
 #[test]
@@ -381,4 +391,28 @@ fn options_that_exclude_each_other_are_refused() {
     );
     let told = place.scrubber(&["--restore", "x", "--nodaemon"]).fails(1);
     assert_eq!(told, "ERROR: No image found with ID x\n");
+}
+
+#[test]
+fn encrypted_addresses_are_not_taken_for_what_they_are_not() {
+    let place = Delayed::new();
+    let id = place.deleted("a", b"data");
+    place.configure("[DEFAULT]\nmetadata_encryption_key = 0123456789abcdef\n");
+    for run in [
+        place.scrubber(&[]),
+        place.scrubber(&["--restore", &id]),
+        place.glance(&["image-list"]),
+    ] {
+        let told = run.fails(1);
+        assert!(
+            told.contains("are encrypted (metadata_encryption_key)"),
+            "{told}"
+        );
+        assert!(!told.contains("0123456789abcdef"), "{told}");
+    }
+    assert!(place.stored().contains(&id));
+    // An empty one is none.
+    place.configure("[DEFAULT]\nmetadata_encryption_key =\n");
+    assert_eq!(place.scrubber(&[]).code, 0);
+    assert!(place.stored().is_empty());
 }
