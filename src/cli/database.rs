@@ -318,9 +318,9 @@ async fn purge(
         return Ok(ExitCode::SUCCESS);
     }
     let rows = super::progress::Rows::new();
-    let mut count = 0;
+    let mut gone = 0;
     let mut removed = |table: &str, more| {
-        count += more;
+        gone += more;
         rows.advance(table, more);
     };
     let purged = catalog
@@ -328,23 +328,21 @@ async fn purge(
         .await;
     rows.end();
     if let Some(path) = &wanted.metrics_file {
-        // Two commands, two files: of each name there is one in all of them.
         let prefix = match scope {
             Scope::Details => "glance_purge",
             Scope::Images => "glance_purge_images",
         };
         Metrics::new(prefix)
-            .counter("rows_total", "Rows removed.", count)
+            .counter("rows_removed_total", "Rows removed.", gone)
             .write(path, purged.is_ok())?;
     }
     let purged = purged?;
-    let rows: u64 = purged.iter().map(|table| table.rows).sum();
-    if rows > 0 {
+    if gone > 0 {
         let tables = purged.iter().filter(|table| table.rows > 0);
         let tables: Vec<String> = tables
             .map(|table| format!("{} of {}", table.rows, table.table))
             .collect();
-        log.info(&format!("Purged {rows} row(s): {}", tables.join(", ")));
+        log.info(&format!("Purged {gone} row(s): {}", tables.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
 }

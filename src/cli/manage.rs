@@ -145,8 +145,8 @@ fn note_of(args: &[Arg]) -> &'static str {
     if has(NO_BACKUP) {
         "An SQLite database that holds anything is copied first; \"--no-backup\" leaves that out.\n\n"
     } else if has(DRY_RUN) {
-        "\"--dry-run\" removes nothing, and says what would be removed; \"--metrics-file\n\
-         PATH\" writes metrics for Prometheus.\n\n"
+        "\"--dry-run\" removes nothing, and says what would be removed; \"--metrics-file PATH\" writes\n\
+         metrics for Prometheus.\n\n"
     } else {
         ""
     }

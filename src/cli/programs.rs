@@ -12,6 +12,7 @@ use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
     argparse, block_on, cache_manage, cache_tools, database, fail, manage, print, scrub, scrubber,
+    ui,
 };
 use crate::config::{
     ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
@@ -83,7 +84,10 @@ fn old_cache_program(
 fn ended(result: Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
-        Err(error) => fail(Grammar::Openstack, &error),
+        Err(error) => {
+            ui::plain_error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
     }
 }
 

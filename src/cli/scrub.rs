@@ -15,7 +15,7 @@ use super::log::Log;
 use super::metrics::Metrics;
 use super::scrubber::Invocation;
 use super::{Signals, block_on, print, programs};
-use crate::config::{Environment, Settings};
+use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
 use crate::local::{Local, Told};
 use crate::model::{Caller, Scrubbed, Timestamp};
@@ -93,7 +93,18 @@ struct Scrubber<'a> {
 }
 
 impl Scrubber<'_> {
+    /// Opens what is there: a scrubber makes nothing, and what is not there was named by mistake.
     async fn open(&self) -> Result<Local> {
+        if let Database::Sqlite(path) = self.settings.require_database()?
+            && !path.exists()
+        {
+            return Err(
+                Error::failed(format!("there is no database {}", path.display())).hint(
+                    "Name the deployment with --config-file or --data-dir; glance-manage db sync makes a \
+                     new one.",
+                ),
+            );
+        }
         Local::open(self.settings.clone(), Caller::default()).await
     }
 

@@ -99,12 +99,21 @@ pub fn notice(text: &str) {
     tell("WARNING", &escape_controls(text));
 }
 
-/// An error, and its hint.
+/// An error as a grammar words it, and its hint.
 pub fn error(grammar: Grammar, error: &Error) {
+    tell_error(&describe(grammar, error), error);
+}
+
+/// An error of a program that asks no service, and its hint: there is no status to name.
+pub fn plain_error(error: &Error) {
+    tell_error(error.message(), error);
+}
+
+fn tell_error(words: &str, error: &Error) {
     if error.kind() == ErrorKind::ClosedPipe {
         return;
     }
-    tell("ERROR", &escape_controls(&describe(grammar, error)));
+    tell("ERROR", &escape_controls(words));
     if let Some(hint) = error.hint_text() {
         tell("ERROR", &escape_controls(&format!("Hint: {hint}")));
     }

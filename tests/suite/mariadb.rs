@@ -130,9 +130,15 @@ impl Schema {
         )
     }
 
-    /// The lines of a configuration that name it.
+    /// The lines of a configuration that name it; nothing is encrypted.
     pub fn configuration(&self) -> String {
-        format!("[database]\nconnection = {}\n", self.url("root"))
+        let url = self.url("root");
+        format!("[database]\nconnection = {url}&ssl_disabled=true\n")
+    }
+
+    /// The file of the certificate that the server shows.
+    pub fn certificate(&self) -> PathBuf {
+        self.socket.with_file_name("certificate.pem")
     }
 }
 
@@ -383,6 +389,7 @@ fn what_keeps_from_a_database_is_said_without_its_password() {
             "cannot be reached",
         ),
         (url.clone() + "&ssl_verify_cert=true", "cannot be encrypted"),
+        (url.clone() + "&ssl_ca=/none.pem", "cannot read /none.pem"),
     ] {
         let said = with(&url).fails(1);
         assert!(said.contains(why), "{said}");
@@ -398,6 +405,35 @@ fn what_keeps_from_a_database_is_said_without_its_password() {
     assert!(said.contains("CREATE DATABASE"), "{said}");
     // An empty one is made use of.
     assert_eq!(with(&url).ok().trim(), "");
+    block_on(schema.run(&format!("DROP USER {user}@localhost")));
+}
+
+#[test]
+fn connections_are_encrypted_as_asked() {
+    let place = block_on(Place::on_mariadb());
+    let schema = place.schema().unwrap();
+    let user = format!("t{}", std::process::id());
+    block_on(schema.run(&format!(
+        "CREATE USER {user}@localhost IDENTIFIED BY 'p' REQUIRE SSL; GRANT ALL ON *.* TO {user}@localhost"
+    )));
+    let with_host = |host: &str, parameters: &str| {
+        let url = schema.url(&format!("{user}:p")).replace("@localhost", host);
+        let configuration = format!("[database]\nconnection = {url}{parameters}\n");
+        let file = place.write("glance.conf", configuration);
+        place.glance(&["--config-file", file.to_str().unwrap(), "image", "list"])
+    };
+    let with = |parameters: &str| with_host("@localhost", parameters);
+    let authority = format!("&ssl_ca={}", schema.certificate().display());
+    // Where the server can, as PyMySQL does.
+    with("").ok();
+    with(&authority).ok();
+    let verified = authority + "&ssl_verify_identity=true";
+    with(&verified).ok();
+    let other = with_host("@127.0.0.1", &verified).fails(1);
+    assert!(other.contains("not valid for name"), "{other}");
+    assert!(with("&ssl_disabled=true").fails(1).contains("refuses user"));
+    let untrusted = with("&ssl_verify_cert=true").fails(1);
+    assert!(untrusted.contains("cannot be encrypted"), "{untrusted}");
     block_on(schema.run(&format!("DROP USER {user}@localhost")));
 }
 

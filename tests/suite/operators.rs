@@ -288,12 +288,12 @@ fn metrics_of_a_purge_count_rows() {
     ];
     assert_eq!(run(&place, MANAGE, &purge).code, 0);
     let first = metrics(&place);
-    assert!(first["glance_purge_rows_total"] > 0.0);
+    assert!(first["glance_purge_rows_removed_total"] > 0.0);
     assert!(first["glance_purge_last_success_timestamp_seconds"] > 1_700_000_000.0);
     assert_eq!(run(&place, MANAGE, &purge).code, 0);
     let second = metrics(&place);
     assert_eq!(
-        first["glance_purge_rows_total"],
-        second["glance_purge_rows_total"]
+        first["glance_purge_rows_removed_total"],
+        second["glance_purge_rows_removed_total"]
     );
 }

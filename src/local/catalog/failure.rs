@@ -126,7 +126,9 @@ pub(super) fn number(error: &sqlx::Error) -> Option<u16> {
 /// Whether a connection broke, or there is none.
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        // That is what TLS calls a certificate that it does not trust.
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
+        sqlx::Error::PoolTimedOut => true,
         error => number(error).is_some_and(|number| number::LOST.contains(&number)),
     }
 }

@@ -32,8 +32,13 @@ pub(super) enum Connections {
 /// Connects to a server: there is one connection when this returns.
 ///
 /// # Errors
-/// `Unreachable` when it cannot be reached in time; `Failed` when it refuses us.
+/// `Unreachable` when it cannot be reached in time; `Failed` when it refuses us; `Io` for a file of
+/// certificates that is not there.
 pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> Result<MySqlPool> {
+    let identity = server.tls.identity.iter().flat_map(|(a, b)| [a, b]);
+    for path in server.tls.authorities.iter().chain(identity) {
+        std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
+    }
     let options = options(server);
     let session = session(server);
     let (most, lifetime) = match connections {
@@ -150,10 +155,10 @@ fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
             "An administrator of the server makes it: CREATE DATABASE {} CHARACTER SET utf8;",
             server.database
         )),
-        (sqlx::Error::Tls(why), _) => Error::failed(format!(
-            "the connection to database {name} cannot be encrypted: {why}"
-        ))
-        .hint("See the parameters ssl_… of connection in the section [database]."),
+        (sqlx::Error::Tls(why), _) => not_encrypted(&name, why.as_ref()),
+        (sqlx::Error::Io(why), _) if why.kind() == std::io::ErrorKind::InvalidData => {
+            not_encrypted(&name, why)
+        }
         (sqlx::Error::Configuration(why), _) => Error::failed(format!(
             "the connection to database {name} is refused: {why}"
         )),
@@ -163,6 +168,13 @@ fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
         (other, _) => unreachable(&name, &other.to_string()),
     };
     refused.because(error)
+}
+
+fn not_encrypted(name: &str, why: &dyn std::error::Error) -> Error {
+    Error::failed(format!(
+        "the connection to database {name} cannot be encrypted: {why}"
+    ))
+    .hint("See the parameters ssl_… of connection in the section [database].")
 }
 
 fn unreachable(name: &str, why: &str) -> Error {

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Delayed, LONG_AGO};
+use super::{Delayed, LONG_AGO, SCRUBBER};
 use crate::hostile_server::aim;
 use crate::server::Server;
-use crate::support::{GLANCE, Run};
+use crate::support::{GLANCE, Place, Run};
 
 /// The lines of the log without times and process.
 fn logged(stderr: &str) -> Vec<&str> {
@@ -375,6 +375,7 @@ fn scrubbing_is_for_administrators_of_the_deployment_itself() {
 #[test]
 fn options_that_exclude_each_other_are_refused() {
     let place = Delayed::new();
+    place.image("a", b"data");
     let told = place.scrubber(&["--restore", "x", "--daemon"]).fails(1);
     assert!(
         told.starts_with("ERROR: The restore and daemon options"),
@@ -415,4 +416,15 @@ fn encrypted_addresses_are_not_taken_for_what_they_are_not() {
     place.configure("[DEFAULT]\nmetadata_encryption_key =\n");
     assert_eq!(place.scrubber(&[]).code, 0);
     assert!(place.stored().is_empty());
+}
+
+#[test]
+fn a_scrubber_makes_no_deployment() {
+    let place = Place::new();
+    let scrub = |words: &[&str]| Run::of(place.command(SCRUBBER).args(words).output().unwrap());
+    for words in [&[][..], &["--dry-run"], &["--restore", "x"]] {
+        let told = scrub(words).fails(1);
+        assert!(told.contains("there is no database "), "{told}");
+    }
+    assert!(!place.data().exists());
 }
