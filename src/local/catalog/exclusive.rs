@@ -5,10 +5,11 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Gid, Uid};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{Connection, Executor};
 
@@ -55,7 +56,7 @@ impl Catalog {
     /// `Io` for the file of the lock; those of the server.
     pub async fn exclusive(&self, purpose: &str, patience: Duration) -> Result<Option<Held>> {
         let lock = match self.database() {
-            Database::Sqlite(path) => lock_file(&beside(path, purpose), patience).await?,
+            Database::Sqlite(path) => lock_file(path, purpose, patience).await?,
             Database::Mysql(server) => lock_server(self.pool(), server, purpose, patience).await?,
         };
         Ok(lock.map(Held))
@@ -105,12 +106,14 @@ fn beside(database: &Path, purpose: &str) -> PathBuf {
     database.with_file_name(name)
 }
 
-async fn lock_file(path: &Path, patience: Duration) -> Result<Option<Lock>> {
+async fn lock_file(database: &Path, purpose: &str, patience: Duration) -> Result<Option<Lock>> {
+    let path = &beside(database, purpose);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o640);
     let file = options
         .open(path)
         .map_err(|e| Error::io("create", path, e))?;
+    give_to_owner(&file, database);
     let begun = Instant::now();
     loop {
         match file.try_lock() {
@@ -119,6 +122,18 @@ async fn lock_file(path: &Path, patience: Duration) -> Result<Option<Lock>> {
             Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(None),
             Err(TryLockError::WouldBlock) => tokio::time::sleep(TRIES).await,
         }
+    }
+}
+
+/// Gives a file to the owner of the database, who has to open it the next time: root may have made it. Who
+/// is not root cannot, and need not.
+fn give_to_owner(file: &File, database: &Path) {
+    let (Ok(ours), Ok(theirs)) = (file.metadata(), std::fs::metadata(database)) else {
+        return;
+    };
+    if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
+        let (owner, group) = (Uid::from_raw(theirs.uid()), Gid::from_raw(theirs.gid()));
+        let _ = rustix::fs::fchown(file, Some(owner), Some(group));
     }
 }
 

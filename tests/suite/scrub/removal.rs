@@ -428,3 +428,17 @@ fn a_scrubber_makes_no_deployment() {
     }
     assert!(!place.data().exists());
 }
+
+#[test]
+fn what_root_locks_the_owner_of_the_database_can_lock_later() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let place = Delayed::new();
+    place.deleted("a", b"data");
+    // The tests run as root; whoever is not cannot give files away.
+    if chown(place.data().join("glance.db"), Some(65534), Some(65534)).is_err() {
+        return;
+    }
+    assert_eq!(place.scrubber(&[]).code, 0);
+    let lock = fs::metadata(place.data().join(".glance.db.scrub.lock")).unwrap();
+    assert_eq!((lock.uid(), lock.gid()), (65534, 65534));
+}
