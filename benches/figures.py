@@ -7,6 +7,7 @@ import uuid
 
 from cache import CacheBench
 from measure import Row, compare, once, piped
+from operator_tools import OperatorBench
 from remote import remote
 
 RUNS = int(os.environ.get("GLANCE_BENCH_RUNS", "5"))
@@ -190,7 +191,7 @@ def fill(database, count):
 
 def main():
     top, binaries, venv = sys.argv[1:4]
-    wanted = sys.argv[4:] or ["start", "peers", "empty", "create", "save", "lists", "cache"]
+    wanted = sys.argv[4:] or ["start", "peers", "empty", "create", "save", "lists", "cache", "operator"]
     bench = Bench(top, binaries, venv)
     if "start" in wanted:
         bench.start()
@@ -211,6 +212,8 @@ def main():
             bench.lists(count)
     if "cache" in wanted:
         CacheBench(bench, RUNS).measure()
+    if "operator" in wanted:
+        OperatorBench(bench, RUNS).measure()
 
 
 main()

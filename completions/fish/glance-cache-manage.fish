@@ -1,7 +1,7 @@
 # fish completion of glance-cache-manage. Written by: cargo run --example generate
 
 set -g __glance_cache_manage_commands 'clean' 'delete-all-cached-images' 'delete-all-queued-images' 'delete-cached-image' 'delete-queued-image' 'help' 'list-cached' 'list-queued' 'prefetch' 'prune' 'queue-image'
-set -g __glance_cache_manage_valued -H --host -p --port --os-auth-token --os-username --os-password --os-region-name --os-project-id --os-project-name --os-user-domain-id --os-project-domain-id --os-domain-id --os-auth-url -S --os_auth_strategy --data-dir --config-file
+set -g __glance_cache_manage_valued -H --host -p --port --os-auth-token --os-username --os-password --os-region-name --os-project-id --os-project-name --os-user-domain-id --os-project-domain-id --os-domain-id --os-auth-url -S --os_auth_strategy --data-dir --metrics-file --config-file
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
 function __glance_cache_manage_place
@@ -71,5 +71,6 @@ complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -l os-auth-url 
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s S -l os_auth_strategy -x -d 'How to prove who asks: keystone or noauth'
 complete -c glance-cache-manage -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
 complete -c glance-cache-manage -l dry-run -d 'Only say what would be removed or fetched'
+complete -c glance-cache-manage -l metrics-file -r -F -d 'Write metrics for Prometheus to this file'
 complete -c glance-cache-manage -l config-file -r -F -d 'Configuration of the service whose cache is meant'
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s h -l help -d 'Print help'

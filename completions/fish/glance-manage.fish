@@ -1,6 +1,6 @@
 # fish completion of glance-manage. Written by: cargo run --example generate
 
-set -g __glance_manage_commands 'db check' 'db contract' 'db expand' 'db export_metadefs' 'db load_metadefs' 'db migrate' 'db purge' 'db purge_images_table' 'db sync' 'db unload_metadefs' 'db upgrade' 'db version' 'db version_control' 'db_check' 'db_contract' 'db_expand' 'db_export_metadefs' 'db_load_metadefs' 'db_migrate' 'db_sync' 'db_unload_metadefs' 'db_upgrade' 'db_version' 'db_version_control'
+set -g __glance_manage_commands 'db check' 'db contract' 'db expand' 'db export_metadefs' 'db load_metadefs' 'db migrate' 'db purge' 'db purge_images_table' 'db sync' 'db unload_metadefs' 'db upgrade' 'db version' 'db version_control' 'db_check' 'db_contract' 'db_expand' 'db_export_metadefs' 'db_load_metadefs' 'db_migrate' 'db_purge' 'db_purge_images_table' 'db_sync' 'db_unload_metadefs' 'db_upgrade' 'db_version' 'db_version_control'
 set -g __glance_manage_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
@@ -47,6 +47,8 @@ complete -c glance-manage -n '__glance_manage_at ""' -a 'db_expand' -d 'Add what
 complete -c glance-manage -n '__glance_manage_at ""' -a 'db_export_metadefs' -d 'Write the metadata definitions to files'
 complete -c glance-manage -n '__glance_manage_at ""' -a 'db_load_metadefs' -d 'Read metadata definitions from files'
 complete -c glance-manage -n '__glance_manage_at ""' -a 'db_migrate' -d 'Bring the rows into the shape of the newest schema'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_purge' -d 'Remove deleted rows from every table but the images'
+complete -c glance-manage -n '__glance_manage_at ""' -a 'db_purge_images_table' -d 'Remove deleted rows from the images'
 complete -c glance-manage -n '__glance_manage_at ""' -a 'db_sync' -d 'Create the schema, or bring it up to date in one go'
 complete -c glance-manage -n '__glance_manage_at ""' -a 'db_unload_metadefs' -d 'Remove all metadata definitions'
 complete -c glance-manage -n '__glance_manage_at ""' -a 'db_upgrade' -d 'Bring the schema to a revision'
@@ -85,9 +87,9 @@ complete -c glance-manage -n '__glance_manage_in ""' -l nouse-syslog -d 'The opp
 complete -c glance-manage -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
 complete -c glance-manage -n '__glance_manage_in ""' -s h -l help -d 'Print help'
 complete -c glance-manage -n '__glance_manage_in "db_export_metadefs" "db_load_metadefs"' -F
-complete -c glance-manage -n '__glance_manage_in "db purge_images_table"' -l age_in_days -x -d 'Days since a row was deleted, at least; 180 if not given'
-complete -c glance-manage -n '__glance_manage_in "db purge"' -l age_in_days -x -d 'Days since a row was deleted, at least; 30 if not given'
-complete -c glance-manage -n '__glance_manage_in "db purge" "db purge_images_table"' -l max_rows -x -d 'Rows to remove at most; 100 if not given, -1 for all'
+complete -c glance-manage -n '__glance_manage_in "db purge_images_table" "db_purge_images_table"' -l age_in_days -x -d 'Days since a row was deleted, at least; 180 if not given'
+complete -c glance-manage -n '__glance_manage_in "db purge" "db_purge"' -l age_in_days -x -d 'Days since a row was deleted, at least; 30 if not given'
+complete -c glance-manage -n '__glance_manage_in "db purge" "db purge_images_table" "db_purge" "db_purge_images_table"' -l max_rows -x -d 'Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all'
 complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l merge -d 'Keep what the database has and add what it lacks'
 complete -c glance-manage -n '__glance_manage_in "db load_metadefs"' -l overwrite -d 'When merging, take everything from the files'
 complete -c glance-manage -n '__glance_manage_in "db export_metadefs"' -l path -r -F -d 'Directory to write the files to'

@@ -1,7 +1,7 @@
 # fish completion of glance-scrubber. Written by: cargo run --example generate
 
 set -g __glance_scrubber_commands 
-set -g __glance_scrubber_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --restore --data-dir
+set -g __glance_scrubber_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --restore --data-dir -f --format --metrics-file
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
 function __glance_scrubber_place
@@ -61,4 +61,7 @@ complete -c glance-scrubber -s D -l daemon -d 'Keep running, and look for work a
 complete -c glance-scrubber -l nodaemon -d 'The opposite of --daemon'
 complete -c glance-scrubber -l restore -x -d 'Make this image active again, and remove nothing'
 complete -c glance-scrubber -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
+complete -c glance-scrubber -l dry-run -d 'Only say what would be removed'
+complete -c glance-scrubber -s f -l format -x -a 'json shell table value yaml' -d 'Say what was done in this form'
+complete -c glance-scrubber -l metrics-file -r -F -d 'Write metrics for Prometheus to this file'
 complete -c glance-scrubber -s h -l help -d 'Print help'

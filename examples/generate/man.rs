@@ -6,7 +6,7 @@ use std::fmt::Write;
 use glance_tools::cli::help;
 use glance_tools::cli::registry::{Grammar, Output};
 
-use super::model::{Argument, Leaf, MANAGE_DOES, Program, Takes, UNBUILT};
+use super::model::{Argument, Leaf, Program, Takes};
 
 /// When the sentences below were last looked through.
 const DATE: &str = "2026-11-21";
@@ -143,15 +143,31 @@ const PAGES: [Words; 5] = [
         name: "glance-scrubber",
         about: "remove the data of images that wait to be deleted",
         description: &[
-            "glance-scrubber removes the data of images in state pending_delete, once (for cron) or, as a \
-             daemon, at intervals. With no configuration file the images of the local data directory are meant.",
+            "glance-scrubber removes the data of images in state pending_delete, and of locations that were \
+             taken off images while deletion was delayed: once (for cron) or, as a daemon, at intervals. With \
+             no configuration file the images of the local data directory are meant.",
+            "Several scrubbers may run at once, beside the service and beside \"--restore\". What cannot be \
+             removed is told, stays pending_delete and is tried again the next time; the exit code is 1 then. \
+             What was done is a line of the log, on standard error, and of standard output at a terminal; \
+             where there was nothing to do there is none.",
+            "\"--restore\" looks whether the data is there still, and gives the image back its locations, \
+             properties, tags and members.",
         ],
         files: &[(
             "/etc/glance/glance-scrubber.conf, /etc/glance/glance-api.conf",
             "Configuration of the service, when no option says where it is; also looked for in ~/.glance, ~ and /etc.",
         )],
         exit: EXIT,
-        examples: &[],
+        examples: &[
+            (
+                "See what would be removed, and how much that is:",
+                "glance-scrubber --config-file /etc/glance/glance-api.conf --dry-run",
+            ),
+            (
+                "Take an image back that was deleted by mistake:",
+                "glance-scrubber --config-file /etc/glance/glance-api.conf --restore ID",
+            ),
+        ],
         see_also: &["glance(1)", "glance-manage(1)"],
     },
     Words {
@@ -215,9 +231,6 @@ pub fn page(program: &Program) -> String {
     }
     page.section("DESCRIPTION");
     page.paragraphs(words.description);
-    if UNBUILT.contains(&program.name) {
-        page.paragraph("This version understands the words of the program but does nothing yet.");
-    }
     page.section("OPTIONS");
     let [ours, theirs]: [Vec<&Argument>; 2] = [true, false].map(|ours| {
         program
@@ -481,17 +494,6 @@ impl Page {
             for command in of(*grammar) {
                 self.command(command);
             }
-            if program.name == "glance-manage" {
-                let all: Vec<String> = MANAGE_DOES
-                    .iter()
-                    .map(|action| format!("db {action}"))
-                    .collect();
-                self.raw(".PP");
-                self.words(&format!(
-                    "Of these, this version does {}; it understands the others but does not do them yet.",
-                    all.join(", ")
-                ));
-            }
         }
     }
 
@@ -527,9 +529,6 @@ impl Page {
                 Output::Show => " Takes the output options of one thing.",
                 Output::Plain => "",
             });
-        }
-        if !command.built && command.grammar.is_some() {
-            about.push_str(" This version understands the command but does not do it yet.");
         }
         self.words(&about);
         let told: Vec<&Argument> = by_position

@@ -10,19 +10,6 @@ use glance_tools::cli::{cache_manage, manage, scrubber};
 /// The heading under which the parsers put cliff's formatter options.
 const FORMATTERS: &str = "output formatters";
 
-/// Of `glance-manage`, what this version does; `tests/suite/generated.rs` asks the program.
-pub const MANAGE_DOES: [&str; 6] = [
-    "check",
-    "export_metadefs",
-    "load_metadefs",
-    "sync",
-    "unload_metadefs",
-    "version",
-];
-
-/// Programs of which this version understands the words only; likewise.
-pub const UNBUILT: [&str; 1] = ["glance-scrubber"];
-
 /// A program.
 pub struct Program {
     /// What it is called as.
@@ -47,8 +34,6 @@ pub struct Leaf {
     pub output: Output,
     /// What it takes, apart from the program's options.
     pub arguments: Vec<Argument>,
-    /// Whether this version does it.
-    pub built: bool,
 }
 
 /// How many values an argument takes.
@@ -262,7 +247,6 @@ fn command_of(grammar: Grammar, row: &'static Row) -> Leaf {
         grammar: Some(grammar),
         output: row.output,
         arguments,
-        built: true,
     }
 }
 
@@ -300,7 +284,6 @@ fn plain_command(name: &str, about: &str) -> Leaf {
         grammar: None,
         output: Output::Plain,
         arguments: Vec::new(),
-        built: true,
     }
 }
 
@@ -321,9 +304,7 @@ fn manage_program() -> Program {
     let mut commands: Vec<Leaf> = commands
         .into_iter()
         .map(|(name, command)| {
-            let action = command.get_name();
             Leaf {
-                built: MANAGE_DOES.contains(&action.strip_prefix("db_").unwrap_or(action)),
                 // --data-dir, taken here too, is told of once; the words by position are no secret.
                 arguments: action_arguments(command),
                 ..plain_command(

@@ -191,7 +191,7 @@ fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
         }
         // The second grammar's commands work under the first one's name as well.
         if !matches!(words[0].as_str(), "image" | "cached") {
-            let names = Grammar::Glance.rows().into_iter().map(|row| row.name);
+            let names = Grammar::Glance.shown_rows().into_iter().map(|row| row.name);
             let names = names.chain(["bash-completion", "help", "bash_completion"]);
             return Err(usage(
                 grammar,
@@ -485,7 +485,7 @@ fn plain(display: &str) -> String {
 /// The words that complete: commands and options of the first grammar.
 pub fn completion_words() -> Vec<String> {
     let mut words: Vec<String> = vec!["help".to_string(), "-h".to_string(), "--help".to_string()];
-    for row in Grammar::Glance.rows() {
+    for row in Grammar::Glance.shown_rows() {
         words.push(row.name.to_string());
         let command = (row.args)(Command::new(row.name));
         let shown = command

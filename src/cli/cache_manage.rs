@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::cli::oslo::{OsloOptions, data_dir, flag, path_of, tool, value};
+use crate::cli::oslo::{OsloOptions, data_dir, flag, metrics_file, path_of, tool, value};
 use crate::cli::values;
 
 /// The commands and what each does, in the order of the real program.
@@ -38,6 +38,7 @@ pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
         .args(OsloOptions::args())
         .arg(data_dir())
         .arg(dry_run())
+        .arg(metrics_file())
         .after_help(
             "With no configuration file the cache of the local data directory is meant;\n\
              GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is.",
@@ -99,6 +100,7 @@ pub fn command() -> Command {
     .args(identity_args())
     .arg(data_dir())
     .arg(dry_run())
+    .arg(metrics_file())
     .arg(
         Arg::new("config_file")
             .long("config-file")
@@ -190,6 +192,8 @@ pub struct Invocation {
     pub force: bool,
     /// Only say what would be done.
     pub dry_run: bool,
+    /// Where prune, clean and prefetch write metrics to.
+    pub metrics_file: Option<PathBuf>,
     /// Where the image service is, and who asks.
     pub service: Service,
     /// `--data-dir`
@@ -242,6 +246,7 @@ impl Invocation {
             debug: matches.get_flag("debug"),
             force: matches.get_flag("force"),
             dry_run: matches.get_flag("dry-run"),
+            metrics_file: path_of(matches, "metrics-file"),
             service: Service::from_matches(matches),
             data_dir: path_of(matches, "data_dir"),
             config_files: many("config_file").cloned().collect(),

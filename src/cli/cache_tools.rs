@@ -16,6 +16,7 @@ use clap::{ArgMatches, Command};
 use super::cache_manage::{
     self, CacheManageCommand, Invocation, OLD_NAMES, Service, UPKEEP, WrongCommand,
 };
+use super::log::Log;
 use super::oslo::{OsloOptions, path_of};
 use super::upkeep::Upkeep;
 use super::{block_on, print, programs, ui};
@@ -74,11 +75,14 @@ pub fn run_old(
         &CONFIGURED_BY,
         environment,
     )?;
+    let log = Log::begin(name, "glance.image_cache", &oslo, &settings.log)?;
     let upkeep = Upkeep {
         settings,
         dry_run: matches.get_flag("dry-run"),
-        verbose: oslo.debug == Some(true),
+        verbose: log.is_debug(),
         origin: None,
+        log: Some(log),
+        metrics_file: path_of(matches, "metrics-file"),
     };
     let watch = Watch::default();
     block_on(&watch, upkeep.run(meant, &watch))
@@ -108,6 +112,11 @@ pub fn run(command: Command, matches: &ArgMatches, environment: &Environment) ->
     if let CacheManageCommand::Help(of) = wanted {
         return Ok(print(help(command, of).trim_end(), 0));
     }
+    if action(&wanted).is_some() && invocation.metrics_file.is_some() {
+        return Err(Error::usage(
+            "--metrics-file is for prune, clean and prefetch",
+        ));
+    }
     let began = Instant::now();
     let watch = Watch::default();
     let code = if let Some(action) = action(&wanted) {
@@ -128,6 +137,8 @@ pub fn run(command: Command, matches: &ArgMatches, environment: &Environment) ->
             } else {
                 None
             },
+            log: None,
+            metrics_file: invocation.metrics_file.clone(),
         };
         block_on(&watch, upkeep.run(&wanted, &watch))?
     };

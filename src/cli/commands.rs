@@ -15,6 +15,13 @@ impl Grammar {
         rows
     }
 
+    /// Every command that the original has as well, by name.
+    pub fn shown_rows(self) -> Vec<&'static Row> {
+        let mut rows = self.rows();
+        rows.retain(|row| !row.is_ours);
+        rows
+    }
+
     /// The command of exactly that name.
     pub fn find(self, name: &str) -> Option<&'static Row> {
         let groups: &[&'static [Row]] = match self {

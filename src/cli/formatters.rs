@@ -211,7 +211,7 @@ pub fn options(
     Ok(options)
 }
 
-fn format(word: &str) -> Result<Format> {
+pub(super) fn format(word: &str) -> Result<Format> {
     Ok(match word {
         "table" => Format::Table,
         "json" => Format::Json,

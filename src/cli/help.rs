@@ -75,6 +75,12 @@ The image cache is in cache/. Downloads go through it where the directory's glan
 
   --dry-run             of the commands that change the cache: only say what would be done
 
+Data that waits to be deleted, where the configuration has \"delayed_delete = true\":
+
+  scrub [--dry-run]     remove it, as glance-scrubber does
+  scrub --restore IMAGE_ID
+                        take a deleted image back whose data is there still
+
 An import is done by the command that asks for it, which shows the image as it is when it begins.
 These are for clouds as well:
 
@@ -122,7 +128,7 @@ pub fn program(grammar: Grammar) -> String {
         "  "
     };
     let mut lines: Vec<(&str, &str)> = grammar
-        .rows()
+        .shown_rows()
         .iter()
         .map(|row| (row.name, row.about))
         .collect();

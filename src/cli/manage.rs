@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command};
 
-use crate::cli::oslo::{OsloOptions, data_dir, flag, number, path_of, tool, tool_part, value};
+use crate::cli::oslo::{
+    OsloOptions, data_dir, flag, metrics_file, number, path_of, tool, tool_part, value,
+};
 use crate::cli::values;
 
 /// What `glance-manage` says on standard output when it is called with no word at all; it exits 2.
@@ -34,13 +36,13 @@ const ACTIONS: &[Action] = &[
         name: "contract",
         about: "Drop what the newest schema no longer has",
         words: 1,
-        args: Vec::new,
+        args: step_args,
     },
     Action {
         name: "expand",
         about: "Add what the newest schema has more",
         words: 1,
-        args: Vec::new,
+        args: step_args,
     },
     Action {
         name: "export_metadefs",
@@ -58,7 +60,7 @@ const ACTIONS: &[Action] = &[
         name: "migrate",
         about: "Bring the rows into the shape of the newest schema",
         words: 1,
-        args: Vec::new,
+        args: step_args,
     },
     Action {
         name: "purge",
@@ -76,7 +78,7 @@ const ACTIONS: &[Action] = &[
         name: "sync",
         about: "Create the schema, or bring it up to date in one go",
         words: 1,
-        args: version_args,
+        args: change_args,
     },
     Action {
         name: "unload_metadefs",
@@ -88,7 +90,7 @@ const ACTIONS: &[Action] = &[
         name: "upgrade",
         about: "Bring the schema to a revision",
         words: 1,
-        args: version_args,
+        args: change_args,
     },
     Action {
         name: "version",
@@ -122,8 +124,48 @@ const ONE_WORD: &[(&str, &[&str])] = &[
     ("db_export_metadefs", &["path"]),
 ];
 
+/// The spellings with one word that only this program has; they take what those with two words take.
+const ONE_WORD_OURS: [(&str, &str); 2] = [
+    ("db_purge", "purge"),
+    ("db_purge_images_table", "purge_images_table"),
+];
+
 fn version_args() -> Vec<Arg> {
     vec![value("version", "version", "Revision of the schema")]
+}
+
+/// The options that no real one has, on what changes the schema and on what purges; the help names them below,
+/// since its list is compared with that of the real one.
+const NO_BACKUP: &str = "no-backup";
+const DRY_RUN: &str = "dry-run";
+
+/// What the help says of them.
+fn note_of(args: &[Arg]) -> &'static str {
+    let has = |name: &str| args.iter().any(|arg| arg.get_id() == name);
+    if has(NO_BACKUP) {
+        "An SQLite database that holds anything is copied first; \"--no-backup\" leaves that out.\n\n"
+    } else if has(DRY_RUN) {
+        "\"--dry-run\" removes nothing, and says what would be removed; \"--metrics-file PATH\" writes\n\
+         metrics for Prometheus.\n\n"
+    } else {
+        ""
+    }
+}
+
+fn step_args() -> Vec<Arg> {
+    vec![
+        flag(
+            NO_BACKUP,
+            "Do not copy an SQLite database before it is changed",
+        )
+        .hide(true),
+    ]
+}
+
+fn change_args() -> Vec<Arg> {
+    let mut args = version_args();
+    args.extend(step_args());
+    args
 }
 
 fn export_args() -> Vec<Arg> {
@@ -160,8 +202,10 @@ fn ages(age_help: &'static str) -> Vec<Arg> {
         number(
             "max_rows",
             "ROWS",
-            "Rows to remove at most; 100 if not given, -1 for all",
+            "Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all",
         ),
+        flag(DRY_RUN, "Remove nothing, and say what would be removed").hide(true),
+        metrics_file(),
     ]
 }
 
@@ -175,13 +219,17 @@ pub fn command() -> Command {
     .arg(data_dir())
     .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
     .after_help(format!(
-        "Commands:\n{}\nEach is spelled with one word too, as in 'glance-manage db_sync', save for\n\
-         the two that purge.\n",
+        "Commands:\n{}\nEach is spelled with one word too, as in 'glance-manage db_sync'.\n",
         action_list("db ")
     ))
     .subcommand(database_command());
     for (name, words) in ONE_WORD {
         command = command.subcommand(one_word_command(name, words));
+    }
+    for (name, meant) in ONE_WORD_OURS {
+        for action in ACTIONS.iter().filter(|action| action.name == meant) {
+            command = command.subcommand(action_command(action).name(name));
+        }
     }
     command
 }
@@ -202,16 +250,19 @@ fn action_command(action: &Action) -> Command {
         .num_args(0..=action.words)
         .allow_negative_numbers(true)
         .hide(true);
+    let args = (action.args)();
+    let own = note_of(&args);
     let note = match action.words {
-        0 => DATA_DIR_NOTE.to_owned(),
+        0 => format!("{own}{DATA_DIR_NOTE}"),
         _ => format!(
-            "Arguments:\n  action_args  The values of the options by position, in their order\n\n{DATA_DIR_NOTE}"
+            "Arguments:\n  action_args  The values of the options by position, in their order\n\n\
+             {own}{DATA_DIR_NOTE}"
         ),
     };
     let command = tool_part(action.name, action.about)
         .hide(true)
         .arg(data_dir())
-        .args((action.args)())
+        .args(args)
         .after_help(note);
     if action.words == 0 {
         command.override_usage(format!("glance-manage db {} [OPTIONS]", action.name))
@@ -226,19 +277,22 @@ fn action_command(action: &Action) -> Command {
 }
 
 fn one_word_command(name: &'static str, words: &[&'static str]) -> Command {
-    let about = ACTIONS
+    let action = ACTIONS
         .iter()
-        .find(|action| name.strip_prefix("db_") == Some(action.name))
-        .map_or("", |action| action.about);
+        .find(|action| name.strip_prefix("db_") == Some(action.name));
+    let about = action.map_or("", |action| action.about);
+    let ours = action.map_or(Vec::new(), |action| (action.args)());
+    let note = format!("{}{DATA_DIR_NOTE}", note_of(&ours));
     tool_part(name, about)
         .hide(true)
         .arg(data_dir())
+        .args(ours.into_iter().filter(|arg| arg.get_id() == NO_BACKUP))
         .args(words.iter().map(|word| {
             Arg::new(*word)
                 .value_name(*word)
                 .help(format!("As for 'glance-manage db {}'", &name[3..]))
         }))
-        .after_help(DATA_DIR_NOTE)
+        .after_help(note)
 }
 
 /// What `glance-manage db` says on standard output; it exits 2.
@@ -275,15 +329,17 @@ pub enum ManageCommand {
     Version,
     /// Tell which step of an upgrade is due.
     Check,
-    /// All steps at once.
+    /// All steps at once, whatever revision is named: the real program ignores it.
     Sync {
-        /// Revision; the real program ignores it.
-        version: Option<String>,
+        /// Whether an SQLite database is copied first.
+        backup: bool,
     },
     /// Bring the schema to a revision.
     Upgrade {
         /// Revision; the newest if not given.
         version: Option<String>,
+        /// Whether an SQLite database is copied first.
+        backup: bool,
     },
     /// Write a revision into a database that has none.
     VersionControl {
@@ -291,11 +347,20 @@ pub enum ManageCommand {
         version: Option<String>,
     },
     /// First step of an upgrade.
-    Expand,
+    Expand {
+        /// Whether an SQLite database is copied first.
+        backup: bool,
+    },
     /// Second step of an upgrade.
-    Migrate,
+    Migrate {
+        /// Whether an SQLite database is copied first.
+        backup: bool,
+    },
     /// Last step of an upgrade.
-    Contract,
+    Contract {
+        /// Whether an SQLite database is copied first.
+        backup: bool,
+    },
     /// Read metadata definitions from files.
     LoadMetadefs(LoadMetadefs),
     /// Remove all metadata definitions.
@@ -331,6 +396,10 @@ pub struct Purge {
     pub age_in_days: i64,
     /// Most rows to remove, -1 for all; lower values are for the caller to refuse (exit 1).
     pub max_rows: i64,
+    /// Whether to remove nothing, and say what would be removed.
+    pub dry_run: bool,
+    /// Where metrics are written to.
+    pub metrics_file: Option<PathBuf>,
 }
 
 impl Invocation {
@@ -365,15 +434,19 @@ impl ManageCommand {
         let values = Values { leaf };
         let version = || values.text("version", 0);
         let path = || values.text("path", 0).map(PathBuf::from);
+        let backup = !values.given(NO_BACKUP);
         Ok(match word.strip_prefix("db_").unwrap_or(word) {
             "version" => Self::Version,
             "check" => Self::Check,
-            "sync" => Self::Sync { version: version() },
-            "upgrade" => Self::Upgrade { version: version() },
+            "sync" => Self::Sync { backup },
+            "upgrade" => Self::Upgrade {
+                version: version(),
+                backup,
+            },
             "version_control" => Self::VersionControl { version: version() },
-            "expand" => Self::Expand,
-            "migrate" => Self::Migrate,
-            "contract" => Self::Contract,
+            "expand" => Self::Expand { backup },
+            "migrate" => Self::Migrate { backup },
+            "contract" => Self::Contract { backup },
             "load_metadefs" => Self::LoadMetadefs(LoadMetadefs {
                 path: path(),
                 merge: values.flag("merge", 1),
@@ -402,17 +475,23 @@ impl Values<'_> {
 
     /// By position any word that is not empty is a yes, `False` too.
     fn flag(&self, name: &str, position: usize) -> bool {
-        if let Ok(Some(true)) = self.leaf.try_get_one::<bool>(name) {
-            return true;
-        }
-        self.text(name, position)
-            .is_some_and(|word| !word.is_empty())
+        self.given(name)
+            || self
+                .text(name, position)
+                .is_some_and(|word| !word.is_empty())
+    }
+
+    /// Whether the option of that name is there.
+    fn given(&self, name: &str) -> bool {
+        matches!(self.leaf.try_get_one::<bool>(name), Ok(Some(true)))
     }
 
     fn purge(&self, usual_age: i64) -> Result<Purge, String> {
         Ok(Purge {
             age_in_days: self.number("age_in_days", 0)?.unwrap_or(usual_age),
             max_rows: self.number("max_rows", 1)?.unwrap_or(100),
+            dry_run: self.given(DRY_RUN),
+            metrics_file: path_of(self.leaf, "metrics-file"),
         })
     }
 

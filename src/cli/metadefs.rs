@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::manage::LoadMetadefs;
 use super::ui;
 use crate::config::{Database, Settings};
-use crate::local::catalog::{Catalog, HEAD, State};
+use crate::local::catalog::Catalog;
 use crate::local::metadefs::{self, Merge};
 use crate::{Error, Result, local};
 
@@ -54,7 +54,7 @@ pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result
 }
 
 /// The database, which MUST be there, and up to date.
-async fn open(settings: &Settings) -> Result<Catalog> {
+pub(super) async fn open(settings: &Settings) -> Result<Catalog> {
     let database = local::database(settings)?;
     let is_there = match database {
         Database::Sqlite(path) => path.exists(),
@@ -62,7 +62,7 @@ async fn open(settings: &Settings) -> Result<Catalog> {
     };
     if is_there {
         let catalog = Catalog::open(database, false).await?;
-        if catalog.state().await? == State::At(HEAD.to_string()) {
+        if catalog.state().await?.is_current() {
             return Ok(catalog);
         }
     }

@@ -180,6 +180,16 @@ pub(in crate::cli) fn switch(
     ]
 }
 
+/// `--metrics-file PATH`. Hidden, as [`data_dir`] is.
+pub(in crate::cli) fn metrics_file() -> Arg {
+    path(
+        "metrics-file",
+        "PATH",
+        "Write metrics for Prometheus to this file",
+    )
+    .hide(true)
+}
+
 /// What a pair made by [`switch`] says; None when neither is on the line.
 pub(in crate::cli) fn switched(matches: &ArgMatches, name: &str, opposite: &str) -> Option<bool> {
     match (matches.get_flag(name), matches.get_flag(opposite)) {

@@ -7,18 +7,19 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
+use super::log::Log;
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
-    argparse, block_on, cache_manage, cache_tools, fail, manage, metadefs, print, scrubber,
+    argparse, block_on, cache_manage, cache_tools, database, fail, manage, print, scrub, scrubber,
+    ui,
 };
 use crate::config::{
-    ConfigSource, Database, Deployment, DeploymentOptions, Environment, Place, Settings,
-    choose_deployment, complete_sources, platform_data_dir,
+    ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
+    complete_sources, platform_data_dir,
 };
 use crate::data::Watch;
-use crate::local::catalog::{Catalog, HEAD, State};
-use crate::{Error, Result, local};
+use crate::{Error, Result};
 
 /// Which program runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +61,7 @@ pub fn main(
     };
     let result = match program {
         Program::Manage | Program::Glance => run_manage(name, command, &matches, environment),
-        Program::Scrubber => {
-            let invocation = scrubber::Invocation::from_matches(&matches);
-            if invocation.restore.is_some() && invocation.daemon == Some(true) {
-                Err(Error::failed("--daemon and --restore exclude each other"))
-            } else {
-                Err(not_yet(name))
-            }
-        }
+        Program::Scrubber => scrub::run(&matches, environment),
         Program::CacheManage => cache_tools::run(command, &matches, environment),
     };
     ended(result)
@@ -90,15 +84,11 @@ fn old_cache_program(
 fn ended(result: Result<ExitCode>) -> ExitCode {
     match result {
         Ok(code) => code,
-        Err(error) => fail(Grammar::Openstack, &error),
+        Err(error) => {
+            ui::plain_error(&error);
+            ExitCode::from(error.kind().exit_code())
+        }
     }
-}
-
-/// What is parsed already and built later.
-fn not_yet(name: &str) -> Error {
-    Error::failed(format!(
-        "{name}: this version understands the command but does not do it yet"
-    ))
 }
 
 /// clap answers `--help` and `--version` by an error as well.
@@ -138,17 +128,14 @@ fn run_manage(
         &["glance-api", "glance-manage"],
         environment,
     )?;
-    block_on(&Watch::default(), async {
-        match wanted {
-            ManageCommand::Sync { .. } => sync(&settings).await,
-            ManageCommand::Version => version(&settings).await,
-            ManageCommand::Check => check(&settings).await,
-            ManageCommand::LoadMetadefs(wanted) => metadefs::load(&settings, wanted).await,
-            ManageCommand::UnloadMetadefs => metadefs::unload(&settings).await,
-            ManageCommand::ExportMetadefs { path } => metadefs::export(&settings, path).await,
-            _ => Err(not_yet(name)),
-        }
-    })
+    let watch = Watch::default();
+    let log = Log::begin(
+        "glance-manage",
+        "glance.manage",
+        &invocation.oslo,
+        &settings.log,
+    )?;
+    block_on(&watch, database::run(&settings, wanted, &log, &watch))
 }
 
 /// The deployment that an operator's program works on: always one without a server between.
@@ -177,63 +164,4 @@ pub(super) fn settings(
         } => Settings::for_data_dir(&directory),
         _ => Settings::load(&found, environment),
     }
-}
-
-/// What `db version` and `db check` find, without making anything.
-async fn state(settings: &Settings) -> Result<State> {
-    let database = local::database(settings)?;
-    if let Database::Sqlite(path) = database
-        && !exists_with_content(path)
-    {
-        return Ok(State::Empty);
-    }
-    Catalog::open(database, false).await?.state().await
-}
-
-fn exists_with_content(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0)
-}
-
-async fn sync(settings: &Settings) -> Result<ExitCode> {
-    let database = local::database(settings)?;
-    let _turn = match database {
-        Database::Sqlite(path) => Some(local::catalog::Turn::take(path)?),
-        Database::Mysql(_) => None,
-    };
-    let made = Catalog::open(database, true).await?.sync().await?;
-    if !made {
-        return Ok(print("Database is up to date. No migrations needed.", 0));
-    }
-    Ok(print(
-        &format!(
-            "Upgraded database to: 2024_1_expand01, current revision(s): 2024_1_expand01\n\
-             Database migration is up to date. No migration needed.\n\
-             Upgraded database to: {HEAD}, current revision(s): {HEAD}\n\
-             Database is synced successfully."
-        ),
-        0,
-    ))
-}
-
-async fn version(settings: &Settings) -> Result<ExitCode> {
-    Ok(match state(settings).await? {
-        State::At(revision) => print(&revision, 0),
-        State::Empty | State::Uncontrolled => print(
-            "Database is either not under migration control or under legacy migration control, please run \
-             \"glance-manage db sync\" to place the database under alembic migration control.",
-            0,
-        ),
-    })
-}
-
-async fn check(settings: &Settings) -> Result<ExitCode> {
-    Ok(match state(settings).await? {
-        State::At(revision) if revision == HEAD => {
-            print("Database is up to date. No upgrades needed.", 0)
-        }
-        State::At(_) | State::Empty | State::Uncontrolled => print(
-            "Your database is not up to date. Your first step is to run `glance-manage db expand`.",
-            3,
-        ),
-    })
 }

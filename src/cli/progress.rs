@@ -1,4 +1,4 @@
-//! A progress bar on stderr: bytes, rate, and how long it will take.
+//! What goes on, on a terminal's stderr: the bytes of a transfer, the rows of a table.
 
 use std::time::Duration;
 
@@ -54,6 +54,32 @@ impl Progress for Bar {
     }
 
     fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// How many rows of which table are done; only drawn on a terminal.
+pub struct Rows(ProgressBar);
+
+impl Rows {
+    /// A counter at nothing.
+    pub fn new() -> Self {
+        let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows  {per_sec}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let target = ProgressDrawTarget::stderr_with_hz(10);
+        Self(ProgressBar::with_draw_target(None, target).with_style(style))
+    }
+
+    /// `rows` more of a table are done.
+    pub fn advance(&self, table: &str, rows: u64) {
+        if self.0.message() != table {
+            self.0.set_message(table.to_string());
+        }
+        self.0.inc(rows);
+    }
+
+    /// All of them are.
+    pub fn end(&self) {
         self.0.finish_and_clear();
     }
 }

@@ -42,6 +42,8 @@ pub struct Row {
     pub args: fn(Command) -> Command,
     /// What it does.
     pub run: Run,
+    /// Whether the original has no such command: lists that are compared with its own leave it out.
+    pub is_ours: bool,
 }
 
 /// The arguments of a command.
@@ -73,7 +75,19 @@ impl Row {
             output,
             args: A::augment_args,
             run: run::<A>,
+            is_ours: false,
         }
+    }
+
+    /// A command that the original does not have.
+    pub const fn ours<A: Leaf + 'static>(
+        name: &'static str,
+        about: &'static str,
+        output: Output,
+    ) -> Self {
+        let mut row = Self::of::<A>(name, about, output);
+        row.is_ours = true;
+        row
     }
 }
 

@@ -106,12 +106,30 @@ impl Session {
         Ok(service.await?.as_ref())
     }
 
+    /// The deployment itself, for what no service does for its callers; `what` that is, in words.
+    ///
+    /// # Errors
+    /// `Failed` on a cloud.
+    pub async fn local(&self, what: &str) -> Result<Local> {
+        match self.deployment()? {
+            Deployment::Local { place, announced } => self.open_local(place, announced).await,
+            Deployment::Remote { .. } => Err(Error::failed(format!(
+                "{what} works on a deployment itself, and not on a cloud"
+            ))
+            .hint("Name it with --config-file or --data-dir on a host of the service.")),
+        }
+    }
+
+    async fn open_local(&self, place: Place, announced: bool) -> Result<Local> {
+        self.observation.without_server();
+        let settings = self.settings(place, announced)?;
+        Local::open(settings, self.caller()?).await
+    }
+
     async fn open(&self) -> Result<Box<dyn ImageService>> {
         match self.deployment()? {
             Deployment::Local { place, announced } => {
-                self.observation.without_server();
-                let settings = self.settings(place, announced)?;
-                let local = Local::open(settings, self.caller()?).await?;
+                let local = self.open_local(place, announced).await?;
                 Ok(Box::new(local.with_regions(Box::new(Elsewhere {
                     globals: self.globals.clone(),
                     environment: self.environment.clone(),

@@ -36,15 +36,27 @@ fn tell(level: &str, line: &str) {
 }
 
 /// Where what is said on stderr is written to as well: as stderr itself, one for the process.
-static LOG: OnceLock<Mutex<Log>> = OnceLock::new();
+static LOG: OnceLock<Mutex<Box<dyn Record>>> = OnceLock::new();
+
+/// Who keeps what is said.
+pub trait Record: Send {
+    /// Keeps a line of a level (`ERROR`, `INFO`). Nothing can be done when that fails.
+    fn write(&mut self, level: &str, line: &str);
+}
+
+/// Has what is said from here on kept as well.
+pub fn record(log: Box<dyn Record>) {
+    // A second one is refused: a process runs one command.
+    let _ = LOG.set(Mutex::new(log));
+}
 
 struct Log {
     file: File,
     program: &'static str,
 }
 
-impl Log {
-    /// Appends a line as the real client's log has it. Nothing can be done when that fails.
+impl Record for Log {
+    /// A line as the real client's log has it.
     fn write(&mut self, level: &str, line: &str) {
         let mut now = Timestamp::now().to_catalog();
         now.truncate(now.len() - 3);
@@ -58,12 +70,16 @@ impl Log {
 /// # Errors
 /// `Io` when it cannot be opened.
 pub fn log_to(path: &Path, grammar: Grammar) -> Result<()> {
-    let file = OpenOptions::new().append(true).create(true).open(path);
-    let file = file.map_err(|e| Error::io("open", path, e))?;
+    let file = open_log(path)?;
     let program = grammar.program();
-    // A second one is refused: a process runs one command.
-    let _ = LOG.set(Mutex::new(Log { file, program }));
+    record(Box::new(Log { file, program }));
     Ok(())
+}
+
+/// Opens a file that lines are appended to.
+pub fn open_log(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    file.map_err(|e| Error::io("open", path, e))
 }
 
 /// A line of what `--debug` shows, or several.
@@ -83,12 +99,21 @@ pub fn notice(text: &str) {
     tell("WARNING", &escape_controls(text));
 }
 
-/// An error, and its hint.
+/// An error as a grammar words it, and its hint.
 pub fn error(grammar: Grammar, error: &Error) {
+    tell_error(&describe(grammar, error), error);
+}
+
+/// An error of a program that asks no service, and its hint: there is no status to name.
+pub fn plain_error(error: &Error) {
+    tell_error(error.message(), error);
+}
+
+fn tell_error(words: &str, error: &Error) {
     if error.kind() == ErrorKind::ClosedPipe {
         return;
     }
-    tell("ERROR", &escape_controls(&describe(grammar, error)));
+    tell("ERROR", &escape_controls(words));
     if let Some(hint) = error.hint_text() {
         tell("ERROR", &escape_controls(&format!("Hint: {hint}")));
     }

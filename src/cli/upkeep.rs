@@ -1,9 +1,12 @@
 //! What is done to a cache from time to time, on its directory: pruning, cleaning, prefetching.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::cache_manage::CacheManageCommand;
 use super::cache_tools::connect;
+use super::log::Log;
+use super::metrics::Metrics;
 use super::registry::Grammar;
 use super::{print, ui};
 use crate::Result;
@@ -23,40 +26,116 @@ pub(super) struct Upkeep {
     pub(super) verbose: bool,
     /// The service to fetch from; None: the deployment of the settings.
     pub(super) origin: Option<Cloud>,
+    /// Where it is logged, if nothing is said.
+    pub(super) log: Option<Log>,
+    /// Where metrics are written to.
+    pub(super) metrics_file: Option<PathBuf>,
 }
 
 impl Upkeep {
+    /// Does it, and writes the metrics of it.
     pub(super) async fn run(self, command: &CacheManageCommand, watch: &Watch) -> Result<ExitCode> {
-        let cache = ImageCache::open(&self.settings).await?;
-        let removed = match command {
-            CacheManageCommand::Clean => cache.clean(self.dry_run).await?,
-            CacheManageCommand::Prefetch => return self.prefetch(&cache, watch).await,
-            _ => cache.prune(self.dry_run).await?,
+        let path = self.metrics_file.clone().filter(|_| !self.dry_run);
+        let prefix = match command {
+            CacheManageCommand::Clean => "glance_cache_clean",
+            CacheManageCommand::Prefetch => "glance_cache_prefetch",
+            _ => "glance_cache_prune",
         };
-        if self.dry_run {
-            return Ok(print(&cache::would_remove(&removed), 0));
-        }
-        if self.verbose {
-            let done = match command {
-                CacheManageCommand::Clean => cache::cleaned(&removed),
-                _ => cache::pruned(&removed),
+        let done = match ImageCache::open(&self.settings).await {
+            Ok(cache) => self.work(&cache, command, watch).await,
+            Err(error) => Err(error),
+        };
+        if let Some(path) = path {
+            let known = done.as_ref().ok();
+            let count = |of: fn(&Done) -> u64| known.map_or(0, of);
+            let mut metrics = Metrics::new(prefix);
+            metrics = if matches!(command, CacheManageCommand::Prefetch) {
+                metrics
+                    .counter("images_total", "Images fetched.", count(|done| done.files))
+                    .counter("bytes_total", "Bytes fetched.", count(|done| done.bytes))
+                    .counter(
+                        "failures_total",
+                        "Images that could not be fetched.",
+                        count(|done| done.failures),
+                    )
+            } else {
+                metrics
+                    .counter("files_total", "Files removed.", count(|done| done.files))
+                    .counter(
+                        "freed_bytes_total",
+                        "Bytes freed.",
+                        count(|done| done.bytes),
+                    )
             };
-            print(&done, 0);
+            // Of each name there is one in all files: the size is that which pruning is about.
+            if let Some((files, bytes)) = known.and_then(|done| done.left) {
+                metrics = metrics
+                    .gauge("cache_files", "Files in the cache.", files)
+                    .gauge("cache_size_bytes", "Bytes in the cache.", bytes);
+            }
+            let succeeded = known.is_some_and(|done| done.failures == 0);
+            metrics.write(&path, succeeded)?;
         }
-        Ok(ExitCode::SUCCESS)
+        Ok(done?.code)
     }
 
-    async fn prefetch(self, cache: &ImageCache, watch: &Watch) -> Result<ExitCode> {
+    async fn work(
+        &self,
+        cache: &ImageCache,
+        command: &CacheManageCommand,
+        watch: &Watch,
+    ) -> Result<Done> {
+        let (removed, said) = match command {
+            CacheManageCommand::Prefetch => return self.prefetch(cache, watch).await,
+            CacheManageCommand::Clean => {
+                let removed = cache.clean(self.dry_run).await?;
+                let said = cache::cleaned(&removed);
+                (removed, said)
+            }
+            _ => {
+                let removed = cache.prune(self.dry_run).await?;
+                let said = cache::pruned(&removed);
+                (removed, said)
+            }
+        };
+        if self.dry_run {
+            print(&cache::would_remove(&removed), 0);
+        } else if self.verbose {
+            print(&said, 0);
+        } else if removed.files > 0 {
+            self.log(&said);
+        }
+        let left = match command {
+            CacheManageCommand::Clean => None,
+            _ if self.metrics_file.is_none() => None,
+            _ => Some(cache.size().await?),
+        };
+        Ok(Done {
+            files: removed.files,
+            bytes: removed.bytes,
+            failures: 0,
+            left,
+            code: ExitCode::SUCCESS,
+        })
+    }
+
+    fn log(&self, text: &str) {
+        if let Some(log) = &self.log {
+            log.info(text);
+        }
+    }
+
+    async fn prefetch(&self, cache: &ImageCache, watch: &Watch) -> Result<Done> {
         let dry_run = self.dry_run;
         // Nothing is opened that is not needed.
         if cache.list_queued().await?.is_empty() {
-            return Ok(ExitCode::SUCCESS);
+            return Ok(Done::default());
         }
         let record = |image| ImageBytes {
             image,
             source: None,
         };
-        let done = if let Some(cloud) = self.origin {
+        let done = if let Some(cloud) = self.origin.clone() {
             let remote = connect(cloud, false).await?;
             let open = async |id: &str| {
                 if dry_run {
@@ -66,7 +145,7 @@ impl Upkeep {
             };
             cache.prefetch(open, dry_run, watch).await?
         } else {
-            let local = Local::open(self.settings, Caller::default()).await?;
+            let local = Local::open(self.settings.clone(), Caller::default()).await?;
             let open = async |id: &str| {
                 if dry_run {
                     return local.get_image(id).await.map(record);
@@ -75,16 +154,39 @@ impl Upkeep {
             };
             cache.prefetch(open, dry_run, watch).await?
         };
-        if dry_run || self.verbose {
-            for (id, size) in &done.fetched {
-                let text = if dry_run { "Would fetch" } else { "Fetched" };
-                print(&format!("{text} {id}, {size} byte(s)."), 0);
+        for (id, size) in &done.fetched {
+            let text = if dry_run { "Would fetch" } else { "Fetched" };
+            let said = format!("{text} {id}, {size} byte(s).");
+            if dry_run || self.verbose {
+                print(&said, 0);
+            } else {
+                self.log(&said);
             }
         }
         let code = done.failures.first().map_or(0, |e| e.kind().exit_code());
         for failure in &done.failures {
             ui::error(Grammar::Openstack, failure);
         }
-        Ok(ExitCode::from(code))
+        Ok(Done {
+            files: done.fetched.len() as u64,
+            bytes: done.fetched.iter().map(|(_, size)| size).sum(),
+            failures: done.failures.len() as u64,
+            left: None,
+            code: ExitCode::from(code),
+        })
     }
+}
+
+/// What came of it.
+#[derive(Default)]
+struct Done {
+    /// Files that were removed or fetched.
+    files: u64,
+    /// Their bytes.
+    bytes: u64,
+    /// Files that could not be fetched.
+    failures: u64,
+    /// What the cache holds then, in files and bytes, where that is asked for.
+    left: Option<(u64, u64)>,
+    code: ExitCode,
 }

@@ -7,7 +7,7 @@
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
 //! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http}.py`,
-//! `oslo_db/options.py`.
+//! `oslo_db/options.py`, `oslo_log/_options.py`.
 
 /// The section of an option that each store has in the section named after it; without named
 /// stores it is `glance_store`.
@@ -169,6 +169,25 @@ options! {
         Kind::List, Some("");
 
     DELAYED_DELETE = ["DEFAULT"] "delayed_delete", Kind::Boolean, Some("false");
+    METADATA_ENCRYPTION_KEY = ["DEFAULT"] "metadata_encryption_key", Kind::Secret, None;
+    SCRUB_TIME = ["DEFAULT"] "scrub_time",
+        Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("0");
+    SCRUB_POOL_SIZE = ["DEFAULT"] "scrub_pool_size",
+        Kind::Integer { minimum: 1, maximum: (1 << 63) - 1 }, Some("1");
+    WAKEUP_TIME = ["DEFAULT"] "wakeup_time",
+        Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("300");
+    DAEMON = ["DEFAULT"] "daemon", Kind::Boolean, Some("false");
+    DEBUG = ["DEFAULT"] "debug", Kind::Boolean, Some("false");
+    LOG_FILE = ["DEFAULT"] "log_file", Kind::Text, None, was ("DEFAULT", "logfile");
+    LOG_DIR = ["DEFAULT"] "log_dir", Kind::Text, None, was ("DEFAULT", "logdir");
+    LOG_DATE_FORMAT = ["DEFAULT"] "log_date_format", Kind::Text, Some("%Y-%m-%d %H:%M:%S");
+    LOG_CONFIG_APPEND = ["DEFAULT"] "log_config_append", Kind::Text, None,
+        was ("DEFAULT", "log_config");
+    USE_STDERR = ["DEFAULT"] "use_stderr", Kind::Boolean, Some("true");
+    USE_SYSLOG = ["DEFAULT"] "use_syslog", Kind::Boolean, Some("false");
+    USE_JOURNAL = ["DEFAULT"] "use_journal", Kind::Boolean, Some("false");
+    USE_JSON = ["DEFAULT"] "use_json", Kind::Boolean, Some("false");
+    SYSLOG_LOG_FACILITY = ["DEFAULT"] "syslog_log_facility", Kind::Text, Some("LOG_USER");
     SHOW_IMAGE_DIRECT_URL = ["DEFAULT"] "show_image_direct_url", Kind::Boolean, Some("false");
     SHOW_MULTIPLE_LOCATIONS = ["DEFAULT"] "show_multiple_locations", Kind::Boolean, Some("false");
     DO_SECURE_HASH = ["DEFAULT"] "do_secure_hash", Kind::Boolean, Some("true");

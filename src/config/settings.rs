@@ -7,15 +7,18 @@ use super::database::Database;
 use super::environment::Environment;
 use super::import::{ImportSettings, read_import};
 use super::ini::Ini;
+use super::logging::{LogSettings, read_logging};
 use super::options::{
     CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, DO_SECURE_HASH,
     GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
     IMAGE_COUNT_TOTAL, IMAGE_COUNT_UPLOADING, IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA,
     IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_SIZE_TOTAL, IMAGE_STAGE_TOTAL, IMAGE_TAG_QUOTA,
-    METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec, REQUIRE_IMAGE_FORMAT_MATCH,
-    SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR, USER_STORAGE_QUOTA,
+    METADATA_ENCRYPTION_KEY, METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec,
+    REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
+    USER_STORAGE_QUOTA,
 };
 use super::reader::Reader;
+use super::scrubber::{ScrubberSettings, read_scrubber};
 use super::search::{ConfigSource, read_sources};
 use super::stores::{Layout, Stores, read_stores};
 use super::values::quoted;
@@ -49,6 +52,12 @@ pub struct Settings {
     pub registration: Registration,
     /// Whether deleting an image leaves it `pending_delete` for the scrubber.
     pub delayed_delete: bool,
+    /// Whether the addresses of data are encrypted in the catalogue.
+    pub encrypted_locations: bool,
+    /// When and how fast the scrubber removes it.
+    pub scrubber: ScrubberSettings,
+    /// Where the operator's programs log.
+    pub log: LogSettings,
     /// What imports are told.
     pub import: ImportSettings,
     /// Where files of metadata definitions are read from, and written to, when no other place is named.
@@ -217,6 +226,11 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
             retries: saturate(reader.integer(&HTTP_RETRIES)?.value),
         },
         delayed_delete: reader.boolean(&DELAYED_DELETE)?,
+        encrypted_locations: reader
+            .text_if_any(&METADATA_ENCRYPTION_KEY)?
+            .is_some_and(|key| !key.value.is_empty()),
+        scrubber: read_scrubber(reader)?,
+        log: read_logging(reader, layout.base)?,
         import: read_import(reader)?,
         metadef_dir: layout
             .base

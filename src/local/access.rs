@@ -232,6 +232,14 @@ pub fn check_cache(caller: &Caller, action: &str) -> Result<()> {
     })
 }
 
+/// Removing what waits to be deleted, and taking it back: administrators. The reference implementation
+/// leaves it to whoever can read the configuration.
+pub fn check_scrub(caller: &Caller) -> Result<()> {
+    administrators(caller, || {
+        format!("scrubbing is for administrators, and {caller} is none")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

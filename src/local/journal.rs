@@ -7,8 +7,12 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::{Error, Result};
 
@@ -65,23 +69,21 @@ impl Journal {
     pub fn begin(&self, id: &str, intent: Intent) -> Result<Option<Entry>> {
         let path = self.directory.join(format!("{id}.{}", intent.suffix()));
         loop {
-            let mut options = OpenOptions::new();
-            options
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o640);
-            let file = match options.open(&path) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    let made = fs::DirBuilder::new()
-                        .recursive(true)
-                        .mode(0o750)
-                        .create(&self.directory);
-                    made.map_err(|e| Error::io("create", &self.directory, e))?;
-                    continue;
-                }
-                other => other.map_err(|e| Error::io("create", &path, e))?,
+            let existing = OpenOptions::new().read(true).write(true).open(&path);
+            let file = match existing {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => match self.create(&path)? {
+                    Created::Locked(file) => {
+                        return Ok(Some(Entry {
+                            id: id.to_string(),
+                            intent,
+                            file,
+                            path,
+                        }));
+                    }
+                    Created::Open(file) => file,
+                    Created::Not => continue,
+                },
+                other => other.map_err(|e| Error::io("open", &path, e))?,
             };
             if intent == Intent::Delete {
                 file.lock().map_err(|e| Error::io("lock", &path, e))?;
@@ -99,6 +101,48 @@ impl Journal {
                 // Its owner finished between our opening and our locking it.
                 Held::Gone => {}
             }
+        }
+    }
+
+    /// Makes an entry, locked before it has its name: who looks for residue never finds it without its
+    /// owner.
+    fn create(&self, path: &Path) -> Result<Created> {
+        let failed = |e: Errno| Error::io("create", path, e.into());
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        match rustix::fs::open(&self.directory, flags, Mode::from_raw_mode(0o640)) {
+            Ok(file) => {
+                let file = File::from(file);
+                file.lock().map_err(|e| Error::io("lock", path, e))?;
+                let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+                match rustix::fs::linkat(CWD, open.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW) {
+                    Ok(()) => Ok(Created::Locked(file)),
+                    Err(Errno::EXIST) => Ok(Created::Not),
+                    Err(e) => Err(failed(e)),
+                }
+            }
+            Err(Errno::NOENT) => {
+                let made = fs::DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o750)
+                    .create(&self.directory);
+                made.map_err(|e| Error::io("create", &self.directory, e))?;
+                Ok(Created::Not)
+            }
+            // The file system knows no files without names.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let mut options = OpenOptions::new();
+                options
+                    .read(true)
+                    .write(true)
+                    .create(true)
+                    .truncate(false)
+                    .mode(0o640);
+                let file = options.open(path);
+                Ok(Created::Open(
+                    file.map_err(|e| Error::io("create", path, e))?,
+                ))
+            }
+            Err(e) => Err(failed(e)),
         }
     }
 
@@ -186,6 +230,16 @@ fn parse(path: &Path) -> Option<(String, Intent)> {
     Some((id.to_string(), intent))
 }
 
+/// What came of making an entry.
+enum Created {
+    /// It is ours.
+    Locked(File),
+    /// It is there, and anybody's.
+    Open(File),
+    /// There is one already, or its directory was missing.
+    Not,
+}
+
 #[derive(PartialEq, Eq)]
 enum Held {
     Ours,
@@ -247,6 +301,26 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn an_entry_is_never_found_without_its_owner() {
+        let store = tempfile::tempdir().unwrap();
+        let journal = Journal::of(store.path());
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                    let residue = journal.residue(&[Intent::Upload]).unwrap();
+                    assert!(residue.is_empty(), "it was taken for residue");
+                }
+            });
+            for _ in 0..3000 {
+                let entry = journal.begin("a", Intent::Upload).unwrap();
+                entry.expect("nobody else is at it").finish().unwrap();
+            }
+            ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod members;
 pub mod metadefs;
 mod quota;
 mod recovery;
+mod scrub;
 mod staging;
 pub mod store;
 mod tasks;
@@ -24,6 +25,8 @@ mod validation;
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+
+pub use scrub::Told;
 
 use cache::ImageCache;
 use catalog::{Catalog, StoredImage};
@@ -63,6 +66,12 @@ impl Local {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
+        if settings.encrypted_locations {
+            return Err(Error::failed(
+                "the addresses of image data are encrypted (metadata_encryption_key), and cannot be read",
+            )
+            .hint("Use Glance's own programs on this deployment."));
+        }
         let catalog = Catalog::open_current(prepare(&settings)?).await?;
         let stores = open_stores(&settings)?;
         let staging = staging::store(&settings.staging_dir);
@@ -158,13 +167,15 @@ fn prepare(settings: &Settings) -> Result<&Database> {
     Ok(database)
 }
 
-/// The database of `settings`, the directory of a SQLite file made.
+/// The database of `settings`, the directory of a SQLite file made with the data directory: the one that a
+/// configuration file names is where it says, or nowhere.
 ///
 /// # Errors
 /// `Failed` where they name none.
 pub fn database(settings: &Settings) -> Result<&Database> {
     let database = settings.require_database()?;
     if let Database::Sqlite(path) = database
+        && settings.data_dir.is_some()
         && let Some(parent) = path.parent()
     {
         make_directory(parent)?;

@@ -1,6 +1,7 @@
 //! Moments in time, as the catalogue and the API write them.
 
 use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -52,6 +53,12 @@ impl Timestamp {
         Some(Self(moment.to_zoned(TimeZone::UTC).datetime()))
     }
 
+    /// The moment that the system tells of a file; None before 1970.
+    pub fn from_system(time: SystemTime) -> Option<Self> {
+        let since = time.duration_since(UNIX_EPOCH).ok()?;
+        Self::from_seconds(since.as_secs_f64())
+    }
+
     /// Seconds since the beginning of 1970.
     pub fn to_seconds(self) -> f64 {
         let since = self.0.duration_since(Self::EPOCH.0);
@@ -87,6 +94,19 @@ impl Timestamp {
         )
     }
 
+    /// The moment by the clock of this host, in a format of `strftime`; None for a format that there is
+    /// none of. `%Y-%m-%d %H:%M:%S`: `2026-11-21 10:30:04`.
+    pub fn to_local(self, format: &str) -> Option<String> {
+        let zoned = self.0.to_zoned(TimeZone::UTC).ok()?;
+        let local = zoned.with_time_zone(TimeZone::system());
+        jiff::fmt::strtime::format(format, &local).ok()
+    }
+
+    /// Milliseconds of its second.
+    pub fn milliseconds(self) -> u16 {
+        u16::try_from(self.0.subsec_nanosecond() / 1_000_000).unwrap_or_default()
+    }
+
     /// How much later this moment is than another one.
     pub fn since(self, earlier: Self) -> jiff::SignedDuration {
         self.0.duration_since(earlier.0)
@@ -95,6 +115,12 @@ impl Timestamp {
     /// The moment so much later; None beyond the calendar's end.
     pub fn later(self, by: jiff::SignedDuration) -> Option<Self> {
         self.0.checked_add(by).ok().map(Self)
+    }
+
+    /// The moment so much earlier; [`Timestamp::EPOCH`] where that is before any calendar.
+    #[must_use]
+    pub fn before(self, by: Duration) -> Self {
+        self.0.checked_sub(by).map_or(Self::EPOCH, Self)
     }
 
     /// As Python writes it: `2026-11-21T09:30:04.428845`, without a fraction where there is none.

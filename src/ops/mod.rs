@@ -11,6 +11,7 @@ pub mod locations;
 pub mod members;
 pub mod metadefs;
 pub mod saving;
+pub mod scrub;
 pub mod stores;
 pub mod tasks;
 pub mod views;

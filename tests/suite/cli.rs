@@ -85,15 +85,6 @@ fn every_program_says_its_version_and_helps() {
 }
 
 #[test]
-fn what_is_not_built_is_refused_in_one_line() {
-    let place = Place::new();
-    for (name, words) in [(MANAGE, &["db", "purge"][..]), (SCRUBBER, &[])] {
-        let said = program(&place, name, words).fails(1);
-        assert!(said.contains("does not do it yet"), "{said}");
-    }
-}
-
-#[test]
 fn a_cloud_or_a_directory_is_meant_as_options_then_variables_say() {
     let place = Place::new();
     let said = place.glance(&["--os-cloud", "x", "image", "list"]).fails(1);

@@ -73,7 +73,10 @@ scenarios! { remote_imports, "remote", 98:
 scenarios! { local_locations, "local", 96: tags_locations_is_as_recorded = "tags-locations" }
 scenarios! { remote_locations, "remote", 98: tags_locations_is_as_recorded = "tags-locations" }
 
-/// The scenarios of metadata definitions, through the service and in the database.
+scenarios! { local_scrubber, "local", 87: scrubber_is_as_recorded = "scrubber" }
+scenarios! { remote_scrubber, "remote", 87: scrubber_is_as_recorded = "scrubber" }
+
+/// The scenarios of metadata definitions, through the service and in the database, and of the database.
 macro_rules! metadef_scenarios {
     ($module:ident, $tool:ident, $mode:literal) => {
         scenarios! { $module, $mode, 100:
@@ -81,13 +84,15 @@ macro_rules! metadef_scenarios {
             metadefs_openstack_is_as_recorded = "metadefs-openstack",
             metadefs_more_is_as_recorded = "metadefs-more",
         }
-        // A quarter of it is about purging.
-        scenarios! { $tool, $mode, 71: manage_metadefs_is_as_recorded = "manage-metadefs" }
+        scenarios! { $tool, $mode, 98:
+            manage_db_is_as_recorded = "manage-db",
+            manage_metadefs_is_as_recorded = "manage-metadefs",
+        }
     };
 }
 
-metadef_scenarios! { local_metadefs, local_manage_metadefs, "local" }
-metadef_scenarios! { remote_metadefs, remote_manage_metadefs, "remote" }
+metadef_scenarios! { local_metadefs, local_manage, "local" }
+metadef_scenarios! { remote_metadefs, remote_manage, "remote" }
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::support::Place;
-
 #[path = "../../examples/generate.rs"]
 #[expect(dead_code, reason = "the part that writes is the example's own")]
 mod generate;
@@ -54,58 +52,4 @@ fn generation_is_the_same_each_time() {
             .collect::<String>()
     };
     assert_eq!(text(), text());
-}
-
-/// The pages of the operators' programs say which of them this version does not do yet; no table does.
-#[test]
-fn manual_pages_know_what_is_not_built() {
-    let place = Place::new();
-    let does = |program: &str, words: &[&str]| {
-        let output = place.command(program).args(words).output().unwrap();
-        !String::from_utf8_lossy(&output.stderr).contains("does not do it yet")
-    };
-    place.image("one", b"data");
-    let mut wrong = Vec::new();
-    let manage = env!("CARGO_BIN_EXE_glance-manage");
-    for action in [
-        "check",
-        "contract",
-        "expand",
-        "migrate",
-        "purge",
-        "purge_images_table",
-        "sync",
-        "unload_metadefs",
-        "upgrade",
-        "version",
-        "version_control",
-        "export_metadefs",
-        "load_metadefs",
-    ] {
-        if does(manage, &["db", action]) != generate::model::MANAGE_DOES.contains(&action) {
-            wrong.push(format!("glance-manage db {action}"));
-        }
-    }
-    let others = [
-        (
-            "glance-scrubber",
-            env!("CARGO_BIN_EXE_glance-scrubber"),
-            &[][..],
-        ),
-        (
-            "glance-cache-manage",
-            env!("CARGO_BIN_EXE_glance-cache-manage"),
-            &["list-cached"][..],
-        ),
-    ];
-    for (name, program, words) in others {
-        if does(program, words) == generate::model::UNBUILT.contains(&name) {
-            wrong.push(name.to_string());
-        }
-    }
-    assert!(
-        wrong.is_empty(),
-        "amend MANAGE_DOES, UNBUILT in examples/generate/model.rs: {}",
-        wrong.join(", ")
-    );
 }

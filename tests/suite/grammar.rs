@@ -496,8 +496,8 @@ fn commands(grammar: Grammar) -> Vec<String> {
         wrong.append(&mut check.wrong);
     }
     for row in grammar.rows() {
-        if theirs["commands"].get(row.name).is_none() {
-            wrong.push(format!("{} is not known there", row.name));
+        if theirs["commands"].get(row.name).is_none() != row.is_ours {
+            wrong.push(format!("{} is known there, or is not", row.name));
         }
     }
     wrong

@@ -1098,3 +1098,118 @@ fn the_real_glance_and_ours_read_what_the_other_wrote_on_mariadb() {
         "{ours}"
     );
 }
+
+/// A program of ours on the configuration of the running Glance; what it said on stdout.
+#[track_caller]
+fn operate(place: &Place, cloud: &Cloud, program: &str, words: &[&str]) -> String {
+    let mut command = place.command(program);
+    command
+        .env_remove("GLANCE_DATA_DIR")
+        .arg("--config-file")
+        .arg(cloud.config_file())
+        .args(words);
+    output_of(&mut command)
+}
+
+/// Which of the images the real Glance shows to an administrator, and gives the right data of.
+fn served(cloud: &Cloud, place: &Place, numbers: std::ops::RangeInclusive<u8>) -> Vec<u8> {
+    let ids: Vec<String> = numbers.clone().map(id).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let seen = cloud.seen("admin", &ids);
+    let data = sha512(&place.file("disk.raw"));
+    let right = |number: &u8| seen["images"][id(*number)]["data"] == data.as_str();
+    numbers.filter(right).collect()
+}
+
+#[test]
+fn the_operators_programs_work_beside_a_running_glance() {
+    const SCRUBBER: &str = env!("CARGO_BIN_EXE_glance-scrubber");
+    const CACHE: &str = env!("CARGO_BIN_EXE_glance-cache-manage");
+    let cloud = Cloud::start();
+    let place = Place::new();
+    make_disks(&place);
+    // Two of the disks fit into the cache.
+    let size = fs::metadata(place.file("disk.raw")).unwrap().len();
+    place.configure(&format!(
+        "[DEFAULT]\ndelayed_delete = true\nscrub_time = 0\nimage_cache_max_size = {}\n",
+        2 * size
+    ));
+    place
+        .command(MANAGE)
+        .args(["--data-dir"])
+        .arg(place.data())
+        .arg("db_sync")
+        .status()
+        .unwrap();
+    cloud.serve(&place.data());
+    let file = place.file("disk.raw");
+    let words = [
+        "--name",
+        "disk",
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+    ];
+    let words = [
+        &words[..],
+        &["--property", "by=theirs", "--file", file.to_str().unwrap()],
+    ];
+    let steps: Vec<Step> = (1..=8)
+        .map(|number| create("admin", number, &words))
+        .collect();
+    cloud.play(&steps);
+    let stored = || crate::support::files(&place.data().join("images"));
+    let all: BTreeSet<String> = (1..=8).map(id).collect();
+    assert!(stored().is_superset(&all));
+
+    // Deleted by Glance, scrubbed by ours, but for one that is taken back.
+    let delete = |number| step("admin", &["image-delete", &id(number)]);
+    cloud.play(&[delete(1), delete(2), delete(3)]);
+    assert!(stored().is_superset(&all), "deletion is delayed");
+    operate(&place, &cloud, SCRUBBER, &["--restore", &id(3)]);
+    operate(&place, &cloud, SCRUBBER, &[]);
+    assert!(!stored().contains(&id(1)) && !stored().contains(&id(2)));
+    assert_eq!(served(&cloud, &place, 1..=8), [3, 4, 5, 6, 7, 8]);
+    let shown = cloud.run("admin", "glance", &["image-show", &id(3)]);
+    assert!(
+        shown.contains("theirs") && shown.contains("active"),
+        "{shown}"
+    );
+
+    // What is purged is nothing that Glance needs; the ids stay taken until the images go too.
+    operate(
+        &place,
+        &cloud,
+        MANAGE,
+        &["db", "purge", "--age_in_days", "0", "--max_rows", "-1"],
+    );
+    assert_eq!(served(&cloud, &place, 1..=8), [3, 4, 5, 6, 7, 8]);
+    let shown = cloud.run("admin", "glance", &["image-show", &id(3)]);
+    assert!(shown.contains("theirs"), "{shown}");
+    operate(
+        &place,
+        &cloud,
+        MANAGE,
+        &["db", "purge_images_table", "--age_in_days", "0"],
+    );
+    assert_eq!(served(&cloud, &place, 1..=8), [3, 4, 5, 6, 7, 8]);
+    cloud.play(&[create("admin", 1, &words)]);
+    assert_eq!(served(&cloud, &place, 1..=1), [1]);
+
+    // Its cache, which it filled when it gave the data: pruned to two images, cleaned, filled from its queue.
+    let listed = || operate(&place, &cloud, CACHE, &["list-cached"]);
+    let count = |text: &str| (1..=8).filter(|number| text.contains(&id(*number))).count();
+    assert_eq!(count(&listed()), 7);
+    operate(&place, &cloud, CACHE, &["prune"]);
+    assert_eq!(count(&listed()), 2);
+    assert_eq!(served(&cloud, &place, 1..=8), [1, 3, 4, 5, 6, 7, 8]);
+    operate(&place, &cloud, CACHE, &["-f", "delete-all-cached-images"]);
+    operate(&place, &cloud, CACHE, &["clean"]);
+    cloud.run("admin", "glance", &["cache-queue", &id(4)]);
+    operate(&place, &cloud, CACHE, &["prefetch"]);
+    assert_eq!(count(&listed()), 1);
+    let theirs = cloud.run("admin", "glance", &["cache-list"]);
+    assert!(theirs.contains(&id(4)) && count(&theirs) == 1, "{theirs}");
+    assert_eq!(served(&cloud, &place, 4..=4), [4]);
+}

@@ -64,6 +64,22 @@ impl Schema {
         made
     }
 
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// A program of MariaDB's, told where the server is.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.arg("--no-defaults").arg("--user=root").arg({
+            let mut socket = std::ffi::OsString::from("--socket=");
+            socket.push(&self.socket);
+            socket
+        });
+        command
+    }
+
     fn options(&self) -> MySqlConnectOptions {
         MySqlConnectOptions::new()
             .socket(&self.socket)

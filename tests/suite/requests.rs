@@ -631,7 +631,7 @@ const OPENSTACK_COSTS: &[Cost] = &[
 ];
 
 /// Commands that are no business of a server.
-const LOCAL: &[&str] = &[];
+const LOCAL: &[&str] = &["scrub"];
 
 const UUID: &str = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
 

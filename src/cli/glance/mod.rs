@@ -8,6 +8,7 @@ mod lists;
 mod locations;
 mod members;
 mod metadefs;
+mod scrub;
 mod stores;
 mod tags;
 mod tasks;
@@ -31,4 +32,5 @@ pub const GROUPS: &[&[Row]] = &[
     metadefs::tags::ROWS,
     metadefs::resource_types::ROWS,
     cache::ROWS,
+    scrub::ROWS,
 ];

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::ImageCache;
 use super::directory::{Found, Part, remove};
@@ -27,6 +27,14 @@ pub struct Prefetched {
 }
 
 impl ImageCache {
+    /// How many files the cache holds, and their bytes.
+    pub async fn size(&self) -> Result<(u64, u64)> {
+        let directory = self.directory.clone();
+        let files = blocking(move || directory.files()).await?;
+        let bytes = files.iter().map(|found| found.size).sum();
+        Ok((files.len() as u64, bytes))
+    }
+
     /// Removes what was read longest ago until the cache is no larger than it may be; or only says what
     /// that would be. What is being read stays. A file without an account is as old as itself.
     pub async fn prune(&self, dry_run: bool) -> Result<Removed> {
@@ -272,6 +280,5 @@ fn check_active(bytes: &ImageBytes) -> Result<()> {
 
 /// A time of an inode as one of the accounts.
 fn moment(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_seconds(since.as_secs_f64()).unwrap_or(Timestamp::EPOCH)
+    Timestamp::from_system(time).unwrap_or(Timestamp::EPOCH)
 }

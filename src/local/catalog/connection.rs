@@ -15,8 +15,9 @@ use sea_orm::{
 use sqlx::mysql::MySqlPool;
 
 use super::failure::{InDoubt, Mishap, failed, mishap};
+use super::mysql::Connections;
 use super::{Sql, mysql};
-use crate::config::Database;
+use crate::config::{Database, MysqlServer};
 use crate::model::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -81,12 +82,32 @@ impl Catalog {
     /// `Failed` when it cannot be opened; `Unreachable` when its server cannot be reached.
     pub async fn open(database: &Database, create: bool) -> Result<Self> {
         let connections = match database {
-            Database::Sqlite(path) => open_sqlite(path, create).await?,
-            Database::Mysql(server) => mysql::connect(server).await?.into(),
+            Database::Sqlite(path) => open_sqlite(path, create, true).await?,
+            Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
         };
         Ok(Self {
             connections,
             database: database.clone(),
+        })
+    }
+
+    /// Opens a database on a server for one who does one thing after the other, on one connection.
+    pub(super) async fn open_alone(server: &MysqlServer) -> Result<Self> {
+        Ok(Self {
+            connections: mysql::connect(server, Connections::One).await?.into(),
+            database: Database::Mysql(Box::new(server.clone())),
+        })
+    }
+
+    /// The same database for changes of its schema: SQLite does not see to it there that what rows refer
+    /// to exists, so that a table can be replaced by a copy.
+    pub(super) async fn unchecked(&self) -> Result<Self> {
+        Ok(match &self.database {
+            Database::Sqlite(path) => Self {
+                connections: open_sqlite(path, false, false).await?,
+                database: self.database.clone(),
+            },
+            Database::Mysql(_) => self.clone(),
         })
     }
 
@@ -166,13 +187,14 @@ impl Catalog {
     }
 }
 
-async fn open_sqlite(path: &Path, create: bool) -> Result<DatabaseConnection> {
+async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<DatabaseConnection> {
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(PATIENCE)
+        .foreign_keys(references)
         .pragma("wal_autocheckpoint", LOG_PAGES);
     let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
     let pool = SqlitePoolOptions::new()

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{Connection, Executor};
 
-use super::Catalog;
+use super::columns::Columns;
+use super::connection::Run;
 use super::failure::failed;
+use super::{Catalog, Sql};
 use crate::config::{Database, MysqlServer};
 use crate::{Error, ErrorKind, Result};
 
@@ -60,6 +62,32 @@ impl Catalog {
     }
 }
 
+/// Takes the lock of a server on the one connection of `alone`, where the work is done as well: what a dead
+/// process had asked for is over before the next one begins.
+///
+/// # Errors
+/// `Unavailable` when another process keeps it for too long.
+pub(super) async fn take_alone(
+    alone: &Catalog,
+    server: &MysqlServer,
+    purpose: &str,
+    patience: Duration,
+) -> Result<()> {
+    let seconds = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
+    let sql = Sql::default().with(
+        "SELECT CAST(GET_LOCK(?, ?) AS SIGNED)",
+        [name(server, purpose).into(), seconds.into()],
+    );
+    let got = match alone.row(sql).await? {
+        Some(row) => row.integer(0)?,
+        None => None,
+    };
+    if got == Some(1) {
+        return Ok(());
+    }
+    Err(in_use(alone, "changes the schema of"))
+}
+
 /// The error of who has waited for the end of `doing` (such as "migrates") long enough.
 pub fn in_use(catalog: &Catalog, doing: &str) -> Error {
     Error::new(
@@ -100,12 +128,7 @@ async fn lock_server(
     purpose: &str,
     patience: Duration,
 ) -> Result<Option<Lock>> {
-    // Names are the server's, not the database's. Of databases with names that are too long, those that
-    // begin alike wait for one another.
-    let name: String = format!("glance/{purpose}/{}", server.database)
-        .chars()
-        .take(LONGEST)
-        .collect();
+    let name = name(server, purpose);
     let mut connection = pool.acquire().await.map_err(failed)?.detach();
     // The lock shall not go because nothing was said for hours.
     connection
@@ -120,6 +143,13 @@ async fn lock_server(
         .await
         .map_err(failed)?;
     Ok((got == Some(1)).then(|| Lock::Server(Box::new(connection))))
+}
+
+/// What the lock of a server is called. Names are the server's, not the database's. Of databases with names
+/// that are too long, those that begin alike wait for one another.
+fn name(server: &MysqlServer, purpose: &str) -> String {
+    let name = format!("glance/{purpose}/{}", server.database);
+    name.chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub(super) fn read_image(row: &impl Columns, fields: Fields) -> Result<Image> {
 }
 
 /// A size in bytes from a column that may be empty.
-fn bytes(value: Option<i64>) -> Option<u64> {
+pub(super) fn bytes(value: Option<i64>) -> Option<u64> {
     value.and_then(|value| u64::try_from(value).ok())
 }
 

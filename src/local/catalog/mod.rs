@@ -14,11 +14,14 @@ mod images;
 mod locations;
 mod members;
 mod metadefs;
+mod migration;
 mod mysql;
+mod purge;
 mod query;
 mod reader;
 mod revision;
 mod rows;
+mod scrub;
 mod tasks;
 
 pub use connection::{Catalog, Dialect, Transaction};
@@ -28,8 +31,11 @@ pub use images::StoredImage;
 pub use locations::NewLocation;
 pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
+pub use migration::{Due, EXPANDED, HEAD};
+pub use purge::{Purged, Scope};
 pub use query::UsageCounts;
-pub use revision::{HEAD, State, Turn};
+pub use revision::{State, Turn};
+pub(in crate::local) use scrub::{Restorable, StrayLocation, WaitingLocation};
 
 use sea_orm::{QueryResult, Value};
 
@@ -85,6 +91,13 @@ impl Sql {
             self = self.with(&(compared(key, sign) + ")"), [marker.into()]);
         }
         self.text(")")
+    }
+
+    /// Asks something of all that this selects: `text` is a query up to where it names its table.
+    #[must_use]
+    pub fn within(mut self, text: &str) -> Self {
+        self.text = format!("{text}({}) AS selected", self.text);
+        self
     }
 
     /// Appends the values as a list in parentheses.

@@ -22,23 +22,40 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Connections of a process at least: what is written, a list, and what is looked up beside them.
 const CONNECTIONS: u32 = 3;
 
+/// How many connections there may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connections {
+    /// As many as the configuration says.
+    Many,
+    /// One, for as long as it lasts: what it holds is held, and the server does nothing of what it was asked to
+    /// do once that is no more.
+    One,
+}
+
 /// Connects to a server: there is one connection when this returns.
 ///
 /// # Errors
 /// `Unreachable` when it cannot be reached in time; `Failed` when it refuses us; `Io` for a file of
 /// certificates that is not there.
-pub(super) async fn connect(server: &MysqlServer) -> Result<MySqlPool> {
+pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> Result<MySqlPool> {
     let identity = server.tls.identity.iter().flat_map(|(a, b)| [a, b]);
     for path in server.tls.authorities.iter().chain(identity) {
         std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
     }
     let options = options(server);
     let session = session(server);
+    let (most, lifetime) = match connections {
+        Connections::Many => {
+            let most = server.pool.size.unwrap_or(u32::MAX);
+            (most.max(CONNECTIONS), server.pool.recycle)
+        }
+        Connections::One => (1, None),
+    };
     let pool = MySqlPoolOptions::new()
         .min_connections(0)
-        .max_connections(server.pool.size.unwrap_or(u32::MAX).max(CONNECTIONS))
+        .max_connections(most)
         .acquire_timeout(server.pool.timeout)
-        .max_lifetime(server.pool.recycle)
+        .max_lifetime(lifetime)
         .idle_timeout(None)
         .test_before_acquire(false)
         .before_acquire(|connection, known| {

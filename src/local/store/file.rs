@@ -3,23 +3,29 @@
 //! Data is written to `ID.part` beside its final name, made durable, renamed without replacing, and
 //! the directory made durable, in this order.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
-use super::{Delete, Look, Put, Residue, Store, blocking, close, file_path};
+use super::{Delete, Doomed, Look, Put, Residue, Store, blocking, close, file_path};
 use crate::data::pump::{Taken, Target, take_in};
 use crate::data::{Algorithm, Source, Watch};
 use crate::local::journal::{Entry, Intent, Journal};
-use crate::model::StoreInfo;
+use crate::model::{StoreInfo, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
 /// What a store does.
 const STORING: [Intent; 2] = [Intent::Upload, Intent::Delete];
+
+/// How much later than its record says something may have happened: some databases cut the fractions of
+/// seconds off.
+const BLUR: Duration = Duration::from_secs(1);
 
 /// A directory of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +202,17 @@ impl Store for FileStore {
         Ok(Box::new(FileDelete { entry, paths }))
     }
 
+    async fn remove(&self, doomed: Vec<Doomed>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+        let count = doomed.len();
+        let removed = blocking(move || Ok(remove_all(&doomed, dry_run))).await;
+        removed.unwrap_or_else(|error| {
+            let why = error.message().to_string();
+            (0..count)
+                .map(|_| Err(Error::internal(why.clone())))
+                .collect()
+        })
+    }
+
     async fn residue(&self) -> Result<Vec<Residue>> {
         let mut residue = Vec::new();
         for directory in &self.directories {
@@ -369,6 +386,67 @@ fn rename_by_link(part: &Path, path: &Path) -> io::Result<()> {
 fn sync_directory(path: &Path) -> Result<()> {
     let synced = File::open(path).and_then(|directory| directory.sync_all());
     synced.map_err(|e| Error::io("write", path, e))
+}
+
+/// Removes files, and makes that last: each of their directories is written to the disk once. Only looks,
+/// if `dry_run`.
+fn remove_all(doomed: &[Doomed], dry_run: bool) -> Vec<Result<Option<u64>>> {
+    let paths: Vec<Option<PathBuf>> = doomed.iter().map(|data| file_path(&data.url)).collect();
+    let mut directories = BTreeMap::new();
+    let mut removed = Vec::with_capacity(doomed.len());
+    for (path, data) in paths.iter().zip(doomed) {
+        let directory = path.as_deref().and_then(Path::parent);
+        removed.push(match (path, directory) {
+            (Some(path), Some(directory)) => {
+                let measured = measure(path, directory, data.unless_later);
+                match measured {
+                    Ok(Some(_)) if !dry_run => {
+                        directories.entry(directory).or_insert(Ok(()));
+                        remove(path).and(measured)
+                    }
+                    _ => measured,
+                }
+            }
+            _ => Err(Error::failed("its address is none of a file")),
+        });
+    }
+    for (directory, synced) in &mut directories {
+        *synced = sync_directory(directory);
+    }
+    for (path, outcome) in paths.iter().zip(&mut removed) {
+        let directory = path.as_deref().and_then(Path::parent);
+        if let Some(Err(error)) = directory.and_then(|directory| directories.get(directory))
+            && outcome.is_ok()
+        {
+            *outcome = Err(Error::failed(error.message()));
+        }
+    }
+    removed
+}
+
+/// Bytes of a file that is to be removed, None where there is none. A directory that is not there is no
+/// proof that the file is not: it may not be mounted.
+fn measure(path: &Path, directory: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(e) if e.kind() == io::ErrorKind::NotFound && directory.is_dir() => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::io("open", directory, e));
+        }
+        Err(e) => return Err(Error::io("look at", path, e)),
+    };
+    if let Some(moment) = unless_later {
+        let written = metadata.modified();
+        let written = written.map_err(|e| Error::io("look at", path, e))?;
+        let late = |written: Timestamp| written.before(BLUR) > moment;
+        if Timestamp::from_system(written).is_none_or(late) {
+            return Err(Error::failed(format!(
+                "{} was written after that",
+                path.display()
+            )));
+        }
+    }
+    Ok(Some(metadata.len()))
 }
 
 /// Removes a file that may not be there.

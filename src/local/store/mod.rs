@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use super::journal::Entry;
 use crate::data::pump::Taken;
 use crate::data::{Algorithm, Source, Watch};
-use crate::model::{Location, StoreInfo};
+use crate::model::{Location, StoreInfo, Timestamp};
 use crate::{Error, Result};
 
 /// Sees every byte of an upload in order; refuses by an error.
@@ -53,8 +53,33 @@ pub trait Store: Send + Sync {
     /// Notes that the data of image `id` at `urls` is about to be deleted.
     async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>>;
 
+    /// Removes data whose record says already that it is to go, and which no other record names; or only
+    /// looks, if `dry_run`. For each, in their order, its bytes, or None where nothing was there. What is
+    /// told as removed MUST stay removed when the machine stops.
+    ///
+    /// A store that is only read removes nothing.
+    async fn remove(&self, doomed: Vec<Doomed>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+        let _ = dry_run;
+        let refuse = |_| {
+            Err(Error::failed(format!(
+                "store '{}' is only read",
+                self.info().id
+            )))
+        };
+        doomed.into_iter().map(refuse).collect()
+    }
+
     /// Uploads and deletions that a dead process left unfinished; now ours to clear.
     async fn residue(&self) -> Result<Vec<Residue>>;
+}
+
+/// Data that is to be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doomed {
+    /// Its address.
+    pub url: String,
+    /// What was written there later is something else, and stays; None when nothing can have been.
+    pub unless_later: Option<Timestamp>,
 }
 
 /// Data that is being stored. Nothing is under its final name before [`Put::publish`]; dropping it

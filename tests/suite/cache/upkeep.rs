@@ -235,6 +235,15 @@ fn the_old_names_do_what_they_did() {
     let ids = ["one", "two"].map(|name| place.image(name, name.as_bytes()));
     place.download(&ids[0]);
     place.manage(&["-f", "queue-image", &ids[1]]).ok();
+    // What was done is a line of the log.
+    let logs = |run: Run, text: &str| {
+        assert_eq!((run.code, run.text().as_str()), (0, ""), "{}", run.stderr);
+        let line = format!(" INFO glance.image_cache [-] {text}\n");
+        assert!(run.stderr.ends_with(&line), "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1);
+    };
+    let fetched = format!("Fetched {}, 3 byte(s).", ids[1]);
+    logs(called("glance-cache-prefetcher", &[]), &fetched);
     assert_eq!(called("glance-cache-prefetcher", &[]).ok(), "");
     assert_eq!(place.cached().len(), 2);
     assert_eq!(
@@ -243,6 +252,10 @@ fn the_old_names_do_what_they_did() {
             .lines()
             .last(),
         Some("Would remove 1 file(s), 3 byte(s).")
+    );
+    logs(
+        called("glance-cache-pruner", &[]),
+        "Pruned 1 file(s), 3 byte(s).",
     );
     assert_eq!(called("glance-cache-pruner", &[]).ok(), "");
     assert_eq!(place.cached(), BTreeSet::from([ids[1].clone()]));

@@ -1,0 +1,382 @@
+//! What `glance-manage db` does to a database: its schema, and what was deleted long ago.
+//!
+//! *Source:* `glance/cmd/manage.py` of the reference implementation, for what is said and the exit codes.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use jiff::SignedDuration;
+
+use super::log::Log;
+use super::manage::{ManageCommand, Purge};
+use super::metrics::Metrics;
+use super::{metadefs, print};
+use crate::config::{Database, Settings};
+use crate::data::Watch;
+use crate::local::catalog::{Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn};
+use crate::model::Timestamp;
+use crate::{Error, Result, local};
+
+/// What all three steps say when there is nothing to do.
+const UP_TO_DATE: &str = "Database is up to date. No migrations needed.";
+
+/// Carries out a command.
+pub(super) async fn run(
+    settings: &Settings,
+    command: ManageCommand,
+    log: &Log,
+    watch: &Watch,
+) -> Result<ExitCode> {
+    match command {
+        ManageCommand::Version => version(settings).await,
+        ManageCommand::Check => check(settings).await,
+        ManageCommand::LoadMetadefs(wanted) => metadefs::load(settings, wanted).await,
+        ManageCommand::UnloadMetadefs => metadefs::unload(settings).await,
+        ManageCommand::ExportMetadefs { path } => metadefs::export(settings, path).await,
+        ManageCommand::Purge(wanted) => purge(settings, Scope::Details, &wanted, log, watch).await,
+        ManageCommand::PurgeImagesTable(wanted) => {
+            purge(settings, Scope::Images, &wanted, log, watch).await
+        }
+        ManageCommand::Sync { backup } => Change::begin(settings, backup, log).await?.sync().await,
+        ManageCommand::Expand { backup } => {
+            Change::begin(settings, backup, log).await?.expand().await
+        }
+        ManageCommand::Migrate { backup } => {
+            Change::begin(settings, backup, log).await?.migrate().await
+        }
+        ManageCommand::Contract { backup } => {
+            Change::begin(settings, backup, log).await?.contract().await
+        }
+        ManageCommand::Upgrade { version, backup } => {
+            let version = version.as_deref().unwrap_or("heads");
+            Change::begin(settings, backup, log)
+                .await?
+                .upgrade(version)
+                .await
+        }
+        ManageCommand::VersionControl { version } => {
+            let version = version.as_deref().unwrap_or("liberty");
+            Change::begin(settings, false, log)
+                .await?
+                .stamp(version)
+                .await
+        }
+        ManageCommand::Actions => Ok(print(super::manage::actions().trim_end(), 2)),
+    }
+}
+
+/// The database as it is; None where there is none yet.
+async fn look(settings: &Settings) -> Result<Option<Catalog>> {
+    if let Database::Sqlite(path) = settings.require_database()? {
+        let absent = match std::fs::metadata(path) {
+            Ok(metadata) => metadata.len() == 0,
+            // The folder of a data directory is made with it, that of a configuration is a mistake.
+            Err(_) => settings.data_dir.is_some() || path.parent().is_some_and(Path::is_dir),
+        };
+        if absent {
+            return Ok(None);
+        }
+    }
+    let catalog = Catalog::open(settings.require_database()?, false).await?;
+    Ok(Some(catalog))
+}
+
+async fn version(settings: &Settings) -> Result<ExitCode> {
+    let state = match look(settings).await? {
+        Some(catalog) => catalog.state().await?,
+        None => State::Empty,
+    };
+    Ok(match state {
+        State::At(heads) if !heads.is_empty() => print(&heads.join("\n"), 0),
+        State::At(_) | State::Empty | State::Uncontrolled => print(
+            "Database is either not under migration control or under legacy migration control, please run \
+             \"glance-manage db sync\" to place the database under alembic migration control.",
+            0,
+        ),
+    })
+}
+
+async fn check(settings: &Settings) -> Result<ExitCode> {
+    let due = match look(settings).await? {
+        Some(catalog) => match catalog.state().await? {
+            State::At(heads) => catalog.due(&heads).await?,
+            State::Empty | State::Uncontrolled => Due::Expand,
+        },
+        None => Due::Expand,
+    };
+    let (text, code) = match due {
+        Due::Nothing => ("Database is up to date. No upgrades needed.", 0),
+        Due::Expand => (
+            "Your database is not up to date. Your first step is to run `glance-manage db expand`.",
+            3,
+        ),
+        Due::Migrate => (
+            "Your database is not up to date. Your next step is to run `glance-manage db migrate`.",
+            4,
+        ),
+        Due::Contract => (
+            "Your database is not up to date. Your next step is to run `glance-manage db contract`.",
+            5,
+        ),
+    };
+    Ok(print(text, code))
+}
+
+/// A change of the schema, by the one process that may make it.
+struct Change<'a> {
+    catalog: Catalog,
+    log: &'a Log,
+    /// Whether the database is copied before anything is changed, and was not yet.
+    backup: bool,
+    _turn: Turn,
+}
+
+impl<'a> Change<'a> {
+    /// Waits for the turn on the database, which is made where there is none.
+    async fn begin(settings: &Settings, backup: bool, log: &'a Log) -> Result<Self> {
+        let (catalog, turn) = Catalog::open_to_change(local::database(settings)?).await?;
+        Ok(Self {
+            catalog,
+            log,
+            backup,
+            _turn: turn,
+        })
+    }
+
+    /// The revisions that the database names.
+    ///
+    /// # Errors
+    /// `Failed` for tables of nobody knows whom.
+    async fn heads(&self) -> Result<Vec<String>> {
+        match self.catalog.state().await? {
+            State::At(heads) => Ok(heads),
+            State::Empty => Ok(Vec::new()),
+            State::Uncontrolled => Err(self.catalog.uncontrolled()),
+        }
+    }
+
+    /// Copies what there is, once.
+    async fn save(&mut self, heads: &[String]) -> Result<()> {
+        if !std::mem::take(&mut self.backup) || heads.is_empty() {
+            return Ok(());
+        }
+        if let Some(path) = self.catalog.back_up().await? {
+            self.log
+                .info(&format!("The database as it was is in {}", path.display()));
+        }
+        Ok(())
+    }
+
+    async fn sync(mut self) -> Result<ExitCode> {
+        let heads = self.heads().await?;
+        if is_contracted(&heads) {
+            return Ok(print(UP_TO_DATE, 0));
+        }
+        if heads.is_empty() {
+            // All at once is a matter of milliseconds.
+            self.catalog.sync().await?;
+            print(&upgraded(EXPANDED, &[EXPANDED.to_string()]), 0);
+            print("Database migration is up to date. No migration needed.", 0);
+            print(&upgraded(HEAD, &[HEAD.to_string()]), 0);
+        } else {
+            self.step_expand(&heads).await?;
+            self.step_migrate().await?;
+            self.step_contract().await?;
+        }
+        Ok(print("Database is synced successfully.", 0))
+    }
+
+    async fn expand(mut self) -> Result<ExitCode> {
+        let heads = self.heads().await?;
+        if is_contracted(&heads) {
+            return Ok(print(UP_TO_DATE, 0));
+        }
+        self.step_expand(&heads).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn migrate(mut self) -> Result<ExitCode> {
+        if !self.is_expanded("Data migration").await? {
+            return Ok(print(UP_TO_DATE, 0));
+        }
+        self.step_migrate().await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn contract(mut self) -> Result<ExitCode> {
+        if !self.is_expanded("Database contraction").await? {
+            return Ok(print(UP_TO_DATE, 0));
+        }
+        let heads = self.heads().await?;
+        if self.catalog.due(&heads).await? == Due::Migrate {
+            return Err(Error::failed(
+                "Database contraction did not run. Database contraction cannot be run before data migration \
+                 is complete. Run data migration using \"glance-manage db migrate\".",
+            ));
+        }
+        self.step_contract().await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn upgrade(mut self, version: &str) -> Result<ExitCode> {
+        let heads = self.heads().await?;
+        if !is_contracted(&heads) {
+            self.save(&heads).await?;
+        }
+        let heads = self.catalog.upgrade(version).await?;
+        Ok(match version {
+            "heads" => {
+                let text = format!(
+                    "Upgraded database, current revision(s): {}",
+                    heads.join(", ")
+                );
+                print(&text, 0)
+            }
+            _ => print(&upgraded(version, &heads), 0),
+        })
+    }
+
+    async fn stamp(self, version: &str) -> Result<ExitCode> {
+        self.catalog.stamp(version).await?;
+        let text = format!("Placed database under migration control at revision: {version}");
+        Ok(print(&text, 0))
+    }
+
+    /// Whether the second or the third step has anything to do: false at the head.
+    ///
+    /// # Errors
+    /// `Failed` while the first step is due.
+    async fn is_expanded(&self, what: &str) -> Result<bool> {
+        let heads = self.heads().await?;
+        if is_contracted(&heads) {
+            return Ok(false);
+        }
+        if !heads.iter().any(|head| head == EXPANDED) {
+            return Err(Error::failed(format!(
+                "{what} did not run. {what} cannot be run before database expansion. Run database expansion \
+                 first using \"glance-manage db expand\""
+            )));
+        }
+        Ok(true)
+    }
+
+    async fn step_expand(&mut self, heads: &[String]) -> Result<()> {
+        if heads.iter().any(|head| head == EXPANDED) {
+            print("Database expansion is up to date. No expansion needed.", 0);
+            return Ok(());
+        }
+        self.save(heads).await?;
+        let heads = self.catalog.upgrade(EXPANDED).await?;
+        print(&upgraded(EXPANDED, &heads), 0);
+        Ok(())
+    }
+
+    async fn step_migrate(&mut self) -> Result<()> {
+        let heads = self.heads().await?;
+        if self.catalog.due(&heads).await? != Due::Migrate {
+            print("Database migration is up to date. No migration needed.", 0);
+            return Ok(());
+        }
+        self.save(&heads).await?;
+        let rows = self.catalog.migrate_rows().await?;
+        print(&format!("Migrated {rows} rows"), 0);
+        Ok(())
+    }
+
+    async fn step_contract(&mut self) -> Result<()> {
+        let heads = self.heads().await?;
+        self.save(&heads).await?;
+        let heads = self.catalog.upgrade(HEAD).await?;
+        print(&upgraded(HEAD, &heads), 0);
+        Ok(())
+    }
+}
+
+fn is_contracted(heads: &[String]) -> bool {
+    heads.iter().any(|head| head == HEAD)
+}
+
+fn upgraded(version: &str, heads: &[String]) -> String {
+    let heads = heads.join(", ");
+    format!("Upgraded database to: {version}, current revision(s): {heads}")
+}
+
+/// Removes rows, or says which would be.
+async fn purge(
+    settings: &Settings,
+    scope: Scope,
+    wanted: &Purge,
+    log: &Log,
+    watch: &Watch,
+) -> Result<ExitCode> {
+    let (before, max_rows) = bounds(wanted)?;
+    let catalog = metadefs::open(settings).await?;
+    if wanted.dry_run {
+        for table in catalog.would_purge(scope, before, max_rows).await? {
+            print(&would_purge(&table), 0);
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = super::progress::Rows::new();
+    let mut gone = 0;
+    let mut removed = |table: &str, more| {
+        gone += more;
+        rows.advance(table, more);
+    };
+    let purged = catalog
+        .purge(scope, before, max_rows, watch, &mut removed)
+        .await;
+    rows.end();
+    if let Some(path) = &wanted.metrics_file {
+        let prefix = match scope {
+            Scope::Details => "glance_purge",
+            Scope::Images => "glance_purge_images",
+        };
+        Metrics::new(prefix)
+            .counter("rows_removed_total", "Rows removed.", gone)
+            .write(path, purged.is_ok())?;
+    }
+    let purged = purged?;
+    if gone > 0 {
+        let tables = purged.iter().filter(|table| table.rows > 0);
+        let tables: Vec<String> = tables
+            .map(|table| format!("{} of {}", table.rows, table.table))
+            .collect();
+        log.info(&format!("Purged {gone} row(s): {}", tables.join(", ")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The moment before which a row was deleted, and how many rows of a table go at most.
+fn bounds(wanted: &Purge) -> Result<(Timestamp, Option<u64>)> {
+    if wanted.age_in_days < 0 {
+        return Err(Error::failed("Must supply a non-negative value for age."));
+    }
+    if wanted.max_rows < -1 {
+        return Err(Error::failed("Minimal rows limit is -1."));
+    }
+    let age = wanted
+        .age_in_days
+        .checked_mul(24)
+        .map(SignedDuration::from_hours);
+    let before = age.and_then(|age| Timestamp::now().later(-age));
+    let Some(before) = before.filter(|before| *before > Timestamp::EPOCH) else {
+        return Err(Error::failed("Maximal age is count of days since epoch."));
+    };
+    Ok((before, u64::try_from(wanted.max_rows).ok()))
+}
+
+fn would_purge(table: &Purged) -> String {
+    let Purged {
+        table,
+        rows,
+        oldest,
+        bytes,
+    } = table;
+    match oldest {
+        Some(oldest) => format!(
+            "Would purge {rows} row(s) of {table}, about {bytes} byte(s), the oldest deleted at {oldest}."
+        ),
+        None => format!("Would purge nothing of {table}."),
+    }
+}

@@ -1,0 +1,63 @@
+//! Removing the data of what was deleted while deletion is delayed: `glance scrub`, which is ours.
+
+use crate::cli::registry::{Leaf, Output, Row};
+use crate::cli::session::Session;
+use crate::local::Told;
+use crate::ops::{Outcome, scrub};
+use crate::output::View;
+use crate::{Error, Result};
+
+/// Remove the data of images that wait to be deleted.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Scrub {
+    /// Only say what would be removed.
+    #[arg(long, conflicts_with = "restore")]
+    dry_run: bool,
+    /// Make this image active again, and remove nothing.
+    #[arg(long, value_name = "IMAGE_ID")]
+    restore: Option<String>,
+}
+
+impl Leaf for Scrub {
+    async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        let local = session.local("scrubbing").await?;
+        if let Some(id) = &self.restore {
+            let mut outcome = Outcome::nothing();
+            outcome.notices = local.restore(id).await?;
+            return Ok(outcome);
+        }
+        let for_programs = session.globals.value("format").is_some();
+        let mut lines = String::new();
+        let mut kept = Vec::new();
+        let mut failures: Vec<Error> = Vec::new();
+        let mut tell = |told: Told<'_>| {
+            if self.dry_run
+                && !for_programs
+                && let Some(line) = scrub::line(&told, true)
+            {
+                lines = std::mem::take(&mut lines) + &line + "\n";
+            }
+            match told {
+                Told::Failed(error) => failures.push(error),
+                Told::Kept(error) => kept.push(error.to_string()),
+                Told::Scrubbed { .. } | Told::Removed { .. } => {}
+            }
+        };
+        let done = local.scrub(self.dry_run, &session.watch, &mut tell).await?;
+        let view = if for_programs {
+            scrub::record(&done, self.dry_run)
+        } else {
+            View::Text(lines + &scrub::summary(&done, self.dry_run))
+        };
+        let mut outcome = Outcome::from(view).failing(failures);
+        outcome.notices = kept;
+        Ok(outcome)
+    }
+}
+
+/// The commands of this file.
+pub const ROWS: &[Row] = &[Row::ours::<Scrub>(
+    "scrub",
+    "Remove the data of images that wait to be deleted",
+    Output::Plain,
+)];

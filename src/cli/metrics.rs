@@ -1,0 +1,189 @@
+//! Metrics of what runs from time to time, in the text form of Prometheus: for the textfile collector of
+//! its node exporter, a file a program.
+//!
+//! Counters go on from what the file says, so that they count all runs.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::model::Timestamp;
+use crate::{Error, Result};
+
+/// What one run has to tell.
+#[derive(Clone, Debug)]
+pub(super) struct Metrics {
+    /// What all names begin with.
+    prefix: &'static str,
+    samples: Vec<Sample>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    name: &'static str,
+    help: &'static str,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// What was counted in this run.
+    Counter(u64),
+    /// A number; None where there is none.
+    Gauge(Option<f64>),
+}
+
+impl Metrics {
+    /// Metrics whose names begin with `prefix` and an underscore: `glance_scrubber`.
+    pub(super) fn new(prefix: &'static str) -> Self {
+        Self {
+            prefix,
+            samples: Vec::new(),
+        }
+    }
+
+    /// Adds what was counted in this run; `name` ends with `_total`.
+    #[must_use]
+    pub(super) fn counter(self, name: &'static str, help: &'static str, count: u64) -> Self {
+        self.with(name, help, Kind::Counter(count))
+    }
+
+    /// Adds a number that may go up and down.
+    #[must_use]
+    pub(super) fn gauge(self, name: &'static str, help: &'static str, value: u64) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "Prometheus has no other numbers"
+        )]
+        let value = value as f64;
+        self.with(name, help, Kind::Gauge(Some(value)))
+    }
+
+    /// Adds a moment; `name` ends with `_timestamp_seconds`. None leaves it out.
+    #[must_use]
+    pub(super) fn moment(
+        self,
+        name: &'static str,
+        help: &'static str,
+        moment: Option<Timestamp>,
+    ) -> Self {
+        let value = moment.map(Timestamp::to_seconds);
+        self.with(name, help, Kind::Gauge(value))
+    }
+
+    fn with(mut self, name: &'static str, help: &'static str, kind: Kind) -> Self {
+        self.samples.push(Sample { name, help, kind });
+        self
+    }
+
+    /// Writes the file at `path`, at once or not at all, with when a run ended, and when one ended well,
+    /// which `succeeded` says of this one.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(super) fn write(self, path: &Path, succeeded: bool) -> Result<()> {
+        let before = std::fs::read_to_string(path).unwrap_or_default();
+        let text = self.render(&before, Timestamp::now(), succeeded);
+        let directory = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let failed = |e| Error::io("write", path, e);
+        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        // Whoever collects it is somebody else.
+        let permissions = std::fs::Permissions::from_mode(0o644);
+        file.as_file()
+            .set_permissions(permissions)
+            .map_err(failed)?;
+        file.persist(path).map_err(|e| failed(e.error))?;
+        Ok(())
+    }
+
+    /// The whole file, given what it was `before`.
+    fn render(self, before: &str, now: Timestamp, succeeded: bool) -> String {
+        let known: HashMap<&str, f64> = before
+            .lines()
+            .filter_map(|line| {
+                let (name, value) = line.split_once(' ')?;
+                Some((name, value.parse().ok()?))
+            })
+            .collect();
+        let succeeded = succeeded.then(|| now.to_seconds());
+        let last_success = format!("{}_last_success_timestamp_seconds", self.prefix);
+        let success = succeeded.or_else(|| known.get(last_success.as_str()).copied());
+        let prefix = self.prefix;
+        let all = self
+            .moment(
+                "last_run_timestamp_seconds",
+                "When the last run ended.",
+                Some(now),
+            )
+            .with(
+                "last_success_timestamp_seconds",
+                "When the last run without a failure ended.",
+                Kind::Gauge(success),
+            );
+        let mut text = String::new();
+        for Sample { name, help, kind } in all.samples {
+            let name = format!("{prefix}_{name}");
+            let (kind, value) = match kind {
+                Kind::Counter(count) => {
+                    let before = known.get(name.as_str()).copied().unwrap_or_default();
+                    #[expect(clippy::cast_precision_loss, reason = "as above")]
+                    let count = count as f64;
+                    ("counter", Some(before + count))
+                }
+                Kind::Gauge(value) => ("gauge", value),
+            };
+            let Some(value) = value else { continue };
+            // Writing to a text does not fail.
+            let _ = writeln!(
+                text,
+                "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
+            );
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics(count: u64) -> Metrics {
+        Metrics::new("glance_x")
+            .counter("things_total", "Things.", count)
+            .gauge("size_bytes", "Bytes.", count)
+            .moment("oldest_timestamp_seconds", "The oldest.", None)
+    }
+
+    #[test]
+    fn counters_go_on_and_the_last_success_stays() {
+        let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
+        let first = metrics(3).render("", at(1000.5), true);
+        assert_eq!(
+            first,
+            "# HELP glance_x_things_total Things.\n# TYPE glance_x_things_total counter\n\
+             glance_x_things_total 3\n\
+             # HELP glance_x_size_bytes Bytes.\n# TYPE glance_x_size_bytes gauge\nglance_x_size_bytes 3\n\
+             # HELP glance_x_last_run_timestamp_seconds When the last run ended.\n\
+             # TYPE glance_x_last_run_timestamp_seconds gauge\n\
+             glance_x_last_run_timestamp_seconds 1000.5\n\
+             # HELP glance_x_last_success_timestamp_seconds When the last run without a failure ended.\n\
+             # TYPE glance_x_last_success_timestamp_seconds gauge\n\
+             glance_x_last_success_timestamp_seconds 1000.5\n"
+        );
+        let second = metrics(4).render(&first, at(2000.0), false);
+        for line in [
+            "glance_x_things_total 7",
+            "glance_x_size_bytes 4",
+            "glance_x_last_run_timestamp_seconds 2000",
+            "glance_x_last_success_timestamp_seconds 1000.5",
+        ] {
+            assert!(second.lines().any(|known| known == line), "{second}");
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What `glance-scrubber` does.
+//!
+//! As the real one it prints nothing on standard output unless it is asked to, and tells what it did in
+//! its log. At a terminal that is the other way round.
+//!
+//! *Source:* `glance/cmd/scrubber.py` of the reference implementation.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::ArgMatches;
+
+use super::log::Log;
+use super::metrics::Metrics;
+use super::scrubber::Invocation;
+use super::{Signals, block_on, print, programs};
+use crate::config::{Environment, Settings};
+use crate::data::Watch;
+use crate::local::{Local, Told};
+use crate::model::{Caller, Scrubbed, Timestamp};
+use crate::ops::scrub;
+use crate::output::{self, Dialect, Options};
+use crate::{Error, ErrorKind, Result};
+
+/// Configuration files of the real program.
+const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-scrubber"];
+
+/// Between two runs of a daemon at least: with none it would ask the database without end.
+const REST: Duration = Duration::from_secs(1);
+
+/// Runs `glance-scrubber`.
+pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<ExitCode> {
+    let invocation = Invocation::from_matches(matches);
+    if invocation.oslo.shell_completion.is_some() {
+        return Err(Error::failed("glance-scrubber prints no completion script")
+            .hint("The package has one for each shell, in its completions/."));
+    }
+    let settings = programs::settings(
+        invocation.data_dir.as_deref(),
+        &invocation.oslo.config,
+        &CONFIGURED_BY,
+        environment,
+    )?;
+    let log = Log::begin(
+        "glance-scrubber",
+        "glance.scrubber",
+        &invocation.oslo,
+        &settings.log,
+    )?;
+    let daemon = invocation.daemon.unwrap_or(settings.scrubber.daemon);
+    if invocation.restore.is_some() && daemon {
+        return Err(Error::failed(
+            "ERROR: The restore and daemon options should not be set together. Please use either of them \
+             in one request.",
+        ));
+    }
+    if invocation.dry_run && invocation.daemon == Some(true) {
+        return Err(Error::usage("--dry-run does not go with --daemon"));
+    }
+    if invocation.restore.is_some() && invocation.is_about_scrubbing() {
+        return Err(Error::usage(
+            "--dry-run, --format and --metrics-file do not go with --restore",
+        ));
+    }
+    let scrubber = Scrubber {
+        settings,
+        invocation: &invocation,
+        log,
+        is_terminal: std::io::stdout().is_terminal(),
+        stays: daemon && !invocation.dry_run,
+    };
+    let watch = Watch::default();
+    if let Some(id) = &invocation.restore {
+        return block_on(&watch, scrubber.restore(id));
+    }
+    if scrubber.stays {
+        return scrubber.keep_running(&watch);
+    }
+    let done = block_on(&watch, scrubber.run(&watch))?;
+    Ok(ExitCode::from(u8::from(done.failures > 0)))
+}
+
+/// One call of the program.
+struct Scrubber<'a> {
+    settings: Settings,
+    invocation: &'a Invocation,
+    log: Log,
+    /// Whether somebody looks at standard output.
+    is_terminal: bool,
+    /// Whether the process goes on when it is done.
+    stays: bool,
+}
+
+impl Scrubber<'_> {
+    async fn open(&self) -> Result<Local> {
+        Local::open(self.settings.clone(), Caller::default()).await
+    }
+
+    async fn restore(&self, id: &str) -> Result<ExitCode> {
+        let restored = self.open().await?.restore(id).await;
+        let lost = restored.map_err(|error| {
+            // In the words of the real one, whichever kind of error it is.
+            let failed = Error::failed(format!("ERROR: {}", error.message()));
+            match error.hint_text() {
+                Some(hint) => failed.hint(hint),
+                None => failed,
+            }
+        })?;
+        for lost in lost {
+            self.log.warning(&Error::failed(lost));
+        }
+        if self.is_terminal {
+            print(&format!("Restored image {id}."), 0);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Scrubs once, says what was done, and writes the metrics of it.
+    async fn run(&self, watch: &Watch) -> Result<Scrubbed> {
+        let done = self.work(watch).await;
+        if let Some(path) = self.invocation.metrics_file.as_deref()
+            && !self.invocation.dry_run
+        {
+            let (known, oldest) = match &done {
+                Ok((done, oldest)) => (*done, *oldest),
+                Err(_) => (Scrubbed::default(), None),
+            };
+            let metrics = Metrics::new("glance_scrubber")
+                .counter(
+                    "images_scrubbed_total",
+                    "Images of which nothing is left.",
+                    known.images,
+                )
+                .counter("freed_bytes_total", "Bytes freed.", known.bytes)
+                .counter(
+                    "failures_total",
+                    "Locations whose data could not be removed.",
+                    known.failures,
+                )
+                .moment(
+                    "oldest_pending_delete_timestamp_seconds",
+                    "When the image was deleted that waits for longest.",
+                    oldest,
+                );
+            metrics.write(path, done.is_ok() && known.failures == 0)?;
+        }
+        done.map(|(done, _)| done)
+    }
+
+    /// Scrubs once, and says what was done; that, and since when the oldest image waits.
+    async fn work(&self, watch: &Watch) -> Result<(Scrubbed, Option<Timestamp>)> {
+        let (dry_run, format) = (self.invocation.dry_run, self.invocation.format);
+        let mut tell = |told: Told<'_>| match &told {
+            Told::Failed(error) => self.log.error(error),
+            Told::Kept(error) => self.log.warning(error),
+            Told::Scrubbed { .. } | Told::Removed { .. } => {
+                let Some(line) = scrub::line(&told, dry_run) else {
+                    return;
+                };
+                if dry_run && format.is_none() {
+                    print(&line, 0);
+                } else {
+                    self.log.debug(&line);
+                }
+            }
+        };
+        let local = self.open().await?;
+        let done = local.scrub(dry_run, watch, &mut tell).await?;
+        if let Some(format) = format {
+            let options = Options {
+                format,
+                is_terminal: self.is_terminal,
+                ..Options::default()
+            };
+            let mut out = std::io::stdout();
+            output::print(
+                scrub::record(&done, dry_run),
+                Dialect::Openstack,
+                &options,
+                &mut out,
+            )
+            .await?;
+        } else if dry_run || self.is_terminal {
+            print(&scrub::summary(&done, dry_run), 0);
+        } else if !done.is_nothing() {
+            self.log.info(&scrub::summary(&done, dry_run));
+        }
+        let oldest = match self.invocation.metrics_file {
+            Some(_) => local.oldest_waiting().await?,
+            None => None,
+        };
+        if self.stays {
+            local.close().await?;
+        } else {
+            // The end of the process closes the database as well, and does not wait for the disk.
+            std::mem::forget(local);
+        }
+        Ok((done, oldest))
+    }
+
+    /// Scrubs at intervals until a signal comes, which lets the batch that is under way end; a second one
+    /// does not. What fails is logged, and tried again the next time.
+    fn keep_running(&self, watch: &Watch) -> Result<ExitCode> {
+        let rest = self.settings.scrubber.wakeup_time.max(REST);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Error::internal("cannot start the runtime").because(e))?;
+        let ended = runtime.block_on(async {
+            let mut signals = Signals::install();
+            loop {
+                let mut run = std::pin::pin!(self.run(watch));
+                let done = tokio::select! {
+                    done = &mut run => done,
+                    () = signals.next() => {
+                        watch.stop();
+                        tokio::select! {
+                            done = run => {
+                                if let Err(error) = done
+                                    && error.kind() != ErrorKind::Interrupted
+                                {
+                                    self.log.error(&error);
+                                }
+                                return Ok(());
+                            }
+                            () = signals.next() => {
+                                return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
+                            }
+                        }
+                    }
+                };
+                if let Err(error) = done {
+                    self.log.error(&error);
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(rest) => {}
+                    () = signals.next() => return Ok(()),
+                }
+            }
+        });
+        runtime.shutdown_background();
+        ended.map(|()| ExitCode::SUCCESS)
+    }
+}

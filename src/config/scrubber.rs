@@ -1,0 +1,35 @@
+//! What the scrubber is told.
+
+use std::time::Duration;
+
+use super::options::{DAEMON, OptionSpec, SCRUB_POOL_SIZE, SCRUB_TIME, WAKEUP_TIME};
+use super::reader::Reader;
+use crate::error::Result;
+
+/// When the data of deleted images is removed, and how fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScrubberSettings {
+    /// How long data stays after its image was deleted.
+    pub scrub_time: Duration,
+    /// How many deletions go on at a time; at least 1.
+    pub pool_size: usize,
+    /// How long a daemon waits from one run to the next.
+    pub wakeup_time: Duration,
+    /// Whether the program keeps running, where its command line does not say.
+    pub daemon: bool,
+}
+
+/// Reads the options of the scrubber.
+pub(super) fn read_scrubber(reader: &Reader<'_>) -> Result<ScrubberSettings> {
+    let seconds = |option: &'static OptionSpec| {
+        let seconds = u64::try_from(reader.integer(option)?.value).unwrap_or_default();
+        Ok::<_, crate::Error>(Duration::from_secs(seconds))
+    };
+    let pool_size = reader.integer(&SCRUB_POOL_SIZE)?.value;
+    Ok(ScrubberSettings {
+        scrub_time: seconds(&SCRUB_TIME)?,
+        pool_size: usize::try_from(pool_size).unwrap_or(usize::MAX),
+        wakeup_time: seconds(&WAKEUP_TIME)?,
+        daemon: reader.boolean(&DAEMON)?,
+    })
+}

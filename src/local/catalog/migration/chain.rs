@@ -1,0 +1,209 @@
+//! The revisions of the schema, and how far along them a database has come.
+//!
+//! *Source:* `glance/db/sqlalchemy/alembic_migrations/versions` of the reference implementation.
+
+use crate::{Error, Result};
+
+/// The revisions before there were two branches.
+const TRUNK: [&str; 3] = ["liberty", "mitaka01", "mitaka02"];
+
+/// The revisions since: what a release adds, which an older service may run on, and what it then
+/// drops. One that drops follows its like of the release before, and needs what its own release adds.
+const RELEASES: [(&str, &str); 13] = [
+    ("ocata_expand01", "ocata_contract01"),
+    ("pike_expand01", "pike_contract01"),
+    ("queens_expand01", "queens_contract01"),
+    ("rocky_expand01", "rocky_contract01"),
+    ("rocky_expand02", "rocky_contract02"),
+    ("train_expand01", "train_contract01"),
+    ("ussuri_expand01", "ussuri_contract01"),
+    ("wallaby_expand01", "wallaby_contract01"),
+    ("xena_expand01", "xena_contract01"),
+    ("yoga_expand01", "yoga_contract01"),
+    ("zed_expand01", "zed_contract01"),
+    ("2023_1_expand01", "2023_1_contract01"),
+    ("2024_1_expand01", "2024_1_contract01"),
+];
+
+/// Names that two of the revisions once had.
+const ONCE: [(&str, &str); 2] = [
+    ("ocata01", "ocata_contract01"),
+    ("pike01", "pike_contract01"),
+];
+
+/// The revision after which nothing is to be added.
+pub const EXPANDED: &str = RELEASES[RELEASES.len() - 1].0;
+
+/// The revision this program reads and writes: today's head of the reference implementation.
+pub const HEAD: &str = RELEASES[RELEASES.len() - 1].1;
+
+/// Which revisions a database has been through: so many of each row, from the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    trunk: usize,
+    expanded: usize,
+    contracted: usize,
+}
+
+impl Progress {
+    /// All of them.
+    pub(super) const HEAD: Self = Self {
+        trunk: TRUNK.len(),
+        expanded: RELEASES.len(),
+        contracted: RELEASES.len(),
+    };
+
+    /// What a database has been through that names `heads`.
+    ///
+    /// # Errors
+    /// `Failed` for a revision that is none of these.
+    pub(super) fn of(heads: &[String]) -> Result<Self> {
+        heads.iter().try_fold(Self::default(), |all, head| {
+            Ok(all.joined(Self::through(head)?))
+        })
+    }
+
+    /// What a database has been through that was brought to a revision, or to `heads`.
+    ///
+    /// # Errors
+    /// `Failed` for a revision that is none of these.
+    pub(super) fn through(revision: &str) -> Result<Self> {
+        let today = ONCE.iter().find(|(once, _)| *once == revision);
+        let revision = today.map_or(revision, |(_, today)| today);
+        let branch = |expanded, contracted| Self {
+            trunk: TRUNK.len(),
+            expanded,
+            contracted,
+        };
+        if let "heads" | "contract@head" = revision {
+            return Ok(Self::HEAD);
+        }
+        if revision == "expand@head" {
+            return Ok(branch(RELEASES.len(), 0));
+        }
+        if let Some(at) = TRUNK.iter().position(|name| *name == revision) {
+            return Ok(Self {
+                trunk: at + 1,
+                ..Self::default()
+            });
+        }
+        if let Some(at) = RELEASES.iter().position(|(name, _)| *name == revision) {
+            return Ok(branch(at + 1, 0));
+        }
+        if let Some(at) = RELEASES.iter().position(|(_, name)| *name == revision) {
+            return Ok(branch(at + 1, at + 1));
+        }
+        Err(Error::failed(format!(
+            "Can't locate revision identified by '{revision}'"
+        ))
+        .hint(format!(
+            "The revisions go from liberty to {HEAD}; a database of a newer one needs a newer program."
+        )))
+    }
+
+    /// The revisions that the database names: the last of each branch, unless the other one needs it.
+    pub(super) fn heads(self) -> Vec<&'static str> {
+        let mut heads = Vec::new();
+        if self.expanded > self.contracted {
+            heads.push(RELEASES[self.expanded - 1].0);
+        }
+        if self.contracted > 0 {
+            heads.push(RELEASES[self.contracted - 1].1);
+        }
+        if heads.is_empty() && self.trunk > 0 {
+            heads.push(TRUNK[self.trunk - 1]);
+        }
+        heads.sort_unstable();
+        heads
+    }
+
+    /// Whether everything is there that a service of today writes to.
+    pub(super) fn is_expanded(self) -> bool {
+        self.expanded == RELEASES.len()
+    }
+
+    /// Whether it has been through a revision.
+    pub(super) fn includes(self, revision: &str) -> bool {
+        Self::through(revision).is_ok_and(|other| self.joined(other) == self)
+    }
+
+    /// What both have been through.
+    pub(super) fn joined(self, other: Self) -> Self {
+        Self {
+            trunk: self.trunk.max(other.trunk),
+            expanded: self.expanded.max(other.expanded),
+            contracted: self.contracted.max(other.contracted),
+        }
+    }
+
+    /// The next revision on the way to `goal`, and where the database is then; None at the goal.
+    pub(super) fn next(self, goal: Self) -> Option<(&'static str, Self)> {
+        let mut then = self;
+        if self.trunk < goal.trunk {
+            then.trunk += 1;
+            return Some((TRUNK[self.trunk], then));
+        }
+        if self.expanded < goal.expanded {
+            then.expanded += 1;
+            return Some((RELEASES[self.expanded].0, then));
+        }
+        if self.contracted < goal.contracted {
+            then.contracted += 1;
+            return Some((RELEASES[self.contracted].1, then));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(heads: &[&str]) -> Progress {
+        let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
+        Progress::of(&heads).unwrap()
+    }
+
+    #[test]
+    fn a_database_names_the_revisions_that_no_other_one_implies() {
+        for heads in [
+            &[][..],
+            &["liberty"],
+            &["mitaka02"],
+            &["ocata_expand01"],
+            &["ocata_contract01"],
+            &["2024_1_expand01"],
+            &["2024_1_expand01", "rocky_contract02"],
+            &["pike_contract01", "queens_expand01"],
+            &["2024_1_contract01"],
+        ] {
+            assert_eq!(of(heads).heads(), heads);
+        }
+        assert_eq!(of(&["pike01"]).heads(), ["pike_contract01"]);
+        assert_eq!(of(&["2024_1_contract01"]), Progress::HEAD);
+    }
+
+    #[test]
+    fn what_is_added_comes_before_what_is_dropped() {
+        let mut at = of(&["pike_contract01", "queens_expand01"]);
+        let mut way = Vec::new();
+        while let Some((revision, then)) = at.next(Progress::HEAD) {
+            way.push(revision);
+            at = then;
+        }
+        assert_eq!(way[0], "rocky_expand01");
+        assert_eq!(way[9], "2024_1_expand01");
+        assert_eq!(way[10], "queens_contract01");
+        assert_eq!(way.len(), 21);
+        assert_eq!(at, Progress::HEAD);
+    }
+
+    #[test]
+    fn a_revision_that_is_none_is_named() {
+        let error = Progress::through("far_future").unwrap_err();
+        assert!(error.message().contains("'far_future'"), "{error}");
+        assert!(!of(&["liberty"]).includes("far_future"));
+        assert!(of(&["pike_contract01"]).includes("ocata_expand01"));
+        assert!(!of(&["pike_expand01"]).includes("ocata_contract01"));
+    }
+}

@@ -1,0 +1,219 @@
+//! From the schema of any release to today's: first what is added, then the rows, then what is dropped.
+//!
+//! An SQLite database goes each way in one transaction. A server commits every change of the schema by
+//! itself; there a revision is noted once it is complete, and its statements are carried out only where
+//! that was not done before, so that a migration that was killed goes on where it was.
+
+mod chain;
+mod rows;
+mod statement;
+
+pub use chain::{EXPANDED, HEAD};
+
+use std::path::{Path, PathBuf};
+
+use chain::Progress;
+use statement::{Object, Statement, statements};
+
+use super::connection::Run;
+use super::{Catalog, Dialect, Sql, column};
+use crate::config::Database;
+use crate::model::Timestamp;
+use crate::{Error, Result};
+
+/// The table in which alembic notes the revisions.
+const VERSION_TABLE: &str = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, \
+     CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))";
+
+/// The statements of a revision; most have none.
+fn script(revision: &str) -> &'static str {
+    match revision {
+        "liberty" => include_str!("revisions/liberty.sql"),
+        "mitaka01" => include_str!("revisions/mitaka01.sql"),
+        "mitaka02" => include_str!("revisions/mitaka02.sql"),
+        "ocata_expand01" => include_str!("revisions/ocata_expand01.sql"),
+        "ocata_contract01" => include_str!("revisions/ocata_contract01.sql"),
+        "pike_contract01" => include_str!("revisions/pike_contract01.sql"),
+        "rocky_expand01" => include_str!("revisions/rocky_expand01.sql"),
+        "rocky_expand02" => include_str!("revisions/rocky_expand02.sql"),
+        "wallaby_expand01" => include_str!("revisions/wallaby_expand01.sql"),
+        "2024_1_expand01" => include_str!("revisions/2024_1_expand01.sql"),
+        _ => "",
+    }
+}
+
+/// Which of the three steps of an upgrade is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Adding what a service of today needs.
+    Expand,
+    /// Changing the rows.
+    Migrate,
+    /// Dropping what no service needs any more.
+    Contract,
+    /// None: the database is at the head.
+    Nothing,
+}
+
+impl Catalog {
+    /// Which step of an upgrade is due, in a database that names these revisions.
+    pub async fn due(&self, heads: &[String]) -> Result<Due> {
+        let Ok(at) = Progress::of(heads) else {
+            return Ok(Due::Expand);
+        };
+        Ok(if at == Progress::HEAD {
+            Due::Nothing
+        } else if !at.is_expanded() {
+            Due::Expand
+        } else if rows::are_pending(self, at).await? {
+            Due::Migrate
+        } else {
+            Due::Contract
+        })
+    }
+
+    /// Carries out every revision up to `goal`, and notes each; the revisions that the database names
+    /// then. One that is further already stays as it is.
+    ///
+    /// The caller MUST hold the turn.
+    ///
+    /// # Errors
+    /// `Failed` for a revision that is not known, of the database or wanted; for rows that were not
+    /// migrated before the columns that they need are dropped.
+    pub async fn upgrade(&self, goal: &str) -> Result<Vec<String>> {
+        let goal = Progress::through(goal)?;
+        if self.dialect() == Dialect::Mysql {
+            return climb(self, Dialect::Mysql, goal).await;
+        }
+        let unchecked = self.unchecked().await?;
+        let transaction = unchecked.begin().await?;
+        let heads = climb(&transaction, Dialect::Sqlite, goal).await?;
+        transaction.commit().await?;
+        unchecked.close().await?;
+        Ok(heads)
+    }
+
+    /// Brings the rows into today's form; how many those were.
+    pub async fn migrate_rows(&self) -> Result<u64> {
+        let transaction = self.begin().await?;
+        let at = Progress::of(&heads(&transaction).await?)?;
+        let changed = rows::migrate(&transaction, at).await?;
+        transaction.commit().await?;
+        Ok(changed)
+    }
+
+    /// Notes that the database is at a revision, whatever it holds.
+    ///
+    /// # Errors
+    /// `Failed` for a revision that is not known.
+    pub async fn stamp(&self, revision: &str) -> Result<()> {
+        Progress::through(revision)?;
+        make_version_table(self, self.dialect()).await?;
+        let transaction = self.begin().await?;
+        note(&transaction, &[revision]).await?;
+        transaction.commit().await
+    }
+
+    /// Copies an SQLite database that holds anything into a file beside it, complete or not at all; where that
+    /// is. A database of a server is its operator's to back up.
+    pub async fn back_up(&self) -> Result<Option<PathBuf>> {
+        let Database::Sqlite(path) = self.database() else {
+            return Ok(None);
+        };
+        if !self.holds_anything().await? {
+            return Ok(None);
+        }
+        let stamp = Timestamp::now().to_string().replace(':', "");
+        let named = |ending: &str| {
+            let mut name = path.as_os_str().to_os_string();
+            name.push(format!(".{stamp}.{ending}"));
+            PathBuf::from(name)
+        };
+        let (part, backup) = (named("part"), named("backup"));
+        let made = self.copy_into(&part).await.and_then(|()| {
+            let file = std::fs::File::open(&part).map_err(|e| Error::io("open", &part, e))?;
+            file.sync_all().map_err(|e| Error::io("write", &part, e))?;
+            std::fs::rename(&part, &backup).map_err(|e| Error::io("rename", &part, e))
+        });
+        if let Err(error) = made {
+            // The copy is of no use, and the disk may be full.
+            let _ = std::fs::remove_file(&part);
+            return Err(error.hint("With --no-backup none is made."));
+        }
+        Ok(Some(backup))
+    }
+
+    /// Whether anybody has written to the database, whatever its revision.
+    async fn holds_anything(&self) -> Result<bool> {
+        for table in ["images", "tasks", "metadef_namespaces"] {
+            let sql = Sql::new(format!("SELECT 1 FROM {table} LIMIT 1"));
+            if has_table(self, self.dialect(), table).await? && self.row(sql).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn copy_into(&self, path: &Path) -> Result<()> {
+        let text = path
+            .to_str()
+            .ok_or_else(|| Error::failed(format!("{} cannot be written in SQL", path.display())))?;
+        super::revision::make_file(path)?;
+        let sql = Sql::default().with("VACUUM INTO ?", [text.into()]);
+        self.execute(sql).await.map(drop)
+    }
+}
+
+/// Carries out what lies between where the database is and the goal.
+async fn climb(run: &impl Run, dialect: Dialect, goal: Progress) -> Result<Vec<String>> {
+    make_version_table(run, dialect).await?;
+    let mut at = Progress::of(&heads(run).await?)?;
+    while let Some((revision, then)) = at.next(goal) {
+        if revision == "ocata_contract01" && rows::are_pending(run, at).await? {
+            return Err(Error::failed(
+                "the rows are to be migrated before what they need is dropped",
+            )
+            .hint("Run glance-manage db migrate first."));
+        }
+        for statement in statements(script(revision), dialect) {
+            Statement::read(&statement).carry_out(run, dialect).await?;
+        }
+        note(run, &then.heads()).await?;
+        at = then;
+    }
+    heads(run).await
+}
+
+async fn make_version_table(run: &impl Run, dialect: Dialect) -> Result<()> {
+    Statement::read(VERSION_TABLE).carry_out(run, dialect).await
+}
+
+/// The revisions that a database names, as it names them.
+pub(super) async fn heads(run: &impl Run) -> Result<Vec<String>> {
+    let sql = Sql::new("SELECT version_num FROM alembic_version");
+    let rows = run.rows(sql).await?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+/// Notes the revisions: the new ones before the old ones go, since each of them tells more.
+async fn note(run: &impl Run, heads: &[&str]) -> Result<()> {
+    let noted = self::heads(run).await?;
+    for head in heads
+        .iter()
+        .filter(|head| !noted.iter().any(|old| old == **head))
+    {
+        let sql = Sql::default().with(
+            "INSERT INTO alembic_version (version_num) VALUES (?)",
+            [(*head).into()],
+        );
+        run.execute(sql).await?;
+    }
+    let sql = Sql::new("DELETE FROM alembic_version WHERE version_num NOT IN ")
+        .list(heads.iter().map(|head| (*head).into()));
+    run.execute(sql).await.map(drop)
+}
+
+/// Whether a database has a table.
+pub(super) async fn has_table(run: &impl Run, dialect: Dialect, name: &str) -> Result<bool> {
+    Object::Table(name).exists(run, dialect).await
+}

@@ -1,0 +1,367 @@
+//! Removing the rows of what was deleted long ago.
+//!
+//! Rows go in batches, whose ends are found without a lock, each by one statement, with pauses in which others
+//! write. What waits for the scrubber stays: without its row nobody would know of the data.
+//!
+//! *Source:* `purge_deleted_rows` and `purge_deleted_rows_from_images` in `glance/db/sqlalchemy/api.py` of
+//! the reference implementation.
+
+use std::time::{Duration, Instant};
+
+use sea_orm::{QueryResult, Value};
+
+use super::columns::Columns;
+use super::connection::Run;
+use super::{Catalog, Dialect, Sql};
+use crate::Result;
+use crate::data::Watch;
+use crate::model::Timestamp;
+
+/// Rows of the first batch.
+const FIRST_BATCH: u64 = 1000;
+
+/// Rows of a batch at most: the log that SQLite writes ahead of the database grows with it.
+const LARGEST_BATCH: u64 = 20_000;
+
+/// How long a batch shall take; half of what others may be kept waiting.
+const BATCH_TIME: Duration = Duration::from_millis(100);
+
+/// How long others are let through between two batches at most.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// A table with rows that may be purged.
+struct Table {
+    name: &'static str,
+    /// What orders its rows on a server, which has no numbers for them.
+    key: &'static str,
+    /// When a row was deleted.
+    deleted_at: &'static str,
+    /// What else MUST be true of a row that goes.
+    only: &'static str,
+    /// And what that has to refer to nothing, which is looked at once, as it goes.
+    free: &'static str,
+    /// The columns that are of no fixed length.
+    texts: &'static [&'static str],
+}
+
+/// What a row has in columns of a fixed length: times, numbers, an id.
+const FIXED_BYTES: i64 = 64;
+
+/// That a row is marked. Its index is not to be used: rows are taken in the order of the table.
+const DELETED: &str = "+deleted = 1";
+
+/// The same, but for what the scrubber has still to do.
+const SCRUBBED: &str = "+deleted = 1 AND status <> 'pending_delete'";
+
+impl Table {
+    /// A table that notes by itself what was deleted.
+    const fn new(name: &'static str, only: &'static str, texts: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            key: "id",
+            deleted_at: "deleted_at",
+            only,
+            free: "",
+            texts,
+        }
+    }
+
+    /// The same, without rows of which something is not true.
+    const fn free(mut self, free: &'static str) -> Self {
+        self.free = free;
+        self
+    }
+
+    /// What orders its rows: on SQLite the order in which they lie in the file.
+    fn key(&self, dialect: Dialect) -> &'static str {
+        match dialect {
+            Dialect::Sqlite => "rowid",
+            Dialect::Mysql => self.key,
+        }
+    }
+}
+
+/// What refers to images and tasks, before what it refers to.
+const DETAILS: [Table; 6] = [
+    Table {
+        name: "task_info",
+        key: "task_id",
+        deleted_at: "(SELECT deleted_at FROM tasks WHERE id = task_info.task_id AND deleted = 1)",
+        only: "1 = 1",
+        free: "",
+        texts: &["input", "result", "message"],
+    },
+    Table::new("image_properties", DELETED, &["name", "value"]),
+    Table::new("image_tags", DELETED, &["value"]),
+    Table::new("image_locations", SCRUBBED, &["value", "meta_data"]),
+    Table::new("image_members", DELETED, &["member"]),
+    Table::new("tasks", DELETED, &["type", "status", "owner"])
+        .free(" AND NOT EXISTS (SELECT 1 FROM task_info WHERE task_id = tasks.id)"),
+];
+
+/// Images, once nothing refers to them. What is purged of them frees their ids.
+const IMAGES: [Table; 1] = [Table::new(
+    "images",
+    SCRUBBED,
+    &["name", "owner", "checksum", "os_hash_value"],
+)
+.free(
+    " AND NOT EXISTS (SELECT 1 FROM image_properties WHERE image_id = images.id) \
+     AND NOT EXISTS (SELECT 1 FROM image_tags WHERE image_id = images.id) \
+     AND NOT EXISTS (SELECT 1 FROM image_locations WHERE image_id = images.id) \
+     AND NOT EXISTS (SELECT 1 FROM image_members WHERE image_id = images.id)",
+)];
+
+/// What is purged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything but the rows of images, whose ids nobody shall use again.
+    Details,
+    /// The rows of images.
+    Images,
+}
+
+impl Scope {
+    fn tables(self) -> &'static [Table] {
+        match self {
+            Self::Details => &DETAILS,
+            Self::Images => &IMAGES,
+        }
+    }
+}
+
+/// What a table had, or has, to be purged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purged {
+    /// The table.
+    pub table: &'static str,
+    /// Its rows.
+    pub rows: u64,
+    /// When the first of them was deleted; only looked up by a dry run.
+    pub oldest: Option<Timestamp>,
+    /// Roughly how many bytes they hold; only looked up by a dry run.
+    pub bytes: u64,
+}
+
+/// Which rows of a table go.
+struct Selection<'a> {
+    table: &'a Table,
+    /// How their deletion compares to `moment`.
+    deleted: &'static str,
+    moment: &'a str,
+}
+
+impl Catalog {
+    /// Removes rows that were deleted before a moment, of each table the oldest `max_rows`, or all.
+    /// `removed` hears of every batch: its table, and how many rows.
+    ///
+    /// # Errors
+    /// `Interrupted` between two batches; what was removed stays so.
+    pub async fn purge(
+        &self,
+        scope: Scope,
+        before: Timestamp,
+        max_rows: Option<u64>,
+        watch: &Watch,
+        removed: &mut dyn FnMut(&str, u64),
+    ) -> Result<Vec<Purged>> {
+        // That nothing refers to a row is part of what is asked of it.
+        let catalog = self.unchecked().await?;
+        let before = before.to_catalog();
+        let mut all = Vec::new();
+        for table in scope.tables() {
+            let older = Selection::new(table, "<", &before);
+            let mut batches = Batches {
+                catalog: &catalog,
+                watch,
+                size: FIRST_BATCH,
+            };
+            let limit = match max_rows {
+                Some(rows) => catalog.the_nth(&older, rows).await?.map(|at| (at, rows)),
+                None => None,
+            };
+            let mut told = |rows| removed(table.name, rows);
+            let rows = match limit {
+                None => batches.remove(&older, u64::MAX, &mut told).await?,
+                Some((moment, rows)) => {
+                    let first = Selection::new(table, "<", &moment);
+                    let first = batches.remove(&first, rows, &mut told).await?;
+                    let last = Selection::new(table, "=", &moment);
+                    first + batches.remove(&last, rows - first, &mut told).await?
+                }
+            };
+            all.push(Purged {
+                table: table.name,
+                rows,
+                oldest: None,
+                bytes: 0,
+            });
+        }
+        Ok(all)
+    }
+
+    /// What [`Catalog::purge`] would remove now. Rows that others refer to count as well where these
+    /// would go first.
+    pub async fn would_purge(
+        &self,
+        scope: Scope,
+        before: Timestamp,
+        max_rows: Option<u64>,
+    ) -> Result<Vec<Purged>> {
+        let before = before.to_catalog();
+        let mut all = Vec::new();
+        for table in scope.tables() {
+            let bytes = table
+                .texts
+                .iter()
+                .fold(FIXED_BYTES.to_string(), |sum, name| {
+                    format!("{sum} + coalesce(length({name}), 0)")
+                });
+            let free = if scope == Scope::Images {
+                table.free
+            } else {
+                ""
+            };
+            let rows = Selection::new(table, "<", &before)
+                .select(&format!("{} AS at, {bytes} AS bytes", table.deleted_at))
+                .text(free)
+                .text(" ORDER BY at");
+            let rows = match max_rows {
+                Some(limit) => rows.with(" LIMIT ?", [limit.into()]),
+                None => rows,
+            };
+            let sum = "SELECT count(*), min(at), CAST(coalesce(sum(bytes), 0) AS SIGNED) FROM ";
+            if let Some(row) = self.row(rows.within(sum)).await? {
+                all.push(purged(table.name, &row)?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// When the last of the oldest `rows` was deleted; None when there are fewer.
+    async fn the_nth(&self, selection: &Selection<'_>, rows: u64) -> Result<Option<String>> {
+        let Some(before) = rows.checked_sub(1) else {
+            return Ok(Some(String::new()));
+        };
+        let sql = selection
+            .select(&format!("{} AS at", selection.table.deleted_at))
+            .text(selection.table.free)
+            .with(" ORDER BY at LIMIT 1 OFFSET ?", [before.into()]);
+        let Some(row) = self.row(sql).await? else {
+            return Ok(None);
+        };
+        Ok(row.moment(0)?.map(Timestamp::to_catalog))
+    }
+}
+
+fn purged(table: &'static str, row: &QueryResult) -> Result<Purged> {
+    let number = |value: i64| u64::try_from(value).unwrap_or_default();
+    Ok(Purged {
+        table,
+        rows: number(row.some_integer(0)?),
+        oldest: row.moment(1)?,
+        bytes: number(row.some_integer(2)?),
+    })
+}
+
+impl<'a> Selection<'a> {
+    fn new(table: &'a Table, deleted: &'static str, moment: &'a str) -> Self {
+        Self {
+            table,
+            deleted,
+            moment,
+        }
+    }
+
+    /// Selects something of every row, whether or not others refer to it.
+    fn select(&self, what: &str) -> Sql {
+        let name = self.table.name;
+        self.condition(Sql::new(format!("SELECT {what} FROM {name} WHERE ")))
+    }
+
+    fn condition(&self, sql: Sql) -> Sql {
+        let Table {
+            deleted_at, only, ..
+        } = self.table;
+        sql.with(
+            &format!("{only} AND {deleted_at} {} ?", self.deleted),
+            [self.moment.into()],
+        )
+    }
+}
+
+/// Rows that go batch by batch, each as large as others can wait for.
+struct Batches<'a> {
+    catalog: &'a Catalog,
+    watch: &'a Watch,
+    size: u64,
+}
+
+impl Batches<'_> {
+    /// Removes at most `most` rows of a selection; how many those were.
+    async fn remove(
+        &mut self,
+        selection: &Selection<'_>,
+        most: u64,
+        told: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        let key = selection.table.key(self.catalog.dialect());
+        let mut after: Option<Value> = None;
+        let mut removed = 0;
+        while removed < most {
+            self.watch.check()?;
+            let beyond = |sql: Sql| match &after {
+                Some(last) => sql.with(&format!(" AND {key} > ?"), [last.clone()]),
+                None => sql,
+            };
+            // Where the batch ends is found without a lock.
+            let batch = beyond(selection.select(&format!("{key} AS place")));
+            let size = self.size.min(most - removed);
+            let batch = batch.with(" ORDER BY place LIMIT ?", [size.into()]);
+            let end = self
+                .catalog
+                .row(batch.within("SELECT max(place) FROM "))
+                .await?;
+            let Some(end) = end.as_ref().map(key_of).transpose()?.flatten() else {
+                break;
+            };
+            let Table { name, free, .. } = selection.table;
+            let begun = Instant::now();
+            let remove = async || {
+                let sql = Sql::new(format!("DELETE FROM {name} WHERE "));
+                let sql = beyond(selection.condition(sql));
+                let sql = sql
+                    .with(&format!(" AND {key} <= ?"), [end.clone()])
+                    .text(free);
+                self.catalog.execute(sql).await
+            };
+            let gone = self.catalog.insist(remove).await?;
+            removed += gone;
+            told(gone);
+            self.rest(begun.elapsed()).await;
+            after = Some(end);
+        }
+        Ok(removed)
+    }
+
+    /// Lets others write, who wait for a lock in steps, for as long as they waited, and fits the size of
+    /// the next batch to the time that this one took.
+    async fn rest(&mut self, took: Duration) {
+        if took > BATCH_TIME {
+            self.size = (self.size / 2).max(1);
+        } else if took < BATCH_TIME / 3 {
+            self.size = (self.size * 2).min(LARGEST_BATCH);
+        }
+        if self.catalog.dialect() == Dialect::Sqlite {
+            tokio::time::sleep(took.min(LONGEST_PAUSE)).await;
+        }
+    }
+}
+
+/// A key, if there is one: a number or a text.
+fn key_of(row: &QueryResult) -> Result<Option<Value>> {
+    if let Ok(number) = row.integer(0) {
+        return Ok(number.map(Into::into));
+    }
+    Ok(row.owned(0)?.map(Into::into))
+}

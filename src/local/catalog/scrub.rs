@@ -1,0 +1,369 @@
+//! Images whose data waits to be deleted, and how they become deleted, or active again.
+
+use sea_orm::QueryResult;
+
+use super::columns::Columns;
+use super::connection::Run;
+use super::images::{bytes, read_metadata};
+use super::{Catalog, Sql, Transaction};
+use crate::Result;
+use crate::model::{ImageStatus, Location, Timestamp};
+
+/// What the rows of locations whose data waits have as their status.
+const PENDING: &str = "pending_delete";
+
+/// Values in a list of a statement at most: no database takes any number of them.
+const VALUES: usize = 10_000;
+
+/// Data that waits to be deleted.
+#[derive(Clone, Debug)]
+pub struct WaitingLocation {
+    /// Number of its row.
+    pub row: i64,
+    /// Where it is.
+    pub location: Location,
+    /// Since when it waits.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// A deleted image whose data waits to be deleted.
+#[derive(Clone, Debug)]
+pub struct WaitingImage {
+    /// Its id.
+    pub id: String,
+    /// The data that is left of it; none where a scrubber died before it could say so.
+    pub locations: Vec<WaitingLocation>,
+}
+
+/// Data that waits though its image is alive: one of its locations was taken off.
+#[derive(Clone, Debug)]
+pub struct StrayLocation {
+    /// Id of the image.
+    pub image_id: String,
+    /// Status of the image.
+    pub status: String,
+    /// Whether the image has other locations, which do not wait.
+    pub has_others: bool,
+    /// It.
+    pub waiting: WaitingLocation,
+}
+
+/// An image as it is looked at before it is taken back.
+#[derive(Clone, Debug)]
+pub struct Restorable {
+    /// Its status.
+    pub status: String,
+    /// Whether it is marked deleted.
+    pub deleted: bool,
+    /// Bytes of its data, if that was recorded.
+    pub size: Option<u64>,
+    /// How many locations it has that do not wait.
+    pub others: i64,
+    /// Its data that waits to be deleted.
+    pub waiting: Vec<WaitingLocation>,
+}
+
+/// What an image may have several of, apart from locations: table, and what tells them from each other.
+const CHILDREN: [(&str, &str); 3] = [
+    ("image_properties", "name"),
+    ("image_tags", "value"),
+    ("image_members", "member"),
+];
+
+/// A location from columns that begin at `first`: id, value, meta_data, deleted_at.
+fn read_waiting(row: &QueryResult, first: usize) -> Result<WaitingLocation> {
+    Ok(WaitingLocation {
+        row: row.some_integer(first)?,
+        location: Location {
+            url: row.some_text(first + 1)?.into_owned(),
+            metadata: read_metadata(row.text(first + 2)?.as_deref())?,
+        },
+        deleted_at: row.moment(first + 3)?,
+    })
+}
+
+impl Catalog {
+    /// Images that were deleted at `until` or before and whose data waits; of those behind the id
+    /// `after`, the first `limit`, in the order of their ids.
+    ///
+    /// *Source:* `ScrubDBQueue` in `glance/scrubber.py` of the reference implementation.
+    pub async fn waiting_images(
+        &self,
+        until: Timestamp,
+        after: &str,
+        limit: u64,
+    ) -> Result<Vec<WaitingImage>> {
+        // The plus keeps SQLite to the order of the ids: each batch goes on where the last one ended.
+        let sql = Sql::new(
+            "SELECT due.id, image_locations.id, image_locations.value, image_locations.meta_data, \
+             image_locations.deleted_at FROM (SELECT id FROM images",
+        )
+        .with(
+            " WHERE status = ? AND +deleted = ? AND deleted_at <= ? AND id > ? ORDER BY id LIMIT ?",
+            [
+                ImageStatus::PendingDelete.name().into(),
+                true.into(),
+                until.to_catalog().into(),
+                after.into(),
+                limit.into(),
+            ],
+        )
+        .with(
+            ") AS due LEFT JOIN image_locations ON image_locations.image_id = due.id \
+             AND image_locations.status = ? ORDER BY due.id, image_locations.id",
+            [PENDING.into()],
+        );
+        let mut images: Vec<WaitingImage> = Vec::new();
+        for row in self.rows(sql).await? {
+            let id = row.some_text(0)?;
+            if images.last().is_none_or(|last| *last.id != *id) {
+                images.push(WaitingImage {
+                    id: id.into_owned(),
+                    locations: Vec::new(),
+                });
+            }
+            if let Some(last) = images.last_mut()
+                && row.integer(1)?.is_some()
+            {
+                last.locations.push(read_waiting(&row, 1)?);
+            }
+        }
+        Ok(images)
+    }
+
+    /// Locations that were taken off images that are alive, at `until` or before; of those whose rows are
+    /// behind `after`, the first `limit`.
+    pub async fn stray_locations(
+        &self,
+        until: Timestamp,
+        after: i64,
+        limit: u64,
+    ) -> Result<Vec<StrayLocation>> {
+        let sql = Sql::new(
+            "SELECT images.id, images.status, (SELECT count(*) FROM image_locations AS other",
+        )
+        .with(
+            " WHERE other.image_id = images.id AND other.deleted = ?), ",
+            [false.into()],
+        )
+        .text(
+            "image_locations.id, image_locations.value, image_locations.meta_data, \
+             image_locations.deleted_at FROM image_locations \
+             INNER JOIN images ON images.id = image_locations.image_id",
+        )
+        .with(
+            " WHERE image_locations.id > ? AND image_locations.status = ? \
+             AND +image_locations.deleted = ? AND image_locations.deleted_at <= ? \
+             AND +images.deleted = ? ORDER BY image_locations.id LIMIT ?",
+            [
+                after.into(),
+                PENDING.into(),
+                true.into(),
+                until.to_catalog().into(),
+                false.into(),
+                limit.into(),
+            ],
+        );
+        let rows = self.rows(sql).await?;
+        let read = |row: &QueryResult| {
+            Ok(StrayLocation {
+                image_id: row.some_text(0)?.into_owned(),
+                status: row.some_text(1)?.into_owned(),
+                has_others: row.some_integer(2)? > 0,
+                waiting: read_waiting(row, 3)?,
+            })
+        };
+        rows.iter().map(read).collect()
+    }
+
+    /// When the image was deleted that waits for longest.
+    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
+        let sql = Sql::new("SELECT MIN(deleted_at) FROM images").with(
+            " WHERE status = ? AND deleted = ?",
+            [ImageStatus::PendingDelete.name().into(), true.into()],
+        );
+        match self.row(sql).await? {
+            Some(row) => row.moment(0),
+            None => Ok(None),
+        }
+    }
+
+    /// Rows of locations that name one of `addresses` and count still: those of images that are alive,
+    /// and those whose images can be taken back; each with its address.
+    pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
+        let deleted = ImageStatus::Deleted.name();
+        let mut holders = Vec::new();
+        for addresses in addresses.chunks(VALUES) {
+            let sql = Sql::new(
+                "SELECT image_locations.id, image_locations.value FROM image_locations \
+                 INNER JOIN images ON images.id = image_locations.image_id \
+                 WHERE image_locations.value IN ",
+            )
+            .list(addresses.iter().map(|address| (*address).into()))
+            .with(
+                " AND image_locations.status <> ? AND images.status <> ?",
+                [deleted.into(), deleted.into()],
+            );
+            for row in self.rows(sql).await? {
+                holders.push((row.some_integer(0)?, row.some_text(1)?.into_owned()));
+            }
+        }
+        Ok(holders)
+    }
+
+    /// An image that is to be taken back, deleted or not.
+    pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
+        restorable(self, id).await
+    }
+}
+
+/// See [`Catalog::restorable`].
+async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
+    if id.len() > 36 {
+        return Ok(None);
+    }
+    let sql =
+        Sql::new("SELECT status, deleted, size FROM images").with(" WHERE id = ?", [id.into()]);
+    let Some(image) = on.row(sql).await? else {
+        return Ok(None);
+    };
+    let sql = Sql::new("SELECT count(*) FROM image_locations").with(
+        " WHERE image_id = ? AND +deleted = ?",
+        [id.into(), false.into()],
+    );
+    let others = match on.row(sql).await? {
+        Some(row) => row.some_integer(0)?,
+        None => 0,
+    };
+    let sql = Sql::new("SELECT id, value, meta_data, deleted_at FROM image_locations").with(
+        " WHERE image_id = ? AND status = ? ORDER BY id",
+        [id.into(), PENDING.into()],
+    );
+    let rows = on.rows(sql).await?;
+    let waiting: Result<_> = rows.iter().map(|row| read_waiting(row, 0)).collect();
+    Ok(Some(Restorable {
+        status: image.some_text(0)?.into_owned(),
+        deleted: image.flag(1)?,
+        size: bytes(image.integer(2)?),
+        others,
+        waiting: waiting?,
+    }))
+}
+
+impl Transaction {
+    /// An image that is to be taken back, deleted or not.
+    pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
+        restorable(self, id).await
+    }
+
+    /// Records that the data of these locations is gone, and that nothing is left of these images. What
+    /// does not wait any more stays as it is.
+    pub async fn finish_scrub(&self, locations: &[i64], images: &[&str]) -> Result<()> {
+        let now = Timestamp::now().to_catalog();
+        let deleted = ImageStatus::Deleted.name();
+        // Images first, as everybody locks them.
+        for images in images.chunks(VALUES) {
+            let sql = Sql::new("UPDATE images SET ")
+                .with(
+                    "status = ?, updated_at = ? WHERE status = ? AND id IN ",
+                    [
+                        deleted.into(),
+                        now.as_str().into(),
+                        ImageStatus::PendingDelete.name().into(),
+                    ],
+                )
+                .list(images.iter().map(|id| (*id).into()));
+            self.execute(sql).await?;
+        }
+        for locations in locations.chunks(VALUES) {
+            let sql = Sql::new("UPDATE image_locations SET ")
+                .with(
+                    "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE status = ? AND id IN ",
+                    [
+                        deleted.into(),
+                        true.into(),
+                        now.as_str().into(),
+                        now.as_str().into(),
+                        PENDING.into(),
+                    ],
+                )
+                .list(locations.iter().map(|row| (*row).into()));
+            self.execute(sql).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an image back into status `to` that has its data at these locations still, with the
+    /// properties, tags and members that went when it was deleted.
+    ///
+    /// The image and what belongs to it are not marked as deleted at any time any more: a purge looks at
+    /// that alone.
+    ///
+    /// *Source:* `image_restore` in `glance/db/sqlalchemy/api.py` of the reference implementation.
+    pub async fn restore_image(&self, id: &str, to: &str, locations: &[i64]) -> Result<()> {
+        for (table, key) in CHILDREN {
+            self.restore_children(id, table, key).await?;
+        }
+        let now = Timestamp::now().to_catalog();
+        let sql = Sql::new("UPDATE image_locations SET ")
+            .with(
+                "status = ?, deleted = ?, deleted_at = NULL, updated_at = ? WHERE id IN ",
+                [
+                    ImageStatus::Active.name().into(),
+                    false.into(),
+                    now.as_str().into(),
+                ],
+            )
+            .list(locations.iter().map(|row| (*row).into()));
+        self.execute(sql).await?;
+        let sql = Sql::new("UPDATE images SET ").with(
+            "status = ?, deleted = ?, deleted_at = NULL, updated_at = ? WHERE id = ?",
+            [to.into(), false.into(), now.as_str().into(), id.into()],
+        );
+        self.execute(sql).await?;
+        Ok(())
+    }
+
+    /// Brings back the rows of a table that went with an image: those that were deleted when it was.
+    ///
+    /// The reference implementation deletes its locations first, then its properties, then the image with
+    /// its tags and members, each at a moment of its own.
+    async fn restore_children(&self, id: &str, table: &str, key: &str) -> Result<()> {
+        let moment = "SELECT deleted_at FROM images WHERE id = ?";
+        let sql = Sql::new(format!("SELECT id, {key}, deleted FROM {table}"))
+            .with(" WHERE image_id = ? AND (deleted = ?", [id.into(), false.into()])
+            .with(&format!(" OR deleted_at <= ({moment})"), [id.into()])
+            .with(
+                &format!(
+                    " AND deleted_at >= COALESCE((SELECT MAX(gone.deleted_at) FROM image_locations AS gone \
+                     WHERE gone.image_id = ? AND gone.status = ? AND gone.deleted_at <= ({moment})), ({moment})))"
+                ),
+                [id.into(), PENDING.into(), id.into(), id.into()],
+            );
+        let rows = self.rows(sql).await?;
+        let mut alive = Vec::new();
+        let mut gone = Vec::new();
+        for row in &rows {
+            let name = row.some_text(1)?.into_owned();
+            if row.flag(2)? {
+                gone.push((row.some_integer(0)?, name));
+            } else {
+                alive.push(name);
+            }
+        }
+        // What was given to an image since it was taken back by another program counts.
+        gone.retain(|(_, name)| !alive.contains(name));
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let now = Timestamp::now().to_catalog();
+        let sql = Sql::new(format!("UPDATE {table} SET "))
+            .with(
+                "deleted = ?, deleted_at = NULL, updated_at = ? WHERE id IN ",
+                [false.into(), now.as_str().into()],
+            )
+            .list(gone.iter().map(|(row, _)| (*row).into()));
+        self.execute(sql).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! What is said of scrubbing.
+
+use serde_json::json;
+
+use crate::local::Told;
+use crate::model::Scrubbed;
+use crate::model::address::discreet;
+use crate::output::{Cell, Record, View};
+
+/// What came of it, in a line.
+pub fn summary(done: &Scrubbed, dry_run: bool) -> String {
+    let verb = if dry_run { "Would scrub" } else { "Scrubbed" };
+    let left = match done.failures {
+        0 => String::new(),
+        failures => format!("; {failures} location(s) could not be removed"),
+    };
+    let stopped = if done.stopped {
+        "; stopped before the end"
+    } else {
+        ""
+    };
+    format!(
+        "{verb} {} image(s), {} location(s), {} byte(s){left}{stopped}.",
+        done.images, done.locations, done.bytes
+    )
+}
+
+/// What came of it, for programs.
+pub fn record(done: &Scrubbed, dry_run: bool) -> View<'static> {
+    let mut record = Record::new();
+    for (name, value) in [
+        ("dry_run", json!(dry_run)),
+        ("images", json!(done.images)),
+        ("locations", json!(done.locations)),
+        ("bytes", json!(done.bytes)),
+        ("failures", json!(done.failures)),
+        ("stopped", json!(done.stopped)),
+    ] {
+        record.push(name, Cell::new(value));
+    }
+    View::Record(record)
+}
+
+/// What was done, or would be, to one thing; None for what failed.
+pub fn line(told: &Told<'_>, dry_run: bool) -> Option<String> {
+    Some(match told {
+        Told::Scrubbed { id, bytes } => {
+            let verb = if dry_run { "Would scrub" } else { "Scrubbed" };
+            format!("{verb} image {id}, {bytes} byte(s).")
+        }
+        Told::Removed { id, url, bytes } => {
+            let verb = if dry_run { "Would remove" } else { "Removed" };
+            let place = discreet(url);
+            format!("{verb} {place}, which image {id} had before, {bytes} byte(s).")
+        }
+        Told::Failed(_) | Told::Kept(_) => return None,
+    })
+}
