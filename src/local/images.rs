@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::access::{self, Target};
-use super::catalog::is_in_doubt;
+use super::catalog::{Dialect, is_in_doubt};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
@@ -42,8 +42,9 @@ impl Images for Local {
         Ok(self.shown(stored.image, stored.locations))
     }
 
+    /// MySQL sorts as its collation does.
     fn sorts_by_code_points(&self) -> bool {
-        true
+        self.catalog.dialect() == Dialect::Sqlite
     }
 
     fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {

@@ -464,6 +464,59 @@ fn a_schema_that_was_left_half_made_is_finished_and_another_is_left_alone() {
 }
 
 #[test]
+fn pages_are_without_gaps_where_names_and_moments_are_not_told_apart() {
+    use futures_util::TryStreamExt;
+    use glance_tools::model::{Direction, ImageQuery, SortKey};
+    use glance_tools::service::Images;
+
+    block_on(async {
+        let place = Place::on_mariadb().await;
+        let local = place.open().await;
+        for name in ["b", "A", "a", "B", "a", "é", "E"] {
+            place.glance(&["image", "create", name]).ok();
+        }
+        for key in [
+            SortKey::Name,
+            SortKey::CreatedAt,
+            SortKey::UpdatedAt,
+            SortKey::Size,
+        ] {
+            for direction in [Direction::Ascending, Direction::Descending] {
+                let query = |marker: Option<String>, limit| ImageQuery {
+                    sort: vec![(key, direction)],
+                    marker,
+                    limit,
+                    ..ImageQuery::default()
+                };
+                let list = async |query: ImageQuery| -> Vec<String> {
+                    let images: Vec<Image> = local.list_images(query).try_concat().await.unwrap();
+                    images.into_iter().map(|image| image.id).collect()
+                };
+                let all = list(query(None, None)).await;
+                assert_eq!(all.len(), 7);
+                let mut paged: Vec<String> = Vec::new();
+                loop {
+                    let page = list(query(paged.last().cloned(), Some(2))).await;
+                    if page.is_empty() {
+                        break;
+                    }
+                    paged.extend(page);
+                }
+                assert_eq!(paged, all, "{key:?} {direction:?}");
+            }
+        }
+        // The client sorts as ever.
+        let names = place
+            .glance(&["image", "list", "-f", "value", "-c", "Name"])
+            .ok();
+        assert_eq!(
+            names.lines().collect::<Vec<_>>(),
+            ["A", "B", "E", "a", "a", "b", "é"]
+        );
+    });
+}
+
+#[test]
 fn a_long_list_shows_one_moment() {
     use futures_util::TryStreamExt;
     use glance_tools::model::ImageQuery;

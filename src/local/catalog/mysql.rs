@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions, MySqlSslMode};
-use sqlx::{ConnectOptions, Executor};
+use sqlx::{ConnectOptions, Connection, Executor};
 
 use super::failure::is_unreachable;
 use crate::config::{MysqlServer, MysqlTlsMode};
@@ -15,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The longest wait between two attempts to reach a server.
 const BETWEEN: Duration = Duration::from_secs(1);
+
+/// How long nothing was said when it is asked first whether a connection still stands.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Connections of a process at least: what is written, a list, and what is looked up beside them.
 const CONNECTIONS: u32 = 3;
@@ -54,6 +57,15 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
         .acquire_timeout(server.pool.timeout)
         .max_lifetime(lifetime)
         .idle_timeout(None)
+        .test_before_acquire(false)
+        .before_acquire(|connection, known| {
+            Box::pin(async move {
+                if known.idle_for > IDLE {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .after_connect(move |connection, _| {
             let session = session.clone();
             Box::pin(async move {

@@ -126,7 +126,14 @@ impl Catalog {
         }
         let (catalog, _turn) = Self::open_to_change(database).await?;
         catalog.sync().await?;
-        Ok(catalog)
+        match database {
+            Database::Sqlite(_) => Ok(catalog),
+            // The one connection of the turn is not enough for all that comes, and ends the turn.
+            Database::Mysql(_) => {
+                catalog.close().await?;
+                Self::open(database, false).await
+            }
+        }
     }
 
     /// Opens a database whose schema is to be made or changed, once it is this process's turn; makes an empty

@@ -224,6 +224,7 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
     }
     let sql =
         Sql::new("SELECT status, deleted, size FROM images").with(" WHERE id = ?", [id.into()]);
+    let sql = sql.text(on.lock());
     let Some(image) = on.row(sql).await? else {
         return Ok(None);
     };
@@ -259,7 +260,7 @@ impl Transaction {
     /// Records that the data of these locations is gone, and that nothing is left of these images. What
     /// does not wait any more stays as it is.
     pub async fn finish_scrub(&self, locations: &[i64], images: &[&str]) -> Result<()> {
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let deleted = ImageStatus::Deleted.name();
         // Images first, as everybody locks them.
         for images in images.chunks(VALUES) {
@@ -304,7 +305,7 @@ impl Transaction {
         for (table, key) in CHILDREN {
             self.restore_children(id, table, key).await?;
         }
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let sql = Sql::new("UPDATE image_locations SET ")
             .with(
                 "status = ?, deleted = ?, deleted_at = NULL, updated_at = ? WHERE id IN ",
@@ -356,7 +357,7 @@ impl Transaction {
         if gone.is_empty() {
             return Ok(());
         }
-        let now = Timestamp::now().to_catalog();
+        let now = self.now().to_catalog();
         let sql = Sql::new(format!("UPDATE {table} SET "))
             .with(
                 "deleted = ?, deleted_at = NULL, updated_at = ? WHERE id IN ",
