@@ -13,7 +13,9 @@ use super::metrics::Metrics;
 use super::{metadefs, print};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
-use crate::local::catalog::{Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn};
+use crate::local::catalog::{
+    Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn, check_revisions,
+};
 use crate::model::Timestamp;
 use crate::{Error, Result, local};
 
@@ -146,10 +148,10 @@ impl<'a> Change<'a> {
     /// The revisions that the database names.
     ///
     /// # Errors
-    /// `Failed` for tables of nobody knows whom.
+    /// `Failed` for tables of nobody knows whom, and for revisions that are not known.
     async fn heads(&self) -> Result<Vec<String>> {
         match self.catalog.state().await? {
-            State::At(heads) => Ok(heads),
+            State::At(heads) => check_revisions(&heads).map(|()| heads),
             State::Empty => Ok(Vec::new()),
             State::Uncontrolled => Err(self.catalog.uncontrolled()),
         }
@@ -220,6 +222,7 @@ impl<'a> Change<'a> {
 
     async fn upgrade(mut self, version: &str) -> Result<ExitCode> {
         let heads = self.heads().await?;
+        check_revisions(&[version.to_string()])?;
         if !is_contracted(&heads) {
             self.save(&heads).await?;
         }

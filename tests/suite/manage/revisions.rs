@@ -326,6 +326,7 @@ fn a_revision_that_is_not_known_is_refused_and_nothing_is_changed() {
     let on = Sqlite(&place);
     let url = on.url("a");
     done(&ours(&place, &url, &["sync"]));
+    on.sql("a", &rows("2024_1_contract01", false));
     on.sql("a", "update alembic_version set version_num = 'far_future'");
     let before = on.schema("a");
     for word in ["sync", "expand", "upgrade"] {
@@ -339,6 +340,8 @@ fn a_revision_that_is_not_known_is_refused_and_nothing_is_changed() {
     );
     assert_eq!(ours(&place, &url, &["version"]).ok(), "far_future\n");
     assert_eq!(on.schema("a"), before);
+    let all = files(place.file("x").parent().unwrap());
+    assert!(!all.iter().any(|name| name.ends_with(".backup")), "{all:?}");
     let glance = place.write("a.conf", format!("[database]\nconnection = {url}\n"));
     let list = Run::of(
         place

@@ -55,6 +55,14 @@ pub enum Due {
     Nothing,
 }
 
+/// Sees to it that revisions are known.
+///
+/// # Errors
+/// `Failed` for one that is not.
+pub fn check_revisions(names: &[String]) -> Result<()> {
+    Progress::of(names).map(drop)
+}
+
 impl Catalog {
     /// Which step of an upgrade is due, in a database that names these revisions.
     pub async fn due(&self, heads: &[String]) -> Result<Due> {
