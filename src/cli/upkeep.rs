@@ -129,6 +129,10 @@ impl Upkeep {
         let dry_run = self.dry_run;
         // Nothing is opened that is not needed.
         if cache.list_queued().await?.is_empty() {
+            if !dry_run {
+                // The last one of the queue may be what somebody died over.
+                cache.tidy().await?;
+            }
             return Ok(Done::default());
         }
         let record = |image| ImageBytes {

@@ -213,6 +213,11 @@ impl ImageCache {
         Ok(removed)
     }
 
+    /// Puts right what processes left that died while they filled the cache.
+    pub async fn tidy(&self) -> Result<()> {
+        self.recover().await.map(drop)
+    }
+
     /// Fetches the images that are queued, in their order, from where `open` finds them; or only says
     /// which. One that fails does not keep the others from being fetched.
     ///

@@ -24,15 +24,18 @@ fn kill_within(random: &mut Random, mut child: Child, most: u64) {
     child.wait().unwrap();
 }
 
+/// The images whose files are in the cache.
+fn held(place: &Place) -> BTreeSet<String> {
+    let all = files(&place.cache()).into_iter();
+    all.filter(|name| name.len() == 36).collect()
+}
+
 /// Directory and accounts agree once it is cleaned, nothing is under way, and every cached file is right;
 /// how many files the cleaning removed.
 fn assert_consistent(place: &Place, contents: &[(String, Vec<u8>)]) -> u64 {
     let said = place.manage(&["clean"]).ok();
     let cached = place.cached();
-    let there: BTreeSet<String> = files(&place.cache())
-        .into_iter()
-        .filter(|name| name.len() == 36)
-        .collect();
+    let there = held(place);
     assert_eq!(cached, there);
     for id in there {
         let (_, content) = contents.iter().find(|(known, _)| *known == id).unwrap();
@@ -80,6 +83,7 @@ fn killed_processes_leave_a_cache_that_the_next_one_puts_right() {
                 assert!(place.download(id) == *content);
                 place.manage(&["prefetch"]).ok();
                 assert!(place.queued().is_empty(), "{driver}");
+                assert_eq!(place.cached(), held(&place), "{driver}");
                 assert_consistent(&place, &contents);
             }
         }
