@@ -53,6 +53,15 @@ pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> E
 
 /// What a server or the way to it means; None of what SQLite says.
 fn of_server(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
+    if is_none_free(error) {
+        return Some(
+            Error::new(
+                ErrorKind::Unavailable,
+                "no connection to the database could be made, or was free, in time",
+            )
+            .hint("See whether its server runs, and how many connections may be open."),
+        );
+    }
     let error = sqlx_error(error)?;
     if is_lost(error) {
         return Some(
@@ -98,6 +107,19 @@ fn of_server(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
         ),
         n => Error::internal(format!("the database refused a statement: {text} ({n})")),
     })
+}
+
+/// Whether it was a connection of ours that was waited for.
+fn is_none_free(error: &(dyn std::error::Error + 'static)) -> bool {
+    let of_abstraction = matches!(
+        error.downcast_ref::<DbErr>(),
+        Some(DbErr::ConnectionAcquire(_))
+    );
+    let of_driver = matches!(
+        error.downcast_ref::<sqlx::Error>(),
+        Some(sqlx::Error::PoolTimedOut)
+    );
+    of_abstraction || of_driver
 }
 
 /// What of it comes from the driver.
@@ -181,4 +203,22 @@ pub fn is_in_doubt(error: &Error) -> bool {
     cause
         .and_then(|cause| cause.downcast_ref::<InDoubt>())
         .is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_waited_for_in_vain_is_not_called_lost() {
+        let acquired = DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
+        for error in [failed(acquired), failed(sqlx::Error::PoolTimedOut)] {
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert!(error.message().contains("was free, in time"), "{error}");
+        }
+        let broken = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
+        let broken = failed(DbErr::Query(RuntimeErr::SqlxError(broken.into())));
+        assert_eq!(mishap(&broken), Some(Mishap::Lost));
+        assert!(!is_in_doubt(&broken));
+    }
 }
