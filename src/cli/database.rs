@@ -39,29 +39,21 @@ pub(super) async fn run(
         ManageCommand::PurgeImagesTable(wanted) => {
             purge(settings, Scope::Images, &wanted, log, watch).await
         }
-        ManageCommand::Sync { backup } => Change::begin(settings, backup, log).await?.sync().await,
-        ManageCommand::Expand { backup } => {
-            Change::begin(settings, backup, log).await?.expand().await
+        ManageCommand::Sync { backup }
+        | ManageCommand::Expand { backup }
+        | ManageCommand::Migrate { backup }
+        | ManageCommand::Contract { backup }
+        | ManageCommand::Upgrade { backup, .. } => {
+            let mut change = Change::begin(settings, backup, log).await?;
+            let done = change.carry_out(&command).await;
+            change.end().await?;
+            done
         }
-        ManageCommand::Migrate { backup } => {
-            Change::begin(settings, backup, log).await?.migrate().await
-        }
-        ManageCommand::Contract { backup } => {
-            Change::begin(settings, backup, log).await?.contract().await
-        }
-        ManageCommand::Upgrade { version, backup } => {
-            let version = version.as_deref().unwrap_or("heads");
-            Change::begin(settings, backup, log)
-                .await?
-                .upgrade(version)
-                .await
-        }
-        ManageCommand::VersionControl { version } => {
-            let version = version.as_deref().unwrap_or("liberty");
-            Change::begin(settings, false, log)
-                .await?
-                .stamp(version)
-                .await
+        ManageCommand::VersionControl { .. } => {
+            let mut change = Change::begin(settings, false, log).await?;
+            let done = change.carry_out(&command).await;
+            change.end().await?;
+            done
         }
         ManageCommand::Actions => Ok(print(super::manage::actions().trim_end(), 2)),
     }
@@ -79,7 +71,7 @@ async fn look(settings: &Settings) -> Result<Option<Catalog>> {
             return Ok(None);
         }
     }
-    let catalog = Catalog::open(settings.require_database()?, false).await?;
+    let catalog = Catalog::open_to_look(settings.require_database()?).await?;
     Ok(Some(catalog))
 }
 
@@ -145,6 +137,26 @@ impl<'a> Change<'a> {
         })
     }
 
+    async fn carry_out(&mut self, command: &ManageCommand) -> Result<ExitCode> {
+        match command {
+            ManageCommand::Expand { .. } => self.expand().await,
+            ManageCommand::Migrate { .. } => self.migrate().await,
+            ManageCommand::Contract { .. } => self.contract().await,
+            ManageCommand::Upgrade { version, .. } => {
+                self.upgrade(version.as_deref().unwrap_or("heads")).await
+            }
+            ManageCommand::VersionControl { version } => {
+                self.stamp(version.as_deref().unwrap_or("liberty")).await
+            }
+            _ => self.sync().await,
+        }
+    }
+
+    /// Closes the database: one of SQLite is a single file again, which can be copied or replaced.
+    async fn end(self) -> Result<()> {
+        self.catalog.close().await
+    }
+
     /// The revisions that the database names.
     ///
     /// # Errors
@@ -169,7 +181,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    async fn sync(mut self) -> Result<ExitCode> {
+    async fn sync(&mut self) -> Result<ExitCode> {
         let heads = self.heads().await?;
         if is_contracted(&heads) {
             return Ok(print(UP_TO_DATE, 0));
@@ -188,7 +200,7 @@ impl<'a> Change<'a> {
         Ok(print("Database is synced successfully.", 0))
     }
 
-    async fn expand(mut self) -> Result<ExitCode> {
+    async fn expand(&mut self) -> Result<ExitCode> {
         let heads = self.heads().await?;
         if is_contracted(&heads) {
             return Ok(print(UP_TO_DATE, 0));
@@ -197,7 +209,7 @@ impl<'a> Change<'a> {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn migrate(mut self) -> Result<ExitCode> {
+    async fn migrate(&mut self) -> Result<ExitCode> {
         if !self.is_expanded("Data migration").await? {
             return Ok(print(UP_TO_DATE, 0));
         }
@@ -205,7 +217,7 @@ impl<'a> Change<'a> {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn contract(mut self) -> Result<ExitCode> {
+    async fn contract(&mut self) -> Result<ExitCode> {
         if !self.is_expanded("Database contraction").await? {
             return Ok(print(UP_TO_DATE, 0));
         }
@@ -220,7 +232,7 @@ impl<'a> Change<'a> {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn upgrade(mut self, version: &str) -> Result<ExitCode> {
+    async fn upgrade(&mut self, version: &str) -> Result<ExitCode> {
         let heads = self.heads().await?;
         check_revisions(&[version.to_string()])?;
         if !is_contracted(&heads) {
@@ -239,7 +251,7 @@ impl<'a> Change<'a> {
         })
     }
 
-    async fn stamp(self, version: &str) -> Result<ExitCode> {
+    async fn stamp(&self, version: &str) -> Result<ExitCode> {
         self.catalog.stamp(version).await?;
         let text = format!("Placed database under migration control at revision: {version}");
         Ok(print(&text, 0))
@@ -330,6 +342,7 @@ async fn purge(
         .purge(scope, before, max_rows, watch, &mut removed)
         .await;
     rows.end();
+    catalog.close().await?;
     if let Some(path) = &wanted.metrics_file {
         let prefix = match scope {
             Scope::Details => "glance_purge",
@@ -338,6 +351,9 @@ async fn purge(
         Metrics::new(prefix)
             .counter("rows_removed_total", "Rows removed.", gone)
             .write(path, purged.is_ok())?;
+    }
+    if purged.is_err() && gone > 0 {
+        log.info(&format!("Purged {gone} row(s) until then"));
     }
     let purged = purged?;
     if gone > 0 {

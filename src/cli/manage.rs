@@ -497,6 +497,9 @@ impl Values<'_> {
 
     fn number(&self, name: &str, position: usize) -> Result<Option<i64>, String> {
         match self.leaf.try_get_one::<i64>(name) {
+            Ok(Some(_)) if self.word(position).is_some() => {
+                Err(format!("argument {name}: given by option and by position"))
+            }
             Ok(Some(number)) => Ok(Some(*number)),
             _ => self
                 .word(position)

@@ -62,7 +62,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Catalog> {
     };
     if is_there {
         let catalog = Catalog::open(database, false).await?;
-        if catalog.state().await?.is_current() {
+        if catalog.state().await?.is_expanded() {
             return Ok(catalog);
         }
     }

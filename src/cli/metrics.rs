@@ -84,6 +84,15 @@ impl Metrics {
     /// # Errors
     /// `Io`.
     pub(super) fn write(self, path: &Path, succeeded: bool) -> Result<()> {
+        // A link stays one; what is no file would be one afterwards.
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let path = target.as_path();
+        if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(Error::failed(format!(
+                "metrics cannot be written to {}: it is no regular file",
+                path.display()
+            )));
+        }
         let before = std::fs::read_to_string(path).unwrap_or_default();
         let text = self.render(&before, Timestamp::now(), succeeded);
         let directory = path
@@ -158,6 +167,22 @@ mod tests {
             .counter("things_total", "Things.", count)
             .gauge("size_bytes", "Bytes.", count)
             .moment("oldest_timestamp_seconds", "The oldest.", None)
+    }
+
+    #[test]
+    fn a_link_stays_one_and_what_is_no_file_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (real, link) = (directory.path().join("real"), directory.path().join("link"));
+        metrics(1).write(&real, true).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        metrics(1).write(&link, true).unwrap();
+        assert!(link.is_symlink());
+        let text = std::fs::read_to_string(&real).unwrap();
+        assert!(text.contains("glance_x_things_total 2"), "{text}");
+        let error = metrics(1).write(directory.path(), true).unwrap_err();
+        assert!(error.message().contains("no regular file"), "{error}");
+        let device = metrics(1).write(Path::new("/dev/null"), true);
+        assert!(device.is_err());
     }
 
     #[test]

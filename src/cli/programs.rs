@@ -154,7 +154,10 @@ pub(super) fn settings(
     };
     // On a Glance host the configuration is where the real program looks for it.
     let found = complete_sources(config, programs, environment);
-    if data_dir.is_none() && environment.get("GLANCE_DATA_DIR").is_none() && !found.is_empty() {
+    // So it is in a container that has no such file.
+    let is_named = environment.get("OS_DATABASE__CONNECTION").is_some();
+    let is_configured = is_named || !found.is_empty();
+    if data_dir.is_none() && environment.get("GLANCE_DATA_DIR").is_none() && is_configured {
         return Settings::load(&found, environment);
     }
     match choose_deployment(&options, environment, platform_data_dir().as_deref())? {

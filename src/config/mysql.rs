@@ -119,6 +119,10 @@ impl MysqlServer {
         if database.is_empty() {
             return Err("the URL names no database".to_owned());
         }
+        if host.contains('@') {
+            // What stands before it is the end of a password.
+            return Err("an '@' in the password is to be written as %40".to_owned());
+        }
         let (host, port) = split_port(host)?;
         let mut server = Self {
             host: if host.is_empty() { HOST } else { host }.to_owned(),
@@ -312,6 +316,8 @@ mod tests {
             "g:hunter2@h",
             "g:hunter2@h/",
             "g:hunter2@h:hunter2/d",
+            "g:abc@hunter2@h/d",
+            "g:abc@hunter2@h/d?unix_socket=/s",
             "g:hunter2@h/d?charset=latin1",
             "g:hunter2@h/d?ssl_key=k",
             "g:hunter2@h/d?ssl_verify_cert=hunter2",

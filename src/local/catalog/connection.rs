@@ -91,6 +91,21 @@ impl Catalog {
         })
     }
 
+    /// Opens a database to be looked at: the journal of an SQLite file stays of the kind that it is.
+    ///
+    /// # Errors
+    /// As for [`Catalog::open`].
+    pub async fn open_to_look(database: &Database) -> Result<Self> {
+        let connections = match database {
+            Database::Sqlite(path) => connect_sqlite(sqlite_options(path)).await?,
+            Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
+        };
+        Ok(Self {
+            connections,
+            database: database.clone(),
+        })
+    }
+
     /// Opens a database on a server for one who does one thing after the other, on one connection.
     pub(super) async fn open_alone(server: &MysqlServer) -> Result<Self> {
         Ok(Self {
@@ -188,15 +203,23 @@ impl Catalog {
 }
 
 async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<DatabaseConnection> {
-    let options = SqliteConnectOptions::new()
-        .filename(path)
+    let options = sqlite_options(path)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(PATIENCE)
         .foreign_keys(references)
         .pragma("wal_autocheckpoint", LOG_PAGES);
-    let options = sea_orm::sqlx::ConnectOptions::disable_statement_logging(options);
+    connect_sqlite(options).await
+}
+
+fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(PATIENCE);
+    sea_orm::sqlx::ConnectOptions::disable_statement_logging(options)
+}
+
+async fn connect_sqlite(options: SqliteConnectOptions) -> Result<DatabaseConnection> {
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE * 2)

@@ -197,6 +197,9 @@ impl Catalog {
                 bytes: 0,
             });
         }
+        if self.dialect() == Dialect::Sqlite {
+            catalog.close().await?;
+        }
         Ok(all)
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::connection::Run;
 use super::exclusive::take_alone;
-use super::migration::{self, HEAD};
+use super::migration::{self, EXPANDED, HEAD, check_revisions};
 use super::{Catalog, Dialect, Sql, column};
 use crate::config::Database;
 use crate::{Error, Result};
@@ -32,7 +32,19 @@ pub enum State {
 impl State {
     /// Whether this is the schema that this program reads and writes.
     pub fn is_current(&self) -> bool {
-        matches!(self, Self::At(heads) if *heads == [HEAD])
+        self.includes(HEAD)
+    }
+
+    /// Whether a service of today can work on it: an older one may do so still.
+    pub fn is_expanded(&self) -> bool {
+        self.is_current() || self.includes(EXPANDED)
+    }
+
+    fn includes(&self, revision: &str) -> bool {
+        let Self::At(heads) = self else {
+            return false;
+        };
+        heads.iter().any(|head| head == revision) && check_revisions(heads).is_ok()
     }
 }
 
@@ -77,6 +89,14 @@ impl Catalog {
             ))
             .hint("Run glance-manage db sync; read before what it does.")),
             State::Uncontrolled => Err(self.uncontrolled()),
+            // A real tool that died early, and does each statement for itself.
+            State::At(_) if self.dialect() == Dialect::Sqlite => {
+                if migration::is_without_revision(self).await? {
+                    return Err(self.uncontrolled());
+                }
+                self.upgrade(HEAD).await?;
+                Ok(true)
+            }
             State::Empty | State::At(_) => {
                 self.make_schema().await?;
                 Ok(true)

@@ -76,7 +76,8 @@ fn read_waiting(row: &QueryResult, first: usize) -> Result<WaitingLocation> {
         row: row.some_integer(first)?,
         location: Location {
             url: row.some_text(first + 1)?.into_owned(),
-            metadata: read_metadata(row.text(first + 2)?.as_deref())?,
+            // It helps to find the store; one bad row does not keep the others.
+            metadata: read_metadata(row.text(first + 2)?.as_deref()).unwrap_or_default(),
         },
         deleted_at: row.moment(first + 3)?,
     })

@@ -222,6 +222,13 @@ fn bounds_that_make_no_sense_are_refused() {
     .fails(1);
     assert!(error.contains("not up to date"), "{error}");
     assert!(!place.file("a.db").exists());
+    for words in [
+        &["5", "--age_in_days", "6"][..],
+        &["--age_in_days", "5", "6", "7"],
+    ] {
+        let error = purge(&place, &url, &[&["db", "purge"], words].concat()).fails(2);
+        assert!(error.contains("by option and by position"), "{error}");
+    }
 }
 
 #[test]

@@ -370,3 +370,66 @@ fn a_database_of_another_program_is_left_alone() {
     }
     assert_eq!(on.tables("a"), ["customers"]);
 }
+
+#[test]
+fn what_was_saved_can_be_put_back_as_a_file() {
+    let place = Place::new();
+    let on = Sqlite(&place);
+    let url = on.url("a");
+    real(&[(
+        url.clone(),
+        vec!["db", "upgrade", "--version", "train_contract01"],
+    )]);
+    on.sql("a", &rows("train_contract01", false));
+    let before = content(&on, "a");
+    for word in ["version", "check"] {
+        ours(&place, &url, &[word]);
+        assert_eq!(
+            on.sql("a", "pragma journal_mode"),
+            "delete\n",
+            "{word} only looks"
+        );
+    }
+    for word in ["expand", "migrate", "contract"] {
+        done(&ours(&place, &url, &[word]));
+    }
+    let directory = place.file("x").parent().unwrap().to_path_buf();
+    let all: Vec<String> = files(&directory).into_iter().collect();
+    assert!(!all.iter().any(|name| name.ends_with("-wal")), "{all:?}");
+    let saved: Vec<&String> = all
+        .iter()
+        .filter(|name| name.ends_with(".backup"))
+        .collect();
+    assert_eq!(saved.len(), 2, "{all:?}");
+    std::fs::copy(directory.join(saved[0]), place.file("a.db")).unwrap();
+    assert!(content(&on, "a") == before);
+    assert_eq!(ours(&place, &url, &["version"]).ok(), "train_contract01\n");
+}
+
+#[test]
+fn a_database_whose_first_revision_was_begun_is_made() {
+    let place = Place::new();
+    let on = Sqlite(&place);
+    on.sql(
+        "a",
+        "create table alembic_version (version_num varchar(32) not null primary key)",
+    );
+    done(&ours(&place, &on.url("a"), &["sync"]));
+    done(&ours(&place, &on.url("b"), &["sync"]));
+    assert_eq!(on.tables("a"), on.tables("b"));
+    on.sql("b", "delete from alembic_version");
+    let error = ours(&place, &on.url("b"), &["sync"]).fails(1);
+    assert!(error.contains("no alembic revision"), "{error}");
+}
+
+#[test]
+fn a_database_that_only_the_environment_names_is_the_one_that_is_made() {
+    let place = Place::new();
+    let on = Sqlite(&place);
+    let mut sync = place.command(MANAGE);
+    sync.env_remove("GLANCE_DATA_DIR")
+        .env("OS_DATABASE__CONNECTION", on.url("a"))
+        .args(["db", "sync"]);
+    done(&Run::of(sync.output().unwrap()));
+    assert!(on.tables("a").contains(&"images".to_string()));
+}

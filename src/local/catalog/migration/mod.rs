@@ -131,7 +131,8 @@ impl Catalog {
         if !self.holds_anything().await? {
             return Ok(None);
         }
-        let stamp = Timestamp::now().to_string().replace(':', "");
+        // To the microsecond: a name is never used twice.
+        let stamp = Timestamp::now().to_iso().replace(':', "");
         let named = |ending: &str| {
             let mut name = path.as_os_str().to_os_string();
             name.push(format!(".{stamp}.{ending}"));
@@ -219,6 +220,13 @@ async fn note(run: &impl Run, heads: &[&str]) -> Result<()> {
     let sql = Sql::new("DELETE FROM alembic_version WHERE version_num NOT IN ")
         .list(heads.iter().map(|head| (*head).into()));
     run.execute(sql).await.map(drop)
+}
+
+/// Whether a database that names no revision has the images of a later one than the first.
+pub(super) async fn is_without_revision(catalog: &Catalog) -> Result<bool> {
+    let dialect = catalog.dialect();
+    let first = Object::Column("images", "is_public");
+    Ok(has_table(catalog, dialect, "images").await? && !first.exists(catalog, dialect).await?)
 }
 
 /// Whether a database has a table.
