@@ -117,6 +117,22 @@ fn data_that_is_gone_counts_as_removed() {
 }
 
 #[test]
+fn metadata_that_nobody_can_read_keeps_nothing() {
+    let place = Delayed::new();
+    let ids = ["a", "b"].map(|name| place.deleted(name, b"data"));
+    place.sql(&format!(
+        "update image_locations set meta_data = 'not json' where image_id = '{}'",
+        ids[0]
+    ));
+    let run = place.scrubber(&[]);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    for id in &ids {
+        assert_eq!(place.status(id), "deleted");
+        assert!(!place.stored().contains(id));
+    }
+}
+
+#[test]
 fn what_cannot_be_removed_is_told_and_tried_again() {
     let place = Delayed::new();
     place.image("first", b"to make the directories");
