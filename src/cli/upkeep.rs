@@ -7,7 +7,6 @@ use super::cache_manage::CacheManageCommand;
 use super::cache_tools::connect;
 use super::log::Log;
 use super::metrics::Metrics;
-use super::registry::Grammar;
 use super::{print, ui};
 use crate::Result;
 use crate::config::{Cloud, Settings};
@@ -169,7 +168,7 @@ impl Upkeep {
         }
         let code = done.failures.first().map_or(0, |e| e.kind().exit_code());
         for failure in &done.failures {
-            ui::error(Grammar::Openstack, failure);
+            ui::plain_error(failure);
         }
         Ok(Done {
             files: done.fetched.len() as u64,

@@ -87,18 +87,23 @@ impl Catalog {
                 self.name(),
                 heads.join(", ")
             ))
-            .hint("Run glance-manage db sync; read before what it does.")),
+            .hint("Run glance-manage db sync.")),
             State::Uncontrolled => Err(self.uncontrolled()),
-            // A real tool that died early, and does each statement for itself.
-            State::At(_) if self.dialect() == Dialect::Sqlite => {
-                if migration::is_without_revision(self).await? {
-                    return Err(self.uncontrolled());
-                }
-                self.upgrade(HEAD).await?;
+            State::Empty => {
+                self.make_schema().await?;
                 Ok(true)
             }
-            State::Empty | State::At(_) => {
-                self.make_schema().await?;
+            State::At(_) => {
+                let is_head = migration::is_head_begun(self, self.dialect()).await?;
+                match self.dialect() {
+                    // It makes all or nothing of the head.
+                    Dialect::Sqlite if is_head => return Err(self.uncontrolled()),
+                    Dialect::Mysql if is_head => self.make_schema().await?,
+                    // Somebody died over the first revision of all.
+                    Dialect::Sqlite | Dialect::Mysql => {
+                        self.upgrade(HEAD).await?;
+                    }
+                }
                 Ok(true)
             }
         }

@@ -433,3 +433,41 @@ fn a_database_that_only_the_environment_names_is_the_one_that_is_made() {
     done(&Run::of(sync.output().unwrap()));
     assert!(on.tables("a").contains(&"images".to_string()));
 }
+
+/// Whoever died before the first revision was noted, or the head: what there is decides how it goes on.
+fn schemas_that_were_begun_are_finished(on: &impl Databases, place: &Place) {
+    done(&ours(place, &on.url("whole"), &["sync"]));
+    done(&ours(
+        place,
+        &on.url("first"),
+        &["upgrade", "--version", "liberty"],
+    ));
+    on.sql(
+        "first",
+        "delete from alembic_version; drop table image_tags",
+    );
+    done(&ours(place, &on.url("first"), &["sync"]));
+    assert_eq!(on.schema("first"), on.schema("whole"));
+    assert!(content(on, "first") == content(on, "whole"));
+    done(&ours(place, &on.url("head"), &["sync"]));
+    on.sql("head", "delete from alembic_version; drop table image_tags");
+    let error = ours(place, &on.url("head"), &["expand"]).fails(1);
+    assert!(error.contains("no alembic revision"), "{error}");
+    if on.has_triggers() {
+        // SQLite makes the head whole or not at all.
+        done(&ours(place, &on.url("head"), &["sync"]));
+        assert_eq!(on.schema("head"), on.schema("whole"));
+    }
+}
+
+#[test]
+fn sqlite_schemas_that_were_begun_are_finished() {
+    let place = Place::new();
+    schemas_that_were_begun_are_finished(&Sqlite(&place), &place);
+}
+
+#[test]
+fn mariadb_schemas_that_were_begun_are_finished() {
+    let place = Place::new();
+    schemas_that_were_begun_are_finished(&MariaDb::new(&place), &place);
+}

@@ -177,6 +177,12 @@ impl Catalog {
 async fn climb(run: &impl Run, dialect: Dialect, goal: Progress) -> Result<Vec<String>> {
     make_version_table(run, dialect).await?;
     let mut at = Progress::of(&heads(run).await?)?;
+    if at == Progress::default() && is_head_begun(run, dialect).await? {
+        return Err(
+            Error::failed("the database has tables but no alembic revision")
+                .hint("If making it was interrupted, glance-manage db sync goes on."),
+        );
+    }
     while let Some((revision, then)) = at.next(goal) {
         if revision == "ocata_contract01" && rows::are_pending(run, at).await? {
             return Err(Error::failed(
@@ -222,11 +228,10 @@ async fn note(run: &impl Run, heads: &[&str]) -> Result<()> {
     run.execute(sql).await.map(drop)
 }
 
-/// Whether a database that names no revision has the images of a later one than the first.
-pub(super) async fn is_without_revision(catalog: &Catalog) -> Result<bool> {
-    let dialect = catalog.dialect();
+/// Whether a database that names no revision has images as they are at the head, not at the first one.
+pub(super) async fn is_head_begun(run: &impl Run, dialect: Dialect) -> Result<bool> {
     let first = Object::Column("images", "is_public");
-    Ok(has_table(catalog, dialect, "images").await? && !first.exists(catalog, dialect).await?)
+    Ok(has_table(run, dialect, "images").await? && !first.exists(run, dialect).await?)
 }
 
 /// Whether a database has a table.
