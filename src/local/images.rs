@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::access::{self, Target};
-use super::catalog::{Dialect, is_in_doubt};
+use super::catalog::{Dialect, Transaction, is_in_doubt};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
@@ -168,13 +168,7 @@ impl Images for Local {
             .map_err(Error::invalid)?;
         let work = || async {
             let transaction = self.catalog.begin().await?;
-            let stored =
-                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-            access::check_change(
-                &self.caller,
-                Target::new(&stored.image, stored.is_member),
-                "change",
-            )?;
+            let stored = self.changeable(&transaction, id).await?;
             let mut image = stored.image.clone();
             if !image.tags.iter().any(|attached| attached == tag) {
                 image.tags.push(tag.to_string());
@@ -190,13 +184,7 @@ impl Images for Local {
     async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
         let work = || async {
             let transaction = self.catalog.begin().await?;
-            let stored =
-                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-            access::check_change(
-                &self.caller,
-                Target::new(&stored.image, stored.is_member),
-                "change",
-            )?;
+            let stored = self.changeable(&transaction, id).await?;
             let mut image = stored.image.clone();
             image.tags.retain(|attached| attached != tag);
             if image.tags.len() == stored.image.tags.len() {
@@ -211,6 +199,15 @@ impl Images for Local {
 }
 
 impl Local {
+    /// An image that the caller may change, locked until the transaction ends.
+    async fn changeable(&self, transaction: &Transaction, id: &str) -> Result<StoredImage> {
+        let found = transaction.load_image(id, &self.caller.project).await?;
+        let stored = self.visible(found, id)?;
+        let target = Target::new(&stored.image, stored.is_member);
+        access::check_change(&self.caller, target, "change")?;
+        Ok(stored)
+    }
+
     /// The image that a request for a new one describes.
     fn new_image(&self, new: &NewImage) -> Result<Image> {
         let now = self.catalog.now();
