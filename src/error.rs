@@ -156,6 +156,23 @@ impl Error {
         self
     }
 
+    /// The same error with one more sentence of a hint.
+    #[must_use]
+    pub fn and_hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(match self.hint {
+            Some(before) => format!("{before} {}", hint.as_ref()),
+            None => hint.as_ref().to_string(),
+        });
+        self
+    }
+
+    /// The same error, whose message begins with what it is about.
+    #[must_use]
+    pub fn about(mut self, what: impl fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// The same error with the one that caused it.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

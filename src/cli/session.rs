@@ -123,7 +123,13 @@ impl Session {
     async fn open_local(&self, place: Place, announced: bool) -> Result<Local> {
         self.observation.without_server();
         let settings = self.settings(place, announced)?;
-        Local::open(settings, self.caller()?).await
+        let local = Local::open(settings, self.caller()?).await?;
+        if let Some(error) = local.unfinished() {
+            super::ui::notice(&format!(
+                "what a command left that died could not be cleared: {error}"
+            ));
+        }
+        Ok(local)
     }
 
     async fn open(&self) -> Result<Box<dyn ImageService>> {

@@ -1,6 +1,7 @@
 //! Bytes: where image data comes from, how it is hashed and inspected on the way, how it is written.
 
 pub mod digest;
+pub mod durable;
 pub mod format;
 pub mod pace;
 pub mod pump;

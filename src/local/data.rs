@@ -8,9 +8,10 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::access::{self, Target};
-use super::catalog::{NewLocation, is_in_doubt};
+use super::catalog::NewLocation;
 use super::inspection::Inspection;
 use super::quota::Cap;
+use super::recovery::discard;
 use super::store::{Put, Store};
 use super::{Local, StoredImage};
 use crate::data::{Algorithm, Source, Watch};
@@ -39,12 +40,10 @@ impl ImageData for Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let mut put = store.begin(id, size).await?;
+        let mut put = self.begin_cleared(|| store.begin(id, size)).await?;
         let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {
-            put.discard().await?;
-            put.finish().await?;
-            return Err(error);
+            return Err(discard(put, error).await);
         }
         match self
             .store_data(stored, upload, put.as_mut(), &location, cap)
@@ -54,16 +53,7 @@ impl ImageData for Local {
                 put.finish().await?;
                 self.get_image(id).await
             }
-            // Whether the data is the image's is for whoever clears the entry of the journal to find out.
-            Err(error) if is_in_doubt(&error) => Err(error),
-            Err(error) => {
-                // First the data goes, then the image may be uploaded to again; residue of both is
-                // cleared by the next command if this one cannot.
-                put.discard().await?;
-                self.requeue(id).await?;
-                put.finish().await?;
-                Err(error)
-            }
+            Err(error) => Err(self.undo_upload(id, put, ImageStatus::Saving, error).await),
         }
     }
 
@@ -260,18 +250,6 @@ impl Local {
                 ));
             }
             self.check_uploading(&transaction).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
-    }
-
-    /// Makes an image whose upload failed ready for the next one.
-    async fn requeue(&self, id: &str) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            transaction
-                .set_status(id, ImageStatus::Saving, ImageStatus::Queued)
-                .await?;
             transaction.commit().await
         };
         self.catalog.insist(work).await

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::access::{self, Target};
 use super::catalog::{Dialect, Transaction, is_in_doubt};
+use super::recovery::explained;
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
@@ -91,12 +92,12 @@ impl Images for Local {
     async fn delete_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
-        let mut noted = stored.locations.clone();
+        let noted = stored.locations.clone();
         let was_staged = stored.image.status.may_be_staged();
-        if was_staged {
-            noted.push(self.staged_location(id));
-        }
-        let delete = self.begin_delete(id, &noted).await?;
+        // What waits for the scrubber is not removed here.
+        let waits = self.settings.delayed_delete && !noted.is_empty();
+        let doomed = if waits { &[][..] } else { &noted[..] };
+        let deletion = self.begin_deletion(id, doomed, was_staged).await?;
         // Everything is looked at again now that nobody can change it.
         let work = || async {
             let transaction = self.catalog.begin().await?;
@@ -125,21 +126,18 @@ impl Images for Local {
             transaction.commit().await?;
             Ok(later)
         };
-        match self.catalog.insist(work).await {
-            Ok(false) => delete.finish(&[]).await?,
-            Ok(true) => delete.abandon().await?,
-            // The entry of the journal stays: whoever clears it finds out.
+        let finished = match self.catalog.insist(work).await {
+            Ok(true) => self.abandon_deletion(deletion).await,
+            Ok(false) => self.finish_deletion(deletion).await,
+            // The entry of the journal stays, and recovery finds out.
             Err(error) if is_in_doubt(&error) => return Err(error),
-            Err(error) => {
-                delete.abandon().await?;
-                return Err(error);
-            }
-        }
+            Err(error) => return Err(explained(error, self.abandon_deletion(deletion).await)),
+        };
         if let Some(cache) = self.download_cache() {
             // The image is gone whatever becomes of its copy, which nobody is given and a pruning removes.
             let _ = cache.delete_cached(id).await;
         }
-        Ok(())
+        finished
     }
 
     async fn deactivate_image(&self, id: &str) -> Result<()> {

@@ -1,29 +1,45 @@
-//! What is under way in a store's directory, so that the next process can tell the dead from the living.
+//! The journal of a directory: what was begun there, so that the next process can tell the dead from the living.
 //!
-//! An entry is a file `.journal/ID.upload`, `ID.delete` or `ID.import`, locked (flock) by its owner for as
-//! long as the work goes on. The system drops the lock when the owner dies, however it dies: an entry
-//! that can be locked is residue. Its content is what a deletion still has to remove, a path a line.
+//! An entry is a file `.journal/ID.upload`, `ID.delete` or `ID.import`, locked (flock) by its owner while the work
+//! goes on. The system drops the lock when the owner dies, however it dies: an entry that can be locked is
+//! residue. Its content, one JSON object, never changes: a deletion's addresses, an import's task.
+//!
+//! An entry is durable, name and content, before [`Journal::begin`] returns: what it announces happens later.
+//! Its removal is not synced: an entry may come back after a power cut, and clearing it again MUST be harmless.
+//! An entry that cannot be read proves nothing, and nothing is removed because of it.
+//!
 //! Looking for residue costs one read of a directory that is nearly always empty or absent.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
 
+use crate::data::durable::{create_directory, link_nameless, remove, sync_directory};
 use crate::{Error, Result};
+
+/// Permission bits of entries, and of their directory.
+const FILE_MODE: u32 = 0o640;
+const DIRECTORY_MODE: u32 = 0o750;
+
+/// Bytes of an entry that are read at most: the addresses of a deletion need far less.
+const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// What an entry that has no name of its own yet is called where the file system knows no nameless files.
+const UNFINISHED: &str = "new";
 
 /// What an entry's owner is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Storing the data of an image.
+    /// Storing the data of an image. Notes nothing.
     Upload,
-    /// Deleting an image.
+    /// Deleting an image, or some of its locations. Notes the addresses of the data.
     Delete,
-    /// Importing the data of an image. Its entry is in the staging area, and holds the task's id.
+    /// Importing the data of an image. Its entry is in the staging area, and notes the id of the task.
     Import,
 }
 
@@ -41,9 +57,11 @@ impl Intent {
 #[derive(Clone, Debug)]
 pub struct Journal {
     directory: PathBuf,
+    /// Whether entries survive a power cut.
+    durable: bool,
 }
 
-/// An entry that is ours: nobody else works on it until it is dropped.
+/// An entry that this process holds the lock of, until it is dropped.
 #[derive(Debug)]
 pub struct Entry {
     /// The image.
@@ -54,99 +72,179 @@ pub struct Entry {
     path: PathBuf,
 }
 
+/// The outcome of [`Journal::begin`].
+#[derive(Debug)]
+pub enum Begun {
+    /// A new entry.
+    Ours(Entry),
+    /// Another process is at the same work.
+    Theirs,
+    /// A dead process left an entry: what it left MUST be cleared before the same is begun again.
+    Residue,
+}
+
+/// The content of an entry.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    /// Version of the format.
+    version: u32,
+    noted: Vec<String>,
+}
+
+/// The version of [`Content`] that this code writes, and the only one that it reads.
+const VERSION: u32 = 1;
+
 impl Journal {
-    /// The journal kept in the directory of a store.
+    /// Returns the journal kept in the directory of a store or of the staging area.
     pub fn of(store: &Path) -> Self {
         Self {
             directory: store.join(".journal"),
+            durable: true,
         }
     }
 
-    /// Notes that this process begins `intent` on image `id`; None when another one uploads to it. Another
-    /// deletion is waited for: it does not take long, and then there is nothing left to delete.
+    /// Returns the journal of a directory whose files may be lost in a power cut, and whose residue is found by
+    /// looking at the files: its entries are not synced.
+    pub fn of_cache(directory: &Path) -> Self {
+        Self {
+            durable: false,
+            ..Self::of(directory)
+        }
+    }
+
+    /// Notes that this process begins `intent` on image `id`. Another deletion is waited for: it does not take
+    /// long, and then there is nothing left to delete.
     ///
-    /// An entry whose owner died is taken over: the caller MUST have cleared it before.
-    pub fn begin(&self, id: &str, intent: Intent) -> Result<Option<Entry>> {
+    /// # Errors
+    /// `Io` when the entry cannot be written and synced; there is no entry then.
+    pub fn begin(&self, id: &str, intent: Intent, noted: &[String]) -> Result<Begun> {
         let path = self.directory.join(format!("{id}.{}", intent.suffix()));
         loop {
-            let existing = OpenOptions::new().read(true).write(true).open(&path);
-            let file = match existing {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => match self.create(&path)? {
-                    Created::Locked(file) => {
-                        return Ok(Some(Entry {
-                            id: id.to_string(),
-                            intent,
-                            file,
-                            path,
-                        }));
-                    }
-                    Created::Open(file) => file,
-                    Created::Not => continue,
-                },
-                other => other.map_err(|e| Error::io("open", &path, e))?,
+            let Some(file) = open_plain(&path)? else {
+                let Some(file) = self.create(&path, noted)? else {
+                    continue;
+                };
+                return Ok(Begun::Ours(Entry {
+                    id: id.to_string(),
+                    intent,
+                    file,
+                    path,
+                }));
             };
             if intent == Intent::Delete {
                 file.lock().map_err(|e| Error::io("lock", &path, e))?;
             }
             match lock(&file, &path)? {
-                Held::Ours => {
-                    return Ok(Some(Entry {
-                        id: id.to_string(),
-                        intent,
-                        file,
-                        path,
-                    }));
-                }
-                Held::Theirs => return Ok(None),
+                Held::Ours => return Ok(Begun::Residue),
+                Held::Theirs => return Ok(Begun::Theirs),
                 // Its owner finished between our opening and our locking it.
                 Held::Gone => {}
             }
         }
     }
 
-    /// Makes an entry, locked before it has its name: who looks for residue never finds it without its
-    /// owner.
-    fn create(&self, path: &Path) -> Result<Created> {
-        let failed = |e: Errno| Error::io("create", path, e.into());
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match rustix::fs::open(&self.directory, flags, Mode::from_raw_mode(0o640)) {
-            Ok(file) => {
-                let file = File::from(file);
-                file.lock().map_err(|e| Error::io("lock", path, e))?;
-                let open = format!("/proc/self/fd/{}", file.as_raw_fd());
-                match rustix::fs::linkat(CWD, open.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW) {
-                    Ok(()) => Ok(Created::Locked(file)),
-                    Err(Errno::EXIST) => Ok(Created::Not),
-                    Err(e) => Err(failed(e)),
-                }
-            }
-            Err(Errno::NOENT) => {
-                let made = fs::DirBuilder::new()
-                    .recursive(true)
-                    .mode(0o750)
-                    .create(&self.directory);
-                made.map_err(|e| Error::io("create", &self.directory, e))?;
-                Ok(Created::Not)
-            }
-            // The file system knows no files without names.
-            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-                let mut options = OpenOptions::new();
-                options
-                    .read(true)
-                    .write(true)
-                    .create(true)
-                    .truncate(false)
-                    .mode(0o640);
-                let file = options.open(path);
-                Ok(Created::Open(
-                    file.map_err(|e| Error::io("create", path, e))?,
-                ))
-            }
-            Err(e) => Err(failed(e)),
-        }
+    /// Returns whether there is an entry, of this process, another, or a dead one.
+    pub fn has(&self, id: &str, intent: Intent) -> bool {
+        let name = format!("{id}.{}", intent.suffix());
+        self.directory.join(name).symlink_metadata().is_ok()
     }
 
-    /// Entries of these intents whose owners are dead, now ours.
+    /// Creates a durable entry, locked before it has its name: a search for residue never finds it without
+    /// its owner. None where another process was faster.
+    fn create(&self, path: &Path, noted: &[String]) -> Result<Option<File>> {
+        let failed = |e: Errno| Error::io("create", path, e.into());
+        create_directory(&self.directory, DIRECTORY_MODE)?;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(FILE_MODE);
+        let file = match rustix::fs::open(&self.directory, flags, mode) {
+            Ok(file) => File::from(file),
+            // The file system knows no nameless files.
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                return self.create_named(path, noted);
+            }
+            Err(e) => return Err(failed(e)),
+        };
+        self.fill(&file, path, noted)?;
+        match link_nameless(&file, path) {
+            Ok(()) => self.sync(path)?,
+            Err(Errno::EXIST) => return Ok(None),
+            // Without /proc a nameless file may get no name.
+            Err(Errno::NOENT) => return self.create_named(path, noted),
+            Err(e) => return Err(failed(e)),
+        }
+        Ok(Some(file))
+    }
+
+    /// The same through a temporary name, which a search for residue removes if its owner dies.
+    fn create_named(&self, path: &Path, noted: &[String]) -> Result<Option<File>> {
+        let name = format!("{}.{UNFINISHED}", uuid::Uuid::new_v4());
+        let temporary = self.directory.join(name);
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(FILE_MODE);
+        let file = options.open(&temporary);
+        let file = file.map_err(|e| Error::io("create", &temporary, e))?;
+        let named = self.fill(&file, &temporary, noted).and_then(|()| {
+            match fs::hard_link(&temporary, path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                linked => linked
+                    .map(|()| true)
+                    .map_err(|e| Error::io("create", path, e)),
+            }
+        });
+        remove(&temporary)?;
+        if !named? {
+            return Ok(None);
+        }
+        self.sync(path)?;
+        Ok(Some(file))
+    }
+
+    /// Locks an entry that has no name yet, and writes its content.
+    fn fill(&self, file: &File, path: &Path, noted: &[String]) -> Result<()> {
+        file.lock().map_err(|e| Error::io("lock", path, e))?;
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let content = Content {
+            version: VERSION,
+            noted: noted.to_vec(),
+        };
+        let content = serde_json::to_vec(&content)
+            .map_err(|e| Error::internal("a journal entry cannot be written").because(e))?;
+        let mut writer = file;
+        writer
+            .write_all(&content)
+            .and_then(|()| {
+                if self.durable {
+                    file.sync_all()
+                } else {
+                    Ok(())
+                }
+            })
+            .map_err(|e| Error::io("write", path, e))
+    }
+
+    /// Makes the name of a new entry durable; where that fails there is no entry.
+    fn sync(&self, path: &Path) -> Result<()> {
+        if !self.durable {
+            return Ok(());
+        }
+        sync_directory(&self.directory).inspect_err(|_| {
+            // Nothing has begun. What stays all the same is residue of nothing, and cleared as such.
+            let _ = remove(path);
+        })
+    }
+
+    /// Returns the entries of these intents whose owners are dead, now locked by this process.
+    ///
+    /// What is not a plain file, or cannot be opened, is left alone.
+    ///
+    /// # Errors
+    /// `Io` when the directory cannot be read.
     pub fn residue(&self, intents: &[Intent]) -> Result<Vec<Entry>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -157,11 +255,15 @@ impl Journal {
             let path = entry
                 .map_err(|e| Error::io("read", &self.directory, e))?
                 .path();
+            if path.extension().is_some_and(|suffix| suffix == UNFINISHED) {
+                remove_unfinished(&path);
+                continue;
+            }
             let Some((id, intent)) = parse(&path).filter(|(_, intent)| intents.contains(intent))
             else {
                 continue;
             };
-            let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else {
+            let Ok(Some(file)) = open_plain(&path) else {
                 continue;
             };
             if lock(&file, &path)? == Held::Ours {
@@ -178,47 +280,61 @@ impl Journal {
 }
 
 impl Entry {
-    /// Notes the files that a deletion will have to remove once it is committed.
-    pub fn note(&mut self, paths: &[PathBuf]) -> Result<()> {
+    /// Returns what was noted when the work was begun; None where the entry cannot be understood: it was
+    /// damaged, or written by another version.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be read.
+    pub fn noted(&mut self) -> Result<Option<Vec<String>>> {
         let mut text = Vec::new();
-        for path in paths {
-            text.extend_from_slice(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()));
-            text.push(b'\n');
-        }
-        // What an owner who died noted is of no use any more.
-        self.file
-            .set_len(0)
-            .and_then(|()| self.file.rewind())
-            .map_err(|e| Error::io("write", &self.path, e))?;
-        self.file
-            .write_all(&text)
-            .map_err(|e| Error::io("write", &self.path, e))
-    }
-
-    /// The files that were noted.
-    pub fn noted(&mut self) -> Result<Vec<PathBuf>> {
-        let mut text = Vec::new();
-        self.file
+        (&self.file)
+            .take(LARGEST)
             .read_to_end(&mut text)
             .map_err(|e| Error::io("read", &self.path, e))?;
-        let lines = text
-            .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty());
-        Ok(lines
-            .map(|line| {
-                PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(line))
-            })
-            .collect())
+        let content: Option<Content> = serde_json::from_slice(&text).ok();
+        Ok(content
+            .filter(|content| content.version == VERSION)
+            .map(|content| content.noted))
     }
 
-    /// The work is done, or undone: nothing is left of it.
+    /// Removes the entry: the work is done, or undone, and nothing is left of it.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be removed: the next command clears it.
     pub fn finish(self) -> Result<()> {
-        match fs::remove_file(&self.path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                Err(Error::io("remove", &self.path, e))
-            }
-            _ => Ok(()),
-        }
+        remove(&self.path).map(drop)
+    }
+}
+
+/// Opens an entry, if there is one. Links are not followed, and only plain files are entries.
+fn open_plain(path: &Path) -> Result<Option<File>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .custom_flags(flags.bits().cast_signed());
+    let file = match options.open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|e| Error::io("open", path, e))?,
+    };
+    let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
+    if metadata.is_file() {
+        return Ok(Some(file));
+    }
+    Err(Error::failed(format!(
+        "{} is not a journal entry: it is not a plain file",
+        path.display()
+    )))
+}
+
+/// Removes an entry that never got its name, if its owner is dead.
+fn remove_unfinished(path: &Path) {
+    if let Ok(Some(file)) = open_plain(path)
+        && matches!(lock(&file, path), Ok(Held::Ours))
+    {
+        // It announces nothing; whether it can be removed does not matter.
+        let _ = remove(path);
     }
 }
 
@@ -227,17 +343,8 @@ fn parse(path: &Path) -> Option<(String, Intent)> {
     let intent = [Intent::Upload, Intent::Delete, Intent::Import]
         .into_iter()
         .find(|intent| intent.suffix() == suffix)?;
-    Some((id.to_string(), intent))
-}
-
-/// What came of making an entry.
-enum Created {
-    /// It is ours.
-    Locked(File),
-    /// It is there, and anybody's.
-    Open(File),
-    /// There is one already, or its directory was missing.
-    Not,
+    // What begins with a dot is no id, and might be a directory.
+    (!id.is_empty() && !id.starts_with('.')).then(|| (id.to_string(), intent))
 }
 
 #[derive(PartialEq, Eq)]
@@ -255,7 +362,7 @@ fn lock(file: &File, path: &Path) -> Result<Held> {
         Err(TryLockError::Error(e)) => return Err(Error::io("lock", path, e)),
     }
     let ours = file.metadata().map_err(|e| Error::io("read", path, e))?;
-    match fs::metadata(path) {
+    match fs::symlink_metadata(path) {
         Ok(named) if (named.dev(), named.ino()) == (ours.dev(), ours.ino()) => Ok(Held::Ours),
         Ok(_) => Ok(Held::Gone),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Held::Gone),
@@ -267,40 +374,39 @@ fn lock(file: &File, path: &Path) -> Result<Held> {
 mod tests {
     use super::*;
 
+    const ALL: [Intent; 3] = [Intent::Upload, Intent::Delete, Intent::Import];
+
+    fn begin(journal: &Journal, intent: Intent, noted: &[String]) -> Entry {
+        match journal.begin("a", intent, noted).unwrap() {
+            Begun::Ours(entry) => entry,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn entries_of_the_living_are_theirs_and_those_of_the_dead_are_residue() {
         let store = tempfile::tempdir().unwrap();
         let journal = Journal::of(store.path());
-        assert!(
-            journal
-                .residue(&[Intent::Upload, Intent::Delete])
-                .unwrap()
-                .is_empty()
-        );
-        let entry = journal.begin("a", Intent::Upload).unwrap().unwrap();
-        assert!(
-            journal.begin("a", Intent::Upload).unwrap().is_none(),
-            "one at a time"
-        );
-        assert!(
-            journal
-                .residue(&[Intent::Upload, Intent::Delete])
-                .unwrap()
-                .is_empty(),
-            "its owner lives"
-        );
+        assert!(journal.residue(&ALL).unwrap().is_empty());
+        let entry = begin(&journal, Intent::Upload, &[]);
+        let second = journal.begin("a", Intent::Upload, &[]).unwrap();
+        assert!(matches!(second, Begun::Theirs), "one at a time");
+        assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
         drop(entry);
-        let mut residue = journal.residue(&[Intent::Upload, Intent::Delete]).unwrap();
+        for intent in [Intent::Upload, Intent::Delete] {
+            drop(journal.begin("a", intent, &[]).unwrap());
+            let again = journal.begin("a", intent, &[]).unwrap();
+            assert!(
+                matches!(again, Begun::Residue),
+                "it has to be cleared first"
+            );
+        }
+        let mut residue = journal.residue(&[Intent::Upload]).unwrap();
         assert_eq!(residue.len(), 1);
         let entry = residue.pop().unwrap();
         assert_eq!((entry.id.as_str(), entry.intent), ("a", Intent::Upload));
         entry.finish().unwrap();
-        assert!(
-            journal
-                .residue(&[Intent::Upload, Intent::Delete])
-                .unwrap()
-                .is_empty()
-        );
+        assert!(journal.residue(&[Intent::Upload]).unwrap().is_empty());
     }
 
     #[test]
@@ -316,8 +422,7 @@ mod tests {
                 }
             });
             for _ in 0..3000 {
-                let entry = journal.begin("a", Intent::Upload).unwrap();
-                entry.expect("nobody else is at it").finish().unwrap();
+                begin(&journal, Intent::Upload, &[]).finish().unwrap();
             }
             ended.store(true, std::sync::atomic::Ordering::Relaxed);
         });
@@ -327,18 +432,66 @@ mod tests {
     fn what_was_noted_is_read_back() {
         let store = tempfile::tempdir().unwrap();
         let journal = Journal::of(store.path());
-        let paths = [PathBuf::from("/x/a b"), PathBuf::from("/y/c")];
-        journal
-            .begin("a", Intent::Delete)
+        let noted = ["file:///x/a b\n".to_string(), "file:///y/c".to_string()];
+        drop(begin(&journal, Intent::Delete, &noted));
+        let mut residue = journal.residue(&ALL).unwrap();
+        assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
+    }
+
+    #[test]
+    fn entries_that_were_damaged_note_nothing() {
+        let store = tempfile::tempdir().unwrap();
+        let journal = Journal::of(store.path());
+        drop(begin(&journal, Intent::Delete, &["file:///x".to_string()]));
+        let path = store.path().join(".journal/a.delete");
+        let whole = fs::read(&path).unwrap();
+        let other = String::from_utf8(whole.clone())
             .unwrap()
-            .unwrap()
-            .note(&paths)
-            .unwrap();
-        assert_eq!(
-            journal.residue(&[Intent::Upload, Intent::Delete]).unwrap()[0]
-                .noted()
-                .unwrap(),
-            paths
-        );
+            .replace(":1,", ":2,");
+        for damaged in [
+            &b""[..],
+            &whole[..whole.len() - 1],
+            b"/etc/passwd\n",
+            other.as_bytes(),
+        ] {
+            fs::write(&path, damaged).unwrap();
+            let mut residue = journal.residue(&ALL).unwrap();
+            assert_eq!(residue[0].noted().unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn links_and_hidden_names_are_not_entries() {
+        let store = tempfile::tempdir().unwrap();
+        let journal = Journal::of(store.path());
+        begin(&journal, Intent::Upload, &[]).finish().unwrap();
+        let directory = store.path().join(".journal");
+        let secret = store.path().join("secret");
+        fs::write(&secret, "{}").unwrap();
+        std::os::unix::fs::symlink(&secret, directory.join("a.delete")).unwrap();
+        fs::write(directory.join("..upload"), "").unwrap();
+        fs::write(directory.join(".upload"), "").unwrap();
+        fs::create_dir(directory.join("b.delete")).unwrap();
+        assert!(journal.residue(&ALL).unwrap().is_empty());
+        assert!(journal.begin("a", Intent::Delete, &[]).is_err());
+    }
+
+    #[test]
+    fn without_nameless_files_entries_are_the_same() {
+        let store = tempfile::tempdir().unwrap();
+        let journal = Journal::of(store.path());
+        begin(&journal, Intent::Upload, &[]).finish().unwrap();
+        let directory = store.path().join(".journal");
+        let path = directory.join("a.delete");
+        let noted = ["file:///x".to_string()];
+        let first = journal.create_named(&path, &noted).unwrap();
+        assert!(first.is_some());
+        assert!(journal.create_named(&path, &noted).unwrap().is_none());
+        assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
+        drop(first);
+        fs::write(directory.join("b.new"), "").unwrap();
+        let mut residue = journal.residue(&ALL).unwrap();
+        assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
 }

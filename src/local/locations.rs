@@ -11,7 +11,8 @@ use super::Local;
 use super::access::{self, Target};
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::{check_formats, held_to};
-use super::store::{Delete, Store, blocking};
+use super::recovery::explained;
+use super::store::{Store, blocking};
 use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
 use crate::data::pump::{Blocks, Taken};
 use crate::data::{Algorithm, Source};
@@ -432,7 +433,9 @@ impl Local {
     /// Takes `locations` off an image that keeps others, and deletes the data that only they name; first
     /// the record, then the data.
     pub(super) async fn delete_locations(&self, id: &str, locations: &[Location]) -> Result<()> {
-        let delete = self.begin_delete(id, locations).await?;
+        let waits = self.settings.delayed_delete;
+        let doomed = if waits { &[][..] } else { locations };
+        let deletion = self.begin_deletion(id, doomed, false).await?;
         let work = || async {
             let transaction = self.catalog.begin().await?;
             // Everything is looked at again now that nobody can change it.
@@ -444,8 +447,7 @@ impl Local {
             for location in locations {
                 let place = rows.iter().position(|(_, known)| known == location);
                 let (row, _) = rows.remove(place.ok_or_else(|| changed(id))?);
-                let later = self.settings.delayed_delete;
-                transaction.delete_location(row, later).await?;
+                transaction.delete_location(row, waits).await?;
             }
             if rows.is_empty() {
                 return Err(changed(id));
@@ -454,40 +456,11 @@ impl Local {
             transaction.commit().await
         };
         match self.catalog.insist(work).await {
-            Ok(()) => {
-                let kept = self.catalog.recorded_addresses(id).await?;
-                delete.finish(&kept).await
-            }
-            // The entry of the journal stays: whoever clears it finds out.
+            Ok(()) => self.finish_deletion(deletion).await,
+            // The entry of the journal stays, and recovery finds out.
             Err(error) if is_in_doubt(&error) => Err(error),
-            Err(error) => {
-                delete.abandon().await?;
-                Err(error)
-            }
+            Err(error) => Err(explained(error, self.abandon_deletion(deletion).await)),
         }
-    }
-
-    /// Notes that the data of an image at `locations` is about to be deleted, in the journal of the first
-    /// store of files that has any of it.
-    ///
-    /// # Errors
-    /// `Failed` for data in a store that cannot be opened: it would be left behind.
-    pub(super) async fn begin_delete(
-        &self,
-        id: &str,
-        locations: &[Location],
-    ) -> Result<Box<dyn Delete>> {
-        let mut stores = Vec::new();
-        for location in locations {
-            stores.push(self.stores.holding(location).map_err(|error| {
-                Error::failed(format!("the data of image {id} cannot be deleted: {error}"))
-                    .hint("Delete it with the service that stored it.")
-            })?);
-        }
-        let store = stores.into_iter().find(|store| !store.info().read_only);
-        let store = store.map_or_else(|| self.stores.get(None), Ok)?;
-        let urls: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
-        store.begin_delete(id, &urls).await
     }
 
     /// An image that was found, as it is now.

@@ -7,6 +7,7 @@ pub mod access;
 pub mod cache;
 pub mod catalog;
 mod data;
+mod deletion;
 mod discovery;
 mod images;
 mod import;
@@ -23,9 +24,6 @@ pub mod store;
 mod tasks;
 mod validation;
 
-use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
-
 pub use scrub::Told;
 
 use cache::ImageCache;
@@ -34,6 +32,7 @@ use serde_json::{Map, json};
 use store::{FileStore, Store, StoreSet};
 
 use crate::config::{self, Database, Settings, StoreKind};
+use crate::data::durable::create_directory;
 use crate::model::schema::Allowed;
 use crate::model::store::StoreDetail;
 use crate::model::{Caller, Image, StoreInfo};
@@ -50,6 +49,7 @@ pub struct Local {
     allowed: Allowed,
     caller: Caller,
     regions: Option<Box<dyn Regions>>,
+    unfinished: Option<Error>,
 }
 
 impl Local {
@@ -83,7 +83,7 @@ impl Local {
             Some(cache) => Some(ImageCache::new(cache, async || Ok(catalog.clone())).await?),
             None => None,
         };
-        let local = Self {
+        let mut local = Self {
             catalog,
             cache,
             stores,
@@ -92,9 +92,17 @@ impl Local {
             allowed,
             caller,
             regions: None,
+            unfinished: None,
         };
-        local.recover().await?;
+        // What cannot be cleared now keeps nobody from the rest.
+        local.unfinished = local.recover().await.err();
         Ok(local)
+    }
+
+    /// Why something that a dead process left could not be cleared when the deployment was opened; it is tried
+    /// again when it is in the way, and by the next command.
+    pub fn unfinished(&self) -> Option<&Error> {
+        self.unfinished.as_ref()
     }
 
     /// Closes the database.
@@ -161,7 +169,7 @@ fn prepare(settings: &Settings) -> Result<&Database> {
     if settings.data_dir.is_some() && !is_made(database) {
         let cache = settings.cache.iter().map(|cache| &cache.directory);
         for directory in std::iter::once(&settings.staging_dir).chain(cache) {
-            make_directory(directory)?;
+            create_directory(directory, DIRECTORY_MODE)?;
         }
     }
     Ok(database)
@@ -178,7 +186,7 @@ pub fn database(settings: &Settings) -> Result<&Database> {
         && settings.data_dir.is_some()
         && let Some(parent) = path.parent()
     {
-        make_directory(parent)?;
+        create_directory(parent, DIRECTORY_MODE)?;
     }
     Ok(database)
 }
@@ -191,17 +199,8 @@ fn is_made(database: &Database) -> bool {
     }
 }
 
-/// Makes a directory, and those above it, readable by its owner and group.
-fn make_directory(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true).mode(0o750);
-    builder
-        .create(path)
-        .map_err(|e| Error::io("create", path, e))
-}
+/// Permission bits of the directories of a deployment: its owner writes, its group reads.
+const DIRECTORY_MODE: u32 = 0o750;
 
 /// Permissions of image files where the configuration sets none: those of a data directory are its
 /// own, those of another deployment are what the reference implementation's umask makes them.

@@ -8,13 +8,14 @@
 use std::path::{Path, PathBuf};
 
 use super::access::{self, Target};
-use super::catalog::is_in_doubt;
 use super::data::check_promise;
 use super::journal::Journal;
-use super::store::{Directory, FileStore, Store, Writing};
+use super::recovery::discard;
+use super::store::{Directory, FileStore, Store, Writing, is_residue};
 use super::{FILE_MODE, Local};
 use crate::data::Source;
-use crate::model::{ImageStatus, Location, StoreInfo};
+use crate::data::durable::remove_durably;
+use crate::model::{ImageStatus, StoreInfo};
 use crate::service::Staging;
 use crate::{Error, ErrorKind, Result};
 
@@ -38,7 +39,7 @@ pub(super) fn store(directory: &Path) -> FileStore {
         mode: FILE_MODE,
         sparse: false,
     };
-    FileStore::new(info, vec![directory], writing)
+    FileStore::new(info, vec![directory], writing).tolerant()
 }
 
 impl Local {
@@ -47,33 +48,49 @@ impl Local {
         self.settings.staging_dir.join(id)
     }
 
-    /// The same, as a location.
-    pub(super) fn staged_location(&self, id: &str) -> Location {
-        Location {
-            url: format!("file://{}", self.staged(id).display()),
-            metadata: serde_json::Map::new(),
-        }
-    }
-
     /// The journal of the staging area.
     pub(super) fn staging_journal(&self) -> Journal {
         Journal::of(&self.settings.staging_dir)
     }
 
-    /// Removes what is staged for an image, if anything is.
+    /// Removes what is staged for an image, if anything is, and what was made of it; durably.
     pub(super) async fn unstage(&self, id: &str) -> Result<()> {
         let path = self.staged(id);
-        super::store::blocking(move || {
-            remove(&path)?;
-            remove_derived(&path)
-        })
-        .await
+        self.remove_staged([vec![path.clone()], derived(&path)].concat())
+            .await
     }
 
     /// Removes what was made of what is staged for an image, which stays.
     pub(super) async fn unstage_derived(&self, id: &str) -> Result<()> {
+        self.remove_staged(derived(&self.staged(id))).await
+    }
+
+    /// Checks that all of the data of an image is staged: `size` bytes, if that is recorded.
+    ///
+    /// # Errors
+    /// `Io` when it is not there; `Corrupt` for another size. It stays as it is.
+    pub(super) async fn check_staged(&self, id: &str, size: Option<u64>) -> Result<()> {
         let path = self.staged(id);
-        super::store::blocking(move || remove_derived(&path)).await
+        super::store::blocking(move || {
+            let found = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
+            match size {
+                Some(size) if size != found.len() => Err(Error::corrupt(format!(
+                    "{} has {} bytes instead of the {size} that were staged",
+                    path.display(),
+                    found.len()
+                ))),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    async fn remove_staged(&self, paths: Vec<PathBuf>) -> Result<()> {
+        let directory = self.settings.staging_dir.clone();
+        super::store::blocking(move || {
+            remove_durably(&directory, paths.iter().map(PathBuf::as_path))
+        })
+        .await
     }
 
     /// From `queued` to `uploading`, with the data in the staging area.
@@ -91,16 +108,14 @@ impl Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let begun = self.staging.begin(id, size).await;
-        let mut put = begun.map_err(|error| match error.kind() {
-            ErrorKind::Conflict => not_allowed(ImageStatus::Uploading)
+        let begun = self.begin_cleared(|| self.staging.begin(id, size));
+        let mut put = begun.await.map_err(|error| match error.kind() {
+            ErrorKind::Conflict if !is_residue(&error) => not_allowed(ImageStatus::Uploading)
                 .hint("Another process is staging data for this image."),
             _ => error,
         })?;
         if let Err(error) = self.start_staging(id).await {
-            put.discard().await?;
-            put.finish().await?;
-            return Err(error);
+            return Err(discard(put, error).await);
         }
         let staged = async {
             // What is there all the same is of no use to an image that was queued.
@@ -116,25 +131,12 @@ impl Local {
             put.publish().await?;
             self.finish_staging(id, taken.size).await
         };
-        let outcome = staged.await;
-        if let Err(error) = &outcome {
-            if is_in_doubt(error) {
-                // Whether it is staged is for whoever clears the entry of the journal to find out.
-                return outcome;
-            }
-            // First the data goes, then the image may be staged for again.
-            put.discard().await?;
-            let work = || async {
-                let transaction = self.catalog.begin().await?;
-                transaction
-                    .set_status(id, ImageStatus::Uploading, ImageStatus::Queued)
-                    .await?;
-                transaction.commit().await
-            };
-            self.catalog.insist(work).await?;
+        match staged.await {
+            Ok(()) => put.finish().await,
+            Err(error) => Err(self
+                .undo_upload(id, put, ImageStatus::Uploading, error)
+                .await),
         }
-        put.finish().await?;
-        outcome
     }
 
     /// Records how much is staged.
@@ -184,19 +186,20 @@ impl Local {
     ) -> Result<u64> {
         // What an earlier attempt left is of no use.
         self.unstage(id).await?;
-        let mut put = self.staging.begin(id, None).await?;
+        let mut put = self.begin_cleared(|| self.staging.begin(id, None)).await?;
         let kept = async {
             let look = Box::new(cap.counter());
             let taken = put.take(source, Vec::new(), watch, look).await?;
             put.publish().await?;
             Ok(taken.size)
         };
-        let outcome = kept.await;
-        if outcome.is_err() {
-            put.discard().await?;
+        match kept.await {
+            Ok(size) => {
+                put.finish().await?;
+                Ok(size)
+            }
+            Err(error) => Err(discard(put, error).await),
         }
-        put.finish().await?;
-        outcome
     }
 }
 
@@ -211,16 +214,9 @@ fn not_allowed(status: ImageStatus) -> Error {
 pub(super) const UNWRAPPED: &str = "uc";
 pub(super) const CONVERTED: &str = "converted";
 
-fn remove_derived(staged: &Path) -> Result<()> {
-    for suffix in [UNWRAPPED, CONVERTED] {
-        remove(&staged.with_extension(suffix))?;
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
-        _ => Ok(()),
-    }
+fn derived(staged: &Path) -> Vec<PathBuf> {
+    vec![
+        staged.with_extension(UNWRAPPED),
+        staged.with_extension(CONVERTED),
+    ]
 }

@@ -7,6 +7,10 @@ pub const LOCK: &str = "os_glance_import_task";
 /// The property that lists the stores that an import has still to fill, separated by commas.
 pub const TO_GO: &str = "os_glance_importing_to_stores";
 
+/// What precedes, in the message of a task that succeeded, the stores that did not take the data, each with the
+/// reason.
+pub const NOT_INTO: &str = "; not imported into ";
+
 /// The property that lists the stores in which an import failed, separated by commas.
 pub const FAILED: &str = "os_glance_failed_import";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::data::Watch;
-use crate::model::import::{FAILED, LOCK, TO_GO};
+use crate::model::import::{FAILED, LOCK, NOT_INTO, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{Image, Import, Task, TaskStatus, Timestamp};
 use crate::service::{ImageService, Running};
@@ -106,11 +106,15 @@ fn over(image: Image, task: &Task) -> Result<Image> {
         if failed.is_empty() {
             return Ok(image);
         }
-        return Err(Error::failed(format!(
-            "image {id} was not imported into: {}",
-            failed.join(", ")
-        ))
-        .hint("It is in the others. Copy it with --import-method copy-image."));
+        let reasons = task
+            .message
+            .split_once(NOT_INTO)
+            .map(|(_, reasons)| reasons);
+        let failed = reasons.map_or_else(|| failed.join(", "), str::to_string);
+        return Err(
+            Error::failed(format!("image {id} was not imported into {failed}"))
+                .hint("It is in the others. Copy it with --import-method copy-image."),
+        );
     }
     Err(failure(&id, &task.message, image.status.name()))
 }

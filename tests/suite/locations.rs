@@ -713,7 +713,8 @@ fn what_waits_for_the_scrubber_is_not_cleared_as_left_behind() {
         // As if both had been killed behind their last commit.
         for id in [&deleted, &copied] {
             let entry = images.join(".journal").join(format!("{id}.delete"));
-            std::fs::write(entry, format!("{}\n", images.join(id).display())).unwrap();
+            let url = format!("file://{}", images.join(id).display());
+            std::fs::write(entry, json!({"version": 1, "noted": [url]}).to_string()).unwrap();
         }
         web.place.open().await;
         assert!(files(&images).contains(&deleted) && files(&images).contains(&copied));

@@ -37,6 +37,7 @@ mod observation;
 mod operators;
 mod quota;
 mod realcloud;
+mod recovery;
 mod requests;
 mod scrub;
 mod server;

@@ -13,8 +13,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::data::durable::create_directory;
+pub(super) use crate::data::durable::remove;
+use crate::local::DIRECTORY_MODE;
 use crate::local::journal::Journal;
-use crate::local::make_directory;
 use crate::model::schema::is_uuid;
 use crate::{Error, Result};
 
@@ -66,7 +68,7 @@ impl Directory {
     /// Makes what is missing of it.
     pub(super) fn make(&self) -> Result<()> {
         for part in Part::ALL {
-            make_directory(&self.base.join(part.name()))?;
+            create_directory(&self.base.join(part.name()), DIRECTORY_MODE)?;
         }
         Ok(())
     }
@@ -141,7 +143,7 @@ impl Directory {
 
     /// What of ours is under way.
     pub(super) fn journal(&self) -> Journal {
-        Journal::of(&self.base)
+        Journal::of_cache(&self.base)
     }
 
     /// Waits for the right to remove images by their age, which one process has at a time.
@@ -203,15 +205,6 @@ fn found(name: String, metadata: &Metadata) -> Found {
         size: metadata.len(),
         modified,
         accessed: metadata.accessed().unwrap_or(modified),
-    }
-}
-
-/// Removes a file that need not be there; whether it was.
-pub(super) fn remove(path: &Path) -> Result<bool> {
-    match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(e) => Err(Error::io("remove", path, e)),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{FILE_MODE, ImageCache};
 use crate::data::pump::{Block, Blocks, Taken, Target, take_in};
 use crate::data::source::Reader;
 use crate::data::{Algorithm, Source, Watch};
-use crate::local::journal::{Entry, Intent};
+use crate::local::journal::{Begun, Entry, Intent};
 use crate::local::store::blocking;
 use crate::model::{Image, Removed};
 use crate::{Error, Result};
@@ -101,7 +101,7 @@ impl ImageCache {
     fn start(&self, image: &Image) -> Result<Option<Fill>> {
         let id = &image.id;
         let path = self.directory.path_in(Part::Incomplete, id)?;
-        let Some(entry) = self.directory.journal().begin(id, Intent::Upload)? else {
+        let Begun::Ours(entry) = self.directory.journal().begin(id, Intent::Upload, &[])? else {
             return Ok(None);
         };
         if self.directory.has(id)? {

@@ -1,6 +1,7 @@
 //! Opening a catalogue, and its transactions.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -14,7 +15,8 @@ use sea_orm::{
 
 use sqlx::mysql::MySqlPool;
 
-use super::failure::{InDoubt, Mishap, failed, mishap};
+use super::columns::Columns;
+use super::failure::{Mishap, failed, in_doubt, is_refusal, mishap};
 use super::mysql::Connections;
 use super::{Sql, mysql};
 use crate::config::{Database, MysqlServer};
@@ -70,7 +72,9 @@ impl Dialect {
 #[derive(Clone)]
 pub struct Catalog {
     connections: DatabaseConnection,
-    database: Database,
+    database: Arc<Database>,
+    /// What messages call it.
+    name: Arc<str>,
 }
 
 impl Catalog {
@@ -85,10 +89,15 @@ impl Catalog {
             Database::Sqlite(path) => open_sqlite(path, create, true).await?,
             Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
         };
-        Ok(Self {
+        Ok(Self::new(connections, database))
+    }
+
+    fn new(connections: DatabaseConnection, database: &Database) -> Self {
+        Self {
             connections,
-            database: database.clone(),
-        })
+            database: Arc::new(database.clone()),
+            name: format!("database {}", database.name()).into(),
+        }
     }
 
     /// Opens a database to be looked at: the journal of an SQLite file stays of the kind that it is.
@@ -97,30 +106,27 @@ impl Catalog {
     /// As for [`Catalog::open`].
     pub async fn open_to_look(database: &Database) -> Result<Self> {
         let connections = match database {
-            Database::Sqlite(path) => connect_sqlite(sqlite_options(path)).await?,
+            Database::Sqlite(path) => connect_sqlite(path, sqlite_options(path)).await?,
             Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
         };
-        Ok(Self {
-            connections,
-            database: database.clone(),
-        })
+        Ok(Self::new(connections, database))
     }
 
     /// Opens a database on a server for one who does one thing after the other, on one connection.
     pub(super) async fn open_alone(server: &MysqlServer) -> Result<Self> {
-        Ok(Self {
-            connections: mysql::connect(server, Connections::One).await?.into(),
-            database: Database::Mysql(Box::new(server.clone())),
-        })
+        Ok(Self::new(
+            mysql::connect(server, Connections::One).await?.into(),
+            &Database::Mysql(Box::new(server.clone())),
+        ))
     }
 
     /// The same database for changes of its schema: SQLite does not see to it there that what rows refer
     /// to exists, so that a table can be replaced by a copy.
     pub(super) async fn unchecked(&self) -> Result<Self> {
-        Ok(match &self.database {
+        Ok(match self.database() {
             Database::Sqlite(path) => Self {
                 connections: open_sqlite(path, false, false).await?,
-                database: self.database.clone(),
+                ..self.clone()
             },
             Database::Mysql(_) => self.clone(),
         })
@@ -166,7 +172,8 @@ impl Catalog {
                 .connections
                 .begin_with_options(options)
                 .await
-                .map_err(failed)?,
+                .map_err(|e| failed(e).about(&self.name))?,
+            name: Arc::clone(&self.name),
         })
     }
 
@@ -196,9 +203,37 @@ impl Catalog {
             .await
     }
 
+    /// Makes sure that the record is what it says, whatever became of a commit that was in doubt.
+    ///
+    /// On SQLite a transaction whose commit failed may lie in the log behind all that counts, and count once the
+    /// log is read anew. What is committed here takes its place. On a server the locks of a transaction say
+    /// whether it is decided.
+    pub async fn settle(&self) -> Result<()> {
+        if self.dialect() == Dialect::Mysql {
+            return Ok(());
+        }
+        let transaction = self.begin().await?;
+        // A row that is put back is written, one that is set to what it is may not be.
+        let rows = transaction
+            .rows(Sql::new("SELECT version_num FROM alembic_version"))
+            .await?;
+        transaction
+            .execute(Sql::new("DELETE FROM alembic_version"))
+            .await?;
+        for row in &rows {
+            let version = row.some_text(0)?.into_owned();
+            let sql = Sql::new("INSERT INTO alembic_version (version_num)");
+            transaction
+                .execute(sql.with(" VALUES (?)", [version.into()]))
+                .await?;
+        }
+        transaction.commit().await
+    }
+
     /// Closes every connection; what is not closed is closed by the end of the process as well.
     pub async fn close(self) -> Result<()> {
-        self.connections.close().await.map_err(failed)
+        let closed = self.connections.close().await;
+        closed.map_err(|e| failed(e).about(&self.name))
     }
 }
 
@@ -209,7 +244,7 @@ async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<Data
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(references)
         .pragma("wal_autocheckpoint", LOG_PAGES);
-    connect_sqlite(options).await
+    connect_sqlite(path, options).await
 }
 
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {
@@ -219,39 +254,42 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     sea_orm::sqlx::ConnectOptions::disable_statement_logging(options)
 }
 
-async fn connect_sqlite(options: SqliteConnectOptions) -> Result<DatabaseConnection> {
+async fn connect_sqlite(path: &Path, options: SqliteConnectOptions) -> Result<DatabaseConnection> {
     let pool = SqlitePoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE * 2)
         .test_before_acquire(false)
         .connect_with(options)
         .await
-        .map_err(failed)?;
+        .map_err(|e| failed(e).about(format_args!("database {}", path.display())))?;
     Ok(pool.into())
 }
 
 /// A transaction that is rolled back unless committed.
 pub struct Transaction {
     inner: DatabaseTransaction,
+    name: Arc<str>,
 }
 
 impl Transaction {
     /// Makes what was written last.
     ///
     /// # Errors
-    /// `Unavailable` when the answer was lost: it may be written all the same.
+    /// One that [`is_in_doubt`](super::is_in_doubt) where it may be written all the same: the answer of a server was
+    /// lost, or the disk failed SQLite once its log may hold the whole transaction.
     pub async fn commit(self) -> Result<()> {
-        let committed = self.inner.commit().await.map_err(failed);
-        committed.map_err(|error| {
-            if mishap(&error) != Some(Mishap::Lost) {
-                return error;
-            }
-            Error::new(
+        let Self { inner, name } = self;
+        let dialect = dialect(&inner);
+        let committed = inner.commit().await;
+        let committed = committed.map_err(|e| failed(e).about(name));
+        committed.map_err(|error| match dialect {
+            Dialect::Mysql if mishap(&error) != Some(Mishap::Lost) => error,
+            Dialect::Mysql => in_doubt(Error::new(
                 ErrorKind::Unavailable,
                 "the connection to the database was lost while a change was committed",
-            )
-            .hint("Whether it was made is not known: look before you try again.")
-            .because(InDoubt)
+            )),
+            Dialect::Sqlite if is_refusal(&error) => error,
+            Dialect::Sqlite => in_doubt(error),
         })
     }
 
@@ -290,8 +328,11 @@ pub(in crate::local) trait Run {
     /// What the database abstraction runs statements on.
     type On: ConnectionTrait;
 
-    /// It.
+    /// Returns the underlying connection.
     fn on(&self) -> &Self::On;
+
+    /// What messages call the database.
+    fn label(&self) -> &str;
 
     /// What behind a query for one row keeps others from changing it: nothing where nobody can, and
     /// nothing outside of a transaction.
@@ -305,7 +346,7 @@ pub(in crate::local) trait Run {
         let statement = statement(self.on(), sql);
         let ask = || async {
             let rows = self.on().query_all_raw(statement.clone()).await;
-            rows.map_err(failed)
+            rows.map_err(|e| failed(e).about(self.label()))
         };
         let again = |error: &Error| self.asks_again() && mishap(error) == Some(Mishap::Lost);
         ask.retry(waits())
@@ -326,13 +367,14 @@ pub(in crate::local) trait Run {
             .on()
             .execute_raw(statement)
             .await
-            .map_err(failed)?
+            .map_err(|e| failed(e).about(self.label()))?
             .rows_affected())
     }
 
     /// Runs statements without values, one after the other.
     async fn batch(&self, text: &str) -> Result<()> {
-        self.on().execute_unprepared(text).await.map_err(failed)?;
+        let run = self.on().execute_unprepared(text).await;
+        run.map_err(|e| failed(e).about(self.label()))?;
         Ok(())
     }
 }
@@ -342,6 +384,10 @@ impl Run for Catalog {
 
     fn on(&self) -> &DatabaseConnection {
         &self.connections
+    }
+
+    fn label(&self) -> &str {
+        &self.name
     }
 
     fn lock(&self) -> &'static str {
@@ -358,6 +404,10 @@ impl Run for Transaction {
 
     fn on(&self) -> &DatabaseTransaction {
         &self.inner
+    }
+
+    fn label(&self) -> &str {
+        &self.name
     }
 
     fn lock(&self) -> &'static str {

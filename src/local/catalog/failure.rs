@@ -185,24 +185,49 @@ pub(super) fn mishap(error: &Error) -> Option<Mishap> {
     }
 }
 
-/// The cause of the error of a commit whose answer was lost.
+/// Whether SQLite has certainly not made what it was to commit: another connection was in the way, or a
+/// constraint. After an error of the disk the whole transaction may be in the log.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    /// `SQLITE_BUSY`, `SQLITE_LOCKED`, `SQLITE_CONSTRAINT`.
+    const REFUSALS: [i32; 3] = [5, 6, 19];
+    let Some(sqlx::Error::Database(error)) =
+        std::error::Error::source(error).and_then(|error| sqlx_error(error))
+    else {
+        return false;
+    };
+    let code = error.code().and_then(|code| code.parse::<i32>().ok());
+    // The last byte is the kind, the others say more of it.
+    code.is_some_and(|code| REFUSALS.contains(&(code & 0xff)))
+}
+
+/// The error of a commit that may have been made all the same.
+pub(super) fn in_doubt(error: Error) -> Error {
+    let kind = error.kind();
+    Error::new(kind, error.message())
+        .hint("Whether the change was made is not known: look before you try again.")
+        .because(InDoubt(error))
+}
+
+/// The cause of the error of a commit that may have been made all the same.
 #[derive(Debug)]
-pub(super) struct InDoubt;
+struct InDoubt(Error);
 
 impl std::fmt::Display for InDoubt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the answer to a commit was lost")
+        f.write_str("it is not known whether a change was made")
     }
 }
 
-impl std::error::Error for InDoubt {}
+impl std::error::Error for InDoubt {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
 
 /// Whether an error leaves open whether what was to be written is written: nothing may be undone then.
 pub fn is_in_doubt(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
-    cause
-        .and_then(|cause| cause.downcast_ref::<InDoubt>())
-        .is_some()
+    cause.is_some_and(<dyn std::error::Error>::is::<InDoubt>)
 }
 
 #[cfg(test)]

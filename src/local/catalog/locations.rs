@@ -6,7 +6,7 @@ use serde_json::Map;
 use super::columns::Columns;
 use super::connection::Run;
 use super::images::read_metadata;
-use super::{Catalog, Sql, Transaction};
+use super::{Sql, Transaction};
 use crate::Result;
 use crate::model::{Location, json};
 
@@ -27,30 +27,15 @@ impl<'a> From<&'a Location> for NewLocation<'a> {
     }
 }
 
-/// The addresses at which there is data of an image.
-async fn recorded_addresses(on: &impl Run, id: &str) -> Result<Vec<String>> {
-    let sql = Sql::new("SELECT value FROM image_locations").with(
-        " WHERE image_id = ? AND status <> ?",
-        [id.into(), "deleted".into()],
-    );
-    let rows = on.rows(sql).await?;
-    rows.iter()
-        .map(|row| Ok(row.some_text(0)?.into_owned()))
-        .collect()
-}
-
-impl Catalog {
-    /// The addresses at which there is data of an image, whatever became of the image: those of its
-    /// locations, and those whose data waits for the scrubber.
-    pub async fn recorded_addresses(&self, id: &str) -> Result<Vec<String>> {
-        recorded_addresses(self, id).await
-    }
-}
-
 impl Transaction {
-    /// The addresses at which there is data of an image: see [`Catalog::recorded_addresses`].
-    pub async fn recorded_addresses(&self, id: &str) -> Result<Vec<String>> {
-        recorded_addresses(self, id).await
+    /// The addresses that the record of an image names, or has named, whatever became of the image.
+    pub async fn addresses(&self, id: &str) -> Result<Vec<String>> {
+        let sql =
+            Sql::new("SELECT value FROM image_locations").with(" WHERE image_id = ?", [id.into()]);
+        let rows = self.rows(sql).await?;
+        rows.iter()
+            .map(|row| Ok(row.some_text(0)?.into_owned()))
+            .collect()
     }
 
     /// The locations of an image, in the order of its record, each with the number of its row.

@@ -44,7 +44,7 @@ impl Reader {
             .spawn(move || {
                 if let Err(error) = read(&path, &list, fields, &sender) {
                     // Who dropped the list does not want to hear of it.
-                    let _ = sender.blocking_send(Err(error));
+                    let _ = sender.blocking_send(Err(named(error, &path)));
                 }
             })
             .map_err(|e| Error::failed("no thread can be started to read a list").because(e))?;
@@ -63,7 +63,7 @@ pub(super) async fn collect<T: Send + 'static>(
     list: Sql,
     read: impl Fn(&Row<'_>) -> Result<T> + Send + 'static,
 ) -> Result<Vec<T>> {
-    let path = path.to_path_buf();
+    let (path, at) = (path.to_path_buf(), path.to_path_buf());
     let work = move || {
         let connection = open(&path)?;
         let mut statement = connection.prepare(&list.text).map_err(failed)?;
@@ -76,9 +76,15 @@ pub(super) async fn collect<T: Send + 'static>(
         }
         Ok(collected)
     };
+    let work = move || work().map_err(|error| named(error, &at));
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|e| Error::internal("the thread that reads a list failed").because(e))?
+}
+
+/// An error that names the database it is of.
+fn named(error: Error, path: &Path) -> Error {
+    error.about(format_args!("database {}", path.display()))
 }
 
 /// Sends the images of `list`, until there are no more or nobody asks for them any more.

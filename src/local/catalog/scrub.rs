@@ -192,30 +192,35 @@ impl Catalog {
     /// Rows of locations that name one of `addresses` and count still: those of images that are alive,
     /// and those whose images can be taken back; each with its address.
     pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
-        let deleted = ImageStatus::Deleted.name();
-        let mut holders = Vec::new();
-        for addresses in addresses.chunks(VALUES) {
-            let sql = Sql::new(
-                "SELECT image_locations.id, image_locations.value FROM image_locations \
-                 INNER JOIN images ON images.id = image_locations.image_id \
-                 WHERE image_locations.value IN ",
-            )
-            .list(addresses.iter().map(|address| (*address).into()))
-            .with(
-                " AND image_locations.status <> ? AND images.status <> ?",
-                [deleted.into(), deleted.into()],
-            );
-            for row in self.rows(sql).await? {
-                holders.push((row.some_integer(0)?, row.some_text(1)?.into_owned()));
-            }
-        }
-        Ok(holders)
+        holders(self, addresses).await
     }
 
     /// An image that is to be taken back, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
         restorable(self, id).await
     }
+}
+
+/// See [`Catalog::holders`].
+async fn holders(on: &impl Run, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
+    let deleted = ImageStatus::Deleted.name();
+    let mut holders = Vec::new();
+    for chunk in addresses.chunks(VALUES) {
+        let sql = Sql::new(
+            "SELECT image_locations.id, image_locations.value FROM image_locations \
+             INNER JOIN images ON images.id = image_locations.image_id \
+             WHERE image_locations.value IN ",
+        )
+        .list(chunk.iter().map(|address| (*address).into()))
+        .with(
+            " AND image_locations.status <> ? AND images.status <> ?",
+            [deleted.into(), deleted.into()],
+        );
+        for row in on.rows(sql).await? {
+            holders.push((row.some_integer(0)?, row.some_text(1)?.into_owned()));
+        }
+    }
+    Ok(holders)
 }
 
 /// See [`Catalog::restorable`].
@@ -253,6 +258,11 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
 }
 
 impl Transaction {
+    /// The same as [`Catalog::holders`].
+    pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
+        holders(self, addresses).await
+    }
+
     /// An image that is to be taken back, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
         restorable(self, id).await

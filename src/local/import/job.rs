@@ -14,8 +14,9 @@ use crate::local::Local;
 use crate::local::catalog::{NewLocation, StoredImage, Transaction, is_in_doubt};
 use crate::local::data::Intake;
 use crate::local::quota::Cap;
-use crate::local::store::{Put, blocking};
-use crate::model::import::{FAILED, LOCK, TO_GO};
+use crate::local::recovery::{discard, explained};
+use crate::local::store::{Put, blocking, close};
+use crate::model::import::{FAILED, LOCK, NOT_INTO, TO_GO};
 use crate::model::{Image, ImageStatus, ImportMethod};
 use crate::{Error, ErrorKind, Result};
 
@@ -44,15 +45,34 @@ struct Copy {
 impl Local {
     /// Does an import. Whatever happens, the task says it, and the image is as it was, queued, or active.
     pub(super) async fn run(&self, job: Job, watch: &Watch) -> Result<()> {
-        let outcome = self.work(&job, watch).await;
-        let undone = match &outcome {
-            Ok(()) => Ok(()),
-            Err(error) => self.undo(&job.id, &job.task, error).await,
-        };
-        let entry = job.entry;
-        blocking(move || entry.finish()).await?;
-        undone?;
-        outcome
+        let Job { id, task, .. } = &job;
+        match self.work(&job, watch).await {
+            Ok(()) => {
+                let tidied = self.unstage(id).await;
+                let tidied = tidied.map_err(|error| {
+                    Error::new(
+                        error.kind(),
+                        format!(
+                            "image {id} is imported, but what was staged is not removed: {error}"
+                        ),
+                    )
+                    .hint("The next command removes it.")
+                    .because(error)
+                });
+                tidied?;
+                close(job.entry).await
+            }
+            // Whether the data is the image's is for recovery to find out; so is what is not undone.
+            Err(error) if is_in_doubt(&error) => Err(error),
+            Err(error) => {
+                let undone = self.undo(id, task, &error).await;
+                let undone = match undone {
+                    Ok(()) => close(job.entry).await,
+                    failed => failed,
+                };
+                Err(explained(error, undone))
+            }
+        }
     }
 
     async fn work(&self, job: &Job, watch: &Watch) -> Result<()> {
@@ -65,7 +85,7 @@ impl Local {
         let mut image = stored.image.clone();
         let mut feed = self.feed(job, stored, &mut image, cap, watch).await?;
         let mut copies: Vec<Copy> = Vec::new();
-        let mut failure = None;
+        let mut failures = Failures::default();
         for store in &job.stores {
             let before = image.clone();
             match self
@@ -73,27 +93,25 @@ impl Local {
                 .await
             {
                 Ok(copy) if job.all_or_none => copies.push(copy),
-                Ok(copy) => self.record(job, &image, vec![copy], false).await?,
+                Ok(copy) => self.record(job, &image, vec![copy], None).await?,
                 Err(error) if job.all_or_none || error.kind() == ErrorKind::Interrupted => {
-                    discard(copies).await?;
-                    self.note_failure(job, store.as_deref()).await?;
+                    let error = discard_all(copies, error).await;
+                    // Where it is not noted, the undoing notes it of all stores.
+                    let _ = self.note_failure(job, store.as_deref()).await;
                     return Err(error);
                 }
                 Err(error) => {
                     self.note_failure(job, store.as_deref()).await?;
                     image = before;
-                    failure = Some(error);
+                    failures.add(store.as_deref(), error);
                 }
             }
         }
-        let last = self.record(job, &image, copies, true).await;
-        match (last, failure) {
+        let last = self.record(job, &image, copies, Some(&failures)).await;
+        match (last, failures.last) {
             // None of several stores took it: why the last one did not says more.
             (Err(e), Some(failure)) if e.kind() == ErrorKind::Failed => Err(failure),
-            (last, _) => {
-                last?;
-                self.unstage(&job.id).await
-            }
+            (last, _) => last,
         }
     }
 
@@ -115,7 +133,10 @@ impl Local {
             ImportMethod::GlanceDownload(elsewhere) => {
                 Some(self.fetch_elsewhere(elsewhere, image).await?)
             }
-            ImportMethod::GlanceDirect | ImportMethod::Other(_) => None,
+            ImportMethod::GlanceDirect | ImportMethod::Other(_) => {
+                self.check_staged(&job.id, image.size).await?;
+                None
+            }
         };
         if let Some(fetched) = &fetched
             && fetched.size.is_some_and(|size| size > cap.bytes)
@@ -162,7 +183,7 @@ impl Local {
         let target = self.stores.get(store)?;
         let (source, promised) = self.open_feed(feed).await?;
         let size = promised.or_else(|| source.size());
-        let mut put = target.begin(&job.id, size).await?;
+        let mut put = self.begin_cleared(|| target.begin(&job.id, size)).await?;
         let metered = Meter::on(watch);
         watch.begin(size);
         let copied = async {
@@ -193,11 +214,7 @@ impl Local {
                     store: store.map(str::to_string),
                 })
             }
-            Err(error) => {
-                put.discard().await?;
-                put.finish().await?;
-                Err(error)
-            }
+            Err(error) => Err(discard(put, error).await),
         }
     }
 
@@ -221,16 +238,17 @@ impl Local {
         }
     }
 
-    /// Makes copies the image's. With the last of them the import is over: the image MUST be active
-    /// then, the lock is given back, and the task has succeeded.
-    async fn record(&self, job: &Job, image: &Image, copies: Vec<Copy>, last: bool) -> Result<()> {
-        let recorded = self.try_record(job, image, &copies, last).await;
-        if let Err(error) = &recorded {
-            // Whether the data is the image's is for whoever clears the entry of the journal to find out.
-            if !is_in_doubt(error) {
-                discard(copies).await?;
-            }
-            return recorded;
+    /// Makes copies the image's. With the last of them, told by the failures there were, the import is over: the
+    /// image MUST be active then, the lock is given back, and the task has succeeded.
+    async fn record(
+        &self,
+        job: &Job,
+        image: &Image,
+        copies: Vec<Copy>,
+        over: Option<&Failures>,
+    ) -> Result<()> {
+        if let Err(error) = self.try_record(job, image, &copies, over).await {
+            return Err(discard_all(copies, error).await);
         }
         for copy in copies {
             copy.put.finish().await?;
@@ -243,7 +261,7 @@ impl Local {
         job: &Job,
         image: &Image,
         copies: &[Copy],
-        last: bool,
+        over: Option<&Failures>,
     ) -> Result<()> {
         let work = || async {
             let transaction = self.catalog.begin().await?;
@@ -277,13 +295,13 @@ impl Local {
                 .filter_map(|copy| copy.store.as_deref())
                 .collect();
             subtract(&mut after, TO_GO, &filled);
-            if last {
+            if let Some(failures) = over {
                 if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
                     return Err(Error::failed("None of the uploads finished!"));
                 }
                 after.properties.retain(|(name, _)| name != LOCK);
                 let mut task = job.task.clone();
-                task.message = copied(image.size.unwrap_or(0));
+                task.message = copied(image.size.unwrap_or(0)) + &failures.reasons;
                 let result = json!({"image_id": job.id});
                 transaction
                     .finish_task(&self.over(task, Ok(result)))
@@ -342,20 +360,43 @@ impl Local {
                 done = &mut work => return done,
                 () = tokio::time::sleep(REPORTS) => {
                     let message = copied(meter.bytes());
-                    self.catalog.set_task_message(&job.task.id, &message).await?;
+                    // A word about how far it is is no reason to give up.
+                    let _ = self.catalog.set_task_message(&job.task.id, &message).await;
                 }
             }
         }
     }
 }
 
-/// Undoes copies that are nobody's.
-async fn discard(copies: Vec<Copy>) -> Result<()> {
-    for mut copy in copies {
-        copy.put.discard().await?;
-        copy.put.finish().await?;
+/// The stores that did not take the data of an import which succeeds all the same.
+#[derive(Default)]
+struct Failures {
+    /// What the task's message says of them; empty where there are none.
+    reasons: String,
+    /// Why the last of them failed.
+    last: Option<Error>,
+}
+
+impl Failures {
+    fn add(&mut self, store: Option<&str>, error: Error) {
+        self.reasons += if self.reasons.is_empty() {
+            NOT_INTO
+        } else {
+            "; "
+        };
+        self.reasons += store.unwrap_or_default();
+        self.reasons += ": ";
+        self.reasons += error.message();
+        self.last = Some(error);
     }
-    Ok(())
+}
+
+/// Undoes copies that are nobody's, after `error`.
+async fn discard_all(copies: Vec<Copy>, mut error: Error) -> Error {
+    for copy in copies {
+        error = discard(copy.put, error).await;
+    }
+    error
 }
 
 /// How far a task is, as the reference implementation says it.

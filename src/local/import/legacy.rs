@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use super::address;
 use crate::data::Watch;
 use crate::local::Local;
+use crate::local::catalog::is_in_doubt;
+use crate::local::recovery::explained;
+use crate::local::store::close;
 use crate::model::task::IMPORT;
 use crate::model::{Import, ImportMethod, NewImage, Task, TaskStatus};
 use crate::service::{Images, Running};
@@ -22,19 +25,25 @@ impl Local {
         let asked = Asked::read(&input)?;
         address::check(&asked.uri, &self.settings.import.addresses)?;
         let task = self.new_task(IMPORT, input, None);
+        // Until the image has an import of its own, this is what tells that the task's process is dead.
+        let entry = self.note_import(&task.id, &task.id).await?;
         let record = || async {
             let transaction = self.catalog.begin().await?;
             transaction.insert_task(&task).await?;
             transaction.commit().await
         };
-        self.catalog.insist(record).await?;
+        match self.catalog.insist(record).await {
+            Ok(()) => {}
+            Err(error) if is_in_doubt(&error) => return Err(error),
+            Err(error) => return Err(explained(error, close(entry).await)),
+        }
         let pending = Task {
             status: TaskStatus::Pending,
             ..task.clone()
         };
         let running = async move {
-            let Err(error) = self.make(&task, asked).await else {
-                return Ok(());
+            let Err(error) = Box::pin(self.make(&task, asked)).await else {
+                return close(entry).await;
             };
             let failed = self.over(task, Err(error.message().to_string()));
             let record = || async {
@@ -42,7 +51,8 @@ impl Local {
                 transaction.finish_task(&failed).await?;
                 transaction.commit().await
             };
-            self.catalog.insist(record).await
+            self.catalog.insist(record).await?;
+            close(entry).await
         };
         Ok((pending, Box::pin(running)))
     }
@@ -61,7 +71,7 @@ impl Local {
                 None => Ok(()),
             }
         };
-        if let Err(error) = imported.await {
+        if let Err(error) = Box::pin(imported).await {
             self.delete_image(&image.id).await?;
             return Err(error);
         }

@@ -19,15 +19,16 @@ mod legacy;
 mod plugins;
 mod undo;
 
-use std::sync::{Mutex, PoisonError};
-
 use async_trait::async_trait;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::Local;
 use super::access::{self, Target};
-use super::catalog::StoredImage;
+use super::catalog::{StoredImage, is_in_doubt};
 use super::journal::{Entry, Intent};
+use super::recovery::explained;
+use super::store::{blocking, close, ours};
 use crate::data::Watch;
 use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
@@ -115,14 +116,13 @@ impl Local {
             self.check_size(0).await?;
             self.check_staging(size).await?;
         }
-        let journal = self.staging_journal();
         let id = found.image.id;
-        let entry_of = id.clone();
-        let begun = super::store::blocking(move || journal.begin(&entry_of, Intent::Import));
-        let Some(mut entry) = begun.await? else {
-            return Err(busy(&id));
+        let task_id = match &task {
+            Some(task) => task.id.clone(),
+            None => Uuid::new_v4().to_string(),
         };
-        let prepared = self.take_image(&id, import, task, &mut entry).await;
+        let entry = self.note_import(&id, &task_id).await?;
+        let prepared = self.take_image(&id, import, task, &task_id).await;
         match prepared {
             Ok(Some((task, stores))) => Ok(Some(Job {
                 id,
@@ -132,22 +132,40 @@ impl Local {
                 all_or_none: import.all_must_succeed != Some(false),
                 entry,
             })),
-            other => {
-                super::store::blocking(move || entry.finish()).await?;
-                other.map(|_| None)
+            Ok(None) => {
+                close(entry).await?;
+                Ok(None)
             }
+            // The entry of the journal stays, and recovery finds out.
+            Err(error) if is_in_doubt(&error) => Err(error),
+            Err(error) => Err(explained(error, close(entry).await)),
         }
     }
 
-    /// In one transaction: looks at everything, locks the image, and records the task.
+    /// Notes in the journal that this process does the import `task` of an image, or begins the task alone where
+    /// `id` is the task's.
+    async fn note_import(&self, id: &str, task: &str) -> Result<Entry> {
+        let begin = || async {
+            let journal = self.staging_journal();
+            let (id, noted) = (id.to_string(), vec![task.to_string()]);
+            blocking(move || {
+                let begun = journal.begin(&id, Intent::Import, &noted)?;
+                ours(begun, &id, || busy(&id))
+            })
+            .await
+        };
+        self.begin_cleared(begin).await
+    }
+
+    /// In one transaction: looks at everything, locks the image, and records the task, by the id that the journal
+    /// has of it.
     async fn take_image(
         &self,
         id: &str,
         import: &Import,
         task: Option<Task>,
-        entry: &mut Entry,
+        task_id: &str,
     ) -> Result<Option<(Task, Vec<Option<String>>)>> {
-        let entry = Mutex::new(entry);
         let work = || async {
             let transaction = self.catalog.begin().await?;
             let found = transaction.load_image(id, &self.caller.project).await?;
@@ -172,13 +190,11 @@ impl Local {
                     "import_req": import.to_api(),
                     "backend": stores,
                 });
-                self.new_task(IMPORT_OF_IMAGE, input, Some(id))
+                Task {
+                    id: task_id.to_string(),
+                    ..self.new_task(IMPORT_OF_IMAGE, input, Some(id))
+                }
             });
-            // Who dies behind this is followed by one who knows what to undo.
-            entry
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .note(&[task.id.clone().into()])?;
 
             let mut image = found.image.clone();
             let named: Vec<&str> = stores.iter().flatten().map(String::as_str).collect();

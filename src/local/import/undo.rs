@@ -1,41 +1,54 @@
 //! Undoing an import that failed, or whose process died: what was staged is kept where it can be
 //! imported again, and the image is as it was before.
 
-use super::{listed, merge};
+use super::{check_lock, listed, merge};
 use crate::local::Local;
-use crate::local::journal::Intent;
-use crate::local::store::blocking;
+use crate::local::journal::Entry;
+use crate::local::store::close;
 use crate::model::import::{FAILED, LOCK, TO_GO};
-use crate::model::{Image, ImageStatus, Task, TaskStatus};
+use crate::model::{ImageStatus, Task, TaskStatus};
 use crate::{Error, ErrorKind, Result};
+
+/// What the task of a dead process says.
+const DIED: &str = "The process that did it died.";
 
 impl Local {
     /// Undoes an import by `task`, which failed for this reason. Copies that were not recorded have been
     /// discarded.
     pub(super) async fn undo(&self, id: &str, task: &Task, error: &Error) -> Result<()> {
-        // Data that is refused will be refused again; all else may be put right.
-        let refused = matches!(
-            error.kind(),
-            ErrorKind::UnsupportedMedia | ErrorKind::Corrupt | ErrorKind::Invalid
-        );
+        // What the bytes are does not change; all else, a disk that fails among it, may be put right.
+        let refused = error.kind() == ErrorKind::UnsupportedMedia;
         self.give_back(id, Some(task), !refused, error.message())
             .await
     }
 
-    /// Undoes the imports whose processes are dead.
-    pub(in crate::local) async fn clear_imports(&self) -> Result<()> {
-        for mut entry in self.staging_journal().residue(&[Intent::Import])? {
-            let noted = entry.noted()?;
-            let task = noted.first().and_then(|task| task.to_str());
-            let task = match task {
-                Some(task) => self.catalog.load_task(task).await?,
-                None => None,
-            };
-            let why = "The process that did it died.";
-            self.give_back(&entry.id, task.as_ref(), true, why).await?;
-            blocking(move || entry.finish()).await?;
+    /// Undoes an import whose process is dead.
+    pub(in crate::local) async fn clear_import(&self, mut entry: Entry) -> Result<()> {
+        let Some(noted) = entry.noted()? else {
+            return self.clear_unreadable(entry).await;
+        };
+        let task = match noted.first() {
+            Some(task) => self.catalog.load_task(task).await?,
+            None => None,
+        };
+        self.give_back(&entry.id, task.as_ref(), true, DIED).await?;
+        close(entry).await
+    }
+
+    /// Undoes an import of which it cannot be read which one it was: the one that holds the image, once it has
+    /// not been heard of for so long that it must be dead. Until then the entry stays.
+    async fn clear_unreadable(&self, entry: Entry) -> Result<()> {
+        let stored = self
+            .catalog
+            .load_image(&entry.id, &self.caller.project)
+            .await?;
+        let lock = stored.and_then(|stored| stored.image.property(LOCK).map(str::to_string));
+        if let Some(lock) = lock {
+            let task = self.catalog.load_task(&lock).await?;
+            check_lock(&entry.id, task.as_ref())?;
+            self.give_back(&entry.id, task.as_ref(), true, DIED).await?;
         }
-        Ok(())
+        close(entry).await
     }
 
     /// Takes the lock of `task` off an image and says why it failed; what is staged is kept where it can
@@ -61,7 +74,7 @@ impl Local {
                 image.updated_at = self.catalog.now();
                 transaction.update_image(&before, &image).await?;
                 if image.status == ImageStatus::Importing {
-                    let to = if keep && self.is_staged(&image, task) {
+                    let to = if keep && self.is_staged(id, task)? {
                         ImageStatus::Uploading
                     } else {
                         ImageStatus::Queued
@@ -79,25 +92,31 @@ impl Local {
                     transaction.finish_task(&failed).await?;
                 }
             }
-            // Nobody but an image that waits for its import has anything staged. It goes before the status
-            // is anyone else's to change.
-            if status == Some(ImageStatus::Uploading) {
-                self.unstage_derived(id).await?;
-            } else {
-                self.unstage(id).await?;
+            // Only an image that awaits its import, or is being imported by another process, may have staged data.
+            // It is removed before the status can change.
+            match status {
+                Some(ImageStatus::Importing) => {}
+                Some(ImageStatus::Uploading) => self.unstage_derived(id).await?,
+                _ => self.unstage(id).await?,
             }
             transaction.commit().await
         };
         self.catalog.insist(work).await
     }
 
-    /// Whether all of an image's data was staged by its owner and is still there.
-    fn is_staged(&self, image: &Image, task: &Task) -> bool {
+    /// Whether there is data that the owner of an image staged, and not the import.
+    ///
+    /// # Errors
+    /// `Io` when that cannot be found out: it is no reason to remove anything.
+    fn is_staged(&self, id: &str, task: &Task) -> Result<bool> {
         let method = task
             .input
             .as_ref()
             .and_then(|input| input["import_req"]["method"]["name"].as_str());
-        let there = std::fs::metadata(self.staged(&image.id)).map(|file| file.len());
-        method == Some("glance-direct") && there.ok() == image.size
+        let path = self.staged(id);
+        let there = path
+            .try_exists()
+            .map_err(|e| Error::io("look at", &path, e))?;
+        Ok(method == Some("glance-direct") && there)
     }
 }

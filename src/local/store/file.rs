@@ -4,7 +4,7 @@
 //! the directory made durable, in this order.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,12 +13,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
-use super::{Delete, Doomed, Look, Put, Residue, Store, blocking, close, file_path};
+use super::{Delete, Doomed, Look, Put, Residue, Store, blocking, close, file_path, ours};
+use crate::data::durable::{create_directory, remove, remove_durably, sync_directory};
 use crate::data::pump::{Taken, Target, take_in};
 use crate::data::{Algorithm, Source, Watch};
+use crate::local::DIRECTORY_MODE;
 use crate::local::journal::{Entry, Intent, Journal};
 use crate::model::{StoreInfo, Timestamp};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// What a store does.
 const STORING: [Intent; 2] = [Intent::Upload, Intent::Delete];
@@ -50,6 +52,8 @@ pub struct FileStore {
     info: StoreInfo,
     directories: Vec<Directory>,
     writing: Writing,
+    /// Whether an upload is refused at once where there is a file of its final name.
+    refuses_existing: bool,
 }
 
 impl FileStore {
@@ -59,14 +63,29 @@ impl FileStore {
             info,
             directories,
             writing,
+            refuses_existing: true,
         }
+    }
+
+    /// The same for files that belong to nobody before they are recorded: what an upload finds under its final
+    /// name is the caller's to remove, before it publishes.
+    #[must_use]
+    pub fn tolerant(mut self) -> Self {
+        self.refuses_existing = false;
+        self
+    }
+
+    /// The paths of the directories.
+    fn paths(&self) -> Vec<PathBuf> {
+        let paths = self.directories.iter().map(|at| at.path.clone());
+        paths.collect()
     }
 
     /// The directory that the next `size` bytes go to.
     fn choose(&self, size: Option<u64>) -> Result<&Path> {
         let mut best: Option<(&Directory, u64)> = None;
         for directory in &self.directories {
-            make_directory(&directory.path)?;
+            create_directory(&directory.path, DIRECTORY_MODE)?;
             // With one directory and no promise there is nothing to choose or refuse.
             if self.directories.len() == 1 && size.is_none() {
                 return Ok(&directory.path);
@@ -89,16 +108,6 @@ impl FileStore {
             ))),
         }
     }
-}
-
-/// Makes a store's directory, 0750, if it is not there.
-fn make_directory(path: &Path) -> Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    let made = std::os::unix::fs::DirBuilderExt::mode(fs::DirBuilder::new().recursive(true), 0o750)
-        .create(path);
-    made.map_err(|e| Error::io("create", path, e))
 }
 
 /// Bytes that an unprivileged process may still write there.
@@ -146,14 +155,25 @@ impl Store for FileStore {
 
     async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>> {
         let directory = self.choose(size)?.to_path_buf();
-        let entry = Journal::of(&directory).begin(id, Intent::Upload)?;
-        let entry = entry.ok_or_else(|| {
-            Error::conflict(
-                "Image status transition from saving to saving is not allowed".to_string(),
-            )
-            .hint("Another process is uploading data for this image.")
-        })?;
-        Ok(Box::new(FilePut::new(directory, entry, self.writing)))
+        let (at, id, refuses) = (directory.clone(), id.to_string(), self.refuses_existing);
+        let entry = blocking(move || {
+            let (path, journal) = (at.join(&id), Journal::of(&at));
+            // Once this upload is noted, a file of that name would pass for what it published.
+            if refuses && lookup(&path)?.is_some() && !journal.has(&id, Intent::Upload) {
+                return Err(taken(&path));
+            }
+            ours(journal.begin(&id, Intent::Upload, &[])?, &id, || {
+                Error::conflict("Image status transition from saving to saving is not allowed")
+                    .hint("Another process is uploading data for this image.")
+            })
+        });
+        let entry = entry.await?;
+        Ok(Box::new(FilePut::new(
+            directory,
+            entry,
+            self.writing,
+            false,
+        )))
     }
 
     async fn size(&self, url: &str) -> Result<u64> {
@@ -177,29 +197,30 @@ impl Store for FileStore {
         .await
     }
 
-    async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>> {
-        let paths: Vec<PathBuf> = urls.iter().filter_map(|url| file_path(url)).collect();
-        let parent = paths.first().and_then(|path| path.parent());
-        let ours = self
-            .directories
-            .iter()
-            .find(|directory| Some(directory.path.as_path()) == parent);
-        let directory = match ours {
-            Some(directory) if directory.path.is_dir() => directory.path.clone(),
-            _ => self.choose(None)?.to_path_buf(),
+    async fn check_delete(&self, url: &str) -> Result<()> {
+        let Some(path) = file_path(url) else {
+            return Ok(());
         };
-        let (id, noted) = (id.to_string(), paths.clone());
+        blocking(move || find(&path).map(drop)).await
+    }
+
+    async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>> {
+        let owned = |directory: &&Directory| urls.iter().any(|url| is_in(url, &directory.path));
+        let directory = self.directories.iter().find(owned);
+        let directory = directory.or(self.directories.first());
+        let directory = directory.ok_or_else(|| Error::internal("a store has no directory"))?;
+        let (id, noted, at) = (id.to_string(), urls.to_vec(), directory.path.clone());
         let entry = blocking(move || {
-            let Some(mut entry) = Journal::of(&directory).begin(&id, Intent::Delete)? else {
-                return Err(Error::conflict(format!(
-                    "image {id} is being deleted by another process"
-                )));
-            };
-            entry.note(&noted)?;
-            Ok(entry)
-        })
-        .await?;
-        Ok(Box::new(FileDelete { entry, paths }))
+            let begun = Journal::of(&at).begin(&id, Intent::Delete, &noted)?;
+            let busy =
+                || Error::conflict(format!("image {id} is being deleted by another process"));
+            ours(begun, &id, busy)
+        });
+        Ok(Box::new(FileDelete {
+            entry: entry.await?,
+            noted: Some(urls.to_vec()),
+            directories: self.paths(),
+        }))
     }
 
     async fn remove(&self, doomed: Vec<Doomed>, dry_run: bool) -> Vec<Result<Option<u64>>> {
@@ -214,33 +235,37 @@ impl Store for FileStore {
     }
 
     async fn residue(&self) -> Result<Vec<Residue>> {
-        let mut residue = Vec::new();
-        for directory in &self.directories {
-            for mut entry in Journal::of(&directory.path).residue(&STORING)? {
-                let id = entry.id.clone();
-                residue.push(match entry.intent {
-                    Intent::Upload => {
-                        let noted = entry.noted()?;
-                        let mut put = FilePut::new(directory.path.clone(), entry, self.writing);
-                        put.published =
-                            inode(&put.path).is_some_and(|inode| noted.contains(&inode));
-                        Residue::Upload {
+        let (directories, writing) = (self.paths(), self.writing);
+        blocking(move || {
+            let mut residue = Vec::new();
+            for directory in &directories {
+                for mut entry in Journal::of(directory).residue(&STORING)? {
+                    let id = entry.id.clone();
+                    residue.push(match entry.intent {
+                        Intent::Upload => Residue::Upload {
                             id,
-                            put: Box::new(put),
-                        }
-                    }
-                    Intent::Delete | Intent::Import => {
-                        let paths = entry.noted()?;
-                        Residue::Delete {
+                            put: Box::new(FilePut::new(directory.clone(), entry, writing, true)),
+                        },
+                        Intent::Delete | Intent::Import => Residue::Delete {
                             id,
-                            delete: Box::new(FileDelete { entry, paths }),
-                        }
-                    }
-                });
+                            delete: Box::new(FileDelete {
+                                noted: entry.noted().unwrap_or_default(),
+                                entry,
+                                directories: directories.clone(),
+                            }),
+                        },
+                    });
+                }
             }
-        }
-        Ok(residue)
+            Ok(residue)
+        })
+        .await
     }
+}
+
+/// Whether an address is that of a file directly in a directory.
+fn is_in(url: &str, directory: &Path) -> bool {
+    file_path(url).is_some_and(|path| path.parent() == Some(directory))
 }
 
 struct FilePut {
@@ -249,13 +274,14 @@ struct FilePut {
     path: PathBuf,
     entry: Entry,
     writing: Writing,
+    /// What was written; None before.
     file: Option<File>,
-    /// Whether data may be under the final name.
-    published: bool,
+    /// Whether it is what a dead process left, which may have published it.
+    is_residue: bool,
 }
 
 impl FilePut {
-    fn new(directory: PathBuf, entry: Entry, writing: Writing) -> Self {
+    fn new(directory: PathBuf, entry: Entry, writing: Writing, is_residue: bool) -> Self {
         let (part, path) = (
             directory.join(format!("{}.part", entry.id)),
             directory.join(&entry.id),
@@ -267,7 +293,7 @@ impl FilePut {
             entry,
             writing,
             file: None,
-            published: false,
+            is_residue,
         }
     }
 }
@@ -286,6 +312,7 @@ impl Put for FilePut {
         let (taken, file) = blocking(move || {
             // What a dead process left there is ours now, by the lock on the journal's entry.
             remove(&part)?;
+            // A new file, and no link of somebody else's.
             let mut options = OpenOptions::new();
             let file = options
                 .read(true)
@@ -312,14 +339,11 @@ impl Put for FilePut {
     }
 
     async fn publish(&mut self) -> Result<String> {
-        let Some(file) = self.file.take() else {
-            return Err(Error::internal("nothing was stored"));
-        };
+        let file = self.file.as_ref().and_then(|file| file.try_clone().ok());
+        let file = file.ok_or_else(|| Error::internal("nothing was stored"))?;
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
-        // Which file is ours, should this process die behind the renaming.
-        self.entry.note(inode(&part).as_slice())?;
-        let url = blocking(move || {
+        blocking(move || {
             file.sync_all()
                 .map_err(|e| storage(Error::io("write", &part, e)))?;
             match rustix::fs::renameat_with(CWD, &part, CWD, &path, RenameFlags::NOREPLACE) {
@@ -329,52 +353,52 @@ impl Put for FilePut {
                 other => other.map_err(io::Error::from),
             }
             .map_err(|e| match e.kind() {
-                io::ErrorKind::AlreadyExists => Error::new(
-                    ErrorKind::Conflict,
-                    format!("{} exists already", path.display()),
-                )
-                .hint("It is no image's data; look at it, then move it away."),
-                _ => Error::io("create", &path, e),
+                io::ErrorKind::AlreadyExists => taken(&path),
+                _ => storage(Error::io("create", &path, e)),
             })?;
-            sync_directory(&directory)?;
-            Ok(format!("file://{}", path.display()))
+            sync_directory(&directory)
         })
         .await?;
-        self.published = true;
-        Ok(url)
+        Ok(self.address())
     }
 
-    fn is_at(&self, url: &str) -> bool {
-        let there = file_path(url).and_then(|path| inode(&path));
-        self.published && there.is_some() && there == inode(&self.path)
+    fn address(&self) -> String {
+        format!("file://{}", self.path.display())
     }
 
     async fn finish(self: Box<Self>) -> Result<()> {
-        let (part, entry) = (self.part, self.entry);
-        blocking(move || remove(&part)).await?;
+        let Self {
+            part,
+            directory,
+            entry,
+            ..
+        } = *self;
+        blocking(move || remove_durably(&directory, [part.as_path()])).await?;
         close(entry).await
     }
 
     async fn discard(&mut self) -> Result<()> {
-        let (part, path) = (self.part.clone(), self.path.clone());
-        let published = self.published;
-        self.file = None;
+        let (part, path, directory) =
+            (self.part.clone(), self.path.clone(), self.directory.clone());
+        let (written, is_residue) = (self.file.take(), self.is_residue);
         blocking(move || {
-            remove(&part)?;
-            if published { remove(&path) } else { Ok(()) }
+            // Whether the renaming happened is not known where it, or what followed, failed.
+            let published = match (lookup(&path)?, written) {
+                (Some(found), Some(written)) => {
+                    let ours = written
+                        .metadata()
+                        .map_err(|e| Error::io("read", &part, e))?;
+                    (found.dev(), found.ino()) == (ours.dev(), ours.ino())
+                }
+                // Nothing had that name when the dead process began.
+                (Some(found), None) => is_residue && found.is_file(),
+                (None, _) => false,
+            };
+            let path = published.then_some(path.as_path());
+            remove_durably(&directory, std::iter::once(part.as_path()).chain(path))
         })
         .await
     }
-}
-
-/// What tells a file from another of the same name; None where there is none.
-fn inode(path: &Path) -> Option<PathBuf> {
-    let metadata = fs::metadata(path).ok()?;
-    Some(PathBuf::from(format!(
-        "{}:{}",
-        metadata.dev(),
-        metadata.ino()
-    )))
 }
 
 /// Renames without replacing where the file system has no such call.
@@ -383,32 +407,30 @@ fn rename_by_link(part: &Path, path: &Path) -> io::Result<()> {
     fs::remove_file(part)
 }
 
-fn sync_directory(path: &Path) -> Result<()> {
-    let synced = File::open(path).and_then(|directory| directory.sync_all());
-    synced.map_err(|e| Error::io("write", path, e))
-}
-
 /// Removes files, and makes that last: each of their directories is written to the disk once. Only looks,
 /// if `dry_run`.
 fn remove_all(doomed: &[Doomed], dry_run: bool) -> Vec<Result<Option<u64>>> {
     let paths: Vec<Option<PathBuf>> = doomed.iter().map(|data| file_path(&data.url)).collect();
+    let no_file = || Error::failed("its address is none of a file");
+    // All are looked at before the first one goes: a directory may be empty then.
+    let mut removed: Vec<Result<Option<u64>>> = paths
+        .iter()
+        .zip(doomed)
+        .map(|(path, data)| measure(path.as_deref().ok_or_else(no_file)?, data.unless_later))
+        .collect();
+    if dry_run {
+        return removed;
+    }
     let mut directories = BTreeMap::new();
-    let mut removed = Vec::with_capacity(doomed.len());
-    for (path, data) in paths.iter().zip(doomed) {
-        let directory = path.as_deref().and_then(Path::parent);
-        removed.push(match (path, directory) {
-            (Some(path), Some(directory)) => {
-                let measured = measure(path, directory, data.unless_later);
-                match measured {
-                    Ok(Some(_)) if !dry_run => {
-                        directories.entry(directory).or_insert(Ok(()));
-                        remove(path).and(measured)
-                    }
-                    _ => measured,
-                }
+    for (path, outcome) in paths.iter().zip(&mut removed) {
+        if let (Some(path), Ok(Some(_))) = (path, &outcome) {
+            if let Some(directory) = path.parent() {
+                directories.entry(directory).or_insert(Ok(()));
             }
-            _ => Err(Error::failed("its address is none of a file")),
-        });
+            if let Err(error) = remove(path) {
+                *outcome = Err(error);
+            }
+        }
     }
     for (directory, synced) in &mut directories {
         *synced = sync_directory(directory);
@@ -424,17 +446,58 @@ fn remove_all(doomed: &[Doomed], dry_run: bool) -> Vec<Result<Option<u64>>> {
     removed
 }
 
-/// Bytes of a file that is to be removed, None where there is none. A directory that is not there is no
-/// proof that the file is not: it may not be mounted.
-fn measure(path: &Path, directory: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(e) if e.kind() == io::ErrorKind::NotFound && directory.is_dir() => return Ok(None),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            return Err(Error::io("open", directory, e));
-        }
-        Err(e) => return Err(Error::io("look at", path, e)),
+/// Looks up a path, without following a link.
+fn lookup(path: &Path) -> Result<Option<Metadata>> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io("look at", path, e)),
+    }
+}
+
+/// Looks up image data that is to be removed. None where it is certain that there is none: its directory is
+/// there and holds something.
+///
+/// # Errors
+/// `Io` where the directory is not there, `Failed` where it is empty: it may be the place where a file system is
+/// not mounted at the moment.
+fn find(path: &Path) -> Result<Option<Metadata>> {
+    let found = lookup(path)?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let directory = path.parent().unwrap_or(path);
+    let mut entries = fs::read_dir(directory).map_err(|e| {
+        Error::io("open", directory, e).hint("Is its file system mounted? Nothing was deleted.")
+    })?;
+    if entries.next().is_none() {
+        return Err(Error::failed(format!(
+            "directory {} is empty, and may be one whose file system is not mounted",
+            directory.display()
+        ))
+        .hint("Mount it; or put a file into it if the data is lost for good."));
+    }
+    Ok(None)
+}
+
+/// A name that is taken by a file that is not an image's data.
+fn taken(path: &Path) -> Error {
+    Error::conflict(format!("{} exists already", path.display()))
+        .hint("It is no image's data; look at it, then move it away.")
+}
+
+/// Bytes of a file that is to be removed, None where there is none.
+fn measure(path: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> {
+    let Some(metadata) = find(path)? else {
+        return Ok(None);
     };
+    if metadata.is_dir() {
+        return Err(Error::io(
+            "remove",
+            path,
+            io::ErrorKind::IsADirectory.into(),
+        ));
+    }
     if let Some(moment) = unless_later {
         let written = metadata.modified();
         let written = written.map_err(|e| Error::io("look at", path, e))?;
@@ -449,27 +512,41 @@ fn measure(path: &Path, directory: &Path, unless_later: Option<Timestamp>) -> Re
     Ok(Some(metadata.len()))
 }
 
-/// Removes a file that may not be there.
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path, e)),
-        _ => Ok(()),
-    }
-}
-
 struct FileDelete {
     entry: Entry,
-    paths: Vec<PathBuf>,
+    noted: Option<Vec<String>>,
+    /// Those of the store.
+    directories: Vec<PathBuf>,
 }
 
 #[async_trait]
 impl Delete for FileDelete {
-    async fn finish(self: Box<Self>, kept: &[String]) -> Result<()> {
-        let Self { entry, mut paths } = *self;
-        let kept: Vec<PathBuf> = kept.iter().filter_map(|url| file_path(url)).collect();
-        paths.retain(|path| !kept.contains(path));
-        blocking(move || paths.iter().try_for_each(|path| remove(path))).await?;
-        close(entry).await
+    fn noted(&self) -> Option<&[String]> {
+        self.noted.as_deref()
+    }
+
+    fn is_own(&self, url: &str, id: &str) -> bool {
+        let owned = self.directories.iter().any(|at| is_in(url, at));
+        let path = file_path(url).filter(|_| owned);
+        path.is_some_and(|path| path.file_name().is_some_and(|name| name == id))
+    }
+
+    async fn finish(self: Box<Self>, doomed: &[String]) -> Result<()> {
+        let doomed: Vec<Doomed> = doomed
+            .iter()
+            .filter(|url| file_path(url).is_some())
+            .map(|url| Doomed {
+                url: url.clone(),
+                unless_later: None,
+            })
+            .collect();
+        blocking(move || {
+            remove_all(&doomed, false)
+                .into_iter()
+                .try_for_each(|one| one.map(drop))
+        })
+        .await?;
+        close(self.entry).await
     }
 
     async fn abandon(self: Box<Self>) -> Result<()> {

@@ -221,6 +221,10 @@ impl Store for HttpStore {
         Ok(Source::Stream(body(response.url().clone(), response)))
     }
 
+    async fn check_delete(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Nothing is deleted on a web server.
     async fn begin_delete(&self, _: &str, _: &[String]) -> Result<Box<dyn Delete>> {
         Ok(Box::new(Kept))
@@ -236,6 +240,14 @@ struct Kept;
 
 #[async_trait]
 impl Delete for Kept {
+    fn noted(&self) -> Option<&[String]> {
+        Some(&[])
+    }
+
+    fn is_own(&self, _: &str, _: &str) -> bool {
+        false
+    }
+
     async fn finish(self: Box<Self>, _: &[String]) -> Result<()> {
         Ok(())
     }

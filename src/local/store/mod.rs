@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 
-use super::journal::Entry;
+use super::journal::{Begun, Entry};
 use crate::data::pump::Taken;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{Location, StoreInfo, Timestamp};
@@ -34,8 +34,9 @@ pub trait Store: Send + Sync {
     /// Begins to store the data of image `id`; `size` is how much is promised, if anything is.
     ///
     /// # Errors
-    /// `Conflict` while another process does the same, `TooLarge` when it cannot fit, `Gone` for a store that
-    /// is only read.
+    /// `Conflict` while another process does the same, where a dead process left residue of the same (see
+    /// [`is_residue`]), and where there is data of that name already; `TooLarge` when it cannot fit; `Gone` for a
+    /// store that is only read.
     async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>>;
 
     /// Bytes at an address, as far as that is told without reading them.
@@ -50,7 +51,16 @@ pub trait Store: Send + Sync {
     /// `NotFound` when there is none.
     async fn open(&self, url: &str) -> Result<Source>;
 
-    /// Notes that the data of image `id` at `urls` is about to be deleted.
+    /// Checks that the data at an address could be deleted now: it is there, or its absence is certain.
+    ///
+    /// # Errors
+    /// `Io` and `Failed` where the place of the data is not there, such as a file system that is not mounted.
+    async fn check_delete(&self, url: &str) -> Result<()>;
+
+    /// Notes, durably, that the data of image `id` at `urls` is about to be deleted.
+    ///
+    /// # Errors
+    /// As of [`Store::begin`] for residue; `Io`.
     async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>>;
 
     /// Removes data whose record says already that it is to go, and which no other record names; or only
@@ -95,26 +105,34 @@ pub trait Put: Send + Sync {
         look: Look,
     ) -> Result<Taken>;
 
-    /// Makes the data durable and gives it its final name; its address.
+    /// Makes the data durable under its final name; its address.
     async fn publish(&mut self) -> Result<String>;
 
-    /// Whether what was published is what is at that address.
-    fn is_at(&self, url: &str) -> bool;
+    /// The address that the data has, or will have once published.
+    fn address(&self) -> String;
 
-    /// Removes whatever was stored. It stays known as residue until [`Put::finish`], so that the record
-    /// can be mended between the two.
+    /// Removes whatever was stored, published or not, durably. It stays known as residue until [`Put::finish`],
+    /// so that the record can be mended between the two. Data of the same name that is not this one's stays.
     async fn discard(&mut self) -> Result<()>;
 
     /// The record says what became of the data: nothing is left to do.
     async fn finish(self: Box<Self>) -> Result<()>;
 }
 
-/// Data that is being deleted.
+/// Data that is being deleted. Dropping it before [`Delete::finish`] leaves residue, as dying does.
 #[async_trait]
 pub trait Delete: Send {
-    /// The deletion is recorded: removes the data at all its addresses but `kept`, which are those that the
-    /// image has still.
-    async fn finish(self: Box<Self>, kept: &[String]) -> Result<()>;
+    /// The addresses that were noted; None where they cannot be read any more.
+    fn noted(&self) -> Option<&[String]>;
+
+    /// Whether an address is the one that this store gives the data of image `id`.
+    fn is_own(&self, url: &str, id: &str) -> bool;
+
+    /// The deletion is recorded: removes the data at `doomed`, durably.
+    ///
+    /// # Errors
+    /// `Io`, also where the place of the data is not there; it stays known as residue.
+    async fn finish(self: Box<Self>, doomed: &[String]) -> Result<()>;
 
     /// The data stays.
     async fn abandon(self: Box<Self>) -> Result<()>;
@@ -218,9 +236,42 @@ pub fn file_path(url: &str) -> Option<PathBuf> {
     url.strip_prefix("file://").map(PathBuf::from)
 }
 
-/// Finishes a journal entry: shared by the stores that keep one.
-async fn close(entry: Entry) -> Result<()> {
+/// Removes a journal entry whose work is over.
+pub(super) async fn close(entry: Entry) -> Result<()> {
     blocking(move || entry.finish()).await
+}
+
+/// The cause of an error that says that a dead process left something to be cleared first.
+#[derive(Debug)]
+struct LeftOver;
+
+impl std::fmt::Display for LeftOver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a process died over this image")
+    }
+}
+
+impl std::error::Error for LeftOver {}
+
+/// Whether an error says that a dead process left something to be cleared first.
+pub fn is_residue(error: &Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause.is_some_and(<dyn std::error::Error>::is::<LeftOver>)
+}
+
+/// Returns the entry, if it is a new one.
+///
+/// # Errors
+/// `Conflict`: the one of `busy` while another process is at the same work, and one of [`is_residue`].
+pub(super) fn ours(begun: Begun, id: &str, busy: impl FnOnce() -> Error) -> Result<Entry> {
+    match begun {
+        Begun::Ours(entry) => Ok(entry),
+        Begun::Theirs => Err(busy()),
+        Begun::Residue => Err(Error::conflict(format!(
+            "what a process left of image {id} when it died could not be cleared"
+        ))
+        .because(LeftOver)),
+    }
 }
 
 /// Runs what may wait for a disk on a thread that may.

@@ -189,6 +189,13 @@ fn what_cannot_be_removed_is_told_and_tried_again() {
     fs::create_dir(&moved).unwrap();
     assert_eq!(place.scrubber(&[]).code, 1);
     assert_eq!(place.status(&ids[0]), "deleted");
+    assert_eq!(
+        place.status(&ids[3]),
+        "pending_delete",
+        "it may not be mounted"
+    );
+    fs::write(moved.join("of another image"), "").unwrap();
+    assert_eq!(place.scrubber(&[]).code, 1);
     assert_eq!(place.status(&ids[3]), "deleted");
 }
 

@@ -1,0 +1,140 @@
+//! Durable changes of a file system: the names of files as well as their content.
+//!
+//! A file that was synced may still be lost with the directory entry that names it. What is promised to
+//! survive a power cut is synced here, name included, before anything relies on it.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, CWD};
+use rustix::io::Errno;
+
+use crate::{Error, Result};
+
+/// Creates a directory with permission bits `mode`, and the missing ones above it. The name of each that is
+/// created is durable when this returns.
+///
+/// # Errors
+/// `Io` when one cannot be created or synced.
+pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            create_directory(parent(path), mode)?;
+            match DirBuilder::new().mode(mode).create(path) {
+                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Error::io("create", path, e));
+                }
+                _ => {}
+            }
+        }
+        // Another process was faster; it may not have synced the name yet.
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        created => created.map_err(|e| Error::io("create", path, e))?,
+    }
+    sync_directory(parent(path))
+}
+
+/// The directory of a path; the current one for a bare name.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        Some(_) => Path::new("."),
+        None => path,
+    }
+}
+
+/// Makes the entries of a directory durable.
+///
+/// Some network file systems cannot sync a directory and need not: they are not asked twice.
+///
+/// # Errors
+/// `Io` when the directory cannot be opened or written.
+pub fn sync_directory(path: &Path) -> Result<()> {
+    let directory = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    match rustix::fs::fsync(&directory) {
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
+        synced => synced.map_err(|e| Error::io("write", path, e.into())),
+    }
+}
+
+/// Removes a file if it exists; returns whether it did. The removal is not durable yet.
+///
+/// # Errors
+/// `Io` when it cannot be removed.
+pub fn remove(path: &Path) -> Result<bool> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::io("remove", path, e)),
+    }
+}
+
+/// Removes files of one directory, and syncs the directory if any of them existed.
+///
+/// # Errors
+/// `Io` when one cannot be removed, or the directory cannot be synced.
+pub fn remove_durably<'a>(
+    directory: &Path,
+    files: impl IntoIterator<Item = &'a Path>,
+) -> Result<()> {
+    let mut any = false;
+    for file in files {
+        any |= remove(file)?;
+    }
+    if any {
+        sync_directory(directory)
+    } else {
+        Ok(())
+    }
+}
+
+/// Gives a file that was opened with `O_TMPFILE` a name, which MUST NOT exist.
+///
+/// # Errors
+/// `EEXIST` where the name exists; `ENOENT` where neither the kernel links a file by its descriptor alone nor
+/// `/proc` is mounted.
+pub fn link_nameless(file: &File, path: &Path) -> Result<(), Errno> {
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match rustix::fs::linkat(CWD, open.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW) {
+        Err(Errno::NOENT) => rustix::fs::linkat(file.as_fd(), "", CWD, path, AtFlags::EMPTY_PATH),
+        linked => linked,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn directories_are_created_with_those_above_them() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("a/b/c");
+        create_directory(&path, 0o750).unwrap();
+        create_directory(&path, 0o750).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o750);
+        let file = top.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(create_directory(&file, 0o750).is_err());
+        assert!(create_directory(&file.join("x"), 0o750).is_err());
+    }
+
+    #[test]
+    fn missing_files_are_removed_already() {
+        let top = tempfile::tempdir().unwrap();
+        let path = top.path().join("file");
+        fs::write(&path, "").unwrap();
+        assert!(remove(&path).unwrap());
+        assert!(!remove(&path).unwrap());
+        fs::write(&path, "").unwrap();
+        remove_durably(top.path(), [path.as_path()]).unwrap();
+        assert!(!path.exists());
+    }
+}
