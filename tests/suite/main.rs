@@ -21,6 +21,8 @@ mod conformance;
 mod contract;
 mod contrib;
 mod crash;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod faults;
 mod full_disk;
 mod generated;
 mod grammar;

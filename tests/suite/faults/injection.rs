@@ -1,0 +1,335 @@
+//! Every I/O call of every operation fails, or is the last one before the process is killed.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::checks::Bench;
+use super::operations::Operation;
+use super::tracer::{Answer, Call, Observer};
+use crate::support::Random;
+
+/// What happens at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails with EIO; those after it do not.
+    Once,
+    /// It and those after it fail with EIO, on these files.
+    Broken(Files),
+    /// It and those after it that need space fail with ENOSPC, on these files.
+    Full(Files),
+    /// The process is killed before it.
+    KillBefore,
+    /// The process is killed after it.
+    KillAfter,
+}
+
+/// Files that fail together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    All,
+    Database,
+    Stores,
+}
+
+impl Files {
+    fn has(self, call: &Call) -> bool {
+        let is_database = |path: &Path| {
+            let name = path.file_name().and_then(std::ffi::OsStr::to_str);
+            name.is_some_and(|name| name.starts_with("glance.db"))
+        };
+        match self {
+            Self::All => true,
+            Self::Database => call.paths.iter().any(|path| is_database(path)),
+            Self::Stores => !call.paths.iter().any(|path| is_database(path)),
+        }
+    }
+}
+
+/// All faults.
+pub const FAULTS: [Fault; 9] = [
+    Fault::Once,
+    Fault::Broken(Files::All),
+    Fault::Broken(Files::Database),
+    Fault::Broken(Files::Stores),
+    Fault::Full(Files::All),
+    Fault::Full(Files::Database),
+    Fault::Full(Files::Stores),
+    Fault::KillBefore,
+    Fault::KillAfter,
+];
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Once => "eio-once",
+            Self::Broken(Files::All) => "eio",
+            Self::Broken(Files::Database) => "eio-database",
+            Self::Broken(Files::Stores) => "eio-stores",
+            Self::Full(Files::All) => "enospc",
+            Self::Full(Files::Database) => "enospc-database",
+            Self::Full(Files::Stores) => "enospc-stores",
+            Self::KillBefore => "kill-before",
+            Self::KillAfter => "kill-after",
+        })
+    }
+}
+
+impl Fault {
+    /// Whether this fault begins at this call.
+    fn begins_at(self, call: &Call) -> bool {
+        match self {
+            Self::Once | Self::KillBefore => true,
+            Self::Broken(files) => files.has(call),
+            Self::Full(files) => call.allocates && files.has(call),
+            Self::KillAfter => call.changes,
+        }
+    }
+}
+
+/// How long a command may take that meets an error which does not pass.
+const SLOW: Duration = Duration::from_secs(5);
+
+/// Makes a fault begin at one call.
+struct Injector {
+    fault: Fault,
+    at: u64,
+    /// The call that it began at.
+    hit: Option<String>,
+}
+
+impl Observer for Injector {
+    fn enter(&mut self, call: &Call) -> Answer {
+        if call.number < self.at {
+            return Answer::Proceed;
+        }
+        if call.number == self.at {
+            self.hit = Some(described(call));
+        }
+        let is_first = call.number == self.at;
+        match self.fault {
+            Fault::Once if is_first => Answer::Fail(Errno::EIO),
+            Fault::Broken(_) if self.fault.begins_at(call) => Answer::Fail(Errno::EIO),
+            Fault::Full(_) if self.fault.begins_at(call) => Answer::Fail(Errno::ENOSPC),
+            Fault::KillBefore if is_first => Answer::Kill,
+            _ => Answer::Proceed,
+        }
+    }
+
+    fn leave(&mut self, call: &Call, _: i64) -> Answer {
+        if self.fault == Fault::KillAfter && call.number == self.at {
+            return Answer::Kill;
+        }
+        Answer::Proceed
+    }
+}
+
+/// A call, with its paths relative to the deployment.
+pub fn described(call: &Call) -> String {
+    let paths: Vec<String> = call
+        .paths
+        .iter()
+        .map(|path| {
+            let text = path.display().to_string();
+            // The directory of the deployment is another each time.
+            text.split_once("/case/")
+                .map_or(text.clone(), |(_, rest)| rest.to_string())
+        })
+        .collect();
+    format!("{} {}", call.name, paths.join(" "))
+}
+
+/// Finds the points of an operation.
+#[derive(Default)]
+struct Counter {
+    points: Vec<(Fault, u64)>,
+    calls: u64,
+}
+
+impl Observer for Counter {
+    fn enter(&mut self, call: &Call) -> Answer {
+        self.calls = call.number;
+        let begun = FAULTS.iter().filter(|fault| fault.begins_at(call));
+        self.points.extend(begun.map(|fault| (*fault, call.number)));
+        Answer::Proceed
+    }
+}
+
+/// What was found out about an operation.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub operation: &'static str,
+    /// I/O calls of a run without any fault.
+    pub calls: u64,
+    /// Points that were tried.
+    pub points: usize,
+    /// The bad states, a line each.
+    pub bad: Vec<String>,
+}
+
+/// Which points of an operation are tried.
+#[derive(Clone, Copy, Debug)]
+pub enum Choice {
+    All,
+    /// So many of them, by a seed.
+    Some(usize, u64),
+    /// One.
+    One(Fault, u64),
+    /// Those of one fault.
+    Of(Fault),
+}
+
+/// How many run side by side: a command that meets a fault may wait before it tries again.
+pub fn workers() -> usize {
+    2 * std::thread::available_parallelism().map_or(2, usize::from)
+}
+
+/// Tries points of an operation, by so many workers side by side.
+pub fn walk(operation: &Operation, choice: Choice, workers: usize) -> Result<Report, String> {
+    let points = Mutex::new(None::<Vec<(Fault, u64)>>);
+    let next = AtomicUsize::new(0);
+    let report = Mutex::new(Report {
+        operation: operation.name,
+        ..Report::default()
+    });
+    let work = || -> Result<(), String> {
+        let bench = Bench::of(operation);
+        {
+            let mut points = points.lock().unwrap();
+            if points.is_none() {
+                let (found, calls) = bench.points()?;
+                report.lock().unwrap().calls = calls;
+                *points = Some(chosen(found, choice));
+            }
+        }
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let point = points.lock().unwrap().as_ref().and_then(|all| all.get(place).copied());
+            let Some((fault, at)) = point else {
+                return Ok(());
+            };
+            let bad = bench.try_point(fault, at)?;
+            let mut report = report.lock().unwrap();
+            report.points += 1;
+            if let Some(line) = &bad {
+                eprintln!("{line}");
+            }
+            report.bad.extend(bad);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap())
+    })?;
+    Ok(report.into_inner().unwrap())
+}
+
+/// Tries a sample of the points of an operation on a bench.
+pub fn sample(bench: &Bench<'_>, count: usize, seed: u64) -> Result<Report, String> {
+    let (points, calls) = bench.points()?;
+    let mut report = Report {
+        operation: bench.operation.name,
+        calls,
+        ..Report::default()
+    };
+    for (fault, at) in chosen(points, Choice::Some(count, seed)) {
+        report.points += 1;
+        report.bad.extend(bench.try_point(fault, at)?);
+    }
+    Ok(report)
+}
+
+fn chosen(points: Vec<(Fault, u64)>, choice: Choice) -> Vec<(Fault, u64)> {
+    match choice {
+        Choice::All => points,
+        Choice::Of(fault) => points.into_iter().filter(|point| point.0 == fault).collect(),
+        Choice::One(fault, at) => vec![(fault, at)],
+        Choice::Some(count, seed) => {
+            let mut random = Random::new(seed);
+            let mut points = points;
+            // The first of a shuffled list.
+            for place in 0..points.len().min(count) {
+                let other = place + random.below((points.len() - place) as u64) as usize;
+                points.swap(place, other);
+            }
+            points.truncate(count);
+            points
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// Where faults can begin, and how many calls there are.
+    fn points(&self) -> Result<(Vec<(Fault, u64)>, u64), String> {
+        self.deployment.restore();
+        let mut counter = Counter::default();
+        let ended = self.observe(&mut counter)?;
+        if !ended.is_done {
+            return Err(format!("{}: traced: {}", self.operation.name, ended.stderr));
+        }
+        Ok((counter.points, counter.calls))
+    }
+
+    /// Tries one point; what was bad, if anything.
+    fn try_point(&self, fault: Fault, at: u64) -> Result<Option<String>, String> {
+        self.deployment.restore();
+        let mut injector = Injector {
+            fault,
+            at,
+            hit: None,
+        };
+        let began = Instant::now();
+        let ended = self.observe(&mut injector)?;
+        let took = began.elapsed();
+        let mut wrong = self.check(&ended);
+        if took > SLOW {
+            wrong.push(format!("it took {} s", took.as_secs()));
+        }
+        if wrong.is_empty() {
+            return Ok(None);
+        }
+        let name = self.operation.name;
+        let hit = injector.hit.unwrap_or_default();
+        let said: Vec<&str> = ended.stderr.trim().lines().collect();
+        Ok(Some(format!(
+            "{name} {fault} {at} [{hit}] {:?}: {} [said: {}]",
+            ended.end,
+            wrong.join("; "),
+            said.join(" / ")
+        )))
+    }
+}
+
+/// A table of reports, and every bad state with the words that repeat it.
+pub fn told(reports: &[Report], took: Duration) -> String {
+    let mut text = String::new();
+    let (mut points, mut bad) = (0, 0);
+    text += &format!("{:28} {:>6} {:>7} {:>5}\n", "operation", "calls", "points", "bad");
+    for report in reports {
+        text += &format!(
+            "{:28} {:>6} {:>7} {:>5}\n",
+            report.operation,
+            report.calls,
+            report.points,
+            report.bad.len()
+        );
+        points += report.points;
+        bad += report.bad.len();
+    }
+    let seconds = took.as_secs_f64();
+    text += &format!(
+        "{points} points in {seconds:.0} s, {:.1} a second; {bad} bad\n",
+        points as f64 / seconds
+    );
+    for line in reports.iter().flat_map(|report| &report.bad) {
+        text += line;
+        text.push('\n');
+    }
+    text
+}
