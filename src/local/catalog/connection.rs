@@ -71,6 +71,8 @@ impl Dialect {
 pub struct Catalog {
     connections: DatabaseConnection,
     database: Database,
+    /// Whether a connection that breaks is replaced: not where it holds a lock.
+    reconnects: bool,
 }
 
 impl Catalog {
@@ -88,6 +90,7 @@ impl Catalog {
         Ok(Self {
             connections,
             database: database.clone(),
+            reconnects: true,
         })
     }
 
@@ -103,6 +106,7 @@ impl Catalog {
         Ok(Self {
             connections,
             database: database.clone(),
+            reconnects: true,
         })
     }
 
@@ -111,6 +115,7 @@ impl Catalog {
         Ok(Self {
             connections: mysql::connect(server, Connections::One).await?.into(),
             database: Database::Mysql(Box::new(server.clone())),
+            reconnects: false,
         })
     }
 
@@ -121,6 +126,7 @@ impl Catalog {
             Database::Sqlite(path) => Self {
                 connections: open_sqlite(path, false, false).await?,
                 database: self.database.clone(),
+                reconnects: true,
             },
             Database::Mysql(_) => self.clone(),
         })
@@ -349,7 +355,7 @@ impl Run for Catalog {
     }
 
     fn asks_again(&self) -> bool {
-        true
+        self.reconnects
     }
 }
 
