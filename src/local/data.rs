@@ -39,7 +39,9 @@ impl ImageData for Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let mut put = store.begin(id, size).await?;
+        let mut put = store
+            .begin(id, upload.source.stored_size().or(size))
+            .await?;
         let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {
             put.discard().await?;

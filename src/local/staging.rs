@@ -91,7 +91,8 @@ impl Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let begun = self.staging.begin(id, size).await;
+        let room = staging.source.stored_size().or(size);
+        let begun = self.staging.begin(id, room).await;
         let mut put = begun.map_err(|error| match error.kind() {
             ErrorKind::Conflict => not_allowed(ImageStatus::Uploading)
                 .hint("Another process is staging data for this image."),
