@@ -10,11 +10,11 @@ use jiff::SignedDuration;
 use super::log::Log;
 use super::manage::{ManageCommand, Purge};
 use super::metrics::Metrics;
-use super::{metadefs, print};
+use super::{metadefs, print, ui};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
 use crate::local::catalog::{
-    Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn, check_revisions,
+    Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn, check_revisions, superseded,
 };
 use crate::model::Timestamp;
 use crate::{Error, Result, local};
@@ -81,7 +81,13 @@ async fn version(settings: &Settings) -> Result<ExitCode> {
         None => State::Empty,
     };
     Ok(match state {
-        State::At(heads) if !heads.is_empty() => print(&heads.join("\n"), 0),
+        State::At(heads) if !heads.is_empty() => {
+            let said = print(&heads.join("\n"), 0);
+            if let Some(text) = not_heads(&heads) {
+                ui::notice(&text);
+            }
+            said
+        }
         State::At(_) | State::Empty | State::Uncontrolled => print(
             "Database is either not under migration control or under legacy migration control, please run \
              \"glance-manage db sync\" to place the database under alembic migration control.",
@@ -90,10 +96,24 @@ async fn version(settings: &Settings) -> Result<ExitCode> {
     })
 }
 
+/// Names the rows of `alembic_version` that are not heads; None where there are none, or an unknown one.
+fn not_heads(noted: &[String]) -> Option<String> {
+    let left = superseded(noted).ok().filter(|left| !left.is_empty())?;
+    Some(format!(
+        "Rows of alembic_version that are not heads: {}. \"glance-manage db sync\" removes them.",
+        left.join(", ")
+    ))
+}
+
 async fn check(settings: &Settings) -> Result<ExitCode> {
     let due = match look(settings).await? {
         Some(catalog) => match catalog.state().await? {
-            State::At(heads) => catalog.due(&heads).await?,
+            State::At(heads) => {
+                if let Some(text) = not_heads(&heads) {
+                    print(&text, 0);
+                }
+                catalog.due(&heads).await?
+            }
             State::Empty | State::Uncontrolled => Due::Expand,
         },
         None => Due::Expand,
@@ -138,6 +158,9 @@ impl<'a> Change<'a> {
     }
 
     async fn carry_out(&mut self, command: &ManageCommand) -> Result<ExitCode> {
+        if !matches!(command, ManageCommand::VersionControl { .. }) {
+            self.mend_revisions().await?;
+        }
         match command {
             ManageCommand::Expand { .. } => self.expand().await,
             ManageCommand::Migrate { .. } => self.migrate().await,
@@ -167,6 +190,22 @@ impl<'a> Change<'a> {
             State::Empty => Ok(Vec::new()),
             State::Uncontrolled => Err(self.catalog.uncontrolled()),
         }
+    }
+
+    /// Removes the rows of `alembic_version` that are not heads.
+    async fn mend_revisions(&mut self) -> Result<()> {
+        let heads = self.heads().await?;
+        if superseded(&heads)?.is_empty() {
+            return Ok(());
+        }
+        self.save(&heads).await?;
+        let left = self.catalog.mend_revisions().await?;
+        let text = format!(
+            "Removed rows of alembic_version that are not heads: {}",
+            left.join(", ")
+        );
+        print(&text, 0);
+        Ok(())
     }
 
     /// Copies what there is, once.

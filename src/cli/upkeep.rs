@@ -8,7 +8,6 @@ use super::cache_tools::connect;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::{print, ui};
-use crate::Result;
 use crate::config::{Cloud, Settings};
 use crate::data::Watch;
 use crate::local::Local;
@@ -16,6 +15,7 @@ use crate::local::cache::ImageCache;
 use crate::model::Caller;
 use crate::ops::cache;
 use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
+use crate::{ErrorKind, Result};
 
 /// What is done to the directory itself.
 pub(super) struct Upkeep {
@@ -146,7 +146,8 @@ impl Upkeep {
                 }
                 remote.open_image(id, Reading::default()).await
             };
-            cache.prefetch(open, dry_run, watch).await?
+            let exists = async |id: &str| exists(&remote, id).await;
+            cache.prefetch(open, exists, dry_run, watch).await?
         } else {
             let local = Local::open(self.settings.clone(), Caller::default()).await?;
             let open = async |id: &str| {
@@ -155,7 +156,8 @@ impl Upkeep {
                 }
                 local.open_stored(id).await
             };
-            cache.prefetch(open, dry_run, watch).await?
+            let exists = async |id: &str| exists(&local, id).await;
+            cache.prefetch(open, exists, dry_run, watch).await?
         };
         for (id, size) in &done.fetched {
             let text = if dry_run { "Would fetch" } else { "Fetched" };
@@ -177,6 +179,14 @@ impl Upkeep {
             left: None,
             code: ExitCode::from(code),
         })
+    }
+}
+
+/// Whether there is an image.
+async fn exists(images: &impl Images, id: &str) -> Result<bool> {
+    match images.get_image(id).await {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        other => other.map(|_| true),
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Deref;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
+use super::source::{Stamp, changed, known_size};
 use super::sparse::{Segment, segments, write_sparse};
 use super::{Algorithm, BLOCK, Hasher, Source, Watch};
 use crate::{Error, Result};
@@ -205,10 +206,10 @@ pub struct Taken {
 /// Copies a source into a new file, hashing it on the way.
 ///
 /// What is hashed is what was written: of a cloned file the clone is read. Holes stay holes. `look`
-/// sees every byte in order, and may refuse.
+/// sees every byte in order, and may refuse. A file is read to its end, whatever its size is said to be.
 ///
 /// # Errors
-/// Those of reading, writing and `look`; `Interrupted` once `watch` was asked to stop. Nothing is
+/// Those of reading, writing and `look`; `Failed` for a file that changed while it was read; `Interrupted` once `watch` was asked to stop. Nothing is
 /// removed or synchronised here.
 pub fn take_in(
     source: Source,
@@ -227,7 +228,7 @@ pub fn take_in(
         look,
     };
     let size = match source {
-        Source::File { file, path } => intake.take_file(&file, &path),
+        Source::File { file, path } => intake.take_file(file, path),
         other => intake.take_stream(other),
     };
     watch.end();
@@ -260,17 +261,35 @@ impl Intake<'_> {
         self.set_length(size)
     }
 
-    fn take_file(&mut self, file: &File, from: &Path) -> Result<u64> {
-        let cloned = rustix::fs::ioctl_ficlone(self.target.file, file).is_ok();
-        let (data, name) = if cloned {
-            (self.target.file, self.target.path)
-        } else {
-            (file, from)
+    fn take_file(&mut self, file: File, from: PathBuf) -> Result<u64> {
+        let begun = Stamp::of(&file, &from)?;
+        if rustix::fs::ioctl_ficlone(self.target.file, &file).is_ok() {
+            // The clone is the file at one moment; a writer may have been halfway through then.
+            begun.check(&file, &from)?;
+            let (clone, name) = (self.target.file, self.target.path);
+            let size = clone
+                .metadata()
+                .map_err(|e| Error::io("read", name, e))?
+                .len();
+            self.take_segments(clone, name, size, true)?;
+            return self.set_length(size);
+        }
+        let size = known_size(&file).map_err(|e| Error::io("read", &from, e))?;
+        let Some(size) = size else {
+            return self.take_stream(Source::File { file, path: from });
         };
-        let size = data
-            .metadata()
-            .map_err(|e| Error::io("read", name, e))?
-            .len();
+        self.take_segments(&file, &from, size, false)?;
+        begun.check(&file, &from)?;
+        // A file may be longer than the system knows yet.
+        let beyond = read_full(&file, &mut [0], size);
+        if beyond.map_err(|e| Error::io("read", &from, e))? > 0 {
+            return Err(changed(&from));
+        }
+        self.set_length(size)
+    }
+
+    /// Takes the first `size` bytes of `data`, which is the target itself where that is a clone.
+    fn take_segments(&mut self, data: &File, name: &Path, size: u64, cloned: bool) -> Result<()> {
         for segment in segments(data, size) {
             match segment.map_err(|e| Error::io("read", name, e))? {
                 Segment::Hole { length, .. } => self.take_hole(length)?,
@@ -282,7 +301,7 @@ impl Intake<'_> {
                 }
             }
         }
-        self.set_length(size)
+        Ok(())
     }
 
     fn take_hole(&mut self, mut length: u64) -> Result<()> {
@@ -313,10 +332,7 @@ impl Intake<'_> {
             read_full(data, &mut buffer[..want], at).map_err(|e| Error::io("read", name, e))
         })?;
         let Some(block) = block.filter(|block| block.len() == want) else {
-            return Err(Error::failed(format!(
-                "{} became shorter while it was read",
-                name.display()
-            )));
+            return Err(changed(name));
         };
         (self.look)(&block)?;
         if !cloned {
@@ -502,6 +518,73 @@ mod tests {
             target.metadata().unwrap().blocks() * 512 < 2 * BLOCK as u64,
             "holes stay holes"
         );
+    }
+
+    /// Takes the file at `path` in, and does something when its first byte is looked at.
+    fn take_changing(path: &Path, meanwhile: impl FnOnce()) -> Result<Taken> {
+        let target = tempfile::tempfile_in(path.parent().unwrap()).unwrap();
+        let mut meanwhile = Some(meanwhile);
+        take_in(
+            Source::open(path).unwrap(),
+            Target {
+                file: &target,
+                path: Path::new("part"),
+                sparse: false,
+            },
+            &[Algorithm::Md5],
+            &Watch::default(),
+            &mut |_| {
+                if let Some(meanwhile) = meanwhile.take() {
+                    meanwhile();
+                }
+                Ok(())
+            },
+        )
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_taken_in_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let size = 3 * BLOCK as u64;
+        let open = || File::options().write(true).open(&path).unwrap();
+        let old = |size: u64| {
+            std::fs::write(&path, vec![1; usize::try_from(size).unwrap()]).unwrap();
+            open()
+                .set_modified(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap();
+        };
+        old(size);
+        assert_eq!(take_changing(&path, || {}).unwrap().size, size);
+        let clone = tempfile::tempfile_in(&directory).unwrap();
+        if rustix::fs::ioctl_ficlone(&clone, open()).is_ok() {
+            // What is taken in then is the file at one moment.
+            return;
+        }
+        let changes: [&dyn Fn(); 3] = [
+            &|| open().write_all_at(b"more", size).unwrap(),
+            &|| open().write_all_at(b"other", 0).unwrap(),
+            &|| open().set_len(size - 1).unwrap(),
+        ];
+        for change in changes {
+            old(size);
+            let refused = take_changing(&path, change).unwrap_err();
+            let text = refused.message();
+            assert!(text.ends_with("file changed while it was read"), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_whose_size_the_system_does_not_know_arrive_whole() {
+        for path in ["/proc/version", "/sys/devices/system/cpu/possible"] {
+            let Ok(content) = std::fs::read(path) else {
+                continue;
+            };
+            let (taken, stored) = take(Source::open(path).unwrap());
+            assert!(stored == content, "{path}");
+            assert_eq!(taken.size, content.len() as u64);
+            assert_eq!(taken.digests[0], digest(Algorithm::Md5, &content));
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
+use super::sparse::{Segment, segments};
 use crate::{Error, Result};
 
 /// Buffers of a stream that are taken in ahead of their reader: of a connection, some hundred KiB each.
@@ -48,6 +49,86 @@ pub enum Source {
     },
 }
 
+/// The state of a regular file before it is read, by which a change is noticed afterwards.
+///
+/// Its size and the time of its last modification are compared. The time of its last status change is not: a new
+/// link or other permissions change no data. A file system counts time in steps of some milliseconds, so a change
+/// of bytes in place goes unnoticed in the step in which the file was last written before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// Reads the state of `file`, which messages call `path`.
+    pub fn of(file: &File, path: &Path) -> Result<Self> {
+        let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
+        Ok(Self {
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+
+    /// Refuses a file that was written to since.
+    ///
+    /// # Errors
+    /// `Failed` for a changed file, `Io`.
+    pub fn check(self, file: &File, path: &Path) -> Result<()> {
+        if Self::of(file, path)? == self {
+            return Ok(());
+        }
+        Err(changed(path))
+    }
+}
+
+/// Returns the error for a file that is written to while it is read.
+pub(super) fn changed(path: &Path) -> Error {
+    Error::failed(format!("{} changed while it was read", path.display()))
+        .hint("Nothing of it was kept. Try again when no process writes to it.")
+}
+
+/// Returns the size of a regular file in bytes; None where the system does not know it: files of procfs and
+/// sysfs, and some of user-space file systems, hold more or fewer bytes than their size.
+///
+/// Such files take up no blocks; a file that does has its size.
+pub(super) fn known_size(file: &File) -> io::Result<Option<u64>> {
+    let metadata = file.metadata()?;
+    let size = metadata.len();
+    if metadata.blocks() > 0 {
+        return Ok(Some(size));
+    }
+    // Errors are left to whoever reads the data.
+    let has_byte = |at| matches!(file.read_at(&mut [0], at), Ok(1));
+    let has_last = size.checked_sub(1).is_none_or(has_byte);
+    let ends = matches!(file.read_at(&mut [0], size), Ok(0));
+    Ok((has_last && ends).then_some(size))
+}
+
+/// Whether a file can be read by position.
+fn is_positioned(file: &File) -> bool {
+    !matches!(file.read_at(&mut [0], 0), Err(e) if e.kind() == io::ErrorKind::NotSeekable)
+}
+
+/// The rest of a regular file, from its present position on.
+struct Rest {
+    file: File,
+    path: PathBuf,
+    begun: Stamp,
+}
+
+impl Read for Rest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.file.read(buffer)?;
+        if bytes == 0 && !buffer.is_empty() {
+            let unchanged = self.begun.check(&self.file, &self.path);
+            unchanged.map_err(io::Error::other)?;
+        }
+        Ok(bytes)
+    }
+}
+
 impl Source {
     /// Opens `path` for reading: a file as such, anything else (a pipe, a device) as a pipe.
     ///
@@ -60,7 +141,7 @@ impl Source {
         if metadata.is_dir() {
             return Err(Error::io("read", &path, io::ErrorKind::IsADirectory.into()));
         }
-        Ok(if metadata.is_file() {
+        Ok(if metadata.is_file() && is_positioned(&file) {
             Self::File { file, path }
         } else {
             Self::Pipe {
@@ -80,23 +161,48 @@ impl Source {
             .try_clone_to_owned()
             .map_err(|e| Error::io("read", &path, e))?;
         let mut file = File::from(owned);
-        let plain = file.metadata().is_ok_and(|m| m.is_file());
-        if plain && file.stream_position().is_ok_and(|at| at == 0) {
+        let name = "standard input";
+        if !file.metadata().is_ok_and(|m| m.is_file()) {
+            let reader = Box::new(file);
+            return Ok(Self::Pipe { reader, name });
+        }
+        if is_positioned(&file) && file.stream_position().is_ok_and(|at| at == 0) {
             return Ok(Self::File { file, path });
         }
-        Ok(Self::Pipe {
-            reader: Box::new(file),
-            name: "standard input",
-        })
+        let begun = Stamp::of(&file, &path)?;
+        let reader = Box::new(Rest { file, path, begun });
+        Ok(Self::Pipe { reader, name })
     }
 
     /// Size in bytes, where it is known beforehand.
     pub fn size(&self) -> Option<u64> {
         match self {
-            Self::File { file, .. } => file.metadata().ok().map(|metadata| metadata.len()),
+            Self::File { file, .. } => known_size(file).ok().flatten(),
             Self::Through { size, .. } => *size,
             Self::Pipe { .. } | Self::Stream(_) => None,
         }
+    }
+
+    /// Bytes that [`take_in`](super::pump::take_in) writes at most, where that is known beforehand: the size,
+    /// without the holes of a file.
+    pub fn stored_size(&self) -> Option<u64> {
+        let size = self.size()?;
+        let Self::File { file, .. } = self else {
+            return Some(size);
+        };
+        let blocks = file.metadata().ok()?.blocks();
+        if blocks.saturating_mul(512) >= size {
+            return Some(size);
+        }
+        let mut stored = 0;
+        for segment in segments(file, size) {
+            match segment {
+                Ok(Segment::Data { length, .. }) => stored += length,
+                Ok(Segment::Hole { .. }) => {}
+                Err(_) => return Some(size),
+            }
+        }
+        Some(stored)
     }
 
     /// The same data once more, where it can be read again: that of a file.
@@ -110,12 +216,20 @@ impl Source {
         }
     }
 
-    /// The data as one that blocking code can read.
+    /// The data as one that blocking code can read. The end of a file that changed meanwhile is an error.
     ///
     /// MUST be read from a thread that may block, within a tokio runtime.
     pub fn into_reader(self) -> Result<Reader> {
         Ok(match self {
-            Self::File { file, path } => Reader(Inner::File { file, path, at: 0 }),
+            Self::File { file, path } => {
+                let begun = Stamp::of(&file, &path)?;
+                Reader(Inner::File {
+                    file,
+                    path,
+                    at: 0,
+                    begun,
+                })
+            }
             Self::Pipe { reader, name } => Reader(Inner::Read(reader, PathBuf::from(name))),
             Self::Through { reader, path, .. } => Reader(Inner::Read(reader, path)),
             Self::Stream(mut stream) => {
@@ -146,6 +260,7 @@ enum Inner {
         file: File,
         path: PathBuf,
         at: u64,
+        begun: Stamp,
     },
     Read(Box<dyn Read + Send>, PathBuf),
     Stream {
@@ -169,10 +284,19 @@ impl Reader {
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match &mut self.0 {
-            Inner::File { file, path, at } => loop {
+            Inner::File {
+                file,
+                path,
+                at,
+                begun,
+            } => loop {
                 match file.read_at(buffer, *at) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => return Err(Error::io("read", path, e)),
+                    Ok(0) if !buffer.is_empty() => {
+                        begun.check(file, path)?;
+                        return Ok(0);
+                    }
                     Ok(bytes) => {
                         *at += bytes as u64;
                         return Ok(bytes);
@@ -197,5 +321,124 @@ impl Reader {
                 Ok(bytes.len())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// A file of so many bytes that was last written long ago.
+    fn old_file(directory: &tempfile::TempDir, size: usize) -> PathBuf {
+        let path = directory.path().join("file");
+        std::fs::write(&path, vec![b'x'; size]).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        path
+    }
+
+    /// Reads all of a source, after `meanwhile` behind its first bytes.
+    fn read(source: Source, meanwhile: impl FnOnce()) -> Result<usize> {
+        let mut reader = source.into_reader()?;
+        let mut buffer = [0; 10];
+        let mut size = reader.fill(&mut buffer)?;
+        meanwhile();
+        loop {
+            match reader.fill(&mut buffer)? {
+                0 => return Ok(size),
+                bytes => size += bytes,
+            }
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_file_is_known_unless_it_holds_other_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        for size in [0, 1, 100_000] {
+            let path = old_file(&directory, size);
+            assert_eq!(Source::open(path).unwrap().size(), Some(size as u64));
+        }
+        let hole = File::create(directory.path().join("hole")).unwrap();
+        hole.set_len(1 << 20).unwrap();
+        let source = Source::open(directory.path().join("hole")).unwrap();
+        assert_eq!(
+            (source.size(), source.stored_size()),
+            (Some(1 << 20), Some(0))
+        );
+        // The size of the first is 0, that of the second a page.
+        for path in ["/proc/version", "/sys/devices/system/cpu/possible"] {
+            let Ok(content) = std::fs::read(path) else {
+                continue;
+            };
+            let source = Source::open(path).unwrap();
+            assert_eq!(
+                (source.size(), source.stored_size()),
+                (None, None),
+                "{path}"
+            );
+            assert!(source.again().is_some());
+            assert_eq!(read(source, || {}).unwrap(), content.len(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_copy_takes_no_room_for_holes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sparse");
+        let file = File::create(&path).unwrap();
+        file.write_all_at(&[1; 5000], 1 << 30).unwrap();
+        file.set_len(3 << 30).unwrap();
+        let source = Source::open(&path).unwrap();
+        assert_eq!(source.size(), Some(3 << 30));
+        let stored = source.stored_size().unwrap();
+        assert!((5000..1 << 20).contains(&stored), "{stored}");
+        let whole = Source::open(old_file(&directory, 100_000)).unwrap();
+        assert_eq!(whole.stored_size(), Some(100_000));
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        for new_length in [50, 100, 200] {
+            let path = old_file(&directory, 100);
+            let source = Source::open(&path).unwrap();
+            let refused = read(source, || {
+                let file = File::options().write(true).open(&path).unwrap();
+                file.set_len(new_length).unwrap();
+                file.write_all_at(b"y", new_length - 1).unwrap();
+            });
+            let text = refused.unwrap_err().to_string();
+            assert!(text.ends_with("file changed while it was read"), "{text}");
+        }
+        let path = old_file(&directory, 100);
+        let link = directory.path().join("link");
+        let source = Source::open(&path).unwrap();
+        let linked = read(source, || std::fs::hard_link(&path, link).unwrap());
+        assert_eq!(linked.unwrap(), 100, "another name changes no data");
+    }
+
+    #[test]
+    fn the_rest_of_a_file_that_changes_is_refused_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = old_file(&directory, 100);
+        let rest = || {
+            let mut file = File::open(&path).unwrap();
+            let begun = Stamp::of(&file, &path).unwrap();
+            file.seek(io::SeekFrom::Start(10)).unwrap();
+            Source::Pipe {
+                reader: Box::new(Rest {
+                    file,
+                    path: path.clone(),
+                    begun,
+                }),
+                name: "standard input",
+            }
+        };
+        assert_eq!(read(rest(), || {}).unwrap(), 90);
+        let grow = || std::fs::write(&path, [1; 200]).unwrap();
+        let text = read(rest(), grow).unwrap_err().to_string();
+        assert!(text.contains("changed while it was read"), "{text}");
     }
 }

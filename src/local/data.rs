@@ -40,7 +40,8 @@ impl ImageData for Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let mut put = self.begin_cleared(|| store.begin(id, size)).await?;
+        let room = upload.source.stored_size().or(size);
+        let mut put = self.begin_cleared(|| store.begin(id, room)).await?;
         let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {
             return Err(discard(put, error).await);

@@ -80,7 +80,10 @@ impl Local {
             container_formats: settings.formats.container.clone(),
         };
         let cache = match &settings.cache {
-            Some(cache) => Some(ImageCache::new(cache, async || Ok(catalog.clone())).await?),
+            Some(cache) => {
+                let cache = ImageCache::new(cache, async || Ok(catalog.clone())).await?;
+                Some(cache.with_records(catalog.clone()))
+            }
             None => None,
         };
         let mut local = Self {

@@ -108,7 +108,8 @@ impl Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let begun = self.begin_cleared(|| self.staging.begin(id, size));
+        let room = staging.source.stored_size().or(size);
+        let begun = self.begin_cleared(|| self.staging.begin(id, room));
         let mut put = begun.await.map_err(|error| match error.kind() {
             ErrorKind::Conflict if !is_residue(&error) => not_allowed(ImageStatus::Uploading)
                 .hint("Another process is staging data for this image."),

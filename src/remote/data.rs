@@ -437,7 +437,9 @@ fn body(
     (Body::wrap_stream(stream), reading)
 }
 
-/// Reads a source to its end, or until `pass_on` takes no more; as many bytes as were promised.
+/// Reads a source to its end, or until `pass_on` takes no more; as many bytes as were promised. The last block is
+/// passed on once the end was read: a source that turns out to have changed breaks the request off before the
+/// server has all of it.
 fn read_blocks(
     source: Source,
     size: Option<u64>,
@@ -448,6 +450,7 @@ fn read_blocks(
     let mut reader = source.into_reader()?;
     let mut blocks = Blocks::new(algorithms);
     let mut read = 0;
+    let mut last = None;
     while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
         read += block.len() as u64;
         if let Some(size) = size.filter(|size| read > *size) {
@@ -456,10 +459,10 @@ fn read_blocks(
             )));
         }
         watch.advance(block.len() as u64)?;
-        if !pass_on(Bytes::from_owner(block)) {
-            return Err(Error::failed(format!(
-                "the server took only a part of the data, {read} bytes at most"
-            )));
+        if let Some(before) = last.replace(block)
+            && !pass_on(Bytes::from_owner(before))
+        {
+            return Err(partly_taken(read));
         }
     }
     if let Some(size) = size.filter(|size| read != *size) {
@@ -467,9 +470,20 @@ fn read_blocks(
             "there is less data than promised: {read} bytes instead of {size}"
         )));
     }
+    if let Some(block) = last
+        && !pass_on(Bytes::from_owner(block))
+    {
+        return Err(partly_taken(read));
+    }
     let digests = blocks.finish()?;
     Ok(Sent {
         size: read,
         digests: algorithms.iter().copied().zip(digests).collect(),
     })
+}
+
+fn partly_taken(read: u64) -> Error {
+    Error::failed(format!(
+        "the server took only a part of the data, {read} bytes at most"
+    ))
 }

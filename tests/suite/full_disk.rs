@@ -52,13 +52,30 @@ fn a_disk_that_is_too_small_refuses_before_it_writes() {
     let top = TempDir::new().unwrap();
     let said = on_small_disk(
         &top.path().join("disk"),
-        r#""$0" image create probe <&- >/dev/null; truncate -s 1G ../large 
+        r#""$0" image create probe <&- >/dev/null; head -c 20000000 /dev/zero >../large
            "$0" image-create --name big --disk-format raw --container-format bare --file ../large >out 2>err <&-; echo "exit $?"
            grep -o 'storage media is full' err; grep -o '| status .*queued' out | tr -s ' '; ls data/images"#,
     );
     assert!(
         said.starts_with("exit 1\nstorage media is full\n| status | queued"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_sparse_file_larger_than_the_disk_is_stored_with_its_holes() {
+    let top = TempDir::new().unwrap();
+    let said = on_small_disk(
+        &top.path().join("disk"),
+        r#"printf data >../sparse; truncate -s 40M ../sparse; printf end >>../sparse
+           "$0" image create large --file ../sparse -f value -c size -c status <&-; echo "exit $?"
+           cmp ../sparse data/images/* && test "$(du -sk data/images | cut -f1)" -lt 1000 && echo holes
+           "$0" image-create-via-import --name staged --disk-format raw --container-format bare \
+               --import-method glance-direct --file ../sparse >/dev/null <&-; echo "exit $?"; "$0" image list -f value -c Status <&-"#,
+    );
+    assert_eq!(
+        said,
+        "41943043\nactive\nexit 0\nholes\nexit 0\nactive\nactive\n"
     );
 }
 

@@ -45,4 +45,5 @@ mod scrub;
 mod server;
 mod support;
 mod tls;
+mod untold;
 mod web;

@@ -49,6 +49,14 @@ impl Accounts {
         })
     }
 
+    /// The catalogue that holds them, which holds the records of the images too.
+    pub(super) fn catalog(&self) -> Option<&Catalog> {
+        match self {
+            Self::Central { catalog, .. } => Some(catalog),
+            Self::Sqlite(_) | Self::Xattr(_) => None,
+        }
+    }
+
     /// Whether all hosts keep them in one place.
     pub(super) fn are_central(&self) -> bool {
         matches!(self, Self::Central { .. })

@@ -173,6 +173,7 @@ impl ImageCache {
                     let nothing = Box::new(|| Ok(()));
                     self.accounts.record(&id, metadata.len(), nothing).await?;
                 }
+                self.drop_if_deleted(&id).await?;
             }
             blocking(move || entry.finish()).await?;
         }
@@ -181,7 +182,9 @@ impl ImageCache {
 }
 
 impl Fill {
-    /// Verifies what was written, makes it durable and puts it into its place, where it is counted.
+    /// Verifies what was written, puts it into its place, where it is counted, and removes it again if the image
+    /// was deleted meanwhile. The data is on the disk before it has its place, so that what is found there after a
+    /// power cut is whole; whether it is found is not promised.
     async fn finish(self, taken: Taken) -> Result<()> {
         self.expected.check(&self.id, &taken)?;
         let (mut fill, size) = blocking(move || {
@@ -199,6 +202,7 @@ impl Fill {
         };
         let accounts = fill.cache.accounts.clone();
         accounts.record(&fill.id, size, Box::new(publish)).await?;
+        fill.cache.drop_if_deleted(&fill.id).await?;
         match fill.entry.take() {
             Some(entry) => blocking(move || entry.finish()).await,
             None => Ok(()),

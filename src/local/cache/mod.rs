@@ -45,6 +45,8 @@ const FILE_MODE: u32 = 0o640;
 pub struct ImageCache {
     directory: Directory,
     accounts: Accounts,
+    /// The records of the images, where they are known: the accounts of two drivers need none.
+    records: Option<Catalog>,
     /// Bytes that a pruning leaves at most.
     max_size: u64,
     stall_time: Duration,
@@ -77,13 +79,35 @@ impl ImageCache {
         settings: &CacheSettings,
         catalog: impl AsyncFnOnce() -> Result<Catalog>,
     ) -> Result<Self> {
+        let accounts = Accounts::new(settings, catalog).await?;
         Ok(Self {
             directory: Directory::new(settings.directory.clone()),
-            accounts: Accounts::new(settings, catalog).await?,
+            records: accounts.catalog().cloned(),
+            accounts,
             max_size: settings.max_size,
             stall_time: settings.stall_time,
             downloads: settings.downloads,
         })
+    }
+
+    /// The same cache, which knows the records of the images.
+    pub(super) fn with_records(mut self, catalog: Catalog) -> Self {
+        self.records = Some(catalog);
+        self
+    }
+
+    /// Removes the copy of an image that was deleted while the copy was made.
+    ///
+    /// A deletion first commits the record, then removes the copy. A fill first puts the copy into its place, then
+    /// calls this, which reads the record. Whichever is later sees the other one's first step: either the deletion
+    /// finds the copy, or this finds the image deleted.
+    async fn drop_if_deleted(&self, id: &str) -> Result<()> {
+        if let Some(records) = &self.records
+            && records.load_image(id, "").await?.is_none()
+        {
+            self.delete_cached(id).await?;
+        }
+        Ok(())
     }
 
     /// Whether what is downloaded goes through the cache.

@@ -219,13 +219,15 @@ impl ImageCache {
     }
 
     /// Fetches the images that are queued, in their order, from where `open` finds them; or only says
-    /// which. One that fails does not keep the others from being fetched.
+    /// which. One that fails does not keep the others from being fetched. An image that `exists` denies after it
+    /// was fetched was deleted meanwhile: its copy is removed. See `drop_if_deleted`.
     ///
     /// # Errors
     /// `Interrupted`; that of `open` and of writing are among the failures.
     pub async fn prefetch(
         &self,
         open: impl AsyncFn(&str) -> Result<ImageBytes>,
+        exists: impl AsyncFn(&str) -> Result<bool>,
         dry_run: bool,
         watch: &Watch,
     ) -> Result<Prefetched> {
@@ -240,6 +242,10 @@ impl ImageCache {
                     return Ok::<_, Error>(Some(size));
                 }
                 let fetched = self.prefetch_one(bytes, watch.clone()).await?;
+                if fetched && !exists(&id).await? {
+                    self.delete_cached(&id).await?;
+                    return Ok(None);
+                }
                 Ok(fetched.then_some(size))
             };
             match fetched.await {

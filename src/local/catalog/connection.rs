@@ -75,6 +75,8 @@ pub struct Catalog {
     database: Arc<Database>,
     /// What messages call it.
     name: Arc<str>,
+    /// Whether a connection that breaks is replaced: not where it holds a lock.
+    reconnects: bool,
 }
 
 impl Catalog {
@@ -97,6 +99,7 @@ impl Catalog {
             connections,
             database: Arc::new(database.clone()),
             name: format!("database {}", database.name()).into(),
+            reconnects: true,
         }
     }
 
@@ -114,10 +117,13 @@ impl Catalog {
 
     /// Opens a database on a server for one who does one thing after the other, on one connection.
     pub(super) async fn open_alone(server: &MysqlServer) -> Result<Self> {
-        Ok(Self::new(
-            mysql::connect(server, Connections::One).await?.into(),
-            &Database::Mysql(Box::new(server.clone())),
-        ))
+        Ok(Self {
+            reconnects: false,
+            ..Self::new(
+                mysql::connect(server, Connections::One).await?.into(),
+                &Database::Mysql(Box::new(server.clone())),
+            )
+        })
     }
 
     /// The same database for changes of its schema: SQLite does not see to it there that what rows refer
@@ -395,7 +401,7 @@ impl Run for Catalog {
     }
 
     fn asks_again(&self) -> bool {
-        true
+        self.reconnects
     }
 }
 

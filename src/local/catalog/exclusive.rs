@@ -63,8 +63,9 @@ impl Catalog {
     }
 }
 
-/// Takes the lock of a server on the one connection of `alone`, where the work is done as well: what a dead
-/// process had asked for is over before the next one begins.
+/// Takes the lock of a server on the one connection of `alone`, where the work is done as well. The server drops
+/// the lock of a dead process only after that process's last statement has ended, so what is read under the lock
+/// cannot be changed by it any more.
 ///
 /// # Errors
 /// `Unavailable` when another process keeps it for too long.
@@ -86,7 +87,22 @@ pub(super) async fn take_alone(
     if got == Some(1) {
         return Ok(());
     }
-    Err(in_use(alone, "changes the schema of"))
+    let error = in_use(alone, "changes the schema of");
+    let sql = Sql::default().with(
+        "SELECT CAST(IS_USED_LOCK(?) AS SIGNED)",
+        [name(server, purpose).into()],
+    );
+    let holder = match alone.row(sql).await? {
+        Some(row) => row.integer(0)?,
+        None => None,
+    };
+    Err(match holder {
+        Some(id) => error.hint(format!(
+            "Wait for its end, then try again. It is connection {id} of the server; if its process is dead, \
+             KILL {id} ends it."
+        )),
+        None => error,
+    })
 }
 
 /// The error of who has waited for the end of `doing` (such as "migrates") long enough.

@@ -31,7 +31,7 @@ pub use images::StoredImage;
 pub use locations::NewLocation;
 pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
-pub use migration::{Due, EXPANDED, HEAD, check_revisions};
+pub use migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
 pub use purge::{Purged, Scope};
 pub use query::UsageCounts;
 pub use revision::{State, Turn};

@@ -22,13 +22,16 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Connections of a process at least: what is written, a list, and what is looked up beside them.
 const CONNECTIONS: u32 = 3;
 
+/// A socket that cannot exist.
+const NOWHERE: &str = "/dev/null/none";
+
 /// How many connections there may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Connections {
     /// As many as the configuration says.
     Many,
-    /// One, for as long as it lasts: what it holds is held, and the server does nothing of what it was asked to
-    /// do once that is no more.
+    /// One, which is never replaced: a lock that it holds is held for as long as statements succeed, and the
+    /// server drops that lock only after the last statement of the connection has ended.
     One,
 }
 
@@ -92,7 +95,13 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
         },
     };
     match reached {
-        Ok(()) => Ok(pool),
+        Ok(()) => {
+            if connections == Connections::One {
+                // A second connection would not hold the locks of the first one: making it fails.
+                pool.set_connect_options(options.socket(NOWHERE));
+            }
+            Ok(pool)
+        }
         Err(error) => Err(refused(server, error)),
     }
 }

@@ -1,7 +1,8 @@
 //! Removing the rows of what was deleted long ago.
 //!
 //! Rows go in batches, whose ends are found without a lock, each by one statement, with pauses in which others
-//! write. What waits for the scrubber stays: without its row nobody would know of the data.
+//! write. What waits for the scrubber stays: without its row nobody would know of the data, and an image that
+//! can be restored keeps what comes back with it.
 //!
 //! *Source:* `purge_deleted_rows` and `purge_deleted_rows_from_images` in `glance/db/sqlalchemy/api.py` of
 //! the reference implementation.
@@ -29,6 +30,9 @@ const BATCH_TIME: Duration = Duration::from_millis(100);
 /// How long others are let through between two batches at most.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
+/// How far the clocks of two hosts are apart at most, and much more.
+const CLOCKS: Duration = Duration::from_hours(24);
+
 /// A table with rows that may be purged.
 struct Table {
     name: &'static str,
@@ -38,7 +42,10 @@ struct Table {
     deleted_at: &'static str,
     /// What else MUST be true of a row that goes.
     only: &'static str,
-    /// And what that has to refer to nothing, which is looked at once, as it goes.
+    /// What keeps a row for an image that can be restored. It is checked once per row, while that is removed, and
+    /// not at all where no image can be.
+    kept: &'static str,
+    /// The same for rows that no other row may refer to; rows that do go first in the same purge.
     free: &'static str,
     /// The columns that are of no fixed length.
     texts: &'static [&'static str],
@@ -49,6 +56,27 @@ const FIXED_BYTES: i64 = 64;
 
 /// That a row is marked. Its index is not to be used: rows are taken in the order of the table.
 const DELETED: &str = "+deleted = 1";
+
+/// That an image can be restored.
+macro_rules! restorable {
+    () => {
+        "(images.status = 'pending_delete' OR images.deleted = 0 AND images.deleted_at IS NOT NULL)"
+    };
+}
+
+/// That the image of a row cannot be restored: it neither waits for the scrubber, nor was restored by a program
+/// that left what belongs to it deleted. See `Transaction::restore_image`.
+macro_rules! not_restorable {
+    ($table:literal) => {
+        concat!(
+            " AND NOT EXISTS (SELECT 1 FROM images WHERE images.id = ",
+            $table,
+            ".image_id AND ",
+            restorable!(),
+            ")"
+        )
+    };
+}
 
 /// The same, but for what the scrubber has still to do.
 const SCRUBBED: &str = "+deleted = 1 AND status <> 'pending_delete'";
@@ -61,9 +89,16 @@ impl Table {
             key: "id",
             deleted_at: "deleted_at",
             only,
+            kept: "",
             free: "",
             texts,
         }
+    }
+
+    /// The same, without rows for which a slower condition is not true.
+    const fn kept(mut self, kept: &'static str) -> Self {
+        self.kept = kept;
+        self
     }
 
     /// The same, without rows of which something is not true.
@@ -88,13 +123,15 @@ const DETAILS: [Table; 6] = [
         key: "task_id",
         deleted_at: "(SELECT deleted_at FROM tasks WHERE id = task_info.task_id AND deleted = 1)",
         only: "1 = 1",
+        kept: "",
         free: "",
         texts: &["input", "result", "message"],
     },
-    Table::new("image_properties", DELETED, &["name", "value"]),
-    Table::new("image_tags", DELETED, &["value"]),
+    Table::new("image_properties", DELETED, &["name", "value"])
+        .kept(not_restorable!("image_properties")),
+    Table::new("image_tags", DELETED, &["value"]).kept(not_restorable!("image_tags")),
     Table::new("image_locations", SCRUBBED, &["value", "meta_data"]),
-    Table::new("image_members", DELETED, &["member"]),
+    Table::new("image_members", DELETED, &["member"]).kept(not_restorable!("image_members")),
     Table::new("tasks", DELETED, &["type", "status", "owner"])
         .free(" AND NOT EXISTS (SELECT 1 FROM task_info WHERE task_id = tasks.id)"),
 ];
@@ -167,17 +204,23 @@ impl Catalog {
     ) -> Result<Vec<Purged>> {
         // That nothing refers to a row is part of what is asked of it.
         let catalog = self.unchecked().await?;
+        let spares = self.spares_restorable(before).await?;
         let before = before.to_catalog();
         let mut all = Vec::new();
         for table in scope.tables() {
+            let kept = if spares { table.kept } else { "" };
             let older = Selection::new(table, "<", &before);
             let mut batches = Batches {
                 catalog: &catalog,
                 watch,
+                kept,
                 size: FIRST_BATCH,
             };
             let limit = match max_rows {
-                Some(rows) => catalog.the_nth(&older, rows).await?.map(|at| (at, rows)),
+                Some(rows) => catalog
+                    .the_nth(&older, kept, rows)
+                    .await?
+                    .map(|at| (at, rows)),
                 None => None,
             };
             let mut told = |rows| removed(table.name, rows);
@@ -227,6 +270,7 @@ impl Catalog {
             };
             let rows = Selection::new(table, "<", &before)
                 .select(&format!("{} AS at, {bytes} AS bytes", table.deleted_at))
+                .text(table.kept)
                 .text(free)
                 .text(" ORDER BY at");
             let rows = match max_rows {
@@ -241,13 +285,30 @@ impl Catalog {
         Ok(all)
     }
 
+    /// Whether an image can be restored to which a row belongs that was deleted before a moment: what comes back
+    /// with an image was deleted when the image was. So if no image can be restored now, none that is deleted
+    /// later has such rows; only where the moment is hardly past, that depends on the clocks of all hosts.
+    async fn spares_restorable(&self, before: Timestamp) -> Result<bool> {
+        if before > self.now().before(CLOCKS) {
+            return Ok(true);
+        }
+        let sql = concat!("SELECT 1 FROM images WHERE ", restorable!(), " LIMIT 1");
+        Ok(self.row(Sql::new(sql)).await?.is_some())
+    }
+
     /// When the last of the oldest `rows` was deleted; None when there are fewer.
-    async fn the_nth(&self, selection: &Selection<'_>, rows: u64) -> Result<Option<String>> {
+    async fn the_nth(
+        &self,
+        selection: &Selection<'_>,
+        kept: &str,
+        rows: u64,
+    ) -> Result<Option<String>> {
         let Some(before) = rows.checked_sub(1) else {
             return Ok(Some(String::new()));
         };
         let sql = selection
             .select(&format!("{} AS at", selection.table.deleted_at))
+            .text(kept)
             .text(selection.table.free)
             .with(" ORDER BY at LIMIT 1 OFFSET ?", [before.into()]);
         let Some(row) = self.row(sql).await? else {
@@ -297,6 +358,8 @@ impl<'a> Selection<'a> {
 struct Batches<'a> {
     catalog: &'a Catalog,
     watch: &'a Watch,
+    /// See [`Table::kept`]; empty where no image can be restored.
+    kept: &'static str,
     size: u64,
 }
 
@@ -335,6 +398,7 @@ impl Batches<'_> {
                 let sql = beyond(selection.condition(sql));
                 let sql = sql
                     .with(&format!(" AND {key} <= ?"), [end.clone()])
+                    .text(self.kept)
                     .text(free);
                 self.catalog.execute(sql).await
             };

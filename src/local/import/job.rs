@@ -183,7 +183,8 @@ impl Local {
         let target = self.stores.get(store)?;
         let (source, promised) = self.open_feed(feed).await?;
         let size = promised.or_else(|| source.size());
-        let mut put = self.begin_cleared(|| target.begin(&job.id, size)).await?;
+        let room = source.stored_size().or(size);
+        let mut put = self.begin_cleared(|| target.begin(&job.id, room)).await?;
         let metered = Meter::on(watch);
         watch.begin(size);
         let copied = async {

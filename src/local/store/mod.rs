@@ -31,7 +31,7 @@ pub trait Store: Send + Sync {
     /// Whether what is at an address is, or would be, its own.
     fn owns(&self, url: &str) -> bool;
 
-    /// Begins to store the data of image `id`; `size` is how much is promised, if anything is.
+    /// Begins to store the data of image `id`; `size` is how many bytes will be written, where that is known.
     ///
     /// # Errors
     /// `Conflict` while another process does the same, where a dead process left residue of the same (see

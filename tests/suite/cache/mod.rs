@@ -12,8 +12,9 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use glance_tools::config::Settings;
+use glance_tools::data::Watch;
 use glance_tools::local::cache::ImageCache;
-use glance_tools::service::CacheKeeper;
+use glance_tools::service::{CacheKeeper, ImageData, Images, Reading};
 
 use crate::support::{Place, Run, block_on, files};
 
@@ -103,6 +104,62 @@ fn every_driver_keeps_accounts_of_what_is_downloaded() {
         place
             .glance(&["image-download", "--file", "out", &id])
             .fails(1);
+    }
+}
+
+#[test]
+fn a_copy_that_is_made_while_its_image_is_deleted_is_not_kept() {
+    for driver in DRIVERS {
+        let place = place(driver, "");
+        let content = vec![3; 700_000];
+        let id = place.image("x", &content);
+        block_on(async {
+            let local = place.open().await;
+            let bytes = local.open_image(&id, Reading::default()).await.unwrap();
+            local.delete_image(&id).await.unwrap();
+            // The data is read to its end, which is when the copy is whole.
+            let read = tokio::task::spawn_blocking(move || {
+                let mut reader = bytes.source.unwrap().into_reader().unwrap();
+                let mut data = vec![0; 800_000];
+                let size = reader.fill(&mut data).unwrap();
+                data.truncate(size);
+                data
+            });
+            assert!(read.await.unwrap() == content);
+        });
+        assert_eq!(place.cached(), BTreeSet::new(), "{driver}");
+        let cached = files(&place.cache());
+        assert!(!cached.contains(&id), "{driver}: {cached:?}");
+        assert!(files(&place.cache().join("incomplete")).is_empty());
+    }
+}
+
+#[test]
+fn a_copy_that_is_fetched_while_its_image_is_deleted_is_not_kept() {
+    for driver in DRIVERS {
+        let place = place(driver, "");
+        let (gone, stays) = (place.image("x", b"gone"), place.image("y", b"stays"));
+        let keeper = place.keeper();
+        block_on(async {
+            let local = place.open().await;
+            for id in [&gone, &stays] {
+                keeper.queue(id).await.unwrap();
+            }
+            let open = async |id: &str| {
+                let bytes = local.open_stored(id).await?;
+                if id == gone {
+                    local.delete_image(id).await?;
+                }
+                Ok(bytes)
+            };
+            let exists = async |id: &str| Ok(local.get_image(id).await.is_ok());
+            let watch = Watch::default();
+            let done = keeper.prefetch(open, exists, false, &watch).await.unwrap();
+            assert_eq!(done.fetched, [(stays.clone(), 5)], "{driver}");
+        });
+        assert_eq!(place.cached(), BTreeSet::from([stays.clone()]), "{driver}");
+        let cached = files(&place.cache());
+        assert!(!cached.contains(&gone), "{driver}: {cached:?}");
     }
 }
 

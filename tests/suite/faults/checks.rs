@@ -110,7 +110,9 @@ impl State {
     }
 
     fn add_row(&mut self, table: &str, row: &Row) {
-        let is_deleted = row.get("deleted").is_some_and(|deleted| *deleted != Value::Integer(0));
+        let is_deleted = row
+            .get("deleted")
+            .is_some_and(|deleted| *deleted != Value::Integer(0));
         let status = text(row, "status");
         if is_deleted && status != "pending_delete" {
             // That an image was there is of interest to what purges alone.
@@ -191,7 +193,8 @@ impl State {
             match status.as_str() {
                 "active" | "deactivated" => {
                     if live.is_empty() {
-                        self.wrong.push(format!("image {id} is {status} without a location"));
+                        self.wrong
+                            .push(format!("image {id} is {status} without a location"));
                     }
                     for location in live {
                         self.check_data(image, &text(location, "value"));
@@ -199,7 +202,8 @@ impl State {
                 }
                 "queued" => {
                     if size.is_some() && live.is_empty() {
-                        self.wrong.push(format!("image {id} is queued and has size {size:?}"));
+                        self.wrong
+                            .push(format!("image {id} is queued and has size {size:?}"));
                     }
                 }
                 "uploading" => {
@@ -226,8 +230,9 @@ impl State {
         let data = match fs::read(path) {
             Ok(data) => data,
             Err(error) => {
-                self.wrong
-                    .push(format!("the data of active image {id} is lost: {path}: {error}"));
+                self.wrong.push(format!(
+                    "the data of active image {id} is lost: {path}: {error}"
+                ));
                 return;
             }
         };

@@ -208,7 +208,11 @@ pub fn walk(operation: &Operation, choice: Choice, workers: usize) -> Result<Rep
         }
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
-            let point = points.lock().unwrap().as_ref().and_then(|all| all.get(place).copied());
+            let point = points
+                .lock()
+                .unwrap()
+                .as_ref()
+                .and_then(|all| all.get(place).copied());
             let Some((fault, at)) = point else {
                 return Ok(());
             };
@@ -248,7 +252,10 @@ pub fn sample(bench: &Bench<'_>, count: usize, seed: u64) -> Result<Report, Stri
 fn chosen(points: Vec<(Fault, u64)>, choice: Choice) -> Vec<(Fault, u64)> {
     match choice {
         Choice::All => points,
-        Choice::Of(fault) => points.into_iter().filter(|point| point.0 == fault).collect(),
+        Choice::Of(fault) => points
+            .into_iter()
+            .filter(|point| point.0 == fault)
+            .collect(),
         Choice::One(fault, at) => vec![(fault, at)],
         Choice::Some(count, seed) => {
             let mut random = Random::new(seed);
@@ -310,7 +317,10 @@ impl Bench<'_> {
 pub fn told(reports: &[Report], took: Duration) -> String {
     let mut text = String::new();
     let (mut points, mut bad) = (0, 0);
-    text += &format!("{:28} {:>6} {:>7} {:>5}\n", "operation", "calls", "points", "bad");
+    text += &format!(
+        "{:28} {:>6} {:>7} {:>5}\n",
+        "operation", "calls", "points", "bad"
+    );
     for report in reports {
         text += &format!(
             "{:28} {:>6} {:>7} {:>5}\n",

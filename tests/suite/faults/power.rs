@@ -423,7 +423,9 @@ fn record(bench: &Bench<'_>) -> Result<Recorder, String> {
     recorder.cut(true);
     if !recorder.unknown.is_empty() {
         let unknown = &recorder.unknown;
-        return Err(format!("{name}: calls that the model does not know: {unknown:?}"));
+        return Err(format!(
+            "{name}: calls that the model does not know: {unknown:?}"
+        ));
     }
     Ok(recorder)
 }

@@ -164,7 +164,9 @@ pub fn trace(
     if late {
         return Ok(End::TimedOut);
     }
-    tracing.end.ok_or_else(|| "its end was not seen".to_string())
+    tracing
+        .end
+        .ok_or_else(|| "its end was not seen".to_string())
 }
 
 /// The command behind a shell that stops itself first, in a process group of its own. Standard input
@@ -426,12 +428,7 @@ static KINDS: LazyLock<HashMap<i64, Kind>> = LazyLock::new(|| {
 const CLONES: [u64; 2] = [0x4004_9409, 0x4020_940D];
 
 /// Describes a call that is to be shown; its number in the run is left at 0.
-fn described(
-    thread: Pid,
-    number: i64,
-    arguments: [u64; 6],
-    roots: &[&Path],
-) -> Option<Call> {
+fn described(thread: Pid, number: i64, arguments: [u64; 6], roots: &[&Path]) -> Option<Call> {
     let kind = KINDS.get(&number)?;
     let is_shown = match number {
         libc::SYS_lseek => [libc::SEEK_DATA, libc::SEEK_HOLE].contains(&(arguments[2] as i32)),

@@ -1,6 +1,7 @@
 //! `glance-manage`: the chain of revisions, and purging.
 
 mod databases;
+mod interrupted;
 mod purge;
 mod revisions;
 

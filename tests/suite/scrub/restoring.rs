@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use super::{Delayed, LONG_AGO};
 use crate::realcloud::{output_of, script};
+use crate::support::Run;
+
+/// The program that purges.
+const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 
 fn shown(place: &Delayed, id: &str) -> Value {
     let mut shown: Value =
@@ -73,6 +77,47 @@ fn an_image_comes_back_whole() {
         place.glance(&["image-delete", &id]).ok();
         place.glance(&["scrub", "--restore", &id]).ok();
         assert_eq!(shown(&place, &id), before);
+    }
+}
+
+#[test]
+fn an_image_comes_back_whole_after_a_purge() {
+    // The second was restored before by a program that leaves what belongs to an image deleted.
+    let elsewhere =
+        "UPDATE images SET status = 'active', deleted = 0 WHERE status = 'pending_delete'";
+    for change in ["", elsewhere] {
+        for place in Delayed::on_each("") {
+            let id = place.image("a", b"data");
+            let words = ["image-update", &id, "--property", "os_distro=debian"];
+            assert_eq!(place.glance(&words).code, 0);
+            for tag in ["one", "two"] {
+                place.glance(&["image-tag-update", &id, tag]).ok();
+            }
+            assert_eq!(place.glance(&["member-create", &id, "you"]).code, 0);
+            let before = shown(&place, &id);
+            // What was taken off an image that lives is purged as ever.
+            let other = place.image("b", b"data");
+            place.glance(&["image-tag-update", &other, "gone"]).ok();
+            place.glance(&["image-tag-delete", &other, "gone"]).ok();
+            place.glance(&["image-delete", &id]).ok();
+            if !change.is_empty() {
+                place.sql(change);
+            }
+            for action in ["purge", "purge_images_table"] {
+                let mut purge = place.command(MANAGE);
+                purge.args(["db", action, "--age_in_days", "0", "--max_rows", "-1"]);
+                let purged = Run::of(purge.output().unwrap());
+                assert_eq!(purged.code, 0, "{}", purged.stderr);
+            }
+            let tags = place.texts("SELECT value FROM image_tags ORDER BY value");
+            assert_eq!(tags, ["one", "two"]);
+            place.scrubber(&["--restore", &id]).ok();
+            assert_eq!(shown(&place, &id), before);
+            let members = place.glance(&["member-list", "--image-id", &id]).ok();
+            assert!(members.contains("you"), "{members}");
+            place.glance(&["image-download", "--file", "out", &id]).ok();
+            assert_eq!(fs::read(place.file("out")).unwrap(), b"data");
+        }
     }
 }
 

@@ -31,6 +31,28 @@ const ONCE: [(&str, &str); 2] = [
     ("pike01", "pike_contract01"),
 ];
 
+/// Returns the name that a revision has today.
+fn current_name(revision: &str) -> &str {
+    let renamed = ONCE.iter().find(|(once, _)| *once == revision);
+    renamed.map_or(revision, |(_, today)| *today)
+}
+
+/// Returns the rows of `alembic_version` that are not heads, sorted: another row implies each of them, or
+/// repeats it. An upgrade that was interrupted while it noted a revision may leave such rows.
+///
+/// # Errors
+/// `Failed` for an unknown revision.
+pub fn superseded(noted: &[String]) -> Result<Vec<String>> {
+    let mut heads = Progress::of(noted)?.heads();
+    let is_left = |name: &&String| {
+        let found = heads.iter().position(|head| *head == current_name(name));
+        found.map(|at| heads.swap_remove(at)).is_none()
+    };
+    let mut left: Vec<String> = noted.iter().filter(is_left).cloned().collect();
+    left.sort_unstable();
+    Ok(left)
+}
+
 /// The revision after which nothing is to be added.
 pub const EXPANDED: &str = RELEASES[RELEASES.len() - 1].0;
 
@@ -68,8 +90,7 @@ impl Progress {
     /// # Errors
     /// `Failed` for a revision that is none of these.
     pub(super) fn through(revision: &str) -> Result<Self> {
-        let today = ONCE.iter().find(|(once, _)| *once == revision);
-        let revision = today.map_or(revision, |(_, today)| today);
+        let revision = current_name(revision);
         let branch = |expanded, contracted| Self {
             trunk: TRUNK.len(),
             expanded,
@@ -124,7 +145,7 @@ impl Progress {
 
     /// Whether it has been through a revision.
     pub(super) fn includes(self, revision: &str) -> bool {
-        Self::through(revision).is_ok_and(|other| self.joined(other) == self)
+        Self::through(revision).is_ok_and(|other| self.covers(other))
     }
 
     /// What both have been through.
@@ -134,6 +155,11 @@ impl Progress {
             expanded: self.expanded.max(other.expanded),
             contracted: self.contracted.max(other.contracted),
         }
+    }
+
+    /// Whether everything that `other` has been through is part of this.
+    pub(super) fn covers(self, other: Self) -> bool {
+        self.joined(other) == self
     }
 
     /// The next revision on the way to `goal`, and where the database is then; None at the goal.
@@ -196,6 +222,27 @@ mod tests {
         assert_eq!(way[10], "queens_contract01");
         assert_eq!(way.len(), 21);
         assert_eq!(at, Progress::HEAD);
+    }
+
+    #[test]
+    fn rows_that_another_row_implies_are_not_heads() {
+        for (noted, left) in [
+            (&["2024_1_contract01"][..], &[][..]),
+            (&["2023_1_contract01", "2024_1_expand01"], &[]),
+            (&["pike01"], &[]),
+            (
+                &["2024_1_expand01", "2024_1_contract01", "2023_1_contract01"],
+                &["2023_1_contract01", "2024_1_expand01"],
+            ),
+            (&["mitaka02", "ocata_expand01"], &["mitaka02"]),
+            (&["pike_expand01", "rocky_contract01"], &["pike_expand01"]),
+            (&["pike01", "pike_contract01"], &["pike_contract01"]),
+            (&["liberty", "liberty"], &["liberty"]),
+        ] {
+            let noted: Vec<String> = noted.iter().map(ToString::to_string).collect();
+            assert_eq!(superseded(&noted).unwrap(), left, "{noted:?}");
+        }
+        assert!(superseded(&["far_future".to_string()]).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod chain;
 mod rows;
 mod statement;
 
-pub use chain::{EXPANDED, HEAD};
+pub use chain::{EXPANDED, HEAD, superseded};
 
 use std::path::{Path, PathBuf};
 
@@ -64,12 +64,13 @@ pub fn check_revisions(names: &[String]) -> Result<()> {
 }
 
 impl Catalog {
-    /// Which step of an upgrade is due, in a database that names these revisions.
+    /// Which step of an upgrade is due, in a database that names these revisions. Rows that are not heads are
+    /// left to the last step.
     pub async fn due(&self, heads: &[String]) -> Result<Due> {
         let Ok(at) = Progress::of(heads) else {
             return Ok(Due::Expand);
         };
-        Ok(if at == Progress::HEAD {
+        Ok(if at == Progress::HEAD && superseded(heads)?.is_empty() {
             Due::Nothing
         } else if !at.is_expanded() {
             Due::Expand
@@ -91,14 +92,31 @@ impl Catalog {
     pub async fn upgrade(&self, goal: &str) -> Result<Vec<String>> {
         let goal = Progress::through(goal)?;
         if self.dialect() == Dialect::Mysql {
-            return climb(self, Dialect::Mysql, goal).await;
+            return climb(self, Dialect::Mysql, goal, Some(self)).await;
         }
         let unchecked = self.unchecked().await?;
         let transaction = unchecked.begin().await?;
-        let heads = climb(&transaction, Dialect::Sqlite, goal).await?;
+        let heads = climb(&transaction, Dialect::Sqlite, goal, None).await?;
         transaction.commit().await?;
         unchecked.close().await?;
         Ok(heads)
+    }
+
+    /// Removes the rows of `alembic_version` that are not heads, and returns them. The caller MUST hold the
+    /// turn.
+    ///
+    /// # Errors
+    /// `Failed` for an unknown revision.
+    pub async fn mend_revisions(&self) -> Result<Vec<String>> {
+        let transaction = self.begin().await?;
+        let noted = locked_heads(&transaction).await?;
+        let left = superseded(&noted)?;
+        if !left.is_empty() {
+            let heads = Progress::of(&noted)?.heads();
+            replace_heads(&transaction, &noted, &heads).await?;
+        }
+        transaction.commit().await?;
+        Ok(left)
     }
 
     /// Brings the rows into today's form; how many those were.
@@ -115,10 +133,11 @@ impl Catalog {
     /// # Errors
     /// `Failed` for a revision that is not known.
     pub async fn stamp(&self, revision: &str) -> Result<()> {
-        Progress::through(revision)?;
+        let heads = Progress::through(revision)?.heads();
         make_version_table(self, self.dialect()).await?;
         let transaction = self.begin().await?;
-        note(&transaction, &[revision]).await?;
+        let noted = locked_heads(&transaction).await?;
+        replace_heads(&transaction, &noted, &heads).await?;
         transaction.commit().await
     }
 
@@ -173,10 +192,20 @@ impl Catalog {
     }
 }
 
-/// Carries out what lies between where the database is and the goal.
-async fn climb(run: &impl Run, dialect: Dialect, goal: Progress) -> Result<Vec<String>> {
+/// Carries out what lies between where the database is and the goal. Where each statement is committed by
+/// itself, `server` is the catalogue on which a revision is noted, in one transaction.
+async fn climb(
+    run: &impl Run,
+    dialect: Dialect,
+    goal: Progress,
+    server: Option<&Catalog>,
+) -> Result<Vec<String>> {
     make_version_table(run, dialect).await?;
-    let mut at = Progress::of(&heads(run).await?)?;
+    let noted = heads(run).await?;
+    let mut at = Progress::of(&noted)?;
+    if !superseded(&noted)?.is_empty() {
+        note_on(run, server, at, at).await?;
+    }
     if at == Progress::default() && is_head_begun(run, dialect).await? {
         return Err(
             Error::failed("the database has tables but no alembic revision")
@@ -193,7 +222,7 @@ async fn climb(run: &impl Run, dialect: Dialect, goal: Progress) -> Result<Vec<S
         for statement in statements(script(revision), dialect) {
             Statement::read(&statement).carry_out(run, dialect).await?;
         }
-        note(run, &then.heads()).await?;
+        note_on(run, server, at, then).await?;
         at = then;
     }
     heads(run).await
@@ -210,22 +239,66 @@ pub(super) async fn heads(run: &impl Run) -> Result<Vec<String>> {
     rows.iter().map(|row| column(row, 0)).collect()
 }
 
-/// Notes the revisions: the new ones before the old ones go, since each of them tells more.
-async fn note(run: &impl Run, heads: &[&str]) -> Result<()> {
-    let noted = self::heads(run).await?;
-    for head in heads
-        .iter()
-        .filter(|head| !noted.iter().any(|old| old == **head))
-    {
+/// As [`heads`], and locks the rows against other transactions, where `run` is one.
+async fn locked_heads(run: &impl Run) -> Result<Vec<String>> {
+    let sql = Sql::new("SELECT version_num FROM alembic_version").text(run.lock());
+    let rows = run.rows(sql).await?;
+    rows.iter().map(|row| column(row, 0)).collect()
+}
+
+/// Notes a step on `server`, in a transaction of its own, or on `run`, which is one.
+async fn note_on(
+    run: &impl Run,
+    server: Option<&Catalog>,
+    at: Progress,
+    then: Progress,
+) -> Result<()> {
+    let Some(server) = server else {
+        return note(run, at, then).await;
+    };
+    let transaction = server.begin().await?;
+    note(&transaction, at, then).await?;
+    transaction.commit().await
+}
+
+/// Notes that the database has come from `at` to `then`. A process that dies meanwhile MUST leave the rows of
+/// one of the two: both together are called up to date.
+///
+/// # Errors
+/// `Conflict` when another program has noted something beyond `at`.
+async fn note(run: &impl Run, at: Progress, then: Progress) -> Result<()> {
+    let noted = locked_heads(run).await?;
+    if !at.covers(Progress::of(&noted)?) {
+        return Err(Error::conflict(format!(
+            "another program changes the schema: its revision is {} now",
+            noted.join(", ")
+        ))
+        .hint("Wait for its end, then run glance-manage db sync."));
+    }
+    replace_heads(run, &noted, &then.heads()).await
+}
+
+/// Replaces the rows `noted` by `heads`. A row that is there already stays, since writers lock it, unless it
+/// is there twice.
+async fn replace_heads(run: &impl Run, noted: &[String], heads: &[&str]) -> Result<()> {
+    let count = |head: &str| noted.iter().filter(|old| *old == head).count();
+    let kept = heads.iter().filter(|head| count(head) == 1);
+    let sql = Sql::new("DELETE FROM alembic_version");
+    let kept: Vec<_> = kept.map(|head| (*head).into()).collect();
+    run.execute(if kept.is_empty() {
+        sql
+    } else {
+        sql.text(" WHERE version_num NOT IN ").list(kept)
+    })
+    .await?;
+    for head in heads.iter().filter(|head| count(head) != 1) {
         let sql = Sql::default().with(
             "INSERT INTO alembic_version (version_num) VALUES (?)",
             [(*head).into()],
         );
         run.execute(sql).await?;
     }
-    let sql = Sql::new("DELETE FROM alembic_version WHERE version_num NOT IN ")
-        .list(heads.iter().map(|head| (*head).into()));
-    run.execute(sql).await.map(drop)
+    Ok(())
 }
 
 /// Whether a database that names no revision has images as they are at the head, not at the first one.
