@@ -167,6 +167,8 @@ options! {
         Kind::Boolean, Some("true");
     GPT_SAFETY_CHECKS_NONFATAL = ["image_format"] "gpt_safety_checks_nonfatal",
         Kind::List, Some("");
+    VMDK_ALLOWED_TYPES = ["image_format"] "vmdk_allowed_types",
+        Kind::List, Some("streamOptimized,monolithicSparse");
 
     DELAYED_DELETE = ["DEFAULT"] "delayed_delete", Kind::Boolean, Some("false");
     METADATA_ENCRYPTION_KEY = ["DEFAULT"] "metadata_encryption_key", Kind::Secret, None;

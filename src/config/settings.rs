@@ -15,7 +15,7 @@ use super::options::{
     IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_SIZE_TOTAL, IMAGE_STAGE_TOTAL, IMAGE_TAG_QUOTA,
     METADATA_ENCRYPTION_KEY, METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec,
     REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
-    USER_STORAGE_QUOTA,
+    USER_STORAGE_QUOTA, VMDK_ALLOWED_TYPES,
 };
 use super::reader::Reader;
 use super::scrubber::{ScrubberSettings, read_scrubber};
@@ -108,6 +108,8 @@ pub struct Formats {
     pub require_match: bool,
     /// Names of the safety checks that a GPT or MBR image may fail.
     pub gpt_checks_nonfatal: Vec<String>,
+    /// The create types of the VMDK images that are converted.
+    pub vmdk_types: Vec<String>,
 }
 
 /// What callers get to see of locations.
@@ -215,6 +217,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
             container: reader.list(&CONTAINER_FORMATS)?.value,
             require_match: reader.boolean(&REQUIRE_IMAGE_FORMAT_MATCH)?,
             gpt_checks_nonfatal: reader.list(&GPT_SAFETY_CHECKS_NONFATAL)?.value,
+            vmdk_types: reader.list(&VMDK_ALLOWED_TYPES)?.value,
         },
         exposure: Exposure {
             direct_url: reader.boolean(&SHOW_IMAGE_DIRECT_URL)?,
@@ -354,6 +357,10 @@ mod tests {
         assert_eq!(settings.formats.container.len(), 8);
         assert!(settings.formats.require_match);
         assert!(settings.formats.gpt_checks_nonfatal.is_empty());
+        assert_eq!(
+            settings.formats.vmdk_types,
+            ["streamOptimized", "monolithicSparse"]
+        );
         assert_eq!(
             settings.import.methods,
             ["glance-direct", "web-download", "copy-image"]

@@ -22,6 +22,7 @@ impl Inspection {
             require_image_format_match: formats.require_match,
             allow_mismatch,
             gpt_safety_checks_nonfatal: formats.gpt_checks_nonfatal.clone(),
+            is_raw_exact: false,
         };
         let disk_format = image.disk_format.clone().unwrap_or_default();
         let container_format = image.container_format.clone().unwrap_or_default();
@@ -33,6 +34,23 @@ impl Inspection {
         };
         inspection.inspector = inspection.declared().is_inspected().then(Inspector::new);
         inspection
+    }
+
+    /// Begins the inspection of data that another program is to read as `disk_format`: it is inspected
+    /// whatever container it is in and whatever else is allowed to pass, and raw data may carry the marks of no
+    /// format but a partition table.
+    pub fn for_conversion(disk_format: &str, formats: &Formats) -> Self {
+        Self {
+            inspector: Some(Inspector::new()),
+            policy: Policy {
+                require_image_format_match: true,
+                allow_mismatch: false,
+                gpt_safety_checks_nonfatal: formats.gpt_checks_nonfatal.clone(),
+                is_raw_exact: true,
+            },
+            disk_format: disk_format.to_string(),
+            container_format: "bare".to_string(),
+        }
     }
 
     fn declared(&self) -> Declared<'_> {

@@ -161,7 +161,8 @@ impl Local {
 pub(super) struct Cap {
     /// Bytes.
     pub(super) bytes: u64,
-    option: &'static str,
+    /// The option that sets the limit.
+    pub(super) option: &'static str,
 }
 
 impl Cap {

@@ -8,10 +8,13 @@
 //! *Source:* the formats' specifications, and the `format_inspector` of oslo.utils, which the reference
 //! implementation wraps around uploads.
 
+mod bochs;
+mod cloop;
 mod finding;
 mod gpt;
 mod iso;
 mod luks;
+mod ploop;
 pub mod policy;
 mod qcow2;
 mod qed;
@@ -57,11 +60,17 @@ pub enum Format {
     Gpt,
     /// An encrypted container.
     Luks,
+    /// Parallels' format, which Virtuozzo and OpenVZ call ploop.
+    Ploop,
+    /// A growing disk of Bochs, always refused.
+    Bochs,
+    /// A compressed loop device of Linux, always refused.
+    Cloop,
 }
 
 impl Format {
     /// Every format that data can be told to be.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Raw,
         Self::Qcow2,
         Self::Qed,
@@ -72,9 +81,12 @@ impl Format {
         Self::Iso,
         Self::Gpt,
         Self::Luks,
+        Self::Ploop,
+        Self::Bochs,
+        Self::Cloop,
     ];
 
-    /// The name as `disk_format` has it; `qed` and `gpt` are no disk formats of Glance's.
+    /// The name as `disk_format` has it; `qed`, `gpt`, `bochs` and `cloop` are no disk formats of Glance's.
     pub fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -87,10 +99,13 @@ impl Format {
             Self::Iso => "iso",
             Self::Gpt => "gpt",
             Self::Luks => "luks",
+            Self::Ploop => "ploop",
+            Self::Bochs => "bochs",
+            Self::Cloop => "cloop",
         }
     }
 
-    /// The format of that name; None for what data cannot be told to be, such as `ami` or `ploop`.
+    /// The format of that name; None for what data cannot be told to be, such as `ami`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
@@ -287,6 +302,9 @@ impl Inspector {
             iso::examine(&self.volume),
             gpt::examine(head, size),
             luks::examine(head, size),
+            ploop::examine(head),
+            bochs::examine(head),
+            cloop::examine(head),
         ]
         .into_iter()
         .flatten()

@@ -7,7 +7,7 @@
 //! 2. Several formats at once are refused ("Multiple formats detected"), but for iso with gpt, which is iso.
 //! 3. The detected format is the declared one: its virtual size is kept, where it is not zero.
 //! 4. Nothing is detected (raw) and the declared format is none that could be (ami, ari, aki, ploop, …):
-//!    accepted without a virtual size.
+//!    accepted without a virtual size. So is a Parallels image that is declared ploop, which only ours detects.
 //! 5. Anything at all is declared raw: accepted, and the virtual size is the size of the data. So a partition
 //!    table, a QCOW2 image or a CD may be called raw; but a CD with a partition table may not (there the
 //!    reference implementation trips over its own log message, which asks for the one format again).
@@ -50,6 +50,10 @@ pub struct Policy {
     /// `[image_format] gpt_safety_checks_nonfatal`: names of checks that are forgiven to partition tables.
     /// Default none.
     pub gpt_safety_checks_nonfatal: Vec<String>,
+    /// Data that is declared raw must carry the marks of no format but a partition table, as before a
+    /// conversion: no program may be told to read a QCOW2 image as raw, and to hand it on as such. Default
+    /// false.
+    pub is_raw_exact: bool,
 }
 
 impl Default for Policy {
@@ -58,6 +62,7 @@ impl Default for Policy {
             require_image_format_match: true,
             allow_mismatch: false,
             gpt_safety_checks_nonfatal: Vec::new(),
+            is_raw_exact: false,
         }
     }
 }
@@ -118,13 +123,15 @@ impl Policy {
         if format.name() == declared.disk_format {
             return self.judge(declared, &offenders, verdict.virtual_size(), Vec::new());
         }
-        if format == Format::Raw && Format::from_name(declared.disk_format).is_none() {
+        if format == Format::Raw && may_be_unmarked(declared.disk_format) {
             return Ok(Acceptance::default());
         }
         if declared.disk_format == Format::Raw.name() && verdict.findings.len() > 1 {
             return self.forgive(declared, &offenders, several(verdict));
         }
-        if declared.disk_format == Format::Raw.name() {
+        if declared.disk_format == Format::Raw.name()
+            && (format == Format::Gpt || !self.is_raw_exact)
+        {
             let warning = format!("the image claims to be raw but is {format}");
             let size = i64::try_from(verdict.size)
                 .ok()
@@ -235,6 +242,12 @@ fn several(verdict: &Verdict) -> String {
         .map(|found| found.format.name())
         .collect();
     format!("Multiple formats detected: {}", names.join(","))
+}
+
+/// Whether data of a declared format need not carry marks: what cannot be told at all, and `ploop`, which the
+/// reference implementation does not know either.
+fn may_be_unmarked(disk_format: &str) -> bool {
+    Format::from_name(disk_format).is_none_or(|format| format == Format::Ploop)
 }
 
 /// The findings whose offences count.

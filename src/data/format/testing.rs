@@ -42,6 +42,44 @@ pub(crate) fn qed() -> Vec<u8> {
     with(vec![0; 1024], 0, b"QED\0")
 }
 
+/// A Parallels image, which Virtuozzo calls ploop, with an empty disk of 1 MiB.
+pub(crate) fn ploop() -> Vec<u8> {
+    let mut image = vec![0; 1 << 20];
+    put(&mut image, 0, b"WithoutFreeSpace");
+    put(&mut image, 16, &2_u32.to_le_bytes());
+    put(&mut image, 20, &16_u32.to_le_bytes());
+    put(&mut image, 24, &2_u32.to_le_bytes());
+    put(&mut image, 28, &2048_u32.to_le_bytes());
+    put(&mut image, 32, &1_u32.to_le_bytes());
+    put(&mut image, 36, &2048_u64.to_le_bytes());
+    image
+}
+
+/// A growing disk of Bochs.
+pub(crate) fn bochs() -> Vec<u8> {
+    let mut image = vec![0; 4096];
+    put(&mut image, 0, b"Bochs Virtual HD Image");
+    put(&mut image, 32, b"Redolog");
+    put(&mut image, 48, b"Growing");
+    put(&mut image, 64, &0x0002_0000_u32.to_le_bytes());
+    put(&mut image, 68, &512_u32.to_le_bytes());
+    put(&mut image, 72, &1_u32.to_le_bytes());
+    put(&mut image, 76, &1_u32.to_le_bytes());
+    put(&mut image, 80, &65536_u32.to_le_bytes());
+    put(&mut image, 88, &65536_u64.to_le_bytes());
+    image
+}
+
+/// A compressed loop device.
+pub(crate) fn cloop() -> Vec<u8> {
+    let mut image = vec![0; 4096];
+    let script =
+        b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0 && mount -r -t iso9660 /dev/cloop $1\n";
+    put(&mut image, 0, script);
+    put(&mut image, 128, &512_u32.to_be_bytes());
+    image
+}
+
 /// A VHD footer; type 2 is fixed, 3 dynamic, 4 differencing.
 pub(crate) fn vhd_footer(kind: u32, size: u64) -> Vec<u8> {
     let mut footer = vec![0; 512];
@@ -345,6 +383,148 @@ fn hostile_descriptors() -> Vec<(&'static str, String)> {
         ("vmdk: not ASCII", format!("{DESCRIPTOR}a=é\n")),
         ("vmdk: empty descriptor", String::new()),
     ]
+}
+
+/// Descriptors that are files of their own, whose extent is the file at `path`, in many spellings.
+pub(crate) fn text_descriptors(path: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let strict = format!(
+        "# Disk DescriptorFile\nversion=1\nCID=a0b1c2d3\nparentCID=ffffffff\n\
+         createType=\"monolithicFlat\"\nRW 2048 FLAT \"{path}\" 0\n"
+    );
+    let replaced = |from: &str, to: &str| strict.replace(from, to).into_bytes();
+    let behind = |prefix: &[u8]| [prefix, strict.as_bytes()].concat();
+    let untitled = strict.replacen("# Disk DescriptorFile\n", "", 1);
+    let padded = |length: usize| {
+        let comment = format!("# {:x<length$}\n", "");
+        [comment.as_bytes(), untitled.as_bytes()].concat()
+    };
+    vec![
+        ("text: strict", strict.clone().into_bytes()),
+        ("text: without a title", untitled.clone().into_bytes()),
+        (
+            "text: version 2",
+            untitled.replace("version=1", "version=2").into_bytes(),
+        ),
+        (
+            "text: version 3",
+            untitled.replace("version=1", "version=3").into_bytes(),
+        ),
+        (
+            "text: blanks around the sign",
+            replaced("createType=", "createType = "),
+        ),
+        (
+            "text: tabs around the sign",
+            replaced("createType=", "createType\t=\t"),
+        ),
+        (
+            "text: blanks around the sign, no title, no version",
+            untitled
+                .replace("createType=", "createType  =  ")
+                .replace("version=1\n", "")
+                .into_bytes(),
+        ),
+        ("text: upper case", strict.to_uppercase().into_bytes()),
+        ("text: lower case", strict.to_lowercase().into_bytes()),
+        ("text: lines that end as on Windows", replaced("\n", "\r\n")),
+        (
+            "text: no title, lines that end as on Windows",
+            untitled.replace('\n', "\r\n").into_bytes(),
+        ),
+        ("text: blank lines in front", behind(b" \n   \n \r\n")),
+        ("text: empty lines in front", behind(b"\n\n")),
+        ("text: a byte order mark", behind(b"\xef\xbb\xbf")),
+        (
+            "text: comment in UTF-8",
+            behind("# \u{e9}\u{20ac}\n".as_bytes()),
+        ),
+        ("text: comment in Latin-1", behind(b"# \xe9\xff\n")),
+        ("text: zeros in a comment", behind(b"#\0\0\0\n")),
+        (
+            "text: control characters in a comment",
+            behind(b"#\x01\x02\x7f\x1b[0m\n"),
+        ),
+        (
+            "text: another title",
+            replaced("# Disk DescriptorFile", "#Disk Descriptor File"),
+        ),
+        (
+            "text: title alone",
+            b"# Disk DescriptorFile\n\xff\0\xff".to_vec(),
+        ),
+        (
+            "text: zeros behind",
+            with(strict.clone().into_bytes(), 2000, &[0]),
+        ),
+        (
+            "text: bytes behind",
+            [strict.as_bytes(), &[0xff, 0, 1, 2][..]].concat(),
+        ),
+        (
+            "text: bytes in between",
+            replaced("CID=", "\u{1}\u{2}\u{3}\nCID="),
+        ),
+        ("text: a long comment", padded(480)),
+        ("text: a comment across the first sector", padded(600)),
+        (
+            "text: as short as can be",
+            b"version=1\ncreateType=\"custom\"\n".to_vec(),
+        ),
+        ("text: nothing but the version", b"version=1\n".to_vec()),
+        (
+            "text: type in a comment",
+            replaced("createType=", "# createType="),
+        ),
+    ]
+}
+
+/// Beginnings of files that a descriptor could have, and some that it could not have.
+pub(crate) fn nearly_descriptors() -> Vec<Vec<u8>> {
+    let fronts: [&[u8]; 13] = [
+        b"",
+        b"#\n",
+        b"# \xff\0\x01\n",
+        b"#\r\n",
+        b" \n",
+        b"  \r\n",
+        b"\n",
+        b"\r\n",
+        b"\t\n",
+        b"# a\n# b\n  \n",
+        b" #\n",
+        b"#a\rb\n",
+        b"\0",
+    ];
+    let versions: [&[u8]; 14] = [
+        b"version=1\n",
+        b"version=2\r\n",
+        b"version=3\n",
+        b"version=4\n",
+        b"version=1",
+        b"version=1 \n",
+        b"version = 1\n",
+        b"Version=1\n",
+        b"version=1\r\r\n",
+        b"version=1\0",
+        b"version=12\n",
+        b" version=1\n",
+        b"encoding=\"x\"\nversion=1\n",
+        b"",
+    ];
+    let mut images = Vec::new();
+    for front in fronts {
+        for version in versions {
+            let rest: &[u8] = b"createType=\"monolithicFlat\"\nRW 1 FLAT \"/nowhere\" 0\n";
+            images.push([front, version, rest].concat());
+        }
+        images.push([front, b"version=1\n"].concat());
+    }
+    // Where the first sector ends.
+    for length in 495..512 {
+        let comment = format!("#{:x<length$}\n", "");
+        images.push([comment.as_bytes(), b"version=1\nCID=1\n"].concat());
+    }
+    images
 }
 
 /// Images that name other files, use what cannot be judged, or are broken; each a hostile image of issue 2.
@@ -742,6 +922,14 @@ pub(crate) fn hostile_images() -> Vec<HostileImage> {
         "vmdk: COWD extent, declared raw",
         with(vec![0; 4096], 0, b"COWD"),
     );
+    for (name, bytes) in text_descriptors("/etc/passwd") {
+        add("raw", true, name, bytes);
+    }
+    add("raw", true, "bochs", bochs());
+    add("raw", true, "cloop", cloop());
+    add("qcow2", true, "ploop: declared qcow2", ploop());
+    add("ploop", true, "qcow2: declared ploop", qcow2(3, 1 << 20));
+    add("raw", false, "ploop: declared raw", ploop());
     let end = vmdk_stream(2048).len();
     let stream = || vmdk_stream(2048);
     add(

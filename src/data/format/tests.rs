@@ -153,6 +153,113 @@ fn formats_that_data_cannot_show_keep_no_size() {
 }
 
 #[test]
+fn a_parallels_image_may_be_called_ploop_or_raw_and_nothing_else() {
+    let image = testing::ploop();
+    assert_eq!(kept_size("ploop", &image), None);
+    assert_eq!(kept_size("raw", &image), Some(image.len() as u64));
+    for declared in ["qcow2", "ami", "vmdk"] {
+        assert_eq!(refusal(declared, &image).0, Reason::Mismatch);
+    }
+}
+
+#[test]
+fn what_is_to_be_read_as_raw_may_be_a_partition_table_and_nothing_else() {
+    let policy = Policy {
+        is_raw_exact: true,
+        ..Policy::default()
+    };
+    for (name, image, declared, _) in sound_images() {
+        let decision = policy.decide(bare("raw"), &inspect(&image));
+        // The beginning of a fixed VHD is its guest's.
+        let is_raw = declared == "raw" || name == "fixed vhd";
+        assert_eq!(decision.is_ok(), is_raw, "{name}: {decision:?}");
+        policy.decide(bare(declared), &inspect(&image)).unwrap();
+    }
+    assert!(
+        policy
+            .decide(bare("raw"), &inspect(&testing::ploop()))
+            .is_err()
+    );
+}
+
+/// The format that `qemu-img` takes a file for: the name that it prints, or the one in its complaint.
+fn probed(path: &std::path::Path) -> String {
+    let mut command = std::process::Command::new("qemu-img");
+    let output = command
+        .args(["info", "--output=json"])
+        .arg(path)
+        .output()
+        .unwrap();
+    if !output.status.success() {
+        return String::from_utf8_lossy(&output.stderr).into_owned();
+    }
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    report["format"].as_str().unwrap().to_string()
+}
+
+/// Images that begin as those of some format do, or nearly.
+fn nearly_images() -> Vec<Vec<u8>> {
+    let mut images: Vec<Vec<u8>> = sound_images()
+        .into_iter()
+        .map(|(_, image, _, _)| image)
+        .collect();
+    images.extend([testing::qed(), testing::ploop(), testing::bochs()]);
+    images.extend([testing::cloop(), testing::qcow2(1, 1 << 20)]);
+    images.push(with(vec![0; 4096], 0, b"COWD"));
+    images.push(with(testing::ploop(), 0, b"WithouFreSpacExt"));
+    let magics: Vec<Vec<u8>> = images.clone();
+    for image in magics {
+        // Cut short, of another version, of another length.
+        for length in [4, 8, 63, 64, 100, 511, 512] {
+            images.push(cut(image.clone(), length));
+        }
+        for (at, byte) in [(0, b'x'), (4, 9), (7, 9), (16, 9), (32, b'r'), (0x40, 0)] {
+            images.push(with(image.clone(), at, &[byte]));
+        }
+    }
+    images
+}
+
+#[test]
+fn what_qemu_img_takes_for_an_image_never_passes_as_raw() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut images: Vec<Vec<u8>> = testing::text_descriptors("/nowhere/canary")
+        .into_iter()
+        .map(|(_, image)| image)
+        .collect();
+    images.extend(testing::nearly_descriptors());
+    images.extend(nearly_images());
+    let halves: Vec<&[Vec<u8>]> = images.chunks(images.len().div_ceil(2)).collect();
+    let seen = std::thread::scope(|scope| {
+        let check = |number: usize, half: &[Vec<u8>]| {
+            let path = directory.path().join(number.to_string());
+            let mut seen = 0;
+            for image in half {
+                std::fs::write(&path, image).unwrap();
+                let probed = probed(&path);
+                let is_raw = inspect(image).detected() == Detected::One(Format::Raw);
+                let shown = image.escape_ascii().to_string();
+                let shown = shown.get(..600).unwrap_or(&shown);
+                assert!(probed == "raw" || !is_raw, "{probed}: {shown}");
+                seen += usize::from(probed != "raw");
+            }
+            seen
+        };
+        let threads: Vec<_> = halves
+            .into_iter()
+            .enumerate()
+            .map(|(number, half)| scope.spawn(move || check(number, half)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .sum::<usize>()
+    });
+    // The comparison is worth something: many of them are images to qemu-img.
+    assert!(seen > images.len() / 4, "{seen} of {}", images.len());
+}
+
+#[test]
 fn containers_are_not_looked_at() {
     let declared = Declared {
         disk_format: "raw",
@@ -265,7 +372,7 @@ fn every_format_has_a_name_of_its_own() {
     for format in Format::ALL {
         assert_eq!(Format::from_name(format.name()), Some(format));
     }
-    assert_eq!(Format::from_name("ploop"), None);
+    assert_eq!(Format::from_name("ami"), None);
 }
 
 #[test]

@@ -3,7 +3,9 @@
 //! Little-endian sparse header: magic `KDMV` at 0, version 4, capacity in sectors 12, descriptor's sector
 //! 28 and length in sectors 36, grain directory's sector 56 (all ones: a footer holds the truth).
 //! The descriptor is text; what it says is read line by line, never kept. A bare descriptor only names
-//! other files, so it is refused wherever it shows up.
+//! other files, so it is refused wherever it shows up, in whatever spelling: with the first line that names
+//! what it is, with the line that QEMU probes (`version=1` after nothing but comments and blanks), or with a
+//! `createType` in what begins like text.
 //!
 //! *Source:* VMware Virtual Disk Format 5.0; `VMDKInspector` of oslo.utils' `format_inspector`; what makes
 //! QEMU's block/vmdk.c open another file.
@@ -17,7 +19,7 @@ const OLD_MAGIC: &[u8] = b"COWD";
 const SECTOR: u64 = 512;
 /// Bytes looked at to tell what a stream is.
 const HEADER: usize = 512;
-/// Bytes of a sparse header; what is shorter is not even taken for a descriptor.
+/// Bytes of a sparse header.
 const SHORTEST: usize = 64;
 /// Where an embedded descriptor stands, in bytes.
 const DESCRIPTOR: u64 = 512;
@@ -32,6 +34,11 @@ const DIRECTORY_AT_END: u64 = u64::MAX;
 const FOOTER_MARKER: u32 = 3;
 const END_OF_STREAM_MARKER: u32 = 0;
 const CREATE_TYPE: &[u8] = b"createtype=\"";
+/// The same where blanks may stand around the sign.
+const CREATE_TYPE_KEY: &[u8] = b"createtype";
+/// What the first line of a descriptor says, blanks left out.
+const TITLE: &[u8] = b"#diskdescriptorfile";
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const PARENT_HINT: &[u8] = b"parentfilenamehint";
 /// The two kinds that keep all of their data in the one file.
 const ALLOWED_TYPES: [&[u8]; 2] = [b"monolithicsparse", b"streamoptimized"];
@@ -151,6 +158,8 @@ impl Vmdk {
             let mut finding = Finding::new(Format::Vmdk, 0);
             finding.add_unsafe("descriptor", 0, "is a COWD extent, which is not supported");
             self.finding = Some(finding);
+        } else if let Some(offset) = find_title(data).or_else(|| find_version(data)) {
+            self.finding = Some(bare_descriptor(offset));
         } else if begins_like_text(data) {
             let mut text = Text::default();
             text.feed(0, data);
@@ -164,13 +173,7 @@ impl Vmdk {
             return;
         };
         if let Some(offset) = text.found {
-            let mut finding = Finding::new(Format::Vmdk, offset);
-            finding.add_unsafe(
-                "descriptor",
-                offset,
-                "is a bare descriptor, whose extents are other files",
-            );
-            self.finding = Some(finding);
+            self.finding = Some(bare_descriptor(offset));
         }
         if text.is_over {
             self.stage = Stage::Over;
@@ -282,15 +285,91 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' ')
 }
 
-/// Whether there is nothing but text, perhaps padded with zeros.
+/// Returns the finding of a descriptor that is a file of its own, marked at `offset`.
+fn bare_descriptor(offset: u64) -> Finding {
+    let mut finding = Finding::new(Format::Vmdk, offset);
+    finding.add_unsafe(
+        "descriptor",
+        offset,
+        "is a bare descriptor, whose extents are other files",
+    );
+    finding
+}
+
+/// Returns where the first line is that says what a descriptor is.
+fn find_title(data: &[u8]) -> Option<u64> {
+    let text = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data);
+    let mut letters = text
+        .iter()
+        .filter(|byte| !is_space(**byte))
+        .map(u8::to_ascii_lowercase);
+    let is_title = TITLE.iter().all(|byte| letters.next() == Some(*byte));
+    let at = data.iter().position(|byte| *byte == b'#')?;
+    is_title.then_some(at as u64)
+}
+
+/// Returns where the line is by which QEMU tells a descriptor: `version=1`, 2 or 3, after comments, which may
+/// hold any bytes, and blank lines. Blanks are taken wherever any reader takes them.
+///
+/// *Source:* `vmdk_probe` in QEMU's block/vmdk.c.
+fn find_version(data: &[u8]) -> Option<u64> {
+    let mut at = 0;
+    loop {
+        match data.get(at)? {
+            b'#' => at += data.get(at..)?.iter().position(|byte| *byte == b'\n')? + 1,
+            byte if is_space(*byte) => at += 1,
+            _ => break,
+        }
+    }
+    let line = data.get(at..)?.split(|byte| *byte == b'\n').next()?;
+    let shown: Vec<u8> = line
+        .iter()
+        .filter(|byte| !is_space(**byte))
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    let is_version = matches!(shown.strip_prefix(b"version="), Some([b'1'..=b'3']));
+    is_version.then_some(at as u64)
+}
+
+/// Whether there is nothing but text, in any encoding, perhaps padded with zeros.
 fn begins_like_text(data: &[u8]) -> bool {
     let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
-    data.len() >= SHORTEST && !text.is_empty() && text.iter().all(|byte| is_text(*byte))
+    !text.is_empty() && text.iter().all(|byte| is_text(*byte))
 }
 
 /// What may stand in a descriptor.
 fn is_text(byte: u8) -> bool {
-    is_space(byte) || byte.is_ascii_graphic()
+    is_space(byte) || byte.is_ascii_graphic() || !byte.is_ascii()
+}
+
+/// Searches a stream for `createType = "` in any case, with or without blanks.
+#[derive(Clone, Debug, Default)]
+struct TypeSearch {
+    /// Bytes of the key that were met; one more once the sign was.
+    matched: usize,
+    /// Bytes since the beginning of the key.
+    length: u64,
+}
+
+impl TypeSearch {
+    /// Takes the next byte; the length of what was searched for once it ends in it.
+    fn feed(&mut self, byte: u8) -> Option<u64> {
+        let byte = byte.to_ascii_lowercase();
+        let key = CREATE_TYPE_KEY.len();
+        self.length += 1;
+        match self.matched.checked_sub(key) {
+            Some(0 | 1) if matches!(byte, b' ' | b'\t') => {}
+            Some(0) if byte == b'=' => self.matched += 1,
+            Some(1) if byte == b'"' => return Some(self.length),
+            None if CREATE_TYPE_KEY.get(self.matched) == Some(&byte) => self.matched += 1,
+            // The first letter does not occur in the key again.
+            _ => {
+                self.matched = usize::from(CREATE_TYPE_KEY.first() == Some(&byte));
+                self.length = self.matched as u64;
+            }
+        }
+        None
+    }
 }
 
 /// Searches a stream for a word in lower case whose first letter does not occur in it again.
@@ -322,25 +401,14 @@ impl Search {
 }
 
 /// A stream that begins like text: is it a descriptor?
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Text {
-    search: Search,
+    search: TypeSearch,
     /// First byte that has not been looked at.
     next: u64,
     /// Where the type of a descriptor is named.
     found: Option<u64>,
     is_over: bool,
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self {
-            search: Search::new(CREATE_TYPE),
-            next: 0,
-            found: None,
-            is_over: false,
-        }
-    }
 }
 
 impl Text {
@@ -351,8 +419,8 @@ impl Text {
                 return;
             }
             self.next += 1;
-            if self.search.feed(*byte) {
-                self.found = Some(self.next.saturating_sub(CREATE_TYPE.len() as u64));
+            if let Some(length) = self.search.feed(*byte) {
+                self.found = Some(self.next.saturating_sub(length));
                 self.is_over = true;
                 return;
             }

@@ -4,15 +4,20 @@
 //!
 //! *Source:* `glance/async_/flows/plugins/*.py` of the reference implementation.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+mod wrapping;
+mod zip;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use self::wrapping::Wrapping;
 use super::convert;
 use crate::config::Formats;
 use crate::config::import::Plugin;
 use crate::data::Watch;
+use crate::local::FILE_MODE;
 use crate::local::inspection::Inspection;
 use crate::local::quota::Cap;
 use crate::local::staging::{CONVERTED, UNWRAPPED};
@@ -99,39 +104,40 @@ impl Workpiece<'_> {
         Ok(())
     }
 
-    /// Converts the data to another disk format, once it was found to be what it is said to be.
+    /// Converts the data to another disk format. Whatever container it is in, it is inspected before
+    /// `qemu-img` sees it, and again when it is converted: one format may be hidden in another.
     async fn convert(&mut self, to: &str, watch: &Watch) -> Result<()> {
         let from = self.image.disk_format.clone().unwrap_or_default();
-        if from == "iso" || from == to {
-            return self.inspect(watch).await;
+        if from == "iso" {
+            return self.inspect(&from, watch).await;
         }
         let driver = convert::driver(&from).ok_or_else(|| {
             Error::unsupported_media(format!("images of format {from} cannot be converted"))
         })?;
-        self.inspect(watch).await?;
+        self.inspect(&from, watch).await?;
         let target = self.path.with_extension(CONVERTED);
         let conversion = convert::Conversion {
             from: driver,
             source: self.path,
             to,
             target: &target,
-            most: self.cap.bytes,
+            cap: self.cap,
+            vmdk_types: &self.formats.vmdk_types,
         };
+        if from == to {
+            return conversion.check(watch).await;
+        }
         conversion.run(watch).await?;
+        *self.path = target;
+        self.inspect(to, watch).await?;
         self.image.disk_format = Some(to.to_string());
         self.image.container_format = Some("bare".to_string());
-        *self.path = target;
-        // One format may be hidden in another, and come out now.
-        self.inspect(watch).await
+        Ok(())
     }
 
-    /// Refuses data that is not what the image says, or not safe.
-    async fn inspect(&self, watch: &Watch) -> Result<()> {
-        let strict = Formats {
-            require_match: true,
-            ..self.formats.clone()
-        };
-        let mut inspection = Inspection::begin(self.image, &strict, false);
+    /// Refuses data that is not exactly of a disk format, or not safe.
+    async fn inspect(&self, disk_format: &str, watch: &Watch) -> Result<()> {
+        let mut inspection = Inspection::for_conversion(disk_format, self.formats);
         let (path, watch) = (self.path.clone(), watch.clone());
         blocking(move || {
             read_blocks(&path, &watch, |block| inspection.look(block))?;
@@ -141,13 +147,36 @@ impl Workpiece<'_> {
     }
 }
 
+/// Opens a file in the staging area; never through a link.
+fn open_staged(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
+        .map_err(|e| Error::io("open", path, e))
+}
+
+/// Creates a file beside a staged one, in place of what an earlier attempt left; never through a link.
+pub(super) fn create_derived(path: &Path) -> Result<File> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", path, e)),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(FILE_MODE)
+        .open(path)
+        .map_err(|e| Error::io("create", path, e))
+}
+
 /// Reads a file from its beginning to its end.
 fn read_blocks(
     path: &Path,
     watch: &Watch,
     mut each: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    let mut file = open_staged(path)?;
     let mut block = vec![0; BLOCK];
     loop {
         watch.check()?;
@@ -160,92 +189,5 @@ fn read_blocks(
     }
 }
 
-/// What data can be wrapped in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wrapping {
-    Gzip,
-    Zip,
-    Lha,
-}
-
-impl Wrapping {
-    /// The wrapping of a file, by its first bytes.
-    fn of(path: &Path) -> Result<Option<Self>> {
-        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        let mut head = [0; 5];
-        let bytes = file
-            .read_at(&mut head, 0)
-            .map_err(|e| Error::io("read", path, e))?;
-        Ok(match &head[..bytes] {
-            [0x1f, 0x8b, 8, ..] => Some(Self::Gzip),
-            [b'P', b'K', 3, 4, ..] => Some(Self::Zip),
-            [_, _, b'-', b'l', b'h'] => Some(Self::Lha),
-            _ => None,
-        })
-    }
-
-    /// Unwraps the one file that is in it.
-    fn unwrap(self, from: &Path, to: &Path, cap: Cap, watch: &Watch) -> Result<()> {
-        let file = File::open(from).map_err(|e| Error::io("open", from, e))?;
-        let bad = |why: String| {
-            Error::unsupported_media(format!("the data cannot be decompressed: {why}"))
-        };
-        match self {
-            Self::Gzip => {
-                let reader = flate2::read::MultiGzDecoder::new(io::BufReader::new(file));
-                copy(reader, to, cap, watch)
-            }
-            Self::Zip => {
-                let mut archive = zip::ZipArchive::new(io::BufReader::new(file))
-                    .map_err(|e| bad(e.to_string()))?;
-                if archive.len() != 1 {
-                    return Err(bad(format!(
-                        "the archive holds {} files instead of one",
-                        archive.len()
-                    )));
-                }
-                let entry = archive.by_index(0).map_err(|e| bad(e.to_string()))?;
-                copy(entry, to, cap, watch)
-            }
-            Self::Lha => {
-                let mut entry =
-                    delharc::LhaDecodeReader::new(file).map_err(|e| bad(e.to_string()))?;
-                if !entry.is_decoder_supported() {
-                    return Err(bad(
-                        "it is compressed in a way that is not known".to_string()
-                    ));
-                }
-                copy(&mut entry, to, cap, watch)?;
-                entry.crc_check().map_err(|e| bad(e.to_string()))?;
-                match entry.next_file() {
-                    Ok(false) => Ok(()),
-                    _ => Err(bad("the archive holds more than one file".to_string())),
-                }
-            }
-        }
-    }
-}
-
-/// Writes what a decompressor gives, up to what an image may be.
-fn copy(mut reader: impl Read, to: &Path, cap: Cap, watch: &Watch) -> Result<()> {
-    let wrong = |e: io::Error| {
-        Error::unsupported_media(format!("the data cannot be decompressed: {e}")).because(e)
-    };
-    let mut target = File::create(to).map_err(|e| Error::io("create", to, e))?;
-    let mut count = cap.counter();
-    let mut block = vec![0; BLOCK];
-    loop {
-        watch.check()?;
-        match reader.read(&mut block) {
-            Ok(0) => return Ok(()),
-            Ok(bytes) => {
-                count(&block[..bytes])?;
-                target
-                    .write_all(&block[..bytes])
-                    .map_err(|e| Error::io("write", to, e))?;
-            }
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(wrong(e)),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;
