@@ -110,7 +110,9 @@ impl State {
     }
 
     fn add_row(&mut self, table: &str, row: &Row) {
-        let is_deleted = row.get("deleted").is_some_and(|deleted| *deleted != Value::Integer(0));
+        let is_deleted = row
+            .get("deleted")
+            .is_some_and(|deleted| *deleted != Value::Integer(0));
         let status = text(row, "status");
         if is_deleted && status != "pending_delete" {
             // That an image was there is of interest to what purges alone.
@@ -191,7 +193,8 @@ impl State {
             match status.as_str() {
                 "active" | "deactivated" => {
                     if live.is_empty() {
-                        self.wrong.push(format!("image {id} is {status} without a location"));
+                        self.wrong
+                            .push(format!("image {id} is {status} without a location"));
                     }
                     for location in live {
                         self.check_data(image, &text(location, "value"));
@@ -199,7 +202,8 @@ impl State {
                 }
                 "queued" => {
                     if size.is_some() && live.is_empty() {
-                        self.wrong.push(format!("image {id} is queued and has size {size:?}"));
+                        self.wrong
+                            .push(format!("image {id} is queued and has size {size:?}"));
                     }
                 }
                 "uploading" => {
@@ -226,8 +230,9 @@ impl State {
         let data = match fs::read(path) {
             Ok(data) => data,
             Err(error) => {
-                self.wrong
-                    .push(format!("the data of active image {id} is lost: {path}: {error}"));
+                self.wrong.push(format!(
+                    "the data of active image {id} is lost: {path}: {error}"
+                ));
                 return;
             }
         };
@@ -439,25 +444,26 @@ pub struct Ended {
 impl<'a> Bench<'a> {
     /// Sets up a deployment, and finds out what the operation does on it.
     ///
-    /// # Panics
-    /// When it does not even work without any fault.
-    pub fn of(operation: &'a Operation) -> Self {
-        let name = operation.name;
+    /// # Errors
+    /// Says what is wrong even without any fault.
+    pub fn of(operation: &'a Operation) -> Result<Self, String> {
         let made = Deployment::new();
         let deployment = &made;
         operation.set_up(deployment);
         deployment.restore();
-        put_right(operation, deployment).unwrap_or_else(|why| panic!("{name}: {why}"));
-        let old = State::of(deployment);
+        let old = settled(operation, deployment)?;
         deployment.restore();
         let run = run(operation, deployment);
-        assert_eq!(run.code, 0, "{name}: {}", run.stderr);
-        put_right(operation, deployment).unwrap_or_else(|why| panic!("{name}: {why}"));
-        let new = State::of(deployment);
-        for state in [&old, &new] {
-            assert_eq!(state.wrong, Vec::<String>::new(), "{name}");
+        if run.code != 0 {
+            return Err(format!("exit {}: {}", run.code, run.stderr.trim()));
         }
-        let (code, then) = repeated(operation, deployment);
+        let new = settled(operation, deployment)?;
+        for state in [&old, &new] {
+            if !state.wrong.is_empty() {
+                return Err(state.wrong.join("; "));
+            }
+        }
+        let (code, then) = repeated(operation, deployment)?;
         let mut allowed = vec![
             Allowed {
                 name: "new",
@@ -475,9 +481,8 @@ impl<'a> Bench<'a> {
         for between in &operation.between {
             deployment.restore();
             between(deployment);
-            put_right(operation, deployment).unwrap_or_else(|why| panic!("{name}: {why}"));
-            let state = State::of(deployment);
-            let (code, then) = repeated(operation, deployment);
+            let state = settled(operation, deployment)?;
+            let (code, then) = repeated(operation, deployment)?;
             allowed.push(Allowed {
                 name: "between",
                 state,
@@ -485,11 +490,11 @@ impl<'a> Bench<'a> {
                 then,
             });
         }
-        Self {
+        Ok(Self {
             operation,
             deployment: made,
             allowed,
-        }
+        })
     }
 
     /// Runs the operation under an observer; how it ended.
@@ -611,11 +616,16 @@ fn put_right(operation: &Operation, deployment: &Deployment) -> Result<(), Strin
     panics(&run).map_or(Ok(()), Err)
 }
 
-fn repeated(operation: &Operation, deployment: &Deployment) -> (i32, State) {
+/// The state after the command that puts everything right.
+fn settled(operation: &Operation, deployment: &Deployment) -> Result<State, String> {
+    put_right(operation, deployment)?;
+    Ok(State::of(deployment))
+}
+
+/// What an operation does once more: its exit code, and the state afterwards.
+fn repeated(operation: &Operation, deployment: &Deployment) -> Result<(i32, State), String> {
     let code = run(operation, deployment).code;
-    let name = operation.name;
-    put_right(operation, deployment).unwrap_or_else(|why| panic!("{name}, repeated: {why}"));
-    (code, State::of(deployment))
+    Ok((code, settled(operation, deployment)?))
 }
 
 fn panics(run: &Run) -> Option<String> {

@@ -117,9 +117,15 @@ impl Tree {
 /// A change of the data of a file that is not durable yet.
 #[derive(Clone, Debug)]
 enum Pending {
-    Write { offset: u64, data: Arc<[u8]> },
+    Write {
+        offset: u64,
+        data: Arc<[u8]>,
+    },
     /// With its place among the changes of names and lengths.
-    SetLength { length: u64, place: usize },
+    SetLength {
+        length: u64,
+        place: usize,
+    },
 }
 
 #[derive(Clone, Debug)]

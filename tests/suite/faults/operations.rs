@@ -166,6 +166,12 @@ fn shared(deployment: &Deployment) {
     deployment.share_data(SUBJECT, SECOND);
 }
 
+/// An active image whose data is in a store and on a web server.
+fn on_the_web(deployment: &Deployment) {
+    active(deployment);
+    deployment.glance(&["location-add", SUBJECT, "--url", &deployment.url()]);
+}
+
 fn decorated(deployment: &Deployment) {
     active(deployment);
     deployment.glance(&["image-tag-update", SUBJECT, "red"]);
@@ -190,7 +196,9 @@ fn cached(deployment: &Deployment) {
 fn cached_twice(deployment: &Deployment) {
     cached(deployment);
     deployment.create_active(SECOND);
-    deployment.run(CACHE, &["-f", "queue-image", SECOND], None).ok();
+    deployment
+        .run(CACHE, &["-f", "queue-image", SECOND], None)
+        .ok();
 }
 
 /// Two images that were deleted long ago.
@@ -199,7 +207,13 @@ fn deleted(deployment: &Deployment) {
     deployment.create_active(SECOND);
     deployment.glance(&["image-delete", SUBJECT]);
     deployment.glance(&["image-delete", SECOND]);
-    for table in ["images", "image_locations", "image_properties", "image_tags", "image_members"] {
+    for table in [
+        "images",
+        "image_locations",
+        "image_properties",
+        "image_tags",
+        "image_members",
+    ] {
         deployment.sql(&format!(
             "UPDATE {table} SET deleted_at = '2020-01-01 00:00:00.000000' WHERE deleted = 1"
         ));
@@ -207,7 +221,12 @@ fn deleted(deployment: &Deployment) {
 }
 
 fn namespace(deployment: &Deployment) {
-    deployment.glance(&["md-namespace-create", "A::Namespace", "--visibility", "public"]);
+    deployment.glance(&[
+        "md-namespace-create",
+        "A::Namespace",
+        "--visibility",
+        "public",
+    ]);
 }
 
 fn definitions(deployment: &Deployment) {
@@ -224,7 +243,8 @@ fn import(more: &[&str]) -> Words {
 }
 
 const CACHING: &str = "image_cache_driver = sqlite\n[paste_deploy]\nflavor = caching\n";
-const CENTRAL_CACHING: &str = "image_cache_driver = centralized_db\n[paste_deploy]\nflavor = caching\n";
+const CENTRAL_CACHING: &str =
+    "image_cache_driver = centralized_db\n[paste_deploy]\nflavor = caching\n";
 const DELAYED: &str = "delayed_delete = true\n";
 const UNPACKING: &str = "[image_import_opts]\nimage_import_plugins = [image_decompression]\n";
 
@@ -261,11 +281,24 @@ fn images() -> Vec<Operation> {
             deployment.glance(&["image", "create", "--id", SUBJECT, "an image"]);
         }),
         Operation::new("upload", |deployment| {
-            words(&["image-upload", "--file", &deployment.input_word("new"), SUBJECT])
+            words(&[
+                "image-upload",
+                "--file",
+                &deployment.input_word("new"),
+                SUBJECT,
+            ])
         })
         .after(queued),
         Operation::new("set", |_| {
-            let more = ["--property", "a=b", "--tag", "blue", "--min-disk", "5", SUBJECT];
+            let more = [
+                "--property",
+                "a=b",
+                "--tag",
+                "blue",
+                "--min-disk",
+                "5",
+                SUBJECT,
+            ];
             words(&[&["image", "set", "--name", "renamed"], &more[..]].concat())
         })
         .after(decorated)
@@ -276,22 +309,67 @@ fn images() -> Vec<Operation> {
         .after(decorated)
         .partial(),
         Operation::new("update", |_| {
-            words(&["image-update", SUBJECT, "--name", "renamed", "--property", "a=b"])
+            words(&[
+                "image-update",
+                SUBJECT,
+                "--name",
+                "renamed",
+                "--property",
+                "a=b",
+            ])
         })
         .after(decorated),
-        Operation::new("tag-update", |_| words(&["image-tag-update", SUBJECT, "blue"]))
-            .after(decorated),
-        Operation::new("tag-delete", |_| words(&["image-tag-delete", SUBJECT, "red"]))
-            .after(decorated),
-        Operation::new("member-create", |_| words(&["member-create", SUBJECT, "another"]))
-            .after(decorated),
+        Operation::new("tag-update", |_| {
+            words(&["image-tag-update", SUBJECT, "blue"])
+        })
+        .after(decorated),
+        Operation::new("tag-delete", |_| {
+            words(&["image-tag-delete", SUBJECT, "red"])
+        })
+        .after(decorated),
+        Operation::new("member-create", |_| {
+            words(&["member-create", SUBJECT, "another"])
+        })
+        .after(decorated),
         Operation::new("member-update", |_| {
-            words(&["--as", "a-member", "member-update", SUBJECT, "a-member", "accepted"])
+            words(&[
+                "--as",
+                "a-member",
+                "member-update",
+                SUBJECT,
+                "a-member",
+                "accepted",
+            ])
         })
         .after(decorated),
-        Operation::new("member-delete", |_| words(&["member-delete", SUBJECT, "a-member"]))
-            .after(decorated),
+        Operation::new("member-delete", |_| {
+            words(&["member-delete", SUBJECT, "a-member"])
+        })
+        .after(decorated),
         Operation::new("deactivate", |_| words(&["image-deactivate", SUBJECT])).after(active),
+        Operation::new("reactivate", |_| words(&["image-reactivate", SUBJECT])).after(
+            |deployment| {
+                active(deployment);
+                deployment.glance(&["image-deactivate", SUBJECT]);
+            },
+        ),
+        Operation::new("add-project", |_| {
+            words(&["image", "add", "project", SUBJECT, "another"])
+        })
+        .after(decorated),
+        Operation::new("location-update", |deployment| {
+            let metadata = r#"{"note": "new"}"#;
+            let url = deployment.url();
+            words(&[
+                "location-update",
+                SUBJECT,
+                "--url",
+                &url,
+                "--metadata",
+                metadata,
+            ])
+        })
+        .after(on_the_web),
         Operation::new("location-add", |deployment| {
             words(&["location-add", SUBJECT, "--url", &deployment.url()])
         })
@@ -299,23 +377,24 @@ fn images() -> Vec<Operation> {
         Operation::new("location-delete", |deployment| {
             words(&["location-delete", SUBJECT, "--url", &deployment.url()])
         })
-        .after(|deployment| {
-            active(deployment);
-            deployment.glance(&["location-add", SUBJECT, "--url", &deployment.url()]);
-        }),
+        .after(on_the_web),
         Operation::new("add-location", |deployment| {
             words(&["add-location", SUBJECT, "--url", &deployment.url()])
         })
         .after(queued),
-        Operation::new("save-new", |_| words(&["image", "save", SUBJECT, "--file", "new.img"]))
-            .after(active)
-            .leaving("out/.new.img.part"),
-        Operation::new("save-over", |_| words(&["image", "save", SUBJECT, "--file", "old.img"]))
-            .after(|deployment| {
-                active(deployment);
-                std::fs::write(deployment.root().join("out/old.img"), "old").unwrap();
-            })
-            .leaving("out/.old.img.part"),
+        Operation::new("save-new", |_| {
+            words(&["image", "save", SUBJECT, "--file", "new.img"])
+        })
+        .after(active)
+        .leaving("out/.new.img.part"),
+        Operation::new("save-over", |_| {
+            words(&["image", "save", SUBJECT, "--file", "old.img"])
+        })
+        .after(|deployment| {
+            active(deployment);
+            std::fs::write(deployment.root().join("out/old.img"), "old").unwrap();
+        })
+        .leaving("out/.old.img.part"),
     ]
 }
 
@@ -388,17 +467,19 @@ fn deletions() -> Vec<Operation> {
         Operation::new("delete-shared", |_| words(&["image-delete", SUBJECT])).after(shared),
         Operation::new("delete-copies", |_| words(&["image-delete", SUBJECT])).after(copied),
         Operation::new("delete-staged", |_| words(&["image-delete", SUBJECT])).after(staged),
-        Operation::new("delete-two", |_| words(&["image", "delete", SUBJECT, SECOND]))
-            .after(|deployment| {
-                active(deployment);
-                deployment.create_active(SECOND);
-            })
-            .or(|deployment| {
-                deployment.glance(&["image-delete", SUBJECT]);
-            })
-            .or(|deployment| {
-                deployment.glance(&["image-delete", SECOND]);
-            }),
+        Operation::new("delete-two", |_| {
+            words(&["image", "delete", SUBJECT, SECOND])
+        })
+        .after(|deployment| {
+            active(deployment);
+            deployment.create_active(SECOND);
+        })
+        .or(|deployment| {
+            deployment.glance(&["image-delete", SUBJECT]);
+        })
+        .or(|deployment| {
+            deployment.glance(&["image-delete", SECOND]);
+        }),
         Operation::new("delete-from-store", |_| {
             words(&["stores-delete", "--store", "slow", SUBJECT])
         })
@@ -522,6 +603,24 @@ fn databases() -> Vec<Operation> {
         .after(namespace),
         Operation::new("md-tag-create-multiple", |_| {
             words(&["md-tag-create-multiple", "A::Namespace", "--names", "a,b", "--delim", ","])
+        })
+        .after(namespace),
+        Operation::new("md-property-create", |_| {
+            let more = ["--type", "string", "--schema", "{}", "A::Namespace"];
+            words(&[&["md-property-create", "--name", "p", "--title", "P"], &more[..]].concat())
+        })
+        .after(namespace),
+        Operation::new("md-object-create", |_| {
+            words(&["md-object-create", "--name", "o", "--schema", "{}", "A::Namespace"])
+        })
+        .after(namespace),
+        Operation::new("md-resource-type-associate", |_| {
+            let name = ["--name", "OS::Nova::Flavor", "A::Namespace"];
+            words(&[&["md-resource-type-associate"], &name[..]].concat())
+        })
+        .after(namespace),
+        Operation::new("md-namespace-update", |_| {
+            words(&["md-namespace-update", "A::Namespace", "--description", "new"])
         })
         .after(namespace),
     ]

@@ -17,7 +17,7 @@ use rustix::fs::AtFlags;
 use super::checks::{Bench, Ended};
 use super::deployment::remove_tree;
 use super::disk::{Change, Disk, Inode, Policy, ROOT, Tree};
-use super::injection::{Report, described};
+use super::injection::Report;
 use super::operations::Operation;
 use super::tracer::{Answer, Call, End, Observer, flags_of};
 use crate::support::Random;
@@ -48,7 +48,7 @@ struct Cut {
     policy: Policy,
     /// The change that it comes after, from 1.
     number: u64,
-    /// That call.
+    /// The key of that call.
     call: String,
     /// Whether the command had said by then that it succeeded.
     is_done: bool,
@@ -335,7 +335,7 @@ impl Observer for Recorder {
     fn leave(&mut self, call: &Call, result: i64) -> Answer {
         if call.changes && result >= 0 {
             self.changes += 1;
-            self.last = described(call);
+            self.last = call.key();
             if self.carry_out(call, result).is_none() {
                 self.unknown.push(self.last.clone());
             }
@@ -367,7 +367,13 @@ pub fn walk(operation: &Operation, choice: &Choice, workers: usize) -> Result<Re
     });
     // Each records a run of its own: the addresses in the database are those of its directory.
     let work = |worker: usize| -> Result<(), String> {
-        let bench = Bench::of(operation);
+        let bench = match Bench::of(operation) {
+            Ok(bench) => bench,
+            Err(why) => {
+                *report.lock().unwrap() = Report::without_fault(operation, &why);
+                return Ok(());
+            }
+        };
         let recorder = record(&bench)?;
         let cuts = chosen(recorder.cuts, choice);
         report.lock().unwrap().calls = recorder.changes;
@@ -423,7 +429,9 @@ fn record(bench: &Bench<'_>) -> Result<Recorder, String> {
     recorder.cut(true);
     if !recorder.unknown.is_empty() {
         let unknown = &recorder.unknown;
-        return Err(format!("{name}: calls that the model does not know: {unknown:?}"));
+        return Err(format!(
+            "{name}: calls that the model does not know: {unknown:?}"
+        ));
     }
     Ok(recorder)
 }
