@@ -85,10 +85,10 @@ impl State {
         let mut tables = BTreeMap::new();
         let mut query = database
             .prepare("SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name")?;
-        let names: Vec<(String, String)> = query
+        let found: Vec<(String, String)> = query
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<rusqlite::Result<_>>()?;
-        for (name, sql) in names {
+        for (name, sql) in found {
             let mut hasher = DefaultHasher::new();
             sql.hash(&mut hasher);
             self.lines
@@ -209,7 +209,9 @@ impl State {
                 "uploading" => {
                     let staged = deployment.data().join("staging").join(&id);
                     let there = fs::metadata(&staged).map(|file| file.len());
-                    if there.as_ref().ok().copied() != size.map(i64::cast_unsigned) {
+                    if there.is_err()
+                        || there.as_ref().ok().copied() != size.map(i64::cast_unsigned)
+                    {
                         self.wrong.push(format!(
                             "image {id} is uploading, size {size:?}, and its staged file: {there:?}"
                         ));

@@ -184,11 +184,6 @@ pub enum Choice {
     Of(Fault),
 }
 
-/// How many run side by side: a command that meets a fault may wait before it tries again.
-pub fn workers() -> usize {
-    2 * std::thread::available_parallelism().map_or(2, usize::from)
-}
-
 /// Tries points of an operation, by so many workers side by side.
 pub fn walk(operation: &Operation, choice: &Choice, workers: usize) -> Result<Report, String> {
     let points = Mutex::new(None::<Vec<Point>>);
@@ -338,10 +333,8 @@ pub fn told(reports: &[Report], took: Duration) -> String {
         bad += report.bad.len();
     }
     let seconds = took.as_secs_f64();
-    text += &format!(
-        "{points} points in {seconds:.0} s, {:.1} a second; {bad} bad\n",
-        points as f64 / seconds
-    );
+    let rate = f64::from(u32::try_from(points).unwrap_or(u32::MAX)) / seconds;
+    text += &format!("{points} points in {seconds:.0} s, {rate:.1} a second; {bad} bad\n");
     for line in reports.iter().flat_map(|report| &report.bad) {
         text += line;
         text.push('\n');

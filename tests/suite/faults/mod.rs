@@ -20,6 +20,12 @@
 //! GLANCE_FAULTS='upload strict 46'
 //! ```
 
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a walk tells what it finds as it goes"
+)]
+
 mod checks;
 mod deployment;
 mod disk;

@@ -154,7 +154,7 @@ impl Recorder {
         let count = result.cast_unsigned();
         match call.name {
             "open" | "openat" | "openat2" | "creat" => self.open(call, result)?,
-            "write" | "writev" => {
+            "write" | "writev" | "sendfile" => {
                 let offset = call.position(0)?.checked_sub(count)?;
                 self.write(call, 0, offset, count)?;
             }
@@ -167,10 +167,6 @@ impl Recorder {
                     address => call.number_at(address)?,
                 };
                 self.write(call, 2, end.checked_sub(count)?, count)?;
-            }
-            "sendfile" => {
-                let offset = call.position(0)?.checked_sub(count)?;
-                self.write(call, 0, offset, count)?;
             }
             "ioctl" => {
                 let length = fs::metadata(call.descriptor(0)).ok()?.len();

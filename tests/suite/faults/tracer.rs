@@ -22,7 +22,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 /// How long a command may take before it counts as hung and is killed.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The longest path that is read from a process.
 const LONGEST_PATH: usize = 4096;
@@ -148,9 +148,10 @@ pub fn trace(
     let mut stopped = stopped(command);
     let [stdout, stderr] = output;
     stopped.stdin(input).stdout(stdout).stderr(stderr);
-    let child = stopped.spawn().map_err(|e| format!("sh: {e}"))?;
+    // It is waited for below, as all that it starts.
+    let spawned = stopped.spawn().map(|child| child.id().cast_signed());
     drop(stopped);
-    let pid = Pid::from_raw(child.id().cast_signed());
+    let pid = Pid::from_raw(spawned.map_err(|e| format!("sh: {e}"))?);
     let failed = |what: &str, errno: Errno| {
         let _ = killpg(pid, Signal::SIGKILL);
         let _ = waitpid(pid, None);
