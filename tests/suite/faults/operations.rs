@@ -44,6 +44,8 @@ pub struct Operation {
     pub between: Vec<fn(&Deployment)>,
     /// Whether it does several things of which some may be done when it fails.
     pub is_partial: bool,
+    /// Whether a power cut may take what it did, even after its end: a cache is filled again.
+    pub is_volatile: bool,
     /// Names of files that may be left until the operation is repeated.
     pub residue: Option<&'static str>,
 }
@@ -62,6 +64,7 @@ impl Operation {
             next: Next::List,
             between: Vec::new(),
             is_partial: false,
+            is_volatile: false,
             residue: None,
         }
     }
@@ -105,6 +108,11 @@ impl Operation {
     fn unconfigured(mut self) -> Self {
         self.configuration = None;
         self.alone()
+    }
+
+    fn volatile(mut self) -> Self {
+        self.is_volatile = true;
+        self
     }
 
     fn alone(mut self) -> Self {
@@ -515,7 +523,7 @@ fn deletions() -> Vec<Operation> {
 }
 
 fn caches() -> Vec<Operation> {
-    let cache = |name, words| Operation::new(name, words).configured(CACHING);
+    let cache = |name, words| Operation::new(name, words).configured(CACHING).volatile();
     vec![
         cache("download-cached", |_| {
             words(&["image-download", "--file", "new.img", SUBJECT])
@@ -560,7 +568,8 @@ fn caches() -> Vec<Operation> {
             })
             .followed_by(Next::CleanCache)
             .partial(),
-        cache("delete-while-cached", |_| words(&["image-delete", SUBJECT])).after(cached),
+        Operation::new("delete-while-cached", |_| words(&["image-delete", SUBJECT])).configured(CACHING)
+        .after(cached),
     ]
 }
 
