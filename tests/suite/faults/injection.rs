@@ -156,17 +156,37 @@ pub struct Report {
     pub calls: u64,
     /// Points that were tried.
     pub points: usize,
+    /// Those of them whose call did not come: threads do not do the same in every run.
+    pub missed: usize,
     /// The bad states, a line each.
     pub bad: Vec<String>,
 }
 
+/// What became of a point.
+enum Tried {
+    Good,
+    /// Its call did not come.
+    Missed,
+    Bad(String),
+}
+
 impl Report {
+    fn add(&mut self, tried: Tried) {
+        self.points += 1;
+        match tried {
+            Tried::Good => {}
+            Tried::Missed => self.missed += 1,
+            Tried::Bad(line) => self.bad.push(line),
+        }
+    }
+
     /// That of an operation that is wrong even without any fault.
     pub fn without_fault(operation: &Operation, why: &str) -> Self {
         Self {
             operation: operation.name,
             calls: 0,
             points: 1,
+            missed: 0,
             bad: vec![format!("{} without any fault: {why}", operation.name)],
         }
     }
@@ -218,13 +238,12 @@ pub fn walk(operation: &Operation, choice: &Choice, workers: usize) -> Result<Re
             let Some((fault, at)) = point else {
                 return Ok(());
             };
-            let bad = bench.try_point(fault, &at)?;
+            let tried = bench.try_point(fault, &at)?;
             let mut report = report.lock().unwrap();
-            report.points += 1;
-            if let Some(line) = &bad {
+            if let Tried::Bad(line) = &tried {
                 eprintln!("{line}");
             }
-            report.bad.extend(bad);
+            report.add(tried);
         }
     };
     std::thread::scope(|scope| {
@@ -245,8 +264,7 @@ pub fn sample(bench: &Bench<'_>, count: usize, seed: u64) -> Result<Report, Stri
         ..Report::default()
     };
     for (fault, at) in chosen(points, &Choice::Some(count, seed)) {
-        report.points += 1;
-        report.bad.extend(bench.try_point(fault, &at)?);
+        report.add(bench.try_point(fault, &at)?);
     }
     Ok(report)
 }
@@ -284,8 +302,8 @@ impl Bench<'_> {
         Ok((counter.points, counter.calls))
     }
 
-    /// Tries one point; what was bad, if anything.
-    fn try_point(&self, fault: Fault, at: &str) -> Result<Option<String>, String> {
+    /// Tries one point.
+    fn try_point(&self, fault: Fault, at: &str) -> Result<Tried, String> {
         self.deployment.restore();
         let mut injector = Injector {
             fault,
@@ -300,11 +318,14 @@ impl Bench<'_> {
             wrong.push(format!("it took {} s", took.as_secs()));
         }
         if wrong.is_empty() {
-            return Ok(None);
+            return Ok(match injector.begun {
+                Some(_) => Tried::Good,
+                None => Tried::Missed,
+            });
         }
         let name = self.operation.name;
         let said: Vec<&str> = ended.stderr.trim().lines().collect();
-        Ok(Some(format!(
+        Ok(Tried::Bad(format!(
             "{name} {fault} {at} {:?}: {} [said: {}]",
             ended.end,
             wrong.join("; "),
@@ -318,15 +339,16 @@ pub fn told(reports: &[Report], took: Duration) -> String {
     let mut text = String::new();
     let (mut points, mut bad) = (0, 0);
     text += &format!(
-        "{:28} {:>6} {:>7} {:>5}\n",
-        "operation", "calls", "points", "bad"
+        "{:28} {:>6} {:>7} {:>7} {:>5}\n",
+        "operation", "calls", "points", "missed", "bad"
     );
     for report in reports {
         text += &format!(
-            "{:28} {:>6} {:>7} {:>5}\n",
+            "{:28} {:>6} {:>7} {:>7} {:>5}\n",
             report.operation,
             report.calls,
             report.points,
+            report.missed,
             report.bad.len()
         );
         points += report.points;

@@ -83,7 +83,10 @@ impl Call {
     pub fn named(&self) -> String {
         let names = self.paths.iter().map(|path| {
             let text = path.display().to_string();
-            let name = text.split_once("/case/").map_or(&*text, |(_, rest)| rest);
+            let Some((_, name)) = text.split_once("/case/") else {
+                let last = path.file_name().unwrap_or_default();
+                return last.to_string_lossy().into_owned();
+            };
             if let Some((directory, _)) = name.split_once("/#") {
                 return format!("{directory}/#unnamed");
             }
