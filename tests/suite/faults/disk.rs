@@ -268,12 +268,11 @@ impl Disk {
         if let Some(Content::File {
             durable, pending, ..
         }) = self.inodes.get_mut(inode as usize)
+            && !pending.is_empty()
         {
-            if !pending.is_empty() {
-                let whole = Arc::make_mut(durable);
-                for change in pending.drain(..) {
-                    write(whole, &change);
-                }
+            let whole = Arc::make_mut(durable);
+            for change in pending.drain(..) {
+                write(whole, &change);
             }
         }
         for (place, entry) in self.entries.iter_mut().enumerate() {
@@ -340,19 +339,19 @@ impl Disk {
                 continue;
             }
             let path = at.join(name);
-            match (&self.inodes[*inode as usize], &contents[*inode as usize]) {
-                (Content::File { mode, .. }, Some(data)) => {
-                    let node = Node::File {
-                        inode: *inode,
-                        mode: *mode,
-                        data: Arc::clone(data),
-                    };
-                    tree.0.insert(path, node);
-                }
-                _ => {
-                    tree.0.insert(path.clone(), Node::Directory);
-                    self.collect(names, contents, *inode, &path, tree);
-                }
+            let place = *inode as usize;
+            if let (Content::File { mode, .. }, Some(data)) =
+                (&self.inodes[place], &contents[place])
+            {
+                let node = Node::File {
+                    inode: *inode,
+                    mode: *mode,
+                    data: Arc::clone(data),
+                };
+                tree.0.insert(path, node);
+            } else {
+                tree.0.insert(path.clone(), Node::Directory);
+                self.collect(names, contents, *inode, &path, tree);
             }
         }
     }

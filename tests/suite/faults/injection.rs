@@ -91,26 +91,30 @@ impl Fault {
     }
 }
 
+/// A fault, and the key of the call that it begins at.
+type Point = (Fault, String);
+
 /// How long a command may take that meets an error which does not pass.
 const SLOW: Duration = Duration::from_secs(5);
 
 /// Makes a fault begin at one call.
-struct Injector {
+struct Injector<'a> {
     fault: Fault,
-    at: u64,
-    /// The call that it began at.
-    hit: Option<String>,
+    /// The key of that call.
+    at: &'a str,
+    /// The number of that call, once it came.
+    begun: Option<u64>,
 }
 
-impl Observer for Injector {
+impl Observer for Injector<'_> {
     fn enter(&mut self, call: &Call) -> Answer {
-        if call.number < self.at {
+        if self.begun.is_none() && call.key() == self.at {
+            self.begun = Some(call.number);
+        }
+        let Some(begun) = self.begun else {
             return Answer::Proceed;
-        }
-        if call.number == self.at {
-            self.hit = Some(described(call));
-        }
-        let is_first = call.number == self.at;
+        };
+        let is_first = call.number == begun;
         match self.fault {
             Fault::Once if is_first => Answer::Fail(Errno::EIO),
             Fault::Broken(_) if self.fault.begins_at(call) => Answer::Fail(Errno::EIO),
@@ -121,32 +125,17 @@ impl Observer for Injector {
     }
 
     fn leave(&mut self, call: &Call, _: i64) -> Answer {
-        if self.fault == Fault::KillAfter && call.number == self.at {
+        if self.fault == Fault::KillAfter && self.begun == Some(call.number) {
             return Answer::Kill;
         }
         Answer::Proceed
     }
 }
 
-/// A call, with its paths relative to the deployment.
-pub fn described(call: &Call) -> String {
-    let paths: Vec<String> = call
-        .paths
-        .iter()
-        .map(|path| {
-            let text = path.display().to_string();
-            // The directory of the deployment is another each time.
-            text.split_once("/case/")
-                .map_or(text.clone(), |(_, rest)| rest.to_string())
-        })
-        .collect();
-    format!("{} {}", call.name, paths.join(" "))
-}
-
 /// Finds the points of an operation.
 #[derive(Default)]
 struct Counter {
-    points: Vec<(Fault, u64)>,
+    points: Vec<Point>,
     calls: u64,
 }
 
@@ -154,7 +143,7 @@ impl Observer for Counter {
     fn enter(&mut self, call: &Call) -> Answer {
         self.calls = call.number;
         let begun = FAULTS.iter().filter(|fault| fault.begins_at(call));
-        self.points.extend(begun.map(|fault| (*fault, call.number)));
+        self.points.extend(begun.map(|fault| (*fault, call.key())));
         Answer::Proceed
     }
 }
@@ -167,37 +156,70 @@ pub struct Report {
     pub calls: u64,
     /// Points that were tried.
     pub points: usize,
+    /// Those of them whose call did not come: threads do not do the same in every run.
+    pub missed: usize,
     /// The bad states, a line each.
     pub bad: Vec<String>,
 }
 
+/// What became of a point.
+enum Tried {
+    Good,
+    /// Its call did not come.
+    Missed,
+    Bad(String),
+}
+
+impl Report {
+    fn add(&mut self, tried: Tried) {
+        self.points += 1;
+        match tried {
+            Tried::Good => {}
+            Tried::Missed => self.missed += 1,
+            Tried::Bad(line) => self.bad.push(line),
+        }
+    }
+
+    /// That of an operation that is wrong even without any fault.
+    pub fn without_fault(operation: &Operation, why: &str) -> Self {
+        Self {
+            operation: operation.name,
+            calls: 0,
+            points: 1,
+            missed: 0,
+            bad: vec![format!("{} without any fault: {why}", operation.name)],
+        }
+    }
+}
+
 /// Which points of an operation are tried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Choice {
     All,
     /// So many of them, by a seed.
     Some(usize, u64),
-    /// One.
-    One(Fault, u64),
+    /// One, at the call of this key.
+    One(Fault, String),
     /// Those of one fault.
     Of(Fault),
 }
 
-/// How many run side by side: a command that meets a fault may wait before it tries again.
-pub fn workers() -> usize {
-    2 * std::thread::available_parallelism().map_or(2, usize::from)
-}
-
 /// Tries points of an operation, by so many workers side by side.
-pub fn walk(operation: &Operation, choice: Choice, workers: usize) -> Result<Report, String> {
-    let points = Mutex::new(None::<Vec<(Fault, u64)>>);
+pub fn walk(operation: &Operation, choice: &Choice, workers: usize) -> Result<Report, String> {
+    let points = Mutex::new(None::<Vec<Point>>);
     let next = AtomicUsize::new(0);
     let report = Mutex::new(Report {
         operation: operation.name,
         ..Report::default()
     });
     let work = || -> Result<(), String> {
-        let bench = Bench::of(operation);
+        let bench = match Bench::of(operation) {
+            Ok(bench) => bench,
+            Err(why) => {
+                *report.lock().unwrap() = Report::without_fault(operation, &why);
+                return Ok(());
+            }
+        };
         {
             let mut points = points.lock().unwrap();
             if points.is_none() {
@@ -212,17 +234,16 @@ pub fn walk(operation: &Operation, choice: Choice, workers: usize) -> Result<Rep
                 .lock()
                 .unwrap()
                 .as_ref()
-                .and_then(|all| all.get(place).copied());
+                .and_then(|all| all.get(place).cloned());
             let Some((fault, at)) = point else {
                 return Ok(());
             };
-            let bad = bench.try_point(fault, at)?;
+            let tried = bench.try_point(fault, &at)?;
             let mut report = report.lock().unwrap();
-            report.points += 1;
-            if let Some(line) = &bad {
+            if let Tried::Bad(line) = &tried {
                 eprintln!("{line}");
             }
-            report.bad.extend(bad);
+            report.add(tried);
         }
     };
     std::thread::scope(|scope| {
@@ -242,30 +263,28 @@ pub fn sample(bench: &Bench<'_>, count: usize, seed: u64) -> Result<Report, Stri
         calls,
         ..Report::default()
     };
-    for (fault, at) in chosen(points, Choice::Some(count, seed)) {
-        report.points += 1;
-        report.bad.extend(bench.try_point(fault, at)?);
+    for (fault, at) in chosen(points, &Choice::Some(count, seed)) {
+        report.add(bench.try_point(fault, &at)?);
     }
     Ok(report)
 }
 
-fn chosen(points: Vec<(Fault, u64)>, choice: Choice) -> Vec<(Fault, u64)> {
+fn chosen(mut points: Vec<Point>, choice: &Choice) -> Vec<Point> {
     match choice {
         Choice::All => points,
-        Choice::Of(fault) => points
-            .into_iter()
-            .filter(|point| point.0 == fault)
-            .collect(),
-        Choice::One(fault, at) => vec![(fault, at)],
+        Choice::Of(fault) => {
+            points.retain(|point| point.0 == *fault);
+            points
+        }
+        Choice::One(fault, key) => vec![(*fault, key.clone())],
         Choice::Some(count, seed) => {
-            let mut random = Random::new(seed);
-            let mut points = points;
+            let mut random = Random::new(*seed);
             // The first of a shuffled list.
-            for place in 0..points.len().min(count) {
+            for place in 0..points.len().min(*count) {
                 let other = place + random.below((points.len() - place) as u64) as usize;
                 points.swap(place, other);
             }
-            points.truncate(count);
+            points.truncate(*count);
             points
         }
     }
@@ -273,7 +292,7 @@ fn chosen(points: Vec<(Fault, u64)>, choice: Choice) -> Vec<(Fault, u64)> {
 
 impl Bench<'_> {
     /// Where faults can begin, and how many calls there are.
-    fn points(&self) -> Result<(Vec<(Fault, u64)>, u64), String> {
+    fn points(&self) -> Result<(Vec<Point>, u64), String> {
         self.deployment.restore();
         let mut counter = Counter::default();
         let ended = self.observe(&mut counter)?;
@@ -283,13 +302,13 @@ impl Bench<'_> {
         Ok((counter.points, counter.calls))
     }
 
-    /// Tries one point; what was bad, if anything.
-    fn try_point(&self, fault: Fault, at: u64) -> Result<Option<String>, String> {
+    /// Tries one point.
+    fn try_point(&self, fault: Fault, at: &str) -> Result<Tried, String> {
         self.deployment.restore();
         let mut injector = Injector {
             fault,
             at,
-            hit: None,
+            begun: None,
         };
         let began = Instant::now();
         let ended = self.observe(&mut injector)?;
@@ -299,13 +318,15 @@ impl Bench<'_> {
             wrong.push(format!("it took {} s", took.as_secs()));
         }
         if wrong.is_empty() {
-            return Ok(None);
+            return Ok(match injector.begun {
+                Some(_) => Tried::Good,
+                None => Tried::Missed,
+            });
         }
         let name = self.operation.name;
-        let hit = injector.hit.unwrap_or_default();
         let said: Vec<&str> = ended.stderr.trim().lines().collect();
-        Ok(Some(format!(
-            "{name} {fault} {at} [{hit}] {:?}: {} [said: {}]",
+        Ok(Tried::Bad(format!(
+            "{name} {fault} {at} {:?}: {} [said: {}]",
             ended.end,
             wrong.join("; "),
             said.join(" / ")
@@ -318,25 +339,24 @@ pub fn told(reports: &[Report], took: Duration) -> String {
     let mut text = String::new();
     let (mut points, mut bad) = (0, 0);
     text += &format!(
-        "{:28} {:>6} {:>7} {:>5}\n",
-        "operation", "calls", "points", "bad"
+        "{:28} {:>6} {:>7} {:>7} {:>5}\n",
+        "operation", "calls", "points", "missed", "bad"
     );
     for report in reports {
         text += &format!(
-            "{:28} {:>6} {:>7} {:>5}\n",
+            "{:28} {:>6} {:>7} {:>7} {:>5}\n",
             report.operation,
             report.calls,
             report.points,
+            report.missed,
             report.bad.len()
         );
         points += report.points;
         bad += report.bad.len();
     }
     let seconds = took.as_secs_f64();
-    text += &format!(
-        "{points} points in {seconds:.0} s, {:.1} a second; {bad} bad\n",
-        points as f64 / seconds
-    );
+    let rate = f64::from(u32::try_from(points).unwrap_or(u32::MAX)) / seconds;
+    text += &format!("{points} points in {seconds:.0} s, {rate:.1} a second; {bad} bad\n");
     for line in reports.iter().flat_map(|report| &report.bad) {
         text += line;
         text.push('\n');

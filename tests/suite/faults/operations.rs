@@ -44,6 +44,8 @@ pub struct Operation {
     pub between: Vec<fn(&Deployment)>,
     /// Whether it does several things of which some may be done when it fails.
     pub is_partial: bool,
+    /// Whether a power cut may take what it did, even after its end: a cache is filled again.
+    pub is_volatile: bool,
     /// Names of files that may be left until the operation is repeated.
     pub residue: Option<&'static str>,
 }
@@ -62,6 +64,7 @@ impl Operation {
             next: Next::List,
             between: Vec::new(),
             is_partial: false,
+            is_volatile: false,
             residue: None,
         }
     }
@@ -105,6 +108,11 @@ impl Operation {
     fn unconfigured(mut self) -> Self {
         self.configuration = None;
         self.alone()
+    }
+
+    fn volatile(mut self) -> Self {
+        self.is_volatile = true;
+        self
     }
 
     fn alone(mut self) -> Self {
@@ -164,6 +172,12 @@ fn copied(deployment: &Deployment) {
 fn shared(deployment: &Deployment) {
     active(deployment);
     deployment.share_data(SUBJECT, SECOND);
+}
+
+/// An active image whose data is in a store and on a web server.
+fn on_the_web(deployment: &Deployment) {
+    active(deployment);
+    deployment.glance(&["location-add", SUBJECT, "--url", &deployment.url()]);
 }
 
 fn decorated(deployment: &Deployment) {
@@ -341,6 +355,29 @@ fn images() -> Vec<Operation> {
         })
         .after(decorated),
         Operation::new("deactivate", |_| words(&["image-deactivate", SUBJECT])).after(active),
+        Operation::new("reactivate", |_| words(&["image-reactivate", SUBJECT])).after(
+            |deployment| {
+                active(deployment);
+                deployment.glance(&["image-deactivate", SUBJECT]);
+            },
+        ),
+        Operation::new("add-project", |_| {
+            words(&["image", "add", "project", SUBJECT, "another"])
+        })
+        .after(decorated),
+        Operation::new("location-update", |deployment| {
+            let metadata = r#"{"note": "new"}"#;
+            let url = deployment.url();
+            words(&[
+                "location-update",
+                SUBJECT,
+                "--url",
+                &url,
+                "--metadata",
+                metadata,
+            ])
+        })
+        .after(on_the_web),
         Operation::new("location-add", |deployment| {
             words(&["location-add", SUBJECT, "--url", &deployment.url()])
         })
@@ -348,10 +385,7 @@ fn images() -> Vec<Operation> {
         Operation::new("location-delete", |deployment| {
             words(&["location-delete", SUBJECT, "--url", &deployment.url()])
         })
-        .after(|deployment| {
-            active(deployment);
-            deployment.glance(&["location-add", SUBJECT, "--url", &deployment.url()]);
-        }),
+        .after(on_the_web),
         Operation::new("add-location", |deployment| {
             words(&["add-location", SUBJECT, "--url", &deployment.url()])
         })
@@ -489,7 +523,7 @@ fn deletions() -> Vec<Operation> {
 }
 
 fn caches() -> Vec<Operation> {
-    let cache = |name, words| Operation::new(name, words).configured(CACHING);
+    let cache = |name, words| Operation::new(name, words).configured(CACHING).volatile();
     vec![
         cache("download-cached", |_| {
             words(&["image-download", "--file", "new.img", SUBJECT])
@@ -534,7 +568,8 @@ fn caches() -> Vec<Operation> {
             })
             .followed_by(Next::CleanCache)
             .partial(),
-        cache("delete-while-cached", |_| words(&["image-delete", SUBJECT])).after(cached),
+        Operation::new("delete-while-cached", |_| words(&["image-delete", SUBJECT])).configured(CACHING)
+        .after(cached),
     ]
 }
 
@@ -577,6 +612,24 @@ fn databases() -> Vec<Operation> {
         .after(namespace),
         Operation::new("md-tag-create-multiple", |_| {
             words(&["md-tag-create-multiple", "A::Namespace", "--names", "a,b", "--delim", ","])
+        })
+        .after(namespace),
+        Operation::new("md-property-create", |_| {
+            let more = ["--type", "string", "--schema", "{}", "A::Namespace"];
+            words(&[&["md-property-create", "--name", "p", "--title", "P"], &more[..]].concat())
+        })
+        .after(namespace),
+        Operation::new("md-object-create", |_| {
+            words(&["md-object-create", "--name", "o", "--schema", "{}", "A::Namespace"])
+        })
+        .after(namespace),
+        Operation::new("md-resource-type-associate", |_| {
+            let name = ["--name", "OS::Nova::Flavor", "A::Namespace"];
+            words(&[&["md-resource-type-associate"], &name[..]].concat())
+        })
+        .after(namespace),
+        Operation::new("md-namespace-update", |_| {
+            words(&["md-namespace-update", "A::Namespace", "--description", "new"])
         })
         .after(namespace),
     ]

@@ -17,7 +17,7 @@ use rustix::fs::AtFlags;
 use super::checks::{Bench, Ended};
 use super::deployment::remove_tree;
 use super::disk::{Change, Disk, Inode, Policy, ROOT, Tree};
-use super::injection::{Report, described};
+use super::injection::Report;
 use super::operations::Operation;
 use super::tracer::{Answer, Call, End, Observer, flags_of};
 use crate::support::Random;
@@ -48,7 +48,7 @@ struct Cut {
     policy: Policy,
     /// The change that it comes after, from 1.
     number: u64,
-    /// That call.
+    /// The key of that call.
     call: String,
     /// Whether the command had said by then that it succeeded.
     is_done: bool,
@@ -154,7 +154,7 @@ impl Recorder {
         let count = result.cast_unsigned();
         match call.name {
             "open" | "openat" | "openat2" | "creat" => self.open(call, result)?,
-            "write" | "writev" => {
+            "write" | "writev" | "sendfile" => {
                 let offset = call.position(0)?.checked_sub(count)?;
                 self.write(call, 0, offset, count)?;
             }
@@ -167,10 +167,6 @@ impl Recorder {
                     address => call.number_at(address)?,
                 };
                 self.write(call, 2, end.checked_sub(count)?, count)?;
-            }
-            "sendfile" => {
-                let offset = call.position(0)?.checked_sub(count)?;
-                self.write(call, 0, offset, count)?;
             }
             "ioctl" => {
                 let length = fs::metadata(call.descriptor(0)).ok()?.len();
@@ -335,7 +331,7 @@ impl Observer for Recorder {
     fn leave(&mut self, call: &Call, result: i64) -> Answer {
         if call.changes && result >= 0 {
             self.changes += 1;
-            self.last = described(call);
+            self.last = call.key();
             if self.carry_out(call, result).is_none() {
                 self.unknown.push(self.last.clone());
             }
@@ -367,7 +363,13 @@ pub fn walk(operation: &Operation, choice: &Choice, workers: usize) -> Result<Re
     });
     // Each records a run of its own: the addresses in the database are those of its directory.
     let work = |worker: usize| -> Result<(), String> {
-        let bench = Bench::of(operation);
+        let bench = match Bench::of(operation) {
+            Ok(bench) => bench,
+            Err(why) => {
+                *report.lock().unwrap() = Report::without_fault(operation, &why);
+                return Ok(());
+            }
+        };
         let recorder = record(&bench)?;
         let cuts = chosen(recorder.cuts, choice);
         report.lock().unwrap().calls = recorder.changes;
@@ -436,7 +438,8 @@ fn try_cut(bench: &Bench<'_>, cut: &Cut, same: &HashMap<Inode, PathBuf>) -> Opti
     let ended = Ended {
         end: End::Killed,
         stderr: String::new(),
-        is_done: cut.is_done,
+        stdout: String::new(),
+        is_done: cut.is_done && !bench.operation.is_volatile,
     };
     let wrong = bench.check(&ended);
     let (policy, number, call) = (cut.policy, cut.number, &cut.call);

@@ -22,7 +22,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 /// How long a command may take before it counts as hung and is killed.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The longest path that is read from a process.
 const LONGEST_PATH: usize = 4096;
@@ -55,6 +55,8 @@ pub trait Observer {
 pub struct Call {
     /// Its number in the run, over all threads, from 1.
     pub number: u64,
+    /// How many of its name on its files there were in the run, with this one.
+    pub occurrence: u64,
     /// The system call's name.
     pub name: &'static str,
     /// The thread that makes it.
@@ -70,6 +72,32 @@ pub struct Call {
 }
 
 impl Call {
+    /// What tells it from the other calls of a run, and is the same in the next one, however the threads
+    /// take turns.
+    pub fn key(&self) -> String {
+        format!("{}:{}:{}", self.name, self.named(), self.occurrence)
+    }
+
+    /// Its files, without what differs from run to run: the directory of the deployment, and the names of
+    /// files that have none.
+    pub fn named(&self) -> String {
+        let names = self.paths.iter().map(|path| {
+            let text = path.display().to_string();
+            let Some((_, name)) = text.split_once("/case/") else {
+                let last = path.file_name().unwrap_or_default();
+                return last.to_string_lossy().into_owned();
+            };
+            if let Some((directory, _)) = name.split_once("/#") {
+                return format!("{directory}/#unnamed");
+            }
+            match name.split_once(".db.20") {
+                Some((beginning, _)) => format!("{beginning}.db.backup"),
+                None => name.to_string(),
+            }
+        });
+        names.collect::<Vec<_>>().join(",")
+    }
+
     /// The file that an argument of the call has open, as `/proc` shows it.
     pub fn descriptor(&self, argument: usize) -> PathBuf {
         let number = self.arguments[argument].cast_signed() as i32;
@@ -123,9 +151,10 @@ pub fn trace(
     let mut stopped = stopped(command);
     let [stdout, stderr] = output;
     stopped.stdin(input).stdout(stdout).stderr(stderr);
-    let child = stopped.spawn().map_err(|e| format!("sh: {e}"))?;
+    // It is waited for below, as all that it starts.
+    let spawned = stopped.spawn().map(|child| child.id().cast_signed());
     drop(stopped);
-    let pid = Pid::from_raw(child.id().cast_signed());
+    let pid = Pid::from_raw(spawned.map_err(|e| format!("sh: {e}"))?);
     let failed = |what: &str, errno: Errno| {
         let _ = killpg(pid, Signal::SIGKILL);
         let _ = waitpid(pid, None);
@@ -155,6 +184,7 @@ pub fn trace(
         observer,
         threads: HashMap::new(),
         calls: 0,
+        occurrences: HashMap::new(),
         is_killed: false,
         end: None,
     };
@@ -167,6 +197,30 @@ pub fn trace(
     tracing
         .end
         .ok_or_else(|| "its end was not seen".to_string())
+}
+
+/// Whether commands may be traced here; if not, why.
+///
+/// # Errors
+/// The reason.
+pub fn probe() -> Result<(), String> {
+    struct Nothing;
+    impl Observer for Nothing {
+        fn enter(&mut self, _: &Call) -> Answer {
+            Answer::Proceed
+        }
+    }
+    let outputs = [Stdio::null(), Stdio::null()];
+    match trace(
+        &Command::new("/bin/true"),
+        Stdio::null(),
+        outputs,
+        &[],
+        &mut Nothing,
+    )? {
+        End::Exited(0) => Ok(()),
+        other => Err(format!("a traced /bin/true ended so: {other:?}")),
+    }
 }
 
 /// The command behind a shell that stops itself first, in a process group of its own. Standard input
@@ -207,6 +261,7 @@ struct Tracing<'a> {
     observer: &'a mut dyn Observer,
     threads: HashMap<Pid, Thread>,
     calls: u64,
+    occurrences: HashMap<String, u64>,
     is_killed: bool,
     end: Option<End>,
 }
@@ -271,6 +326,9 @@ impl Tracing<'_> {
             };
             self.calls += 1;
             call.number = self.calls;
+            let occurrences = self.occurrences.entry(call.key()).or_default();
+            *occurrences += 1;
+            call.occurrence = *occurrences;
             let answer = self.observer.enter(&call);
             let failure = match answer {
                 Answer::Proceed => None,
@@ -332,7 +390,8 @@ struct Kind {
     allocates: bool,
 }
 
-/// The calls that only read, that change what is there, and that need space as well.
+/// The calls that only read, that change what is there, and that need space as well. Locks of `fcntl` are no
+/// I/O, and SQLite takes any error of theirs for a lock that another process has.
 static KINDS: LazyLock<HashMap<i64, Kind>> = LazyLock::new(|| {
     let mut kinds = HashMap::new();
     let mut add = |number, name, operands, changes, allocates| {
@@ -374,7 +433,6 @@ static KINDS: LazyLock<HashMap<i64, Kind>> = LazyLock::new(|| {
         SYS_faccessat2 "faccessat2" [At(0, 1)];
         SYS_lseek "lseek" [Open(0)];
         SYS_flock "flock" [Open(0)];
-        SYS_fcntl "fcntl" [Open(0)];
     }
     calls! { true false:
         SYS_unlink "unlink" [Named(0)];
@@ -433,15 +491,6 @@ fn described(thread: Pid, number: i64, arguments: [u64; 6], roots: &[&Path]) -> 
     let is_shown = match number {
         libc::SYS_lseek => [libc::SEEK_DATA, libc::SEEK_HOLE].contains(&(arguments[2] as i32)),
         libc::SYS_ioctl => CLONES.contains(&arguments[1]),
-        libc::SYS_fcntl => [
-            libc::F_SETLK,
-            libc::F_SETLKW,
-            libc::F_GETLK,
-            libc::F_OFD_SETLK,
-            libc::F_OFD_SETLKW,
-            libc::F_OFD_GETLK,
-        ]
-        .contains(&(arguments[1] as i32)),
         _ => true,
     };
     if !is_shown {
@@ -458,6 +507,7 @@ fn described(thread: Pid, number: i64, arguments: [u64; 6], roots: &[&Path]) -> 
     }
     let mut call = Call {
         number: 0,
+        occurrence: 0,
         name: kind.name,
         thread,
         arguments,
@@ -466,8 +516,10 @@ fn described(thread: Pid, number: i64, arguments: [u64; 6], roots: &[&Path]) -> 
         allocates: kind.allocates,
     };
     if let Some(flags) = flags_of(&call) {
-        let makes = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
-        call.allocates = flags & makes != 0;
+        let is_unnamed = flags & libc::O_TMPFILE == libc::O_TMPFILE;
+        let is_new =
+            flags & libc::O_CREAT != 0 && call.paths.first().is_some_and(|path| !path.exists());
+        call.allocates = is_unnamed || is_new;
         call.changes = call.allocates || flags & libc::O_TRUNC != 0;
     }
     Some(call)
