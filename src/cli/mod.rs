@@ -107,8 +107,8 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
         grammar,
         row,
         matches,
+        globals,
     } = parsed;
-    let globals = Globals::from_matches(grammar, &matches);
     if let Err(error) = check_versions(grammar, &globals) {
         return fail(grammar, &error);
     }
