@@ -392,7 +392,7 @@ fn no_program_of_the_operators_takes_an_option_that_is_not_its_own() {
         for flag in words.chain(&foreign.short) {
             for value in [&[][..], &["json".to_string()]] {
                 walk.lines += 1;
-                let line = [&tool.words[..], &[flag.clone()], value].concat();
+                let line = [&tool.words[..], std::slice::from_ref(flag), value].concat();
                 match parse(&line) {
                     Err(error) if error.exit_code() == 2 => {}
                     _ => walk.wrong.push(format!("{} {flag}", tool.name)),
@@ -404,6 +404,10 @@ fn no_program_of_the_operators_takes_an_option_that_is_not_its_own() {
     assert!(walk.commands > 30 && walk.lines > 10_000, "{}", walk.lines);
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "figures and reasons of a test are for its output"
+)]
 #[track_caller]
 fn report(what: &str, walk: &Walk) {
     println!(
@@ -521,29 +525,26 @@ fn options_of_others_change_nothing_when_the_programs_are_run() {
     let mut runs = 0;
     for (program, lines) in DESTRUCTIVE.iter().chain([&old]) {
         for line in *lines {
-            let known = match *program {
-                GLANCE => {
-                    let grammars = [Grammar::Openstack, Grammar::Glance];
-                    let row = grammars.into_iter().find_map(|grammar| {
-                        let rows = grammar.rows().into_iter();
-                        let mut rows = rows.filter(|row| line.starts_with(row.name));
-                        Some((grammar, rows.next_back()?))
-                    });
-                    let (grammar, row) = row.unwrap();
-                    own(&all, grammar, row)
-                }
-                _ => {
-                    let name = Path::new(program).file_name().unwrap().to_str().unwrap();
-                    let words: Vec<&str> = line.split(' ').collect();
-                    let tool = all_tools.iter().rfind(|tool| {
-                        let begin = tool.words.first().map_or("", String::as_str);
-                        let second = tool.words.get(1).map_or("", String::as_str);
-                        tool.name.starts_with(name)
-                            && (begin.is_empty() || begin == words[0])
-                            && (begin != "db" || words.get(1) == Some(&second))
-                    });
-                    tool.unwrap().own.clone()
-                }
+            let known = if *program == GLANCE {
+                let grammars = [Grammar::Openstack, Grammar::Glance];
+                let row = grammars.into_iter().find_map(|grammar| {
+                    let rows = grammar.rows().into_iter();
+                    let mut rows = rows.filter(|row| line.starts_with(row.name));
+                    Some((grammar, rows.next_back()?))
+                });
+                let (grammar, row) = row.unwrap();
+                own(&all, grammar, row)
+            } else {
+                let name = Path::new(program).file_name().unwrap().to_str().unwrap();
+                let words: Vec<&str> = line.split(' ').collect();
+                let tool = all_tools.iter().rfind(|tool| {
+                    let begin = tool.words.first().map_or("", String::as_str);
+                    let second = tool.words.get(1).map_or("", String::as_str);
+                    tool.name.starts_with(name)
+                        && (begin.is_empty() || begin == words[0])
+                        && (begin != "db" || words.get(1) == Some(&second))
+                });
+                tool.unwrap().own.clone()
             };
             for option in OPTIONS {
                 let flag = option.split([' ', '=']).next().unwrap();

@@ -38,6 +38,10 @@ const KILL: i32 = 9;
 const SEGMENT: i32 = 11;
 
 /// What no limit may do: a panic, a crash, an error without words.
+#[expect(
+    clippy::print_stdout,
+    reason = "figures and reasons of a test are for its output"
+)]
 fn assert_clean(what: &str, run: &Run, signal: Option<i32>) {
     // The system, the loader and the allocator have nobody to ask: they end the process.
     let is_allocator = signal == Some(ABORT) && run.stderr.starts_with("memory allocation of");

@@ -6,6 +6,10 @@ use std::process::Command;
 use crate::support::{GLANCE, Place, Run, files};
 
 /// Runs `glance` under strace with these options; None where nothing can be traced.
+#[expect(
+    clippy::print_stdout,
+    reason = "figures and reasons of a test are for its output"
+)]
 fn traced(place: &Place, options: &[&str], words: &[&str]) -> Option<(Run, String)> {
     let trace = place.file("trace");
     let mut command = place.command("/usr/bin/strace");
