@@ -31,6 +31,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use argparse::{Parsed, Request};
@@ -56,8 +57,17 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a program on the process's arguments and environment.
 pub fn main(program: Program) -> ExitCode {
-    limits::within(move || run(program))
+    limits::within(move || {
+        let code = run(program);
+        if OUTPUT_FAILED.load(Ordering::Relaxed) {
+            return ExitCode::FAILURE;
+        }
+        code
+    })
 }
+
+/// Whether [`print`] could not write something: then the program fails, whatever its work came to.
+static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
 
 fn run(program: Program) -> ExitCode {
     let mut words = std::env::args_os();
@@ -254,7 +264,10 @@ fn print(text: &str, code: u8) -> ExitCode {
     };
     match print() {
         Err(error) if error.kind() != ErrorKind::ClosedPipe => {
-            ui::plain_error(&error);
+            // Once is enough.
+            if !OUTPUT_FAILED.swap(true, Ordering::Relaxed) {
+                ui::plain_error(&error);
+            }
             ExitCode::FAILURE
         }
         _ => ExitCode::from(code),
