@@ -58,8 +58,10 @@ const PAGES: [Words; 5] = [
             "It understands two grammars: the first one's commands are of one word, as in \"glance image-list\"; \
              the second one's are those of openstack(1), as in \"glance image list\". Each prints what the \
              program it stands in for prints.",
-            "Options of the program may stand before the command or behind it. Long options may be abbreviated \
-             to what only one of them begins with.",
+            "Options of the program stand before the command; before one of the second grammar, those of \
+             openstack(1). Those of openstack(1) may also stand after its commands, and those that \
+             \"glance help cloud\", \"glance help local\" and \"glance help output\" list as ours alone after any \
+             command, spelled out. Long options may be abbreviated to what only one of them begins with.",
         ],
         files: DATA_DIRECTORY,
         exit: EXIT,
@@ -90,7 +92,7 @@ const PAGES: [Words; 5] = [
         description: &[
             "glance(1) called as openstack, by a link of that name: the second grammar alone, which is that of \
              the image commands of python-openstackclient.",
-            "Options of the program may stand before the command or behind it. Long options may be abbreviated \
+            "Options of the program may stand before the command or after it. Long options may be abbreviated \
              to what only one of them begins with, and so may the words of a command.",
         ],
         files: DATA_DIRECTORY,

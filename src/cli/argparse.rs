@@ -1,13 +1,18 @@
 //! Command lines read as argparse reads them: options abbreviated to a unique prefix, options of the
-//! program anywhere, and what is wrong said in argparse's words.
+//! program where the real client's parser takes them, and errors in argparse's words.
+//!
+//! A command knows its own options (with the formatter's, where it has them) and those of
+//! [`Grammar::globals_after`], and no other: a word that is none of them is refused, also where it is an
+//! option of the other grammar, of another command, or of the program before the command.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::globals;
+use super::globals::{self, Globals};
 use super::registry::{Grammar, Row};
 use crate::{Error, Result};
 
@@ -38,8 +43,10 @@ pub struct Parsed {
     pub grammar: Grammar,
     /// The command.
     pub row: &'static Row,
-    /// Its arguments and the program's options.
+    /// Its arguments.
     pub matches: ArgMatches,
+    /// The program's options, wherever they stand.
+    pub globals: Globals,
 }
 
 /// Reads a command line without the program's name.
@@ -48,7 +55,7 @@ pub struct Parsed {
 /// `Usage`, in argparse's words, with a usage line.
 pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
     let words = to_text(words)?;
-    let (before, rest) = split_globals(grammar, words)?;
+    let (grammar, before, rest) = split_globals(grammar, &words)?;
     let has = |names: &[&str]| before.iter().any(|word| names.contains(&word.as_str()));
     if has(&["--version"]) {
         return Ok(Request::Version);
@@ -59,45 +66,70 @@ pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
     if has(&["-h", "--help"]) && grammar == Grammar::Glance {
         return Ok(Request::ProgramHelp);
     }
-    if matches!(
-        first.as_str(),
-        "help" | "bash-completion" | "bash_completion" | "complete"
-    ) {
+    if is_builtin(first) {
         return Ok(Request::Builtin {
             name: first.clone(),
             words: rest[1..].to_vec(),
         });
     }
-    let (grammar, row, rest) = match find_row(grammar, &rest)? {
-        Found::Row(grammar, row, taken) => (grammar, row, rest[taken..].to_vec()),
+    let (row, rest) = match find_row(grammar, &rest)? {
+        Found::Row(row, taken) => (row, rest[taken..].to_vec()),
         Found::None => return Ok(Request::Unknown(rest)),
     };
     if has(&["-h", "--help"]) || asks_for_help(&rest) {
         return Ok(Request::Help(row));
     }
+    let parser = globals::before(grammar);
+    let before = match parser.clone().try_get_matches_from(&before) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let what = complaint(&parser, &error, &before);
+            return Err(usage(grammar, None, &what));
+        }
+    };
     let command = leaf(grammar, row);
+    let Sorted { known, unknown } = Sorter::new(grammar, row, &command).sort(rest)?;
     let mut line = vec![String::new()];
-    line.extend(before);
-    line.extend(expand(grammar, row, &command, rest)?);
-    let whole = command.clone();
+    line.extend(known);
     let typed = line.clone();
-    match command.try_get_matches_from(line) {
-        Ok(matches) => Ok(Request::Leaf(Box::new(Parsed {
+    let named = format!("{} {}", grammar.program(), row.name);
+    let matches = match command.clone().try_get_matches_from(line) {
+        Ok(matches) => matches,
+        // argparse leaves unknown options to the first parser, whose name glance's bears.
+        Err(error) if error.kind() == ErrorKind::UnknownArgument && grammar == Grammar::Glance => {
+            return Err(usage(grammar, None, &complaint(&command, &error, &typed)));
+        }
+        Err(error) => return Err(complain(&named, command, &error, &typed)),
+    };
+    if unknown.is_empty() {
+        // Help that was abbreviated, or stood among other letters.
+        if matches!(matches.try_get_one::<bool>("help"), Ok(Some(true))) {
+            return Ok(Request::Help(row));
+        }
+        let globals = Globals::from_matches(grammar, &before, &matches);
+        return Ok(Request::Leaf(Box::new(Parsed {
             grammar,
             row,
             matches,
-        }))),
-        // argparse leaves unknown options to the first parser, whose name glance's bears.
-        Err(error) if error.kind() == ErrorKind::UnknownArgument && grammar == Grammar::Glance => {
-            Err(usage(grammar, None, &complaint(&whole, &error, &typed)))
-        }
-        Err(error) => Err(complain(
-            &format!("{} {}", grammar.program(), row.name),
-            whole,
-            &error,
-            &typed,
-        )),
+            globals,
+        })));
     }
+    let what = format!("unrecognized arguments: {}", unknown.join(" "));
+    Err(match grammar {
+        Grammar::Glance => usage(grammar, None, &what),
+        Grammar::Openstack => {
+            let line = usage_line(command);
+            Error::usage(format!("{line}\n{named}: error: {what}"))
+        }
+    })
+}
+
+/// Whether a word is a command that is not in the table.
+fn is_builtin(word: &str) -> bool {
+    matches!(
+        word,
+        "help" | "bash-completion" | "bash_completion" | "complete"
+    )
 }
 
 fn to_text(words: Vec<OsString>) -> Result<Vec<String>> {
@@ -119,23 +151,54 @@ fn asks_for_help(words: &[String]) -> bool {
         .any(|word| word == "-h" || word == "--help")
 }
 
-/// The options of the program that stand before the command, and the rest from the command on.
-fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, Vec<String>)> {
+/// Splits a line into the options of the program that stand before the command, and the rest from the
+/// command on. The grammar is the command's: the second one's commands work under the first one's name,
+/// and then take the second one's options.
+fn split_globals(called: Grammar, words: &[String]) -> Result<(Grammar, Vec<String>, Vec<String>)> {
+    let split = |grammar| {
+        let (before, rest) = options_before(grammar, called, words)?;
+        Ok((grammar, before, rest))
+    };
+    if called == Grammar::Openstack {
+        return split(called);
+    }
+    let first = split(Grammar::Glance);
+    let is_first = |word: &String| Grammar::Glance.find(word).is_some() || is_builtin(word);
+    if let Ok((_, _, rest)) = &first
+        && rest.first().is_none_or(is_first)
+    {
+        return first;
+    }
+    let is_second = |word: &String| matches!(word.as_str(), "image" | "cached");
+    let names_second = |split: &Result<(Grammar, Vec<String>, Vec<String>)>| {
+        let rest = split.as_ref().ok().map(|(_, _, rest)| rest);
+        rest.and_then(|rest| rest.first()).is_some_and(is_second)
+    };
+    let second = split(Grammar::Openstack);
+    if names_second(&first) || names_second(&second) {
+        return second;
+    }
+    first
+}
+
+/// The options of the program at the beginning of `words`, spelled out, and the other words.
+fn options_before(
+    grammar: Grammar,
+    called: Grammar,
+    words: &[String],
+) -> Result<(Vec<String>, Vec<String>)> {
     let mut before = Vec::new();
-    let mut words = words.into_iter().peekable();
+    let mut words = words.iter().cloned().peekable();
     while let Some(word) = words.next_if(|word| word.starts_with('-') && word != "-") {
         if word == "-h" || word == "--help" {
             before.push(word);
             continue;
         }
         let found = globals::find(grammar, &word)
-            .map_err(|candidates| ambiguous(grammar, None, &word, &candidates))?;
-        // The command that follows may be one of the second grammar.
-        let other = || globals::find(Grammar::Openstack, &word).ok().flatten();
-        let found = found.or_else(other);
+            .map_err(|candidates| ambiguous(called, None, &word, &candidates))?;
         let Some(global) = found else {
             return Err(usage(
-                grammar,
+                called,
                 None,
                 &format!("unrecognized arguments: {word}"),
             ));
@@ -146,7 +209,7 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
             for letter in word.chars().skip(1) {
                 let found = globals::find(grammar, &format!("-{letter}")).ok().flatten();
                 let found = found.ok_or_else(|| {
-                    usage(grammar, None, &format!("unrecognized arguments: {word}"))
+                    usage(called, None, &format!("unrecognized arguments: {word}"))
                 })?;
                 before.push(format!("--{}", found.long));
             }
@@ -156,7 +219,7 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
         match (global.value, value) {
             (None, Some(value)) => {
                 return Err(usage(
-                    grammar,
+                    called,
                     None,
                     &format!("argument {name}: ignored explicit argument '{value}'"),
                 ));
@@ -167,7 +230,7 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
                 Some(value) => before.push(format!("{name}={value}")),
                 None => {
                     return Err(usage(
-                        grammar,
+                        called,
                         None,
                         &format!("argument {name}: expected one argument"),
                     ));
@@ -179,7 +242,7 @@ fn split_globals(grammar: Grammar, words: Vec<String>) -> Result<(Vec<String>, V
 }
 
 enum Found {
-    Row(Grammar, &'static Row, usize),
+    Row(&'static Row, usize),
     None,
 }
 
@@ -187,25 +250,22 @@ enum Found {
 fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
     if grammar == Grammar::Glance {
         if let Some(row) = Grammar::Glance.find(&words[0]) {
-            return Ok(Found::Row(grammar, row, 1));
+            return Ok(Found::Row(row, 1));
         }
-        // The second grammar's commands work under the first one's name as well.
-        if !matches!(words[0].as_str(), "image" | "cached") {
-            let names = Grammar::Glance.shown_rows().into_iter().map(|row| row.name);
-            let names = names.chain(["bash-completion", "help", "bash_completion"]);
-            return Err(usage(
-                grammar,
-                None,
-                &format!(
-                    "argument <subcommand>: {}",
-                    invalid_choice(&words[0], names.map(str::to_string))
-                ),
-            )
-            .hint(nearest(&words[0]).map_or_else(
-                || "See glance help.".to_string(),
-                |name| format!("Did you mean {name}?"),
-            )));
-        }
+        let names = Grammar::Glance.shown_rows().into_iter().map(|row| row.name);
+        let names = names.chain(["bash-completion", "help", "bash_completion"]);
+        return Err(usage(
+            grammar,
+            None,
+            &format!(
+                "argument <subcommand>: {}",
+                invalid_choice(&words[0], names.map(str::to_string))
+            ),
+        )
+        .hint(nearest(&words[0]).map_or_else(
+            || "See glance help.".to_string(),
+            |name| format!("Did you mean {name}?"),
+        )));
     }
     let leading: Vec<&str> = words
         .iter()
@@ -214,7 +274,7 @@ fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
         .collect();
     for taken in (1..=leading.len()).rev() {
         if let Some(row) = Grammar::Openstack.find(&leading[..taken].join(" ")) {
-            return Ok(Found::Row(Grammar::Openstack, row, taken));
+            return Ok(Found::Row(row, taken));
         }
     }
     // cliff takes words that are the beginnings of one command's, and of one only.
@@ -228,7 +288,7 @@ fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
                     .all(|(name, word)| name.starts_with(word))
         });
         if let (Some(row), None) = (rows.next(), rows.next()) {
-            return Ok(Found::Row(Grammar::Openstack, row, taken));
+            return Ok(Found::Row(row, taken));
         }
     }
     Ok(Found::None)
@@ -273,70 +333,184 @@ pub fn own(grammar: Grammar, row: &'static Row) -> Command {
     }
 }
 
-/// A command with all its arguments, and, hidden, the options of the program: of both grammars where
-/// the second one's command is written under the first one's name.
+/// A command with all its arguments, and, hidden, the options of the program that may stand after it.
 pub fn leaf(grammar: Grammar, row: &'static Row) -> Command {
-    let command = globals::append(own(grammar, row), grammar);
-    match grammar {
-        Grammar::Glance => command,
-        Grammar::Openstack => globals::append(command, Grammar::Glance),
-    }
+    globals::append(own(grammar, row), grammar)
 }
 
-/// Options abbreviated to a unique prefix in full: the command's own first, then the program's.
-fn expand(
+/// The words after a command, as argparse takes them.
+struct Sorted {
+    /// Those that the command takes, options spelled out.
+    known: Vec<String>,
+    /// Those that it does not.
+    unknown: Vec<String>,
+}
+
+/// Tells a command's options from words that are none of them.
+struct Sorter<'a> {
     grammar: Grammar,
     row: &'static Row,
-    command: &Command,
-    words: Vec<String>,
-) -> Result<Vec<String>> {
-    let own: Vec<String> = command
-        .get_arguments()
-        .filter(|arg| !globals::Global::is_behind(arg))
-        .flat_map(|arg| {
-            let long = arg.get_long().map(str::to_string);
-            let aliases = arg.get_all_aliases().unwrap_or_default();
-            long.into_iter()
-                .chain(aliases.into_iter().map(str::to_string))
-                .collect::<Vec<_>>()
-        })
-        .collect();
-    let mut expanded = Vec::with_capacity(words.len());
-    let mut literal = false;
-    for word in words {
-        let long = word
-            .strip_prefix("--")
-            .filter(|long| !literal && !long.is_empty());
-        literal |= word == "--";
-        let Some(long) = long else {
-            expanded.push(word);
-            continue;
+    command: &'a Command,
+    /// Long names of the command's own options.
+    own: Vec<String>,
+    /// Whether each argument by position that has no word yet takes several.
+    slots: VecDeque<bool>,
+}
+
+impl<'a> Sorter<'a> {
+    fn new(grammar: Grammar, row: &'static Row, command: &'a Command) -> Self {
+        let own = command
+            .get_arguments()
+            .filter(|arg| !globals::Global::is_behind(arg));
+        let own = own.flat_map(longs_of).collect();
+        let slots = command.get_positionals();
+        let slots = slots.map(takes_several).collect();
+        Self {
+            grammar,
+            row,
+            command,
+            own,
+            slots,
+        }
+    }
+
+    fn sort(mut self, words: Vec<String>) -> Result<Sorted> {
+        let (mut known, mut unknown) = (Vec::with_capacity(words.len()), Vec::new());
+        let mut words = words.into_iter().peekable();
+        // Whether the last argument by position takes more words: those that follow it without an option.
+        let mut is_open = false;
+        let mut is_literal = false;
+        while let Some(word) = words.next() {
+            if is_literal || !looks_like_option(&word) {
+                let slot = if is_open {
+                    Some(true)
+                } else {
+                    self.slots.pop_front()
+                };
+                is_open = slot == Some(true);
+                // Without an unknown option before it, a word too many is for clap to refuse.
+                if slot.is_some() || unknown.is_empty() {
+                    known.push(word);
+                } else {
+                    unknown.push(word);
+                }
+                continue;
+            }
+            if word == "--" {
+                is_literal = true;
+                known.push(word);
+                continue;
+            }
+            let (word, arg) = self.resolve(word)?;
+            let Some(arg) = arg else {
+                is_open = false;
+                unknown.push(word);
+                continue;
+            };
+            is_open = is_open && globals::Global::is_behind(arg);
+            let takes_more = takes_separate_value(arg, &word);
+            known.push(word);
+            if takes_more {
+                let negative = arg.is_allow_negative_numbers_set();
+                let is_value = |word: &String| {
+                    !looks_like_option(word) || negative && word.parse::<f64>().is_ok()
+                };
+                known.extend(words.next_if(is_value));
+                while takes_several(arg)
+                    && let Some(value) = words.next_if(is_value)
+                {
+                    known.push(value);
+                }
+            }
+        }
+        Ok(Sorted { known, unknown })
+    }
+
+    /// Spells an option out and returns the argument that takes its value; None where it is none of the
+    /// command's.
+    fn resolve(&self, word: String) -> Result<(String, Option<&'a Arg>)> {
+        let Some(long) = word.strip_prefix("--") else {
+            let arg = self.last_of_cluster(&word);
+            return Ok((word, arg));
         };
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, format!("={value}")),
             None => (long, String::new()),
         };
-        if own.iter().any(|known| known == name) {
-            expanded.push(word);
-            continue;
-        }
-        let begin: Vec<&String> = own.iter().filter(|known| known.starts_with(name)).collect();
-        let full = match begin[..] {
-            [one] => one.clone(),
-            [] => match globals::find(grammar, &format!("--{name}")) {
-                Ok(Some(global)) => global.long.to_string(),
-                Ok(None) => name.to_string(),
-                Err(candidates) => return Err(ambiguous(grammar, Some(row), &word, &candidates)),
-            },
-            _ => {
-                let candidates: Vec<String> =
-                    begin.iter().map(|name| format!("--{name}")).collect();
-                return Err(ambiguous(grammar, Some(row), &word, &candidates));
+        let full = if self.own.iter().any(|known| known == name) {
+            name.to_string()
+        } else {
+            let begins = |known: &&String| known.starts_with(name);
+            match self.own.iter().filter(begins).collect::<Vec<_>>()[..] {
+                [one] => one.clone(),
+                [] => match globals::find_after(self.grammar, name) {
+                    Ok(Some(global)) => global.long.to_string(),
+                    Ok(None) => return Ok((word, None)),
+                    Err(candidates) => {
+                        return Err(ambiguous(self.grammar, Some(self.row), &word, &candidates));
+                    }
+                },
+                ref several => {
+                    let candidates: Vec<String> =
+                        several.iter().map(|name| format!("--{name}")).collect();
+                    return Err(ambiguous(self.grammar, Some(self.row), &word, &candidates));
+                }
             }
         };
-        expanded.push(format!("--{full}{value}"));
+        let mut arguments = self.command.get_arguments();
+        let arg = arguments.find(|arg| longs_of(arg).contains(&full));
+        Ok((format!("--{full}{value}"), arg))
     }
-    Ok(expanded)
+
+    /// Returns the argument of the last letter of `-abc` that is an option; None where a letter before it is
+    /// not a flag of the command.
+    fn last_of_cluster(&self, word: &str) -> Option<&'a Arg> {
+        let mut last = None;
+        for letter in word.chars().skip(1) {
+            let mut arguments = self.command.get_arguments();
+            let arg = arguments.find(|arg| {
+                arg.get_short() == Some(letter)
+                    || arg
+                        .get_all_short_aliases()
+                        .unwrap_or_default()
+                        .contains(&letter)
+            })?;
+            last = Some(arg);
+            if arg.get_action().takes_values() {
+                break;
+            }
+        }
+        last
+    }
+}
+
+/// Whether a word that is not after `--` is taken for an option.
+fn looks_like_option(word: &str) -> bool {
+    word.starts_with('-') && word != "-"
+}
+
+/// The long names of an option, also those that help does not show.
+fn longs_of(arg: &Arg) -> Vec<String> {
+    let long = arg.get_long().map(str::to_string);
+    let aliases = arg.get_all_aliases().unwrap_or_default();
+    let aliases = aliases.into_iter().map(str::to_string);
+    long.into_iter().chain(aliases).collect()
+}
+
+/// Whether an argument takes more than one word.
+fn takes_several(arg: &Arg) -> bool {
+    arg.get_num_args()
+        .is_some_and(|range| range.max_values() > 1)
+        || arg.is_positional() && matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// Whether the value of an option that was spelled so is in the next word.
+fn takes_separate_value(arg: &Arg, word: &str) -> bool {
+    let is_inline = match word.strip_prefix("--") {
+        Some(long) => long.contains('='),
+        None => word.chars().last() != arg.get_short(),
+    };
+    arg.get_action().takes_values() && !is_inline
 }
 
 fn ambiguous(
@@ -553,6 +727,11 @@ mod tests {
             row(Grammar::Openstack, "image list --debug --os-cloud x"),
             "image list"
         );
+        assert_eq!(
+            row(Grammar::Glance, "--os-cloud x -vq image list"),
+            "image list",
+            "the second grammar's options stand before its commands"
+        );
         assert!(matches!(
             read_line(Grammar::Openstack, "image frobnicate"),
             Ok(Request::Unknown(_))
@@ -589,6 +768,75 @@ mod tests {
         assert!(
             refused(Grammar::Glance, "image-create --os x")
                 .contains("ambiguous option: --os could match")
+        );
+    }
+
+    #[test]
+    fn options_of_the_other_grammar_are_none() {
+        for (line, complaint) in [
+            (
+                "image delete A -f json",
+                "openstack image delete: error: unrecognized arguments: -f json",
+            ),
+            (
+                "image delete -f json A",
+                "openstack image delete: error: unrecognized arguments: -f",
+            ),
+            (
+                "image delete A --force B --debug C",
+                "openstack image delete: error: unrecognized arguments: --force B C",
+            ),
+            (
+                "image delete A --format=json -v",
+                "openstack image delete: error: unrecognized arguments: --format=json",
+            ),
+            (
+                "-f image delete A",
+                "glance: error: unrecognized arguments: -f",
+            ),
+            (
+                "--get-schema image delete A",
+                "glance: error: unrecognized arguments: --get-schema",
+            ),
+            (
+                "image-delete A -f",
+                "glance: error: unrecognized arguments: -f",
+            ),
+            (
+                "image-delete A --force -q",
+                "glance: error: unrecognized arguments: --force -q",
+            ),
+            (
+                "image-delete --debug A",
+                "glance: error: unrecognized arguments: --debug",
+            ),
+            (
+                "image-delete --debug",
+                "glance image-delete: error: the following arguments are required: <IMAGE_ID>",
+            ),
+            (
+                "--quiet image-delete A",
+                "glance: error: unrecognized arguments: --quiet",
+            ),
+        ] {
+            assert_eq!(refused(Grammar::Glance, line), complaint, "{line}");
+        }
+    }
+
+    #[test]
+    fn abbreviated_help_is_help() {
+        for line in ["image delete A --hel", "image delete A -qh"] {
+            assert!(
+                matches!(
+                    read_line(Grammar::Openstack, line),
+                    Ok(Request::Help(row)) if row.name == "image delete"
+                ),
+                "{line}"
+            );
+        }
+        assert_eq!(
+            refused(Grammar::Glance, "image-delete A --hel"),
+            "glance: error: unrecognized arguments: --hel"
         );
     }
 

@@ -27,7 +27,7 @@ use crate::data::Watch;
 use crate::local::cache::ImageCache;
 use crate::model::schema::is_uuid;
 use crate::ops::caches::{self, Action};
-use crate::output::{self, Dialect, Options, View};
+use crate::output::{self, Dialect, Options, StandardOutput, View};
 use crate::remote::Remote;
 use crate::remote::http::{Listener, Observer};
 use crate::service::CacheKeeper;
@@ -328,12 +328,12 @@ fn os_error(error: &Error) -> Option<(i32, String)> {
 
 /// Shows a table on standard output.
 async fn show(table: View<'_>) -> Result<()> {
-    let terminal = std::io::stdout();
     let options = Options {
-        is_terminal: terminal.is_terminal(),
+        is_terminal: std::io::stdout().is_terminal(),
         ..Options::default()
     };
-    output::print(table, Dialect::Glance, &options, &mut terminal.lock()).await?;
+    let mut out = StandardOutput::open()?;
+    output::print(table, Dialect::Glance, &options, &mut out).await?;
     Ok(())
 }
 

@@ -17,8 +17,8 @@ const TOPICS: [(&str, &str); 3] = [("cloud", CLOUD), ("local", LOCAL), ("output"
 const CLOUD: &str = "\
 Images of a cloud
 
-Which cloud and who is asking is told, in either grammar, by options, else by OS_* variables, else by
-clouds.yaml (with clouds-public.yaml and secure.yaml; ./, ~/.config/openstack, /etc/openstack, or the
+Which cloud and who is asking is told, in either grammar, by options before the command, else by OS_*
+variables, else by clouds.yaml (with clouds-public.yaml and secure.yaml; ./, ~/.config/openstack, /etc/openstack, or the
 file in OS_CLIENT_CONFIG_FILE):
 
   --os-cloud CLOUD      a cloud of clouds.yaml [env OS_CLOUD]
@@ -99,6 +99,8 @@ Output of every command of the first grammar (the second one's commands list the
   --noindent            JSON in one line
   --quote MODE          what to quote in CSV: all, minimal, none, nonnumeric
   --print-empty         print a table even when it is empty
+
+They stand before the command or after it. After it they are spelled out.
 
 What a command prints goes to standard output, everything else to standard error. NO_COLOR is
 respected. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.

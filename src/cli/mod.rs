@@ -9,6 +9,7 @@ mod formatters;
 pub mod glance;
 pub mod globals;
 pub mod help;
+mod limits;
 mod log;
 pub mod manage;
 mod metadefs;
@@ -30,6 +31,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use argparse::{Parsed, Request};
@@ -42,7 +44,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::Environment;
 use crate::data::Watch;
 use crate::ops::Outcome;
-use crate::output::{self, Dialect};
+use crate::output::{self, Dialect, StandardOutput};
 use crate::{Error, ErrorKind, Result};
 
 pub use programs::Program;
@@ -55,6 +57,19 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs a program on the process's arguments and environment.
 pub fn main(program: Program) -> ExitCode {
+    limits::within(move || {
+        let code = run(program);
+        if OUTPUT_FAILED.load(Ordering::Relaxed) {
+            return ExitCode::FAILURE;
+        }
+        code
+    })
+}
+
+/// Whether [`print`] could not write something: then the program fails, whatever its work came to.
+static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
+
+fn run(program: Program) -> ExitCode {
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();
@@ -107,8 +122,8 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
         grammar,
         row,
         matches,
+        globals,
     } = parsed;
-    let globals = Globals::from_matches(grammar, &matches);
     if let Err(error) = check_versions(grammar, &globals) {
         return fail(grammar, &error);
     }
@@ -128,10 +143,8 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
             finish(grammar, outcome, &options).await
         };
         let done = done.await;
-        session
-            .observation
-            .end(options.format, &mut standard_output()?)
-            .await?;
+        let mut out = StandardOutput::open()?;
+        session.observation.end(options.format, &mut out).await?;
         done
     });
     // Closing a database copies its log into it, and waits for the disk twice. The log is as good: the
@@ -149,7 +162,7 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
         Grammar::Glance => Dialect::Glance,
         Grammar::Openstack => Dialect::Openstack,
     };
-    let mut out = standard_output()?;
+    let mut out = StandardOutput::open()?;
     let printed = output::print(outcome.view, dialect, options, &mut out).await?;
     for notice in printed.warnings.iter().chain(&outcome.notices) {
         ui::notice(notice);
@@ -166,13 +179,6 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
     Ok(failures
         .first()
         .map_or(0, |failure| failure.kind().exit_code()))
-}
-
-/// Standard output without its own buffer, which ends at every line.
-fn standard_output() -> Result<std::fs::File> {
-    let out = std::os::fd::AsFd::as_fd(&std::io::stdout()).try_clone_to_owned();
-    let out = out.map_err(|e| Error::io("write to", "standard output", e))?;
-    Ok(std::fs::File::from(out))
 }
 
 /// The Images API has one version left.
@@ -200,10 +206,7 @@ fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {
 
 /// Runs a future on this thread until it is done or the user wants no more of it.
 fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Error::internal("cannot start the runtime").because(e))?;
+    let runtime = limits::runtime()?;
     let result = runtime.block_on(async {
         let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
         // Before anything is begun that a signal could find half done.
@@ -254,8 +257,19 @@ impl Signals {
 
 /// Prints a text and a newline on stdout.
 fn print(text: &str, code: u8) -> ExitCode {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+    let print = || {
+        let mut out = StandardOutput::open()?;
+        out.write_all(format!("{text}\n").as_bytes())
+            .map_err(|e| Error::io("write to", "standard output", e))
+    };
+    match print() {
+        Err(error) if error.kind() != ErrorKind::ClosedPipe => {
+            // Once is enough.
+            if !OUTPUT_FAILED.swap(true, Ordering::Relaxed) {
+                ui::plain_error(&error);
+            }
+            ExitCode::FAILURE
+        }
         _ => ExitCode::from(code),
     }
 }

@@ -1,5 +1,6 @@
 //! What a run tells of itself beside its result: its requests and their times, a trace, a log file.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -117,7 +118,7 @@ impl Observation {
     /// The run is over, well or not: tells what was observed, beside a result that was printed in `format`.
     ///
     /// *Source:* `close_profile` and `clean_up` in `osc_lib/shell.py`, `main` in `glanceclient/shell.py`.
-    pub async fn end(&self, format: Format, out: &mut std::fs::File) -> Result<()> {
+    pub async fn end(&self, format: Format, out: &mut dyn Write) -> Result<()> {
         let traced = self.traced.load(Ordering::Relaxed);
         if let Some(tracing) = self.tracing.as_ref().filter(|_| traced) {
             let id = tracing.id();
@@ -196,7 +197,7 @@ async fn print(
     view: View<'_>,
     dialect: Dialect,
     format: Format,
-    out: &mut std::fs::File,
+    out: &mut dyn Write,
 ) -> Result<()> {
     let options = Options {
         format,

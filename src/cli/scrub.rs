@@ -14,13 +14,13 @@ use clap::ArgMatches;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::scrubber::Invocation;
-use super::{Signals, block_on, print, programs};
+use super::{Signals, block_on, limits, print, programs};
 use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
 use crate::local::{Local, Told};
 use crate::model::{Caller, Scrubbed, Timestamp};
 use crate::ops::scrub;
-use crate::output::{self, Dialect, Options};
+use crate::output::{self, Dialect, Options, StandardOutput};
 use crate::{Error, ErrorKind, Result};
 
 /// Configuration files of the real program.
@@ -184,7 +184,7 @@ impl Scrubber<'_> {
                 is_terminal: self.is_terminal,
                 ..Options::default()
             };
-            let mut out = std::io::stdout();
+            let mut out = StandardOutput::open()?;
             output::print(
                 scrub::record(&done, dry_run),
                 Dialect::Openstack,
@@ -214,10 +214,7 @@ impl Scrubber<'_> {
     /// does not. What fails is logged, and tried again the next time.
     fn keep_running(&self, watch: &Watch) -> Result<ExitCode> {
         let rest = self.settings.scrubber.wakeup_time.max(REST);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|e| Error::internal("cannot start the runtime").because(e))?;
+        let runtime = limits::runtime()?;
         let ended = runtime.block_on(async {
             let mut signals = Signals::install();
             loop {

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rustix::fs::OFlags;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
@@ -21,6 +20,7 @@ use crate::config::{
 use crate::data::{Source, Watch};
 use crate::local::Local;
 use crate::model::{Caller, Image};
+use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
 use crate::remote::http::Observer;
@@ -224,17 +224,10 @@ impl Session {
         given.map_or_else(|| Ok(Caller::default()), Caller::parse)
     }
 
-    /// Whether data may be read from standard input: it is there, and no terminal.
-    ///
-    /// A standard input that was closed has been put to /dev/null, for reading and writing, by Rust's
-    /// start-up code; one that a shell redirects from there is open for reading alone.
+    /// Whether data may be read from standard input: it is neither closed nor a terminal.
     pub fn is_piped(&self) -> bool {
         let input = std::io::stdin();
-        let null = rustix::fs::makedev(1, 3);
-        let is_null = rustix::fs::fstat(&input).is_ok_and(|stat| stat.st_rdev == null);
-        let writable =
-            rustix::fs::fcntl_getfl(&input).is_ok_and(|flags| flags.contains(OFlags::RDWR));
-        !(input.is_terminal() || is_null && writable)
+        !(input.is_terminal() || was_closed(&input))
     }
 
     /// The data that a command names or is given on standard input, ready to be uploaded.

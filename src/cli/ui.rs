@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use super::registry::Grammar;
 use crate::config::Environment;
 use crate::model::Timestamp;
-use crate::output::escape_controls;
+use crate::output::{StandardOutput, escape_controls};
 use crate::remote::auth::Prompt;
 use crate::{Error, ErrorKind, Result};
 
@@ -151,7 +151,7 @@ pub fn confirm(question: &str) -> Result<bool> {
             .default(false);
         return asked.interact().map_err(unreadable);
     }
-    let mut out = std::io::stdout().lock();
+    let mut out = StandardOutput::open()?;
     let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
     asked.map_err(|e| Error::io("write to", "standard output", e))?;
     let mut answer = String::new();

@@ -89,6 +89,10 @@ impl Images for Local {
         self.catalog.insist(work).await
     }
 
+    async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()> {
+        self.update_image(id, changes).await.map(drop)
+    }
+
     async fn delete_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
@@ -252,6 +256,7 @@ impl Local {
             Change::Add { value, .. } | Change::Replace { value, .. } => {
                 self.check_schema(name, value)
             }
+            Change::AddTag { tag } => self.check_schema(name, &Value::from(vec![tag.as_str()])),
             Change::Remove { .. } => Ok(()),
         }
     }
@@ -281,6 +286,12 @@ impl Local {
                     return Err(Error::conflict(format!("Property {name} does not exist.")));
                 }
                 set(image, name, value)
+            }
+            Change::AddTag { tag } => {
+                if !image.tags.contains(tag) {
+                    image.tags.push(tag.clone());
+                }
+                Ok(())
             }
             Change::Remove { .. } if is_attribute => Err(Error::forbidden(format!(
                 "Property {name} may not be removed."

@@ -122,6 +122,25 @@ impl Locations for Local {
         self.get_image(id).await
     }
 
+    async fn remove_known_locations(
+        &self,
+        id: &str,
+        known: &[Location],
+        positions: &[usize],
+    ) -> Result<Image> {
+        let stored = self.find(id).await?;
+        let chosen = positions.iter().filter_map(|position| known.get(*position));
+        let place = |one: &Location| {
+            let mut same = stored.locations.iter();
+            let same = same.position(|at| at == one);
+            same.or_else(|| stored.locations.iter().position(|at| at.url == one.url))
+        };
+        let positions: Option<Vec<usize>> = chosen.map(place).collect();
+        let chosen = self.choose_locations(&stored, &positions.ok_or_else(|| changed(id))?)?;
+        self.delete_locations(id, &chosen).await?;
+        self.get_image(id).await
+    }
+
     async fn register_location(
         &self,
         id: &str,

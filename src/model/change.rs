@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-/// One operation of a patch on a first-level attribute or property.
+/// One operation of a patch on a first-level attribute or property, or on one tag.
 ///
-/// *Source:* Images API v2 "Update image" (media type `openstack-images-v2.1-json-patch`).
+/// *Source:* Images API v2 "Update image" (media type `openstack-images-v2.1-json-patch`), "Add image tag".
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Sets an attribute or property, whether it is there or not.
@@ -21,6 +21,12 @@ pub enum Change {
         /// Its new value.
         value: Value,
     },
+    /// Attaches a tag; one that is attached stays so. Tags that others attach or remove at the same time are
+    /// not touched.
+    AddTag {
+        /// The tag.
+        tag: String,
+    },
     /// Removes a property that MUST be there.
     Remove {
         /// Property name.
@@ -33,6 +39,7 @@ impl Change {
     pub fn name(&self) -> &str {
         match self {
             Self::Add { name, .. } | Self::Replace { name, .. } | Self::Remove { name } => name,
+            Self::AddTag { .. } => "tags",
         }
     }
 
@@ -50,6 +57,11 @@ impl Change {
             name: name.into(),
             value: value.into(),
         }
+    }
+
+    /// Attaches `tag`, whether it is attached or not.
+    pub fn add_tag(tag: impl Into<String>) -> Self {
+        Self::AddTag { tag: tag.into() }
     }
 
     /// Removes `name`.

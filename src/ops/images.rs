@@ -269,6 +269,14 @@ pub async fn update(service: &dyn ImageService, image: Image, changes: &[Change]
     service.update_image(&image.id, changes).await
 }
 
+/// Sends changes to an image, if there are any.
+pub async fn apply(service: &dyn ImageService, id: &str, changes: &[Change]) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    service.apply_changes(id, changes).await
+}
+
 /// Opens the data to be uploaded: the file that is named, else what is piped in, else nothing.
 ///
 /// # Errors

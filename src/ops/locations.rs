@@ -62,7 +62,9 @@ pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Re
         )));
     }
     let positions: Vec<usize> = urls.iter().filter_map(place).collect();
-    service.remove_locations(id, &positions).await?;
+    service
+        .remove_known_locations(id, locations, &positions)
+        .await?;
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! Image data on its way out: verified while it is written, renamed when it is right.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
@@ -12,7 +14,18 @@ use rustix::io::Errno;
 use crate::data::pump::{self, Blocks, Taken, take_in};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::Image;
+use crate::output::StandardOutput;
 use crate::{Error, Result};
+
+/// Where open files have names that a link can be made of.
+const OPEN_FILES: &str = "/proc/self/fd";
+
+/// Bytes of a file's name that its temporary name repeats: with what is added it must not be longer than the
+/// 255 bytes that file systems allow.
+const KEPT_OF_NAME: usize = 200;
+
+/// Times that a temporary file is made again after another process removed it before it was locked.
+const ATTEMPTS: usize = 8;
 
 /// Where image data goes.
 pub enum Target {
@@ -94,7 +107,8 @@ fn write_out(
 ) -> Result<()> {
     match target {
         Target::Output => {
-            let mut output = io::stdout().lock();
+            let mut output = StandardOutput::open()?;
+            output.check()?;
             pass_on(id, size, source, expected, watch, |block| {
                 output
                     .write_all(block)
@@ -201,10 +215,13 @@ fn is_replaceable(path: &Path) -> Result<bool> {
     }
 }
 
-/// A file beside its final name that nobody sees before it is whole.
+/// A file beside its final name that is not visible before it is whole.
 ///
-/// Where the file system can, it has no name at all (`O_TMPFILE`): a killed process leaves nothing.
-/// Elsewhere it is called `.NAME.part`, and the next one that saves to NAME takes it over.
+/// Where the file system can, it has no name at all (`O_TMPFILE`), and a killed process leaves nothing;
+/// unless it is killed between the two system calls that replace an existing file: a link under a temporary
+/// name, and the renaming. Elsewhere the file has its temporary name from the beginning. That name cannot be
+/// guessed, nothing that exists is opened under it, and what a killed process left under one is removed by
+/// the next process that saves to the same name.
 struct Part {
     file: File,
     path: PathBuf,
@@ -216,47 +233,64 @@ impl Part {
     fn create(path: &Path) -> Result<Self> {
         // A link is followed: what it points to is replaced, not the link.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        remove_leftovers(&path);
         let mode = match std::fs::metadata(&path) {
             Ok(metadata) => Mode::from_raw_mode(metadata.permissions().mode()),
             Err(_) => Mode::from_raw_mode(0o666),
         };
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
+        // A file without a name could not get one.
+        if !Path::new(OPEN_FILES).exists() {
+            return Self::create_named(path, mode);
+        }
         match rustix::fs::open(
-            directory,
+            directory_of(&path),
             OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC,
             mode,
         ) {
-            Ok(file) => Ok(Self {
-                file: File::from(file),
-                path,
-                named: None,
-            }),
+            Ok(file) => {
+                let file = File::from(file);
+                // Under its temporary name it is no leftover. Where there are no locks, that name lasts for
+                // one system call.
+                let _ = file.try_lock();
+                Ok(Self {
+                    file,
+                    path,
+                    named: None,
+                })
+            }
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Self::create_named(path, mode),
             Err(e) => Err(missing_directory(&path, e.into())),
         }
     }
 
     fn create_named(path: PathBuf, mode: Mode) -> Result<Self> {
-        let name = temporary_name(&path);
-        let flags = OFlags::CREATE | OFlags::RDWR | OFlags::CLOEXEC;
-        let file =
-            rustix::fs::open(&name, flags, mode).map_err(|e| missing_directory(&path, e.into()))?;
-        let file = File::from(file);
-        if file.try_lock().is_err() {
-            return Err(Error::failed(format!(
-                "another process is saving to {}",
-                path.display()
-            )));
+        let flags =
+            OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::RDWR | OFlags::CLOEXEC;
+        for _ in 0..ATTEMPTS {
+            let name = temporary_name(&path);
+            let file = match rustix::fs::open(&name, flags, mode) {
+                Ok(file) => File::from(file),
+                Err(Errno::EXIST) => continue,
+                Err(e) => return Err(missing_directory(&path, e.into())),
+            };
+            // Until it is locked, another process may take it for a leftover.
+            let is_ours = match file.try_lock() {
+                Ok(()) => file.metadata().is_ok_and(|metadata| metadata.nlink() == 1),
+                Err(std::fs::TryLockError::WouldBlock) => false,
+                Err(std::fs::TryLockError::Error(_)) => true,
+            };
+            if is_ours {
+                return Ok(Self {
+                    file,
+                    path,
+                    named: Some(name),
+                });
+            }
         }
-        file.set_len(0).map_err(|e| Error::io("write", &name, e))?;
-        Ok(Self {
-            file,
-            path,
-            named: Some(name),
-        })
+        Err(Error::failed(format!(
+            "cannot create a temporary file beside {}: other processes remove it",
+            path.display()
+        )))
     }
 
     /// Gives the file its final name, durably.
@@ -264,50 +298,118 @@ impl Part {
         let path = self.path.clone();
         let failed = |e: io::Error| Error::io("write", &path, e);
         self.file.sync_all().map_err(failed)?;
-        let name = if let Some(name) = self.named.take() {
-            name
-        } else {
-            let open = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        if self.named.is_none() {
+            let open = format!("{OPEN_FILES}/{}", self.file.as_raw_fd());
             let link = |to: &Path| {
                 rustix::fs::linkat(CWD, open.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW)
             };
             match link(&path) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return sync_directory(&path),
                 // What is there is replaced at once, by a renaming.
                 Err(Errno::EXIST) => {}
-                Err(e) => return Err(failed(e.into())),
+                Err(e) => return Err(missing_directory(&path, e.into())),
             }
             let name = temporary_name(&path);
-            match std::fs::remove_file(&name) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
-                _ => {}
-            }
             link(&name).map_err(|e| failed(e.into()))?;
-            name
-        };
-        let renamed = std::fs::rename(&name, &path).map_err(failed);
-        if renamed.is_err() {
             self.named = Some(name);
         }
-        renamed
+        if let Some(name) = &self.named {
+            std::fs::rename(name, &path).map_err(failed)?;
+        }
+        self.named = None;
+        sync_directory(&path)
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
         if let Some(name) = &self.named {
-            // There is nobody left to tell; the next one that saves there takes it over.
+            // No caller is left to report to; the next process that saves there removes it.
             let _ = std::fs::remove_file(name);
         }
     }
 }
 
-/// The name beside `path` that its data has before it is whole.
+/// The directory that a file is in.
+fn directory_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
+}
+
+/// Makes the name of a file durable.
+///
+/// A directory that this user may not read, and a file system that syncs no directories, are no errors:
+/// there is nothing that could be waited for.
+fn sync_directory(path: &Path) -> Result<()> {
+    let failed = |e: Errno| Error::io("sync the directory of", path, e.into());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let open = match rustix::fs::open(directory_of(path), flags, Mode::empty()) {
+        Ok(open) => open,
+        Err(Errno::ACCESS | Errno::PERM) => return Ok(()),
+        Err(e) => return Err(failed(e)),
+    };
+    match rustix::fs::fsync(&open) {
+        Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS | Errno::ROFS) => Ok(()),
+        Err(e) => Err(failed(e)),
+    }
+}
+
+/// What a temporary name of `path` begins with.
+fn temporary_prefix(path: &Path) -> OsString {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let mut prefix = OsString::from(".");
+    prefix.push(OsStr::from_bytes(&name[..name.len().min(KEPT_OF_NAME)]));
+    prefix.push(".");
+    prefix
+}
+
+/// What a temporary name ends with.
+const SUFFIX: &str = ".part";
+
+/// A name beside `path` that its data has before it is whole: `.NAME.` with 32 random hexadecimal digits.
 fn temporary_name(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".part");
+    let mut name = temporary_prefix(path);
+    name.push(uuid::Uuid::new_v4().simple().to_string());
+    name.push(SUFFIX);
     path.with_file_name(name)
+}
+
+/// Whether a file in the directory of `path` is called as [`temporary_name`] calls its.
+fn is_temporary_name(path: &Path, name: &OsStr) -> bool {
+    let prefix = temporary_prefix(path).into_vec();
+    let digits = name
+        .as_bytes()
+        .strip_prefix(prefix.as_slice())
+        .and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+    let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    digits.is_some_and(|digits| digits.len() == 32 && digits.iter().all(is_digit))
+}
+
+/// Removes what killed processes left that were saving to `path`. What cannot be removed stays: it harms
+/// nothing but its room on the disk.
+fn remove_leftovers(path: &Path) {
+    let entries = std::fs::read_dir(directory_of(path));
+    for entry in entries.into_iter().flatten().flatten() {
+        if is_temporary_name(path, &entry.file_name()) {
+            let _ = remove_leftover(&entry.path());
+        }
+    }
+}
+
+/// Removes a temporary file, if it is one: a regular file of this user without another name, that no process
+/// works on.
+fn remove_leftover(name: &Path) -> io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(name, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    let is_ours = metadata.is_file()
+        && metadata.nlink() == 1
+        && metadata.uid() == rustix::process::geteuid().as_raw();
+    if is_ours && file.try_lock().is_ok() {
+        std::fs::remove_file(name)?;
+    }
+    Ok(())
 }
 
 fn missing_directory(path: &Path, error: io::Error) -> Error {
@@ -341,23 +443,103 @@ mod tests {
         }
     }
 
+    fn names(directory: &Path) -> Vec<OsString> {
+        let entries = std::fs::read_dir(directory).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect()
+    }
+
     #[test]
     fn without_nameless_files_a_named_one_does_the_same() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out");
         let mode = Mode::from_raw_mode(0o600);
-        let part = Part::create_named(path.clone(), mode).unwrap();
-        assert!(
-            Part::create_named(path.clone(), mode).is_err(),
-            "one at a time"
-        );
-        drop(part);
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
-        std::fs::write(temporary_name(&path), "left by a killed process").unwrap();
-        let part = Part::create_named(path.clone(), mode).unwrap();
-        (&part.file).write_all(b"new").unwrap();
+        drop(Part::create_named(path.clone(), mode).unwrap());
+        assert!(names(directory.path()).is_empty());
+        for content in ["first", "second"] {
+            let part = Part::create_named(path.clone(), mode).unwrap();
+            (&part.file).write_all(content.as_bytes()).unwrap();
+            part.keep().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), content);
+            assert_eq!(names(directory.path()), ["out"]);
+        }
+    }
+
+    #[test]
+    fn two_savings_to_one_name_do_not_meet() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let mode = Mode::from_raw_mode(0o600);
+        let first = Part::create_named(path.clone(), mode).unwrap();
+        (&first.file).write_all(b"first").unwrap();
+        let second = Part::create(&path).unwrap();
+        (&second.file).write_all(b"second").unwrap();
+        first.keep().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "first");
+        second.keep().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second");
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn leftovers_of_the_same_name_are_removed_and_nothing_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let beside = |name: &str| directory.path().join(name);
+        let leftover = temporary_name(&path);
+        std::fs::write(&leftover, "left by a killed process").unwrap();
+        // Not ours: other names, a link, a second name, a file that a process works on.
+        let digits = "0123456789abcdef0123456789abcdef";
+        let others = [
+            ".out.part".to_string(),
+            format!(".out.{}.part", &digits[1..]),
+            format!(".out.{}.part", digits.to_uppercase()),
+            format!(".other.{digits}.part"),
+            format!("out.{digits}.part"),
+        ];
+        for other in &others {
+            std::fs::write(beside(other), "mine").unwrap();
+        }
+        std::fs::write(beside("precious"), "mine").unwrap();
+        std::os::unix::fs::symlink("precious", temporary_name(&path)).unwrap();
+        std::fs::hard_link(beside("precious"), temporary_name(&path)).unwrap();
+        let busy = Part::create_named(path.clone(), Mode::from_raw_mode(0o600)).unwrap();
+        let before = names(directory.path()).len();
+        drop(Part::create(&path).unwrap());
+        assert!(!leftover.exists());
+        assert_eq!(names(directory.path()).len(), before - 1);
+        assert_eq!(std::fs::read_to_string(beside("precious")).unwrap(), "mine");
+        (&busy.file).write_all(b"whole").unwrap();
+        busy.keep().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "whole");
+    }
+
+    #[test]
+    fn a_planted_link_is_neither_followed_nor_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let victim = directory.path().join("victim");
+        std::fs::write(&victim, "mine").unwrap();
+        let planted = directory.path().join(".out.part");
+        std::os::unix::fs::symlink(&victim, &planted).unwrap();
+        let mode = Mode::from_raw_mode(0o600);
+        for part in [
+            Part::create_named(path.clone(), mode).unwrap(),
+            Part::create(&path).unwrap(),
+        ] {
+            (&part.file).write_all(b"data").unwrap();
+            part.keep().unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "data");
+            assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+            assert_eq!(std::fs::read_link(&planted).unwrap(), victim);
+        }
+    }
+
+    #[test]
+    fn the_longest_name_has_a_temporary_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("é".repeat(127));
+        let part = Part::create_named(path.clone(), Mode::from_raw_mode(0o600)).unwrap();
         part.keep().unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert_eq!(names(directory.path()).len(), 1);
     }
 }

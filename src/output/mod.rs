@@ -2,8 +2,8 @@
 //!
 //! A command hands a [`View`] to [`print()`], once; the two [`Dialect`]s say whose tables to draw.
 //! Every character is the one that python-glanceclient 4.13 (prettytable 3.18) or
-//! python-openstackclient 10.5 (cliff 4.17, PyYAML 6.0) would print, with one exception: control
-//! characters do not reach a terminal raw.
+//! python-openstackclient 10.5 (cliff 4.17, PyYAML 6.0) would print, with two exceptions: control
+//! characters do not reach a terminal raw, and what a shell would expand in the shell format is escaped.
 //!
 //! Lists stream. All formats but the table write each chunk of rows as it comes; the table needs
 //! the widths of all rows first and keeps rendered texts in a temporary file (see `table`). Only
@@ -16,7 +16,9 @@ mod list;
 mod python;
 mod record;
 mod select;
+mod shell;
 mod spool;
+mod standard;
 mod table;
 mod width;
 mod width_tables;
@@ -31,6 +33,7 @@ use futures_core::Stream;
 use futures_util::stream;
 
 pub use cell::Cell;
+pub use standard::{StandardOutput, was_closed};
 pub use width::escape_controls;
 
 use crate::error::{Error, Result};
@@ -221,7 +224,7 @@ pub enum Format {
     Csv,
     /// Bare values: one a line, of a list one row a line.
     Value,
-    /// `name="value"` lines; records only.
+    /// `name="value"` lines that a POSIX shell may evaluate; records only.
     Shell,
 }
 
@@ -374,11 +377,8 @@ pub async fn print(
             Printed::default()
         }
         View::Record(record) => {
-            record::print(record, dialect, options, &mut out)?;
-            Printed {
-                rows: 1,
-                warnings: Vec::new(),
-            }
+            let warnings = record::print(record, dialect, options, &mut out)?;
+            Printed { rows: 1, warnings }
         }
         View::Table(table) => list::print(table, dialect, options, &mut out).await?,
     };
@@ -387,7 +387,7 @@ pub async fn print(
 }
 
 fn write_failed(error: std::io::Error) -> Error {
-    Error::io("write", "standard output", error)
+    Error::io("write to", "standard output", error)
 }
 
 /// The text as it may be sent.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::table::{Grid, GridColumn, Manners};
 use super::{
-    Align, Cell, Dialect, Format, Options, Record, json, no_such_format, select, sendable,
+    Align, Cell, Dialect, Format, Options, Record, json, no_such_format, select, sendable, shell,
     write_failed, yaml,
 };
 use crate::error::Result;
@@ -14,13 +14,13 @@ use crate::error::Result;
 /// Cells below which cliff does not narrow a column of a record.
 const LEAST_WIDTH: usize = 16;
 
-/// Prints a record.
+/// Prints a record; returns what the user should hear on standard error.
 pub(super) fn print(
     record: Record,
     dialect: Dialect,
     options: &Options,
     out: &mut dyn Write,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let Record { mut fields } = record;
     let names = fields.iter().map(|(name, _)| name.as_str());
     let selector = select::wanted(names, options, false)?;
@@ -28,9 +28,12 @@ pub(super) fn print(
     if dialect == Dialect::Glance {
         fields.sort_by(|left, right| left.0.cmp(&right.0));
     }
-    let mut text = String::new();
+    let (mut text, mut warnings) = (String::new(), Vec::new());
     match options.format {
-        Format::Table => return print_table(&fields, dialect, options, out),
+        Format::Table => {
+            print_table(&fields, dialect, options, out)?;
+            return Ok(warnings);
+        }
         Format::Json => {
             let values = fields
                 .iter()
@@ -52,9 +55,7 @@ pub(super) fn print(
             }
         }
         Format::Shell => {
-            for (name, cell) in &fields {
-                write_variable(&mut text, name, cell, options);
-            }
+            warnings = shell::write_variables(&mut text, &fields, options);
         }
         Format::Csv => {
             return Err(no_such_format(
@@ -63,7 +64,8 @@ pub(super) fn print(
             ));
         }
     }
-    out.write_all(text.as_bytes()).map_err(write_failed)
+    out.write_all(text.as_bytes()).map_err(write_failed)?;
+    Ok(warnings)
 }
 
 fn print_table(
@@ -106,26 +108,4 @@ fn print_table(
         grid.fit(total, LEAST_WIDTH);
     }
     grid.draw(out)
-}
-
-/// Appends `name="value"` with a name that a shell takes.
-fn write_variable(text: &mut String, name: &str, cell: &Cell, options: &Options) {
-    let name = name.to_lowercase().replace(' ', "_");
-    if !options.variables.is_empty() && !options.variables.contains(&name) {
-        return;
-    }
-    let mut value = String::new();
-    cell.write_machine(&mut value);
-    // Python escapes the quotes of texts only, and its columns are texts by now.
-    if cell.is_formattable() || cell.value().is_string() {
-        value = value.replace('"', "\\\"");
-    }
-    let start = text.len();
-    text.push_str(&options.prefix);
-    text.push_str(&name.replace([':', '-'], "_"));
-    text.push_str("=\"");
-    text.push_str(&value);
-    text.push('"');
-    sendable(text, start, options.escapes());
-    text.push('\n');
 }

@@ -86,11 +86,14 @@ impl Images for Remote {
     }
 
     async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image> {
-        let patch: Vec<Value> = changes.iter().map(operation).collect();
-        let call = self
-            .with_body(Method::PATCH, &["images", id], PATCH, &patch)
-            .await?;
-        self.read(call).await
+        match self.change(id, changes).await? {
+            Some(image) => Ok(image),
+            None => self.get_image(id).await,
+        }
+    }
+
+    async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()> {
+        self.change(id, changes).await.map(drop)
     }
 
     async fn delete_image(&self, id: &str) -> Result<()> {
@@ -115,6 +118,30 @@ impl Images for Remote {
     async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
         self.command(Method::DELETE, &["images", id, "tags", tag])
             .await
+    }
+}
+
+impl Remote {
+    /// Sends changes: tags by the calls that leave other tags alone, after the patch that is refused as a
+    /// whole. Returns the record where an answer has it as it is in the end.
+    async fn change(&self, id: &str, changes: &[Change]) -> Result<Option<Image>> {
+        let patch: Vec<Value> = changes.iter().filter_map(operation).collect();
+        let tags = changes.iter().filter_map(|change| match change {
+            Change::AddTag { tag } => Some(tag),
+            _ => None,
+        });
+        let mut image = None;
+        if !patch.is_empty() || changes.is_empty() {
+            let call = self
+                .with_body(Method::PATCH, &["images", id], PATCH, &patch)
+                .await?;
+            image = Some(self.read(call).await?);
+        }
+        for tag in tags {
+            self.add_tag(id, tag).await?;
+            image = None;
+        }
+        Ok(image)
     }
 }
 
@@ -225,13 +252,17 @@ fn leave_out(image: &mut Image, fields: Fields) {
     }
 }
 
-/// A change as an operation of a JSON patch.
-fn operation(change: &Change) -> Value {
+/// A change as an operation of a JSON patch; None for one that has a request of its own.
+fn operation(change: &Change) -> Option<Value> {
     let path = format!("/{}", change.name().replace('~', "~0").replace('/', "~1"));
     match change {
-        Change::Add { value, .. } => json!({"op": "add", "path": path, "value": value}),
-        Change::Replace { value, .. } => json!({"op": "replace", "path": path, "value": value}),
-        Change::Remove { .. } => json!({"op": "remove", "path": path}),
+        Change::Add { value, .. } => Some(json!({"op": "add", "path": path, "value": value})),
+        Change::Replace { value, .. } => {
+            Some(json!({"op": "replace", "path": path, "value": value}))
+        }
+        Change::Remove { .. } => Some(json!({"op": "remove", "path": path})),
+        // A patch can only replace all tags, and those of others with them.
+        Change::AddTag { .. } => None,
     }
 }
 
@@ -276,7 +307,7 @@ mod tests {
     fn names_of_properties_are_escaped_in_patches() {
         assert_eq!(
             operation(&Change::remove("a/b~c")),
-            json!({"op": "remove", "path": "/a~1b~0c"})
+            Some(json!({"op": "remove", "path": "/a~1b~0c"}))
         );
     }
 }

@@ -10,17 +10,23 @@ use crate::model::address::{without_credentials, without_parameters};
 
 pub use crate::model::address::{HIDDEN, discreet, is_secret, place};
 
-/// A request, as a line for curl.
+/// A request, as a line for curl that a shell may be given.
 pub fn request(call: &Call) -> String {
     let mut line = format!("curl -g -i -X {}", call.method);
     for (name, value) in &call.headers {
-        let _ = write!(line, " -H '{name}: {}'", shown(name, value));
+        let header = format!("{name}: {}", shown(name, value));
+        let _ = write!(line, " -H {}", quoted(&header));
     }
     if !call.body.is_empty() {
-        let _ = write!(line, " -d '{}'", body(&call.body).replace('\'', r"'\''"));
+        let _ = write!(line, " -d {}", quoted(&body(&call.body)));
     }
-    let _ = write!(line, " '{}'", place(&call.url));
+    let _ = write!(line, " {}", quoted(&place(&call.url)));
     line
+}
+
+/// A text as one word of a shell, which expands nothing in it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The head of an answer.
@@ -113,6 +119,18 @@ mod tests {
         assert_eq!(
             line,
             r#"curl -g -i -X POST -H 'x-auth-token: ***' -H 'accept: */*' -d '{"name":"it'\''s","password":"***","locations":[{"url":"s3://***@h/b"}]}' 'http://host:9292/v2/images?a=b'"#
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_line_for_curl_is_run_by_a_shell() {
+        let url = Url::parse("http://host/v2/images/a/tags/';touch$IFS'x").unwrap();
+        let mut call = Call::new(Method::PUT, url);
+        call.headers
+            .insert("x-note", HeaderValue::from_static("it's $(id)"));
+        assert_eq!(
+            request(&call),
+            r"curl -g -i -X PUT -H 'x-note: it'\''s $(id)' 'http://host/v2/images/a/tags/'\'';touch$IFS'\''x'"
         );
     }
 

@@ -43,6 +43,13 @@ pub trait Images: Send + Sync {
     /// replace or remove is not there.
     async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image>;
 
+    /// Applies `changes` as [`Images::update_image`] does, and returns no record: a server is not asked for
+    /// what its answers do not have. Over a network, tags are attached one by one after the other changes.
+    ///
+    /// # Errors
+    /// As there.
+    async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()>;
+
     /// Deletes an image and its data. Where deletion is delayed, the scrubber takes the data later.
     ///
     /// # Errors

@@ -41,6 +41,21 @@ pub trait Locations: Send + Sync {
     /// for the last one; `Conflict` for an image that is not active; `Invalid` for a position that is none.
     async fn remove_locations(&self, id: &str, positions: &[usize]) -> Result<Image>;
 
+    /// Takes the locations at `positions` of `known`, the list as the caller read it, off an image as
+    /// [`Locations::remove_locations`] does. One that another caller moved meanwhile is found where it is. A
+    /// server has no request for that: over a network the positions count.
+    ///
+    /// # Errors
+    /// As there; `Conflict` when one is not there any more.
+    async fn remove_known_locations(
+        &self,
+        id: &str,
+        _known: &[Location],
+        positions: &[usize],
+    ) -> Result<Image> {
+        self.remove_locations(id, positions).await
+    }
+
     /// Makes a queued image that of the data at `url`, which the service reads to know its hashes; it MUST
     /// have the `expected` one, if there is one. It SHOULD be done when this returns; where the service does
     /// it later, a failure shows in that the image stays queued.

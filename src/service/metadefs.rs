@@ -46,6 +46,15 @@ pub trait Namespaces: Send + Sync {
     /// `NotFound`; `Invalid`, `Forbidden` and `Conflict` as for creation.
     async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()>;
 
+    /// Replaces a namespace as [`Namespaces::replace_namespace`] does, if its attributes still are those of
+    /// `was`. A server has no request for that: over a network nothing is compared.
+    ///
+    /// # Errors
+    /// As there; `Conflict` when another caller changed it.
+    async fn revise_namespace(&self, name: &str, _was: &Namespace, with: Definition) -> Result<()> {
+        self.replace_namespace(name, with).await
+    }
+
     /// Deletes a namespace with all it holds.
     ///
     /// # Errors
@@ -80,6 +89,21 @@ pub trait MetadefObjects: Send + Sync {
     /// # Errors
     /// `NotFound` for both; the others as for creation.
     async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()>;
+
+    /// Replaces an object as [`MetadefObjects::replace_object`] does, if it still is `was`. A server has no
+    /// request for that: over a network nothing is compared.
+    ///
+    /// # Errors
+    /// As there; `Conflict` when another caller changed it.
+    async fn revise_object(
+        &self,
+        namespace: &str,
+        name: &str,
+        _was: &Object,
+        with: Definition,
+    ) -> Result<()> {
+        self.replace_object(namespace, name, with).await
+    }
 
     /// Deletes an object.
     ///
@@ -126,6 +150,21 @@ pub trait MetadefProperties: Send + Sync {
         name: &str,
         with: Definition,
     ) -> Result<Definition>;
+
+    /// Replaces a property as [`MetadefProperties::replace_property`] does, if its definition still is `was`.
+    /// A server has no request for that: over a network nothing is compared.
+    ///
+    /// # Errors
+    /// As there; `Conflict` when another caller changed it.
+    async fn revise_property(
+        &self,
+        namespace: &str,
+        name: &str,
+        _was: &Definition,
+        with: Definition,
+    ) -> Result<Definition> {
+        self.replace_property(namespace, name, with).await
+    }
 
     /// Deletes a property.
     ///

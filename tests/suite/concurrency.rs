@@ -117,15 +117,21 @@ fn change_at_once(place: &Place) {
             scope.spawn(move || {
                 for round in 0..5 {
                     let property = format!("p{worker}_{round}=x");
+                    let tags = [format!("t{worker}_{round}"), format!("T{worker}_{round}")];
+                    let words = ["image", "set", "shared", "--property", &property];
                     place
-                        .glance(&["image", "set", "shared", "--property", &property])
+                        .glance(&[&words[..], &["--tag", &tags[0], "--tag", &tags[1]]].concat())
+                        .ok();
+                    place
+                        .glance(&["image", "unset", "shared", "--tag", &tags[1]])
                         .ok();
                 }
             });
         }
     });
+    let columns = ["-c", "properties", "-c", "tags"];
     let shown = place
-        .glance(&["image", "show", "shared", "-f", "json", "-c", "properties"])
+        .glance(&[&["image", "show", "shared", "-f", "json"], &columns[..]].concat())
         .ok();
     let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
     let kept = shown["properties"]
@@ -135,4 +141,96 @@ fn change_at_once(place: &Place) {
         .filter(|name| name.starts_with('p'))
         .count();
     assert_eq!(kept, 40, "no update is lost");
+    let mut tags: Vec<&str> = shown["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(serde_json::Value::as_str)
+        .collect();
+    tags.sort_unstable();
+    let expected: Vec<String> = (0..8)
+        .flat_map(|worker| (0..5).map(move |round| format!("t{worker}_{round}")))
+        .collect();
+    assert_eq!(tags, expected, "no tag is lost, and none comes back");
+}
+
+#[test]
+fn tags_that_several_callers_attach_on_a_server_are_all_kept() {
+    let (place, server) = (Place::new(), crate::server::Server::start());
+    let id = server.image("shared", "data");
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let (place, id, url) = (&place, &id, server.url());
+            scope.spawn(move || {
+                for round in 0..3 {
+                    let tag = format!("t{worker}_{round}");
+                    let mut command = place.command("/bin/sh");
+                    command
+                        .args(["-c", "exec \"$0\" \"$@\" <&-", GLANCE])
+                        .args(["image", "set", id, "--tag", &tag]);
+                    crate::hostile_server::aim(&mut command, &url);
+                    crate::support::Run::of(command.output().unwrap()).ok();
+                }
+            });
+        }
+    });
+    let tags = server.only().record["tags"].as_array().unwrap().len();
+    assert_eq!(tags, 24, "no tag is lost");
+}
+
+#[test]
+fn changes_of_one_definition_by_several_callers_are_all_kept() {
+    use glance_tools::ops::metadefs::{update_namespace, update_object, update_property};
+    use glance_tools::service::{MetadefObjects, MetadefProperties, Namespaces};
+    use serde_json::{Map, Value, json};
+    fn definition(value: Value) -> Map<String, Value> {
+        serde_json::from_value(value).unwrap()
+    }
+    let place = Place::new();
+    block_on(async {
+        let local = place.open().await;
+        local
+            .create_namespace(definition(json!({
+                "namespace": "N",
+                "objects": [{"name": "o"}],
+                "properties": {"p": {"title": "p", "type": "string"}},
+            })))
+            .await
+            .unwrap();
+    });
+    std::thread::scope(|scope| {
+        // Each changes attributes that the other one leaves alone.
+        for (of_namespace, of_object, of_property) in [
+            ("display_name", "description", "title"),
+            ("description", "required", "description"),
+        ] {
+            let place = &place;
+            scope.spawn(move || {
+                block_on(async {
+                    let local = place.open().await;
+                    for round in 0..40 {
+                        let text = json!(round.to_string());
+                        let change = definition(json!({ of_namespace: text }));
+                        update_namespace(&local, "N", change).await.unwrap();
+                        let value = match of_object {
+                            "required" => json!([text]),
+                            _ => text.clone(),
+                        };
+                        let change = definition(json!({ of_object: value }));
+                        update_object(&local, "N", "o", change).await.unwrap();
+                        let change = definition(json!({ of_property: text }));
+                        update_property(&local, "N", "p", change).await.unwrap();
+                        let namespace = local.get_namespace("N", None).await.unwrap();
+                        let namespace = serde_json::to_value(namespace).unwrap();
+                        assert_eq!(namespace[of_namespace], text, "namespace");
+                        let object = local.get_object("N", "o").await.unwrap();
+                        let object = serde_json::to_value(object).unwrap();
+                        assert_eq!(object[of_object], value, "object");
+                        let property = local.get_property("N", "p").await.unwrap();
+                        assert_eq!(property[of_property], text, "property");
+                    }
+                });
+            });
+        }
+    });
 }

@@ -702,6 +702,29 @@ fn locations_are_in_the_order_of_their_stores_weights() {
 }
 
 #[test]
+fn a_location_that_another_caller_moved_is_removed_where_it_is() {
+    let web = Web::new();
+    block_on(async {
+        let local = web.place.open().await;
+        let id = with_copy(&web, &local).await;
+        let mut noted = location(&web.url("/a.img"));
+        noted.metadata.insert("note".to_string(), json!("x"));
+        let added = local.add_location(&id, noted, ValidationData::default());
+        let known = added.await.unwrap().locations.unwrap();
+        // Both callers read the same list.
+        for positions in [[1], [2]] {
+            let removed = local.remove_known_locations(&id, &known, &positions);
+            removed.await.unwrap();
+        }
+        let left = local.get_image(&id).await.unwrap().locations;
+        assert_eq!(left, Some(vec![known[0].clone()]));
+        let gone = [known.iter().position(|at| at.url != known[0].url).unwrap()];
+        let removed = local.remove_known_locations(&id, &known, &gone);
+        assert_eq!(kind(removed.await), glance_tools::ErrorKind::Conflict);
+    });
+}
+
+#[test]
 fn what_waits_for_the_scrubber_is_not_cleared_as_left_behind() {
     let web = Web::configured("[DEFAULT]\ndelayed_delete = true\n");
     let images = web.place.data().join("images");

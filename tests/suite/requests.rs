@@ -396,10 +396,21 @@ const OPENSTACK_COSTS: &[Cost] = &[
             "POST /v2/images/WEB/actions/deactivate",
         ],
     ),
+    // Tags are attached one by one, so that what others attach at the same time stays.
     (
         "image set --tag new WEB",
-        &["GET /v2/images/WEB", "PATCH /v2/images/WEB"],
+        &["GET /v2/images/WEB", "PUT /v2/images/WEB/tags/new"],
     ),
+    (
+        "image set --tag new --name m --tag old --tag newer WEB",
+        &[
+            "GET /v2/images/WEB",
+            "PATCH /v2/images/WEB",
+            "PUT /v2/images/WEB/tags/new",
+            "PUT /v2/images/WEB/tags/newer",
+        ],
+    ),
+    ("image set --tag old WEB", &["GET /v2/images/WEB"]),
     (
         "image set --accept --project old web",
         &[

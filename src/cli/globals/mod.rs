@@ -1,4 +1,4 @@
-//! Options that stand before the command, or anywhere: of each grammar, and our own.
+//! Options of the programs: those that stand before the command, and those that may stand after it.
 
 mod tables;
 
@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::registry::Grammar;
-use tables::{GLANCE, OPENSTACK, OURS, OURS_IN_GLANCE};
+use tables::{GLANCE, OPENSTACK, OURS, OURS_IN_GLANCE, OURS_IN_OPENSTACK};
 
 /// An option of the program rather than of a command.
 #[derive(Clone, Copy, Debug)]
@@ -34,13 +34,39 @@ pub struct Global {
 }
 
 impl Grammar {
-    /// The options of the program in this grammar.
-    pub fn globals(self) -> impl Iterator<Item = &'static Global> {
-        let (theirs, ours): (&'static [Global], &'static [Global]) = match self {
-            Self::Glance => (GLANCE, OURS_IN_GLANCE),
-            Self::Openstack => (OPENSTACK, &[]),
+    /// Returns the options that the real client's program has in this grammar.
+    fn real_globals(self) -> &'static [Global] {
+        match self {
+            Self::Glance => GLANCE,
+            Self::Openstack => OPENSTACK,
+        }
+    }
+
+    /// Returns the options that only our program has in this grammar.
+    fn own_globals(self) -> impl Iterator<Item = &'static Global> {
+        let ours: &'static [Global] = match self {
+            Self::Glance => OURS_IN_GLANCE,
+            Self::Openstack => OURS_IN_OPENSTACK,
         };
-        theirs.iter().chain(OURS).chain(ours)
+        OURS.iter().chain(ours)
+    }
+
+    /// Returns the options of the program in this grammar, which may stand before a command.
+    pub fn globals(self) -> impl Iterator<Item = &'static Global> {
+        self.real_globals().iter().chain(self.own_globals())
+    }
+
+    /// Returns the options of the program that may stand after a command as well: our own ones, and the real
+    /// client's where its parser takes them there.
+    ///
+    /// *Source:* cliff's `App.run` parses the whole line for them (`parse_known_args`); glanceclient's parser
+    /// hands everything after the command to the command's parser.
+    pub fn globals_after(self) -> impl Iterator<Item = &'static Global> {
+        let real: &'static [Global] = match self {
+            Self::Glance => &[],
+            Self::Openstack => OPENSTACK,
+        };
+        real.iter().chain(self.own_globals())
     }
 }
 
@@ -89,7 +115,18 @@ impl Global {
     }
 }
 
-/// Appends the options of the program, hidden, to a command, except where the command has its own.
+/// Returns the parser of the options that stand before a command.
+pub fn before(grammar: Grammar) -> Command {
+    Command::new(grammar.program())
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args_override_self(true)
+        .no_binary_name(true)
+        .args(grammar.globals().map(Global::arg))
+}
+
+/// Appends the options of the program that may stand after a command, hidden, except where the command has
+/// its own.
 pub fn append(mut command: Command, grammar: Grammar) -> Command {
     let (mut longs, mut shorts) = (Vec::new(), Vec::new());
     for arg in command.get_arguments() {
@@ -107,7 +144,7 @@ pub fn append(mut command: Command, grammar: Grammar) -> Command {
         );
         shorts.extend(arg.get_short());
     }
-    for global in grammar.globals() {
+    for global in grammar.globals_after() {
         if longs.iter().any(|long| global.is(long)) {
             continue;
         }
@@ -153,6 +190,27 @@ pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec
     }
 }
 
+/// Returns the option of the program that `--long` is after a command: a real client's may be abbreviated to
+/// what only it begins with, our own are spelled out.
+///
+/// # Errors
+/// The candidates, when there are several.
+pub fn find_after(grammar: Grammar, long: &str) -> Result<Option<&'static Global>, Vec<String>> {
+    if let Some(exact) = grammar.globals_after().find(|global| global.is(long)) {
+        return Ok(Some(exact));
+    }
+    let may_be_short = |global: &&Global| !global.hidden && global.long.starts_with(long);
+    let begin: Vec<&'static Global> = grammar.globals_after().filter(may_be_short).collect();
+    match begin[..] {
+        [] => Ok(None),
+        [one] => Ok(Some(one)),
+        _ => Err(begin
+            .iter()
+            .map(|global| format!("--{}", global.long))
+            .collect()),
+    }
+}
+
 /// The values of the program's options on one command line.
 #[derive(Clone, Debug, Default)]
 pub struct Globals {
@@ -160,35 +218,14 @@ pub struct Globals {
 }
 
 impl Globals {
-    /// Reads them out of a command's matches.
-    pub fn from_matches(grammar: Grammar, matches: &ArgMatches) -> Self {
+    /// Reads the options before a command (see [`before`]), and those after it (see [`append`]).
+    pub fn from_matches(grammar: Grammar, before: &ArgMatches, after: &ArgMatches) -> Self {
         let mut values = HashMap::new();
-        // A command of the second grammar takes the options of the first one too.
-        let first = Grammar::Glance.globals();
-        for global in grammar.globals().chain(first) {
-            let id = global.long;
-            let given = match (global.value, global.repeated) {
-                (Some(_), _) => matches
-                    .try_get_many::<String>(id)
-                    .ok()
-                    .flatten()
-                    .map(|all| all.cloned().collect()),
-                (None, true) => matches
-                    .try_get_one::<u8>(id)
-                    .ok()
-                    .flatten()
-                    .filter(|n| **n > 0)
-                    .map(|n| vec![String::new(); usize::from(*n)]),
-                (None, false) => matches
-                    .try_get_one::<bool>(id)
-                    .ok()
-                    .flatten()
-                    .filter(|on| **on)
-                    .map(|_| Vec::new()),
-            };
-            if let Some(given) = given {
-                values.insert(global.long, given);
-            }
+        for global in grammar.globals() {
+            read_values(global, before, &mut values);
+        }
+        for global in grammar.globals_after() {
+            read_values(global, after, &mut values);
         }
         Self { values }
     }
@@ -214,6 +251,37 @@ impl Globals {
     }
 }
 
+/// Adds what `matches` have for one option.
+fn read_values(
+    global: &Global,
+    matches: &ArgMatches,
+    values: &mut HashMap<&'static str, Vec<String>>,
+) {
+    let id = global.long;
+    let given: Option<Vec<String>> = match (global.value, global.repeated) {
+        (Some(_), _) => matches
+            .try_get_many::<String>(id)
+            .ok()
+            .flatten()
+            .map(|all| all.cloned().collect()),
+        (None, true) => matches
+            .try_get_one::<u8>(id)
+            .ok()
+            .flatten()
+            .filter(|n| **n > 0)
+            .map(|n| vec![String::new(); usize::from(*n)]),
+        (None, false) => matches
+            .try_get_one::<bool>(id)
+            .ok()
+            .flatten()
+            .filter(|on| **on)
+            .map(|_| Vec::new()),
+    };
+    if let Some(given) = given {
+        values.entry(id).or_default().extend(given);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,9 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn after_a_command_only_a_real_clients_options_are_abbreviated() {
+        let name =
+            |grammar, long| find_after(grammar, long).map(|found| found.map(|global| global.long));
+        assert_eq!(name(Grammar::Openstack, "quie"), Ok(Some("quiet")));
+        assert_eq!(name(Grammar::Openstack, "data-di"), Ok(None));
+        assert_eq!(name(Grammar::Openstack, "data-dir"), Ok(Some("data-dir")));
+        assert_eq!(name(Grammar::Openstack, "force"), Ok(None));
+        for long in ["force", "forc", "fo", "debug", "os-auth-token", "forma"] {
+            assert_eq!(name(Grammar::Glance, long), Ok(None), "{long}");
+        }
+        assert_eq!(name(Grammar::Glance, "format"), Ok(Some("format")));
+    }
+
+    #[test]
     fn no_name_is_taken_twice() {
         for grammar in [Grammar::Glance, Grammar::Openstack] {
             append(Command::new("x"), grammar).debug_assert();
+            before(grammar).debug_assert();
         }
     }
 }

@@ -644,6 +644,21 @@ pub static OURS: &[Global] = &[
     )),
 ];
 
+/// What `glance help cloud` promises for either grammar, and the second one's client lacks.
+pub static OURS_IN_OPENSTACK: &[Global] = &[
+    hidden(value(
+        "os-image-url",
+        "URL",
+        "Address of the image service [env OS_IMAGE_URL]",
+    )),
+    hidden(value(
+        "os-auth-token",
+        "TOKEN",
+        "Token to use as it is [env OS_AUTH_TOKEN]",
+    )),
+    hidden(value("timeout", "SECONDS", "How long an answer may take")),
+];
+
 /// What the first grammar lacked: clouds.yaml, and more than tables.
 pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(

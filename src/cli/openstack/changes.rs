@@ -1,6 +1,6 @@
 //! Changes to images in the second grammar.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::attributes::{
     CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, chosen, refuse_dead, typed,
@@ -133,7 +133,7 @@ impl Leaf for ImageSet {
             None => project,
         };
         let changes = self.changes(&image, owner)?;
-        images::update(service, image, &changes).await?;
+        images::apply(service, &image.id, &changes).await?;
         Ok(Outcome {
             notices,
             ..Outcome::nothing()
@@ -182,19 +182,18 @@ impl ImageSet {
             "os_hidden",
             chosen(self.hidden, self.unhidden).map(Value::from),
         );
-        if !self.tag.is_empty() {
-            let mut tags = image.tags.clone();
-            tags.extend(
-                self.tag
-                    .iter()
-                    .filter(|tag| !image.tags.contains(tag))
-                    .cloned(),
-            );
-            set("tags", Some(json!(tags)));
-        }
-        Ok(wanted
+        let attributes = wanted
             .into_iter()
-            .map(|(name, value)| Change::add(name, value))
+            .map(|(name, value)| Change::add(name, value));
+        // Each is attached alone: a list of all would undo what others do at the same time.
+        let mut tags: Vec<&String> = Vec::new();
+        for tag in &self.tag {
+            if !image.tags.contains(tag) && !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        Ok(attributes
+            .chain(tags.into_iter().map(Change::add_tag))
             .collect())
     }
 }
@@ -242,7 +241,7 @@ impl Leaf for ImageUnset {
             }
         }
         let failed_properties = failures.len() - failed_tags;
-        images::update(service, image, &changes).await?;
+        images::apply(service, &image.id, &changes).await?;
         let tags = format!("Failed to unset {failed_tags} of {} tags", self.tag.len());
         let properties = format!(
             "Failed to unset {failed_properties} of {} properties.",

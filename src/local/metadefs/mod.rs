@@ -59,6 +59,11 @@ impl Local {
     }
 }
 
+/// The refusal of a change to what another caller changed since it was read.
+fn changed(what: &str) -> Error {
+    Error::conflict(format!("{what} was changed by another caller")).hint("Try again.")
+}
+
 fn no_namespace(name: &str) -> Error {
     Error::not_found(format!(
         "Metadata definition namespace={name} was not found."

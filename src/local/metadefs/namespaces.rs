@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::access;
 use super::{
-    check_definition, check_name, no_namespace, objects, properties_of, resource_types, text,
+    changed, check_definition, check_name, no_namespace, objects, properties_of, resource_types,
+    text,
 };
 use crate::local::Local;
 use crate::local::catalog::{Content, StoredNamespace, Transaction};
@@ -80,11 +81,54 @@ impl Namespaces for Local {
     }
 
     async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()> {
+        self.change_attributes(name, None, with).await
+    }
+
+    async fn revise_namespace(&self, name: &str, was: &Namespace, with: Definition) -> Result<()> {
+        self.change_attributes(name, Some(was), with).await
+    }
+
+    async fn delete_namespace(&self, name: &str) -> Result<()> {
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(name, "delete_metadef_namespace")
+                .await?;
+            access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+            transaction.metadefs().delete_namespace(stored.id).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
+    }
+}
+
+/// Whether the attributes of two namespaces, other than what they hold, are the same.
+fn has_attributes_of(one: &Namespace, other: &Namespace) -> bool {
+    let attributes = |of: &Namespace| Namespace {
+        resource_type_associations: Vec::new(),
+        properties: Definition::new(),
+        objects: Vec::new(),
+        tags: Vec::new(),
+        ..of.clone()
+    };
+    attributes(one) == attributes(other)
+}
+
+impl Local {
+    /// Replaces the attributes of a namespace; of one that `was` is given of only if they still are those.
+    async fn change_attributes(
+        &self,
+        name: &str,
+        was: Option<&Namespace>,
+        with: Definition,
+    ) -> Result<()> {
         check_definition(Kind::Namespace, &with)?;
         let work = || async {
             let (transaction, stored) = self
                 .change_namespace(name, "modify_metadef_namespace")
                 .await?;
+            if was.is_some_and(|was| !has_attributes_of(&stored.namespace, was)) {
+                return Err(changed(&format!("namespace {name}")));
+            }
             let namespace = own_attributes(&self.caller, &with)?;
             let rows = transaction.metadefs();
             if namespace.name != name && rows.namespace(&namespace.name).await?.is_some() {
@@ -101,20 +145,6 @@ impl Namespaces for Local {
         self.catalog.insist(work).await
     }
 
-    async fn delete_namespace(&self, name: &str) -> Result<()> {
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(name, "delete_metadef_namespace")
-                .await?;
-            access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
-            transaction.metadefs().delete_namespace(stored.id).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
-    }
-}
-
-impl Local {
     /// The namespaces that match and that the caller may see, each with its associations.
     async fn matching(&self, query: NamespaceQuery) -> Result<Vec<Namespace>> {
         if let Some(visibility) = &query.visibility

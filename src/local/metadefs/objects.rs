@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{access, check_definition, check_name, properties_of, text};
+use super::{access, changed, check_definition, check_name, properties_of, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
 use crate::model::metadef::{Definition, Kind, Object};
@@ -48,27 +48,17 @@ impl MetadefObjects for Local {
     }
 
     async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()> {
-        check_definition(Kind::Object, &with)?;
-        let with = object(&with)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "modify_metadef_object")
-                .await?;
-            let rows = transaction.metadefs();
-            let id = rows.find(Content::Objects, stored.id, name).await?;
-            let id = id.ok_or_else(|| no_object(name))?;
-            let there = rows.find(Content::Objects, stored.id, &with.name).await?;
-            if there.is_some_and(|there| there != id) {
-                return Err(Error::conflict(format!(
-                    "Invalid update. It would result in a duplicate metadata definition object with the same \
-                 name={} in namespace={namespace}.",
-                    with.name
-                )));
-            }
-            rows.update_object(id, &with, self.catalog.now()).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.change_object(namespace, name, None, with).await
+    }
+
+    async fn revise_object(
+        &self,
+        namespace: &str,
+        name: &str,
+        was: &Object,
+        with: Definition,
+    ) -> Result<()> {
+        self.change_object(namespace, name, Some(was), with).await
     }
 
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
@@ -89,6 +79,42 @@ impl MetadefObjects for Local {
     async fn delete_objects(&self, namespace: &str) -> Result<()> {
         self.delete_contents(namespace, Content::Objects, "delete_metadef_namespace")
             .await
+    }
+}
+
+impl Local {
+    /// Replaces an object; one that `was` is given of only if it still is that.
+    async fn change_object(
+        &self,
+        namespace: &str,
+        name: &str,
+        was: Option<&Object>,
+        with: Definition,
+    ) -> Result<()> {
+        check_definition(Kind::Object, &with)?;
+        let with = object(&with)?;
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "modify_metadef_object")
+                .await?;
+            let rows = transaction.metadefs();
+            let id = rows.find(Content::Objects, stored.id, name).await?;
+            let id = id.ok_or_else(|| no_object(name))?;
+            if was.is_some() && rows.object(stored.id, name).await?.as_ref() != was {
+                return Err(changed(&format!("object {name}")));
+            }
+            let there = rows.find(Content::Objects, stored.id, &with.name).await?;
+            if there.is_some_and(|there| there != id) {
+                return Err(Error::conflict(format!(
+                    "Invalid update. It would result in a duplicate metadata definition object with the same \
+                 name={} in namespace={namespace}.",
+                    with.name
+                )));
+            }
+            rows.update_object(id, &with, self.catalog.now()).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await
     }
 }
 

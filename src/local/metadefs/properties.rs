@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{access, check_definition, check_name, kept, text};
+use super::{access, changed, check_definition, check_name, kept, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
 use crate::model::metadef::{Definition, Kind, Properties};
@@ -39,11 +39,7 @@ impl MetadefProperties for Local {
         let stored = self.find_namespace(namespace).await?;
         let found = self.catalog.metadefs().property(stored.id, name).await?;
         let found = found.ok_or_else(|| no_property(name))?;
-        // One that was loaded, or came with its namespace, has its name beside it.
-        let mut definition = Definition::new();
-        definition.insert("name".to_string(), name.into());
-        definition.extend(found.into_iter().filter(|(key, _)| key != "name"));
-        Ok(definition)
+        Ok(with_name(name, found))
     }
 
     async fn list_properties(&self, namespace: &str) -> Result<Properties> {
@@ -57,27 +53,17 @@ impl MetadefProperties for Local {
         name: &str,
         with: Definition,
     ) -> Result<Definition> {
-        let (new_name, with) = property(with)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "modify_metadef_property")
-                .await?;
-            let rows = transaction.metadefs();
-            let id = rows.find(Content::Properties, stored.id, name).await?;
-            let id = id.ok_or_else(|| no_property(name))?;
-            let there = rows.find(Content::Properties, stored.id, &new_name).await?;
-            if there.is_some_and(|there| there != id) {
-                return Err(Error::conflict(format!(
-                    "Invalid update. It would result in a duplicate metadata definition property with the \
-                 same name={new_name} in namespace={namespace}."
-                )));
-            }
-            rows.update_property(id, &new_name, &with, self.catalog.now())
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await?;
-        Ok(with)
+        self.change_property(namespace, name, None, with).await
+    }
+
+    async fn revise_property(
+        &self,
+        namespace: &str,
+        name: &str,
+        was: &Definition,
+        with: Definition,
+    ) -> Result<Definition> {
+        self.change_property(namespace, name, Some(was), with).await
     }
 
     async fn delete_property(&self, namespace: &str, name: &str) -> Result<()> {
@@ -100,6 +86,53 @@ impl MetadefProperties for Local {
         self.delete_contents(namespace, Content::Properties, "delete_metadef_namespace")
             .await
     }
+}
+
+impl Local {
+    /// Replaces a property; one that `was` is given of only if it still is that.
+    async fn change_property(
+        &self,
+        namespace: &str,
+        name: &str,
+        was: Option<&Definition>,
+        with: Definition,
+    ) -> Result<Definition> {
+        let (new_name, with) = property(with)?;
+        let work = || async {
+            let (transaction, stored) = self
+                .change_namespace(namespace, "modify_metadef_property")
+                .await?;
+            let rows = transaction.metadefs();
+            let id = rows.find(Content::Properties, stored.id, name).await?;
+            let id = id.ok_or_else(|| no_property(name))?;
+            if let Some(was) = was {
+                let is = rows.property(stored.id, name).await?;
+                if is.map(|found| with_name(name, found)).as_ref() != Some(was) {
+                    return Err(changed(&format!("property {name}")));
+                }
+            }
+            let there = rows.find(Content::Properties, stored.id, &new_name).await?;
+            if there.is_some_and(|there| there != id) {
+                return Err(Error::conflict(format!(
+                    "Invalid update. It would result in a duplicate metadata definition property with the \
+                 same name={new_name} in namespace={namespace}."
+                )));
+            }
+            rows.update_property(id, &new_name, &with, self.catalog.now())
+                .await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(work).await?;
+        Ok(with)
+    }
+}
+
+/// A definition with its name. One that was loaded, or came with its namespace, has its name beside it.
+fn with_name(name: &str, found: Definition) -> Definition {
+    let mut definition = Definition::new();
+    definition.insert("name".to_string(), name.into());
+    definition.extend(found.into_iter().filter(|(key, _)| key != "name"));
+    definition
 }
 
 /// The name of a property, and its definition as it is kept.

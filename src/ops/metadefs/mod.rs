@@ -44,14 +44,21 @@ pub async fn update_namespace(
     name: &str,
     changes: Definition,
 ) -> Result<Namespace> {
-    let namespace = service.get_namespace(name, None).await?;
-    let mut with = own_attributes(&namespace);
-    with.extend(changes);
-    check(Kind::Namespace, &with)?;
-    let new_name = with.get("namespace").and_then(Value::as_str);
-    let new_name = new_name.unwrap_or(name).to_string();
-    service.replace_namespace(name, with).await?;
-    service.get_namespace(&new_name, None).await
+    let mut was = service.get_namespace(name, None).await?;
+    loop {
+        let mut with = own_attributes(&was);
+        with.extend(changes.clone());
+        check(Kind::Namespace, &with)?;
+        let new_name = with.get("namespace").and_then(Value::as_str);
+        let new_name = new_name.unwrap_or(name).to_string();
+        match service.revise_namespace(name, &was, with).await {
+            Ok(()) => return service.get_namespace(&new_name, None).await,
+            Err(error) => {
+                let read = service.get_namespace(name, None);
+                was = changed_since(&was, error, read).await?;
+            }
+        }
+    }
 }
 
 /// What callers set of a namespace.
@@ -68,14 +75,22 @@ pub async fn update_object(
     name: &str,
     changes: Definition,
 ) -> Result<String> {
-    let mut with = written(&service.get_object(namespace, name).await?);
-    with.retain(|name, _| !["created_at", "updated_at"].contains(&name.as_str()));
-    with.extend(changes);
-    check(Kind::Object, &with)?;
-    let new_name = with.get("name").and_then(Value::as_str);
-    let new_name = new_name.unwrap_or(name).to_string();
-    service.replace_object(namespace, name, with).await?;
-    Ok(new_name)
+    let mut was = service.get_object(namespace, name).await?;
+    loop {
+        let mut with = written(&was);
+        with.retain(|name, _| !["created_at", "updated_at"].contains(&name.as_str()));
+        with.extend(changes.clone());
+        check(Kind::Object, &with)?;
+        let new_name = with.get("name").and_then(Value::as_str);
+        let new_name = new_name.unwrap_or(name).to_string();
+        match service.revise_object(namespace, name, &was, with).await {
+            Ok(()) => return Ok(new_name),
+            Err(error) => {
+                let read = service.get_object(namespace, name);
+                was = changed_since(&was, error, read).await?;
+            }
+        }
+    }
 }
 
 /// Changes some attributes of a property, and leaves the others.
@@ -85,10 +100,33 @@ pub async fn update_property(
     name: &str,
     changes: Definition,
 ) -> Result<Definition> {
-    let mut with = service.get_property(namespace, name).await?;
-    with.insert("name".to_string(), name.into());
-    with.extend(changes);
-    service.replace_property(namespace, name, with).await
+    let mut was = service.get_property(namespace, name).await?;
+    loop {
+        let mut with = was.clone();
+        with.insert("name".to_string(), name.into());
+        with.extend(changes.clone());
+        match service.revise_property(namespace, name, &was, with).await {
+            Ok(kept) => return Ok(kept),
+            Err(error) => {
+                let read = service.get_property(namespace, name);
+                was = changed_since(&was, error, read).await?;
+            }
+        }
+    }
+}
+
+/// Returns what a definition is now, where a change of it was refused because another caller had changed it;
+/// else the refusal. A caller that repeats its change goes on for as long as others succeed with theirs.
+async fn changed_since<T: PartialEq>(
+    was: &T,
+    refusal: Error,
+    read: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    if refusal.kind() != ErrorKind::Conflict {
+        return Err(refusal);
+    }
+    let is = read.await?;
+    if is == *was { Err(refusal) } else { Ok(is) }
 }
 
 /// The property of an object, by its name.

@@ -20,6 +20,7 @@ contract! {
     deleted_images_are_gone
     activation_follows_the_states
     tags_are_attached_once_and_taken_off
+    tags_that_others_attach_stay
     quotas_are_enforced
     strangers_see_what_they_are_offered
     only_owners_and_administrators_change_images
@@ -314,6 +315,31 @@ async fn tags_are_attached_once_and_taken_off(on: impl Deployment) {
     assert_eq!(kind(service.remove_tag(&image.id, "t").await), NotFound);
     service.add_tag(&image.id, "t").await.unwrap();
     assert_eq!(service.get_image(&image.id).await.unwrap().tags, ["t"]);
+}
+
+async fn tags_that_others_attach_stay(on: impl Deployment) {
+    let service = on.service("admin:admin:u").await;
+    let image = service
+        .create_image(new_image(json!({"tags": ["a"]})))
+        .await
+        .unwrap();
+    // Both saw the same record.
+    let first = [Change::add("name", "x"), Change::add_tag("b")];
+    service.apply_changes(&image.id, &first).await.unwrap();
+    let second = [Change::add_tag("c"), Change::add_tag("a")];
+    let changed = service.update_image(&image.id, &second).await.unwrap();
+    let mut tags = changed.tags;
+    tags.sort();
+    assert_eq!(tags, ["a", "b", "c"]);
+    assert_eq!(changed.name.as_deref(), Some("x"));
+    let long = [Change::add_tag("t".repeat(256))];
+    assert_eq!(kind(service.apply_changes(&image.id, &long).await), Invalid);
+    let nowhere = "99999999-9999-4999-8999-999999999999";
+    let change = [Change::add_tag("b")];
+    assert_eq!(
+        kind(service.apply_changes(nowhere, &change).await),
+        NotFound
+    );
 }
 
 async fn quotas_are_enforced(on: impl Deployment) {

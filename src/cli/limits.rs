@@ -1,0 +1,128 @@
+//! Limits of the process (`ulimit`) that would end it without a message, or in the middle of a panic.
+
+use std::io::Write;
+use std::panic::PanicHookInfo;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use rustix::process::{Resource, getrlimit};
+use tokio::runtime::Runtime;
+
+use crate::error::describe;
+use crate::output::escape_controls;
+use crate::{Error, Result};
+
+/// Bytes of stack that every command has at least.
+const STACK: usize = 8 << 20;
+
+/// Bytes of stack with which the main thread does the work itself.
+const ENOUGH: u64 = 4 << 20;
+
+/// What the system says of a limit.
+const LIMITS: [&str; 3] = [
+    "Resource temporarily unavailable",
+    "Cannot allocate memory",
+    "Too many open files",
+];
+
+/// What to do about a limit that is too low.
+const HINT: &str = "A limit of this process is too low: see ulimit -n, -u and -v.";
+
+/// Runs a program so that a limit which it meets shows as an error: one line on stderr, exit code 1.
+///
+/// - A file that would become larger than `ulimit -f` allows is refused by the system call, as on a full
+///   disk; the signal that comes with it has no effect. Children have the signal's own effect again.
+/// - A small stack (`ulimit -s`) is not used.
+/// - A thread that a library cannot start panics there. The process ends as a killed one does, with what that
+///   leaves for the next command to recover.
+pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
+    let arrived = Arc::new(AtomicBool::new(false));
+    // Without it the process is killed at that limit, which its next run recovers from.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, arrived);
+    std::panic::set_hook(Box::new(end_after_panic));
+    let stack = getrlimit(Resource::Stack).current;
+    if stack.is_none_or(|bytes| bytes >= ENOUGH) {
+        return run();
+    }
+    let thread = thread::Builder::new().stack_size(STACK).spawn(run);
+    match thread {
+        Ok(thread) => thread.join().unwrap_or(ExitCode::FAILURE),
+        Err(e) => {
+            say(&format!("cannot start a thread: {}. {HINT}", describe(&e)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Builds the runtime that a command runs on.
+///
+/// # Errors
+/// `Failed` at a limit of the process.
+pub fn runtime() -> Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.map_err(|e| {
+        Error::failed(format!("cannot start the runtime: {}", describe(&e)))
+            .hint(HINT)
+            .because(e)
+    })
+}
+
+/// Reports a panic in one line and ends the process with exit code 1.
+#[expect(
+    clippy::exit,
+    reason = "a process that panics is aborted otherwise, with a core and without a message for the user"
+)]
+fn end_after_panic(info: &PanicHookInfo<'_>) {
+    let payload = info.payload();
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| payload.downcast_ref::<String>().cloned());
+    say(&describe_panic(&text.unwrap_or_default(), &place(info)));
+    std::process::exit(1);
+}
+
+fn place(info: &PanicHookInfo<'_>) -> String {
+    info.location()
+        .map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()))
+}
+
+/// What is said of a panic: of one at a limit, what the limit is; of any other, where it was.
+fn describe_panic(text: &str, place: &str) -> String {
+    let text = text.lines().collect::<Vec<_>>().join(" ");
+    let is_limit = LIMITS.iter().any(|reason| text.contains(reason));
+    if is_limit {
+        let what = text.split(" (os error ").next().unwrap_or_default();
+        return format!("cannot go on: {what}. {HINT}");
+    }
+    format!("internal error: {text}{place}. Please report it.")
+}
+
+/// A line on stderr. Nothing can be done when that fails.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", escape_controls(line));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_told_in_one_line() {
+        let thread = "OS can't spawn worker thread: Resource temporarily unavailable (os error 11)";
+        assert_eq!(
+            describe_panic(thread, " (x.rs:1)"),
+            format!(
+                "cannot go on: OS can't spawn worker thread: Resource temporarily unavailable. {HINT}"
+            )
+        );
+        assert_eq!(
+            describe_panic("a\nb", " (x.rs:1)"),
+            "internal error: a b (x.rs:1). Please report it."
+        );
+    }
+}
