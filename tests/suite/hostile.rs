@@ -169,7 +169,7 @@ fn no_import_ever_opens_the_file_that_an_image_names() {
         // Making an image with a data file empties that file.
         let canary = place.write("canary", b"");
         let images = reaching(&place, &canary);
-        let content = [canary_text, &[b'.'; 1 << 20][..]].concat();
+        let content = [canary_text.as_slice(), &vec![b'.'; 1 << 20]].concat();
         std::fs::write(&canary, content).unwrap();
         for (image, path, declared) in images {
             let mut path = path;

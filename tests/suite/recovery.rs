@@ -1,5 +1,6 @@
 //! What failed half-way is undone by the same command or the next one, and nothing else goes with it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -326,10 +327,7 @@ fn data_that_another_image_names_stays_on_every_path() {
             .ok();
         place.glance(&["image-delete", &other]).ok();
         if path == "delete" || path == "recovery" {
-            assert!(
-                images(&place).iter().all(|names| names.is_empty()),
-                "{path}"
-            );
+            assert!(images(&place).iter().all(BTreeSet::is_empty), "{path}");
         } else {
             assert!(
                 images(&place)[1].is_empty(),

@@ -18,6 +18,7 @@ use statement::{Object, Statement, statements};
 use super::connection::Run;
 use super::{Catalog, Dialect, Sql, column};
 use crate::config::Database;
+use crate::data::durable::sync_directory;
 use crate::model::Timestamp;
 use crate::{Error, Result};
 
@@ -161,7 +162,8 @@ impl Catalog {
         let made = self.copy_into(&part).await.and_then(|()| {
             let file = std::fs::File::open(&part).map_err(|e| Error::io("open", &part, e))?;
             file.sync_all().map_err(|e| Error::io("write", &part, e))?;
-            std::fs::rename(&part, &backup).map_err(|e| Error::io("rename", &part, e))
+            std::fs::rename(&part, &backup).map_err(|e| Error::io("rename", &part, e))?;
+            sync_directory(path.parent().unwrap_or(path))
         });
         if let Err(error) = made {
             // The copy is of no use, and the disk may be full.
