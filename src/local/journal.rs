@@ -121,7 +121,8 @@ impl Journal {
         let path = self.directory.join(format!("{id}.{}", intent.suffix()));
         loop {
             let Some(file) = open_plain(&path)? else {
-                let Some(file) = self.create(&path, noted)? else {
+                let content = (intent != Intent::Upload).then_some(noted);
+                let Some(file) = self.create(&path, content)? else {
                     continue;
                 };
                 return Ok(Begun::Ours(Entry {
@@ -151,7 +152,7 @@ impl Journal {
 
     /// Creates a durable entry, locked before it has its name: a search for residue never finds it without
     /// its owner. None where another process was faster.
-    fn create(&self, path: &Path, noted: &[String]) -> Result<Option<File>> {
+    fn create(&self, path: &Path, noted: Option<&[String]>) -> Result<Option<File>> {
         let failed = |e: Errno| Error::io("create", path, e.into());
         create_directory(&self.directory, DIRECTORY_MODE)?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -176,7 +177,7 @@ impl Journal {
     }
 
     /// The same through a temporary name, which a search for residue removes if its owner dies.
-    fn create_named(&self, path: &Path, noted: &[String]) -> Result<Option<File>> {
+    fn create_named(&self, path: &Path, noted: Option<&[String]>) -> Result<Option<File>> {
         let name = format!("{}.{UNFINISHED}", uuid::Uuid::new_v4());
         let temporary = self.directory.join(name);
         let mut options = OpenOptions::new();
@@ -204,11 +205,11 @@ impl Journal {
     }
 
     /// Locks an entry that has no name yet, and writes its content.
-    fn fill(&self, file: &File, path: &Path, noted: &[String]) -> Result<()> {
+    fn fill(&self, file: &File, path: &Path, noted: Option<&[String]>) -> Result<()> {
         file.lock().map_err(|e| Error::io("lock", path, e))?;
-        if noted.is_empty() {
+        let Some(noted) = noted else {
             return Ok(());
-        }
+        };
         let content = Content {
             version: VERSION,
             noted: noted.to_vec(),
@@ -436,6 +437,10 @@ mod tests {
         drop(begin(&journal, Intent::Delete, &noted));
         let mut residue = journal.residue(&ALL).unwrap();
         assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
+        residue.pop().unwrap().finish().unwrap();
+        drop(begin(&journal, Intent::Delete, &[]));
+        let mut residue = journal.residue(&ALL).unwrap();
+        assert_eq!(residue[0].noted().unwrap().unwrap(), noted[..0], "no data");
     }
 
     #[test]
@@ -484,9 +489,10 @@ mod tests {
         let directory = store.path().join(".journal");
         let path = directory.join("a.delete");
         let noted = ["file:///x".to_string()];
-        let first = journal.create_named(&path, &noted).unwrap();
+        let first = journal.create_named(&path, Some(&noted)).unwrap();
         assert!(first.is_some());
-        assert!(journal.create_named(&path, &noted).unwrap().is_none());
+        let second = journal.create_named(&path, Some(&noted)).unwrap();
+        assert!(second.is_none());
         assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
         drop(first);
         fs::write(directory.join("b.new"), "").unwrap();

@@ -44,9 +44,11 @@ pub struct Operation {
     pub between: Vec<fn(&Deployment)>,
     /// Whether it does several things of which some may be done when it fails.
     pub is_partial: bool,
+    /// Whether it ends well when it has recorded a task, which then says whether the work failed.
+    pub is_task: bool,
     /// Whether a power cut may take what it did, even after its end: a cache is filled again.
     pub is_volatile: bool,
-    /// Names of files that may be left until the operation is repeated.
+    /// What the names of files begin with that may be left until the operation is repeated.
     pub residue: Option<&'static str>,
 }
 
@@ -64,6 +66,7 @@ impl Operation {
             next: Next::List,
             between: Vec::new(),
             is_partial: false,
+            is_task: false,
             is_volatile: false,
             residue: None,
         }
@@ -101,6 +104,12 @@ impl Operation {
 
     fn partial(mut self) -> Self {
         self.is_partial = true;
+        self
+    }
+
+    /// Which ends well when a task says that it failed.
+    fn by_task(mut self) -> Self {
+        self.is_task = true;
         self
     }
 
@@ -394,7 +403,7 @@ fn images() -> Vec<Operation> {
             words(&["image", "save", SUBJECT, "--file", "new.img"])
         })
         .after(active)
-        .leaving("out/.new.img.part"),
+        .leaving("out/.new.img."),
         Operation::new("save-over", |_| {
             words(&["image", "save", SUBJECT, "--file", "old.img"])
         })
@@ -402,7 +411,7 @@ fn images() -> Vec<Operation> {
             active(deployment);
             std::fs::write(deployment.root().join("out/old.img"), "old").unwrap();
         })
-        .leaving("out/.old.img.part"),
+        .leaving("out/.old.img."),
     ]
 }
 
@@ -465,7 +474,8 @@ fn imports() -> Vec<Operation> {
             );
             words(&["task-create", "--type", "import", "--input", &input])
         })
-        .partial(),
+        .partial()
+        .by_task(),
     ]
 }
 
