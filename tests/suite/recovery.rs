@@ -28,8 +28,9 @@ fn sql(place: &Place, statements: &str) {
 
 /// A field of an image.
 fn shown(place: &Place, id: &str, field: &str) -> String {
-    let words = ["image", "show", id, "-f", "value", "-c", field];
-    place.glance(&words).ok().trim().to_string()
+    let printed = place.glance(&["--format", "json", "image-show", id]).ok();
+    let image: Value = serde_json::from_str(&printed).unwrap();
+    image[field].as_str().unwrap_or_default().to_string()
 }
 
 /// An image that waits for its import, with `content` staged.
@@ -391,5 +392,5 @@ fn a_task_whose_process_died_before_its_image_was_made_fails() {
     );
     let listed: Value =
         serde_json::from_str(&place.glance(&["--format", "json", "task-list"]).ok()).unwrap();
-    assert_eq!(listed[0]["status"], "failure", "{listed}");
+    assert_eq!(listed[0]["Status"], "failure", "{listed}");
 }

@@ -18,7 +18,8 @@ impl Local {
     pub(super) async fn undo(&self, id: &str, task: &Task, error: &Error) -> Result<()> {
         // What the bytes are does not change; all else, a disk that fails among it, may be put right.
         let refused = error.kind() == ErrorKind::UnsupportedMedia;
-        self.give_back(id, Some(task), !refused, error.message())
+        let lock = Some(task.id.as_str());
+        self.give_back(id, lock, Some(task), !refused, error.message())
             .await
     }
 
@@ -27,11 +28,13 @@ impl Local {
         let Some(noted) = entry.noted()? else {
             return self.clear_unreadable(entry).await;
         };
-        let task = match noted.first() {
-            Some(task) => self.catalog.load_task(task).await?,
+        let lock = noted.first().map(String::as_str);
+        let task = match lock {
+            Some(lock) => self.catalog.load_task(lock).await?,
             None => None,
         };
-        self.give_back(&entry.id, task.as_ref(), true, DIED).await?;
+        self.give_back(&entry.id, lock, task.as_ref(), true, DIED)
+            .await?;
         close(entry).await
     }
 
@@ -46,23 +49,30 @@ impl Local {
         if let Some(lock) = lock {
             let task = self.catalog.load_task(&lock).await?;
             check_lock(&entry.id, task.as_ref())?;
-            self.give_back(&entry.id, task.as_ref(), true, DIED).await?;
+            self.give_back(&entry.id, Some(&lock), task.as_ref(), true, DIED)
+                .await?;
         }
         close(entry).await
     }
 
-    /// Takes the lock of `task` off an image and says why it failed; what is staged is kept where it can
-    /// be imported again, if `keep`. Without a task, and for one that is over, only what is staged for
-    /// nobody goes.
-    async fn give_back(&self, id: &str, task: Option<&Task>, keep: bool, why: &str) -> Result<()> {
+    /// Takes `lock`, the id of `task`, off an image and says why the task failed; what is staged is kept where it
+    /// can be imported again, if `keep`. Where the image does not bear that lock, only what is staged for nobody
+    /// goes.
+    async fn give_back(
+        &self,
+        id: &str,
+        lock: Option<&str>,
+        task: Option<&Task>,
+        keep: bool,
+        why: &str,
+    ) -> Result<()> {
         let work = || async {
             let transaction = self.catalog.begin().await?;
             let stored = transaction.load_image(id, &self.caller.project).await?;
             let mut status = stored.as_ref().map(|stored| stored.image.status);
-            let lock = task.map(|task| task.id.as_str());
             let locked =
                 stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);
-            if let (Some(before), Some(task)) = (locked.map(|stored| stored.image), task) {
+            if let Some(before) = locked.map(|stored| stored.image) {
                 let mut image = before.clone();
                 if listed(&image, FAILED).is_empty() {
                     let to_go = listed(&image, TO_GO);
@@ -104,19 +114,18 @@ impl Local {
         self.catalog.insist(work).await
     }
 
-    /// Whether there is data that the owner of an image staged, and not the import.
+    /// Whether there is data that the owner of an image staged, and not the import; of an import that is not
+    /// known any more all data may be the owner's.
     ///
     /// # Errors
     /// `Io` when that cannot be found out: it is no reason to remove anything.
-    fn is_staged(&self, id: &str, task: &Task) -> Result<bool> {
-        let method = task
-            .input
-            .as_ref()
-            .and_then(|input| input["import_req"]["method"]["name"].as_str());
+    fn is_staged(&self, id: &str, task: Option<&Task>) -> Result<bool> {
+        let input = task.and_then(|task| task.input.as_ref());
+        let method = input.and_then(|input| input["import_req"]["method"]["name"].as_str());
         let path = self.staged(id);
         let there = path
             .try_exists()
             .map_err(|e| Error::io("look at", &path, e))?;
-        Ok(method == Some("glance-direct") && there)
+        Ok(there && (task.is_none() || method == Some("glance-direct")))
     }
 }
