@@ -28,6 +28,10 @@ impl Next {
 type Words = Vec<String>;
 
 /// A command that changes a deployment.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of an operation, in any combination"
+)]
 pub struct Operation {
     pub name: &'static str,
     /// More configuration; it begins in `[DEFAULT]`. None for a directory without any.
