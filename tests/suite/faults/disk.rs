@@ -87,9 +87,8 @@ impl Tree {
         hasher.finish()
     }
 
-    /// Makes `top` that tree, whatever was there. The files of `same` become what they were: a program may
-    /// have noted the number of an inode.
-    pub fn write_to(&self, top: &Path, same: &HashMap<Inode, PathBuf>) {
+    /// Makes `top` that tree, whatever was there.
+    pub fn write_to(&self, top: &Path) {
         use std::os::unix::fs::PermissionsExt;
         match std::fs::remove_dir_all(top) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => panic!("{}: {e}", top.display()),
@@ -100,14 +99,10 @@ impl Tree {
             let path = top.join(path);
             match node {
                 Node::Directory => std::fs::create_dir(path).unwrap(),
-                Node::File { inode, mode, data } => {
-                    let file = same.get(inode).unwrap_or(&path);
-                    std::fs::write(file, &**data).unwrap();
+                Node::File { mode, data, .. } => {
+                    std::fs::write(&path, &**data).unwrap();
                     let permissions = std::fs::Permissions::from_mode(*mode);
-                    std::fs::set_permissions(file, permissions).unwrap();
-                    if *file != path {
-                        std::fs::hard_link(file, &path).unwrap();
-                    }
+                    std::fs::set_permissions(&path, permissions).unwrap();
                 }
             }
         }

@@ -12,10 +12,8 @@ use std::sync::Mutex;
 
 use nix::libc;
 use nix::unistd::Pid;
-use rustix::fs::AtFlags;
 
 use super::checks::{Bench, Ended};
-use super::deployment::remove_tree;
 use super::disk::{Change, Disk, Inode, Policy, ROOT, Tree};
 use super::injection::Report;
 use super::operations::Operation;
@@ -61,10 +59,6 @@ struct Recorder {
     disk: Disk,
     /// The inodes of the model, by those of the system.
     known: HashMap<(u64, u64), Inode>,
-    /// Second names of the files that the command made, which keep their inodes.
-    same: HashMap<Inode, PathBuf>,
-    /// The directory that these are in.
-    aside: PathBuf,
     /// Files that threads are about to make, and whether there is one of that name.
     is_there: HashMap<Pid, bool>,
     seen: HashSet<u64>,
@@ -77,15 +71,11 @@ struct Recorder {
 
 impl Recorder {
     /// One that begins with what is below `root`.
-    fn new(root: &Path, aside: PathBuf) -> Self {
-        remove_tree(&aside);
-        fs::create_dir(&aside).unwrap();
+    fn new(root: &Path) -> Self {
         let mut recorder = Self {
             root: root.to_path_buf(),
             disk: Disk::new(),
             known: HashMap::new(),
-            same: HashMap::new(),
-            aside,
             is_there: HashMap::new(),
             seen: HashSet::new(),
             cuts: Vec::new(),
@@ -248,8 +238,7 @@ impl Recorder {
         let opened = PathBuf::from(format!("/proc/{}/fd/{result}", call.thread));
         if flags & libc::O_TMPFILE == libc::O_TMPFILE {
             let metadata = fs::metadata(&opened).ok()?;
-            let inode = self.add(&metadata);
-            self.keep(inode, &opened);
+            self.add(&metadata);
         } else if flags & libc::O_CREAT != 0 && !was_there {
             self.make(call.paths.first()?)?;
         } else if flags & libc::O_TRUNC != 0 {
@@ -264,24 +253,12 @@ impl Recorder {
         let (directory, name) = self.place(path)?;
         let metadata = fs::metadata(path).ok()?;
         let inode = self.add(&metadata);
-        // Those of SQLite are no other's business, and MUST have one name.
-        if metadata.is_file() && !name.contains(".db") {
-            self.keep(inode, path);
-        }
         self.disk.apply(Change::Link {
             inode,
             directory,
             name,
         });
         Some(())
-    }
-
-    /// Gives a file a second name.
-    fn keep(&mut self, inode: Inode, path: &Path) {
-        let name = self.aside.join(inode.to_string());
-        let (follow, here) = (AtFlags::SYMLINK_FOLLOW, rustix::fs::CWD);
-        rustix::fs::linkat(here, path, here, &name, follow).unwrap();
-        self.same.insert(inode, name);
     }
 
     /// Takes over what is in a file now, where something was written.
@@ -374,7 +351,7 @@ pub fn walk(operation: &Operation, choice: &Choice, workers: usize) -> Result<Re
         let cuts = chosen(recorder.cuts, choice);
         report.lock().unwrap().calls = recorder.changes;
         for cut in cuts.iter().skip(worker).step_by(workers) {
-            let bad = try_cut(&bench, cut, &recorder.same);
+            let bad = try_cut(&bench, cut);
             let mut report = report.lock().unwrap();
             report.points += 1;
             if let Some(line) = &bad {
@@ -406,7 +383,7 @@ pub fn sample(bench: &Bench<'_>, count: usize, seed: u64) -> Result<Report, Stri
     };
     for cut in &chosen(recorder.cuts, &Choice::Some(count, seed)) {
         report.points += 1;
-        report.bad.extend(try_cut(bench, cut, &recorder.same));
+        report.bad.extend(try_cut(bench, cut));
     }
     Ok(report)
 }
@@ -414,8 +391,7 @@ pub fn sample(bench: &Bench<'_>, count: usize, seed: u64) -> Result<Report, Stri
 /// Records a run of an operation.
 fn record(bench: &Bench<'_>) -> Result<Recorder, String> {
     bench.deployment.restore();
-    let aside = bench.deployment.output("inodes");
-    let mut recorder = Recorder::new(&bench.deployment.root(), aside);
+    let mut recorder = Recorder::new(&bench.deployment.root());
     let ended = bench.observe(&mut recorder)?;
     let name = bench.operation.name;
     if !ended.is_done {
@@ -433,8 +409,8 @@ fn record(bench: &Bench<'_>) -> Result<Recorder, String> {
 }
 
 /// Tries one cut; what was bad, if anything.
-fn try_cut(bench: &Bench<'_>, cut: &Cut, same: &HashMap<Inode, PathBuf>) -> Option<String> {
-    cut.tree.write_to(&bench.deployment.root(), same);
+fn try_cut(bench: &Bench<'_>, cut: &Cut) -> Option<String> {
+    cut.tree.write_to(&bench.deployment.root());
     let ended = Ended {
         end: End::Killed,
         stderr: String::new(),
