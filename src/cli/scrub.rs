@@ -105,7 +105,9 @@ impl Scrubber<'_> {
                 ),
             );
         }
-        Local::open(self.settings.clone(), Caller::default()).await
+        let local = Local::open(self.settings.clone(), Caller::default()).await?;
+        super::session::warn_of_unfinished(&local);
+        Ok(local)
     }
 
     async fn restore(&self, id: &str) -> Result<ExitCode> {

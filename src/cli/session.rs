@@ -124,11 +124,7 @@ impl Session {
         self.observation.without_server();
         let settings = self.settings(place, announced)?;
         let local = Local::open(settings, self.caller()?).await?;
-        if let Some(error) = local.unfinished() {
-            super::ui::notice(&format!(
-                "what a command left that died could not be cleared: {error}"
-            ));
-        }
+        warn_of_unfinished(&local);
         Ok(local)
     }
 
@@ -305,5 +301,14 @@ impl Session {
         given
             .map(str::to_string)
             .or_else(|| Some(self.environment.get(variable)?.to_str()?.to_string()))
+    }
+}
+
+/// Warns that cleaning up after a command that was killed failed when a deployment was opened.
+pub fn warn_of_unfinished(local: &Local) {
+    if let Some(error) = local.unfinished() {
+        super::ui::notice(&format!(
+            "cleaning up after a command that did not finish failed: {error}"
+        ));
     }
 }

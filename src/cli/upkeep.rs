@@ -150,6 +150,7 @@ impl Upkeep {
             cache.prefetch(open, exists, dry_run, watch).await?
         } else {
             let local = Local::open(self.settings.clone(), Caller::default()).await?;
+            super::session::warn_of_unfinished(&local);
             let open = async |id: &str| {
                 if dry_run {
                     return local.get_image(id).await.map(record);

@@ -226,7 +226,7 @@ pub(super) fn explained(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
         Err(why) => error.and_hint(format!(
-            "What was done so far could not be undone ({why}): the next command undoes it."
+            "Undoing it failed ({why}); the next command tries again."
         )),
     }
 }

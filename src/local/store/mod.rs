@@ -268,7 +268,7 @@ pub(super) fn ours(begun: Begun, id: &str, busy: impl FnOnce() -> Error) -> Resu
         Begun::Ours(entry) => Ok(entry),
         Begun::Theirs => Err(busy()),
         Begun::Residue => Err(Error::conflict(format!(
-            "what a process left of image {id} when it died could not be cleared"
+            "image {id} was left unfinished by a process that died, and cleaning up failed"
         ))
         .because(LeftOver)),
     }

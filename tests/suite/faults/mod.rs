@@ -100,7 +100,7 @@ fn is_skipped() -> bool {
 }
 
 /// Points and cuts of each operation that are tried with the other tests.
-const SAMPLE: (usize, usize) = (4, 3);
+const SAMPLE: (usize, usize) = (3, 2);
 
 /// Chooses the sample.
 const SEED: u64 = 11;

@@ -543,6 +543,12 @@ fn caches() -> Vec<Operation> {
             words(&["image-download", "--file", "new.img", SUBJECT])
         })
         .after(active)
+        // A cache that fails keeps nobody from the data.
+        .or(|deployment| {
+            deployment.glance(&["image-download", "--file", "new.img", SUBJECT]);
+            let delete = ["-f", "delete-cached-image", SUBJECT];
+            deployment.run(CACHE, &delete, None).ok();
+        })
         .followed_by(Next::CleanCache)
         .partial(),
         cache("cache-queue", |_| words(&["-f", "queue-image", SUBJECT]))
