@@ -25,7 +25,7 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     }
     match DirBuilder::new().mode(mode).create(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            create_directory(parent(path), mode)?;
+            create_directory(directory_of(path), mode)?;
             match DirBuilder::new().mode(mode).create(path) {
                 Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(Error::io("create", path, e));
@@ -37,11 +37,11 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         created => created.map_err(|e| Error::io("create", path, e))?,
     }
-    sync_directory(parent(path))
+    sync_directory(directory_of(path))
 }
 
-/// The directory of a path; the current one for a bare name.
-fn parent(path: &Path) -> &Path {
+/// Returns the directory that a file is in: the current one for a bare name, `/` for itself.
+pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) => Path::new("."),
@@ -51,15 +51,15 @@ fn parent(path: &Path) -> &Path {
 
 /// Makes the entries of a directory durable.
 ///
-/// Some network file systems cannot sync a directory and need not: they are not asked twice.
+/// A file system that syncs no directories is no error: there is nothing that could be waited for.
 ///
 /// # Errors
-/// `Io` when the directory cannot be opened or written.
+/// `Io` when the directory cannot be opened or synced.
 pub fn sync_directory(path: &Path) -> Result<()> {
     let directory = File::open(path).map_err(|e| Error::io("open", path, e))?;
     match rustix::fs::fsync(&directory) {
-        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(()),
-        synced => synced.map_err(|e| Error::io("write", path, e.into())),
+        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::ROFS) => Ok(()),
+        synced => synced.map_err(|e| Error::io("sync", path, e.into())),
     }
 }
 

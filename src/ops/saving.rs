@@ -3,14 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::data::durable::{directory_of, link_nameless, sync_directory};
 use crate::data::pump::{self, Blocks, Taken, take_in};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::Image;
@@ -299,25 +299,21 @@ impl Part {
         let failed = |e: io::Error| Error::io("write", &path, e);
         self.file.sync_all().map_err(failed)?;
         if self.named.is_none() {
-            let open = format!("{OPEN_FILES}/{}", self.file.as_raw_fd());
-            let link = |to: &Path| {
-                rustix::fs::linkat(CWD, open.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW)
-            };
-            match link(&path) {
-                Ok(()) => return sync_directory(&path),
+            match link_nameless(&self.file, &path) {
+                Ok(()) => return sync_name(&path),
                 // What is there is replaced at once, by a renaming.
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(missing_directory(&path, e.into())),
             }
             let name = temporary_name(&path);
-            link(&name).map_err(|e| failed(e.into()))?;
+            link_nameless(&self.file, &name).map_err(|e| failed(e.into()))?;
             self.named = Some(name);
         }
         if let Some(name) = &self.named {
             std::fs::rename(name, &path).map_err(failed)?;
         }
         self.named = None;
-        sync_directory(&path)
+        sync_name(&path)
     }
 }
 
@@ -330,28 +326,17 @@ impl Drop for Part {
     }
 }
 
-/// The directory that a file is in.
-fn directory_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
-}
-
-/// Makes the name of a file durable.
-///
-/// A directory that this user may not read, and a file system that syncs no directories, are no errors:
-/// there is nothing that could be waited for.
-fn sync_directory(path: &Path) -> Result<()> {
-    let failed = |e: Errno| Error::io("sync the directory of", path, e.into());
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let open = match rustix::fs::open(directory_of(path), flags, Mode::empty()) {
-        Ok(open) => open,
-        Err(Errno::ACCESS | Errno::PERM) => return Ok(()),
-        Err(e) => return Err(failed(e)),
+/// Makes the name of a file durable, where this user may read its directory: else there is nothing that could
+/// be waited for.
+fn sync_name(path: &Path) -> Result<()> {
+    let synced = sync_directory(directory_of(path));
+    let is_denied = |error: &Error| {
+        let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
     };
-    match rustix::fs::fsync(&open) {
-        Ok(()) | Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS | Errno::ROFS) => Ok(()),
-        Err(e) => Err(failed(e)),
+    match synced {
+        Err(error) if is_denied(&error) => Ok(()),
+        synced => synced,
     }
 }
 

@@ -657,6 +657,15 @@ pub static OURS_IN_OPENSTACK: &[Global] = &[
         "Token to use as it is [env OS_AUTH_TOKEN]",
     )),
     hidden(value("timeout", "SECONDS", "How long an answer may take")),
+    hidden(value("tls-ciphers", "CIPHERS", "TLS ciphers to allow")),
+    one_of(
+        hidden(value(
+            "tls-min-version",
+            "VERSION",
+            "Oldest TLS version to allow",
+        )),
+        &["1.2", "1.3"],
+    ),
 ];
 
 /// What the first grammar lacked: clouds.yaml, and more than tables.
