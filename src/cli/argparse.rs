@@ -340,9 +340,9 @@ pub fn leaf(grammar: Grammar, row: &'static Row) -> Command {
 
 /// The words after a command, as argparse takes them.
 struct Sorted {
-    /// Those that the command takes, options spelled out.
+    /// The words that the command takes, with options in full.
     known: Vec<String>,
-    /// Those that it does not.
+    /// The words that the command does not take.
     unknown: Vec<String>,
 }
 

@@ -20,14 +20,14 @@ const STACK: usize = 8 << 20;
 /// Bytes of stack with which the main thread does the work itself.
 const ENOUGH: u64 = 4 << 20;
 
-/// What the system says of a limit.
+/// The texts of the system errors that a limit of the process causes.
 const LIMITS: [&str; 3] = [
     "Resource temporarily unavailable",
     "Cannot allocate memory",
     "Too many open files",
 ];
 
-/// What to do about a limit that is too low.
+/// The hint for a limit that is too low.
 const HINT: &str = "A limit of this process is too low: see ulimit -n, -u and -v.";
 
 /// Runs a program so that a limit which it meets shows as an error: one line on stderr, exit code 1.
@@ -91,7 +91,7 @@ fn place(info: &PanicHookInfo<'_>) -> String {
         .map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()))
 }
 
-/// What is said of a panic: of one at a limit, what the limit is; of any other, where it was.
+/// Returns the message for a panic: the limit that caused it, or else its place in the code.
 fn describe_panic(text: &str, place: &str) -> String {
     let text = text.lines().collect::<Vec<_>>().join(" ");
     let is_limit = LIMITS.iter().any(|reason| text.contains(reason));

@@ -644,7 +644,7 @@ pub static OURS: &[Global] = &[
     )),
 ];
 
-/// What `glance help cloud` promises for either grammar, and the second one's client lacks.
+/// The options that `glance help cloud` documents for either grammar and the second one's client lacks.
 pub static OURS_IN_OPENSTACK: &[Global] = &[
     hidden(value(
         "os-image-url",

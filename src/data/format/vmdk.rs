@@ -36,7 +36,7 @@ const END_OF_STREAM_MARKER: u32 = 0;
 const CREATE_TYPE: &[u8] = b"createtype=\"";
 /// The same where blanks may stand around the sign.
 const CREATE_TYPE_KEY: &[u8] = b"createtype";
-/// What the first line of a descriptor says, blanks left out.
+/// The first line of a descriptor, without blanks.
 const TITLE: &[u8] = b"#diskdescriptorfile";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const PARENT_HINT: &[u8] = b"parentfilenamehint";

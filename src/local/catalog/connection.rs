@@ -73,7 +73,7 @@ impl Dialect {
 pub struct Catalog {
     connections: DatabaseConnection,
     database: Arc<Database>,
-    /// What messages call it.
+    /// The name of the database in messages.
     name: Arc<str>,
     /// Whether a connection that breaks is replaced: not where it holds a lock.
     reconnects: bool,
@@ -337,7 +337,7 @@ pub(in crate::local) trait Run {
     /// Returns the underlying connection.
     fn on(&self) -> &Self::On;
 
-    /// What messages call the database.
+    /// Returns the name of the database in messages.
     fn label(&self) -> &str;
 
     /// What behind a query for one row keeps others from changing it: nothing where nobody can, and
