@@ -75,7 +75,7 @@ pub fn run_old(
         &CONFIGURED_BY,
         environment,
     )?;
-    let log = Log::begin(name, "glance.image_cache", &oslo, &settings.log)?;
+    let log = Log::begin(name, "glance.image_cache", &oslo, settings.log.get()?)?;
     let upkeep = Upkeep {
         settings,
         dry_run: matches.get_flag("dry-run"),

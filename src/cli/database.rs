@@ -88,11 +88,13 @@ async fn version(settings: &Settings) -> Result<ExitCode> {
             }
             said
         }
-        State::At(_) | State::Empty | State::Uncontrolled => print(
-            "Database is either not under migration control or under legacy migration control, please run \
+        State::At(_) | State::Empty | State::Foreign | State::Legacy(_) | State::Uncontrolled => {
+            print(
+                "Database is either not under migration control or under legacy migration control, please run \
              \"glance-manage db sync\" to place the database under alembic migration control.",
-            0,
-        ),
+                0,
+            )
+        }
     })
 }
 
@@ -114,7 +116,7 @@ async fn check(settings: &Settings) -> Result<ExitCode> {
                 }
                 catalog.due(&heads).await?
             }
-            State::Empty | State::Uncontrolled => Due::Expand,
+            State::Empty | State::Foreign | State::Legacy(_) | State::Uncontrolled => Due::Expand,
         },
         None => Due::Expand,
     };
@@ -159,6 +161,7 @@ impl<'a> Change<'a> {
 
     async fn carry_out(&mut self, command: &ManageCommand) -> Result<ExitCode> {
         if !matches!(command, ManageCommand::VersionControl { .. }) {
+            self.adopt().await?;
             self.mend_revisions().await?;
         }
         match command {
@@ -187,9 +190,26 @@ impl<'a> Change<'a> {
     async fn heads(&self) -> Result<Vec<String>> {
         match self.catalog.state().await? {
             State::At(heads) => check_revisions(&heads).map(|()| heads),
-            State::Empty => Ok(Vec::new()),
+            State::Empty | State::Foreign => Ok(Vec::new()),
+            // Only who does not change the schema meets it: see `adopt`.
+            State::Legacy(version) => Ok(vec![self.catalog.revision_of(version)?.to_string()]),
             State::Uncontrolled => Err(self.catalog.uncontrolled()),
         }
+    }
+
+    /// Notes the revision of a database that the migrations of before alembic have made.
+    async fn adopt(&mut self) -> Result<()> {
+        let State::Legacy(version) = self.catalog.state().await? else {
+            return Ok(());
+        };
+        let revision = self.catalog.revision_of(version)?;
+        self.save(&[revision.to_string()]).await?;
+        let revision = self.catalog.adopt(version).await?;
+        let text = format!(
+            "Placed database under migration control at revision: {revision} (version {version} before)"
+        );
+        print(&text, 0);
+        Ok(())
     }
 
     /// Removes the rows of `alembic_version` that are not heads.

@@ -33,7 +33,10 @@ pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<Ex
         (true, false, false) => Merge::Keep,
     };
     let catalog = open(settings).await?;
-    let path = wanted.path.as_ref().unwrap_or(&settings.metadef_dir);
+    let path = match &wanted.path {
+        Some(path) => path,
+        None => settings.metadef_dir.get()?,
+    };
     for why in metadefs::load(&catalog, path, merge).await? {
         ui::notice(why.message());
     }
@@ -48,7 +51,10 @@ pub(super) async fn unload(settings: &Settings) -> Result<ExitCode> {
 
 /// Writes every namespace to a file of its own.
 pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result<ExitCode> {
-    let path = path.as_ref().unwrap_or(&settings.metadef_dir);
+    let path = match &path {
+        Some(path) => path,
+        None => settings.metadef_dir.get()?,
+    };
     metadefs::export(&open(settings).await?, path).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -70,6 +70,7 @@ pub fn main(program: Program) -> ExitCode {
 static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
 
 fn run(program: Program) -> ExitCode {
+    ui::listen();
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();

@@ -133,7 +133,7 @@ fn run_manage(
         "glance-manage",
         "glance.manage",
         &invocation.oslo,
-        &settings.log,
+        settings.log.get()?,
     )?;
     block_on(&watch, database::run(&settings, wanted, &log, &watch))
 }

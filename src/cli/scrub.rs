@@ -46,9 +46,12 @@ pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<Exi
         "glance-scrubber",
         "glance.scrubber",
         &invocation.oslo,
-        &settings.log,
+        settings.log.get()?,
     )?;
-    let daemon = invocation.daemon.unwrap_or(settings.scrubber.daemon);
+    let daemon = match invocation.daemon {
+        Some(daemon) => daemon,
+        None => settings.scrubber.get()?.daemon,
+    };
     if invocation.restore.is_some() && daemon {
         return Err(Error::failed(
             "ERROR: The restore and daemon options should not be set together. Please use either of them \
@@ -215,7 +218,7 @@ impl Scrubber<'_> {
     /// Scrubs at intervals until a signal comes, which lets the batch that is under way end; a second one
     /// does not. What fails is logged, and tried again the next time.
     fn keep_running(&self, watch: &Watch) -> Result<ExitCode> {
-        let rest = self.settings.scrubber.wakeup_time.max(REST);
+        let rest = self.settings.scrubber.get()?.wakeup_time.max(REST);
         let runtime = limits::runtime()?;
         let ended = runtime.block_on(async {
             let mut signals = Signals::install();

@@ -94,6 +94,32 @@ pub fn info(text: &str) {
     tell("INFO", &escape_controls(text));
 }
 
+/// What the library says while it goes on, as notices.
+struct Library;
+
+impl log::Log for Library {
+    /// Other libraries talk to their developers.
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            notice(&record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Has the warnings of the library told, from here on.
+pub fn listen() {
+    // A second time changes nothing.
+    if log::set_logger(&Library).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
+}
+
 /// A notice: nothing failed.
 pub fn notice(text: &str) {
     tell("WARNING", &escape_controls(text));

@@ -8,6 +8,7 @@ use super::options::{
     IMAGE_CACHE_STALL_TIME, WORKER_SELF_REFERENCE_URL,
 };
 use super::reader::Reader;
+use super::setting::Setting;
 use super::values::quoted;
 use crate::error::Result;
 
@@ -19,11 +20,8 @@ pub enum CacheDriver {
         /// `worker_self_reference_url`; None: the host's own name.
         node: Option<String>,
     },
-    /// In a SQLite database of the host's own.
-    Sqlite {
-        /// Its file.
-        path: PathBuf,
-    },
+    /// In a SQLite database of the host's own: `sqlite_file` of the settings.
+    Sqlite,
     /// In the files themselves: extended attributes, and the times of their inodes.
     Xattr,
 }
@@ -34,11 +32,13 @@ pub struct CacheSettings {
     /// Its directory, which need not exist.
     pub directory: PathBuf,
     /// Where its accounts are.
-    pub driver: CacheDriver,
+    pub driver: Setting<CacheDriver>,
+    /// Where the driver `sqlite` keeps them; absolute.
+    pub sqlite_file: Setting<PathBuf>,
     /// Bytes that a pruning leaves at most.
-    pub max_size: u64,
+    pub max_size: Setting<u64>,
     /// How long an image may stay incomplete.
-    pub stall_time: Duration,
+    pub stall_time: Setting<Duration>,
     /// Whether what is downloaded goes through the cache.
     pub downloads: bool,
 }
@@ -48,34 +48,14 @@ const DRIVERS: [&str; 3] = ["centralized_db", "sqlite", "xattr"];
 
 /// Reads what is said of the cache; None where it has no directory. Paths start at `base`.
 pub(super) fn read_cache(reader: &Reader<'_>, base: &Path) -> Result<Option<CacheSettings>> {
-    let directory = reader.text_if_any(&IMAGE_CACHE_DIR)?;
-    let file = reader.text_or_default(&IMAGE_CACHE_SQLITE_DB)?.value;
-    let node = reader.text_if_any(&WORKER_SELF_REFERENCE_URL)?;
-    let named = reader.text_or_default(&IMAGE_CACHE_DRIVER)?;
-    let max_size = reader.integer(&IMAGE_CACHE_MAX_SIZE)?.value;
-    let stall_time = reader.integer(&IMAGE_CACHE_STALL_TIME)?.value;
     let flavor = reader.text_if_any(&FLAVOR)?;
-    let chosen = DRIVERS
-        .into_iter()
-        .find(|name| named.value.eq_ignore_ascii_case(name));
-    let Some(chosen) = chosen else {
-        return Err(named.refuse(format_args!(
-            "{} is none of {}",
-            quoted(&named.value),
-            DRIVERS.join(", ")
-        )));
-    };
-    let Some(directory) = directory.map(|path| base.join(path.value)) else {
+    let Some(directory) = reader.text_if_any(&IMAGE_CACHE_DIR)? else {
         return Ok(None);
     };
-    let driver = match chosen {
-        "sqlite" => CacheDriver::Sqlite {
-            path: directory.join(file),
-        },
-        "xattr" => CacheDriver::Xattr,
-        _ => CacheDriver::CentralizedDb {
-            node: node.map(|url| url.value),
-        },
+    let directory = base.join(directory.value);
+    let number = |option| -> Result<u64> {
+        let number = reader.integer(option)?.value;
+        Ok(u64::try_from(number).unwrap_or(u64::MAX))
     };
     // What the pipelines of the reference implementation are called, cut at every plus sign.
     let downloads = flavor.is_some_and(|flavor| {
@@ -83,10 +63,39 @@ pub(super) fn read_cache(reader: &Reader<'_>, base: &Path) -> Result<Option<Cach
         parts.any(|part| matches!(part, "caching" | "cachemanagement"))
     });
     Ok(Some(CacheSettings {
+        driver: read_driver(reader).into(),
+        sqlite_file: reader
+            .text_or_default(&IMAGE_CACHE_SQLITE_DB)
+            .map(|file| directory.join(file.value))
+            .into(),
         directory,
-        driver,
-        max_size: u64::try_from(max_size).unwrap_or(u64::MAX),
-        stall_time: Duration::from_secs(u64::try_from(stall_time).unwrap_or(u64::MAX)),
+        max_size: number(&IMAGE_CACHE_MAX_SIZE).into(),
+        stall_time: number(&IMAGE_CACHE_STALL_TIME)
+            .map(Duration::from_secs)
+            .into(),
         downloads,
     }))
+}
+
+fn read_driver(reader: &Reader<'_>) -> Result<CacheDriver> {
+    let named = reader.text_or_default(&IMAGE_CACHE_DRIVER)?;
+    let chosen = DRIVERS
+        .into_iter()
+        .find(|name| named.value.eq_ignore_ascii_case(name));
+    Ok(match chosen {
+        Some("sqlite") => CacheDriver::Sqlite,
+        Some("xattr") => CacheDriver::Xattr,
+        Some(_) => CacheDriver::CentralizedDb {
+            node: reader
+                .text_if_any(&WORKER_SELF_REFERENCE_URL)?
+                .map(|url| url.value),
+        },
+        None => {
+            return Err(named.refuse(format_args!(
+                "{} is none of {}",
+                quoted(&named.value),
+                DRIVERS.join(", ")
+            )));
+        }
+    })
 }

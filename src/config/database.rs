@@ -2,11 +2,12 @@
 //!
 //! *Source:* SQLAlchemy's database URLs.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::mysql::MysqlServer;
 use super::reader::Reader;
-use super::values::percent_decode;
+use super::values::{parse_boolean, percent_decode};
 use crate::error;
 
 /// Where the catalogue is.
@@ -28,18 +29,26 @@ impl Database {
     }
 
     /// Reads the options beside the URL.
-    pub(super) fn configure(self, reader: &Reader<'_>, base: &Path) -> error::Result<Self> {
+    pub(super) fn configure(self, reader: &Reader<'_>) -> error::Result<Self> {
         Ok(match self {
             Self::Sqlite(path) => Self::Sqlite(path),
-            Self::Mysql(server) => Self::Mysql(Box::new(server.configure(reader, base)?)),
+            Self::Mysql(server) => Self::Mysql(Box::new(server.configure(reader)?)),
         })
     }
 
-    /// Reads a connection URL; a relative SQLite path starts at `base`.
+    /// What the configuration says of it that has no meaning here: a message each.
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Self::Sqlite(_) => &[],
+            Self::Mysql(server) => &server.warnings,
+        }
+    }
+
+    /// Reads a connection URL, and parameters of a server that stand elsewhere; relative paths start at `base`.
     ///
     /// # Errors
     /// The reason, without the URL: it may hold a password.
-    pub(super) fn parse(url: &str, base: &Path) -> Result<Self, String> {
+    pub(super) fn parse(url: &str, parameters: Option<&str>, base: &Path) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err("not a database URL such as sqlite:////path/to/glance.db".to_owned());
         };
@@ -47,7 +56,7 @@ impl Database {
         match dialect {
             "sqlite" if matches!(driver, "" | "pysqlite") => parse_sqlite(rest, base),
             "mysql" | "mariadb" => {
-                let server = MysqlServer::parse(rest, base)?;
+                let server = MysqlServer::parse(rest, parameters, base)?;
                 Ok(Self::Mysql(Box::new(server)))
             }
             // What stands before '://' is quoted only where it cannot hold more than a scheme.
@@ -65,8 +74,13 @@ impl Database {
 }
 
 fn parse_sqlite(rest: &str, base: &Path) -> Result<Database, String> {
-    if rest.contains('?') {
-        return Err("an SQLite URL with parameters is not supported".to_owned());
+    // The parameters are about how Python's program waits and shares: none of them moves the file, but one.
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_uri = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+        name == "uri" && parse_boolean(&value) != Some(false)
+    };
+    if url::form_urlencoded::parse(query.as_bytes()).any(is_uri) {
+        return Err("an SQLite URL with uri=true is not supported".to_owned());
     }
     let Some(path) = rest.strip_prefix('/') else {
         return Err("an SQLite URL has three slashes, four with an absolute path".to_owned());
@@ -92,8 +106,12 @@ mod tests {
             ("sqlite:////a/b.db", "/a/b.db"),
             ("sqlite+pysqlite:////a%20b%zz.db", "/a b%zz.db"),
             ("sqlite:////a b/ü.db", "/a b/ü.db"),
+            (
+                "sqlite:////a.db?timeout=30&check_same_thread=false",
+                "/a.db",
+            ),
         ] {
-            let database = Database::parse(url, Path::new("/base")).unwrap();
+            let database = Database::parse(url, None, Path::new("/base")).unwrap();
             assert_eq!(database, Database::Sqlite(PathBuf::from(path)), "{url}");
         }
     }
@@ -105,7 +123,7 @@ mod tests {
             "sqlite:///",
             "sqlite:///:memory:",
             "sqlite://host/a",
-            "sqlite:////a?timeout=3",
+            "sqlite:///file:a?mode=ro&uri=true",
             "sqlite+aiosqlite:////a",
             "sqlite:////a%00",
             "/a/b.db",
@@ -113,7 +131,7 @@ mod tests {
             "u:hunter2@h://db",
             "",
         ] {
-            let why = Database::parse(url, Path::new("/base")).unwrap_err();
+            let why = Database::parse(url, None, Path::new("/base")).unwrap_err();
             assert!(!why.contains("hunter2"), "{why}");
         }
     }
@@ -122,7 +140,7 @@ mod tests {
     fn every_spelling_of_mysql_is_a_server() {
         for scheme in ["mysql", "mysql+pymysql", "mariadb", "mariadb+mysqldb"] {
             let url = format!("{scheme}://glance:hunter2@host/glance?charset=utf8");
-            let database = Database::parse(&url, Path::new("/base")).unwrap();
+            let database = Database::parse(&url, None, Path::new("/base")).unwrap();
             assert_eq!(database.name(), "glance on host");
             assert!(!format!("{database:?}").contains("hunter2"));
         }

@@ -8,7 +8,8 @@ use super::options::{
     DISALLOWED_SCHEMES, ENABLED_IMPORT_METHODS, EXTRA_PROPERTIES, IGNORE_USER_ROLES,
     IMAGE_IMPORT_PLUGINS, INJECT, OUTPUT_FORMAT, OptionSpec, TASK_TIME_TO_LIVE,
 };
-use super::reader::Reader;
+use super::reader::{Located, Reader};
+use super::setting::Setting;
 use super::values::quoted;
 use crate::error::Result;
 
@@ -73,19 +74,36 @@ impl<T: PartialEq> Lists<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportSettings {
     /// The methods on offer, in the order of the configuration.
-    pub methods: Vec<String>,
+    pub methods: Setting<Vec<String>>,
     /// What is done to data and image, in order.
-    pub plugins: Vec<Plugin>,
+    pub plugins: Setting<Vec<Plugin>>,
     /// From where data may be fetched.
-    pub addresses: Addresses,
+    pub addresses: Setting<Addresses>,
     /// What the names of properties begin with that an image of another region brings along.
-    pub extra_properties: Vec<String>,
+    pub extra_properties: Setting<Vec<String>>,
     /// Hours that a task is remembered after it is over.
-    pub task_hours: u32,
+    pub task_hours: Setting<u32>,
 }
 
-/// Reads them.
-pub(super) fn read_import(reader: &Reader<'_>) -> Result<ImportSettings> {
+/// Reads what imports are told.
+pub(super) fn read_import(reader: &Reader<'_>) -> ImportSettings {
+    let list = |option| -> Setting<Vec<String>> {
+        let list: Result<Located<'_, Vec<String>>> = reader.list(option);
+        list.map(|list| list.value).into()
+    };
+    ImportSettings {
+        methods: list(&ENABLED_IMPORT_METHODS),
+        plugins: read_plugins(reader).into(),
+        addresses: read_addresses(reader).into(),
+        extra_properties: list(&EXTRA_PROPERTIES),
+        task_hours: reader
+            .integer(&TASK_TIME_TO_LIVE)
+            .map(|hours| u32::try_from(hours.value).unwrap_or(u32::MAX))
+            .into(),
+    }
+}
+
+fn read_plugins(reader: &Reader<'_>) -> Result<Vec<Plugin>> {
     let mut plugins = Vec::new();
     for name in reader.list(&IMAGE_IMPORT_PLUGINS)?.value {
         match name.as_str() {
@@ -102,29 +120,23 @@ pub(super) fn read_import(reader: &Reader<'_>) -> Result<ImportSettings> {
             _ => {}
         }
     }
-    // What is wrong in them is told whether or not a plugin needs them today.
-    reader.text_or_default(&OUTPUT_FORMAT)?;
-    reader.pairs(&INJECT)?;
-    reader.list(&IGNORE_USER_ROLES)?;
-    Ok(ImportSettings {
-        methods: reader.list(&ENABLED_IMPORT_METHODS)?.value,
-        plugins,
-        addresses: Addresses {
-            schemes: Lists {
-                allowed: lower(reader, &ALLOWED_SCHEMES)?,
-                disallowed: lower(reader, &DISALLOWED_SCHEMES)?,
-            },
-            hosts: Lists {
-                allowed: lower(reader, &ALLOWED_HOSTS)?,
-                disallowed: lower(reader, &DISALLOWED_HOSTS)?,
-            },
-            ports: Lists {
-                allowed: ports(reader, &ALLOWED_PORTS)?,
-                disallowed: ports(reader, &DISALLOWED_PORTS)?,
-            },
+    Ok(plugins)
+}
+
+fn read_addresses(reader: &Reader<'_>) -> Result<Addresses> {
+    Ok(Addresses {
+        schemes: Lists {
+            allowed: lower(reader, &ALLOWED_SCHEMES)?,
+            disallowed: lower(reader, &DISALLOWED_SCHEMES)?,
         },
-        extra_properties: reader.list(&EXTRA_PROPERTIES)?.value,
-        task_hours: u32::try_from(reader.integer(&TASK_TIME_TO_LIVE)?.value).unwrap_or(u32::MAX),
+        hosts: Lists {
+            allowed: lower(reader, &ALLOWED_HOSTS)?,
+            disallowed: lower(reader, &DISALLOWED_HOSTS)?,
+        },
+        ports: Lists {
+            allowed: ports(reader, &ALLOWED_PORTS)?,
+            disallowed: ports(reader, &DISALLOWED_PORTS)?,
+        },
     })
 }
 

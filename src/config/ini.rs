@@ -6,6 +6,7 @@
 //!
 //! *Source:* `oslo_config/iniparser.py`, `oslo_config/cfg.py` (`ConfigParser`).
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -16,7 +17,9 @@ pub struct Ini {
     /// The file, as it was named.
     pub path: PathBuf,
     /// Everything between one section header and the next.
-    pub sections: Vec<Section>,
+    sections: Vec<Section>,
+    /// Where each section stands, by its name.
+    places: HashMap<String, Vec<usize>>,
 }
 
 /// A section header and what follows it.
@@ -82,9 +85,14 @@ impl Ini {
         } else {
             parser.lines(text)?;
         }
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, section) in parser.sections.iter().enumerate() {
+            places.entry(section.name.clone()).or_default().push(place);
+        }
         Ok(Self {
             path: path.to_path_buf(),
             sections: parser.sections,
+            places,
         })
     }
 
@@ -94,10 +102,10 @@ impl Ini {
         section: &'k str,
         key: &'k str,
     ) -> impl DoubleEndedIterator<Item = &'a Entry> + use<'a, 'k> {
-        self.sections
+        let places = self.places.get(section).map_or(&[][..], Vec::as_slice);
+        places
             .iter()
-            .filter(move |candidate| candidate.name == section)
-            .flat_map(|section| &section.entries)
+            .flat_map(|place| &self.sections[*place].entries)
             .filter(move |entry| entry.key == key)
     }
 }

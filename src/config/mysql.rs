@@ -1,14 +1,15 @@
 //! A MySQL or MariaDB server as a connection URL and the section `[database]` describe it.
 //!
 //! *Source:* SQLAlchemy's database URLs (`_parse_url` in `sqlalchemy/engine/url.py`), the parameters that
-//! PyMySQL takes (`pymysql/connections.py`), and `oslo_db/options.py`.
+//! PyMySQL and mysqlclient take (`pymysql/connections.py`, `MySQLdb/connections.py`), and `oslo_db/options.py`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::option_file::{self, OptionFile};
 use super::options::{
-    CONNECTION_PARAMETERS, CONNECTION_RECYCLE_TIME, MAX_OVERFLOW, MAX_POOL_SIZE, MAX_RETRIES,
-    MYSQL_SQL_MODE, MYSQL_WSREP_SYNC_WAIT, POOL_TIMEOUT, RETRY_INTERVAL,
+    CONNECTION_RECYCLE_TIME, MAX_OVERFLOW, MAX_POOL_SIZE, MAX_RETRIES, MYSQL_SQL_MODE,
+    MYSQL_WSREP_SYNC_WAIT, POOL_TIMEOUT, RETRY_INTERVAL,
 };
 use super::reader::Reader;
 use super::secret::Secret;
@@ -45,8 +46,12 @@ pub struct MysqlServer {
     pub patience: Option<Duration>,
     /// The `sql_mode` of a connection; None leaves the server's.
     pub sql_mode: Option<String>,
+    /// An SQL statement that is executed first on every connection.
+    pub init_command: Option<String>,
     /// The `wsrep_sync_wait` of a connection; None leaves the server's.
     pub wsrep_sync_wait: Option<i64>,
+    /// What is said in the configuration and has no meaning here: one message each, without a value.
+    pub warnings: Vec<String>,
 }
 
 /// Whether a connection is encrypted.
@@ -60,8 +65,8 @@ pub struct MysqlTls {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// How much is wanted of encryption.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How much is wanted of encryption, from none to most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MysqlTlsMode {
     /// None.
     Disabled,
@@ -97,63 +102,21 @@ impl MysqlServer {
         }
     }
 
-    /// Reads what stands behind `://`; relative paths start at `base`.
+    /// Reads what stands behind `://`, and the parameters of another option; relative paths start at `base`.
     ///
     /// # Errors
     /// The reason, without the URL.
-    pub(super) fn parse(rest: &str, base: &Path) -> Result<Self, String> {
-        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (address, query, user) = match rest.split_once('@') {
-            // An unencoded password may hold anything but an at sign, but what begins with a slash is none.
-            Some((who, behind)) if !before_colon(who).contains('/') => {
-                let (address, query) = behind.split_once('?').unwrap_or((behind, ""));
-                (address, query, Some(who))
-            }
-            _ => (address, query, None),
-        };
-        let (user, password) = match user.map(|who| who.split_once(':').unwrap_or((who, ""))) {
-            Some((user, password)) if !user.is_empty() => (percent_decode(user)?, password),
-            _ => return Err("the URL names no user".to_owned()),
-        };
-        let (host, database) = address.split_once('/').unwrap_or((address, ""));
-        if database.is_empty() {
-            return Err("the URL names no database".to_owned());
+    pub(super) fn parse(rest: &str, parameters: Option<&str>, base: &Path) -> Result<Self, String> {
+        let mut draft = Draft::parse(rest, base)?;
+        if let Some(parameters) = parameters {
+            draft.take_parameters(parameters, base)?;
         }
-        if host.contains('@') {
-            // What stands before it is the end of a password.
-            return Err("an '@' in the password is to be written as %40".to_owned());
-        }
-        let (host, port) = split_port(host)?;
-        let mut server = Self {
-            host: if host.is_empty() { HOST } else { host }.to_owned(),
-            port,
-            socket: None,
-            user,
-            password: Some(percent_decode(password)?)
-                .filter(|password| !password.is_empty())
-                .map(Secret::new),
-            database: percent_decode(database)?,
-            charset: "utf8mb4".to_owned(),
-            tls: MysqlTls::default(),
-            pool: MysqlPool {
-                size: None,
-                timeout: Duration::from_secs(30),
-                recycle: None,
-            },
-            patience: None,
-            sql_mode: None,
-            wsrep_sync_wait: None,
-        };
-        server.take_parameters(query, base)?;
-        Ok(server)
+        draft.take_option_file(base)?;
+        draft.finish()
     }
 
     /// Reads the options beside the URL.
-    pub(super) fn configure(mut self, reader: &Reader<'_>, base: &Path) -> Result<Self> {
-        if let Some(parameters) = reader.text_if_any(&CONNECTION_PARAMETERS)? {
-            self.take_parameters(&parameters.value, base)
-                .map_err(|why| parameters.refuse(why))?;
-        }
+    pub(super) fn configure(mut self, reader: &Reader<'_>) -> Result<Self> {
         let size = reader.integer(&MAX_POOL_SIZE)?.value;
         let overflow = reader.integer(&MAX_OVERFLOW)?.value;
         let seconds =
@@ -173,37 +136,95 @@ impl MysqlServer {
                 times => seconds(times.saturating_mul(interval)),
             });
         }
-        self.sql_mode = reader.text_if_any(&MYSQL_SQL_MODE)?.map(|mode| mode.value);
+        // It is set after that of the URL.
+        if let Some(mode) = reader.text_if_any(&MYSQL_SQL_MODE)? {
+            self.sql_mode = Some(mode.value);
+        }
         self.wsrep_sync_wait = match reader.text_if_any(&MYSQL_WSREP_SYNC_WAIT)? {
             None => None,
             Some(_) => i64::try_from(reader.integer(&MYSQL_WSREP_SYNC_WAIT)?.value).ok(),
         };
         Ok(self)
     }
+}
+
+/// What is known of a server so far.
+#[derive(Default)]
+struct Draft {
+    host: Option<String>,
+    port: Option<u16>,
+    socket: Option<PathBuf>,
+    user: Option<String>,
+    password: Option<Secret>,
+    database: Option<String>,
+    charset: Option<String>,
+    tls: MysqlTls,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    patience: Option<Duration>,
+    sql_mode: Option<String>,
+    init_command: Option<String>,
+    option_file: Option<PathBuf>,
+    option_group: Option<String>,
+    warnings: Vec<String>,
+}
+
+impl Draft {
+    /// Reads what stands behind `://`.
+    fn parse(rest: &str, base: &Path) -> Result<Self, String> {
+        let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let (address, query, user) = match rest.split_once('@') {
+            // An unencoded password may hold anything but an at sign, but what begins with a slash is none.
+            Some((who, behind)) if !before_colon(who).contains('/') => {
+                let (address, query) = behind.split_once('?').unwrap_or((behind, ""));
+                (address, query, Some(who))
+            }
+            _ => (address, query, None),
+        };
+        let (user, password) =
+            user.map_or(("", ""), |who| who.split_once(':').unwrap_or((who, "")));
+        let (host, database) = address.split_once('/').unwrap_or((address, ""));
+        if host.contains('@') {
+            // What stands before it is the end of a password.
+            return Err("an '@' in the password is to be written as %40".to_owned());
+        }
+        let (host, port) = split_port(host)?;
+        let mut draft = Self {
+            host: given(host.to_owned()),
+            port,
+            user: given(percent_decode(user)?),
+            password: given(percent_decode(password)?).map(Secret::new),
+            database: given(percent_decode(database)?),
+            ..Self::default()
+        };
+        draft.take_parameters(query, base)?;
+        Ok(draft)
+    }
 
     /// Reads parameters: `charset=utf8&ssl_ca=/etc/ssl/ca.pem`.
     fn take_parameters(&mut self, query: &str, base: &Path) -> Result<(), String> {
-        let (mut certificate, mut key) = (None, None);
         let (mut encrypted, mut verify, mut host) = (false, None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            let path = || base.join(&*value);
+            let path = || Some(base.join(&*value));
+            let text = || given(value.clone().into_owned());
             match &*name {
-                "unix_socket" => self.socket = Some(path()),
-                "charset" => {
-                    // Texts come and go as UTF-8: no other character set would do.
-                    if !matches!(&*value, "utf8" | "utf8mb3" | "utf8mb4") {
-                        return Err(format!(
-                            "charset {} is none of utf8, utf8mb3, utf8mb4",
-                            quoted(&value)
-                        ));
-                    }
-                    self.charset = value.into_owned();
-                }
-                "ssl_ca" => self.tls.authorities = Some(path()),
-                "ssl_cert" => certificate = Some(path()),
-                "ssl_key" => key = Some(path()),
+                "host" => self.host = text(),
+                "port" => self.port = Some(parse_port(&value)?),
+                "user" => self.user = text(),
+                "password" | "passwd" => self.password = text().map(Secret::new),
+                "database" | "db" => self.database = text(),
+                "unix_socket" => self.socket = path(),
+                "charset" => self.charset = text(),
+                "init_command" => self.init_command = text(),
+                "sql_mode" => self.sql_mode = text(),
+                "read_default_file" => self.option_file = path(),
+                "read_default_group" => self.option_group = text(),
+                "ssl_ca" => self.tls.authorities = path(),
+                "ssl_cert" => self.certificate = path(),
+                "ssl_key" => self.key = path(),
                 "ssl_verify_cert" => verify = Some(truth(&name, &value)?),
                 "ssl_verify_identity" | "ssl_check_hostname" => host = Some(truth(&name, &value)?),
+                "ssl_mode" => self.tls.mode = tls_mode(&value)?,
                 "ssl_disabled" => {
                     if truth(&name, &value)? {
                         self.tls.mode = MysqlTlsMode::Disabled;
@@ -216,34 +237,133 @@ impl MysqlServer {
                     self.patience = Some(Duration::from_secs(seconds));
                 }
                 // What belongs to the way in which Python's programs ask, and changes no answer.
-                "autocommit" | "binary_prefix" | "local_infile" | "program_name"
-                | "read_timeout" | "use_unicode" | "write_timeout" => {}
-                _ => {
-                    return Err(format!(
-                        "the parameter {} of the URL is not supported",
-                        quoted(&name)
-                    ));
-                }
+                "auth_plugin_map" | "autocommit" | "bind_address" | "binary_prefix"
+                | "client_flag" | "compress" | "connect_attrs" | "conv" | "cursorclass"
+                | "defer_connect" | "local_infile" | "max_allowed_packet" | "named_pipe"
+                | "plugin" | "plugin_dir" | "program_name" | "read_timeout"
+                | "server_public_key" | "use_unicode" | "write_timeout" => {}
+                _ => self.warnings.push(format!(
+                    "the parameter {} of the database URL is not known and not used",
+                    quoted(&name)
+                )),
             }
-            encrypted |= name.starts_with("ssl_") && name != "ssl_disabled";
+            encrypted |= name.starts_with("ssl_") && !matches!(&*name, "ssl_disabled" | "ssl_mode");
         }
-        self.tls.identity = match (certificate, key) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            // A file may hold both.
-            (Some(both), None) => Some((both.clone(), both)),
-            (None, Some(_)) => return Err("ssl_key is of no use without ssl_cert".to_owned()),
-            (None, None) => self.tls.identity.take(),
-        };
         if encrypted && self.tls.mode != MysqlTlsMode::Disabled {
             let known = self.tls.authorities.is_some();
-            self.tls.mode = match (verify, host) {
+            let least = match (verify, host) {
                 (_, Some(true)) => MysqlTlsMode::VerifyHost,
                 (Some(true), _) => MysqlTlsMode::VerifyAuthority,
                 (None, _) if known => MysqlTlsMode::VerifyAuthority,
                 _ => MysqlTlsMode::Required,
             };
+            self.tls.mode = self.tls.mode.max(least);
         }
         Ok(())
+    }
+
+    /// Reads the option file that the parameters name; what the URL says comes first.
+    fn take_option_file(&mut self, base: &Path) -> Result<(), String> {
+        let path = match (&self.option_file, &self.option_group) {
+            (Some(path), _) => path.clone(),
+            (None, Some(_)) => PathBuf::from(option_file::USUAL),
+            (None, None) => return Ok(()),
+        };
+        let group = self.option_group.as_deref().unwrap_or("client");
+        let file = match OptionFile::read(&path, group) {
+            Ok(file) => file,
+            // As the real ones do, which say nothing.
+            Err(error) => {
+                self.warnings.push(error.message().to_string());
+                return Ok(());
+            }
+        };
+        let text = |name: &str| file.get(name).map(str::to_owned).and_then(given);
+        let path = |name: &str| text(name).map(|path| base.join(path));
+        self.user = self.user.take().or_else(|| text("user"));
+        self.password = self
+            .password
+            .take()
+            .or_else(|| text("password").map(Secret::new));
+        self.host = self.host.take().or_else(|| text("host"));
+        self.database = self.database.take().or_else(|| text("database"));
+        self.socket = self.socket.take().or_else(|| path("socket"));
+        self.charset = self
+            .charset
+            .take()
+            .or_else(|| text("default-character-set"));
+        if let Some(port) = text("port").filter(|_| self.port.is_none()) {
+            self.port = Some(parse_port(&port)?);
+        }
+        self.certificate = self.certificate.take().or_else(|| path("ssl-cert"));
+        self.key = self.key.take().or_else(|| path("ssl-key"));
+        if self.tls.mode == MysqlTlsMode::Disabled {
+            return Ok(());
+        }
+        let least = if let Some(authorities) = path("ssl-ca") {
+            self.tls.authorities.get_or_insert(authorities);
+            MysqlTlsMode::VerifyHost
+        } else if text("ssl-capath").is_some() {
+            self.warnings.push(
+                "ssl-capath of an option file is not used: name a file with ssl-ca".to_string(),
+            );
+            MysqlTlsMode::VerifyHost
+        } else if self.certificate.is_some() {
+            MysqlTlsMode::Required
+        } else {
+            self.tls.mode
+        };
+        self.tls.mode = self.tls.mode.max(least);
+        Ok(())
+    }
+
+    /// The server, when all is read.
+    fn finish(self) -> Result<MysqlServer, String> {
+        let identity = match (self.certificate, self.key) {
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            // A file may hold both.
+            (Some(both), None) => Some((both.clone(), both)),
+            (None, Some(_)) => return Err("ssl_key is of no use without ssl_cert".to_owned()),
+            (None, None) => None,
+        };
+        Ok(MysqlServer {
+            host: self.host.unwrap_or_else(|| HOST.to_owned()),
+            port: self.port.unwrap_or(PORT),
+            socket: self.socket,
+            user: self.user.ok_or("the URL names no user")?,
+            password: self.password,
+            database: self.database.ok_or("the URL names no database")?,
+            charset: charset(self.charset.as_deref()),
+            tls: MysqlTls {
+                identity,
+                ..self.tls
+            },
+            pool: MysqlPool {
+                size: None,
+                timeout: Duration::from_secs(30),
+                recycle: None,
+            },
+            patience: self.patience,
+            sql_mode: self.sql_mode,
+            init_command: self.init_command,
+            wsrep_sync_wait: None,
+            warnings: self.warnings,
+        })
+    }
+}
+
+/// A text, unless it is empty.
+fn given(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The character set of a connection. Texts come and go as UTF-8, whatever other one is named: the server
+/// converts what it keeps otherwise.
+fn charset(named: Option<&str>) -> String {
+    let named = named.unwrap_or_default().to_ascii_lowercase();
+    match named.as_str() {
+        "utf8" | "utf8mb3" => named,
+        _ => "utf8mb4".to_owned(),
     }
 }
 
@@ -252,23 +372,42 @@ fn before_colon(text: &str) -> &str {
 }
 
 /// `host:port`, where either may be missing, and an IPv6 address stands in brackets.
-fn split_port(text: &str) -> Result<(&str, u16), String> {
+fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, port)) => (host, port.strip_prefix(':').unwrap_or_default()),
         None => text.split_once(':').unwrap_or((text, "")),
     };
     if port.is_empty() {
-        return Ok((host, PORT));
+        return Ok((host, None));
     }
-    // What stands there may be a part of a password: it is not repeated.
-    let port = port
-        .parse()
-        .map_err(|_| "the port of the URL is no number".to_owned())?;
-    Ok((host, port))
+    parse_port(port).map(|port| (host, Some(port)))
+}
+
+/// What stands there may be a part of a password: it is not repeated.
+fn parse_port(text: &str) -> Result<u16, String> {
+    text.parse()
+        .map_err(|_| "the port of the database is no number".to_owned())
 }
 
 fn truth(name: &str, value: &str) -> Result<bool, String> {
     parse_boolean(value).ok_or_else(|| format!("{name} is neither true nor false"))
+}
+
+/// The names of mysqlclient.
+fn tls_mode(value: &str) -> Result<MysqlTlsMode, String> {
+    Ok(match value.to_ascii_uppercase().as_str() {
+        "DISABLED" => MysqlTlsMode::Disabled,
+        "PREFERRED" => MysqlTlsMode::Preferred,
+        "REQUIRED" => MysqlTlsMode::Required,
+        "VERIFY_CA" => MysqlTlsMode::VerifyAuthority,
+        "VERIFY_IDENTITY" => MysqlTlsMode::VerifyHost,
+        _ => {
+            return Err(
+                "ssl_mode is none of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY"
+                    .to_owned(),
+            );
+        }
+    })
 }
 
 #[cfg(test)]
@@ -276,7 +415,7 @@ mod tests {
     use super::*;
 
     fn parse(rest: &str) -> Result<MysqlServer, String> {
-        MysqlServer::parse(rest, Path::new("/base"))
+        MysqlServer::parse(rest, None, Path::new("/base"))
     }
 
     #[test]
@@ -318,10 +457,9 @@ mod tests {
             "g:hunter2@h:hunter2/d",
             "g:abc@hunter2@h/d",
             "g:abc@hunter2@h/d?unix_socket=/s",
-            "g:hunter2@h/d?charset=latin1",
             "g:hunter2@h/d?ssl_key=k",
             "g:hunter2@h/d?ssl_verify_cert=hunter2",
-            "g:hunter2@h/d?read_default_file=/etc/my.cnf",
+            "g:hunter2@h/d?ssl_mode=hunter2",
         ] {
             let why = parse(url).unwrap_err();
             assert!(!why.contains("hunter2"), "{why}");
@@ -348,6 +486,59 @@ mod tests {
         let tls = parse("g@h/d?ssl_ca=a%20b&ssl_cert=/c").unwrap().tls;
         assert_eq!(tls.authorities, Some(PathBuf::from("/base/a b")));
         assert_eq!(tls.identity, Some(("/c".into(), "/c".into())));
+    }
+
+    #[test]
+    fn what_python_takes_and_we_do_not_need_refuses_nothing() {
+        for (query, warnings) in [
+            (
+                "charset=UTF8&plugin=dbcounter&client_flag=2&max_allowed_packet=1",
+                0,
+            ),
+            ("charset=latin1&autocommit=true&bind_address=10.0.0.1", 0),
+            ("charset=utf8&novel=hunter2&other=1", 2),
+        ] {
+            let server = parse(&format!("g:p@h/d?{query}")).unwrap();
+            assert!(server.charset.starts_with("utf8"), "{query}");
+            assert_eq!(server.warnings.len(), warnings, "{query}");
+            assert!(!format!("{server:?}").contains("hunter2"));
+        }
+        let server = parse("g@h/d?sql_mode=ANSI&init_command=SET%20autocommit%3D1").unwrap();
+        assert_eq!(server.sql_mode.as_deref(), Some("ANSI"));
+        assert_eq!(server.init_command.as_deref(), Some("SET autocommit=1"));
+        let server = parse("/d?user=g&host=h&port=1&passwd=x").unwrap();
+        assert_eq!(
+            (&*server.user, server.name()),
+            ("g", "d on h:1".to_string())
+        );
+    }
+
+    #[test]
+    fn an_option_file_says_what_the_url_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tripleo.cnf");
+        let text = "[client]\nuser = other\n\n[tripleo]\nbind-address=10.0.0.1\nssl=1\n\
+                    ssl-ca=/etc/ca.crt\nuser=glance\npassword='s3#cret'\nhost=db\nport=3307\n";
+        std::fs::write(&path, text).unwrap();
+        let file = path.display();
+        let server = parse(&format!(
+            "/d?read_default_file={file}&read_default_group=tripleo"
+        ))
+        .unwrap();
+        assert_eq!(server.name(), "d on db:3307");
+        assert_eq!(server.user, "glance");
+        assert_eq!(server.password.unwrap().reveal(), "s3#cret");
+        assert_eq!(server.tls.mode, MysqlTlsMode::VerifyHost);
+        assert_eq!(server.tls.authorities, Some("/etc/ca.crt".into()));
+        let server = parse(&format!("me:mine@h/d?read_default_file={file}")).unwrap();
+        assert_eq!((&*server.user, server.name()), ("me", "d on h".to_string()));
+        assert_eq!(server.tls.mode, MysqlTlsMode::Preferred);
+        let server = parse(&format!("/d?read_default_file={file}")).unwrap();
+        assert_eq!(server.user, "other");
+        // The real ones go on without a file that is not there.
+        let server = parse("g@h/d?read_default_file=/none/my.cnf").unwrap();
+        assert_eq!(server.warnings.len(), 1);
+        assert!(parse("/d?read_default_file=/none/my.cnf").is_err());
     }
 
     #[test]

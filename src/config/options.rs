@@ -195,7 +195,7 @@ options! {
     DO_SECURE_HASH = ["DEFAULT"] "do_secure_hash", Kind::Boolean, Some("true");
     HTTP_RETRIES = ["DEFAULT"] "http_retries", ANY_INTEGER, Some("3");
     ENABLED_IMPORT_METHODS = ["DEFAULT"] "enabled_import_methods",
-        Kind::BracketedList(&["glance-direct", "web-download", "copy-image", "glance-download"]),
+        Kind::BracketedList(&[]),
         Some("[glance-direct,web-download,copy-image]");
     METADATA_SOURCE_PATH = ["DEFAULT"] "metadata_source_path",
         Kind::Text, Some("/etc/glance/metadefs/");

@@ -147,7 +147,12 @@ impl<'a> Reader<'a> {
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Located<'a, i128>> {
         let lookup = lookup.into();
-        let text = self.text_or_default(lookup)?;
+        let mut text = self.text_or_default(lookup)?;
+        if text.value.trim().is_empty() {
+            // An empty number is none, as for oslo.config.
+            text.value.clear();
+            text.value.push_str(lookup.spec.default.unwrap_or_default());
+        }
         let Some(value) = parse_integer(&text.value) else {
             return Err(text.refuse(format_args!(
                 "{} is not a whole number",

@@ -9,8 +9,8 @@ use super::import::{ImportSettings, read_import};
 use super::ini::Ini;
 use super::logging::{LogSettings, read_logging};
 use super::options::{
-    CONNECTION, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS, DO_SECURE_HASH,
-    GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
+    CONNECTION, CONNECTION_PARAMETERS, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS,
+    DO_SECURE_HASH, GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
     IMAGE_COUNT_TOTAL, IMAGE_COUNT_UPLOADING, IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA,
     IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_SIZE_TOTAL, IMAGE_STAGE_TOTAL, IMAGE_TAG_QUOTA,
     METADATA_ENCRYPTION_KEY, METADATA_SOURCE_PATH, NODE_STAGING_URI, OptionSpec,
@@ -20,6 +20,7 @@ use super::options::{
 use super::reader::Reader;
 use super::scrubber::{ScrubberSettings, read_scrubber};
 use super::search::{ConfigSource, read_sources};
+use super::setting::Setting;
 use super::stores::{Layout, Stores, read_stores};
 use super::values::quoted;
 use crate::error::{Error, Result};
@@ -28,59 +29,61 @@ use crate::error::{Error, Result};
 const DATA_DIR_FILE: &str = "glance-api.conf";
 
 /// Everything the local engine is told. Paths are absolute.
+///
+/// What a command does not need is not its business: each setting is refused where it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The data directory, when the deployment is one: the engine makes it and what is in it.
     pub data_dir: Option<PathBuf>,
     /// The catalogue; None when a configuration names none, see [`Settings::require_database`].
-    pub database: Option<Database>,
+    pub database: Setting<Option<Database>>,
     /// Where image data is kept.
-    pub stores: Stores,
+    pub stores: Setting<Stores>,
     /// Where data waits between stage and import.
-    pub staging_dir: PathBuf,
+    pub staging_dir: Setting<PathBuf>,
     /// The image cache; None without one.
-    pub cache: Option<CacheSettings>,
+    pub cache: Setting<Option<CacheSettings>>,
     /// Sizes and counts that are refused or cut.
     pub limits: Limits,
     /// Formats and what is checked of them.
-    pub formats: Formats,
+    pub formats: Setting<Formats>,
     /// What callers get to see of locations.
-    pub exposure: Exposure,
+    pub exposure: Setting<Exposure>,
     /// Algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](super::options::HASHING_ALGORITHMS).
-    pub hashing_algorithm: String,
+    pub hashing_algorithm: Setting<String>,
     /// What is done with data that is registered by its address.
-    pub registration: Registration,
+    pub registration: Setting<Registration>,
     /// Whether deleting an image leaves it `pending_delete` for the scrubber.
-    pub delayed_delete: bool,
+    pub delayed_delete: Setting<bool>,
     /// Whether the addresses of data are encrypted in the catalogue.
-    pub encrypted_locations: bool,
+    pub encrypted_locations: Setting<bool>,
     /// When and how fast the scrubber removes it.
-    pub scrubber: ScrubberSettings,
+    pub scrubber: Setting<ScrubberSettings>,
     /// Where the operator's programs log.
-    pub log: LogSettings,
+    pub log: Setting<LogSettings>,
     /// What imports are told.
     pub import: ImportSettings,
     /// Where files of metadata definitions are read from, and written to, when no other place is named.
-    pub metadef_dir: PathBuf,
+    pub metadef_dir: Setting<PathBuf>,
 }
 
 /// Sizes and counts that are refused or cut. None is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one image.
-    pub image_size: u64,
+    pub image_size: Setting<u64>,
     /// Bytes of all images of one project in all stores.
-    pub project_storage: Option<u64>,
+    pub project_storage: Setting<Option<u64>>,
     /// Additional properties of one image.
-    pub properties: Option<u64>,
+    pub properties: Setting<Option<u64>>,
     /// Tags of one image.
-    pub tags: Option<u64>,
+    pub tags: Setting<Option<u64>>,
     /// Members of one image.
-    pub members: Option<u64>,
+    pub members: Setting<Option<u64>>,
     /// Locations of one image.
-    pub locations: Option<u64>,
+    pub locations: Setting<Option<u64>>,
     /// What one project may use.
-    pub project: ProjectLimits,
+    pub project: Setting<ProjectLimits>,
 }
 
 /// What one project may use: limits that the reference implementation reads from Keystone. None is no
@@ -135,8 +138,7 @@ impl Settings {
     /// says otherwise; relative paths start at the directory. Nothing needs to exist.
     ///
     /// # Errors
-    /// `Io` when the file is there and cannot be read; `Failed`, `FILE:LINE: [section] option:
-    /// why`, when it cannot be parsed or a value is refused.
+    /// `Io` when the file is there and cannot be read; `Failed`, `FILE:LINE: why`, when it cannot be parsed.
     pub fn for_data_dir(directory: &Path) -> Result<Self> {
         let directory = absolute(directory)?;
         let path = directory.join(DATA_DIR_FILE);
@@ -156,13 +158,13 @@ impl Settings {
             environment: None,
             defaults,
         };
-        read_settings(
+        Ok(read_settings(
             &reader,
             &Layout {
                 base: &directory,
                 data_dir: Some(&directory),
             },
-        )
+        ))
     }
 
     /// The settings that `sources` describe, later ones first, and variables such as
@@ -178,21 +180,21 @@ impl Settings {
             defaults: Vec::new(),
         };
         let base = absolute(Path::new("."))?;
-        read_settings(
+        Ok(read_settings(
             &reader,
             &Layout {
                 base: &base,
                 data_dir: None,
             },
-        )
+        ))
     }
 
     /// The catalogue, for all who cannot do without.
     ///
     /// # Errors
-    /// `Failed` when the configuration names none.
+    /// `Failed` when the configuration names none, or one that is refused.
     pub fn require_database(&self) -> Result<&Database> {
-        self.database.as_ref().ok_or_else(|| {
+        self.database.get()?.as_ref().ok_or_else(|| {
             Error::failed("the configuration names no database")
                 .hint("Set connection in the section [database].")
         })
@@ -203,41 +205,59 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::io("find", path, e))
 }
 
-fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Settings> {
-    let stores = read_stores(reader, layout)?;
-    Ok(Settings {
+fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
+    let stores = read_stores(reader, layout);
+    let named = stores.as_ref().is_ok_and(|stores| stores.named);
+    Settings {
         data_dir: layout.data_dir.map(Path::to_path_buf),
-        database: read_database(reader, layout.base)?,
-        staging_dir: read_staging_dir(reader, layout.base, stores.named)?,
-        stores,
-        cache: read_cache(reader, layout.base)?,
-        limits: read_limits(reader)?,
-        formats: Formats {
-            disk: reader.list(&DISK_FORMATS)?.value,
-            container: reader.list(&CONTAINER_FORMATS)?.value,
-            require_match: reader.boolean(&REQUIRE_IMAGE_FORMAT_MATCH)?,
-            gpt_checks_nonfatal: reader.list(&GPT_SAFETY_CHECKS_NONFATAL)?.value,
-            vmdk_types: reader.list(&VMDK_ALLOWED_TYPES)?.value,
-        },
-        exposure: Exposure {
-            direct_url: reader.boolean(&SHOW_IMAGE_DIRECT_URL)?,
-            locations: reader.boolean(&SHOW_MULTIPLE_LOCATIONS)?,
-        },
-        hashing_algorithm: reader.text_or_default(&HASHING_ALGORITHM)?.value,
-        registration: Registration {
-            secure_hash: reader.boolean(&DO_SECURE_HASH)?,
-            retries: saturate(reader.integer(&HTTP_RETRIES)?.value),
-        },
-        delayed_delete: reader.boolean(&DELAYED_DELETE)?,
+        database: read_database(reader, layout.base).into(),
+        staging_dir: read_staging_dir(reader, layout.base, named).into(),
+        stores: stores.into(),
+        cache: read_cache(reader, layout.base).into(),
+        limits: read_limits(reader),
+        formats: read_formats(reader).into(),
+        exposure: read_exposure(reader).into(),
+        hashing_algorithm: reader
+            .text_or_default(&HASHING_ALGORITHM)
+            .map(|name| name.value)
+            .into(),
+        registration: read_registration(reader).into(),
+        delayed_delete: reader.boolean(&DELAYED_DELETE).into(),
         encrypted_locations: reader
-            .text_if_any(&METADATA_ENCRYPTION_KEY)?
-            .is_some_and(|key| !key.value.is_empty()),
-        scrubber: read_scrubber(reader)?,
-        log: read_logging(reader, layout.base)?,
-        import: read_import(reader)?,
-        metadef_dir: layout
-            .base
-            .join(reader.text_or_default(&METADATA_SOURCE_PATH)?.value),
+            .text_if_any(&METADATA_ENCRYPTION_KEY)
+            .map(|key| key.is_some())
+            .into(),
+        scrubber: read_scrubber(reader).into(),
+        log: read_logging(reader, layout.base).into(),
+        import: read_import(reader),
+        metadef_dir: reader
+            .text_or_default(&METADATA_SOURCE_PATH)
+            .map(|path| layout.base.join(path.value))
+            .into(),
+    }
+}
+
+fn read_formats(reader: &Reader<'_>) -> Result<Formats> {
+    Ok(Formats {
+        disk: reader.list(&DISK_FORMATS)?.value,
+        container: reader.list(&CONTAINER_FORMATS)?.value,
+        require_match: reader.boolean(&REQUIRE_IMAGE_FORMAT_MATCH)?,
+        gpt_checks_nonfatal: reader.list(&GPT_SAFETY_CHECKS_NONFATAL)?.value,
+        vmdk_types: reader.list(&VMDK_ALLOWED_TYPES)?.value,
+    })
+}
+
+fn read_exposure(reader: &Reader<'_>) -> Result<Exposure> {
+    Ok(Exposure {
+        direct_url: reader.boolean(&SHOW_IMAGE_DIRECT_URL)?,
+        locations: reader.boolean(&SHOW_MULTIPLE_LOCATIONS)?,
+    })
+}
+
+fn read_registration(reader: &Reader<'_>) -> Result<Registration> {
+    Ok(Registration {
+        secure_hash: reader.boolean(&DO_SECURE_HASH)?,
+        retries: saturate(reader.integer(&HTTP_RETRIES)?.value),
     })
 }
 
@@ -245,8 +265,11 @@ fn read_database(reader: &Reader<'_>, base: &Path) -> Result<Option<Database>> {
     let Some(url) = reader.text_if_any(&CONNECTION)? else {
         return Ok(None);
     };
-    let database = Database::parse(&url.value, base).map_err(|why| url.refuse(why))?;
-    database.configure(reader, base).map(Some)
+    let parameters = reader.text_if_any(&CONNECTION_PARAMETERS)?;
+    let parameters = parameters.map(|parameters| parameters.value);
+    let database =
+        Database::parse(&url.value, parameters.as_deref(), base).map_err(|why| url.refuse(why))?;
+    database.configure(reader).map(Some)
 }
 
 /// With named stores a reserved store is the staging area, else a URI names it.
@@ -268,29 +291,42 @@ fn read_staging_dir(reader: &Reader<'_>, base: &Path, named: bool) -> Result<Pat
     }
 }
 
-fn read_limits(reader: &Reader<'_>) -> Result<Limits> {
-    let quota = |option: &'static OptionSpec| Ok::<_, Error>(limit(reader.integer(option)?.value));
-    let count =
-        |option: &'static OptionSpec| Ok::<_, Error>(saturate(reader.integer(option)?.value));
+fn read_limits(reader: &Reader<'_>) -> Limits {
+    let quota = |option| read_quota(reader, option).into();
+    Limits {
+        image_size: reader
+            .integer(&IMAGE_SIZE_CAP)
+            .map(|bytes| saturate(bytes.value))
+            .into(),
+        project_storage: read_project_storage(reader).into(),
+        properties: quota(&IMAGE_PROPERTY_QUOTA),
+        tags: quota(&IMAGE_TAG_QUOTA),
+        members: quota(&IMAGE_MEMBER_QUOTA),
+        locations: quota(&IMAGE_LOCATION_QUOTA),
+        project: read_project_limits(reader).into(),
+    }
+}
+
+fn read_project_storage(reader: &Reader<'_>) -> Result<Option<u64>> {
     let storage = reader.text_or_default(&USER_STORAGE_QUOTA)?;
-    let Some(project_storage) = parse_size(&storage.value) else {
+    let Some(bytes) = parse_size(&storage.value) else {
         let why = "is not a number with B, KB, MB, GB or TB behind it";
         return Err(storage.refuse(format_args!("{} {why}", quoted(&storage.value))));
     };
-    Ok(Limits {
-        image_size: count(&IMAGE_SIZE_CAP)?,
-        project_storage: Some(project_storage).filter(|bytes| *bytes > 0),
-        properties: quota(&IMAGE_PROPERTY_QUOTA)?,
-        tags: quota(&IMAGE_TAG_QUOTA)?,
-        members: quota(&IMAGE_MEMBER_QUOTA)?,
-        locations: quota(&IMAGE_LOCATION_QUOTA)?,
-        project: ProjectLimits {
-            size_total: quota(&IMAGE_SIZE_TOTAL)?,
-            stage_total: quota(&IMAGE_STAGE_TOTAL)?,
-            count_total: quota(&IMAGE_COUNT_TOTAL)?,
-            count_uploading: quota(&IMAGE_COUNT_UPLOADING)?,
-        },
+    Ok(Some(bytes).filter(|bytes| *bytes > 0))
+}
+
+fn read_project_limits(reader: &Reader<'_>) -> Result<ProjectLimits> {
+    Ok(ProjectLimits {
+        size_total: read_quota(reader, &IMAGE_SIZE_TOTAL)?,
+        stage_total: read_quota(reader, &IMAGE_STAGE_TOTAL)?,
+        count_total: read_quota(reader, &IMAGE_COUNT_TOTAL)?,
+        count_uploading: read_quota(reader, &IMAGE_COUNT_UPLOADING)?,
     })
+}
+
+fn read_quota(reader: &Reader<'_>, option: &'static OptionSpec) -> Result<Option<u64>> {
+    Ok(limit(reader.integer(option)?.value))
 }
 
 /// A negative quota is none.
@@ -331,6 +367,8 @@ mod tests {
     use super::super::cache::CacheDriver;
     use super::super::options::{EACH_STORE, Kind, OPTIONS};
     use super::super::stores::StoreKind;
+    use std::time::Duration;
+
     use super::*;
 
     const NAMED: &str =
@@ -343,33 +381,74 @@ mod tests {
         Settings::load(&[ConfigSource::File(path)], &Environment::default())
     }
 
+    /// What is refused of the settings, wherever it would be needed.
+    fn refused(settings: &Settings) -> Vec<String> {
+        fn of<T>(setting: &Setting<T>) -> Option<String> {
+            setting.get().err().map(|error| error.message().to_string())
+        }
+        let Settings { limits, import, .. } = settings;
+        let mut all = vec![
+            of(&settings.database),
+            of(&settings.stores),
+            of(&settings.staging_dir),
+            of(&settings.cache),
+            of(&limits.image_size),
+            of(&limits.project_storage),
+            of(&limits.properties),
+            of(&limits.tags),
+            of(&limits.members),
+            of(&limits.locations),
+            of(&limits.project),
+            of(&settings.formats),
+            of(&settings.exposure),
+            of(&settings.hashing_algorithm),
+            of(&settings.registration),
+            of(&settings.delayed_delete),
+            of(&settings.encrypted_locations),
+            of(&settings.scrubber),
+            of(&settings.log),
+            of(&import.methods),
+            of(&import.plugins),
+            of(&import.addresses),
+            of(&import.extra_properties),
+            of(&import.task_hours),
+            of(&settings.metadef_dir),
+        ];
+        if let Ok(Some(cache)) = settings.cache.get() {
+            all.extend([of(&cache.driver), of(&cache.sqlite_file)]);
+            all.extend([of(&cache.max_size), of(&cache.stall_time)]);
+        }
+        if let Ok(stores) = settings.stores.get() {
+            all.push(of(&stores.default_id));
+            all.extend(stores.list.iter().map(|store| of(&store.kind)));
+        }
+        all.into_iter().flatten().collect()
+    }
+
     #[test]
     fn defaults_are_the_real_ones() {
         let settings = load("").unwrap();
-        assert_eq!(settings.database, None);
+        assert_eq!(settings.database, None.into());
         assert!(settings.require_database().is_err());
-        assert_eq!(settings.staging_dir, Path::new("/tmp/staging/"));
-        assert_eq!(settings.cache, None);
-        assert_eq!(settings.hashing_algorithm, "sha512");
-        assert_eq!(settings.limits.image_size, 1 << 40);
-        assert_eq!(settings.limits.project_storage, None);
-        assert_eq!(settings.formats.disk.len(), 12);
-        assert_eq!(settings.formats.container.len(), 8);
-        assert!(settings.formats.require_match);
-        assert!(settings.formats.gpt_checks_nonfatal.is_empty());
+        assert_eq!(settings.staging_dir, PathBuf::from("/tmp/staging/").into());
+        assert_eq!(settings.cache, None.into());
+        assert_eq!(settings.hashing_algorithm, "sha512".to_string().into());
+        assert_eq!(settings.limits.image_size, (1 << 40).into());
+        assert_eq!(settings.limits.project_storage, None.into());
+        let formats = settings.formats.get().unwrap();
+        assert_eq!(formats.disk.len(), 12);
+        assert_eq!(formats.container.len(), 8);
+        assert!(formats.require_match);
+        assert!(formats.gpt_checks_nonfatal.is_empty());
+        assert_eq!(formats.vmdk_types, ["streamOptimized", "monolithicSparse"]);
         assert_eq!(
-            settings.formats.vmdk_types,
-            ["streamOptimized", "monolithicSparse"]
+            settings.import.methods.get().unwrap(),
+            &["glance-direct", "web-download", "copy-image"]
         );
-        assert_eq!(
-            settings.import.methods,
-            ["glance-direct", "web-download", "copy-image"]
-        );
-        assert!(
-            !settings.delayed_delete
-                && !settings.exposure.direct_url
-                && !settings.exposure.locations
-        );
+        let exposure = settings.exposure.get().unwrap();
+        assert_eq!(settings.delayed_delete, false.into());
+        assert!(!exposure.direct_url && !exposure.locations);
+        assert!(refused(&settings).is_empty());
     }
 
     #[test]
@@ -378,9 +457,12 @@ mod tests {
         let at = |name: &str| directory.path().join(name);
         let settings = Settings::for_data_dir(directory.path()).unwrap();
         assert_eq!(settings.data_dir.as_deref(), Some(directory.path()));
-        assert_eq!(settings.database, Some(Database::Sqlite(at("glance.db"))));
-        assert_eq!(settings.staging_dir, at("staging"));
-        let cache = settings.cache.unwrap();
+        assert_eq!(
+            settings.database,
+            Some(Database::Sqlite(at("glance.db"))).into()
+        );
+        assert_eq!(settings.staging_dir, at("staging").into());
+        let cache = settings.cache.get().unwrap().clone().unwrap();
         assert_eq!((cache.directory, cache.downloads), (at("cache"), false));
 
         std::fs::write(
@@ -389,10 +471,15 @@ mod tests {
         )
         .unwrap();
         let settings = Settings::for_data_dir(directory.path()).unwrap();
-        assert_eq!(settings.database, Some(Database::Sqlite(at("glance.db"))));
-        assert_eq!(settings.staging_dir, at("staging"));
-        assert_eq!(settings.cache.as_ref().unwrap().directory, at("c"));
-        let StoreKind::File(store) = &settings.stores.list[0].kind else {
+        assert_eq!(
+            settings.database,
+            Some(Database::Sqlite(at("glance.db"))).into()
+        );
+        assert_eq!(settings.staging_dir, at("staging").into());
+        let cache = settings.cache.get().unwrap().as_ref().unwrap();
+        assert_eq!(cache.directory, at("c"));
+        let stores = settings.stores.get().unwrap();
+        let StoreKind::File(store) = stores.list[0].kind.get().unwrap() else {
             panic!("{settings:?}")
         };
         assert_eq!(store.directories[0].path, at("images"));
@@ -406,29 +493,39 @@ mod tests {
         let settings = Settings::for_data_dir(directory.path()).unwrap();
         assert_eq!(
             settings.database,
-            Some(Database::Sqlite(PathBuf::from("/elsewhere/g.db")))
+            Some(Database::Sqlite(PathBuf::from("/elsewhere/g.db"))).into()
         );
-        assert_eq!(settings.staging_dir, Path::new("/stage"));
+        assert_eq!(settings.staging_dir, PathBuf::from("/stage").into());
     }
 
     #[test]
     fn a_cache_is_read_with_its_driver_and_whether_downloads_go_through_it() {
         let cache = |text: &str| {
             let text = format!("[DEFAULT]\nimage_cache_dir = /c\n{text}");
-            load(&text).map(|settings| settings.cache.unwrap())
+            let settings = load(&text).unwrap();
+            settings.cache.get().unwrap().clone().unwrap()
         };
-        let usual = cache("").unwrap();
-        assert_eq!(usual.driver, CacheDriver::CentralizedDb { node: None });
-        assert_eq!((usual.max_size, usual.downloads), (10 << 30, false));
-        assert_eq!(usual.stall_time.as_secs(), 86400);
-        let node = cache("worker_self_reference_url = http://a\n").unwrap();
+        let usual = cache("");
+        assert_eq!(
+            usual.driver,
+            CacheDriver::CentralizedDb { node: None }.into()
+        );
+        assert_eq!(
+            (usual.max_size, usual.downloads),
+            ((10 << 30).into(), false)
+        );
+        assert_eq!(usual.stall_time, Duration::from_hours(24).into());
+        let node = cache("worker_self_reference_url = http://a\n");
         let named = Some("http://a".to_string());
-        assert_eq!(node.driver, CacheDriver::CentralizedDb { node: named });
+        assert_eq!(
+            node.driver,
+            CacheDriver::CentralizedDb { node: named }.into()
+        );
         let sqlite = cache("image_cache_driver = SQLite\nimage_cache_sqlite_db = x.db\n");
-        let path = PathBuf::from("/c/x.db");
-        assert_eq!(sqlite.unwrap().driver, CacheDriver::Sqlite { path });
-        let xattr = cache("image_cache_driver = xattr\n").unwrap();
-        assert_eq!(xattr.driver, CacheDriver::Xattr);
+        assert_eq!(sqlite.driver, CacheDriver::Sqlite.into());
+        assert_eq!(sqlite.sqlite_file, PathBuf::from("/c/x.db").into());
+        let xattr = cache("image_cache_driver = xattr\n");
+        assert_eq!(xattr.driver, CacheDriver::Xattr.into());
         for (flavor, downloads) in [
             ("caching", true),
             ("keystone+caching", true),
@@ -436,11 +533,13 @@ mod tests {
             ("keystone", false),
             ("nocaching", false),
         ] {
-            let read = cache(&format!("[paste_deploy]\nflavor = {flavor}\n")).unwrap();
+            let read = cache(&format!("[paste_deploy]\nflavor = {flavor}\n"));
             assert_eq!(read.downloads, downloads, "{flavor}");
         }
-        let error = cache("image_cache_driver = odd\n").unwrap_err();
+        let odd = cache("image_cache_driver = odd\nimage_cache_max_size = 10G\n");
+        let error = odd.driver.get().unwrap_err();
         assert!(error.message().contains("'odd' is none of"), "{error}");
+        assert!(odd.max_size.get().is_err() && odd.stall_time.get().is_ok());
     }
 
     #[test]
@@ -448,6 +547,38 @@ mod tests {
         let text =
             "[keystone_authtoken]\nauth_url = http://k\n[oslo_policy]\nenforce_scope = false\n";
         assert_eq!(load(text).unwrap(), load("").unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_refused_where_it_is_used_and_nothing_else_is() {
+        let wrong = [
+            "image_cache_driver = redis",
+            "image_cache_max_size = 10G",
+            "hashing_algorithm = whirlpool",
+            "image_tag_quota = many",
+            "delayed_delete = perhaps",
+            "scrub_time = 1d",
+            "use_syslog = maybe",
+            "node_staging_uri = http://a/",
+            "enabled_backends = a:file,b:glusterfs",
+            "image_size_cap = none",
+        ];
+        let text = format!(
+            "[database]\nconnection = sqlite:////g.db\n[DEFAULT]\nimage_cache_dir = /c\n{}\n\
+             [image_import_opts]\nimage_import_plugins = [vendor]\n[glance_store]\ndefault_backend = a\n",
+            wrong.join("\n")
+        );
+        let settings = load(&text).unwrap();
+        assert!(settings.require_database().is_ok());
+        assert!(settings.limits.members.get().is_ok());
+        assert!(settings.import.methods.get().is_ok());
+        let stores = settings.stores.get().unwrap();
+        assert!(stores.list[0].kind.get().is_ok());
+        // A staging directory of a deployment with named stores is another option.
+        assert_eq!(refused(&settings).len(), wrong.len());
+        for message in refused(&settings) {
+            assert!(message.contains("x.conf:"), "{message}");
+        }
     }
 
     #[test]
@@ -470,12 +601,9 @@ mod tests {
         ] {
             assert_eq!(parse_size(text), bytes, "{text}");
         }
-        assert!(
-            load("[DEFAULT]\nuser_storage_quota = 1 GB\n")
-                .unwrap_err()
-                .message()
-                .contains("x.conf:2: ")
-        );
+        let settings = load("[DEFAULT]\nuser_storage_quota = 1 GB\n").unwrap();
+        let error = settings.limits.project_storage.get().unwrap_err();
+        assert!(error.message().contains("x.conf:2: "), "{error}");
     }
 
     #[test]
@@ -483,8 +611,9 @@ mod tests {
         let limits = load("[DEFAULT]\nimage_tag_quota = -1\nimage_property_quota = 0\n")
             .unwrap()
             .limits;
-        assert_eq!((limits.tags, limits.properties), (None, Some(0)));
-        assert_eq!(limits.members, Some(128));
+        assert_eq!(limits.tags, None.into());
+        assert_eq!(limits.properties, Some(0).into());
+        assert_eq!(limits.members, Some(128).into());
     }
 
     #[test]
@@ -504,6 +633,26 @@ mod tests {
         }
     }
 
+    /// A configuration in which an option has a meaning.
+    fn base_for(spec: &OptionSpec, section: &str, name: &str) -> String {
+        let of_unnamed = ["stores", "default_store", "node_staging_uri"];
+        let of_cache = name.starts_with("image_cache_") || name == "worker_self_reference_url";
+        match section {
+            _ if name == "image_cache_dir" || of_unnamed.contains(&name) => String::new(),
+            "database" if name != "connection" => {
+                "[database]\nconnection = mysql://g@h/d\n".to_string()
+            }
+            "image_conversion" | "inject_metadata_properties" => {
+                "[image_import_opts]\nimage_import_plugins = [image_conversion, inject_image_metadata]\n".to_string()
+            }
+            _ if of_cache => "[DEFAULT]\nimage_cache_dir = /c\n".to_string(),
+            _ if spec.section == EACH_STORE && name.starts_with("http") => {
+                NAMED.replace("s:file", "s:http")
+            }
+            _ => NAMED.to_string(),
+        }
+    }
+
     /// Every row of the table is read: a value that refers to nothing is refused in each.
     #[test]
     fn every_option_of_the_table_is_read() {
@@ -515,29 +664,17 @@ mod tests {
             };
             let names = [(section, spec.name)];
             for (section, name) in names.iter().chain(spec.former_names) {
-                let of_unnamed = ["stores", "default_store", "node_staging_uri"].contains(name);
-                let web = NAMED.replace("s:file", "s:http");
-                let of_web = spec.section == EACH_STORE && name.starts_with("http");
-                let of_named = if of_web { &web } else { NAMED };
-                let of_server = *section == "database" && *name != "connection";
-                let server = "[database]\nconnection = mysql://g@h/d\n";
-                let (base, line) = match (of_unnamed, of_server) {
-                    (true, _) => ("", 2),
-                    (_, true) => (server, 4),
-                    _ => (of_named, 6),
-                };
-                let error = load(&format!("{base}[{section}]\n{name} = $nowhere\n")).unwrap_err();
+                let base = base_for(spec, section, name);
+                let line = base.lines().count() + 2;
+                let settings = load(&format!("{base}[{section}]\n{name} = $nowhere\n")).unwrap();
+                let refused = refused(&settings);
                 let expected = format!("x.conf:{line}: ");
-                assert!(
-                    error.message().contains(&expected),
-                    "{}: {error}",
-                    spec.name
-                );
-                assert!(error.message().contains(spec.name), "{error}");
-                assert_eq!(
-                    spec.kind == Kind::Secret,
-                    !error.message().contains("nowhere")
-                );
+                assert!(!refused.is_empty(), "{}", spec.name);
+                for message in &refused {
+                    assert!(message.contains(&expected), "{}: {message}", spec.name);
+                    assert!(message.contains(spec.name), "{message}");
+                    assert_eq!(spec.kind == Kind::Secret, !message.contains("nowhere"));
+                }
             }
         }
     }

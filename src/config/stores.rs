@@ -12,6 +12,7 @@ use super::options::{
 };
 use super::reader::{Located, Reader};
 use super::secret::Secret;
+use super::setting::Setting;
 use super::values::quoted;
 use crate::error::{Error, Result};
 
@@ -28,7 +29,7 @@ pub struct Stores {
     /// store's name and can a caller choose a store.
     pub named: bool,
     /// Identifier of the store that takes an upload that names none.
-    pub default_id: String,
+    pub default_id: Setting<String>,
     /// In the order of the configuration.
     pub list: Vec<Store>,
 }
@@ -38,8 +39,10 @@ pub struct Stores {
 pub struct Store {
     /// Its name in `enabled_backends`; without named stores its type.
     pub id: String,
-    /// What kind it is, with the settings of that kind.
-    pub kind: StoreKind,
+    /// The name of its driver, as in `enabled_backends`.
+    pub driver: String,
+    /// What kind it is, with the settings of that kind; refused where any of its options is.
+    pub kind: Setting<StoreKind>,
     /// The operator's words about it.
     pub description: Option<String>,
     /// Preference among several copies of an image; higher first.
@@ -101,30 +104,51 @@ pub struct DataDirectory {
 }
 
 impl Stores {
-    /// The store called `id`.
-    pub fn get(&self, id: &str) -> Option<&Store> {
-        self.list.iter().find(|store| store.id == id)
-    }
-
-    /// The store that takes an upload that names none.
-    pub fn default_store(&self) -> Option<&Store> {
-        self.get(&self.default_id)
+    /// Whether `id` is the store that takes an upload that names none.
+    pub fn is_default(&self, id: &str) -> bool {
+        self.default_id.get().is_ok_and(|default| default == id)
     }
 }
 
-impl StoreKind {
-    /// The driver's name, as in `enabled_backends`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::File(_) => "file",
-            Self::Http(_) => "http",
-            Self::Swift => "swift",
-            Self::S3 => "s3",
-            Self::Rbd => "rbd",
-            Self::Cinder => "cinder",
-            Self::Vmware => "vmware",
-        }
-    }
+/// The drivers that Glance has: name, class in older files, and the schemes of addresses.
+///
+/// *Source:* `setup.cfg` and `get_schemes` of the drivers of `glance_store`.
+const DRIVERS: [(&str, &str, &[&str]); 7] = [
+    (
+        "file",
+        "glance.store.filesystem.Store",
+        &["file", "filesystem"],
+    ),
+    ("http", "glance.store.http.Store", &["http", "https"]),
+    (
+        "swift",
+        "glance.store.swift.Store",
+        &["swift", "swift+http", "swift+https", "swift+config"],
+    ),
+    (
+        "s3",
+        "glance.store.s3.Store",
+        &["s3", "s3+http", "s3+https"],
+    ),
+    ("rbd", "glance.store.rbd.Store", &["rbd"]),
+    ("cinder", "glance.store.cinder.Store", &["cinder"]),
+    (
+        "vmware",
+        "glance.store.vmware_datastore.Store",
+        &["vsphere"],
+    ),
+];
+
+/// The name of a driver that is written by its name or its class.
+fn driver_name(text: &str) -> &str {
+    let known = DRIVERS.iter().find(|(_, class, _)| *class == text);
+    known.map_or(text, |(name, _, _)| name)
+}
+
+/// The schemes of the addresses that a driver makes; none of one that is not known.
+pub fn schemes(driver: &str) -> &'static [&'static str] {
+    let known = DRIVERS.iter().find(|(name, _, _)| *name == driver);
+    known.map_or(&[], |(_, _, schemes)| schemes)
 }
 
 /// Where stores without a directory of their own and relative paths go.
@@ -136,29 +160,34 @@ pub(super) struct Layout<'a> {
 }
 
 /// Reads the stores: the named ones of `enabled_backends`, else the unnamed ones.
+///
+/// # Errors
+/// Those of the lists; what is wrong with one store is refused where that store is used.
 pub(super) fn read_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Stores> {
     let backends = reader.pairs(&ENABLED_BACKENDS)?;
     if backends.value.is_empty() {
         return read_unnamed_stores(reader, layout);
     }
-    let default_id = read_default_backend(reader, &backends)?;
+    let default_id: Setting<String> = read_default_backend(reader, &backends).into();
     let mut list = Vec::with_capacity(backends.value.len());
     for (id, driver) in &backends.value {
-        if id.starts_with(RESERVED_PREFIX) {
-            let why = format!(
-                "{} is reserved: {RESERVED_PREFIX}… are Glance's own stores",
-                quoted(id)
-            );
-            return Err(backends.refuse(why));
-        }
-        let directory = if *id == default_id {
+        let is_default = default_id.get().is_ok_and(|default| default == id);
+        let directory = if is_default {
             "images".to_owned()
         } else {
             format!("images-{id}")
         };
-        let kind = read_kind(reader, layout, driver, id, &directory)?
-            .ok_or_else(|| refuse_driver(&backends, driver))?;
-        list.push(read_store(reader, id, kind)?);
+        let unknown = || backends.refuse_driver(driver);
+        let kind = if id.starts_with(RESERVED_PREFIX) {
+            let why = format!(
+                "{} is reserved: {RESERVED_PREFIX}… are Glance's own stores",
+                quoted(id)
+            );
+            Err(backends.refuse(why))
+        } else {
+            read_kind(reader, layout, driver_name(driver), id, &directory, unknown)
+        };
+        list.push(read_store(reader, id, driver_name(driver), kind));
     }
     Ok(Stores {
         named: true,
@@ -189,18 +218,32 @@ fn read_unnamed_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Store
     let drivers = reader.list(&STORES)?;
     let mut list: Vec<Store> = Vec::with_capacity(drivers.value.len());
     for driver in &drivers.value {
-        let kind = read_kind(reader, layout, driver, UNNAMED_SECTION, "images")?
-            .ok_or_else(|| refuse_driver(&drivers, driver))?;
-        let id = kind.name().to_owned();
-        if list.iter().all(|store| store.id != id) {
-            list.push(Store {
-                id,
-                kind,
-                description: None,
-                weight: 0,
-            });
+        let id = driver_name(driver);
+        if list.iter().any(|store| store.id == id) {
+            continue;
         }
+        let unknown = || drivers.refuse_driver(driver);
+        let kind = read_kind(reader, layout, id, UNNAMED_SECTION, "images", unknown);
+        list.push(Store {
+            id: id.to_owned(),
+            driver: id.to_owned(),
+            kind: kind.into(),
+            description: None,
+            weight: 0,
+        });
     }
+    Ok(Stores {
+        named: false,
+        default_id: read_default_store(reader, &drivers, &list).into(),
+        list,
+    })
+}
+
+fn read_default_store(
+    reader: &Reader<'_>,
+    drivers: &Located<'_, Vec<String>>,
+    list: &[Store],
+) -> Result<String> {
     let default = reader.text_or_default(&DEFAULT_STORE)?;
     let default_id = match default.value.split('+').next().unwrap_or_default() {
         "filesystem" => "file",
@@ -209,11 +252,7 @@ fn read_unnamed_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Store
         scheme => scheme,
     };
     if list.iter().any(|store| store.id == default_id) {
-        return Ok(Stores {
-            named: false,
-            default_id: default_id.to_owned(),
-            list,
-        });
+        return Ok(default_id.to_owned());
     }
     let why = format!("{} is not among the stores", quoted(&default.value));
     Err(if reader.is_set(&DEFAULT_STORE) {
@@ -223,50 +262,59 @@ fn read_unnamed_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Store
     })
 }
 
-fn read_store(reader: &Reader<'_>, id: &str, kind: StoreKind) -> Result<Store> {
-    let description = reader
-        .text_if_any(STORE_DESCRIPTION.of(id))?
-        .map(|text| text.value);
-    let weight = reader.integer(WEIGHT.of(id))?;
-    let weight = i64::try_from(weight.value).map_err(|_| weight.refuse("too large"))?;
-    Ok(Store {
+fn read_store(reader: &Reader<'_>, id: &str, driver: &str, kind: Result<StoreKind>) -> Store {
+    let description = reader.text_if_any(STORE_DESCRIPTION.of(id));
+    let weight = reader.integer(WEIGHT.of(id)).and_then(|weight| {
+        let number = i64::try_from(weight.value);
+        number.map_err(|_| weight.refuse("too large"))
+    });
+    let (description, weight, kind) = match (description, weight) {
+        (Ok(description), Ok(weight)) => (description.map(|text| text.value), weight, kind),
+        (Err(error), _) | (_, Err(error)) => (None, 0, Err(error)),
+    };
+    Store {
         id: id.to_owned(),
-        kind,
+        driver: driver.to_owned(),
+        kind: kind.into(),
         description,
         weight,
-    })
+    }
 }
 
-/// The kind that `driver` names, with its settings from `section`; None when there is none.
+/// The kind that `driver` names, with its settings from `section`.
+///
+/// # Errors
+/// That of `unknown` for a driver that Glance has not; those of the settings.
 fn read_kind(
     reader: &Reader<'_>,
     layout: &Layout<'_>,
     driver: &str,
     section: &str,
     directory: &str,
-) -> Result<Option<StoreKind>> {
-    Ok(Some(match driver {
-        "file" | "glance.store.filesystem.Store" => {
-            StoreKind::File(read_file_store(reader, layout, section, directory)?)
-        }
-        "http" | "glance.store.http.Store" => {
-            StoreKind::Http(read_http_store(reader, layout, section)?)
-        }
-        "swift" | "glance.store.swift.Store" => StoreKind::Swift,
-        "s3" | "glance.store.s3.Store" => StoreKind::S3,
-        "rbd" | "glance.store.rbd.Store" => StoreKind::Rbd,
-        "cinder" | "glance.store.cinder.Store" => StoreKind::Cinder,
-        "vmware" | "glance.store.vmware_datastore.Store" => StoreKind::Vmware,
-        _ => return Ok(None),
-    }))
+    unknown: impl FnOnce() -> Error,
+) -> Result<StoreKind> {
+    Ok(match driver {
+        "file" => StoreKind::File(read_file_store(reader, layout, section, directory)?),
+        "http" => StoreKind::Http(read_http_store(reader, layout, section)?),
+        "swift" => StoreKind::Swift,
+        "s3" => StoreKind::S3,
+        "rbd" => StoreKind::Rbd,
+        "cinder" => StoreKind::Cinder,
+        "vmware" => StoreKind::Vmware,
+        _ => return Err(unknown()),
+    })
 }
 
-fn refuse_driver<T>(at: &Located<'_, T>, driver: &str) -> Error {
-    let kinds = "file, http, swift, s3, rbd, cinder, vmware";
-    at.refuse(format_args!(
-        "{} is no type of store: {kinds}",
-        quoted(driver)
-    ))
+impl<T> Located<'_, T> {
+    /// The error that refuses a driver that Glance has not.
+    fn refuse_driver(&self, driver: &str) -> Error {
+        let kinds: Vec<&str> = DRIVERS.iter().map(|(name, _, _)| *name).collect();
+        self.refuse(format_args!(
+            "{} is no type of store: {}",
+            quoted(driver),
+            kinds.join(", ")
+        ))
+    }
 }
 
 fn read_file_store(
@@ -393,9 +441,18 @@ mod tests {
         )
     }
 
+    /// The store called `id`.
+    fn get<'s>(stores: &'s Stores, id: &str) -> Option<&'s Store> {
+        stores.list.iter().find(|store| store.id == id)
+    }
+
+    fn default_store(stores: &Stores) -> &Store {
+        get(stores, stores.default_id.get().unwrap()).unwrap()
+    }
+
     fn directories(store: &Store) -> Vec<(&str, i64)> {
-        match &store.kind {
-            StoreKind::File(file) => file
+        match store.kind.get() {
+            Ok(StoreKind::File(file)) => file
                 .directories
                 .iter()
                 .map(|d| (d.path.to_str().unwrap(), d.priority))
@@ -414,14 +471,14 @@ mod tests {
         )
         .unwrap();
         assert!(stores.named);
-        assert_eq!(stores.default_store().unwrap().id, "Fast");
-        let fast = stores.get("Fast").unwrap();
+        assert_eq!(default_store(&stores).id, "Fast");
+        let fast = get(&stores, "Fast").unwrap();
         assert_eq!(directories(fast), [("/cwd/images/", 0)]);
         assert_eq!(
             (fast.weight, fast.description.as_deref()),
             (5, Some("Quick "))
         );
-        let StoreKind::File(file) = &fast.kind else {
+        let StoreKind::File(file) = fast.kind.get().unwrap() else {
             panic!("{fast:?}")
         };
         assert_eq!(
@@ -436,15 +493,15 @@ mod tests {
             insecure: true,
             ..HttpStore::default()
         });
-        assert_eq!(stores.get("web").unwrap().kind, web);
-        assert!(stores.get("fast").is_none());
+        assert_eq!(get(&stores, "web").unwrap().kind, web.into());
+        assert!(get(&stores, "fast").is_none());
     }
 
     #[test]
     fn without_names_there_is_a_store_for_each_type() {
         let stores = read("[glance_store]\nfilesystem_store_datadir = /srv\n", None).unwrap();
         assert!(!stores.named);
-        assert_eq!(directories(stores.default_store().unwrap()), [("/srv", 0)]);
+        assert_eq!(directories(default_store(&stores)), [("/srv", 0)]);
         assert_eq!(
             stores
                 .list
@@ -457,16 +514,13 @@ mod tests {
             "[glance_store]\nstores=file,swift\ndefault_store = swift+https\n",
             None,
         );
-        assert_eq!(stores.unwrap().default_id, "swift");
+        assert_eq!(stores.unwrap().default_id, "swift".to_string().into());
     }
 
     #[test]
     fn stores_of_a_data_directory_stay_inside_it() {
         let stores = read("", Some("/data")).unwrap();
-        assert_eq!(
-            directories(stores.default_store().unwrap()),
-            [("/data/images", 0)]
-        );
+        assert_eq!(directories(default_store(&stores)), [("/data/images", 0)]);
         let text = "[DEFAULT]\nenabled_backends = a:file,b:file,c:file\n[glance_store]\ndefault_backend = b\n\
                     [c]\nfilesystem_store_datadir = mine\n";
         let stores = read(text, Some("/data")).unwrap();
@@ -487,7 +541,7 @@ mod tests {
                     https_ca_certificates_file = ca.pem\nhttps_insecure = true\n\
                     http_proxy_information = http:u:hunter2@proxy:3128\n";
         let stores = read(text, None).unwrap();
-        let StoreKind::Http(web) = &stores.list[0].kind else {
+        let StoreKind::Http(web) = stores.list[0].kind.get().unwrap() else {
             panic!("{stores:?}")
         };
         assert_eq!(web.authorities.as_deref(), Some(Path::new("/cwd/ca.pem")));
@@ -503,7 +557,7 @@ mod tests {
                     filesystem_store_datadirs = /a:0\n";
         let stores = read(text, None).unwrap();
         let expected = [("/b", 20), ("/c", 20), ("/a", 0), ("/d", 0)];
-        assert_eq!(directories(stores.default_store().unwrap()), expected);
+        assert_eq!(directories(default_store(&stores)), expected);
     }
 
     #[test]
@@ -531,7 +585,13 @@ mod tests {
             (format!("{named}weight = heavy\n"), "x.conf:6: [a] weight: 'heavy' is not"),
             (format!("{named}filesystem_store_chunk_size = 0\n"), "x.conf:6: [a] filesystem_store_chunk_size: 0 is less"),
         ] {
-            let error = read(&text, None).unwrap_err();
+            let error = match read(&text, None) {
+                Ok(stores) => {
+                    let of_stores = stores.list.iter().find_map(|store| store.kind.get().err());
+                    of_stores.or(stores.default_id.get().err()).unwrap()
+                }
+                Err(error) => error,
+            };
             assert!(error.message().starts_with(message), "{}", error.message());
         }
     }

@@ -2,9 +2,17 @@
 //!
 //! *Source:* `oslo_config/types.py`.
 
-/// A value in an error message: one line, no control characters.
+use std::collections::HashSet;
+
+/// Characters of a value that an error message shows at most.
+const SHOWN: usize = 100;
+
+/// A value in an error message: one short line, no control characters.
 pub(super) fn quoted(value: &str) -> String {
-    format!("'{}'", value.escape_debug())
+    match value.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("'{}…'", value[..end].escape_debug()),
+        None => format!("'{}'", value.escape_debug()),
+    }
 }
 
 /// true, yes, on, 1, or false, no, off, 0, in any case.
@@ -78,6 +86,7 @@ pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<S
 pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let text = text.trim();
     let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut names = HashSet::new();
     if text.is_empty() {
         return Ok(pairs);
     }
@@ -92,7 +101,7 @@ pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
                 quoted(pair.trim())
             ));
         }
-        if pairs.iter().any(|(known, _)| known == key) {
+        if !names.insert(key) {
             return Err(format!("{} is given twice", quoted(key)));
         }
         pairs.push((key.to_owned(), value.to_owned()));

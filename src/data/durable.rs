@@ -6,10 +6,10 @@
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD};
+use rustix::fs::{AtFlags, CWD, Gid, Uid};
 use rustix::io::Errno;
 
 use crate::{Error, Result};
@@ -26,18 +26,47 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     match DirBuilder::new().mode(mode).create(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             create_directory(directory_of(path), mode)?;
-            match DirBuilder::new().mode(mode).create(path) {
-                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(Error::io("create", path, e));
-                }
-                _ => {}
-            }
+            return create_directory(path, mode);
         }
         // Another process was faster; it may not have synced the name yet.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
-        created => created.map_err(|e| Error::io("create", path, e))?,
+        created => {
+            created.map_err(|e| Error::io("create", path, e))?;
+            if let Ok(directory) = File::open(path) {
+                give_to_owner(&directory, directory_of(path));
+            }
+        }
     }
     sync_directory(directory_of(path))
+}
+
+/// Gives a file that root has created to the owner of `like`, the directory that it is in or the file that it
+/// belongs to: the next one who has to open it is not root. Others cannot give files away, and need not.
+///
+/// Where the file system refuses, as one does over a network, the file stays root's.
+pub fn give_to_owner(file: &File, like: &Path) {
+    if let Some((owner, group)) = owner_of(like) {
+        let _ = rustix::fs::fchown(file, Some(owner), Some(group));
+    }
+}
+
+/// The same by the file's name, for one that must not be opened: closing it would end the locks that SQLite has
+/// on it.
+pub fn give_name_to_owner(path: &Path, like: &Path) {
+    if let Some((owner, group)) = owner_of(like) {
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        let _ = rustix::fs::chownat(CWD, path, Some(owner), Some(group), flags);
+    }
+}
+
+/// To whom what is made beside `like` belongs, if this is root and another one.
+fn owner_of(like: &Path) -> Option<(Uid, Gid)> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let metadata = fs::metadata(like).ok()?;
+    let owner = (Uid::from_raw(metadata.uid()), Gid::from_raw(metadata.gid()));
+    (!owner.0.is_root()).then_some(owner)
 }
 
 /// Returns the directory that a file is in: the current one for a bare name, `/` for itself.

@@ -76,7 +76,7 @@ impl ImageData for Local {
         // A cache that fails keeps nobody from the data: it is in the store.
         if let Ok(Some(source)) = cache.open_image(&stored.image).await {
             return Ok(ImageBytes {
-                image: self.shown(stored.image, stored.locations),
+                image: self.shown(stored.image, stored.locations)?,
                 source: Some(source),
             });
         }
@@ -112,7 +112,7 @@ impl Local {
     ) -> Result<ImageBytes> {
         let source = self.source_of(&stored, prefer).await?;
         Ok(ImageBytes {
-            image: self.shown(stored.image, stored.locations),
+            image: self.shown(stored.image, stored.locations)?,
             source,
         })
     }
@@ -146,7 +146,11 @@ impl Local {
                 "the data of image {} cannot be read: {error}",
                 stored.image.id
             ))
-            .hint("Its record is there but its data is not where it was stored.")
+            .hint(
+                error
+                    .hint_text()
+                    .unwrap_or("Its record is there but its data is not where it was stored."),
+            )
             .because(error)),
             None => Ok(None),
         }
@@ -194,8 +198,9 @@ impl Local {
         intake: Intake,
         put: &mut dyn Put,
     ) -> Result<Image> {
-        let secure = Algorithm::parse(&self.settings.hashing_algorithm)?;
-        let inspection = Inspection::begin(&image, &self.settings.formats, intake.allow_mismatch);
+        let secure = Algorithm::parse(self.settings.hashing_algorithm.get()?)?;
+        let inspection =
+            Inspection::begin(&image, self.settings.formats.get()?, intake.allow_mismatch);
         let inspection = Arc::new(Mutex::new(inspection));
         let looking = Arc::clone(&inspection);
         let mut count = intake.cap.counter();

@@ -35,7 +35,7 @@ impl Local {
         staged: bool,
     ) -> Result<Deletion> {
         let urls: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
-        let mut keeper: Option<&dyn Store> = staged.then_some(&self.staging);
+        let mut keeper: Option<&dyn Store> = if staged { Some(self.staging()?) } else { None };
         for location in locations {
             let store = self.stores.holding(location).map_err(|error| {
                 Error::failed(format!("the data of image {id} cannot be deleted: {error}"))

@@ -50,7 +50,7 @@ impl Projects for Local {
 #[async_trait]
 impl Discovery for Local {
     async fn import_methods(&self) -> Result<Vec<String>> {
-        Ok(self.settings.import.methods.clone())
+        self.settings.import.methods.get().cloned()
     }
 
     async fn usage(&self) -> Result<Vec<Usage>> {
@@ -59,8 +59,8 @@ impl Discovery for Local {
 
     async fn schema(&self, name: &str) -> Result<Value> {
         match name {
-            "image" => Ok(self.allowed.image_schema()),
-            "images" => Ok(collection(name, &self.allowed.image_schema())),
+            "image" => Ok(self.allowed()?.image_schema()),
+            "images" => Ok(collection(name, &self.allowed()?.image_schema())),
             "member" => Ok(Member::json_schema()),
             "members" => Ok(collection(name, &Member::json_schema())),
             "task" => Ok(Task::json_schema()),

@@ -1,7 +1,7 @@
 //! Image records.
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -35,12 +35,12 @@ impl Images for Local {
             transaction.commit().await
         };
         self.catalog.insist(work).await?;
-        Ok(self.shown(image, Vec::new()))
+        self.shown(image, Vec::new())
     }
 
     async fn get_image(&self, id: &str) -> Result<Image> {
         let stored = self.find(id).await?;
-        Ok(self.shown(stored.image, stored.locations))
+        self.shown(stored.image, stored.locations)
     }
 
     /// MySQL sorts as its collation does.
@@ -53,7 +53,7 @@ impl Images for Local {
         let chunks = self.catalog.list_images(query, &self.caller);
         let shown = move |image: Image| {
             if !asked.locations {
-                return image;
+                return Ok(image);
             }
             let mut image = image;
             let mut locations = image.locations.take().unwrap_or_default();
@@ -61,7 +61,7 @@ impl Images for Local {
             self.shown(image, locations)
         };
         chunks
-            .map_ok(move |images| images.into_iter().map(shown).collect())
+            .map(move |images| images?.into_iter().map(&shown).collect())
             .boxed()
     }
 
@@ -74,7 +74,7 @@ impl Images for Local {
             let found = transaction.load_image(id, &self.caller.project).await?;
             let stored = self.visible(found, id)?;
             if changes.is_empty() {
-                return Ok(self.shown(stored.image, stored.locations));
+                return self.shown(stored.image, stored.locations);
             }
             let mut image = stored.image.clone();
             for change in changes {
@@ -84,7 +84,7 @@ impl Images for Local {
             image.updated_at = self.catalog.now();
             transaction.update_image(&stored.image, &image).await?;
             transaction.commit().await?;
-            Ok(self.shown(image, stored.locations))
+            self.shown(image, stored.locations)
         };
         self.catalog.insist(work).await
     }
@@ -99,7 +99,8 @@ impl Images for Local {
         let noted = stored.locations.clone();
         let was_staged = stored.image.status.may_be_staged();
         // What waits for the scrubber is not removed here.
-        let waits = self.settings.delayed_delete && !noted.is_empty();
+        let delayed = self.settings.delayed_delete.copied()?;
+        let waits = delayed && !noted.is_empty();
         let doomed = if waits { &[][..] } else { &noted[..] };
         let deletion = self.begin_deletion(id, doomed, was_staged).await?;
         // Everything is looked at again now that nobody can change it.
@@ -108,7 +109,7 @@ impl Images for Local {
             let found = transaction.load_image(id, &self.caller.project).await?;
             let stored = self.visible(found, id)?;
             self.check_delete(&stored)?;
-            let later = self.settings.delayed_delete && !stored.locations.is_empty();
+            let later = delayed && !stored.locations.is_empty();
             let to = if later {
                 ImageStatus::PendingDelete
             } else {
@@ -165,7 +166,7 @@ impl Images for Local {
     }
 
     async fn add_tag(&self, id: &str, tag: &str) -> Result<()> {
-        self.allowed
+        self.allowed()?
             .check("tags", &Value::from(vec![tag]))
             .map_err(Error::invalid)?;
         let work = || async {
@@ -238,7 +239,7 @@ impl Local {
     }
 
     fn check_schema(&self, name: &str, value: &Value) -> Result<()> {
-        self.allowed.check(name, value).map_err(|why| {
+        self.allowed()?.check(name, value).map_err(|why| {
             Error::invalid(format!(
                 "Provided object does not match schema 'image': {name}: {why}"
             ))
@@ -330,9 +331,14 @@ impl Local {
                 "image_property_quota",
                 "properties",
                 image.properties.len(),
-                limits.properties,
+                limits.properties.copied()?,
             ),
-            ("image_tag_quota", "tags", image.tags.len(), limits.tags),
+            (
+                "image_tag_quota",
+                "tags",
+                image.tags.len(),
+                limits.tags.copied()?,
+            ),
         ];
         for (option, what, count, limit) in counts {
             if let Some(limit) = limit

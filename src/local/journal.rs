@@ -19,7 +19,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::data::durable::{create_directory, link_nameless, remove, sync_directory};
+use crate::data::durable::{
+    create_directory, give_to_owner, link_nameless, remove, sync_directory,
+};
 use crate::{Error, Result};
 
 /// Permission bits of entries, and of their directory.
@@ -207,6 +209,7 @@ impl Journal {
     /// Locks an entry that has no name yet, and writes its content.
     fn fill(&self, file: &File, path: &Path, noted: Option<&[String]>) -> Result<()> {
         file.lock().map_err(|e| Error::io("lock", path, e))?;
+        give_to_owner(file, &self.directory);
         let Some(noted) = noted else {
             return Ok(());
         };

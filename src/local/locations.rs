@@ -51,7 +51,7 @@ impl Locations for Local {
         check_address(&location.url)?;
         let stored = self.find(id).await?;
         self.check_locations(&stored, Verb::Add)?;
-        let algorithm = &self.settings.hashing_algorithm;
+        let algorithm = self.settings.hashing_algorithm.get()?;
         validation::check(&stored.image, &validation, algorithm)?;
         let location = self.assigned(location);
         let size = self.size_at(&location).await?;
@@ -160,7 +160,7 @@ impl Locations for Local {
         let size = self.size_at(&location).await?;
         let mut known = expected.cloned();
         let mut checksum = None;
-        if self.settings.registration.secure_hash {
+        if self.settings.registration.get()?.secure_hash {
             let (md5, hash) = self.hash_at(&location, size, known.as_ref()).await?;
             checksum = Some(md5);
             known = Some(hash);
@@ -193,7 +193,7 @@ impl Local {
             }
             Verb::Remove => access::check_remove_location(&self.caller, target)?,
         }
-        if !self.settings.exposure.locations {
+        if !self.settings.exposure.get()?.locations {
             let word = match verb {
                 Verb::Replace => "update",
                 other => other.name(),
@@ -272,9 +272,12 @@ impl Local {
         size: u64,
         expected: Option<&MultiHash>,
     ) -> Result<(String, MultiHash)> {
-        let name = expected.map_or(&self.settings.hashing_algorithm, |hash| &hash.algorithm);
+        let name = match expected {
+            Some(hash) => &hash.algorithm,
+            None => self.settings.hashing_algorithm.get()?,
+        };
         let algorithm = Algorithm::parse(name)?;
-        let mut left = self.settings.registration.retries;
+        let mut left = self.settings.registration.get()?.retries;
         let taken = loop {
             let read = async {
                 let store = self.stores.holding(location)?;
@@ -322,7 +325,7 @@ impl Local {
                 known.unwrap_or_default()
             )));
         }
-        if let Some(limit) = limits.locations
+        if let Some(limit) = limits.locations.copied()?
             && count > limit
         {
             return Err(Error::too_large(format!(
@@ -452,7 +455,7 @@ impl Local {
     /// Takes `locations` off an image that keeps others, and deletes the data that only they name; first
     /// the record, then the data.
     pub(super) async fn delete_locations(&self, id: &str, locations: &[Location]) -> Result<()> {
-        let waits = self.settings.delayed_delete;
+        let waits = self.settings.delayed_delete.copied()?;
         let doomed = if waits { &[][..] } else { locations };
         let deletion = self.begin_deletion(id, doomed, false).await?;
         let work = || async {

@@ -44,7 +44,7 @@ impl Members for Local {
             access::check_change(&self.caller, target, "share")?;
             let members = transaction.load_members(id).await?;
             let count = members.len() as u64 + 1;
-            if let Some(limit) = self.settings.limits.members
+            if let Some(limit) = self.settings.limits.members.copied()?
                 && count > limit
             {
                 return Err(Error::too_large(format!(

@@ -31,7 +31,7 @@ use catalog::{Catalog, StoredImage};
 use serde_json::{Map, json};
 use store::{FileStore, Store, StoreSet};
 
-use crate::config::{self, Database, Settings, StoreKind};
+use crate::config::{self, Database, Setting, Settings, StoreKind};
 use crate::data::durable::create_directory;
 use crate::model::schema::Allowed;
 use crate::model::store::StoreDetail;
@@ -42,11 +42,10 @@ use crate::{Error, Result};
 /// A deployment without a server, as one caller meets it.
 pub struct Local {
     catalog: Catalog,
-    cache: Option<ImageCache>,
+    cache: Setting<Option<ImageCache>>,
     stores: StoreSet,
-    staging: FileStore,
+    staging: Setting<FileStore>,
     settings: Settings,
-    allowed: Allowed,
     caller: Caller,
     regions: Option<Box<dyn Regions>>,
     unfinished: Option<Error>,
@@ -66,7 +65,7 @@ impl Local {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings, caller: Caller) -> Result<Self> {
-        if settings.encrypted_locations {
+        if settings.encrypted_locations.copied()? {
             return Err(Error::failed(
                 "the addresses of image data are encrypted (metadata_encryption_key), and cannot be read",
             )
@@ -74,25 +73,14 @@ impl Local {
         }
         let catalog = Catalog::open_current(prepare(&settings)?).await?;
         let stores = open_stores(&settings)?;
-        let staging = staging::store(&settings.staging_dir);
-        let allowed = Allowed {
-            disk_formats: settings.formats.disk.clone(),
-            container_formats: settings.formats.container.clone(),
-        };
-        let cache = match &settings.cache {
-            Some(cache) => {
-                let cache = ImageCache::new(cache, async || Ok(catalog.clone())).await?;
-                Some(cache.with_records(catalog.clone()))
-            }
-            None => None,
-        };
+        let staging = settings.staging_dir.get().map(|at| staging::store(at));
+        let cache = cache::of_deployment(&settings, &catalog).await;
         let mut local = Self {
             catalog,
-            cache,
+            cache: cache.into(),
             stores,
-            staging,
+            staging: staging.into(),
             settings,
-            allowed,
             caller,
             regions: None,
             unfinished: None,
@@ -143,9 +131,21 @@ impl Local {
         }
     }
 
+    /// The formats and names that records may have.
+    fn allowed(&self) -> Result<Allowed> {
+        let formats = self.settings.formats.get()?;
+        Ok(Allowed {
+            disk_formats: formats.disk.clone(),
+            container_formats: formats.container.clone(),
+        })
+    }
+
     /// The record as the API shows it to the caller: with its locations and stores where the
     /// deployment gives them away; those of a deactivated image to administrators alone.
-    fn shown(&self, mut image: Image, locations: Vec<crate::model::Location>) -> Image {
+    ///
+    /// # Errors
+    /// `Failed` where the configuration of that is refused.
+    fn shown(&self, mut image: Image, locations: Vec<crate::model::Location>) -> Result<Image> {
         let deactivated = image.status == crate::model::ImageStatus::Deactivated;
         let hidden = deactivated && !self.caller.is_admin();
         let locations = if hidden { Vec::new() } else { locations };
@@ -156,13 +156,13 @@ impl Local {
                 .collect();
             image.stores = (!stores.is_empty()).then_some(stores);
         }
-        let exposure = &self.settings.exposure;
+        let exposure = self.settings.exposure.get()?;
         image.direct_url = locations
             .first()
             .filter(|_| exposure.direct_url)
             .map(|at| at.url.clone());
         image.locations = exposure.locations.then_some(locations);
-        image
+        Ok(image)
     }
 }
 
@@ -170,8 +170,8 @@ impl Local {
 fn prepare(settings: &Settings) -> Result<&Database> {
     let database = database(settings)?;
     if settings.data_dir.is_some() && !is_made(database) {
-        let cache = settings.cache.iter().map(|cache| &cache.directory);
-        for directory in std::iter::once(&settings.staging_dir).chain(cache) {
+        let cache = settings.cache.get()?.as_ref().map(|cache| &cache.directory);
+        for directory in std::iter::once(settings.staging_dir.get()?).chain(cache) {
             create_directory(directory, DIRECTORY_MODE)?;
         }
     }
@@ -210,41 +210,40 @@ const DIRECTORY_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
 
 fn open_stores(settings: &Settings) -> Result<StoreSet> {
+    let configured = settings.stores.get()?;
     let mut stores: Vec<Box<dyn Store>> = Vec::new();
-    for store in &settings.stores.list {
+    for store in &configured.list {
         let info = |read_only, properties| StoreInfo {
             id: store.id.clone(),
             description: store.description.clone(),
-            is_default: store.id == settings.stores.default_id,
+            is_default: configured.is_default(&store.id),
             read_only,
             detail: Some(StoreDetail {
-                kind: store.kind.name().to_string(),
+                kind: store.driver.clone(),
                 weight: store.weight,
                 properties,
             }),
         };
-        stores.push(match &store.kind {
-            StoreKind::File(file) => Box::new(file_store(info(false, file_properties(file)), file)),
-            StoreKind::Http(options) => {
+        stores.push(match store.kind.get() {
+            Ok(StoreKind::File(file)) => {
+                Box::new(file_store(info(false, file_properties(file)), file))
+            }
+            Ok(StoreKind::Http(options)) => {
                 let info = info(true, Map::new());
                 Box::new(store::HttpStore::new(info, options.clone()))
             }
-            // What cannot be written to is only needed once a location of it is read.
-            other if store.id == settings.stores.default_id => {
-                return Err(Error::failed(format!(
-                    "store '{}' of kind {} cannot be opened by this version",
-                    store.id,
-                    other.name()
-                ))
-                .hint("Make a store of kind file the default."));
-            }
-            _ => continue,
+            // It is wanted once its data is, or never.
+            _ => Box::new(store::UnopenedStore::new(
+                info(store.driver == "http", Map::new()),
+                store.driver.clone(),
+                store.kind.clone(),
+            )),
         });
     }
     Ok(StoreSet::new(
         stores,
-        settings.stores.default_id.clone(),
-        settings.stores.named,
+        configured.default_id.clone(),
+        configured.named,
     ))
 }
 

@@ -9,7 +9,7 @@
 
 use super::Local;
 use super::catalog::{Transaction, UsageCounts};
-use crate::config::Limits;
+use crate::config::ProjectLimits;
 use crate::service::Usage;
 use crate::{Error, Result};
 
@@ -42,12 +42,12 @@ impl Quota {
     }
 
     /// The most that may be used; None is no limit.
-    const fn limit(self, limits: &Limits) -> Option<u64> {
+    const fn limit(self, limits: ProjectLimits) -> Option<u64> {
         match self {
-            Self::Size => limits.project.size_total,
-            Self::Stage => limits.project.stage_total,
-            Self::Count => limits.project.count_total,
-            Self::Uploading => limits.project.count_uploading,
+            Self::Size => limits.size_total,
+            Self::Stage => limits.stage_total,
+            Self::Count => limits.count_total,
+            Self::Uploading => limits.count_uploading,
         }
     }
 
@@ -71,7 +71,7 @@ impl Local {
     /// The quotas of the caller's project.
     pub(super) async fn quotas(&self) -> Result<Vec<Usage>> {
         let counts = self.catalog.usage(&self.caller.project).await?;
-        let limits = &self.settings.limits;
+        let limits = self.settings.limits.project.copied()?;
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let usage = |quota: Quota| Usage {
             quota: quota.name().to_string(),
@@ -103,7 +103,7 @@ impl Local {
 
     /// Refuses `delta` more of what is limited. Nothing is counted where there is no limit.
     async fn check(&self, on: Option<&Transaction>, quota: Quota, delta: u64) -> Result<()> {
-        let Some(limit) = quota.limit(&self.settings.limits) else {
+        let Some(limit) = quota.limit(self.settings.limits.project.copied()?) else {
             return Ok(());
         };
         let project = &self.caller.project;
@@ -136,7 +136,7 @@ impl Local {
     /// How much data an image of `owner` may still bring.
     pub(super) async fn room(&self, owner: Option<&str>) -> Result<Cap> {
         let one = Cap {
-            bytes: self.settings.limits.image_size,
+            bytes: self.settings.limits.image_size.copied()?,
             option: "image_size_cap",
         };
         let all = self.storage_left(owner).await?.map(|bytes| Cap {
@@ -148,7 +148,8 @@ impl Local {
 
     /// Bytes that `user_storage_quota` leaves to `owner`; None where it is no limit.
     async fn storage_left(&self, owner: Option<&str>) -> Result<Option<u64>> {
-        let (Some(all), Some(owner)) = (self.settings.limits.project_storage, owner) else {
+        let (Some(all), Some(owner)) = (self.settings.limits.project_storage.copied()?, owner)
+        else {
             return Ok(None);
         };
         let used = u64::try_from(self.catalog.usage(owner).await?.bytes).unwrap_or(0);

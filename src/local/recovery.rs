@@ -78,20 +78,22 @@ impl Local {
             }
         };
         let mut all = Vec::new();
-        let staging: &dyn Store = &self.staging;
-        for store in self.stores.iter().chain([staging]) {
-            let is_staging = std::ptr::addr_eq(store, staging);
+        let stores = self.stores.iter().map(|store| (store, false));
+        // Who has no staging area has staged nothing.
+        let staging = self.staging().ok().map(|store| (store as &dyn Store, true));
+        for (store, is_staging) in stores.chain(staging) {
             match store.residue().await {
                 Ok(residue) => all.extend(residue.into_iter().map(|one| (one, is_staging))),
                 Err(error) => note(Err(error)),
             }
         }
-        let journal = self.staging_journal();
-        let imports = blocking(move || journal.residue(&[Intent::Import])).await;
-        let imports = imports.unwrap_or_else(|error| {
-            note(Err(error));
-            Vec::new()
-        });
+        let mut imports = Vec::new();
+        if let Ok(journal) = self.staging_journal() {
+            match blocking(move || journal.residue(&[Intent::Import])).await {
+                Ok(residue) => imports = residue,
+                Err(error) => note(Err(error)),
+            }
+        }
         if !all.is_empty() || !imports.is_empty() {
             match self.catalog.settle().await {
                 Ok(()) => {

@@ -73,7 +73,7 @@ impl Local {
         tell: &mut (dyn FnMut(Told<'_>) + Send),
     ) -> Result<Scrubbed> {
         access::check_scrub(&self.caller)?;
-        let settings = self.settings.scrubber;
+        let settings = self.settings.scrubber.copied()?;
         let mut scrub = Scrub {
             catalog: &self.catalog,
             stores: &self.stores,

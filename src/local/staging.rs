@@ -43,26 +43,34 @@ pub(super) fn store(directory: &Path) -> FileStore {
 }
 
 impl Local {
+    /// The staging area.
+    ///
+    /// # Errors
+    /// `Failed` where the configuration of it is refused.
+    pub(super) fn staging(&self) -> Result<&FileStore> {
+        self.staging.get()
+    }
+
     /// The file that the data of an image is staged in.
-    pub(super) fn staged(&self, id: &str) -> PathBuf {
-        self.settings.staging_dir.join(id)
+    pub(super) fn staged(&self, id: &str) -> Result<PathBuf> {
+        Ok(self.settings.staging_dir.get()?.join(id))
     }
 
     /// The journal of the staging area.
-    pub(super) fn staging_journal(&self) -> Journal {
-        Journal::of(&self.settings.staging_dir)
+    pub(super) fn staging_journal(&self) -> Result<Journal> {
+        Ok(Journal::of(self.settings.staging_dir.get()?))
     }
 
     /// Removes what is staged for an image, if anything is, and what was made of it; durably.
     pub(super) async fn unstage(&self, id: &str) -> Result<()> {
-        let path = self.staged(id);
+        let path = self.staged(id)?;
         self.remove_staged([vec![path.clone()], derived(&path)].concat())
             .await
     }
 
     /// Removes what was made of what is staged for an image, which stays.
     pub(super) async fn unstage_derived(&self, id: &str) -> Result<()> {
-        self.remove_staged(derived(&self.staged(id))).await
+        self.remove_staged(derived(&self.staged(id)?)).await
     }
 
     /// Checks that all of the data of an image is staged: `size` bytes, if that is recorded.
@@ -70,7 +78,7 @@ impl Local {
     /// # Errors
     /// `Io` when it is not there; `Corrupt` for another size. It stays as it is.
     pub(super) async fn check_staged(&self, id: &str, size: Option<u64>) -> Result<()> {
-        let path = self.staged(id);
+        let path = self.staged(id)?;
         super::store::blocking(move || {
             let found = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
             match size {
@@ -86,7 +94,7 @@ impl Local {
     }
 
     async fn remove_staged(&self, paths: Vec<PathBuf>) -> Result<()> {
-        let directory = self.settings.staging_dir.clone();
+        let directory = self.settings.staging_dir.get()?.clone();
         super::store::blocking(move || {
             remove_durably(&directory, paths.iter().map(PathBuf::as_path))
         })
@@ -109,7 +117,8 @@ impl Local {
             return Err(cap.exceeded());
         }
         let room = staging.source.stored_size().or(size);
-        let begun = self.begin_cleared(|| self.staging.begin(id, room));
+        let area = self.staging()?;
+        let begun = self.begin_cleared(|| area.begin(id, room));
         let mut put = begun.await.map_err(|error| match error.kind() {
             ErrorKind::Conflict if !is_residue(&error) => not_allowed(ImageStatus::Uploading)
                 .hint("Another process is staging data for this image."),
@@ -187,7 +196,8 @@ impl Local {
     ) -> Result<u64> {
         // What an earlier attempt left is of no use.
         self.unstage(id).await?;
-        let mut put = self.begin_cleared(|| self.staging.begin(id, None)).await?;
+        let area = self.staging()?;
+        let mut put = self.begin_cleared(|| area.begin(id, None)).await?;
         let kept = async {
             let look = Box::new(cap.counter());
             let taken = put.take(source, Vec::new(), watch, look).await?;

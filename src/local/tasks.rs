@@ -70,6 +70,9 @@ fn check_word(what: &str, given: Option<&str>, known: &[&str]) -> Result<()> {
     }
 }
 
+/// Hours that a task is remembered whose configuration has been broken since.
+const TASK_HOURS: u32 = 48;
+
 impl Local {
     /// A task that is being worked on, not recorded yet.
     pub(super) fn new_task(&self, kind: &str, input: Value, image_id: Option<&str>) -> Task {
@@ -93,7 +96,9 @@ impl Local {
 
     /// The task as it is when it is over: with its result, or with why it failed.
     pub(super) fn over(&self, task: Task, outcome: std::result::Result<Value, String>) -> Task {
-        let hours = i64::from(self.settings.import.task_hours);
+        let hours = self.settings.import.task_hours.copied();
+        // It was looked at before the work began.
+        let hours = i64::from(hours.unwrap_or(TASK_HOURS));
         let (status, result, message) = match outcome {
             Ok(result) => (TaskStatus::Success, Some(result), task.message),
             Err(message) => (TaskStatus::Failure, None, message),

@@ -21,6 +21,7 @@ mod conformance;
 mod contract;
 mod contrib;
 mod crash;
+mod deployments;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod faults;
 mod foreign_options;

@@ -37,13 +37,14 @@ impl Accounts {
         settings: &CacheSettings,
         catalog: impl AsyncFnOnce() -> Result<Catalog>,
     ) -> Result<Self> {
-        Ok(match &settings.driver {
+        Ok(match settings.driver.get()? {
             CacheDriver::CentralizedDb { node } => Self::Central {
                 catalog: catalog().await?,
                 node: node.clone(),
             },
-            CacheDriver::Sqlite { path } => {
-                Self::Sqlite(sqlite::Database::new(path, &settings.directory))
+            CacheDriver::Sqlite => {
+                let file = settings.sqlite_file.get()?;
+                Self::Sqlite(sqlite::Database::new(file, &settings.directory))
             }
             CacheDriver::Xattr => Self::Xattr(Directory::new(settings.directory.clone())),
         })

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 
 use super::directory::{Part, remove};
 use super::{FILE_MODE, ImageCache};
+use crate::data::durable::{directory_of, give_to_owner};
 use crate::data::pump::{Block, Blocks, Taken, Target, take_in};
 use crate::data::source::Reader;
 use crate::data::{Algorithm, Source, Watch};
@@ -111,14 +112,17 @@ impl ImageCache {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create_new(true);
         match options.mode(FILE_MODE).open(&path) {
-            Ok(file) => Ok(Some(Fill {
-                cache: self.clone(),
-                id: id.clone(),
-                expected: Expected::of(image),
-                file,
-                path,
-                entry: Some(entry),
-            })),
+            Ok(file) => {
+                give_to_owner(&file, directory_of(&path));
+                Ok(Some(Fill {
+                    cache: self.clone(),
+                    id: id.clone(),
+                    expected: Expected::of(image),
+                    file,
+                    path,
+                    entry: Some(entry),
+                }))
+            }
             // A reference implementation's, who does not say whether it lives.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 entry.finish()?;

@@ -31,8 +31,9 @@ pub use upkeep::Prefetched;
 use super::catalog::Catalog;
 use super::prepare;
 use super::store::blocking;
-use crate::config::{CacheDriver, CacheSettings, Settings};
+use crate::config::{CacheDriver, CacheSettings, Setting, Settings};
 use crate::data::Source;
+use crate::data::durable::{directory_of, give_to_owner};
 use crate::model::{CachedImage, Image};
 use crate::service::CacheKeeper;
 use crate::{Error, Result};
@@ -48,30 +49,57 @@ pub struct ImageCache {
     /// The records of the images, where they are known: the accounts of two drivers need none.
     records: Option<Catalog>,
     /// Bytes that a pruning leaves at most.
-    max_size: u64,
-    stall_time: Duration,
+    max_size: Setting<u64>,
+    stall_time: Setting<Duration>,
     downloads: bool,
+}
+
+/// The cache of a deployment, if its configuration has one.
+///
+/// # Errors
+/// `Failed` where the configuration of it is refused.
+pub(super) async fn of_deployment(
+    settings: &Settings,
+    catalog: &Catalog,
+) -> Result<Option<ImageCache>> {
+    let Some(cache) = settings.cache.get()? else {
+        return Ok(None);
+    };
+    let cache = ImageCache::new(cache, async || Ok(catalog.clone())).await?;
+    Ok(Some(cache.with_records(catalog.clone())))
 }
 
 impl ImageCache {
     /// The cache that `settings` describe, without the deployment that it belongs to; only where the
     /// accounts are in its catalogue, that is opened.
     ///
+    /// Where they ought to be in a catalogue and none is configured, as in a file of the cache's programs alone,
+    /// they are those of the host: its SQLite file if there is one, else what the files themselves tell.
+    ///
     /// # Errors
     /// `Failed` where there is none; those of opening a catalogue.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        let Some(cache) = &settings.cache else {
+        let Some(cache) = settings.cache.get()? else {
             return Err(Error::failed("the configuration names no image cache")
                 .hint("Set image_cache_dir in the section [DEFAULT]."));
         };
+        let central = matches!(cache.driver.get()?, CacheDriver::CentralizedDb { .. });
+        if central && settings.database.get()?.is_none() {
+            let has_file = cache.sqlite_file.get()?.exists();
+            let driver = if has_file {
+                CacheDriver::Sqlite
+            } else {
+                CacheDriver::Xattr
+            };
+            let of_host = CacheSettings {
+                driver: driver.into(),
+                ..cache.clone()
+            };
+            let none = async || Err(Error::internal("a cache of one host asked for a catalogue"));
+            return Self::new(&of_host, none).await;
+        }
         let catalog = async || Catalog::open_current(prepare(settings)?).await;
-        let opened = Self::new(cache, catalog).await;
-        opened.map_err(|error| match cache.driver {
-            CacheDriver::CentralizedDb { .. } if settings.database.is_none() => error.hint(
-                "The accounts of the cache are in the database, unless image_cache_driver says otherwise.",
-            ),
-            _ => error,
-        })
+        Self::new(cache, catalog).await
     }
 
     /// The cache that `settings` describe, its accounts in `catalog` if they are in any.
@@ -84,8 +112,8 @@ impl ImageCache {
             directory: Directory::new(settings.directory.clone()),
             records: accounts.catalog().cloned(),
             accounts,
-            max_size: settings.max_size,
-            stall_time: settings.stall_time,
+            max_size: settings.max_size.clone(),
+            stall_time: settings.stall_time.clone(),
             downloads: settings.downloads,
         })
     }
@@ -219,10 +247,12 @@ impl CacheKeeper for ImageCache {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(FILE_MODE);
         match options.open(&path) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-                Err(Error::io("create", &path, e))
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(Error::io("create", &path, e)),
+            Ok(file) => {
+                give_to_owner(&file, directory_of(&path));
+                Ok(())
             }
-            _ => Ok(()),
         }
     }
 

@@ -43,7 +43,7 @@ impl Cache for Local {
 
     async fn uncache_image(&self, id: &str) -> Result<()> {
         if let Err(error) = self.find(id).await {
-            let known = match &self.cache {
+            let known = match self.cache.get()? {
                 Some(cache) => cache.knows(id).await?,
                 None => false,
             };
@@ -90,15 +90,16 @@ impl Local {
     /// The cache, for an administrator who may do `action` (the policy's name) to it.
     fn administered_cache(&self, action: &str) -> Result<&ImageCache> {
         access::check_cache(&self.caller, action)?;
-        self.cache.as_ref().ok_or_else(|| {
+        self.cache.get()?.as_ref().ok_or_else(|| {
             Error::not_found("Caching via API is not supported at this site.")
                 .hint("Set image_cache_dir in the section [DEFAULT].")
         })
     }
 
-    /// The cache, where downloads go through it.
+    /// The cache, where downloads go through it. One whose configuration is refused keeps nobody from the data.
     pub(in crate::local) fn download_cache(&self) -> Option<&ImageCache> {
-        self.cache.as_ref().filter(|cache| cache.takes_downloads())
+        let cache = self.cache.get().ok()?.as_ref();
+        cache.filter(|cache| cache.takes_downloads())
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::accounts::Change;
+use crate::data::durable::{give_name_to_owner, give_to_owner};
 use crate::model::{CachedImage, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
@@ -51,9 +52,11 @@ impl Database {
         options.read(true).write(true).create(true).truncate(false);
         let lock = options.mode(0o640).open(&path);
         let lock = lock.map_err(|e| Error::io("create", &path, e))?;
+        give_to_owner(&lock, &self.directory);
         rustix::fs::fcntl_lock(&lock, rustix::fs::FlockOperation::LockExclusive)
             .map_err(|e| Error::io("lock", &path, e.into()))?;
         let connection = self.open(OpenFlags::SQLITE_OPEN_CREATE)?;
+        give_name_to_owner(&self.path, &self.directory);
         connection.execute(SCHEMA, ()).map_err(|e| self.failed(e))?;
         Ok(())
     }

@@ -38,6 +38,7 @@ impl ImageCache {
     /// Removes what was read longest ago until the cache is no larger than it may be; or only says what
     /// that would be. What is being read stays. A file without an account is as old as itself.
     pub async fn prune(&self, dry_run: bool) -> Result<Removed> {
+        let max_size = self.max_size.copied()?;
         if !dry_run {
             self.make().await?;
             self.recover().await?;
@@ -57,7 +58,7 @@ impl ImageCache {
             self.forget_missing(&accounts, &files).await?;
         }
         let mut removed = Removed::default();
-        if size <= self.max_size {
+        if size <= max_size {
             return Ok(removed);
         }
         let accessed: HashMap<String, Timestamp> = accounts
@@ -74,9 +75,9 @@ impl ImageCache {
         };
         files.sort_by_cached_key(|found| (age(found), found.name.clone()));
         let mut files = files.into_iter();
-        while size > self.max_size {
+        while size > max_size {
             let mut batch = Vec::new();
-            let mut over = size - self.max_size;
+            let mut over = size - max_size;
             while over > 0
                 && batch.len() < BATCH
                 && let Some(found) = files.next()
@@ -162,6 +163,7 @@ impl ImageCache {
     /// Removes what is invalid, what nobody has written to for too long, and what was left by processes
     /// that died; or only says what that would be.
     pub async fn clean(&self, dry_run: bool) -> Result<Removed> {
+        let stall_time = self.stall_time.copied()?;
         let mut removed = Removed::default();
         if dry_run {
             let (directory, journal) = (self.directory.clone(), self.directory.journal());
@@ -185,7 +187,7 @@ impl ImageCache {
         }
         let (directory, stalled) = (
             self.directory.clone(),
-            SystemTime::now().checked_sub(self.stall_time),
+            SystemTime::now().checked_sub(stall_time),
         );
         let removed = blocking(move || {
             for part in [Part::Invalid, Part::Incomplete] {

@@ -5,11 +5,10 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{Gid, Uid};
 use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{Connection, Executor};
 
@@ -18,6 +17,7 @@ use super::connection::Run;
 use super::failure::failed;
 use super::{Catalog, Sql};
 use crate::config::{Database, MysqlServer};
+use crate::data::durable::give_to_owner;
 use crate::{Error, ErrorKind, Result};
 
 /// How often the lock of a file is tried.
@@ -138,18 +138,6 @@ async fn lock_file(database: &Path, purpose: &str, patience: Duration) -> Result
             Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(None),
             Err(TryLockError::WouldBlock) => tokio::time::sleep(TRIES).await,
         }
-    }
-}
-
-/// Gives a file to the owner of the database, who has to open it the next time: root may have made it. Who
-/// is not root cannot, and need not.
-fn give_to_owner(file: &File, database: &Path) {
-    let (Ok(ours), Ok(theirs)) = (file.metadata(), std::fs::metadata(database)) else {
-        return;
-    };
-    if (ours.uid(), ours.gid()) != (theirs.uid(), theirs.gid()) {
-        let (owner, group) = (Uid::from_raw(theirs.uid()), Gid::from_raw(theirs.gid()));
-        let _ = rustix::fs::fchown(file, Some(owner), Some(group));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Connections to a MySQL or MariaDB server.
 
+use std::sync::Once;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -21,6 +22,12 @@ const IDLE: Duration = Duration::from_secs(1);
 
 /// Connections of a process at least: what is written, a list, and what is looked up beside them.
 const CONNECTIONS: u32 = 3;
+
+/// How often it is said that a server is waited for, where the configuration wants that.
+const SAID_EVERY: Duration = Duration::from_secs(10);
+
+/// Says once a process what the configuration of the database has that is not used.
+static WARNED: Once = Once::new();
 
 /// A socket that cannot exist.
 const NOWHERE: &str = "/dev/null/none";
@@ -45,8 +52,14 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
     for path in server.tls.authorities.iter().chain(identity) {
         std::fs::metadata(path).map_err(|e| Error::io("read", path, e))?;
     }
+    WARNED.call_once(|| {
+        for warning in &server.warnings {
+            log::warn!("{warning}");
+        }
+    });
     let options = options(server);
     let session = session(server);
+    let first = server.init_command.clone();
     let (most, lifetime) = match connections {
         Connections::Many => {
             let most = server.pool.size.unwrap_or(u32::MAX);
@@ -70,8 +83,11 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
             })
         })
         .after_connect(move |connection, _| {
-            let session = session.clone();
+            let (first, session) = (first.clone(), session.clone());
             Box::pin(async move {
+                if let Some(first) = first {
+                    connection.execute(sqlx::AssertSqlSafe(first)).await?;
+                }
                 connection.execute(sqlx::AssertSqlSafe(session)).await?;
                 Ok(())
             })
@@ -86,6 +102,12 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
         .retry(waits)
         .sleep(tokio::time::sleep)
         .when(is_unreachable);
+    let attempts = Box::pin(async {
+        tokio::select! {
+            outcome = attempts => outcome,
+            () = tell_of_waiting(server, &options) => Err(sqlx::Error::PoolTimedOut),
+        }
+    });
     let reached = match tokio::time::timeout(patience.max(BETWEEN), attempts).await {
         Ok(outcome) => outcome.map(drop),
         // The pool waited, and does not say for what.
@@ -103,6 +125,38 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
             Ok(pool)
         }
         Err(error) => Err(refused(server, error)),
+    }
+}
+
+/// Says why a server cannot be reached that the configuration wants waited for: soon, and every ten seconds.
+/// Never ends.
+async fn tell_of_waiting(server: &MysqlServer, options: &MySqlConnectOptions) {
+    if server.patience.is_none_or(|patience| patience <= PATIENCE) {
+        return std::future::pending().await;
+    }
+    let name = server.name();
+    tokio::time::sleep(BETWEEN).await;
+    loop {
+        // The pool waits too, and does not say for what.
+        let why = match tokio::time::timeout(SAID_EVERY, options.connect()).await {
+            Ok(Ok(_)) => None,
+            Ok(Err(error)) => Some(unreachable_because(&error)),
+            Err(_) => Some("it does not answer".to_string()),
+        };
+        if let Some(why) = why {
+            log::warn!("the server of database {name} cannot be reached: {why}: waiting for it");
+        }
+        tokio::time::sleep(SAID_EVERY).await;
+    }
+}
+
+/// Why a server cannot be reached, in words.
+fn unreachable_because(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::PoolTimedOut => "it does not answer".to_string(),
+        sqlx::Error::Io(why) => crate::error::describe(why),
+        sqlx::Error::Database(why) => why.message().to_string(),
+        other => other.to_string(),
     }
 }
 
@@ -183,10 +237,7 @@ fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
         (sqlx::Error::Configuration(why), _) => Error::failed(format!(
             "the connection to database {name} is refused: {why}"
         )),
-        (sqlx::Error::PoolTimedOut, _) => unreachable(&name, "it does not answer"),
-        (sqlx::Error::Io(why), _) => unreachable(&name, &crate::error::describe(why)),
-        (sqlx::Error::Database(why), _) => unreachable(&name, why.message()),
-        (other, _) => unreachable(&name, &other.to_string()),
+        (other, _) => unreachable(&name, &unreachable_because(other)),
     };
     refused.because(error)
 }

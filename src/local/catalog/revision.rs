@@ -10,6 +10,7 @@ use super::exclusive::take_alone;
 use super::migration::{self, EXPANDED, HEAD, check_revisions};
 use super::{Catalog, Dialect, Sql, column};
 use crate::config::Database;
+use crate::data::durable::{directory_of, give_to_owner};
 use crate::{Error, Result};
 
 const SCHEMA_SQLITE: &str = include_str!("schema.sqlite.sql");
@@ -23,11 +24,44 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub enum State {
     /// No table at all.
     Empty,
+    /// Tables, none of which has a name of Glance's.
+    Foreign,
     /// The schema of these revisions, in order. None of them: making the first was begun.
     At(Vec<String>),
-    /// Tables, but none that says which revision.
+    /// The schema of this version of the migrations before alembic, of 2016 and earlier.
+    Legacy(i64),
+    /// Tables of Glance's names, but none that says which revision.
     Uncontrolled,
 }
+
+/// The tables of the schema.
+const TABLES: [&str; 15] = [
+    "images",
+    "image_properties",
+    "image_locations",
+    "image_members",
+    "image_tags",
+    "tasks",
+    "task_info",
+    "metadef_namespaces",
+    "metadef_resource_types",
+    "metadef_namespace_resource_types",
+    "metadef_objects",
+    "metadef_properties",
+    "metadef_tags",
+    "node_reference",
+    "cached_images",
+];
+
+/// The revisions whose schemas are those of the last versions before alembic.
+///
+/// *Source:* `glance/db/sqlalchemy/alembic_migrations/__init__.py` of the releases Ocata to Queens.
+const LEGACY: [(i64, &str); 4] = [
+    (42, "liberty"),
+    (43, "mitaka01"),
+    (44, "mitaka02"),
+    (45, "ocata_contract01"),
+];
 
 impl State {
     /// Whether this is the schema that this program reads and writes.
@@ -60,18 +94,73 @@ impl Catalog {
             return migration::heads(self).await.map(State::At);
         }
         let tables = self
-            .row(Sql::new(match self.dialect() {
-                Dialect::Sqlite => "SELECT count(*) FROM sqlite_master WHERE type = 'table'",
+            .rows(Sql::new(match self.dialect() {
+                Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
                 Dialect::Mysql => {
-                    "SELECT count(*) FROM information_schema.tables WHERE table_schema = database()"
+                    "SELECT table_name FROM information_schema.tables WHERE table_schema = database()"
                 }
             }))
-            .await?;
-        match tables {
-            Some(row) if column::<i64>(&row, 0)? == 0 => Ok(State::Empty),
-            Some(_) => Ok(State::Uncontrolled),
-            None => Err(error),
+            .await;
+        let Ok(tables) = tables else {
+            return Err(error);
+        };
+        let tables: Result<Vec<String>> = tables.iter().map(|row| column(row, 0)).collect();
+        let tables = tables?;
+        let is_ours = |name: &String| TABLES.iter().any(|ours| name.eq_ignore_ascii_case(ours));
+        if tables.is_empty() {
+            return Ok(State::Empty);
         }
+        if !tables.iter().any(is_ours) {
+            return Ok(State::Foreign);
+        }
+        let legacy = if tables.iter().any(|name| name == "migrate_version") {
+            self.legacy_version().await?
+        } else {
+            None
+        };
+        Ok(legacy.map_or(State::Uncontrolled, State::Legacy))
+    }
+
+    /// What the migrations of before alembic noted of Glance's tables.
+    async fn legacy_version(&self) -> Result<Option<i64>> {
+        let sql = Sql::new(
+            "SELECT version FROM migrate_version WHERE repository_id = 'Glance Migrations'",
+        );
+        let row = self.row(sql).await?;
+        row.map(|row| column(&row, 0)).transpose()
+    }
+
+    /// Notes the revision whose schema a version of before alembic has; its name. The caller MUST hold the turn.
+    ///
+    /// # Errors
+    /// `Failed` for a version that is too old, or not known.
+    pub async fn adopt(&self, version: i64) -> Result<&'static str> {
+        let revision = self.revision_of(version)?;
+        self.stamp(revision).await?;
+        Ok(revision)
+    }
+
+    /// The revision whose schema a version of before alembic has.
+    ///
+    /// # Errors
+    /// `Failed` for a version that is too old, or not known.
+    pub fn revision_of(&self, version: i64) -> Result<&'static str> {
+        let known = LEGACY.iter().find(|(known, _)| *known == version);
+        if let Some((_, revision)) = known {
+            return Ok(revision);
+        }
+        let (oldest, _) = LEGACY[0];
+        let error = Error::failed(format!(
+            "database {} is at version {version} of the migrations before alembic, which cannot be upgraded from",
+            self.name()
+        ));
+        Err(if version < oldest {
+            error.hint(
+                "Upgrade it with the programs of each release up to Liberty first, then run this again.",
+            )
+        } else {
+            error.hint("No release of Glance has such a version.")
+        })
     }
 
     /// Makes the schema in an empty database; leaves one that is up to date as it is.
@@ -89,7 +178,15 @@ impl Catalog {
             ))
             .hint("Run glance-manage db sync.")),
             State::Uncontrolled => Err(self.uncontrolled()),
-            State::Empty => {
+            State::Legacy(version) => {
+                self.revision_of(version)?;
+                Err(Error::failed(format!(
+                    "database {} is of a release before Ocata; this program works on {HEAD}",
+                    self.name()
+                ))
+                .hint("Run glance-manage db sync."))
+            }
+            State::Empty | State::Foreign => {
                 self.make_schema().await?;
                 Ok(true)
             }
@@ -112,12 +209,12 @@ impl Catalog {
     /// What is wrong with a database of unknown tables.
     pub fn uncontrolled(&self) -> Error {
         Error::failed(format!(
-            "database {} has tables but no alembic revision",
+            "database {} has tables of Glance's names, but none that says of which revision",
             self.name()
         ))
         .hint(
-            "It may belong to another program. If it is Glance's, of the release Liberty, glance-manage db \
-             version_control says so.",
+            "Compare them with the schema of the release that made them; glance-manage db version_control \
+             REVISION then notes which it is.",
         )
     }
 
@@ -150,6 +247,13 @@ impl Catalog {
             catalog.close().await?;
         }
         let (catalog, _turn) = Self::open_to_change(database).await?;
+        if catalog.state().await? == State::Foreign {
+            return Err(Error::failed(format!(
+                "database {} has tables, and none of Glance's",
+                catalog.name()
+            ))
+            .hint("If it is the right one, glance-manage db sync makes them."));
+        }
         catalog.sync().await?;
         match database {
             Database::Sqlite(_) => Ok(catalog),
@@ -207,5 +311,7 @@ pub(super) fn make_file(path: &Path) -> Result<()> {
         .truncate(false)
         .mode(0o640)
         .open(path);
-    made.map(drop).map_err(|e| Error::io("create", path, e))
+    let made = made.map_err(|e| Error::io("create", path, e))?;
+    give_to_owner(&made, directory_of(path));
+    Ok(())
 }

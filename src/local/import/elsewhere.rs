@@ -36,7 +36,7 @@ impl Local {
                 theirs.id
             ))
         })?;
-        let wanted = &self.settings.import.extra_properties;
+        let wanted = self.settings.import.extra_properties.get()?;
         for (name, value) in &theirs.properties {
             let wanted = wanted
                 .iter()

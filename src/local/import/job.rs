@@ -124,11 +124,11 @@ impl Local {
         cap: Cap,
         watch: &Watch,
     ) -> Result<Feed> {
-        let plugins = &self.settings.import.plugins;
+        let plugins = self.settings.import.plugins.get()?;
         let fetched = match &job.method {
             ImportMethod::CopyImage => return Ok(Feed::Stored(Box::new(stored))),
             ImportMethod::WebDownload { uri } => {
-                Some(fetch::open(uri, &self.settings.import.addresses).await?)
+                Some(fetch::open(uri, self.settings.import.addresses.get()?).await?)
             }
             ImportMethod::GlanceDownload(elsewhere) => {
                 Some(self.fetch_elsewhere(elsewhere, image).await?)
@@ -143,7 +143,7 @@ impl Local {
         {
             return Err(cap.exceeded());
         }
-        let mut path = self.staged(&job.id);
+        let mut path = self.staged(&job.id)?;
         match fetched {
             // What goes to one place as it is need not be kept in another.
             Some(fetched) if job.stores.len() == 1 && !Workpiece::needs_file(plugins) => {
@@ -163,7 +163,7 @@ impl Local {
             path: &mut path,
             image,
             caller: &self.caller,
-            formats: &self.settings.formats,
+            formats: self.settings.formats.get()?,
             cap,
         };
         piece.work(plugins, watch).await?;

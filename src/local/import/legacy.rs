@@ -23,7 +23,8 @@ impl Local {
         input: Value,
     ) -> Result<(Task, Running<'_>)> {
         let asked = Asked::read(&input)?;
-        address::check(&asked.uri, &self.settings.import.addresses)?;
+        address::check(&asked.uri, self.settings.import.addresses.get()?)?;
+        self.settings.import.task_hours.get()?;
         let task = self.new_task(IMPORT, input, None);
         // Until the image has an import of its own, this is what tells that the task's process is dead.
         let entry = self.note_import(&task.id, &task.id).await?;

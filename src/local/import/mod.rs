@@ -88,22 +88,16 @@ impl Local {
         task: Option<Task>,
     ) -> Result<Option<Job>> {
         let name = import.method.name();
-        if !self
-            .settings
-            .import
-            .methods
-            .iter()
-            .any(|known| known == name)
-        {
+        let methods = self.settings.import.methods.get()?;
+        self.settings.import.task_hours.get()?;
+        if !methods.iter().any(|known| known == name) {
             return Err(
-                Error::invalid(format!("Unknown import method name '{name}'.")).hint(format!(
-                    "There are: {}.",
-                    self.settings.import.methods.join(", ")
-                )),
+                Error::invalid(format!("Unknown import method name '{name}'."))
+                    .hint(format!("There are: {}.", methods.join(", "))),
             );
         }
         if let ImportMethod::WebDownload { uri } = &import.method {
-            address::check(uri, &self.settings.import.addresses)?;
+            address::check(uri, self.settings.import.addresses.get()?)?;
         }
         // What nobody may see, and what is no image, has no entry in a journal.
         let found = self.find(id).await?;
@@ -146,7 +140,7 @@ impl Local {
     /// `id` is the task's.
     async fn note_import(&self, id: &str, task: &str) -> Result<Entry> {
         let begin = || async {
-            let journal = self.staging_journal();
+            let journal = self.staging_journal()?;
             let (id, noted) = (id.to_string(), vec![task.to_string()]);
             blocking(move || {
                 let begun = journal.begin(&id, Intent::Import, &noted)?;

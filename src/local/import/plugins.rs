@@ -17,6 +17,7 @@ use super::convert;
 use crate::config::Formats;
 use crate::config::import::Plugin;
 use crate::data::Watch;
+use crate::data::durable::{directory_of, give_to_owner};
 use crate::local::FILE_MODE;
 use crate::local::inspection::Inspection;
 use crate::local::quota::Cap;
@@ -162,12 +163,14 @@ pub(super) fn create_derived(path: &Path) -> Result<File> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", path, e)),
         _ => {}
     }
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(FILE_MODE)
         .open(path)
-        .map_err(|e| Error::io("create", path, e))
+        .map_err(|e| Error::io("create", path, e))?;
+    give_to_owner(&file, directory_of(path));
+    Ok(file)
 }
 
 /// Reads a file from its beginning to its end.

@@ -122,7 +122,7 @@ impl Local {
     fn is_staged(&self, id: &str, task: Option<&Task>) -> Result<bool> {
         let input = task.and_then(|task| task.input.as_ref());
         let method = input.and_then(|input| input["import_req"]["method"]["name"].as_str());
-        let path = self.staged(id);
+        let path = self.staged(id)?;
         let there = path
             .try_exists()
             .map_err(|e| Error::io("look at", &path, e))?;

@@ -14,7 +14,9 @@ use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
 use super::{Delete, Doomed, Look, Put, Residue, Store, blocking, close, file_path, ours};
-use crate::data::durable::{create_directory, remove, remove_durably, sync_directory};
+use crate::data::durable::{
+    create_directory, directory_of, give_to_owner, remove, remove_durably, sync_directory,
+};
 use crate::data::pump::{Taken, Target, take_in};
 use crate::data::{Algorithm, Source, Watch};
 use crate::local::DIRECTORY_MODE;
@@ -321,6 +323,7 @@ impl Put for FilePut {
                 .mode(mode)
                 .open(&part);
             let file = file.map_err(|e| storage(Error::io("create", &part, e)))?;
+            give_to_owner(&file, directory_of(&part));
             // The mode is the operator's, whatever the umask.
             let permissions = fs::Permissions::from_mode(mode);
             file.set_permissions(permissions)

@@ -2,15 +2,18 @@
 
 mod file;
 mod http;
+mod unopened;
 
 pub use file::{Directory, FileStore, Writing};
 pub use http::HttpStore;
+pub use unopened::UnopenedStore;
 
 use std::path::PathBuf;
 
 use async_trait::async_trait;
 
 use super::journal::{Begun, Entry};
+use crate::config::Setting;
 use crate::data::pump::Taken;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{Location, StoreInfo, Timestamp};
@@ -159,13 +162,13 @@ pub enum Residue {
 /// The stores of a deployment.
 pub struct StoreSet {
     stores: Vec<Box<dyn Store>>,
-    default: String,
+    default: Setting<String>,
     named: bool,
 }
 
 impl StoreSet {
     /// Stores of which uploads go to `default`; `named` when callers may name them.
-    pub fn new(stores: Vec<Box<dyn Store>>, default: String, named: bool) -> Self {
+    pub fn new(stores: Vec<Box<dyn Store>>, default: Setting<String>, named: bool) -> Self {
         Self {
             stores,
             default,
@@ -218,9 +221,12 @@ impl StoreSet {
     /// The store of that id, or the default one.
     ///
     /// # Errors
-    /// `Invalid` when there is none.
+    /// `Invalid` when there is none; `Failed` where the configuration names no default.
     pub fn get(&self, id: Option<&str>) -> Result<&dyn Store> {
-        let id = id.unwrap_or(&self.default);
+        let id = match id {
+            Some(id) => id,
+            None => self.default.get()?,
+        };
         self.iter()
             .find(|store| store.info().id == id)
             .ok_or_else(|| {

@@ -1,0 +1,60 @@
+//! A value of the configuration that is refused where it is needed.
+
+use crate::error::{Error, Result};
+
+/// A value of the configuration, or why it is refused.
+///
+/// A deployment's configuration is written for other programs as well, and for all of their work: what a
+/// command does not need must not stop it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting<T>(Result<T, Refusal>);
+
+/// Why a value is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Refusal {
+    /// `FILE:LINE: [section] option: why`.
+    message: String,
+    hint: Option<String>,
+}
+
+impl<T> Setting<T> {
+    /// Returns the value.
+    ///
+    /// # Errors
+    /// `Failed`, `FILE:LINE: [section] option: why`, when it is refused.
+    pub fn get(&self) -> Result<&T> {
+        self.0.as_ref().map_err(|refusal| {
+            let error = Error::failed(refusal.message.clone());
+            match &refusal.hint {
+                Some(hint) => error.hint(hint.clone()),
+                None => error,
+            }
+        })
+    }
+
+    /// Returns the value of a setting that is small.
+    ///
+    /// # Errors
+    /// As [`Setting::get`].
+    pub fn copied(&self) -> Result<T>
+    where
+        T: Copy,
+    {
+        self.get().copied()
+    }
+}
+
+impl<T> From<T> for Setting<T> {
+    fn from(value: T) -> Self {
+        Self(Ok(value))
+    }
+}
+
+impl<T> From<Result<T>> for Setting<T> {
+    fn from(read: Result<T>) -> Self {
+        Self(read.map_err(|error| Refusal {
+            message: error.message().to_string(),
+            hint: error.hint_text().map(str::to_string),
+        }))
+    }
+}

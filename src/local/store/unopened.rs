@@ -1,0 +1,81 @@
+//! A store that cannot be opened: of a kind that is not built, or one whose configuration is refused.
+
+use async_trait::async_trait;
+
+use super::{Delete, Put, Residue, Store};
+use crate::config::{Setting, StoreKind, schemes};
+use crate::data::Source;
+use crate::model::StoreInfo;
+use crate::{Error, Result};
+
+/// A store that is known by name and kind alone: whatever needs its data fails, and nothing else does.
+pub struct UnopenedStore {
+    info: StoreInfo,
+    driver: String,
+    kind: Setting<StoreKind>,
+}
+
+impl UnopenedStore {
+    /// The store that `info` tells of, of a kind that cannot be opened or whose settings are refused.
+    pub fn new(info: StoreInfo, driver: String, kind: Setting<StoreKind>) -> Self {
+        Self { info, driver, kind }
+    }
+
+    fn refusal(&self) -> Error {
+        let id = &self.info.id;
+        match self.kind.get() {
+            Err(error) => error.about(format_args!("store '{id}' cannot be opened")),
+            Ok(_) => Error::failed(format!(
+                "store '{id}' is of kind {}, which this version cannot open",
+                self.driver
+            ))
+            .hint("Ask the service of this deployment instead: --os-cloud NAME, or the options of a login."),
+        }
+    }
+}
+
+#[async_trait]
+impl Store for UnopenedStore {
+    fn info(&self) -> StoreInfo {
+        self.info.clone()
+    }
+
+    fn reads(&self, url: &str) -> bool {
+        let scheme = url.split("://").next().unwrap_or_default();
+        schemes(&self.driver).contains(&scheme)
+    }
+
+    /// Not known: which of several stores of a kind an address belongs to is in its configuration.
+    fn owns(&self, _url: &str) -> bool {
+        false
+    }
+
+    async fn begin(&self, _id: &str, _size: Option<u64>) -> Result<Box<dyn Put>> {
+        Err(self.refusal())
+    }
+
+    async fn size(&self, _url: &str) -> Result<u64> {
+        Err(self.refusal())
+    }
+
+    async fn open(&self, _url: &str) -> Result<Source> {
+        Err(self.refusal())
+    }
+
+    async fn check_delete(&self, _url: &str) -> Result<()> {
+        Err(self.refusal())
+    }
+
+    async fn begin_delete(&self, _id: &str, _urls: &[String]) -> Result<Box<dyn Delete>> {
+        Err(self.refusal())
+    }
+
+    async fn remove(&self, doomed: Vec<super::Doomed>, _dry_run: bool) -> Vec<Result<Option<u64>>> {
+        doomed.iter().map(|_| Err(self.refusal())).collect()
+    }
+
+    /// None that could be known of: nothing is written there.
+    async fn residue(&self) -> Result<Vec<Residue>> {
+        Ok(Vec::new())
+    }
+}
