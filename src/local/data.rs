@@ -52,6 +52,7 @@ impl ImageData for Local {
         {
             Ok(()) => {
                 put.finish().await?;
+                self.keep_reserve().await?;
                 self.get_image(id).await
             }
             Err(error) => Err(self.undo_upload(id, put, ImageStatus::Saving, error).await),

@@ -5,7 +5,7 @@
 //! is on a file system that is not mounted would come back with it.
 
 use super::Local;
-use super::store::{Delete, Store};
+use super::store::{Delete, Store, blocking};
 use crate::model::Location;
 use crate::{Error, Result};
 
@@ -45,6 +45,13 @@ impl Local {
             if !store.info().read_only {
                 keeper.get_or_insert(store);
             }
+        }
+        if let Some(reserve) = self.reserve.clone() {
+            blocking(move || {
+                reserve.release_if_full();
+                Ok(())
+            })
+            .await?;
         }
         let delete = match keeper {
             Some(store) => {
@@ -94,6 +101,20 @@ impl Local {
             .hint("The next command tries again.")
             .because(error)
         })
+    }
+
+    /// Keeps room for deletions on a disk that is going to be full; called where data was stored.
+    pub(super) async fn keep_reserve(&self) -> Result<()> {
+        match self.reserve.clone() {
+            Some(reserve) => {
+                blocking(move || {
+                    reserve.keep();
+                    Ok(())
+                })
+                .await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Forgets a deletion that did not happen.

@@ -85,6 +85,16 @@ pub enum Begun {
     Residue,
 }
 
+/// What is written into an entry.
+enum Note<'a> {
+    /// Nothing: its name says all.
+    None,
+    /// These.
+    Needed(&'a [String]),
+    /// These, or nothing where the disk is full: the record of the image tells them as well.
+    IfRoom(&'a [String]),
+}
+
 /// The content of an entry.
 #[derive(Serialize, Deserialize)]
 struct Content {
@@ -123,8 +133,12 @@ impl Journal {
         let path = self.directory.join(format!("{id}.{}", intent.suffix()));
         loop {
             let Some(file) = open_plain(&path)? else {
-                let content = (intent != Intent::Upload).then_some(noted);
-                let Some(file) = self.create(&path, content)? else {
+                let note = match intent {
+                    Intent::Upload => Note::None,
+                    Intent::Delete => Note::IfRoom(noted),
+                    Intent::Import => Note::Needed(noted),
+                };
+                let Some(file) = self.create(&path, &note)? else {
                     continue;
                 };
                 return Ok(Begun::Ours(Entry {
@@ -154,7 +168,7 @@ impl Journal {
 
     /// Creates a durable entry, locked before it has its name: a search for residue never finds it without
     /// its owner. None where another process was faster.
-    fn create(&self, path: &Path, noted: Option<&[String]>) -> Result<Option<File>> {
+    fn create(&self, path: &Path, note: &Note<'_>) -> Result<Option<File>> {
         let failed = |e: Errno| Error::io("create", path, e.into());
         create_directory(&self.directory, DIRECTORY_MODE)?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -163,23 +177,23 @@ impl Journal {
             Ok(file) => File::from(file),
             // The file system knows no nameless files.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-                return self.create_named(path, noted);
+                return self.create_named(path, note);
             }
             Err(e) => return Err(failed(e)),
         };
-        self.fill(&file, path, noted)?;
+        self.fill(&file, path, note)?;
         match link_nameless(&file, path) {
             Ok(()) => self.sync(path)?,
             Err(Errno::EXIST) => return Ok(None),
             // Without /proc a nameless file may get no name.
-            Err(Errno::NOENT) => return self.create_named(path, noted),
+            Err(Errno::NOENT) => return self.create_named(path, note),
             Err(e) => return Err(failed(e)),
         }
         Ok(Some(file))
     }
 
     /// The same through a temporary name, which a search for residue removes if its owner dies.
-    fn create_named(&self, path: &Path, noted: Option<&[String]>) -> Result<Option<File>> {
+    fn create_named(&self, path: &Path, note: &Note<'_>) -> Result<Option<File>> {
         let name = format!("{}.{UNFINISHED}", uuid::Uuid::new_v4());
         let temporary = self.directory.join(name);
         let mut options = OpenOptions::new();
@@ -190,7 +204,7 @@ impl Journal {
             .mode(FILE_MODE);
         let file = options.open(&temporary);
         let file = file.map_err(|e| Error::io("create", &temporary, e))?;
-        let named = self.fill(&file, &temporary, noted).and_then(|()| {
+        let named = self.fill(&file, &temporary, note).and_then(|()| {
             match fs::hard_link(&temporary, path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
                 linked => linked
@@ -207,10 +221,10 @@ impl Journal {
     }
 
     /// Locks an entry that has no name yet, and writes its content.
-    fn fill(&self, file: &File, path: &Path, noted: Option<&[String]>) -> Result<()> {
+    fn fill(&self, file: &File, path: &Path, note: &Note<'_>) -> Result<()> {
         file.lock().map_err(|e| Error::io("lock", path, e))?;
         give_to_owner(file, &self.directory);
-        let Some(noted) = noted else {
+        let (Note::Needed(noted) | Note::IfRoom(noted)) = note else {
             return Ok(());
         };
         let content = Content {
@@ -220,8 +234,11 @@ impl Journal {
         let content = serde_json::to_vec(&content)
             .map_err(|e| Error::internal("a journal entry cannot be written").because(e))?;
         let mut writer = file;
-        writer
-            .write_all(&content)
+        let written = match writer.write_all(&content) {
+            Err(e) if is_full(&e) && matches!(note, Note::IfRoom(_)) => file.set_len(0),
+            written => written,
+        };
+        written
             .and_then(|()| {
                 if self.durable {
                     file.sync_all()
@@ -308,6 +325,12 @@ impl Entry {
     pub fn finish(self) -> Result<()> {
         remove(&self.path).map(drop)
     }
+}
+
+/// Whether there was no room for what was written.
+fn is_full(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
 /// Opens an entry, if there is one. Links are not followed, and only plain files are entries.
@@ -492,9 +515,9 @@ mod tests {
         let directory = store.path().join(".journal");
         let path = directory.join("a.delete");
         let noted = ["file:///x".to_string()];
-        let first = journal.create_named(&path, Some(&noted)).unwrap();
+        let first = journal.create_named(&path, &Note::Needed(&noted)).unwrap();
         assert!(first.is_some());
-        let second = journal.create_named(&path, Some(&noted)).unwrap();
+        let second = journal.create_named(&path, &Note::Needed(&noted)).unwrap();
         assert!(second.is_none());
         assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
         drop(first);

@@ -18,6 +18,7 @@ mod members;
 pub mod metadefs;
 mod quota;
 mod recovery;
+mod reserve;
 mod scrub;
 mod staging;
 pub mod store;
@@ -28,6 +29,7 @@ pub use scrub::Told;
 
 use cache::ImageCache;
 use catalog::{Catalog, StoredImage};
+use reserve::Reserve;
 use serde_json::{Map, json};
 use store::{FileStore, Store, StoreSet};
 
@@ -49,6 +51,7 @@ pub struct Local {
     caller: Caller,
     regions: Option<Box<dyn Regions>>,
     unfinished: Option<Error>,
+    reserve: Option<Reserve>,
 }
 
 impl Local {
@@ -75,6 +78,7 @@ impl Local {
         let stores = open_stores(&settings)?;
         let staging = settings.staging_dir.get().map(|at| staging::store(at));
         let cache = cache::of_deployment(&settings, &catalog).await;
+        let reserve = Reserve::of(&settings);
         let mut local = Self {
             catalog,
             cache: cache.into(),
@@ -84,6 +88,7 @@ impl Local {
             caller,
             regions: None,
             unfinished: None,
+            reserve,
         };
         // What cannot be cleared now keeps nobody from the rest.
         local.unfinished = local.recover().await.err();

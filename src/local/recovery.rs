@@ -186,7 +186,15 @@ impl Local {
             .load_image(id, &self.caller.project)
             .await?
             .is_some();
-        let recorded = transaction.addresses(id).await?;
+        let recorded = match &noted {
+            Some(_) => transaction.addresses(id).await?,
+            // It was written on a full disk, or is damaged: what the record says is deleted goes.
+            None => transaction.deleted_addresses(id).await?,
+        };
+        let noted = match noted {
+            None if !is_alive && !recorded.is_empty() => Some(recorded.clone()),
+            noted => noted,
+        };
         let urls: Vec<&str> = noted.iter().flatten().map(String::as_str).collect();
         let held = transaction.holders(&urls).await?;
         transaction.commit().await?;

@@ -142,7 +142,10 @@ impl Local {
             self.finish_staging(id, taken.size).await
         };
         match staged.await {
-            Ok(()) => put.finish().await,
+            Ok(()) => {
+                put.finish().await?;
+                self.keep_reserve().await
+            }
             Err(error) => Err(self
                 .undo_upload(id, put, ImageStatus::Uploading, error)
                 .await),

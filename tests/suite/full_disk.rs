@@ -99,3 +99,44 @@ fn a_disk_that_fills_up_during_a_download_is_one_line_and_nothing_is_leaked() {
     block_on(assert_consistent(&place));
     assert_eq!(files(&place.data().join("images")).len(), 1);
 }
+
+#[test]
+fn a_full_disk_is_rescued_by_a_deletion() {
+    let top = TempDir::new().unwrap();
+    let said = on_small_disk(
+        &top.path().join("disk"),
+        r#"head -c 300000 /dev/urandom >../data; "$0" image create one --file ../data >/dev/null <&-
+           "$0" image create two --file ../data >/dev/null <&-
+           cat /dev/zero >fill 2>/dev/null; "$0" image list -f value -c Name <&-
+           "$0" image save one --file ../saved <&- && cmp ../data ../saved && echo saved
+           "$0" image delete one <&-; echo "exit $?"; rm fill
+           "$0" image list -f value -c Name <&-; ls data/images data/images/.journal | grep -c -"#,
+    );
+    assert_eq!(said, "one\ntwo\nsaved\nexit 0\ntwo\n1\n");
+}
+
+#[test]
+fn what_is_on_a_read_only_file_system_can_be_read() {
+    let top = TempDir::new().unwrap();
+    let said = on_small_disk(
+        &top.path().join("disk"),
+        r#"printf data >../data; "$0" image create one --file ../data >/dev/null <&-
+           cp -r data dead; mkfifo ../pipe
+           "$0" --data-dir dead image create two <../pipe >/dev/null & exec 3>../pipe; tries=0
+           until [ "$("$0" --data-dir dead image list -f value -c Name <&- | wc -l)" = 2 ] || [ $tries = 500 ]
+           do tries=$((tries + 1)); done
+           kill -9 $!; wait; ls dead | grep -c wal
+           mount -o remount,ro "$1"
+           for place in data dead; do
+               "$0" --data-dir $place image list -f value -c Name <&-; rm -f ../saved
+               "$0" --data-dir $place image save one --file ../saved <&- && cmp ../data ../saved && echo saved
+               "$0" --data-dir $place image show one -f value -c status <&-
+               "$0-manage" --data-dir $place db version
+               "$0" --data-dir $place image create three <&- 2>../err; echo "exit $?"
+               grep -o 'read-only' ../err
+               "$0" --data-dir $place image delete one <&- 2>../err; grep -o 'Read-only file system' ../err
+           done"#,
+    );
+    let rest = "saved\nactive\n2024_1_contract01\nexit 1\nread-only\nRead-only file system\n";
+    assert_eq!(said, format!("1\none\n{rest}one\ntwo\n{rest}"));
+}

@@ -394,3 +394,34 @@ fn a_task_whose_process_died_before_its_image_was_made_fails() {
         serde_json::from_str(&place.glance(&["--format", "json", "task-list"]).ok()).unwrap();
     assert_eq!(listed[0]["Status"], "failure", "{listed}");
 }
+
+#[test]
+fn a_deletion_that_was_noted_on_a_full_disk_is_finished_by_the_record() {
+    let place = place();
+    let images = place.data().join("images");
+    let (doomed, kept) = (
+        place.image("doomed", b"doomed"),
+        place.image("kept", b"kept"),
+    );
+    place.glance(&["image-delete", &doomed]).ok();
+    // As it was before the data went, with an entry that there was no room for.
+    fs::write(images.join(&doomed), "doomed").unwrap();
+    leave(&images, &format!("{doomed}.delete"), "");
+    leave(&images, &format!("{kept}.delete"), "");
+    place.glance(&["image-list"]).ok();
+    assert!(!images.join(&doomed).exists());
+    assert_eq!(fs::read(images.join(&kept)).unwrap(), b"kept");
+    assert_eq!(fs::read_dir(images.join(".journal")).unwrap().count(), 0);
+}
+
+#[test]
+fn data_that_waits_for_the_scrubber_outlives_an_entry_that_cannot_be_read() {
+    let place = place();
+    place.configure("[DEFAULT]\ndelayed_delete = true\n");
+    let images = place.data().join("images");
+    let waiting = place.image("waiting", b"waiting");
+    place.glance(&["image-delete", &waiting]).ok();
+    leave(&images, &format!("{waiting}.delete"), "");
+    place.glance(&["image-list"]).ok();
+    assert_eq!(fs::read(images.join(&waiting)).unwrap(), b"waiting");
+}

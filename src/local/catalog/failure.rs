@@ -41,7 +41,9 @@ pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> E
     }
     if text.contains("readonly database") || text.contains("unable to open database file") {
         return Error::failed("the database cannot be opened for writing")
-            .hint("Check who owns the data directory and its glance.db.")
+            .hint(
+                "Its file system is mounted read-only, or its file or directory belongs to another user.",
+            )
             .because(error);
     }
     if text.contains("is not a database") || text.contains("malformed") {

@@ -38,6 +38,19 @@ impl Transaction {
             .collect()
     }
 
+    /// The addresses that the record of an image has named and names no more, but for those that a scrubber is
+    /// to remove.
+    pub async fn deleted_addresses(&self, id: &str) -> Result<Vec<String>> {
+        let sql = Sql::new("SELECT value FROM image_locations").with(
+            " WHERE image_id = ? AND +deleted = ? AND status = 'deleted'",
+            [id.into(), true.into()],
+        );
+        let rows = self.rows(sql).await?;
+        rows.iter()
+            .map(|row| Ok(row.some_text(0)?.into_owned()))
+            .collect()
+    }
+
     /// The locations of an image, in the order of its record, each with the number of its row.
     pub async fn load_locations(&self, id: &str) -> Result<Vec<(i64, Location)>> {
         let sql = Sql::new("SELECT id, value, meta_data FROM image_locations").with(
