@@ -15,6 +15,8 @@ pub(super) struct Deletion {
     id: String,
     /// The addresses of its data.
     urls: Vec<String>,
+    /// Whether other images may name these.
+    shared: bool,
     /// Whether what is staged goes as well.
     staged: bool,
     /// The entry of the journal; None where there is nothing to remove.
@@ -36,6 +38,8 @@ impl Local {
     ) -> Result<Deletion> {
         let urls: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
         let mut keeper: Option<&dyn Store> = if staged { Some(self.staging()?) } else { None };
+        // Where locations are shown, callers can name them, and could name files before Glance refused that.
+        let mut shared = self.settings.exposure.get()?.locations;
         for location in locations {
             let store = self.stores.holding(location).map_err(|error| {
                 Error::failed(format!("the data of image {id} cannot be deleted: {error}"))
@@ -44,6 +48,7 @@ impl Local {
             store.check_delete(&location.url).await?;
             if !store.info().read_only {
                 keeper.get_or_insert(store);
+                shared |= !store.is_exclusive(&location.url, id);
             }
         }
         if let Some(reserve) = self.reserve.clone() {
@@ -63,6 +68,7 @@ impl Local {
         Ok(Deletion {
             id: id.to_string(),
             urls,
+            shared,
             staged,
             delete,
         })
@@ -76,6 +82,7 @@ impl Local {
         let Deletion {
             id,
             urls,
+            shared,
             staged,
             delete: Some(delete),
         } = deletion
@@ -88,7 +95,11 @@ impl Local {
             }
             let addresses: Vec<&str> = urls.iter().map(String::as_str).collect();
             // Others who delete what names the same data look after their own commit: the last one removes it.
-            let held = self.catalog.holders(&addresses).await?;
+            let held = if shared {
+                self.catalog.holders(&addresses).await?
+            } else {
+                self.catalog.holders_of_image(&id, &addresses).await?
+            };
             let held = |url: &String| held.iter().any(|(_, holder)| holder == url);
             let doomed: Vec<String> = urls.iter().filter(|url| !held(url)).cloned().collect();
             delete.finish(&doomed).await

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::access::{self, Target};
-use super::catalog::{Dialect, Transaction, is_in_doubt};
+use super::catalog::{Transaction, is_in_doubt};
 use super::recovery::explained;
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
@@ -43,9 +43,8 @@ impl Images for Local {
         self.shown(stored.image, stored.locations)
     }
 
-    /// MySQL sorts as its collation does.
     fn sorts_by_code_points(&self) -> bool {
-        self.catalog.dialect() == Dialect::Sqlite
+        true
     }
 
     fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {

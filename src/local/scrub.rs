@@ -11,7 +11,9 @@ use futures_util::stream::{self, StreamExt};
 
 use super::Local;
 use super::access;
-use super::catalog::{Catalog, Held, Restorable, StrayLocation, WaitingLocation, in_use};
+use super::catalog::{
+    Catalog, Held, Place, Restorable, StrayLocation, Strangers, WaitingLocation, in_use,
+};
 use super::store::{Doomed, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::discreet;
@@ -83,12 +85,14 @@ impl Local {
             watch,
             tell,
             done: Scrubbed::default(),
+            strangers: None,
         };
-        let mut next = Some(String::new());
-        while let Some(after) = next
-            && scrub.goes_on()
-        {
-            next = scrub.scrub_images(&after).await?;
+        let mut last = None;
+        while scrub.goes_on() {
+            last = scrub.scrub_images(last.as_ref()).await?;
+            if last.is_none() {
+                break;
+            }
         }
         let mut next = Some(0);
         while let Some(after) = next
@@ -207,6 +211,8 @@ struct Scrub<'a> {
     watch: &'a Watch,
     tell: &'a mut (dyn FnMut(Told<'_>) + Send),
     done: Scrubbed,
+    /// Read when there is something to remove.
+    strangers: Option<Strangers>,
 }
 
 impl Scrub<'_> {
@@ -229,8 +235,8 @@ impl Scrub<'_> {
         })
     }
 
-    /// Scrubs images behind the id `after`; the last of them, if there may be more.
-    async fn scrub_images(&mut self, after: &str) -> Result<Option<String>> {
+    /// Scrubs images behind the place `after`; the place of the last of them, if there may be more.
+    async fn scrub_images(&mut self, after: Option<&Place>) -> Result<Option<Place>> {
         let mut turn = self.turn().await?;
         let images = self
             .catalog
@@ -269,7 +275,7 @@ impl Scrub<'_> {
         Ok(images
             .last()
             .filter(|_| is_full(images.len()))
-            .map(|image| image.id.clone()))
+            .map(|image| image.place.clone()))
     }
 
     /// Scrubs locations of images that are alive, those behind the row `after`; the last of them, if there
@@ -348,7 +354,7 @@ impl Scrub<'_> {
     /// Removes the data at locations, each unless it was written after a moment; for each, in their order,
     /// its bytes, or None where there is nothing to remove.
     async fn remove(
-        &self,
+        &mut self,
         turn: &mut Turn,
         waiting: Vec<(&WaitingLocation, Option<Timestamp>)>,
     ) -> Result<Vec<Result<Option<u64>>>> {
@@ -359,7 +365,15 @@ impl Scrub<'_> {
             .collect();
         addresses.sort_unstable();
         addresses.dedup();
-        let holders = self.catalog.holders(&addresses).await?;
+        let holders = if addresses.is_empty() {
+            Vec::new()
+        } else {
+            let strangers = match &mut self.strangers {
+                Some(strangers) => strangers,
+                none => none.insert(self.catalog.strangers().await?),
+            };
+            self.catalog.holders_beside(strangers, &addresses).await?
+        };
         // Whoever else names the data has it, or will be the last one to.
         let elsewhere: HashSet<String> = holders
             .into_iter()

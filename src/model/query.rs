@@ -150,6 +150,9 @@ pub struct ImageQuery {
     pub limit: Option<u64>,
     /// Id of the image after which the list starts.
     pub marker: Option<String>,
+    /// Whether texts are sorted by code points, as the second grammar's client sorts, rather than as the database
+    /// of the service does. Only for a service that [can](crate::service::Images::sorts_by_code_points).
+    pub code_points: bool,
     /// What the caller will look at.
     pub fields: Fields,
     /// How many to ask a server for at a time.
@@ -165,6 +168,7 @@ impl Default for ImageQuery {
             sort: vec![(SortKey::CreatedAt, Direction::Descending)],
             limit: None,
             marker: None,
+            code_points: false,
             fields: Fields::ALL,
             page_size: None,
         }

@@ -69,8 +69,9 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
     })
 }
 
-/// Images whose names are looked through for one that was meant.
-const LOOKED_THROUGH: u64 = 1000;
+/// The number of the newest images whose names are compared with one that was not found: a hint must not take
+/// longer than the answer.
+const LOOKED_THROUGH: u64 = 100;
 
 /// How alike two names are, from 0 to 1, if one may have been meant for the other.
 const ALIKE: f64 = 0.88;
@@ -212,6 +213,7 @@ impl List {
                 }
             }
             self.query.sort = keys;
+            self.query.code_points = true;
             self.sort.clear();
         }
     }

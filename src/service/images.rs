@@ -26,8 +26,7 @@ pub trait Images: Send + Sync {
     /// `NotFound` when there is none that the caller may see.
     async fn get_image(&self, id: &str) -> Result<Image>;
 
-    /// Whether lists are sorted by text as the second grammar's client sorts: by code points. Databases
-    /// of servers have other ideas.
+    /// Whether lists can be sorted by code points; see [`ImageQuery::code_points`].
     fn sorts_by_code_points(&self) -> bool;
 
     /// The images that match, in order. MUST NOT hold them all in memory; an error ends the stream.

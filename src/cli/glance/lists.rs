@@ -156,6 +156,7 @@ impl ImageList {
             filter,
             member_status,
             sort: self.sort()?,
+            code_points: false,
             limit,
             marker: None,
             fields,

@@ -80,7 +80,7 @@ pub(super) async fn load(on: &impl Run, id: &str, project: &str) -> Result<Optio
         return Ok(None);
     }
     let sql = Sql::new("SELECT ").text(LONG).with(
-        " FROM images WHERE id = ? AND deleted = ?",
+        " FROM images WHERE id = ? AND deleted + 0 = ?",
         [id.into(), false.into()],
     );
     let sql = sql.text(on.lock());
@@ -107,7 +107,7 @@ pub(super) async fn load(on: &impl Run, id: &str, project: &str) -> Result<Optio
 
 async fn is_member(on: &impl Run, id: &str, project: &str) -> Result<bool> {
     let sql = Sql::new("SELECT 1 FROM image_members").with(
-        " WHERE image_id = ? AND member = ? AND deleted = ? LIMIT 1",
+        " WHERE image_id = ? AND member = ? AND deleted + 0 = ? LIMIT 1",
         [id.into(), project.into(), false.into()],
     );
     Ok(on.row(sql).await?.is_some())
@@ -194,9 +194,8 @@ impl<'i> Parents<'i> {
             Child::Tag => ("value", "image_tags"),
             Child::Location => ("value, meta_data", "image_locations"),
         };
-        // The plus keeps SQLite from the index of what is not deleted, which is the whole table.
         Sql::new(format!(
-            "SELECT image_id, {columns} FROM {table} WHERE +deleted = "
+            "SELECT image_id, {columns} FROM {table} WHERE deleted + 0 = "
         ))
         .with("?", [false.into()])
         .text(" AND image_id IN ")
@@ -354,7 +353,7 @@ impl Transaction {
         let sql = Sql::new("UPDATE images SET status = ?, updated_at = ?")
             .with(sizes, [to.name().into(), self.now().to_catalog().into()]);
         let sql = sql.with(
-            " WHERE id = ? AND status = ? AND deleted = ?",
+            " WHERE id = ? AND status = ? AND deleted + 0 = ?",
             [id.into(), from.name().into(), false.into()],
         );
         Ok(self.execute(sql).await? == 1)
@@ -366,7 +365,7 @@ impl Transaction {
         let hash = image.hash.as_ref();
         let sql = Sql::new("UPDATE images SET ").with(
             "status = ?, size = ?, virtual_size = ?, checksum = ?, os_hash_algo = ?, os_hash_value = ?, \
-             updated_at = ? WHERE id = ? AND status = ? AND deleted = ?",
+             updated_at = ? WHERE id = ? AND status = ? AND deleted + 0 = ?",
             [
                 ImageStatus::Active.name().into(),
                 number(image.size)?.into(),
@@ -386,7 +385,7 @@ impl Transaction {
     /// Records how much is staged for an image that is being staged; whether it still was.
     pub async fn set_staged_size(&self, id: &str, size: u64) -> Result<bool> {
         let sql = Sql::new("UPDATE images SET ").with(
-            "size = ?, updated_at = ? WHERE id = ? AND status = ? AND deleted = ?",
+            "size = ?, updated_at = ? WHERE id = ? AND status = ? AND deleted + 0 = ?",
             [
                 number(Some(size))?.into(),
                 self.now().to_catalog().into(),
@@ -414,7 +413,7 @@ impl Transaction {
         );
         self.execute(sql).await?;
         let sql = Sql::new("UPDATE image_locations SET ").with(
-            "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted = ?",
+            "status = ?, deleted = ?, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted + 0 = ?",
             [
                 if gone { "deleted" } else { "pending_delete" }.into(),
                 true.into(),
@@ -450,7 +449,7 @@ impl Transaction {
         // A property that was deleted keeps its row, and its name must be unique: it comes back to life. One
         // that is alive has a name that MySQL does not tell from this one: it is not overwritten.
         let again = Sql::new("UPDATE image_properties SET ").with(
-            "name = ?, value = ?, deleted = ?, updated_at = ? WHERE image_id = ? AND name = ? AND deleted = ?",
+            "name = ?, value = ?, deleted = ?, updated_at = ? WHERE image_id = ? AND name = ? AND deleted + 0 = ?",
             [
                 name.into(),
                 value.into(),
@@ -487,7 +486,7 @@ impl Transaction {
         now: &str,
     ) -> Result<()> {
         let mut sql = Sql::new(format!("UPDATE {table} SET ")).with(
-            "deleted = ?, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted = ?",
+            "deleted = ?, deleted_at = ?, updated_at = ? WHERE image_id = ? AND deleted + 0 = ?",
             [true.into(), now.into(), now.into(), id.into(), false.into()],
         );
         if let Some(value) = value {

@@ -54,7 +54,7 @@ impl Transaction {
     /// The locations of an image, in the order of its record, each with the number of its row.
     pub async fn load_locations(&self, id: &str) -> Result<Vec<(i64, Location)>> {
         let sql = Sql::new("SELECT id, value, meta_data FROM image_locations").with(
-            " WHERE image_id = ? AND +deleted = ? ORDER BY id",
+            " WHERE image_id = ? AND deleted + 0 = ? ORDER BY id",
             [id.into(), false.into()],
         );
         let rows = self.rows(sql).await?;

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 async fn load(on: &impl Run, id: &str, member: Option<&str>) -> Result<Vec<Member>> {
     let mut sql = Sql::new("SELECT member, status, created_at, updated_at FROM image_members")
         .with(
-            " WHERE image_id = ? AND +deleted = ?",
+            " WHERE image_id = ? AND deleted + 0 = ?",
             [id.into(), false.into()],
         );
     if let Some(member) = member {
@@ -107,7 +107,7 @@ impl Transaction {
         status: MemberStatus,
     ) -> Result<()> {
         let sql = Sql::new("UPDATE image_members SET ").with(
-            "status = ?, can_share = ?, updated_at = ? WHERE image_id = ? AND member = ? AND deleted = ? \
+            "status = ?, can_share = ?, updated_at = ? WHERE image_id = ? AND member = ? AND deleted + 0 = ? \
              AND (status <> ? OR can_share <> ?)",
             [
                 status.name().into(),

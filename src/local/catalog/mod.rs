@@ -10,6 +10,7 @@ mod columns;
 mod connection;
 mod exclusive;
 mod failure;
+mod holders;
 mod images;
 mod locations;
 mod members;
@@ -27,6 +28,7 @@ mod tasks;
 pub use connection::{Catalog, Dialect, Transaction};
 pub use exclusive::{Held, in_use};
 pub use failure::is_in_doubt;
+pub use holders::Strangers;
 pub use images::StoredImage;
 pub use locations::NewLocation;
 pub use metadefs::Merge;
@@ -35,7 +37,7 @@ pub use migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
 pub use purge::{Purged, Scope};
 pub use query::UsageCounts;
 pub use revision::{State, Turn};
-pub(in crate::local) use scrub::{Restorable, StrayLocation, WaitingLocation};
+pub(in crate::local) use scrub::{Place, Restorable, StrayLocation, WaitingLocation};
 
 use sea_orm::{QueryResult, Value};
 

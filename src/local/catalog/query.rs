@@ -9,7 +9,7 @@ use super::connection::Run;
 use super::images::{StoredImage, columns, load};
 use super::reader::Reader;
 use super::rows;
-use super::{Catalog, Sql, Transaction, column};
+use super::{Catalog, Dialect, Sql, Transaction, column};
 use crate::config::Database;
 use crate::model::{
     Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, SortKey, Timestamp,
@@ -76,16 +76,17 @@ impl Catalog {
 
     async fn list_statement(&self, query: &ImageQuery, caller: &Caller) -> Result<Sql> {
         let mut sql = Sql::new("SELECT ").text(columns(query.fields)).with(
-            " FROM images WHERE images.deleted = ? AND images.status <> ?",
+            " FROM images WHERE images.deleted + 0 = ? AND images.status <> ?",
             [false.into(), ImageStatus::Killed.name().into()],
         );
         sql = visible(sql, query, caller);
         sql = filter(sql, &query.filter)?;
         let order = order(&query.sort);
         if let Some(marker) = &query.marker {
-            sql = self.after(sql, marker, &order).await?;
+            sql = self.after(sql, marker, &order, query).await?;
         }
         sql = sql.text(" ORDER BY ");
+        let walks = walks_an_index(query, caller);
         for (place, (key, direction)) in order.iter().enumerate() {
             let separator = if place == 0 { "" } else { ", " };
             let direction = if *direction == Direction::Ascending {
@@ -93,7 +94,8 @@ impl Catalog {
             } else {
                 "DESC"
             };
-            sql = sql.text(&format!("{separator}images.{} {direction}", key.name()));
+            let term = self.sort_term(*key, query, walks);
+            sql = sql.text(&format!("{separator}{term} {direction}"));
         }
         if let Some(limit) = query.limit {
             sql = sql.with(
@@ -104,22 +106,43 @@ impl Catalog {
         Ok(sql)
     }
 
+    /// Returns what a list is sorted by for `key`: a term that an index has in its order only where that index is
+    /// to be used.
+    fn sort_term(&self, key: SortKey, query: &ImageQuery, walks: bool) -> String {
+        let column = format!("images.{}", key.name());
+        let is_moment = matches!(key, SortKey::CreatedAt | SortKey::UpdatedAt);
+        match self.dialect() {
+            Dialect::Mysql if query.code_points && !is_moment && key != SortKey::Size => {
+                format!("CAST(CONVERT({column} USING utf8mb4) AS BINARY)")
+            }
+            // A server sorts all of a table in any case, and numbers sooner than texts.
+            Dialect::Mysql if query.limit.is_none() => column,
+            _ if is_moment && !walks => format!("COALESCE({column}, '')"),
+            _ => column,
+        }
+    }
+
     /// Only what comes after the image `marker` in `order`, empty values counting as the smallest.
-    async fn after(&self, sql: Sql, marker: &str, order: &[(SortKey, Direction)]) -> Result<Sql> {
+    async fn after(
+        &self,
+        mut sql: Sql,
+        marker: &str,
+        order: &[(SortKey, Direction)],
+        query: &ImageQuery,
+    ) -> Result<Sql> {
         let found = Sql::new("SELECT 1 FROM images").with(
-            " WHERE id = ? AND deleted = ?",
+            " WHERE id = ? AND deleted + 0 = ?",
             [marker.into(), false.into()],
         );
         if self.row(found).await?.is_none() {
             return Err(Error::invalid(format!("No image found with ID {marker}")));
         }
         let terms = order.iter().map(|(key, direction)| {
-            let name = key.name();
             let term = match key {
                 // An index finds these, which are never empty.
-                SortKey::CreatedAt | SortKey::Id => format!("images.{name}"),
-                SortKey::Size => format!("COALESCE(images.{name}, 0)"),
-                _ => format!("COALESCE(images.{name}, '')"),
+                SortKey::CreatedAt | SortKey::Id => self.sort_term(*key, query, true),
+                SortKey::Size => "COALESCE(images.size, 0)".to_string(),
+                _ => format!("COALESCE({}, '')", self.sort_term(*key, query, true)),
             };
             let than = match direction {
                 Direction::Ascending => ">",
@@ -129,6 +152,22 @@ impl Catalog {
         });
         let terms: Vec<(String, &str)> = terms.collect();
         let keys: Vec<(&str, &str)> = terms.iter().map(|(term, than)| (&**term, *than)).collect();
+        if let (Some((key @ (SortKey::CreatedAt | SortKey::Id), direction)), false) =
+            (order.first(), query.code_points)
+        {
+            // The alternatives that follow imply this, but no database finds the beginning of a page by them.
+            let key = key.name();
+            let than = match direction {
+                Direction::Ascending => ">=",
+                Direction::Descending => "<=",
+            };
+            sql = sql.with(
+                &format!(
+                    " AND images.{key} {than} (SELECT marker.{key} FROM images AS marker WHERE marker.id = ?)"
+                ),
+                [marker.into()],
+            );
+        }
         Ok(sql.text(" AND ").behind("images", &keys, marker))
     }
 
@@ -152,7 +191,8 @@ const ALIVE: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'd
 
 /// Those of them whose data is on its way, or is copied between stores.
 const MOVING: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted') AND (status IN (%) \
-     OR id IN (SELECT image_id FROM image_properties WHERE name = 'os_glance_importing_to_stores' AND value <> ''))";
+     OR EXISTS (SELECT 1 FROM image_properties WHERE image_properties.image_id = images.id \
+     AND image_properties.name = 'os_glance_importing_to_stores' AND image_properties.value <> ''))";
 
 /// What `owner` uses.
 ///
@@ -198,6 +238,37 @@ pub struct UsageCounts {
     pub staged_bytes: i64,
 }
 
+/// The largest page that is read in the order of an index: to read all of a table in that order takes longer than
+/// to sort it.
+const LONGEST_WALK: u64 = 10_000;
+
+/// Whether images are read in the order of an index until there are enough: where nearly every image is one that is
+/// asked for. Otherwise those that match are found first, then sorted.
+fn walks_an_index(query: &ImageQuery, caller: &Caller) -> bool {
+    let ImageFilter {
+        visibility,
+        hidden,
+        tags,
+        attributes,
+        name,
+        status,
+    } = &query.filter;
+    let is_common = |(name, value): &(String, String)| name == "status" && value == "active";
+    caller.is_admin()
+        && query.limit.is_some_and(|limit| limit <= LONGEST_WALK)
+        && !is_rare(visibility.as_deref())
+        && !hidden
+        && tags.is_empty()
+        && name.is_none()
+        && status.is_none_or(|status| status == ImageStatus::Active)
+        && attributes.iter().all(is_common)
+}
+
+/// Whether few images are of a visibility: its index finds them.
+fn is_rare(visibility: Option<&str>) -> bool {
+    matches!(visibility, Some("public" | "community"))
+}
+
 /// What was asked for, then by time of creation and id in the direction of the first key.
 fn order(sort: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
     let mut order = sort.to_vec();
@@ -221,8 +292,9 @@ fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
         sql = sql
             .with(" AND (images.visibility IN ('public', 'community') OR images.owner = ?", [project()])
             .with(
-                " OR (images.visibility = 'shared' AND images.id IN (SELECT image_id FROM image_members \
-                 WHERE member = ? AND deleted = ?",
+                // By id: most images may be of this visibility.
+                " OR (COALESCE(images.visibility, '') = 'shared' AND images.id IN (SELECT image_id FROM image_members \
+                 WHERE member = ? AND deleted + 0 = ?",
                 [project(), false.into()],
             );
         if let Some(status) = query.member_status {
@@ -232,7 +304,11 @@ fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
     }
     match query.filter.visibility.as_deref() {
         Some("all") => sql,
-        Some(one) => sql.with(" AND images.visibility = ?", [one.into()]),
+        Some(one) if is_rare(Some(one)) => sql.with(" AND images.visibility = ?", [one.into()]),
+        Some(one) => sql.with(
+            " AND COALESCE(images.visibility, '') = ?",
+            [one.into()],
+        ),
         None => sql.with(
             " AND (images.owner = ? OR images.visibility <> 'community')",
             [project()],
@@ -249,7 +325,13 @@ fn filter(mut sql: Sql, filter: &ImageFilter) -> Result<Sql> {
             "Invalid visibility value: {visibility}"
         )));
     }
-    sql = sql.with(" AND images.os_hidden = ?", [filter.hidden.into()]);
+    // Few images are hidden: their index finds them, but not the others.
+    let hidden = if filter.hidden {
+        " AND images.os_hidden = ?"
+    } else {
+        " AND images.os_hidden + 0 = ?"
+    };
+    sql = sql.with(hidden, [filter.hidden.into()]);
     if let Some(name) = &filter.name {
         sql = sql.with(" AND images.name = ?", [name.as_str().into()]);
     }
@@ -258,7 +340,7 @@ fn filter(mut sql: Sql, filter: &ImageFilter) -> Result<Sql> {
     }
     for tag in &filter.tags {
         sql = sql.with(
-            " AND images.id IN (SELECT image_id FROM image_tags WHERE value = ? AND deleted = ?)",
+            " AND images.id IN (SELECT image_id FROM image_tags WHERE value = ? AND deleted + 0 = ?)",
             [tag.as_str().into(), false.into()],
         );
     }
@@ -300,14 +382,14 @@ fn attribute(sql: Sql, name: &str, value: &str) -> Result<Sql> {
             (operator, _) => Err(Error::invalid(format!("Unable to filter by unknown operator '{operator}'."))),
         },
         "protected" | "os_hidden" => match value {
-            "true" | "false" => Ok(sql.with(&format!(" AND images.{name} = ?"), [(value == "true").into()])),
+            "true" | "false" => Ok(sql.with(&format!(" AND images.{name} + 0 = ?"), [(value == "true").into()])),
             _ => Err(Error::invalid(format!(
                 "Invalid value '{value}' for '{name}' filter. Valid values are 'true' or 'false'."
             ))),
         },
         column if COLUMNS.contains(&column) => Ok(sql.with(&format!(" AND images.{column} = ?"), [value.into()])),
         property => Ok(sql.with(
-            " AND images.id IN (SELECT image_id FROM image_properties WHERE name = ? AND value = ? AND deleted = ?)",
+            " AND images.id IN (SELECT image_id FROM image_properties WHERE name = ? AND value = ? AND deleted + 0 = ?)",
             [property.into(), value.into(), false.into()],
         )),
     }

@@ -1,11 +1,11 @@
 //! Images whose data waits to be deleted, and how they become deleted, or active again.
 
-use sea_orm::QueryResult;
+use sea_orm::{QueryResult, Value};
 
 use super::columns::Columns;
 use super::connection::Run;
 use super::images::{bytes, read_metadata};
-use super::{Catalog, Sql, Transaction};
+use super::{Catalog, Dialect, Sql, Transaction};
 use crate::Result;
 use crate::model::{ImageStatus, Location, Timestamp};
 
@@ -26,11 +26,17 @@ pub struct WaitingLocation {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// The place of an image in the order in which the index of what is deleted has them.
+#[derive(Clone, Debug)]
+pub struct Place(Value);
+
 /// A deleted image whose data waits to be deleted.
 #[derive(Clone, Debug)]
 pub struct WaitingImage {
     /// Its id.
     pub id: String,
+    /// Its place among the images.
+    pub place: Place,
     /// The data that is left of it; none where a scrubber died before it could say so.
     pub locations: Vec<WaitingLocation>,
 }
@@ -84,42 +90,53 @@ fn read_waiting(row: &QueryResult, first: usize) -> Result<WaitingLocation> {
 }
 
 impl Catalog {
-    /// Images that were deleted at `until` or before and whose data waits; of those behind the id
-    /// `after`, the first `limit`, in the order of their ids.
+    /// Images that were deleted at `until` or before and whose data waits; of those behind the place
+    /// `after`, the first `limit`, in the order of their places.
     ///
     /// *Source:* `ScrubDBQueue` in `glance/scrubber.py` of the reference implementation.
     pub async fn waiting_images(
         &self,
         until: Timestamp,
-        after: &str,
+        after: Option<&Place>,
         limit: u64,
     ) -> Result<Vec<WaitingImage>> {
-        // The plus keeps SQLite to the order of the ids: each batch goes on where the last one ended.
-        let sql = Sql::new(
+        // Of the rows that are marked, the index of the mark has this in its order.
+        let place = match self.dialect() {
+            Dialect::Sqlite => "rowid",
+            Dialect::Mysql => "id",
+        };
+        let mut sql = Sql::new(format!(
             "SELECT due.id, image_locations.id, image_locations.value, image_locations.meta_data, \
-             image_locations.deleted_at FROM (SELECT id FROM images",
-        )
+             image_locations.deleted_at, due.place FROM (SELECT id, {place} AS place FROM images",
+        ))
         .with(
-            " WHERE status = ? AND +deleted = ? AND deleted_at <= ? AND id > ? ORDER BY id LIMIT ?",
+            " WHERE status = ? AND deleted = ? AND deleted_at <= ?",
             [
                 ImageStatus::PendingDelete.name().into(),
                 true.into(),
                 until.to_catalog().into(),
-                after.into(),
-                limit.into(),
             ],
-        )
-        .with(
-            ") AS due LEFT JOIN image_locations ON image_locations.image_id = due.id \
-             AND image_locations.status = ? ORDER BY due.id, image_locations.id",
-            [PENDING.into()],
         );
+        if let Some(after) = after {
+            sql = sql.with(&format!(" AND {place} > ?"), [after.0.clone()]);
+        }
+        let sql = sql
+            .with(&format!(" ORDER BY {place} LIMIT ?"), [limit.into()])
+            .with(
+                ") AS due LEFT JOIN image_locations ON image_locations.image_id = due.id \
+                 AND image_locations.status = ? ORDER BY due.place, image_locations.id",
+                [PENDING.into()],
+            );
         let mut images: Vec<WaitingImage> = Vec::new();
         for row in self.rows(sql).await? {
             let id = row.some_text(0)?;
             if images.last().is_none_or(|last| *last.id != *id) {
                 images.push(WaitingImage {
                     id: id.into_owned(),
+                    place: Place(match self.dialect() {
+                        Dialect::Sqlite => row.some_integer(5)?.into(),
+                        Dialect::Mysql => row.some_text(5)?.into_owned().into(),
+                    }),
                     locations: Vec::new(),
                 });
             }
@@ -144,7 +161,7 @@ impl Catalog {
             "SELECT images.id, images.status, (SELECT count(*) FROM image_locations AS other",
         )
         .with(
-            " WHERE other.image_id = images.id AND other.deleted = ?), ",
+            " WHERE other.image_id = images.id AND other.deleted + 0 = ?), ",
             [false.into()],
         )
         .text(
@@ -154,8 +171,8 @@ impl Catalog {
         )
         .with(
             " WHERE image_locations.id > ? AND image_locations.status = ? \
-             AND +image_locations.deleted = ? AND image_locations.deleted_at <= ? \
-             AND +images.deleted = ? ORDER BY image_locations.id LIMIT ?",
+             AND image_locations.deleted = ? AND image_locations.deleted_at <= ? \
+             AND images.deleted + 0 = ? ORDER BY image_locations.id LIMIT ?",
             [
                 after.into(),
                 PENDING.into(),
@@ -189,38 +206,10 @@ impl Catalog {
         }
     }
 
-    /// Rows of locations that name one of `addresses` and count still: those of images that are alive,
-    /// and those whose images can be taken back; each with its address.
-    pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
-        holders(self, addresses).await
-    }
-
     /// An image that is to be taken back, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
         restorable(self, id).await
     }
-}
-
-/// See [`Catalog::holders`].
-async fn holders(on: &impl Run, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
-    let deleted = ImageStatus::Deleted.name();
-    let mut holders = Vec::new();
-    for chunk in addresses.chunks(VALUES) {
-        let sql = Sql::new(
-            "SELECT image_locations.id, image_locations.value FROM image_locations \
-             INNER JOIN images ON images.id = image_locations.image_id \
-             WHERE image_locations.value IN ",
-        )
-        .list(chunk.iter().map(|address| (*address).into()))
-        .with(
-            " AND image_locations.status <> ? AND images.status <> ?",
-            [deleted.into(), deleted.into()],
-        );
-        for row in on.rows(sql).await? {
-            holders.push((row.some_integer(0)?, row.some_text(1)?.into_owned()));
-        }
-    }
-    Ok(holders)
 }
 
 /// See [`Catalog::restorable`].
@@ -235,7 +224,7 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
         return Ok(None);
     };
     let sql = Sql::new("SELECT count(*) FROM image_locations").with(
-        " WHERE image_id = ? AND +deleted = ?",
+        " WHERE image_id = ? AND deleted + 0 = ?",
         [id.into(), false.into()],
     );
     let others = match on.row(sql).await? {
@@ -258,11 +247,6 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
 }
 
 impl Transaction {
-    /// The same as [`Catalog::holders`].
-    pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<(i64, String)>> {
-        holders(self, addresses).await
-    }
-
     /// An image that is to be taken back, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
         restorable(self, id).await
@@ -343,7 +327,7 @@ impl Transaction {
     async fn restore_children(&self, id: &str, table: &str, key: &str) -> Result<()> {
         let moment = "SELECT deleted_at FROM images WHERE id = ?";
         let sql = Sql::new(format!("SELECT id, {key}, deleted FROM {table}"))
-            .with(" WHERE image_id = ? AND (deleted = ?", [id.into(), false.into()])
+            .with(" WHERE image_id = ? AND (deleted + 0 = ?", [id.into(), false.into()])
             .with(&format!(" OR deleted_at <= ({moment})"), [id.into()])
             .with(
                 &format!(

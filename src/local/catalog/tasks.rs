@@ -74,7 +74,7 @@ fn read(row: &impl Columns, whole: bool) -> Result<Task> {
 /// A query for tasks that are not forgotten.
 fn remembered(columns: &str) -> Sql {
     Sql::new("SELECT ").text(SHORT).with(
-        &format!("{columns} WHERE tasks.deleted = ? AND (tasks.expires_at IS NULL OR tasks.expires_at > ?)"),
+        &format!("{columns} WHERE tasks.deleted + 0 = ? AND (tasks.expires_at IS NULL OR tasks.expires_at > ?)"),
         [false.into(), Timestamp::now().to_catalog().into()],
     )
 }
@@ -131,7 +131,7 @@ impl Catalog {
         ];
         if let Some(marker) = &query.marker {
             let known = Sql::new("SELECT 1 FROM tasks").with(
-                " WHERE id = ? AND deleted = ?",
+                " WHERE id = ? AND deleted + 0 = ?",
                 [marker.as_str().into(), false.into()],
             );
             if self.row(known).await?.is_none() {
@@ -187,7 +187,7 @@ impl Transaction {
     pub async fn insert_task(&self, task: &Task) -> Result<()> {
         let now = task.created_at.to_catalog();
         let sql = Sql::new("UPDATE tasks SET ").with(
-            "deleted = ?, deleted_at = ? WHERE owner = ? AND deleted = ? AND expires_at <= ?",
+            "deleted = ?, deleted_at = ? WHERE owner = ? AND deleted + 0 = ? AND expires_at <= ?",
             [
                 true.into(),
                 now.as_str().into(),

@@ -155,6 +155,13 @@ impl Store for FileStore {
         })
     }
 
+    /// *Source:* `validate_external_location` in `glance/common/store_utils.py`: of all kinds, addresses of files
+    /// are refused.
+    fn is_exclusive(&self, url: &str, id: &str) -> bool {
+        let path = file_path(url).filter(|_| self.owns(url));
+        path.is_some_and(|path| path.file_name().is_some_and(|name| name == id))
+    }
+
     async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>> {
         let directory = self.choose(size)?.to_path_buf();
         let (at, id, refuses) = (directory.clone(), id.to_string(), self.refuses_existing);

@@ -34,6 +34,13 @@ pub trait Store: Send + Sync {
     /// Whether what is at an address is, or would be, its own.
     fn owns(&self, url: &str) -> bool;
 
+    /// Whether an address is the one that this store gives the data of image `id`, and of a kind that services take
+    /// from nobody who names locations: records of other images do not name it.
+    fn is_exclusive(&self, url: &str, id: &str) -> bool {
+        let _ = (url, id);
+        false
+    }
+
     /// Begins to store the data of image `id`; `size` is how many bytes will be written, where that is known.
     ///
     /// # Errors
