@@ -30,6 +30,9 @@ pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// it next, and seldom enough.
 const LOG_PAGES: &str = "256";
 
+/// The cache of the connection that removes rows, in KiB below zero: what a batch changes is written once.
+const REMOVAL_CACHE: &str = "-131072";
+
 /// Connections a process opens at most, lists aside: what is written, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;
 
@@ -109,7 +112,7 @@ impl Catalog {
     /// As for [`Catalog::open`].
     pub async fn open_to_look(database: &Database) -> Result<Self> {
         let connections = match database {
-            Database::Sqlite(path) => connect_sqlite(path, sqlite_options(path)).await?,
+            Database::Sqlite(path) => connect_sqlite(path, sqlite_options(path), CONNECTIONS).await?,
             Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
         };
         Ok(Self::new(connections, database))
@@ -136,6 +139,36 @@ impl Catalog {
             },
             Database::Mysql(_) => self.clone(),
         })
+    }
+
+    /// Returns the same database for the removal of many rows, on one connection: SQLite does not check references
+    /// there, keeps the pages that one batch changes in memory, and copies its log into the database only in
+    /// [`Catalog::copy_log`]. A batch whose commit has returned is whole or undone after a power cut, and certain to
+    /// be there once the log was copied.
+    pub(super) async fn for_removal(&self) -> Result<Self> {
+        Ok(match self.database() {
+            Database::Sqlite(path) => {
+                let options = sqlite_options(path)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Normal)
+                    .foreign_keys(false)
+                    .pragma("cache_size", REMOVAL_CACHE)
+                    .pragma("wal_autocheckpoint", "0");
+                Self {
+                    connections: connect_sqlite(path, options, 1).await?,
+                    ..self.clone()
+                }
+            }
+            Database::Mysql(_) => self.clone(),
+        })
+    }
+
+    /// Copies the log of SQLite into the database as far as no reader needs it, while others may write; the pages of
+    /// the log, which were the log since it was last copied whole.
+    pub(super) async fn copy_log(&self) -> Result<u64> {
+        let row = self.row(Sql::new("PRAGMA wal_checkpoint(PASSIVE)")).await?;
+        let pages = row.map(|row| row.some_integer(1)).transpose()?;
+        Ok(pages.and_then(|pages| u64::try_from(pages).ok()).unwrap_or(0))
     }
 
     /// Which database this is.
@@ -250,7 +283,7 @@ async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<Data
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(references)
         .pragma("wal_autocheckpoint", LOG_PAGES);
-    connect_sqlite(path, options).await
+    connect_sqlite(path, options, CONNECTIONS).await
 }
 
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {
@@ -260,9 +293,13 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     sea_orm::sqlx::ConnectOptions::disable_statement_logging(options)
 }
 
-async fn connect_sqlite(path: &Path, options: SqliteConnectOptions) -> Result<DatabaseConnection> {
+async fn connect_sqlite(
+    path: &Path,
+    options: SqliteConnectOptions,
+    connections: u32,
+) -> Result<DatabaseConnection> {
     let pool = SqlitePoolOptions::new()
-        .max_connections(CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(PATIENCE * 2)
         .test_before_acquire(false)
         .connect_with(options)

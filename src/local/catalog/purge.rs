@@ -7,14 +7,16 @@
 //! *Source:* `purge_deleted_rows` and `purge_deleted_rows_from_images` in `glance/db/sqlalchemy/api.py` of
 //! the reference implementation.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sea_orm::{QueryResult, Value};
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::{Catalog, Dialect, Sql};
+use super::{Catalog, Dialect, Sql, reader};
 use crate::Result;
+use crate::config::Database;
 use crate::data::Watch;
 use crate::model::Timestamp;
 
@@ -25,10 +27,21 @@ const FIRST_BATCH: u64 = 1000;
 const LARGEST_BATCH: u64 = 20_000;
 
 /// How long a batch shall take; half of what others may be kept waiting.
-const BATCH_TIME: Duration = Duration::from_millis(100);
+const BATCH_TIME: Duration = Duration::from_millis(120);
 
-/// How long others are let through between two batches at most.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long others are let through between two batches at most: SQLite looks every 25 ms at a lock that it has waited
+/// for less than 128 ms for.
+const LONGEST_PAUSE: Duration = Duration::from_millis(26);
+
+/// Pages of the log of SQLite that are copied into the database together, if what was changed twice is copied once.
+const LOG_PAGES: u64 = 4096;
+
+/// Images of the first batch of those whose children are removed, and of the largest: SQLite takes as many values.
+const FIRST_IMAGES: u64 = 200;
+const MOST_IMAGES: u64 = 20_000;
+
+/// Ids of deleted images that are held in memory.
+const IDS: i64 = 100_000;
 
 /// How far the clocks of two hosts are apart at most, and much more.
 const CLOCKS: Duration = Duration::from_hours(24);
@@ -49,13 +62,18 @@ struct Table {
     free: &'static str,
     /// The columns that are of no fixed length.
     texts: &'static [&'static str],
+    /// Whether its rows belong to images.
+    of_images: bool,
 }
 
 /// What a row has in columns of a fixed length: times, numbers, an id.
 const FIXED_BYTES: i64 = 64;
 
-/// That a row is marked. Its index is not to be used: rows are taken in the order of the table.
-const DELETED: &str = "+deleted = 1";
+/// That a row is marked: the index of the mark has such rows in the order of the table.
+const DELETED: &str = "deleted = 1";
+
+/// The same for a table that has no such index.
+const UNINDEXED: &str = "deleted + 0 = 1";
 
 /// That an image can be restored.
 macro_rules! restorable {
@@ -79,7 +97,7 @@ macro_rules! not_restorable {
 }
 
 /// The same, but for what the scrubber has still to do.
-const SCRUBBED: &str = "+deleted = 1 AND status <> 'pending_delete'";
+const SCRUBBED: &str = "deleted = 1 AND status <> 'pending_delete'";
 
 impl Table {
     /// A table that notes by itself what was deleted.
@@ -92,7 +110,14 @@ impl Table {
             kept: "",
             free: "",
             texts,
+            of_images: false,
         }
+    }
+
+    /// The same, of rows that belong to images.
+    const fn of_images(mut self) -> Self {
+        self.of_images = true;
+        self
     }
 
     /// The same, without rows for which a slower condition is not true.
@@ -126,12 +151,18 @@ const DETAILS: [Table; 6] = [
         kept: "",
         free: "",
         texts: &["input", "result", "message"],
+        of_images: false,
     },
     Table::new("image_properties", DELETED, &["name", "value"])
-        .kept(not_restorable!("image_properties")),
-    Table::new("image_tags", DELETED, &["value"]).kept(not_restorable!("image_tags")),
-    Table::new("image_locations", SCRUBBED, &["value", "meta_data"]),
-    Table::new("image_members", DELETED, &["member"]).kept(not_restorable!("image_members")),
+        .kept(not_restorable!("image_properties"))
+        .of_images(),
+    Table::new("image_tags", UNINDEXED, &["value"])
+        .kept(not_restorable!("image_tags"))
+        .of_images(),
+    Table::new("image_locations", SCRUBBED, &["value", "meta_data"]).of_images(),
+    Table::new("image_members", DELETED, &["member"])
+        .kept(not_restorable!("image_members"))
+        .of_images(),
     Table::new("tasks", DELETED, &["type", "status", "owner"])
         .free(" AND NOT EXISTS (SELECT 1 FROM task_info WHERE task_id = tasks.id)"),
 ];
@@ -203,7 +234,7 @@ impl Catalog {
         removed: &mut dyn FnMut(&str, u64),
     ) -> Result<Vec<Purged>> {
         // That nothing refers to a row is part of what is asked of it.
-        let catalog = self.unchecked().await?;
+        let catalog = self.for_removal().await?;
         let spares = self.spares_restorable(before).await?;
         let before = before.to_catalog();
         let mut all = Vec::new();
@@ -215,6 +246,8 @@ impl Catalog {
                 watch,
                 kept,
                 size: FIRST_BATCH,
+                images: FIRST_IMAGES,
+                log: Log::default(),
             };
             let limit = match max_rows {
                 Some(rows) => catalog
@@ -225,10 +258,10 @@ impl Catalog {
             };
             let mut told = |rows| removed(table.name, rows);
             let rows = match limit {
-                None => batches.remove(&older, u64::MAX, &mut told).await?,
+                None => batches.remove_all(&older, &mut told).await?,
                 Some((moment, rows)) => {
                     let first = Selection::new(table, "<", &moment);
-                    let first = batches.remove(&first, rows, &mut told).await?;
+                    let first = batches.remove_all(&first, &mut told).await?;
                     let last = Selection::new(table, "=", &moment);
                     first + batches.remove(&last, rows - first, &mut told).await?
                 }
@@ -241,6 +274,7 @@ impl Catalog {
             });
         }
         if self.dialect() == Dialect::Sqlite {
+            catalog.copy_log().await?;
             catalog.close().await?;
         }
         Ok(all)
@@ -352,6 +386,15 @@ impl<'a> Selection<'a> {
             [self.moment.into()],
         )
     }
+
+    /// The same, of rows that are found otherwise than by the index of the mark.
+    fn condition_beside(&self, sql: Sql) -> Sql {
+        let only = self.table.only.replace(DELETED, UNINDEXED);
+        sql.with(
+            &format!("{only} AND {} {} ?", self.table.deleted_at, self.deleted),
+            [self.moment.into()],
+        )
+    }
 }
 
 /// Rows that go batch by batch, each as large as others can wait for.
@@ -360,10 +403,77 @@ struct Batches<'a> {
     watch: &'a Watch,
     /// See [`Table::kept`]; empty where no image can be restored.
     kept: &'static str,
+    /// Rows of the next batch.
     size: u64,
+    /// Images of the next batch of children.
+    images: u64,
+    log: Log,
 }
 
 impl Batches<'_> {
+    /// Removes all rows of a selection; how many those were.
+    async fn remove_all(
+        &mut self,
+        selection: &Selection<'_>,
+        told: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        let mut removed = 0;
+        if let Database::Sqlite(path) = self.catalog.database()
+            && selection.table.of_images
+        {
+            removed += self.remove_children(path, selection, told).await?;
+        }
+        Ok(removed + self.remove(selection, u64::MAX, told).await?)
+    }
+
+    /// Removes the rows of a selection that belong to deleted images, in the order of the ids of these, which is
+    /// that of two of the indexes of the rows: each of their pages is written once. In the order of the rows, of
+    /// ids that are random every row writes another page of each.
+    async fn remove_children(
+        &mut self,
+        path: &Path,
+        selection: &Selection<'_>,
+        told: &mut dyn FnMut(u64),
+    ) -> Result<u64> {
+        let mut removed = 0;
+        let mut after = 0_i64;
+        loop {
+            let sql = Sql::new("SELECT id, rowid FROM images WHERE ").with(
+                "deleted = 1 AND rowid > ? ORDER BY rowid LIMIT ?",
+                [after.into(), IDS.into()],
+            );
+            let read = |row: &rusqlite::Row<'_>| Ok((row.some_text(0)?.into_owned(), row.some_integer(1)?));
+            let found = reader::collect(path, sql, read).await?;
+            let Some((_, last)) = found.last() else {
+                return Ok(removed);
+            };
+            after = *last;
+            let mut ids: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+            ids.sort_unstable();
+            let mut left = &ids[..];
+            while !left.is_empty() {
+                self.watch.check()?;
+                let size = usize::try_from(self.images).unwrap_or(1).min(left.len());
+                let (batch, more) = left.split_at(size);
+                left = more;
+                let remove = async || {
+                    let name = selection.table.name;
+                    let sql = Sql::new(format!("DELETE FROM {name} WHERE image_id IN "))
+                        .list(batch.iter().map(|id| id.as_str().into()));
+                    let sql = selection.condition_beside(sql.text(" AND "));
+                    self.catalog.execute(sql.text(self.kept)).await
+                };
+                let begun = Instant::now();
+                let gone = self.catalog.insist(remove).await?;
+                let took = begun.elapsed();
+                removed += gone;
+                told(gone);
+                self.images = fitted(self.images, took).min(MOST_IMAGES);
+                self.rest(took).await?;
+            }
+        }
+    }
+
     /// Removes at most `most` rows of a selection; how many those were.
     async fn remove(
         &mut self,
@@ -383,7 +493,7 @@ impl Batches<'_> {
             // Where the batch ends is found without a lock.
             let batch = beyond(selection.select(&format!("{key} AS place")));
             let size = self.size.min(most - removed);
-            let batch = batch.with(" ORDER BY place LIMIT ?", [size.into()]);
+            let batch = batch.with(&format!(" ORDER BY {key} LIMIT ?"), [size.into()]);
             let end = self
                 .catalog
                 .row(batch.within("SELECT max(place) FROM "))
@@ -392,7 +502,6 @@ impl Batches<'_> {
                 break;
             };
             let Table { name, free, .. } = selection.table;
-            let begun = Instant::now();
             let remove = async || {
                 let sql = Sql::new(format!("DELETE FROM {name} WHERE "));
                 let sql = beyond(selection.condition(sql));
@@ -402,26 +511,67 @@ impl Batches<'_> {
                     .text(free);
                 self.catalog.execute(sql).await
             };
+            let begun = Instant::now();
             let gone = self.catalog.insist(remove).await?;
+            let took = begun.elapsed();
             removed += gone;
             told(gone);
-            self.rest(begun.elapsed()).await;
+            self.size = fitted(self.size, took).min(LARGEST_BATCH);
+            self.rest(took).await?;
             after = Some(end);
         }
         Ok(removed)
     }
 
-    /// Lets others write, who wait for a lock in steps, for as long as they waited, and fits the size of
-    /// the next batch to the time that this one took.
-    async fn rest(&mut self, took: Duration) {
-        if took > BATCH_TIME {
-            self.size = (self.size / 2).max(1);
-        } else if took < BATCH_TIME / 3 {
-            self.size = (self.size * 2).min(LARGEST_BATCH);
-        }
+    /// Lets others write, who wait for a lock in steps, for as long as they waited; copies the log meanwhile.
+    async fn rest(&mut self, took: Duration) -> Result<()> {
         if self.catalog.dialect() == Dialect::Sqlite {
-            tokio::time::sleep(took.min(LONGEST_PAUSE)).await;
+            let begun = Instant::now();
+            if self.log.is_due() {
+                let pages = self.catalog.copy_log().await?;
+                self.log.copied(pages);
+            }
+            let pause = took.min(LONGEST_PAUSE);
+            tokio::time::sleep(pause.saturating_sub(begun.elapsed())).await;
         }
+        Ok(())
+    }
+}
+
+/// The size of the next batch after one of this size took so long.
+fn fitted(size: u64, took: Duration) -> u64 {
+    if took > BATCH_TIME * 3 / 2 {
+        (size / 2).max(1)
+    } else if took > BATCH_TIME {
+        (size * 3 / 4).max(1)
+    } else if took < BATCH_TIME / 2 {
+        size * 2
+    } else {
+        size
+    }
+}
+
+/// How many batches are written to the log of SQLite before it is copied.
+#[derive(Default)]
+struct Log {
+    /// Batches since the log was copied.
+    batches: u64,
+    /// Batches after which it will be.
+    most: u64,
+}
+
+impl Log {
+    /// Counts a batch; whether the log is long enough.
+    fn is_due(&mut self) -> bool {
+        self.batches += 1;
+        self.batches >= self.most
+    }
+
+    /// The log was copied, and had so many pages.
+    fn copied(&mut self, pages: u64) {
+        let batch = (pages / self.batches.max(1)).max(1);
+        self.most = (LOG_PAGES / batch).clamp(1, 16);
+        self.batches = 0;
     }
 }
 
