@@ -1,10 +1,12 @@
 """What `benches/run` measures; see there."""
 import os
+import random
 import shutil
 import sqlite3
 import sys
 import uuid
 
+import catalogue
 from cache import CacheBench
 from measure import Row, compare, once, piped
 from operator_tools import OperatorBench
@@ -13,8 +15,9 @@ from remote import remote
 RUNS = int(os.environ.get("GLANCE_BENCH_RUNS", "5"))
 QUICK = 40
 MIB = 1024 * 1024
-# What `image list` shows, in its order.
-COLUMNS = "select id, name, status from images where deleted = 0 and os_hidden = 0 order by created_at desc, id desc"
+# What `image list` shows, in its order; the images that it shows.
+SHOWN = "deleted = 0 and os_hidden = 0 and (owner = 'admin' or visibility <> 'community')"
+COLUMNS = f"select id, name, status from images where {SHOWN} order by name, created_at desc, id desc"
 
 
 class Bench:
@@ -145,14 +148,18 @@ class Bench:
     def lists(self, count):
         path = self.data_dir()
         database = os.path.join(path, "glance.db")
-        fill(database, count)
+        catalogue.fill(database, count)
+        with sqlite3.connect(database) as connection:
+            shown, = connection.execute(f"select count(*) from images where {SHOWN}").fetchone()
+            one, = connection.execute(f"select id from images where {SHOWN} and status = 'active' limit 1").fetchone()
+        connection.close()
         # Nothing is measured that does not list them all.
         listed = self.path("listed")
         once(self.glance(path, "image", "list", "-f", "value"), env=self.env, stdout=listed)
         with open(listed, "rb") as file:
             lines = sum(1 for _ in file)
-        if lines != count:
-            raise SystemExit(f"image list: {lines} lines of {count} images")
+        if lines != shown:
+            raise SystemExit(f"image list: {lines} lines of {shown} images")
         rows = []
         for words, many in ((["image", "list"], ["-f"]), (["image-list"], ["--format"])):
             for form in ("table", "csv", "json", "value"):
@@ -161,18 +168,34 @@ class Bench:
         for mode in ("list", "csv", "json"):
             argv = ["sqlite3", "-readonly", f"-{mode}", database, COLUMNS]
             rows.append(self.row(f"sqlite3 -{mode}", argv))
+        rows.append(self.row("image list --long, value", self.glance(path, "image", "list", "--long", "-f", "value")))
         compare(f"list of {count:,} images", rows, RUNS, against="sqlite3 -list")
+        self.single(path, count, one)
         shutil.rmtree(path)
+
+    def single(self, path, count, image):
+        """What one image costs, however many there are."""
+        once(self.glance(path, "image-update", "--property", "a=b", image), env=self.env)
+        doomed = [str(uuid.uuid4()) for _ in range(RUNS + 2)]
+        for one in doomed:
+            once(self.glance(path, "image-create", "--id", one, "--name", "doomed", "--disk-format", "raw",
+                             "--container-format", "bare", "--file", __file__), env=self.env)
+        delete = Row("image-delete", lambda small: once(self.glance(path, "image-delete", doomed.pop()), env=self.env, small=small))
+        rows = [self.row("image-show", self.glance(path, "image-show", image)),
+                self.row("image list --limit 20", self.glance(path, "image", "list", "--limit", "20")),
+                self.row("usage", self.glance(path, "usage"))]
+        compare(f"one of {count:,} images", rows, RUNS)
+        compare(f"deletion of one of {count:,} images", [delete], RUNS)
 
 
 def fill(database, count):
-    """Rows as an upload leaves them: an active image each, its location, two properties, a tag."""
-    hexes = (f"{index:012x}" for index in range(count))
+    """Rows as an upload leaves them: an active image each, its location, two properties, a tag; in no order."""
+    chance = random.Random(count)
     with sqlite3.connect(database) as connection:
         def rows():
-            for index, tail in enumerate(hexes):
-                when = f"2026-{1 + index % 12:02}-{1 + index % 28:02} {index % 24:02}:{index // 24 % 60:02}:{index // 1440 % 60:02}.000000"
-                yield (f"5f3e9a70-0000-4000-8000-{tail}", f"image number {index}", 1024 + index, when, when)
+            for index in range(count):
+                when = catalogue.moment(chance.randrange(catalogue.SECONDS))
+                yield (str(uuid.UUID(int=chance.getrandbits(128), version=4)), f"image number {index}", 1024 + index, when, when)
         connection.executemany(
             "insert into images (id, name, size, virtual_size, status, created_at, updated_at, deleted, disk_format,"
             " container_format, checksum, owner, min_disk, min_ram, protected, visibility, os_hidden, os_hash_algo, os_hash_value)"
@@ -208,7 +231,7 @@ def main():
         if "remote" in wanted:
             remote(bench, RUNS, fill, source)
     if "lists" in wanted:
-        for count in (10_000, 100_000):
+        for count in (10_000, 200_000):
             bench.lists(count)
     if "cache" in wanted:
         CacheBench(bench, RUNS).measure()

@@ -12,7 +12,7 @@ use futures_util::stream::{self, StreamExt};
 use super::Local;
 use super::access;
 use super::catalog::{
-    Catalog, Held, Place, Restorable, StrayLocation, Strangers, WaitingLocation, in_use,
+    Catalog, Held, Place, Restorable, Strangers, StrayLocation, WaitingLocation, in_use,
 };
 use super::store::{Doomed, Store, StoreSet};
 use crate::data::Watch;

@@ -40,6 +40,7 @@ mod mariadb;
 mod metadefs;
 mod observation;
 mod operators;
+mod plans;
 mod quota;
 mod realcloud;
 mod recovery;

@@ -142,6 +142,9 @@ impl Place {
 
     /// The engine on the data directory.
     pub async fn open_as(&self, caller: &str) -> Local {
+        // Whatever a test does: no statement may read much of a large table.
+        #[cfg(debug_assertions)]
+        glance_tools::local::catalog::watch_plans();
         let settings = Settings::for_data_dir(&self.data()).unwrap();
         Local::open(settings, Caller::parse(caller).unwrap())
             .await

@@ -18,7 +18,7 @@ use sqlx::mysql::MySqlPool;
 use super::columns::Columns;
 use super::failure::{Mishap, failed, in_doubt, is_refusal, mishap};
 use super::mysql::Connections;
-use super::{Sql, mysql};
+use super::{Sql, mysql, plans};
 use crate::config::{Database, MysqlServer};
 use crate::model::Timestamp;
 use crate::{Error, ErrorKind, Result};
@@ -112,7 +112,9 @@ impl Catalog {
     /// As for [`Catalog::open`].
     pub async fn open_to_look(database: &Database) -> Result<Self> {
         let connections = match database {
-            Database::Sqlite(path) => connect_sqlite(path, sqlite_options(path), CONNECTIONS).await?,
+            Database::Sqlite(path) => {
+                connect_sqlite(path, sqlite_options(path), CONNECTIONS).await?
+            }
             Database::Mysql(server) => mysql::connect(server, Connections::Many).await?.into(),
         };
         Ok(Self::new(connections, database))
@@ -168,7 +170,9 @@ impl Catalog {
     pub(super) async fn copy_log(&self) -> Result<u64> {
         let row = self.row(Sql::new("PRAGMA wal_checkpoint(PASSIVE)")).await?;
         let pages = row.map(|row| row.some_integer(1)).transpose()?;
-        Ok(pages.and_then(|pages| u64::try_from(pages).ok()).unwrap_or(0))
+        Ok(pages
+            .and_then(|pages| u64::try_from(pages).ok())
+            .unwrap_or(0))
     }
 
     /// Which database this is.
@@ -386,6 +390,7 @@ pub(in crate::local) trait Run {
 
     /// Every row of a query.
     async fn rows(&self, sql: Sql) -> Result<Vec<QueryResult>> {
+        plans::check(&sql.text);
         let statement = statement(self.on(), sql);
         let ask = || async {
             let rows = self.on().query_all_raw(statement.clone()).await;
@@ -405,6 +410,7 @@ pub(in crate::local) trait Run {
 
     /// Runs a statement; the number of rows it changed.
     async fn execute(&self, sql: Sql) -> Result<u64> {
+        plans::check(&sql.text);
         let statement = statement(self.on(), sql);
         Ok(self
             .on()

@@ -132,7 +132,11 @@ impl Catalog {
                 &format!(
                     "id > ? AND id <= ? AND status <> 'deleted' AND {STRANGE} ORDER BY id LIMIT ?"
                 ),
-                [after.into(), last.into(), i64::try_from(PAGE).unwrap_or(i64::MAX).into()],
+                [
+                    after.into(),
+                    last.into(),
+                    i64::try_from(PAGE).unwrap_or(i64::MAX).into(),
+                ],
             );
             let rows = self.rows(sql).await?;
             for row in &rows {
@@ -230,10 +234,18 @@ mod tests {
     async fn catalogue() -> (tempfile::TempDir, Catalog) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("glance.db");
-        let catalog = Catalog::open_current(&Database::Sqlite(path)).await.unwrap();
+        let catalog = Catalog::open_current(&Database::Sqlite(path))
+            .await
+            .unwrap();
         for image in IMAGES {
-            let sql = "INSERT INTO images (id, status, created_at, deleted, min_disk, min_ram) VALUES ";
-            let row = [image.into(), "active".into(), "2026-01-01".into(), false.into()];
+            let sql =
+                "INSERT INTO images (id, status, created_at, deleted, min_disk, min_ram) VALUES ";
+            let row = [
+                image.into(),
+                "active".into(),
+                "2026-01-01".into(),
+                false.into(),
+            ];
             let sql = Sql::new(sql).list(row.into_iter().chain([0_i64.into(), 0_i64.into()]));
             catalog.execute(sql).await.unwrap();
         }
@@ -241,7 +253,8 @@ mod tests {
     }
 
     async fn add(catalog: &Catalog, image: &str, address: &str, status: &str) {
-        let sql = "INSERT INTO image_locations (image_id, value, created_at, deleted, status) VALUES ";
+        let sql =
+            "INSERT INTO image_locations (image_id, value, created_at, deleted, status) VALUES ";
         let row = [image, address, "2026-01-01"].map(Value::from);
         let row = row.into_iter().chain([false.into(), status.into()]);
         catalog.execute(Sql::new(sql).list(row)).await.unwrap();
@@ -250,7 +263,10 @@ mod tests {
     async fn check(catalog: &Catalog, strangers: &mut Strangers) {
         for address in addresses() {
             let all = catalog.holders(&[&address]).await.unwrap();
-            let found = catalog.holders_beside(strangers, &[&address]).await.unwrap();
+            let found = catalog
+                .holders_beside(strangers, &[&address])
+                .await
+                .unwrap();
             assert_eq!(found, all, "{address}");
         }
     }

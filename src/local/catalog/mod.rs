@@ -17,6 +17,7 @@ mod members;
 mod metadefs;
 mod migration;
 mod mysql;
+mod plans;
 mod purge;
 mod query;
 mod reader;
@@ -34,6 +35,8 @@ pub use locations::NewLocation;
 pub use metadefs::Merge;
 pub(in crate::local) use metadefs::{Content, StoredNamespace};
 pub use migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
+#[cfg(debug_assertions)]
+pub use plans::{unselective_steps, watch as watch_plans};
 pub use purge::{Purged, Scope};
 pub use query::UsageCounts;
 pub use revision::{State, Turn};

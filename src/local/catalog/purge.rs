@@ -34,7 +34,7 @@ const BATCH_TIME: Duration = Duration::from_millis(120);
 const LONGEST_PAUSE: Duration = Duration::from_millis(26);
 
 /// Pages of the log of SQLite that are copied into the database together, if what was changed twice is copied once.
-const LOG_PAGES: u64 = 4096;
+const LOG_PAGES: u64 = 8192;
 
 /// Images of the first batch of those whose children are removed, and of the largest: SQLite takes as many values.
 const FIRST_IMAGES: u64 = 200;
@@ -263,7 +263,10 @@ impl Catalog {
                     let first = Selection::new(table, "<", &moment);
                     let first = batches.remove_all(&first, &mut told).await?;
                     let last = Selection::new(table, "=", &moment);
-                    first + batches.remove(&last, rows - first, &mut told).await?
+                    first
+                        + batches
+                            .remove(&last, rows.saturating_sub(first), &mut told)
+                            .await?
                 }
             };
             all.push(Purged {
@@ -439,10 +442,12 @@ impl Batches<'_> {
         let mut after = 0_i64;
         loop {
             let sql = Sql::new("SELECT id, rowid FROM images WHERE ").with(
-                "deleted = 1 AND rowid > ? ORDER BY rowid LIMIT ?",
-                [after.into(), IDS.into()],
+                "deleted = 1 AND rowid > ? AND deleted_at < ? ORDER BY rowid LIMIT ?",
+                [after.into(), selection.moment.into(), IDS.into()],
             );
-            let read = |row: &rusqlite::Row<'_>| Ok((row.some_text(0)?.into_owned(), row.some_integer(1)?));
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok((row.some_text(0)?.into_owned(), row.some_integer(1)?))
+            };
             let found = reader::collect(path, sql, read).await?;
             let Some((_, last)) = found.last() else {
                 return Ok(removed);

@@ -305,10 +305,7 @@ fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
     match query.filter.visibility.as_deref() {
         Some("all") => sql,
         Some(one) if is_rare(Some(one)) => sql.with(" AND images.visibility = ?", [one.into()]),
-        Some(one) => sql.with(
-            " AND COALESCE(images.visibility, '') = ?",
-            [one.into()],
-        ),
+        Some(one) => sql.with(" AND COALESCE(images.visibility, '') = ?", [one.into()]),
         None => sql.with(
             " AND (images.owner = ? OR images.visibility <> 'community')",
             [project()],

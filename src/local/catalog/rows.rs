@@ -8,9 +8,9 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlPool, MySqlRow, MySqlTra
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, MySql};
 
-use super::Sql;
 use super::failure::failed;
 use super::images::{Child, Parents, read_image};
+use super::{Sql, plans};
 use crate::model::{Fields, Image};
 use crate::{Error, Result};
 
@@ -96,6 +96,7 @@ async fn load_children(
 
 /// A statement in the driver's terms.
 fn query(sql: &Sql) -> Result<Query<'_, MySql, MySqlArguments>> {
+    plans::check(&sql.text);
     let mut query = sqlx::query(AssertSqlSafe(sql.text.as_str()));
     for value in &sql.values {
         query = match value {
