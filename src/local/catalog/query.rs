@@ -476,4 +476,51 @@ mod tests {
             ]
         );
     }
+
+    #[tokio::test]
+    async fn only_pages_of_common_images_are_read_in_the_order_of_an_index() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("glance.db");
+        let database = Database::Sqlite(path.clone());
+        let catalog = Catalog::open_current(&database).await.unwrap();
+        let insert = "INSERT INTO images (id, status, created_at, deleted, min_disk, min_ram) \
+             VALUES ('marker', 'active', '2026-01-01 00:00:00', 0, 0, 0)";
+        catalog.execute(Sql::new(insert)).await.unwrap();
+        let administrator = Caller::parse("admin:admin:admin").unwrap();
+        let first_step = async |query: &ImageQuery| -> String {
+            let sql = catalog.list_statement(query, &administrator).await.unwrap();
+            let connection = rusqlite::Connection::open(&path).unwrap();
+            let explain = format!("EXPLAIN QUERY PLAN {}", sql.text);
+            let mut explain = connection.prepare(&explain).unwrap();
+            let mut steps = explain.raw_query();
+            steps.next().unwrap().unwrap().get(3).unwrap()
+        };
+        let whole = ImageQuery::default();
+        assert_eq!(first_step(&whole).await, "SCAN images");
+        let page = ImageQuery {
+            limit: Some(20),
+            ..whole
+        };
+        assert_eq!(
+            first_step(&page).await,
+            "SCAN images USING INDEX created_at_image_idx"
+        );
+        let next = ImageQuery {
+            marker: Some("marker".to_string()),
+            ..page.clone()
+        };
+        assert_eq!(
+            first_step(&next).await,
+            "SEARCH images USING INDEX created_at_image_idx (created_at<?)"
+        );
+        let mut named = page.clone();
+        named.filter.name = Some("name".to_string());
+        assert_eq!(first_step(&named).await, "SCAN images");
+        let mut owned = page;
+        owned.filter.attributes = vec![("owner".to_string(), "acme".to_string())];
+        assert_eq!(
+            first_step(&owned).await,
+            "SEARCH images USING INDEX owner_image_idx (owner=?)"
+        );
+    }
 }

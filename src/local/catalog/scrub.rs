@@ -90,6 +90,24 @@ fn read_waiting(row: &QueryResult, first: usize) -> Result<WaitingLocation> {
 }
 
 impl Catalog {
+    /// Returns the column in whose order batches of images go.
+    fn place(&self) -> &'static str {
+        match self.dialect() {
+            Dialect::Sqlite => "rowid",
+            Dialect::Mysql => "id",
+        }
+    }
+
+    /// Returns the mark of deleted rows as a batch asks for it. SQLite finds the next ones in its index, which has
+    /// them in the order of their places; a server would read that from its beginning for each batch, and is to read
+    /// the table on from where the last batch ended.
+    fn marked(&self) -> &'static str {
+        match self.dialect() {
+            Dialect::Sqlite => "deleted",
+            Dialect::Mysql => "deleted + 0",
+        }
+    }
+
     /// Images that were deleted at `until` or before and whose data waits; of those behind the place
     /// `after`, the first `limit`, in the order of their places.
     ///
@@ -100,17 +118,13 @@ impl Catalog {
         after: Option<&Place>,
         limit: u64,
     ) -> Result<Vec<WaitingImage>> {
-        // Of the rows that are marked, the index of the mark has this in its order.
-        let place = match self.dialect() {
-            Dialect::Sqlite => "rowid",
-            Dialect::Mysql => "id",
-        };
+        let (place, marked) = (self.place(), self.marked());
         let mut sql = Sql::new(format!(
             "SELECT due.id, image_locations.id, image_locations.value, image_locations.meta_data, \
              image_locations.deleted_at, due.place FROM (SELECT id, {place} AS place FROM images",
         ))
         .with(
-            " WHERE status = ? AND deleted = ? AND deleted_at <= ?",
+            &format!(" WHERE status = ? AND {marked} = ? AND deleted_at <= ?"),
             [
                 ImageStatus::PendingDelete.name().into(),
                 true.into(),
@@ -170,9 +184,12 @@ impl Catalog {
              INNER JOIN images ON images.id = image_locations.image_id",
         )
         .with(
-            " WHERE image_locations.id > ? AND image_locations.status = ? \
-             AND image_locations.deleted = ? AND image_locations.deleted_at <= ? \
-             AND images.deleted + 0 = ? ORDER BY image_locations.id LIMIT ?",
+            &format!(
+                " WHERE image_locations.id > ? AND image_locations.status = ? \
+                 AND image_locations.{} = ? AND image_locations.deleted_at <= ? \
+                 AND images.deleted + 0 = ? ORDER BY image_locations.id LIMIT ?",
+                self.marked()
+            ),
             [
                 after.into(),
                 PENDING.into(),
