@@ -1,5 +1,6 @@
 """A few calls of Keystone's API, with nothing but Python, for the programs beside this one."""
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -31,6 +32,14 @@ class Keystone:
         for row in self.call("GET", f"/{kind}s?name={urllib.parse.quote(name)}")[1][f"{kind}s"]:
             return row["id"]
         return self.call("POST", f"/{kind}s", {kind: {"name": name, **fields}})[1][kind]["id"]
+
+    def put_once(self, path, body):
+        """Makes what is not there."""
+        try:
+            self.call("PUT", path, body)
+        except urllib.error.HTTPError as e:
+            if e.code != 409:
+                raise
 
     def grant(self, project, user, role):
         """Gives a user a role in a project, all by id but the role."""

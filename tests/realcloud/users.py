@@ -27,5 +27,16 @@ if not keystone.call("GET", f"/endpoints?service_id={service}")[1]["endpoints"]:
         keystone.call("POST", "/endpoints", {"endpoint": {
             "service_id": service, "interface": interface, "url": glance, "region_id": "RegionOne"}})
 
+# Whom the identity provider knows has the role member in the project demo, by a group.
+group = keystone.find_or_create("group", "federated", domain_id="default")
+role = keystone.find_or_create("role", "member")
+keystone.call("PUT", f"/projects/{ids['DEMO'][0]}/groups/{group}/roles/{role}")
+federation = "/OS-FEDERATION"
+keystone.put_once(f"{federation}/identity_providers/idp", {"identity_provider": {"enabled": True}})
+keystone.put_once(f"{federation}/mappings/idp", {"mapping": {"rules": [{
+    "local": [{"user": {"name": "{0}"}}, {"group": {"id": group}}],
+    "remote": [{"type": "OIDC-preferred_username"}]}]}})
+keystone.put_once(f"{federation}/identity_providers/idp/protocols/openid", {"protocol": {"mapping_id": "idp"}})
+
 for name, (project, user) in ids.items():
     print(f"{name}_PROJECT={project}\n{name}_USER={user}")
