@@ -589,6 +589,26 @@ impl Page {
                     .trim()
                     .to_string();
             }
+            for (name, text) in [
+                (
+                    "REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE",
+                    "Certificates to trust where a cloud names none, a file or a directory; the first one counts.",
+                ),
+                (
+                    "SSL_CERT_FILE, SSL_CERT_DIR",
+                    "Certificates to trust in place of the system's.",
+                ),
+                (
+                    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
+                    "Proxies, also of SOCKS (socks5h://), and servers that are reached without one.",
+                ),
+                (
+                    "OS_CLIENT_CONFIG_FILE, OS_CLIENT_SECURE_FILE",
+                    "The files to read in place of clouds.yaml and secure.yaml.",
+                ),
+            ] {
+                texts.insert(name.to_string(), text.to_string());
+            }
         }
         texts.insert(
             "NO_COLOR".to_string(),

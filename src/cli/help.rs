@@ -19,17 +19,21 @@ Images of a cloud
 
 Which cloud and who is asking is told, in either grammar, by options before the command, else by OS_*
 variables, else by clouds.yaml (with clouds-public.yaml and secure.yaml; ./, ~/.config/openstack, /etc/openstack, or the
-file in OS_CLIENT_CONFIG_FILE):
+file in OS_CLIENT_CONFIG_FILE). The only cloud of clouds.yaml is used where nothing names one:
 
   --os-cloud CLOUD      a cloud of clouds.yaml [env OS_CLOUD]
   --os-auth-url URL     Keystone, with --os-username, --os-password, --os-project-name and so on; a
                         password that is missing is asked for at a terminal
-  --os-auth-type TYPE   password, token, v3applicationcredential, v3totp, v3multifactor, admin_token,
-                        http_basic, none; found out from what else is given
+  --os-auth-type TYPE   password, token, v3applicationcredential, v3totp, v3multifactor, v3oidcpassword,
+                        v3oidcclientcredentials, v3oidcauthcode, v3oidcdeviceauthz, v3oidcaccesstoken,
+                        v3oauth2clientcredential, admin_token, http_basic, none; found out from what else
+                        is given, but for the v3o… ones
+  --os-identity-provider NAME --os-protocol NAME --os-client-id ID --os-discovery-endpoint URL
+                        of logins with OpenID Connect
   --os-auth-token TOKEN --os-image-url URL
                         no Keystone at all
 
-Tokens are kept for the next command (in ~/.cache/glance, for your eyes only):
+Tokens are kept for the next command (in ~/.cache/glance, for your eyes only), for an hour at most:
 
   --os-no-cache         neither use nor keep one [env OS_NO_CACHE]
   --os-forget-tokens    forget all that are kept, and log in anew
@@ -41,8 +45,9 @@ Transfers:
   --skip-verification   do not compare hashes of what was sent with what the server stored
   --debug               show requests and answers, without secrets
 
-Certificates are verified (--os-cacert FILE); --insecure takes any, and warns. HTTP_PROXY, HTTPS_PROXY
-and NO_PROXY are respected.
+Certificates are verified: with those of --os-cacert FILE, else REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else
+the system's, SSL_CERT_FILE and SSL_CERT_DIR. --insecure takes any, and warns. HTTP_PROXY, HTTPS_PROXY,
+ALL_PROXY (also socks5h://) and NO_PROXY are respected.
 ";
 
 const LOCAL: &str = "\
@@ -60,9 +65,9 @@ data of the images and, if you like, a glance-api.conf; it is made when it is fi
                         reader; admin:admin:admin unless told otherwise [env GLANCE_AS]
 
 Options say which deployment is meant before the environment does, and within each, the local ones
-before the remote ones (--os-cloud, --os-auth-url, --os-image-url, --os-endpoint; OS_CLOUD,
-OS_AUTH_URL, OS_IMAGE_URL, OS_ENDPOINT, or variables of a login). When nothing says, it is the
-directory of this user.
+before the remote ones (--os-cloud, --os-auth-url, --os-image-url, --os-endpoint, options of a login;
+variables of a cloud, the only cloud of clouds.yaml). When nothing says, it is the directory of this
+user, which a line on standard error says.
 
 Image data:
 

@@ -137,7 +137,8 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
         Err(error) => return fail(grammar, &error),
     };
     let watch = Watch::default();
-    let session = Session::new(grammar, globals, environment, watch.clone(), observation);
+    let mut session = Session::new(grammar, globals, environment, watch.clone(), observation);
+    session.creates = row.creates();
     let result = block_on(&watch, async {
         let done = async {
             let outcome = (row.run)(&matches, &session).await?;
@@ -148,9 +149,8 @@ fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
         session.observation.end(options.format, &mut out).await?;
         done
     });
-    // Closing a database copies its log into it, and waits for the disk twice. The log is as good: the
-    // next process reads it, and copies it once it has grown.
-    std::mem::forget(session);
+    // Closing a database copies its log into it, and waits for the disk twice.
+    session.forget();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(grammar, &error),

@@ -79,6 +79,11 @@ impl Row {
         }
     }
 
+    /// Whether it creates what needs nothing else to exist: images, tasks, namespaces.
+    pub fn creates(&self) -> bool {
+        self.name.contains("create") || self.name == "md-namespace-import"
+    }
+
     /// A command that the original does not have.
     pub const fn ours<A: Leaf + 'static>(
         name: &'static str,

@@ -4,9 +4,10 @@
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
@@ -14,8 +15,8 @@ use super::observation::Observation;
 use super::progress::Bar;
 use super::registry::Grammar;
 use crate::config::{
-    Cloud, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings,
-    choose_deployment, complete_sources, platform_data_dir,
+    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
+    Settings, choose_client_deployment, cloud_options, complete_sources, platform_data_dir,
 };
 use crate::data::{Source, Watch};
 use crate::local::Local;
@@ -24,24 +25,32 @@ use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
 use crate::remote::http::Observer;
+use crate::remote::profile::fetch_profile;
 use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
-
-/// Options that mean a login, even where its address is missing.
-const LOGIN: [&str; 7] = [
-    "os-username",
-    "os-user-id",
-    "os-password",
-    "os-token",
-    "os-auth-token",
-    "os-application-credential-id",
-    "os-application-credential-name",
-];
 
 /// An option of the program, as the configuration of clouds wants it.
 fn option(globals: &Globals, long: &str) -> Option<String> {
     let flag = || globals.given(long).then_some("true");
     globals.value(long).or_else(flag).map(str::to_string)
+}
+
+/// Returns the cloud that options and environment name; its profile is fetched where it has one.
+async fn load_cloud(
+    options: &CloudOptions<'_>,
+    environment: &Environment,
+    observer: &Observer,
+) -> Result<Cloud> {
+    let mut document = None;
+    for _ in 0..2 {
+        match Cloud::prepare(options, environment, document.as_deref())? {
+            Prepared::Cloud(cloud) => return Ok(*cloud),
+            Prepared::Profile(profile) => {
+                document = Some(fetch_profile(&profile, observer.clone()).await?);
+            }
+        }
+    }
+    Err(Error::internal("a profile was fetched in vain"))
 }
 
 /// The cloud that options and environment name beside a deployment without a server: to download from.
@@ -56,10 +65,10 @@ impl Regions for Elsewhere {
     async fn open(&self, region: &str, interface: Option<&str>) -> Result<Box<dyn ImageService>> {
         let option = |long: &str| match (long, interface) {
             ("os-region-name", _) => Some(region.to_string()),
-            ("os-interface", Some(interface)) => Some(interface.to_string()),
+            ("os-interface" | "os-endpoint-type", Some(interface)) => Some(interface.to_string()),
             _ => option(&self.globals, long),
         };
-        let cloud = Cloud::load(&option, &self.environment)?;
+        let cloud = load_cloud(&option, &self.environment, &self.observer).await?;
         let observer = self.observer.clone();
         let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer);
         Ok(Box::new(remote.await?))
@@ -78,7 +87,11 @@ pub struct Session {
     pub watch: Watch,
     /// What is told of it beside its result.
     pub observation: Observation,
+    /// Whether the command may be the first one in a data directory.
+    pub creates: bool,
     service: OnceCell<Box<dyn ImageService>>,
+    /// The data directory of a deployment that nothing is kept of.
+    empty: Mutex<Option<TempDir>>,
 }
 
 impl Session {
@@ -96,7 +109,9 @@ impl Session {
             environment,
             watch,
             observation,
+            creates: false,
             service: OnceCell::new(),
+            empty: Mutex::new(None),
         }
     }
 
@@ -139,13 +154,18 @@ impl Session {
                 }))))
             }
             Deployment::Remote { .. } => {
-                let cloud = self.cloud()?;
-                for warning in cloud.warnings() {
-                    super::ui::notice(&warning);
+                let cloud = self.cloud().await?;
+                let warnings = cloud.warnings();
+                for warning in &warnings {
+                    super::ui::notice(warning);
                 }
+                let late = cloud.tls_warning().filter(|late| !warnings.contains(late));
                 let observer = self.observation.observer();
-                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer);
-                Ok(Box::new(remote.await?))
+                let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer).await?;
+                if let Some(late) = late.filter(|_| remote.is_secure()) {
+                    super::ui::notice(&late);
+                }
+                Ok(Box::new(remote))
             }
         }
     }
@@ -163,20 +183,22 @@ impl Session {
                 .value("os-image-url")
                 .or(self.globals.value("os-endpoint-override")),
             os_endpoint: self.globals.value("os-endpoint"),
-            login: LOGIN.iter().any(|option| self.globals.given(option)),
+            login: cloud_options(false).any(|option| self.globals.given(option)),
+            cloud: cloud_options(true).any(|option| self.globals.given(option)),
         };
-        choose_deployment(&options, &self.environment, platform_data_dir().as_deref())
+        choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref())
     }
 
     /// What it takes to reach the cloud that options and environment name; no token is left where
     /// `--os-forget-tokens` is given.
-    pub fn cloud(&self) -> Result<Cloud> {
+    pub async fn cloud(&self) -> Result<Cloud> {
         if self.globals.given("os-forget-tokens")
             && let Some(directory) = Cloud::token_directory(&self.environment)
         {
             forget_tokens(&directory)?;
         }
-        Cloud::load(&|long: &str| option(&self.globals, long), &self.environment)
+        let option = |long: &str| option(&self.globals, long);
+        load_cloud(&option, &self.environment, &self.observation.observer()).await
     }
 
     fn config_sources(&self) -> Vec<ConfigSource> {
@@ -195,12 +217,19 @@ impl Session {
 
     fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
         match place {
+            Place::DataDir(directory) if announced && !self.creates && !directory.exists() => {
+                self.announce(&format!(
+                    "No cloud is named, and there are no images in {} yet (--local).",
+                    directory.display()
+                ));
+                self.empty_settings()
+            }
             Place::DataDir(directory) => {
-                let place = format!("Using the images in {}.", directory.display());
+                let place = format!("Using the images in {}", directory.display());
                 if self.observation.is_verbose() {
-                    super::ui::info(&place);
-                } else if announced && std::io::stderr().is_terminal() {
-                    super::ui::dim(&self.environment, &place);
+                    super::ui::info(&format!("{place}."));
+                } else if announced {
+                    self.announce(&format!("{place} (--local): no cloud is named."));
                 }
                 Settings::for_data_dir(&directory)
             }
@@ -209,6 +238,36 @@ impl Session {
                 Settings::load(&sources, &self.environment)
             }
         }
+    }
+
+    /// Says which images are meant, where nothing asked for them.
+    fn announce(&self, line: &str) {
+        if !self.globals.given("quiet") {
+            super::ui::dim(&self.environment, line);
+        }
+    }
+
+    /// Settings of a data directory that holds nothing and is removed when the session is closed, for commands
+    /// that create nothing.
+    fn empty_settings(&self) -> Result<Settings> {
+        let directory = tempfile::tempdir();
+        let directory =
+            directory.map_err(|e| Error::io("create a directory in", &std::env::temp_dir(), e))?;
+        let settings = Settings::for_data_dir(directory.path());
+        *self.empty.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+        settings
+    }
+
+    /// Ends the run without closing databases: their logs are as good, and the next process copies them once
+    /// they have grown.
+    pub fn forget(self) {
+        let empty = self
+            .empty
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        std::mem::forget(self);
+        drop(empty);
     }
 
     /// Who is asking, in local mode.

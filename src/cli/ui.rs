@@ -162,6 +162,10 @@ impl Prompt for Terminal {
             Err(e) => Err(Error::failed("nothing could be read from the terminal").because(e)),
         }
     }
+
+    fn tell(&self, line: &str) {
+        notice(line);
+    }
 }
 
 /// Asks whether something shall be done: at a terminal; else as Python's `input` does, which takes the

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::search::ConfigSource;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What of the command line says which deployment is meant.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct DeploymentOptions<'a> {
     pub os_endpoint: Option<&'a str>,
     /// An option that only a login has, such as `--os-username`.
     pub login: bool,
+    /// An option that only a cloud has, such as `--os-region-name`.
+    pub cloud: bool,
 }
 
 /// The deployment that is meant.
@@ -34,7 +36,7 @@ pub enum Deployment {
     Local {
         /// Where its data is.
         place: Place,
-        /// Nobody asked for it: to be said in one dim line on a terminal.
+        /// Whether nothing asked for it, which a line on stderr says.
         announced: bool,
     },
     /// A cloud.
@@ -135,6 +137,39 @@ pub fn choose_deployment(
         place: Place::DataDir(default_dir()?),
         announced: true,
     })
+}
+
+/// The deployment that the client's options and environment name, as [`choose_deployment`]; where they do not, a
+/// cloud that a variable or clouds.yaml points to comes before the user's own directory.
+///
+/// *Source:* openstacksdk, `openstack/config/loader.py` (`OpenStackConfig.__init__`).
+///
+/// # Errors
+/// Those of [`choose_deployment`]; `Failed` where clouds.yaml has several clouds and none was chosen, or cannot
+/// be parsed.
+pub fn choose_client_deployment(
+    options: &DeploymentOptions<'_>,
+    environment: &Environment,
+    platform_data_dir: Option<&Path>,
+) -> Result<Deployment> {
+    let chosen = choose_deployment(options, environment, platform_data_dir);
+    match &chosen {
+        Ok(
+            Deployment::Local {
+                announced: false, ..
+            }
+            | Deployment::Remote { .. },
+        ) => return chosen,
+        Err(error) if error.kind() == ErrorKind::Usage => return chosen,
+        _ => {}
+    }
+    if options.cloud {
+        return Ok(Deployment::Remote { why: "a cloud" });
+    }
+    match super::cloud::pointer(environment)? {
+        Some(why) => Ok(Deployment::Remote { why }),
+        None => chosen,
+    }
 }
 
 /// Where the platform keeps a user's data (`~/.local/share/glance` on Linux, `XDG_DATA_HOME`
@@ -282,6 +317,75 @@ mod tests {
     fn nothing_said_is_local_at_the_default_place_and_announced() {
         let chosen = choose(&DeploymentOptions::default(), &["OS_REGION_NAME"]).unwrap();
         assert_eq!(chosen, local("/platform", true));
+    }
+
+    /// What the client chooses with these variables, and a clouds.yaml with this content.
+    fn client(variables: &[&str], clouds: Option<&str>) -> Result<Deployment> {
+        let home = tempfile::tempdir().unwrap();
+        let mut all: Vec<(String, String)> = variables
+            .iter()
+            .map(|name| ((*name).to_string(), "x".to_string()))
+            .collect();
+        all.push(("HOME".to_string(), home.path().display().to_string()));
+        // A file of the machine is no business of the test.
+        all.push((
+            "XDG_CONFIG_DIRS".to_string(),
+            home.path().display().to_string(),
+        ));
+        if let Some(clouds) = clouds {
+            let directory = home.path().join(".config/openstack");
+            std::fs::create_dir_all(&directory).unwrap();
+            std::fs::write(directory.join("clouds.yaml"), clouds).unwrap();
+        }
+        let environment = all.into_iter().collect();
+        let options = DeploymentOptions::default();
+        choose_client_deployment(&options, &environment, Some(Path::new("/platform")))
+    }
+
+    #[test]
+    fn the_only_cloud_of_clouds_yaml_is_meant_and_of_several_none() {
+        let why = "clouds.yaml";
+        let one = "clouds: {a: {auth: {}}}";
+        assert_eq!(client(&[], Some(one)).unwrap(), Deployment::Remote { why });
+        let error = client(&[], Some("clouds: {a: {}, b: {}}")).unwrap_err();
+        assert_eq!(error.kind().exit_code(), 1);
+        assert!(error.message().contains("a, b"), "{error}");
+        let error = client(&[], Some("clouds: [")).unwrap_err();
+        assert!(error.message().contains("clouds.yaml:"), "{error}");
+        let chosen = client(&["GLANCE_DATA_DIR"], Some(one)).unwrap();
+        assert_eq!(chosen, local("x", false));
+    }
+
+    #[test]
+    fn any_variable_of_a_cloud_means_a_cloud() {
+        for why in [
+            "OS_PROJECT_NAME",
+            "OS_TENANT_ID",
+            "OS_USER_DOMAIN_NAME",
+            "OS_AUTH_TYPE",
+            "OS_APPLICATION_CREDENTIAL_SECRET",
+            "OS_REGION_NAME",
+            "OS_CACERT",
+            "OS_CLIENT_CONFIG_FILE",
+            "OS_IDENTITY_API_VERSION",
+        ] {
+            let chosen = client(&[why], None).unwrap();
+            assert_eq!(chosen, Deployment::Remote { why });
+        }
+    }
+
+    #[test]
+    fn nothing_that_points_to_a_cloud_is_local_and_announced() {
+        let variables = ["OS_NO_CACHE", "OS_DATABASE__CONNECTION", "OS_TYPE", "OS"];
+        for clouds in [
+            None,
+            Some(""),
+            Some("clouds: {}"),
+            Some("cache: {auth: true}"),
+        ] {
+            let chosen = client(&variables, clouds).unwrap();
+            assert_eq!(chosen, local("/platform", true), "{clouds:?}");
+        }
     }
 
     #[test]

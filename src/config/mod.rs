@@ -27,11 +27,15 @@ mod values;
 
 pub use cache::{CacheDriver, CacheSettings};
 pub use cloud::{
-    Address, Cloud, CloudOptions, Interface, Keystone, Login, Method, Named, Need, Reference,
-    Scope, Tls, TlsVersion, root_of,
+    Address, Challenge, Cloud, CloudOptions, Federation, Grant, Interface, Keystone, Login, Method,
+    Named, Need, Prepared, Profile, Published, Reference, Scope, Tls, TlsVersion, Trust,
+    cloud_options, root_of,
 };
 pub use database::Database;
-pub use deployment::{Deployment, DeploymentOptions, Place, choose_deployment, platform_data_dir};
+pub use deployment::{
+    Deployment, DeploymentOptions, Place, choose_client_deployment, choose_deployment,
+    platform_data_dir,
+};
 pub use environment::Environment;
 pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};

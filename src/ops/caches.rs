@@ -147,11 +147,11 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
 async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
     let is_cached = async |id: &str| {
         let cached = keeper.list_cached().await?;
-        Result::Ok(cached.iter().any(|image| image.image_id == id))
+        Ok::<_, crate::Error>(cached.iter().any(|image| image.image_id == id))
     };
     let is_queued = async |id: &str| {
         let queued = keeper.list_queued().await?;
-        Result::Ok(queued.iter().any(|queued| queued == id))
+        Ok::<_, crate::Error>(queued.iter().any(|queued| queued == id))
     };
     let text = match action {
         Action::ListCached | Action::ListQueued => String::new(),

@@ -123,18 +123,25 @@ pub fn unreachable(url: &Url, error: reqwest::Error) -> Error {
     let (place, root) = (place(url), root(&error));
     let host = url.host_str().unwrap_or_default();
     let fail = |message: String| Error::new(ErrorKind::Unreachable, message);
-    let failure = if root.contains("lookup address") || root.contains("dns error") {
+    let failure = if let Some(failure) = tls_error(&error).and_then(|error| untrusted(url, error)) {
+        failure
+    } else if root.contains("certificate") {
+        fail(format!("the certificate of {place} is not trusted: {root}")).hint(CACERT)
+    } else if let Some(proxy) = proxy_of(url).filter(|_| error.is_connect()) {
+        let why = if error.is_timeout() {
+            "it took too long"
+        } else {
+            &root
+        };
+        fail(format!(
+            "cannot connect to {place} through the proxy {proxy}: {why}"
+        ))
+        .hint(format!(
+            "HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names that proxy; NO_PROXY={host} does without it."
+        ))
+    } else if root.contains("lookup address") || root.contains("dns error") {
         fail(format!("the name {host} of {place} cannot be resolved"))
             .hint("Check the address, and whether this machine is on the network.")
-    } else if root.contains("alert: CertificateRequired") {
-        fail(format!("{place} wants to be shown a certificate"))
-            .hint("Name it with --os-cert FILE, and its key with --os-key FILE.")
-    } else if root.contains("alert: ProtocolVersion") {
-        fail(format!("{place} speaks no version of TLS that is allowed"))
-            .hint("Allow an older one with --tls-min-version 1.2.")
-    } else if root.contains("certificate") || root.contains("UnknownIssuer") {
-        fail(format!("the certificate of {place} is not trusted: {root}"))
-            .hint("Name the certificates to trust with --os-cacert FILE.")
     } else if error.is_timeout() {
         fail(format!("connecting to {place} took too long"))
             .hint("Check the address, and whether a firewall is in between.")
@@ -144,11 +151,119 @@ pub fn unreachable(url: &Url, error: reqwest::Error) -> Error {
     } else if is_passing(&error) {
         fail(format!("the connection to {place} was cut: {root}")).hint("Try again.")
     } else {
-        fail(format!(
+        let failure = fail(format!(
             "{place} does not answer as a web server does: {root}"
-        ))
+        ));
+        if url.scheme() == "http" && root.contains("HTTP version") {
+            failure.hint("If it speaks TLS, its address begins with https://.")
+        } else {
+            failure
+        }
     };
     failure.because(error.without_url())
+}
+
+const CACERT: &str =
+    "Name the certificates to trust with --os-cacert FILE, OS_CACERT or cacert in clouds.yaml.";
+
+/// Returns the error of TLS underneath.
+fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return Some(error);
+        }
+        // An I/O error does not show what it holds as its source.
+        let inner = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        source = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// Returns why there is no TLS connection, and what can be done about that; None where the cause is unknown.
+fn untrusted(url: &Url, error: &rustls::Error) -> Option<Error> {
+    use rustls::{AlertDescription, CertificateError as Certificate, Error as Tls};
+    let place = place(url);
+    let fail = |message: String| Error::new(ErrorKind::Unreachable, message);
+    let date = |time: rustls::pki_types::UnixTime| {
+        let time = i64::try_from(time.as_secs()).ok();
+        let time = time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+        time.map_or_else(|| "a date far away".to_string(), |time| time.to_string())
+    };
+    Some(match error {
+        Tls::AlertReceived(AlertDescription::CertificateRequired) => {
+            fail(format!("{place} wants to be shown a certificate"))
+                .hint("Name it with --os-cert FILE, and its key with --os-key FILE.")
+        }
+        Tls::AlertReceived(AlertDescription::ProtocolVersion) => {
+            fail(format!("{place} speaks no version of TLS that is allowed"))
+                .hint("Allow an older one with --tls-min-version 1.2.")
+        }
+        Tls::InvalidMessage(_) => fail(format!("{place} does not speak TLS"))
+            .hint("If it speaks plain HTTP, its address begins with http://."),
+        Tls::InvalidCertificate(certificate) => match certificate {
+            Certificate::NotValidForNameContext { presented, .. } => {
+                let host = url.host_str().unwrap_or_default();
+                let names: Vec<String> = presented.iter().map(|name| shown_name(name)).collect();
+                let names = if names.is_empty() {
+                    "no name".to_string()
+                } else {
+                    names.join(", ")
+                };
+                fail(format!("the certificate of {place} is for {names}, not for {host}"))
+                    .hint("Use a name of the certificate in the address, or have the certificate made for it.")
+            }
+            Certificate::ExpiredContext { not_after, .. } => fail(format!(
+                "the certificate of {place} is not trusted: it expired at {}",
+                date(*not_after)
+            ))
+            .hint("Check the clock of this machine; otherwise the certificate has to be renewed."),
+            Certificate::NotValidYetContext { not_before, .. } => fail(format!(
+                "the certificate of {place} is not trusted: it is not valid before {}",
+                date(*not_before)
+            ))
+            .hint("Check the clock of this machine."),
+            Certificate::UnknownIssuer => fail(format!(
+                "the certificate of {place} is not trusted: its issuer is unknown"
+            ))
+            .hint(CACERT),
+            Certificate::Other(_) => fail(format!(
+                "the certificate of {place} is not trusted: it is an authority's own ({certificate})"
+            ))
+            .hint(CACERT),
+            _ => fail(format!("the certificate of {place} is not trusted: {certificate}")).hint(CACERT),
+        },
+        _ => return None,
+    })
+}
+
+/// Returns a name of a certificate as people write it: `DnsName("h")` → `h`.
+fn shown_name(name: &str) -> String {
+    let inner = name
+        .split_once('(')
+        .and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner
+        .unwrap_or(name)
+        .trim_matches('"')
+        .escape_debug()
+        .to_string()
+}
+
+/// Returns the proxy that requests to `url` go through, without its credentials.
+fn proxy_of(url: &Url) -> Option<String> {
+    let matcher = hyper_util::client::proxy::matcher::Matcher::from_system();
+    let proxy = matcher.intercept(&url.as_str().parse().ok()?)?;
+    let uri = proxy.uri();
+    let authority = uri.authority()?.as_str();
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    Some(format!("{}://{host}", uri.scheme_str().unwrap_or("http")))
 }
 
 /// What of our own made a request break off: the data that was to be sent.
@@ -200,6 +315,7 @@ mod tests {
             status: StatusCode::NOT_FOUND,
             headers,
             body: body.into(),
+            redirected: None,
         };
         refusal(&answer).message().to_string()
     }

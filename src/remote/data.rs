@@ -13,9 +13,9 @@ use reqwest::Body;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::Remote;
 use super::download::{self, Download};
-use super::http::{Call, retry_after, waits};
+use super::http::{Call, Redirected, retry_after, waits};
+use super::{Aged, Remote};
 use crate::data::pump::Blocks;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{Image, ImageStatus};
@@ -89,10 +89,19 @@ impl ImageData for Remote {
                 .insert(RANGE, download::range(0, Some(download::PART))?);
         }
         for renewed in [false, true] {
+            let sent = self.access.read().await.clone();
             let mut call = own.clone();
-            call.headers
-                .extend(self.access.read().await.headers.clone());
-            let response = self.http.open(&call).await?;
+            call.headers.extend(sent.headers.clone());
+            let response = match self.http.open(&call).await {
+                Ok(response) => response,
+                Err(failure) => {
+                    let again = failure.unconnected && !renewed;
+                    if again && self.refreshed(&sent, &mut own, Aged::Address).await? {
+                        continue;
+                    }
+                    return Err(failure.into());
+                }
+            };
             let source = match response.status() {
                 StatusCode::NO_CONTENT => None,
                 status if status.is_success() => {
@@ -105,8 +114,14 @@ impl ImageData for Remote {
                         _ => download.stream(response),
                     }))
                 }
-                StatusCode::UNAUTHORIZED if !renewed && self.renew().await? => continue,
-                _ => {
+                status => {
+                    let aged = Aged::of_answer(&call, status, response.headers());
+                    let here = response.extensions().get::<Redirected>().is_none();
+                    if let Some(aged) = aged.filter(|_| here && !renewed)
+                        && self.refreshed(&sent, &mut own, aged).await?
+                    {
+                        continue;
+                    }
                     let answer = self.http.read(&call, response).await?;
                     return Err(self.refused(&answer).await);
                 }
@@ -150,8 +165,8 @@ pub(super) enum Delivered {
 enum Attempt {
     /// The server took it; what was read meanwhile, or why that was not all of it.
     Done(Result<Sent>),
-    /// The token was refused.
-    Unauthorized(Error),
+    /// It was refused, or not sent, for what may come of a login that has aged.
+    Aged(Error, Aged),
     /// It may go well the next time; maybe after as long as the server asks.
     Passing(Error, Option<Duration>),
     /// It will not go well.
@@ -196,17 +211,17 @@ impl Remote {
                 // What cannot be read again may have to be compared by what every service keeps.
                 (true, None) => &[USUAL, Algorithm::Md5],
             };
-            let mut call = call.clone();
-            call.headers
-                .extend(self.access.read().await.headers.clone());
+            let sent = self.access.read().await.clone();
+            let mut once = call.clone();
+            once.headers.extend(sent.headers.clone());
             let outcome = self
-                .send_once(&call, source, size, algorithms, &watch)
+                .send_once(&once, source, size, algorithms, &watch)
                 .await;
             let failed = match outcome {
                 Attempt::Done(sent) => return Ok(Delivered::Taken(sent, again)),
-                Attempt::Unauthorized(error) if again.is_some() && !renewed => {
+                Attempt::Aged(error, aged) if again.is_some() && !renewed => {
                     renewed = true;
-                    if self.renew().await? {
+                    if self.refreshed(&sent, &mut call, aged).await? {
                         source = again.ok_or(error)?;
                         continue;
                     }
@@ -226,7 +241,7 @@ impl Remote {
                     }
                     _ => error,
                 },
-                Attempt::Unauthorized(error) | Attempt::Failed(error) => error,
+                Attempt::Aged(error, _) | Attempt::Failed(error) => error,
             };
             return Err(failed);
         }
@@ -251,11 +266,14 @@ impl Remote {
                 let error = self.refused(&answer).await;
                 match retry_after(answer.status, &answer.headers) {
                     Some(asked) => Attempt::Passing(error, asked),
-                    None if answer.status == StatusCode::UNAUTHORIZED => {
-                        Attempt::Unauthorized(error)
-                    }
-                    None => Attempt::Failed(error),
+                    None => match Aged::of_answer(call, answer.status, &answer.headers) {
+                        Some(aged) => Attempt::Aged(error, aged),
+                        None => Attempt::Failed(error),
+                    },
                 }
+            }
+            Err(failure) if failure.unconnected && !failure.passing => {
+                Attempt::Aged(failure.error, Aged::Address)
             }
             Err(failure) if failure.passing => Attempt::Passing(failure.error, None),
             Err(failure) => Attempt::Failed(failure.error),

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Remote, projects};
-use crate::Result;
 use crate::model::StoreInfo;
 use crate::model::store::StoreDetail;
 use crate::service::{Discovery, Projects, Stores, Usage};
+use crate::{ErrorKind, Result};
 
 #[derive(Deserialize)]
 struct StoreList {
@@ -71,8 +71,15 @@ impl Stores for Remote {
 #[async_trait]
 impl Projects for Remote {
     async fn find_project(&self, word: &str, domain: Option<&str>) -> Result<String> {
-        let access = self.access.read().await;
-        projects::find_project(&self.http, &self.cloud, &access, word, domain).await
+        let access = self.access.read().await.clone();
+        let found = projects::find_project(&self.http, &self.cloud, &access, word, domain).await;
+        match found {
+            Err(error) if error.kind() == ErrorKind::Unauthenticated && self.renew().await? => {
+                let access = self.access.read().await.clone();
+                projects::find_project(&self.http, &self.cloud, &access, word, domain).await
+            }
+            found => found,
+        }
     }
 
     async fn own_project(&self) -> Result<String> {

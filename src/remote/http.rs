@@ -1,6 +1,6 @@
 //! The one HTTP client: TLS, time-outs, retries, redirects, limits, and what `--debug` shows.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -14,7 +14,7 @@ use url::Url;
 use super::answer::unreachable;
 use super::trace;
 use super::tracing::Tracing;
-use crate::config::Tls;
+use crate::config::{Secret, Tls};
 use crate::{Error, ErrorKind, Result};
 
 /// How long to wait for a connection.
@@ -89,6 +89,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+    /// Secrets in a body that is sent beside it, which the answer may repeat.
+    pub secrets: Vec<Secret>,
 }
 
 impl Call {
@@ -99,11 +101,12 @@ impl Call {
             url,
             headers: HeaderMap::new(),
             body: Bytes::new(),
+            secrets: Vec::new(),
         }
     }
 
     /// Whether it changes nothing, and may be sent again whatever became of it.
-    fn is_safe(&self) -> bool {
+    pub fn is_safe(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)
     }
 }
@@ -117,47 +120,60 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+    /// The redirect after which the token was not sent along.
+    pub redirected: Option<Redirected>,
+}
+
+/// A redirect to another server, which what is secret was not sent to.
+#[derive(Clone, Debug)]
+pub struct Redirected {
+    /// The address that redirects.
+    pub from: Url,
+    /// The address that it redirects to.
+    pub to: Url,
 }
 
 /// The client.
 #[derive(Clone)]
 pub struct Http {
-    client: Client,
-    secure: bool,
+    /// For servers without TLS.
+    plain: Client,
+    /// For servers with TLS: its certificates are loaded when one is first asked.
+    secure: Arc<OnceLock<Client>>,
     options: Options,
 }
 
 impl Http {
-    /// A client; of servers with TLS when `secure` is set, for which certificates are loaded.
+    /// A client.
     ///
     /// # Errors
-    /// `Failed` for a certificate or key that cannot be read.
-    pub fn new(options: Options, secure: bool) -> Result<Self> {
-        let builder = Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("glance-tools/", env!("CARGO_PKG_VERSION")));
-        let client = super::tls::configure(builder, &options.tls, secure)?
-            .build()
-            .map_err(|e| Error::failed("cannot set up TLS").because(e))?;
+    /// `Failed` where the system does not allow one.
+    pub fn new(options: Options) -> Result<Self> {
         Ok(Self {
-            client,
-            secure,
+            plain: build(&options, false)?,
+            secure: Arc::default(),
             options,
         })
     }
 
-    /// This client, or one like it that can reach `url`.
-    pub fn able_to_reach(self, url: &Url) -> Result<Self> {
-        if self.secure || url.scheme() != "https" {
-            return Ok(self);
-        }
-        Self::new(self.options, true)
-    }
-
     /// The client underneath, for those who send requests of their own.
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.plain
+    }
+
+    /// The client that can reach `url`.
+    ///
+    /// # Errors
+    /// `Failed` for a certificate or key that cannot be read.
+    fn client_for(&self, url: &Url) -> Result<&Client> {
+        if url.scheme() != "https" {
+            return Ok(&self.plain);
+        }
+        if let Some(client) = self.secure.get() {
+            return Ok(client);
+        }
+        let client = build(&self.options, true)?;
+        Ok(self.secure.get_or_init(|| client))
     }
 
     /// How long an answer may take in all, and image data may stand still.
@@ -177,7 +193,7 @@ impl Http {
     /// # Errors
     /// `Unavailable` when no answer comes in time; `Failed` when it is none, or larger than any that
     /// is meant.
-    pub async fn call(&self, call: &Call) -> Result<Answer> {
+    pub async fn call(&self, call: &Call) -> Result<Answer, Failure> {
         let mut waits = waits();
         loop {
             let outcome = tokio::time::timeout(self.timeout(), async {
@@ -192,9 +208,9 @@ impl Http {
                 }
                 Ok(Err(failure)) => {
                     let again = failure.before_sending || call.is_safe() && failure.passing;
-                    (Err(failure.error), again.then_some(None))
+                    (Err(failure), again.then_some(None))
                 }
-                Err(_) => return Err(self.too_slow(&call.url)),
+                Err(_) => return Err(Failure::of(self.too_slow(&call.url))),
             };
             let (Some(asked), Some(next)) = (wait, waits.next()) else {
                 return outcome;
@@ -207,7 +223,7 @@ impl Http {
     ///
     /// # Errors
     /// As [`Http::call`].
-    pub async fn open(&self, call: &Call) -> Result<Response> {
+    pub async fn open(&self, call: &Call) -> Result<Response, Failure> {
         let mut waits = waits();
         loop {
             let (outcome, wait) =
@@ -217,8 +233,11 @@ impl Http {
                         let wait = retry_after(response.status(), response.headers());
                         (Ok(response), wait)
                     }
-                    Ok(Err(failure)) => (Err(failure.error), failure.passing.then_some(None)),
-                    Err(_) => return Err(self.too_slow(&call.url)),
+                    Ok(Err(failure)) => {
+                        let wait = failure.passing.then_some(None);
+                        (Err(failure), wait)
+                    }
+                    Err(_) => return Err(Failure::of(self.too_slow(&call.url))),
                 };
             let (Some(asked), Some(next)) = (wait.filter(|_| call.is_safe()), waits.next()) else {
                 return outcome;
@@ -241,7 +260,7 @@ impl Http {
     ) -> Result<Answer, Failure> {
         let call = &self.traced(call);
         self.tell_call(call);
-        let request = self.request(call, &call.url).body(body);
+        let request = self.request(call, &call.url)?.body(body);
         let sent = async {
             let response = self.dispatch(call, request).await?;
             read(response).await
@@ -258,7 +277,7 @@ impl Http {
         let url = response.url().clone();
         let answer = tokio::time::timeout(self.timeout(), read(response)).await;
         let answer = answer.map_err(|_| self.too_slow(&url))?;
-        let answer = answer.map_err(|failure| failure.error)?;
+        let answer = answer?;
         Ok(self.presentable(call, answer))
     }
 
@@ -289,12 +308,16 @@ impl Http {
     async fn follow(&self, call: &Call) -> Result<Response, Failure> {
         let mut url = call.url.clone();
         let mut call = self.traced(call);
+        let mut redirected = None;
         for _ in 0..=REDIRECTS {
             call.url = url;
             self.tell_call(&call);
-            let request = self.request(&call, &call.url).body(call.body.clone());
-            let response = self.dispatch(&call, request).await?;
+            let request = self.request(&call, &call.url)?.body(call.body.clone());
+            let mut response = self.dispatch(&call, request).await?;
             let Some(next) = redirect(&response) else {
+                if let Some(redirected) = redirected {
+                    response.extensions_mut().insert::<Redirected>(redirected);
+                }
                 return Ok(response);
             };
             self.tell_head(response.status(), response.headers());
@@ -310,7 +333,14 @@ impl Http {
                 )));
             }
             if next.origin() != call.url.origin() {
-                call.headers = public(&call.headers);
+                let public = public(&call.headers);
+                if public.len() < call.headers.len() {
+                    redirected = Some(Redirected {
+                        from: call.url.clone(),
+                        to: next.clone(),
+                    });
+                }
+                call.headers = public;
             }
             url = next;
         }
@@ -318,9 +348,10 @@ impl Http {
         Err(Failure::of(Error::failed(message)))
     }
 
-    fn request(&self, call: &Call, url: &Url) -> reqwest::RequestBuilder {
-        let request = self.client.request(call.method.clone(), url.clone());
-        request.headers(call.headers.clone())
+    fn request(&self, call: &Call, url: &Url) -> Result<reqwest::RequestBuilder, Failure> {
+        let client = self.client_for(url).map_err(Failure::of)?;
+        let request = client.request(call.method.clone(), url.clone());
+        Ok(request.headers(call.headers.clone()))
     }
 
     /// A request with what has a server trace it, where that is wanted.
@@ -370,9 +401,12 @@ impl Http {
         if answer.status.is_success() && self.options.observer.listener.is_none() {
             return answer;
         }
-        for (name, value) in &call.headers {
-            let secret = value.as_bytes();
-            if is_secret(name, value) && contains(&answer.body, secret) {
+        let headers = call.headers.iter();
+        let of_headers = headers.filter(|(name, value)| is_secret(name, value));
+        let of_headers = of_headers.map(|(_, value)| value.as_bytes());
+        let of_body = call.secrets.iter().map(|secret| secret.reveal().as_bytes());
+        for secret in of_headers.chain(of_body) {
+            if contains(&answer.body, secret) {
                 let body = String::from_utf8_lossy(&answer.body);
                 let hidden = body.replace(&*String::from_utf8_lossy(secret), trace::HIDDEN);
                 answer.body = hidden.into();
@@ -392,14 +426,33 @@ impl Http {
     }
 }
 
+/// A client of servers with or without TLS.
+fn build(options: &Options, secure: bool) -> Result<Client> {
+    let builder = Client::builder()
+        .connect_timeout(CONNECT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("glance-tools/", env!("CARGO_PKG_VERSION")));
+    super::tls::configure(builder, &options.tls, secure)?
+        .build()
+        .map_err(|e| Error::failed("cannot set up TLS").because(e))
+}
+
 /// Why there is no answer.
 pub struct Failure {
     /// In words.
     pub error: Error,
     /// It may go well the next time.
     pub passing: bool,
-    /// The server has not seen anything of the request.
+    /// The connection was made and broke before the server had seen anything of the request.
     pub before_sending: bool,
+    /// There was no connection, so that the server has not seen the request.
+    pub unconnected: bool,
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
 }
 
 impl Failure {
@@ -409,6 +462,7 @@ impl Failure {
             error,
             passing: false,
             before_sending: false,
+            unconnected: false,
         }
     }
 
@@ -416,6 +470,7 @@ impl Failure {
         Self {
             before_sending: error.is_connect() && super::answer::is_passing(&error),
             passing: super::answer::is_passing(&error),
+            unconnected: error.is_connect(),
             error: unreachable(url, error),
         }
     }
@@ -504,6 +559,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
 async fn read(mut response: Response) -> Result<Answer, Failure> {
     let (status, headers) = (response.status(), response.headers().clone());
     let url = response.url().clone();
+    let redirected = response.extensions().get::<Redirected>().cloned();
     let endless = || {
         let message = format!("the answer of {} has no end", trace::place(&url));
         Failure::of(Error::failed(message))
@@ -525,5 +581,6 @@ async fn read(mut response: Response) -> Result<Answer, Failure> {
         status,
         headers,
         body: body.into(),
+        redirected,
     })
 }

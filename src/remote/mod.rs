@@ -13,13 +13,14 @@ mod imports;
 mod locations;
 mod members;
 mod metadefs;
+pub mod profile;
 mod projects;
 mod tasks;
 mod tls;
 mod trace;
 pub mod tracing;
 
-use ::http::header::{CONTENT_TYPE, HeaderValue};
+use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use ::http::{Method, StatusCode};
 use auth::{Access, Prompt};
 use bytes::Bytes;
@@ -29,7 +30,7 @@ use tokio::sync::RwLock;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use crate::config::Cloud;
+use crate::config::{Cloud, Keystone};
 use crate::{Error, ErrorKind, Result, service};
 
 /// A cloud, as one caller meets it.
@@ -37,7 +38,38 @@ pub struct Remote {
     http: Http,
     cloud: Cloud,
     access: RwLock<Access>,
+    /// Whether the image service was reached with TLS when the cloud was opened.
+    secure: bool,
     prompt: Box<dyn Prompt + Send + Sync>,
+}
+
+/// The part of a login that may have aged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aged {
+    /// The token.
+    Token,
+    /// The roles.
+    Rights,
+    /// The address of the service.
+    Address,
+}
+
+impl Aged {
+    /// Returns what an answer may come of. A request that may have changed something is not asked for again.
+    fn of_answer(call: &Call, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+        match status.as_u16() {
+            401 => Some(Self::Token),
+            403 => Some(Self::Rights),
+            // A Glance numbers its answers, and always has images.
+            404 if !headers.contains_key("x-openstack-request-id")
+                || call.url.path().ends_with("/v2/images") =>
+            {
+                Some(Self::Address)
+            }
+            502..=504 if call.is_safe() => Some(Self::Address),
+            _ => None,
+        }
+    }
 }
 
 /// A body that is not JSON, or is JSON of a kind of its own.
@@ -59,14 +91,20 @@ impl Remote {
             timeout: cloud.timeout,
             observer,
         };
-        let http = Http::new(options, cloud.needs_tls())?;
+        let http = Http::new(options)?;
         let access = auth::connect(&http, &cloud, prompt.as_ref(), false).await?;
         Ok(Self {
-            http: http.able_to_reach(&access.endpoint)?,
+            http,
+            secure: access.endpoint.scheme() == "https",
             access: RwLock::new(access),
             cloud,
             prompt,
         })
+    }
+
+    /// Whether the image service is reached with TLS.
+    pub fn is_secure(&self) -> bool {
+        self.secure
     }
 
     /// The address of what `path` names under the image service, each of its parts taken as it is.
@@ -92,21 +130,69 @@ impl Remote {
         Ok(url)
     }
 
-    /// Asks, and takes any answer; a token that has expired is renewed, once.
+    /// Asks, and takes any answer; what a login that has aged may be the reason of is asked again after another
+    /// login, once.
     async fn ask(&self, mut call: Call) -> Result<Answer> {
         let own = call.headers.clone();
         for renewed in [false, true] {
+            let sent = self.access.read().await.clone();
             call.headers.clone_from(&own);
-            let access = self.access.read().await;
-            call.headers.extend(access.headers.clone());
-            drop(access);
-            let answer = self.http.call(&call).await?;
-            if renewed || answer.status != StatusCode::UNAUTHORIZED || !self.renew().await? {
-                return Ok(answer);
+            call.headers.extend(sent.headers.clone());
+            let outcome = self.http.call(&call).await;
+            let aged = match &outcome {
+                Ok(answer) => Aged::of_answer(&call, answer.status, &answer.headers)
+                    // Elsewhere, the token was not shown.
+                    .filter(|_| answer.redirected.is_none()),
+                Err(failure) => failure.unconnected.then_some(Aged::Address),
+            };
+            match aged {
+                Some(aged) if !renewed && self.refreshed(&sent, &mut call, aged).await? => {}
+                _ => return outcome.map_err(Error::from),
             }
         }
         // The second round ends in any case.
         Err(Error::internal("a request was sent no time"))
+    }
+
+    /// Returns whether a request that was sent with `sent` is to be sent again, after another login: with what that gave, to
+    /// where the service is now.
+    ///
+    /// # Errors
+    /// Those of the login, for a token that was refused.
+    async fn refreshed(&self, sent: &Access, call: &mut Call, aged: Aged) -> Result<bool> {
+        // Of several requests at a time, the first one logs in.
+        let is_current = self.access.read().await.headers == sent.headers;
+        if is_current {
+            let silent = || {
+                self.cloud
+                    .keystone()
+                    .is_some_and(Keystone::logs_in_silently)
+            };
+            match aged {
+                Aged::Token if !self.renew().await? => return Ok(false),
+                Aged::Token => {}
+                _ if !sent.kept || !silent() => return Ok(false),
+                // What was answered says more than that a login failed on top of it.
+                _ if !matches!(self.renew().await, Ok(true)) => return Ok(false),
+                _ => {}
+            }
+        }
+        let now = self.access.read().await;
+        let moved = now.endpoint != sent.endpoint;
+        if moved {
+            let path = call.url.as_str().strip_prefix(sent.endpoint.as_str());
+            let url = path.and_then(|path| Url::parse(&format!("{}{path}", now.endpoint)).ok());
+            let Some(url) = url else {
+                return Ok(false);
+            };
+            call.url = url;
+        }
+        let roles = |access: &Access| access.caller.as_ref().map(|who| who.roles.clone());
+        Ok(match aged {
+            Aged::Token => true,
+            Aged::Rights => moved || roles(&now) != roles(sent),
+            Aged::Address => moved,
+        })
     }
 
     /// Logs in anew, where that can be done.
@@ -131,6 +217,13 @@ impl Remote {
     /// An answer that is no success, as an error, with what can be done about it.
     async fn refused(&self, answer: &Answer) -> Error {
         let error = answer::refusal(answer);
+        if let Some(redirected) = &answer.redirected {
+            return error.hint(format!(
+                "{} redirects to {}, where the token was not sent along; name that address with --os-image-url.",
+                trace::place(&redirected.from),
+                trace::place(&redirected.to)
+            ));
+        }
         if answer.status.is_redirection() {
             return error.hint("Is that the address of an image service? See --os-image-url.");
         }

@@ -1,5 +1,6 @@
 //! TLS: certificates are verified, shown and refused, against openssl's own server.
 
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -120,6 +121,141 @@ fn a_certificate_is_verified_unless_that_is_switched_off() {
     let run = server.list(&place, &["--insecure"]);
     assert_eq!((run.code, run.text()), (0, "[]\n".to_string()));
     assert!(run.stderr.starts_with("Warning:"), "{}", run.stderr);
+}
+
+/// A server's own certificate, which calls itself an authority as openssl makes them, for so many days from now.
+fn own_certificate(place: &Place, days: &str, name: &str) {
+    openssl(
+        &place.file(""),
+        &format!(
+            "req -x509 -new -key server.key -out server.pem {days} \
+             -subj /CN=own -addext subjectAltName={name}"
+        ),
+    );
+}
+
+/// Like [`own_certificate`], of some years ago.
+fn expired_certificate(place: &Place) {
+    let directory = place.file("");
+    place.write("index.txt", "");
+    place.write("serial", "01\n");
+    place.write(
+        "ca.cnf",
+        "[ca]\ndefault_ca = d\n[d]\ndatabase = index.txt\nserial = serial\nnew_certs_dir = .\n\
+         default_md = sha256\npolicy = p\nx509_extensions = e\n[p]\ncommonName = supplied\n\
+         [e]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = critical,CA:TRUE\n",
+    );
+    openssl(
+        &directory,
+        "ca -config ca.cnf -batch -selfsign -keyfile server.key -in server.csr -out server.pem -notext \
+         -startdate 20200101000000Z -enddate 20200102000000Z",
+    );
+}
+
+#[test]
+fn a_servers_own_certificate_is_trusted_by_itself_and_by_nothing_else() {
+    let place = certificates();
+    let trusting = ["--os-cacert", "server.pem"];
+    own_certificate(&place, "-days 2", "IP:127.0.0.1");
+    {
+        let server = Server::start(&place, &[]);
+        assert_eq!(server.list(&place, &trusting).ok(), "[]\n");
+        let told = server.list(&place, &["--os-cacert", "ca.pem"]).fails(1);
+        assert!(told.contains("is not trusted"), "{told}");
+        let told = server.list(&place, &[]).fails(1);
+        assert!(told.contains("--os-cacert FILE"), "{told}");
+    }
+    own_certificate(&place, "-days 2", "DNS:elsewhere.example");
+    {
+        let server = Server::start(&place, &[]);
+        let told = server.list(&place, &trusting).fails(1);
+        assert!(
+            told.contains("is for elsewhere.example, not for 127.0.0.1"),
+            "{told}"
+        );
+        assert!(!told.contains("--os-cacert"), "{told}");
+    }
+    expired_certificate(&place);
+    let server = Server::start(&place, &[]);
+    let told = server.list(&place, &trusting).fails(1);
+    assert!(
+        told.contains("it expired at 2020-01-02T00:00:00Z"),
+        "{told}"
+    );
+    assert!(told.contains("clock"), "{told}");
+}
+
+#[test]
+fn certificates_to_trust_are_found_as_the_field_names_them() {
+    let place = certificates();
+    std::fs::create_dir(place.file("authorities")).unwrap();
+    std::fs::copy(place.file("ca.pem"), place.file("authorities/x.pem")).unwrap();
+    let server = Server::start(&place, &[]);
+    let list = |variables: &[(&str, &str)]| {
+        let mut command = place.command(GLANCE);
+        command.args(["image", "list", "-f", "json"]);
+        command.envs(variables.iter().copied());
+        aim(&mut command, &server.url);
+        Run::of(command.output().unwrap())
+    };
+    for variables in [
+        [("REQUESTS_CA_BUNDLE", "ca.pem")].as_slice(),
+        &[("REQUESTS_CA_BUNDLE", "authorities")],
+        &[("CURL_CA_BUNDLE", "ca.pem")],
+        &[("SSL_CERT_FILE", "ca.pem")],
+        &[("SSL_CERT_DIR", "nowhere:authorities")],
+        &[
+            ("OS_CACERT", "ca.pem"),
+            ("REQUESTS_CA_BUNDLE", "client.pem"),
+        ],
+        &[
+            ("REQUESTS_CA_BUNDLE", "ca.pem"),
+            ("CURL_CA_BUNDLE", "client.pem"),
+        ],
+    ] {
+        assert_eq!(list(variables).ok(), "[]\n", "{variables:?}");
+    }
+    for variables in [
+        [
+            ("REQUESTS_CA_BUNDLE", "client.pem"),
+            ("SSL_CERT_FILE", "ca.pem"),
+        ]
+        .as_slice(),
+        &[
+            ("OS_CACERT", "client.pem"),
+            ("REQUESTS_CA_BUNDLE", "ca.pem"),
+        ],
+    ] {
+        let told = list(variables).fails(1);
+        assert!(told.contains("is not trusted"), "{variables:?}: {told}");
+    }
+}
+
+#[test]
+fn what_speaks_no_tls_is_said_to() {
+    let place = certificates();
+    let server = Server::start(&place, &[]);
+    let list = |url: &str| {
+        let mut command = place.command(GLANCE);
+        command.args(["image", "list"]);
+        aim(&mut command, url);
+        Run::of(command.output().unwrap()).fails(1)
+    };
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", plain.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut stream, _) = plain.accept().unwrap();
+        let _ = stream.read(&mut [0; 64]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let told = list(&url);
+    answering.join().unwrap();
+    assert!(
+        told.contains("does not speak TLS") && told.contains("http://"),
+        "{told}"
+    );
+    let told = list(&server.url.replace("https:", "http:"));
+    assert!(told.contains("https://"), "{told}");
 }
 
 #[test]

@@ -307,27 +307,27 @@ pub static OPENSTACK: &[Global] = &[
     value(
         "os-service-provider",
         "service_provider",
-        "Service provider (Keystone to Keystone)",
+        "Not supported: logins from one Keystone to another",
     ),
     value(
         "os-remote-project-name",
         "remote_project_name",
-        "Project there, by name",
+        "Not supported: logins from one Keystone to another",
     ),
     value(
         "os-remote-project-id",
         "remote_project_id",
-        "Project there, by id",
+        "Not supported: logins from one Keystone to another",
     ),
     value(
         "os-remote-project-domain-name",
         "remote_project_domain_name",
-        "Domain of that project, by name",
+        "Not supported: logins from one Keystone to another",
     ),
     value(
         "os-remote-project-domain-id",
         "remote_project_domain_id",
-        "Domain of that project, by id",
+        "Not supported: logins from one Keystone to another",
     ),
     flag("timing", None, "Show how long each call took"),
     flag(
@@ -566,22 +566,38 @@ pub static OPENSTACK: &[Global] = &[
     value(
         "os-redirect-host",
         "auth-redirect-host",
-        "Host to listen on for a browser's login",
+        "Not supported: logins through a browser on this machine",
     ),
     value(
         "os-redirect-port",
         "auth-redirect-port",
-        "Port to listen on for a browser's login",
+        "Not supported: logins through a browser on this machine",
     ),
     value(
         "os-login-timeout",
         "auth-login-timeout",
-        "Seconds to wait for a browser's login",
+        "Not supported: logins through a browser on this machine",
     ),
-    value("os-consumer-key", "auth-consumer-key", "OAuth 1.0 consumer"),
-    value("os-consumer-secret", "auth-consumer-secret", "Its secret"),
-    value("os-access-key", "auth-access-key", "OAuth 1.0 access key"),
-    value("os-access-secret", "auth-access-secret", "Its secret"),
+    value(
+        "os-consumer-key",
+        "auth-consumer-key",
+        "Not supported: OAuth 1.0",
+    ),
+    value(
+        "os-consumer-secret",
+        "auth-consumer-secret",
+        "Not supported: OAuth 1.0",
+    ),
+    value(
+        "os-access-key",
+        "auth-access-key",
+        "Not supported: OAuth 1.0",
+    ),
+    value(
+        "os-access-secret",
+        "auth-access-secret",
+        "Not supported: OAuth 1.0",
+    ),
     value("os-passcode", "auth-passcode", "One-time password (TOTP)"),
 ];
 
@@ -719,6 +735,91 @@ pub static OURS_IN_GLANCE: &[Global] = &[
         "os-application-credential-secret",
         "SECRET",
         "Secret of the application credential [env OS_APPLICATION_CREDENTIAL_SECRET]",
+    )),
+    hidden(value(
+        "os-identity-provider",
+        "NAME",
+        "Identity provider in Keystone [env OS_IDENTITY_PROVIDER]",
+    )),
+    hidden(value(
+        "os-protocol",
+        "NAME",
+        "Protocol of the identity provider in Keystone [env OS_PROTOCOL]",
+    )),
+    hidden(value(
+        "os-access-token",
+        "TOKEN",
+        "Token of the identity provider [env OS_ACCESS_TOKEN]",
+    )),
+    hidden(value(
+        "os-client-id",
+        "ID",
+        "Client at the identity provider [env OS_CLIENT_ID]",
+    )),
+    hidden(value(
+        "os-client-secret",
+        "SECRET",
+        "Its secret [env OS_CLIENT_SECRET]",
+    )),
+    hidden(value(
+        "os-openid-scope",
+        "SCOPE",
+        "OpenID Connect scope [env OS_OPENID_SCOPE]",
+    )),
+    hidden(value(
+        "os-access-token-endpoint",
+        "URL",
+        "Where the identity provider gives tokens [env OS_ACCESS_TOKEN_ENDPOINT]",
+    )),
+    hidden(value(
+        "os-discovery-endpoint",
+        "URL",
+        "OpenID Connect discovery document [env OS_DISCOVERY_ENDPOINT]",
+    )),
+    hidden(value(
+        "os-access-token-type",
+        "access_token|id_token",
+        "Token of the identity provider to use [env OS_ACCESS_TOKEN_TYPE]",
+    )),
+    hidden(value(
+        "os-device-authorization-endpoint",
+        "URL",
+        "Where logins of devices begin [env OS_DEVICE_AUTHORIZATION_ENDPOINT]",
+    )),
+    hidden(value(
+        "os-code-challenge-method",
+        "plain|S256",
+        "PKCE challenge method [env OS_CODE_CHALLENGE_METHOD]",
+    )),
+    hidden(value(
+        "os-code",
+        "CODE",
+        "OAuth 2.0 authorization code [env OS_CODE]",
+    )),
+    hidden(value(
+        "os-redirect-uri",
+        "URI",
+        "Address that the code was sent to [env OS_REDIRECT_URI]",
+    )),
+    hidden(value(
+        "os-idp-otp-key",
+        "NAME",
+        "Name of the identity provider's one-time field [env OS_IDP_OTP_KEY]",
+    )),
+    hidden(value(
+        "os-oauth2-endpoint",
+        "URL",
+        "OAuth 2.0 token endpoint [env OS_OAUTH2_ENDPOINT]",
+    )),
+    hidden(value(
+        "os-oauth2-client-id",
+        "ID",
+        "OAuth 2.0 client [env OS_OAUTH2_CLIENT_ID]",
+    )),
+    hidden(value(
+        "os-oauth2-client-secret",
+        "SECRET",
+        "Its secret [env OS_OAUTH2_CLIENT_SECRET]",
     )),
     hidden(value(
         "os-default-domain",

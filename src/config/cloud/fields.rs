@@ -20,14 +20,19 @@ pub struct Field {
 
 /// The fields, each in one line of names.
 macro_rules! fields {
-    ($($name:ident: $what:literal, $options:tt, $variables:tt, $keys:tt;)*) => {$(
+    ($($name:ident: $what:literal, $options:tt, $variables:tt, $keys:tt;)*) => {
+    $(
         pub const $name: Field = Field {
             what: $what,
             options: &$options,
             variables: &$variables,
             keys: &$keys,
         };
-    )*};
+    )*
+
+    /// All of them.
+    pub const ALL: &[&Field] = &[$(&$name),*];
+    };
 }
 
 fields! {
@@ -55,8 +60,26 @@ fields! {
     DEFAULT_DOMAIN_NAME: "the default domain", ["os-default-domain-name"], ["OS_DEFAULT_DOMAIN_NAME"], ["default_domain_name"];
     SYSTEM_SCOPE: "the system", ["os-system-scope"], ["OS_SYSTEM_SCOPE"], ["system_scope"];
     TRUST_ID: "the trust", ["os-trust-id"], ["OS_TRUST_ID"], ["trust_id"];
+    IDENTITY_PROVIDER: "the identity provider", ["os-identity-provider"], ["OS_IDENTITY_PROVIDER"], ["identity_provider"];
+    PROTOCOL: "the protocol of the federation", ["os-protocol"], ["OS_PROTOCOL"], ["protocol"];
+    ACCESS_TOKEN: "the access token", ["os-access-token"], ["OS_ACCESS_TOKEN"], ["access_token"];
+    CLIENT_ID: "the client's id at the identity provider", ["os-client-id"], ["OS_CLIENT_ID"], ["client_id"];
+    CLIENT_SECRET: "the client's secret at the identity provider", ["os-client-secret"], ["OS_CLIENT_SECRET"], ["client_secret"];
+    OPENID_SCOPE: "the scope of OpenID Connect", ["os-openid-scope"], ["OS_OPENID_SCOPE"], ["openid_scope", "scope"];
+    ACCESS_TOKEN_ENDPOINT: "where the identity provider gives tokens", ["os-access-token-endpoint"], ["OS_ACCESS_TOKEN_ENDPOINT"], ["access_token_endpoint"];
+    DISCOVERY_ENDPOINT: "the identity provider's discovery document", ["os-discovery-endpoint"], ["OS_DISCOVERY_ENDPOINT"], ["discovery_endpoint"];
+    ACCESS_TOKEN_TYPE: "the identity provider's token to use", ["os-access-token-type"], ["OS_ACCESS_TOKEN_TYPE"], ["access_token_type"];
+    DEVICE_ENDPOINT: "where the identity provider begins logins of devices", ["os-device-authorization-endpoint"], ["OS_DEVICE_AUTHORIZATION_ENDPOINT"], ["device_authorization_endpoint"];
+    CODE_CHALLENGE_METHOD: "how the login of a device is proved", ["os-code-challenge-method"], ["OS_CODE_CHALLENGE_METHOD"], ["code_challenge_method"];
+    CODE: "the authorization code", ["os-code"], ["OS_CODE", "OS_AUTHORIZATION_CODE"], ["code", "authorization_code"];
+    REDIRECT_URI: "the address that the code was sent to", ["os-redirect-uri"], ["OS_REDIRECT_URI"], ["redirect_uri"];
+    PASSCODE_MEMBER: "the identity provider's name for a passcode", ["os-idp-otp-key"], ["OS_IDP_OTP_KEY"], ["idp_otp_key"];
+    OAUTH2_ENDPOINT: "where OAuth 2.0 tokens are given", ["os-oauth2-endpoint"], ["OS_OAUTH2_ENDPOINT"], ["oauth2_endpoint"];
+    OAUTH2_CLIENT_ID: "the OAuth 2.0 client", ["os-oauth2-client-id"], ["OS_OAUTH2_CLIENT_ID"], ["oauth2_client_id"];
+    OAUTH2_CLIENT_SECRET: "the secret of the OAuth 2.0 client", ["os-oauth2-client-secret"], ["OS_OAUTH2_CLIENT_SECRET"], ["oauth2_client_secret"];
+    SERVICE_PROVIDER: "the service provider", ["os-service-provider"], ["OS_SERVICE_PROVIDER"], ["service_provider"];
     REGION: "the region", ["os-region-name"], ["OS_REGION_NAME"], ["image_region_name", "region_name"];
-    INTERFACE: "the interface", ["os-interface", "os-endpoint-type"], ["OS_INTERFACE", "OS_ENDPOINT_TYPE"], ["image_interface", "image_endpoint_type", "interface", "endpoint_type"];
+    INTERFACE: "the interface", ["os-endpoint-type", "os-interface"], ["OS_ENDPOINT_TYPE", "OS_INTERFACE"], ["image_endpoint_type", "image_interface", "endpoint_type", "interface"];
     SERVICE_TYPE: "the type of the service", ["os-service-type"], ["OS_SERVICE_TYPE"], ["image_service_type"];
     ENDPOINT_OVERRIDE: "the address of the image service", ["os-image-url", "os-endpoint-override"], ["OS_IMAGE_URL", "OS_IMAGE_ENDPOINT_OVERRIDE", "OS_ENDPOINT_OVERRIDE"], ["image_endpoint_override", "image_endpoint", "endpoint_override"];
     ENDPOINT: "the address of the image service", ["os-endpoint"], ["OS_ENDPOINT"], ["endpoint"];
@@ -105,7 +128,7 @@ pub struct Given {
 }
 
 /// What looks an option of the command line up: its value, or `true` for one that takes none.
-pub type CloudOptions<'a> = dyn Fn(&str) -> Option<String> + 'a;
+pub type CloudOptions<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
 
 /// All that values may come from.
 pub struct Sources<'a> {

@@ -4,10 +4,16 @@
 
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use super::super::environment::Environment;
 use super::super::values::{parse_boolean, quoted};
+use super::vendors::{self, Vendor};
 use super::yaml::{self, Map, Node, Value};
 use crate::{Error, Result};
+
+/// Names that an error lists before it counts the others.
+const MOST_NAMES: usize = 20;
 
 /// What the files say of one cloud: secure.yaml over clouds.yaml, a region over both, a profile below.
 #[derive(Default)]
@@ -22,55 +28,168 @@ pub struct Described {
     pub cache: Option<bool>,
     /// What is odd about it, and to be said.
     pub warnings: Vec<String>,
+    /// The profile that has to be fetched first, where that was not done.
+    pub published: Option<Published>,
 }
 
-/// Reads what the files say of the cloud `name`.
-///
-/// # Errors
-/// `Failed` for a cloud or region that there is not, and for a file that cannot be parsed.
-pub fn describe(name: &str, region: Option<&str>, environment: &Environment) -> Result<Described> {
-    let search = search_path(environment);
-    let clouds = first(environment.get("OS_CLIENT_CONFIG_FILE"), &search, "clouds")?;
-    let secure = first(environment.get("OS_CLIENT_SECURE_FILE"), &search, "secure")?;
-    let mut files = Vec::new();
-    let mut all = Map::default();
-    for (path, map) in [clouds, secure].into_iter().flatten() {
-        all.merge(&map);
-        files.insert(0, path);
-    }
-    let no_clouds = Map::default();
-    let clouds = all.map("clouds").unwrap_or(&no_clouds);
-    let Some(own) = clouds.map(name) else {
-        // openstacksdk's name for a cloud that is only described by variables.
-        if name == "envvars" {
-            return Ok(Described::default());
-        }
-        return Err(no_such_cloud(name, clouds, &files, environment));
-    };
-    let own = own.normalised();
-    let mut described = Described {
-        cache: all
-            .map("cache")
-            .and_then(|cache| parse_boolean(cache.text("auth")?)),
-        ..Described::default()
-    };
-    if let Some(profile) = own.text("profile").or(own.text("cloud")) {
-        match find_profile(profile, &search)? {
-            Some((path, map)) => {
-                described.cloud = map;
-                files.push(path);
+/// A profile that a server publishes.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The profile's name or address as clouds.yaml has it.
+    pub name: String,
+    /// The address of the document.
+    pub url: Url,
+}
+
+/// The clouds of clouds.yaml and secure.yaml.
+pub struct Clouds {
+    all: Map,
+    /// The files they were read from, the most important first.
+    files: Vec<PathBuf>,
+    search: Vec<PathBuf>,
+}
+
+impl Clouds {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// `Failed` for a file that cannot be parsed.
+    pub fn read(environment: &Environment) -> Result<Self> {
+        let search = search_path(environment);
+        let clouds = first(environment.get("OS_CLIENT_CONFIG_FILE"), &search, "clouds")?;
+        let secure = first(environment.get("OS_CLIENT_SECURE_FILE"), &search, "secure")?;
+        let (mut all, mut files) = (Map::default(), Vec::new());
+        for (path, map) in [clouds, secure].into_iter().flatten() {
+            if files.is_empty() {
+                all = map;
+            } else {
+                all.merge(&map);
             }
-            None => described.warnings.push(format!(
-                "the profile {} of the cloud {} is in no clouds-public.yaml",
-                quoted(profile),
-                quoted(name)
-            )),
+            files.insert(0, path);
         }
+        Ok(Self { all, files, search })
     }
-    described.cloud.merge(&own);
-    described.files = files;
-    choose_region(&mut described, name, region)?;
-    Ok(described)
+
+    /// Returns the one cloud that there is, or None where there is none.
+    ///
+    /// # Errors
+    /// `Failed` where there are several.
+    pub fn only(&self) -> Result<Option<String>> {
+        let Some(clouds) = self.all.map("clouds") else {
+            return Ok(None);
+        };
+        if clouds.len() < 2 {
+            return Ok(clouds.keys().next().map(str::to_string));
+        }
+        let message = format!(
+            "no cloud of {} was chosen: it has {}",
+            self.files(),
+            list_names(clouds)
+        );
+        Err(Error::failed(message).hint(
+            "Name one with --os-cloud or OS_CLOUD; --local works on the images of this machine.",
+        ))
+    }
+
+    /// Returns the names of the files, for messages.
+    fn files(&self) -> String {
+        let files: Vec<String> = self
+            .files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        files.join(" and ")
+    }
+
+    /// Returns what the files say of the cloud `name`.
+    ///
+    /// `fetched` is the document that [`Described::published`] asked for. `has_address` says whether the
+    /// address of Keystone is known without the profile.
+    ///
+    /// # Errors
+    /// `Failed` for a cloud, region or profile that does not exist.
+    pub fn describe(
+        mut self,
+        name: &str,
+        region: Option<&str>,
+        environment: &Environment,
+        profile: &ProfileInput<'_>,
+    ) -> Result<Described> {
+        let own = self.all.map("clouds").and_then(|clouds| clouds.map(name));
+        let Some(own) = own else {
+            // openstacksdk's name for a cloud that is only described by variables.
+            let of_variables = environment.get("OS_CLOUD_NAME");
+            if of_variables.map_or(name == "envvars", |variables| variables == name) {
+                return Ok(Described::default());
+            }
+            let no_clouds = Map::default();
+            let clouds = self.all.map("clouds").unwrap_or(&no_clouds);
+            return Err(no_such_cloud(name, clouds, &self.files(), environment));
+        };
+        let own = own.normalised();
+        let mut described = Described {
+            cache: self
+                .all
+                .map("cache")
+                .and_then(|cache| parse_boolean(cache.text("auth")?)),
+            ..Described::default()
+        };
+        if let Some(profile_name) = own.text("profile").or(own.text("cloud")) {
+            let known = |key: &str| own.map("auth").and_then(|auth| auth.get(key)).is_some();
+            let has_address = profile.has_address || known("auth_url");
+            match find_profile(profile_name, &self.search, profile.fetched)? {
+                Found::File(path, map) => {
+                    described.cloud = map;
+                    self.files.push(path);
+                }
+                Found::Profile(map) => described.cloud = map,
+                Found::Published(published) => {
+                    described.cloud = own;
+                    described.files = self.files;
+                    described.published = Some(published);
+                    return Ok(described);
+                }
+                Found::Nothing if has_address => described.warnings.push(format!(
+                    "the profile {} of the cloud {} is in no clouds-public.yaml",
+                    quoted(profile_name),
+                    quoted(name)
+                )),
+                Found::Nothing => {
+                    let message = format!(
+                        "the profile {} of the cloud {} is unknown",
+                        quoted(profile_name),
+                        quoted(name)
+                    );
+                    return Err(Error::failed(message).hint(format!(
+                        "Describe it in clouds-public.yaml, or give the cloud an auth_url; known profiles: {}.",
+                        vendors::names().join(", ")
+                    )));
+                }
+            }
+        }
+        let profile = std::mem::take(&mut described.cloud);
+        let known = match known_regions(&own, self.files.first(), name)? {
+            // A cloud's own regions hide those of its profile.
+            regions if regions.is_empty() => {
+                known_regions(&profile, described.files.first(), name)?
+            }
+            regions => regions,
+        };
+        described.cloud = profile;
+        described.cloud.merge(&own);
+        described.files = self.files;
+        choose_region(&mut described, &known, name, region)?;
+        Ok(described)
+    }
+}
+
+/// What is known of a cloud's profile beside the files.
+#[derive(Default)]
+pub struct ProfileInput<'a> {
+    /// The document that was fetched for it.
+    pub fetched: Option<&'a str>,
+    /// Whether the address of Keystone is known without it.
+    pub has_address: bool,
 }
 
 /// Where the files may be, the most important place first.
@@ -146,16 +265,87 @@ fn read(path: &Path) -> Result<Option<Map>> {
     }
 }
 
-/// The profile of a vendor, and the file that it is in.
-fn find_profile(name: &str, search: &[PathBuf]) -> Result<Option<(PathBuf, Map)>> {
-    let Some((path, map)) = first(None, search, "clouds-public")? else {
-        return Ok(None);
-    };
-    let profile = map.map("public-clouds").and_then(|all| all.map(name));
-    Ok(profile.map(|profile| (path, profile.normalised())))
+/// A profile, or where it is.
+enum Found {
+    /// In a file.
+    File(PathBuf, Map),
+    /// In the table of vendors, or fetched.
+    Profile(Map),
+    /// On a server.
+    Published(Published),
+    /// Nowhere.
+    Nothing,
 }
 
-fn no_such_cloud(name: &str, clouds: &Map, files: &[PathBuf], environment: &Environment) -> Error {
+/// Finds the profile `name`: in clouds-public.yaml, in the table of vendors, or where it says it is.
+fn find_profile(name: &str, search: &[PathBuf], fetched: Option<&str>) -> Result<Found> {
+    if let Some((path, map)) = first(None, search, "clouds-public")? {
+        let profile = map.map("public-clouds").and_then(|all| all.map(name));
+        if let Some(profile) = profile {
+            let profile = profile.normalised();
+            return Ok(Found::File(path, profile));
+        }
+    }
+    let address = match vendors::find(name) {
+        Some(Vendor::Known(profile)) => return Ok(Found::Profile(profile)),
+        Some(Vendor::Gone(reason)) => {
+            let message = format!(
+                "the profile {} is of a cloud that no longer exists: {reason}",
+                quoted(name)
+            );
+            return Err(Error::failed(message));
+        }
+        Some(Vendor::Published(address)) => address,
+        None => name,
+    };
+    let url = Url::parse(address).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let Some(mut url) = url else {
+        return Ok(Found::Nothing);
+    };
+    url.set_path("/.well-known/openstack/api");
+    url.set_query(None);
+    url.set_fragment(None);
+    match fetched {
+        None => Ok(Found::Published(Published {
+            name: name.to_string(),
+            url,
+        })),
+        Some(text) => Ok(Found::Profile(parse_published(name, text)?)),
+    }
+}
+
+/// Reads the document of a profile that was fetched.
+fn parse_published(name: &str, text: &str) -> Result<Map> {
+    let node = yaml::parse(text).ok();
+    let map = node.as_ref().and_then(Node::as_map);
+    let profile = map.and_then(|map| map.map("profile"));
+    let mut profile = profile.map(Map::normalised).ok_or_else(|| {
+        let message = format!("what is published as the profile {} is none", quoted(name));
+        Error::failed(message).hint("Give the cloud an auth_url of its own in clouds.yaml.")
+    })?;
+    profile.remove("profile");
+    Ok(profile)
+}
+
+/// Lists names, sorted; of many, the first ones and how many others there are.
+fn list_names(names: &Map) -> String {
+    let mut names: Vec<&str> = names.keys().collect();
+    names.sort_unstable();
+    if names.is_empty() {
+        return "none".to_string();
+    }
+    let more = names.len().saturating_sub(MOST_NAMES);
+    names.truncate(MOST_NAMES);
+    let shown = names.join(", ");
+    if more == 0 {
+        shown
+    } else {
+        format!("{shown} and {more} more")
+    }
+}
+
+fn no_such_cloud(name: &str, clouds: &Map, files: &str, environment: &Environment) -> Error {
     let hint = if files.is_empty() {
         match environment.get("OS_CLIENT_CONFIG_FILE") {
             Some(path) => format!(
@@ -167,25 +357,18 @@ fn no_such_cloud(name: &str, clouds: &Map, files: &[PathBuf], environment: &Envi
                 .to_string(),
         }
     } else {
-        let mut names: Vec<&str> = clouds.keys().collect();
-        names.sort_unstable();
-        let files: Vec<String> = files
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        let names = if names.is_empty() {
-            "none".to_string()
-        } else {
-            names.join(", ")
-        };
-        format!("Clouds in {}: {names}.", files.join(" and "))
+        format!("Clouds in {files}: {}.", list_names(clouds))
     };
     Error::failed(format!("Cloud {name} was not found.")).hint(hint)
 }
 
 /// Settles the region, and lays what the files say of it over the cloud.
-fn choose_region(described: &mut Described, name: &str, asked: Option<&str>) -> Result<()> {
-    let known = known_regions(&described.cloud, described.files.first(), name)?;
+fn choose_region(
+    described: &mut Described,
+    known: &[(String, Map)],
+    name: &str,
+    asked: Option<&str>,
+) -> Result<()> {
     let chosen = match asked {
         None => known.first(),
         Some(_) if known.is_empty() => None,
@@ -266,6 +449,11 @@ mod tests {
         (home, environment)
     }
 
+    fn describe(name: &str, region: Option<&str>, environment: &Environment) -> Result<Described> {
+        let profile = ProfileInput::default();
+        Clouds::read(environment)?.describe(name, region, environment, &profile)
+    }
+
     #[test]
     fn secure_lies_over_clouds_and_a_profile_below() {
         let (_home, environment) = home(&[
@@ -326,6 +514,105 @@ mod tests {
         let error = describe("c", None, &environment).err().unwrap();
         assert!(error.hint_text().unwrap().contains("no clouds.yaml"));
         assert!(describe("envvars", None, &environment).is_ok());
+    }
+
+    #[test]
+    fn the_only_cloud_is_found_and_several_are_named() {
+        let only = |text: &str| {
+            let (_home, environment) = home(&[("clouds.yaml", text)]);
+            Clouds::read(&environment)?.only()
+        };
+        assert_eq!(only("clouds: {a: {}}").unwrap().as_deref(), Some("a"));
+        assert_eq!(only("clouds: {}").unwrap(), None);
+        assert_eq!(only("client: {}").unwrap(), None);
+        let error = only("clouds: {b: {}, a: {}}").unwrap_err();
+        assert!(
+            error.message().ends_with("was chosen: it has a, b"),
+            "{error}"
+        );
+        assert!(error.hint_text().unwrap().contains("--local"));
+        let many: String = (0..500).map(|n| format!("  c{n}: {{}}\n")).collect();
+        let error = only(&format!("clouds:\n{many}")).unwrap_err();
+        assert!(error.message().len() < 1000, "{error}");
+        assert!(error.message().ends_with(" and 480 more"), "{error}");
+    }
+
+    #[test]
+    fn a_large_file_is_read_in_time_that_grows_with_its_size() {
+        let clouds: String = (0..60_000)
+            .map(|n| format!("  c{n}: {{auth: {{auth_url: http://k}}}}\n"))
+            .collect();
+        let (_home, environment) = home(&[("clouds.yaml", &format!("clouds:\n{clouds}"))]);
+        let began = std::time::Instant::now();
+        describe("c7", None, &environment).unwrap();
+        // A search through all keys for each key takes minutes.
+        let elapsed = began.elapsed();
+        assert!(elapsed.as_secs() < 20, "{elapsed:?}");
+    }
+
+    #[test]
+    fn vendors_are_known_by_name_and_unknown_ones_are_named() {
+        let described = |profile: &str, more: &str, region| {
+            let cloud = format!("clouds: {{a: {{profile: {profile}{more}}}}}");
+            let (_home, environment) = home(&[("clouds.yaml", &cloud)]);
+            describe("a", region, &environment)
+        };
+        let auth_url = |described: &Described| {
+            let auth = described.cloud.map("auth").unwrap();
+            auth.text("auth_url").map(str::to_string)
+        };
+        let binero = described("binero", "", None).unwrap();
+        assert_eq!(
+            auth_url(&binero).as_deref(),
+            Some("https://auth.binero.cloud:5000/v3")
+        );
+        assert_eq!(binero.region.as_deref(), Some("europe-se-1"));
+        let otc = described("otc", "", Some("eu-nl")).unwrap();
+        assert_eq!(otc.region.as_deref(), Some("eu-nl"));
+        assert!(described("otc", "", Some("eu")).is_err());
+        // A cloud's own region hides those of its profile.
+        let own = described("otc", ", region_name: eu-x", None).unwrap();
+        assert_eq!(own.region.as_deref(), Some("eu-x"));
+        let gone = described("ibmcloud", "", None).err().unwrap();
+        assert!(gone.message().contains("'ibmcloud'"), "{gone}");
+        let unknown = described("nosuch", "", None).err().unwrap();
+        assert!(unknown.message().contains("profile 'nosuch'"), "{unknown}");
+        assert!(unknown.hint_text().unwrap().contains("binero"));
+        let own_address = ", auth: {auth_url: http://k}";
+        let warned = described("nosuch", own_address, None).unwrap();
+        assert!(warned.warnings[0].contains("'nosuch'"));
+    }
+
+    #[test]
+    fn a_published_profile_is_asked_for_and_lies_below_the_cloud() {
+        let cloud =
+            "clouds: {a: {profile: 'https://cloud.example/some/path', auth: {username: u}}}";
+        let (_home, environment) = home(&[("clouds.yaml", cloud)]);
+        let asked = describe("a", None, &environment).unwrap();
+        let published = asked.published.unwrap();
+        assert_eq!(
+            published.url.as_str(),
+            "https://cloud.example/.well-known/openstack/api"
+        );
+        let with = |document| {
+            let profile = ProfileInput {
+                fetched: Some(document),
+                has_address: false,
+            };
+            let clouds = Clouds::read(&environment).unwrap();
+            clouds.describe("a", None, &environment, &profile)
+        };
+        let document = r#"{"name": "x", "profile": {"auth": {"auth_url": "https:\/\/k", "username": "no"},
+            "regions": ["one", "two"], "profile": "again"}}"#;
+        let described = with(document).unwrap();
+        let auth = described.cloud.map("auth").unwrap();
+        assert_eq!(auth.text("auth_url"), Some("https://k"));
+        assert_eq!(auth.text("username"), Some("u"));
+        assert_eq!(described.region.as_deref(), Some("one"));
+        for document in ["<html>", "[]", "{}", "{\"profile\": 1}"] {
+            let error = with(document).err().unwrap();
+            assert!(error.message().contains("cloud.example"), "{error}");
+        }
     }
 
     #[test]

@@ -4,13 +4,44 @@
 //! (`_get_versioned_client`).
 
 use super::super::values::quoted;
+use super::federation::GrantKind;
 use super::fields::{self, Given, Sources};
 use super::login::{Method, lacking};
 use crate::{Error, Result};
 
 /// Kinds of login that there are, as they are named in an error.
-const KINDS: &str = "password, token, v3applicationcredential, v3totp, v3multifactor, admin_token, \
-                     http_basic and none";
+const KINDS: &str = "password, token, v3applicationcredential, v3totp, v3multifactor, v3oidcpassword, \
+                     v3oidcclientcredentials, v3oidcaccesstoken, v3oidcdeviceauthz, v3oidcauthcode, \
+                     v3oauth2clientcredential, admin_token, http_basic and none";
+
+/// The real clients' kinds of login that are not supported, and why.
+const REFUSED: [(&str, &str); 10] = [
+    (
+        "v3websso",
+        "it needs a browser on this machine; v3oidcdeviceauthz takes one anywhere",
+    ),
+    (
+        "v3samlpassword",
+        "it needs signatures of XML, which no maintained library makes",
+    ),
+    (
+        "v3adfspassword",
+        "it needs WS-Trust, which only older versions of AD FS speak",
+    ),
+    ("v3kerberos", "it needs a ticket of Kerberos"),
+    ("v3fedkerb", "it needs a ticket of Kerberos"),
+    (
+        "v3oauth1",
+        "Keystone's OAuth 1.0 has been replaced by application credentials",
+    ),
+    ("v3tokenlessauth", "it is for requests to Keystone alone"),
+    (
+        "v3oauth2mtlsclientcredential",
+        "it needs a Keystone that sees the certificate; v3oauth2clientcredential takes a secret",
+    ),
+    ("v1password", "it is for Swift alone"),
+    ("v3token_endpoint", "admin_token is the name for it"),
+];
 
 /// What kind of login is meant.
 pub enum Kind {
@@ -22,6 +53,10 @@ pub enum Kind {
     Basic,
     /// With Keystone, by these methods.
     Keystone(Vec<Method>),
+    /// With Keystone, by a token of an identity provider.
+    Federation(GrantKind),
+    /// With Keystone, and a token of OAuth 2.0 besides.
+    OAuth2,
 }
 
 /// The kind of login that is named, or else the one that what is given is for.
@@ -47,17 +82,20 @@ pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
         {
             Ok(Kind::Token)
         }
-        text => match parse_method(text) {
-            Some(known) => method(known),
-            None => Err(unknown(&named.value, &named)),
+        "v3oauth2clientcredential" => Ok(Kind::OAuth2),
+        text => match (GrantKind::parse(text), parse_method(text)) {
+            (Some(grant), _) => Ok(Kind::Federation(grant)),
+            (None, Some(known)) => method(known),
+            (None, None) => Err(unknown(&named.value, &named)),
         },
     }
 }
 
 fn parse_method(text: &str) -> Option<Method> {
     Some(match text.trim().to_ascii_lowercase().as_str() {
-        "password" | "v3password" => Method::Password,
-        "token" | "v3token" => Method::Token,
+        // What version 2 of Keystone's API knew, version 3 has in the default domain.
+        "password" | "v3password" | "v2password" => Method::Password,
+        "token" | "v3token" | "v2token" => Method::Token,
         "totp" | "v3totp" => Method::Totp,
         "v3applicationcredential" | "applicationcredential" | "application_credential" => {
             Method::ApplicationCredential
@@ -72,6 +110,13 @@ fn unknown(text: &str, given: &Given) -> Error {
         quoted(text),
         given.from
     );
+    let reason = REFUSED
+        .iter()
+        .find(|(kind, _)| text.trim().eq_ignore_ascii_case(kind));
+    let message = match reason {
+        Some((_, reason)) => format!("{message}: {reason}"),
+        None => message,
+    };
     Error::failed(message).hint(format!("There are {KINDS}."))
 }
 

@@ -6,7 +6,8 @@ use std::fmt;
 
 use super::super::secret::Secret;
 use super::super::values::quoted;
-use super::fields::{self, Field, Rank, Sources};
+use super::federation::{self, Federation, GrantKind};
+use super::fields::{self, Field, Given, Rank, Sources};
 use super::kind::{Kind, kind};
 use super::urls::{self, Address};
 use crate::{Error, Result};
@@ -53,6 +54,10 @@ pub struct Keystone {
     pub credential_secret: Option<Secret>,
     /// Where the token is to be good; none: what Keystone has for the user.
     pub scope: Option<Scope>,
+    /// The identity provider, where its token is shown instead of the methods.
+    pub federation: Option<Federation>,
+    /// Where a token of OAuth 2.0 is given that the service wants besides, for the application credential.
+    pub oauth2: Option<Address>,
 }
 
 /// What is shown to Keystone.
@@ -178,12 +183,20 @@ impl Keystone {
     /// The secrets that its methods need and nobody has given.
     pub fn needs(&self) -> Vec<Need> {
         let needs = self.methods.iter().filter_map(|method| method.need());
+        let needs = needs.chain(self.federation.iter().flat_map(Federation::needs));
         let is_missing = |need: &Need| match need {
             Need::Password => self.password.is_none(),
             Need::Passcode => self.passcode.is_none(),
             Need::CredentialSecret => self.credential_secret.is_none(),
         };
         needs.filter(is_missing).collect()
+    }
+
+    /// Whether it needs nobody to type or do something, and can be made again.
+    pub fn logs_in_silently(&self) -> bool {
+        self.needs().is_empty()
+            && !self.methods.contains(&Method::Totp)
+            && self.federation.as_ref().is_none_or(Federation::is_silent)
     }
 
     /// Takes a secret that was asked for.
@@ -197,15 +210,18 @@ impl Keystone {
     }
 
     /// All of its secrets.
-    pub fn secrets(&self) -> [Option<&Secret>; 4] {
+    pub fn secrets(&self) -> Vec<Option<&Secret>> {
         let Self {
             password,
             passcode,
             token,
             credential_secret,
+            federation,
             ..
         } = self;
-        [password, passcode, token, credential_secret].map(Option::as_ref)
+        let own = [password, passcode, token, credential_secret].map(Option::as_ref);
+        let others = federation.iter().flat_map(Federation::secrets);
+        own.into_iter().chain(others.map(Some)).collect()
     }
 }
 
@@ -214,19 +230,20 @@ pub(super) fn lacking(fields: &[&Field]) -> Error {
     let mut what: Vec<String> = fields.iter().map(|field| field.described()).collect();
     what.dedup();
     Error::failed(format!("Missing: {}", what.join("; "))).hint(
-        "Name a cloud of clouds.yaml with --os-cloud, or read a file with OS_* variables in first.",
+        "Name a cloud of clouds.yaml with --os-cloud, or read a file with OS_* variables in first; --local works \
+         without a cloud.",
     )
 }
 
 /// Reads how to log in, and where the image service is if that is not left to the catalogue.
 pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Option<Address>)> {
     let kind = kind(sources)?;
+    let asks_keystone = matches!(kind, Kind::Keystone(_) | Kind::Federation(_) | Kind::OAuth2);
     let mut given = sources.get(&fields::ENDPOINT_OVERRIDE)?;
     if given.is_none() {
         // With Keystone it is an old name for Keystone's own endpoint, unless somebody types it.
         let endpoint = sources.get(&fields::ENDPOINT)?;
-        given = endpoint
-            .filter(|endpoint| endpoint.rank == Rank::Option || !matches!(kind, Kind::Keystone(_)));
+        given = endpoint.filter(|endpoint| endpoint.rank == Rank::Option || !asks_keystone);
     }
     let endpoint = given
         .as_ref()
@@ -235,12 +252,18 @@ pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Optio
         .map(urls::root_of)
         .map(Address);
     let mut lacks: Vec<&Field> = Vec::new();
-    if endpoint.is_none() && !matches!(kind, Kind::Keystone(_)) {
+    if endpoint.is_none() && !asks_keystone {
         lacks.push(&fields::ENDPOINT_OVERRIDE);
     }
     let login = match kind {
         Kind::Keystone(methods) => {
             return Ok((keystone(sources, region, methods)?, endpoint));
+        }
+        Kind::Federation(grant) => {
+            return Ok((federated(sources, region, grant)?, endpoint));
+        }
+        Kind::OAuth2 => {
+            return Ok((oauth2(sources, region)?, endpoint));
         }
         Kind::None => Login::None,
         Kind::Token => {
@@ -305,7 +328,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
             _ => {}
         }
     }
-    let Some(mut auth_url) = auth_url.filter(|_| lacks.is_empty()) else {
+    let Some(auth_url) = auth_url.filter(|_| lacks.is_empty()) else {
         if sources.get(&fields::AUTH_URL)?.is_none() {
             lacks.insert(0, &fields::AUTH_URL);
         }
@@ -319,12 +342,9 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
         }
         return Err(lacking(&lacks));
     };
-    if let Some(region) = region {
-        auth_url.value = auth_url.value.replace("{region_name}", region);
-    }
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
-        auth_url: Address(urls::keystone_of(urls::parse(&auth_url)?)),
+        auth_url: keystone_address(auth_url, region)?,
         methods,
         user,
         password: secret(&fields::PASSWORD)?,
@@ -333,6 +353,81 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
         credential,
         credential_secret: secret(&fields::CREDENTIAL_SECRET)?,
         scope,
+        federation: None,
+        oauth2: None,
+    })))
+}
+
+/// The address of Keystone's API, in whose text the region may be left out.
+fn keystone_address(mut given: Given, region: Option<&str>) -> Result<Address> {
+    if let Some(region) = region {
+        given.value = given.value.replace("{region_name}", region);
+    }
+    Ok(Address(urls::keystone_of(urls::parse(&given)?)))
+}
+
+/// A login with a token of an identity provider.
+fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> Result<Login> {
+    let auth_url = sources.get(&fields::AUTH_URL)?;
+    let mut lacks: Vec<&Field> = Vec::new();
+    if auth_url.is_none() {
+        lacks.push(&fields::AUTH_URL);
+    }
+    let federation = federation::load(sources, grant, &mut lacks)?;
+    let (Some(auth_url), Some(federation)) = (auth_url, federation) else {
+        return Err(lacking(&lacks));
+    };
+    let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
+    Ok(Login::Keystone(Box::new(Keystone {
+        auth_url: keystone_address(auth_url, region)?,
+        methods: Vec::new(),
+        user: None,
+        password: secret(&fields::PASSWORD)?,
+        passcode: secret(&fields::PASSCODE)?,
+        token: None,
+        credential: None,
+        credential_secret: None,
+        scope: scope(sources)?,
+        federation: Some(federation),
+        oauth2: None,
+    })))
+}
+
+/// A login with an application credential that is an OAuth 2.0 client as well.
+fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
+    let endpoint = sources.get(&fields::OAUTH2_ENDPOINT)?;
+    let client = sources.value(&fields::OAUTH2_CLIENT_ID)?;
+    let secret = sources.value(&fields::OAUTH2_CLIENT_SECRET)?;
+    let auth_url = sources.get(&fields::AUTH_URL)?;
+    let (Some(auth_url), Some(endpoint), Some(client), Some(secret)) =
+        (auth_url, endpoint, client, secret)
+    else {
+        let all = [
+            &fields::AUTH_URL,
+            &fields::OAUTH2_ENDPOINT,
+            &fields::OAUTH2_CLIENT_ID,
+            &fields::OAUTH2_CLIENT_SECRET,
+        ];
+        let mut lacks = Vec::new();
+        for field in all {
+            if sources.get(field)?.is_none() {
+                lacks.push(field);
+            }
+        }
+        return Err(lacking(&lacks));
+    };
+    Ok(Login::Keystone(Box::new(Keystone {
+        auth_url: keystone_address(auth_url, region)?,
+        methods: vec![Method::ApplicationCredential],
+        user: None,
+        password: None,
+        passcode: None,
+        token: None,
+        credential: Some(Reference::Id(client)),
+        credential_secret: Some(Secret::new(secret)),
+        scope: None,
+        federation: None,
+        oauth2: Some(Address(urls::parse(&endpoint)?)),
     })))
 }
 

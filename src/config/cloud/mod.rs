@@ -4,11 +4,13 @@
 //! What names one thing is given once: an option `--os-project-name` hides the variable `OS_PROJECT_ID`
 //! too, and a scope among the options every scope among the variables.
 
+mod federation;
 mod fields;
 mod files;
 mod kind;
 mod login;
 mod urls;
+mod vendors;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -18,8 +20,11 @@ use super::environment::Environment;
 use super::values::{parse_boolean, quoted};
 use crate::{Error, Result};
 use fields::{Rank, Sources};
+use files::{Clouds, Described, ProfileInput};
 
+pub use federation::{Challenge, Federation, Grant};
 pub use fields::CloudOptions;
+pub use files::Published;
 pub use login::{Keystone, Login, Method, Named, Need, Reference, Scope};
 pub use urls::{Address, root_of};
 
@@ -37,8 +42,8 @@ pub enum TlsVersion {
 pub struct Tls {
     /// Whether the server's certificate is taken as it is.
     pub insecure: bool,
-    /// File of certificates to trust, in PEM; none: the system's.
-    pub authorities: Option<PathBuf>,
+    /// The certificates to trust.
+    pub trust: Trust,
     /// Certificate to show, in PEM; may hold its key.
     pub certificate: Option<PathBuf>,
     /// Key of that certificate, in PEM.
@@ -47,6 +52,29 @@ pub struct Tls {
     pub oldest: Option<TlsVersion>,
     /// The cipher suites to allow, as OpenSSL lists them; those of TLS 1.3 are all allowed.
     pub ciphers: Option<String>,
+}
+
+/// The certificates that are trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Those of a file in PEM, or of all files of a directory, and no others.
+    Only(PathBuf),
+    /// Those of the system, as OpenSSL finds them.
+    System {
+        /// File in place of the system's.
+        file: Option<PathBuf>,
+        /// Directories in place of the system's; empty: the system's.
+        directories: Vec<PathBuf>,
+    },
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self::System {
+            file: None,
+            directories: Vec::new(),
+        }
+    }
 }
 
 /// For whom an endpoint of the catalogue is.
@@ -105,12 +133,32 @@ pub struct Cloud {
 
 impl Cloud {
     /// Gathers it from the command line's options, the variables, and the files of the cloud that they
-    /// name.
+    /// name; without a profile that has to be fetched.
+    ///
+    /// # Errors
+    /// Those of [`Cloud::prepare`]; `Failed` for a profile that has to be fetched.
+    pub fn load(options: &CloudOptions<'_>, environment: &Environment) -> Result<Self> {
+        match Self::prepare(options, environment, None)? {
+            Prepared::Cloud(cloud) => Ok(*cloud),
+            Prepared::Profile(profile) => Err(Error::failed(format!(
+                "the profile {} has to be fetched",
+                quoted(&profile.published.name)
+            ))),
+        }
+    }
+
+    /// Gathers it from the command line's options, the variables, and the files of the cloud that they
+    /// name, or the only cloud of the files where neither describes one; or returns the profile that has to
+    /// be fetched first. `profile` is that document.
     ///
     /// # Errors
     /// `Failed` for what is missing (all of it in one line, but for secrets that may still be asked for),
     /// for values that mean nothing, and for files that cannot be parsed.
-    pub fn load(options: &CloudOptions<'_>, environment: &Environment) -> Result<Self> {
+    pub fn prepare(
+        options: &CloudOptions<'_>,
+        environment: &Environment,
+        profile: Option<&str>,
+    ) -> Result<Prepared> {
         let none = yaml::Map::default();
         let bare = Sources {
             options,
@@ -118,13 +166,25 @@ impl Cloud {
             cloud: &none,
             file: "",
         };
-        let name = bare.value(&fields::CLOUD)?;
-        let described = match &name {
-            None => files::Described::default(),
-            Some(name) => {
+        let mut name = bare.value(&fields::CLOUD)?;
+        let clouds = if name.is_some() || !describes_cloud(&bare)? {
+            Some(Clouds::read(environment)?)
+        } else {
+            None
+        };
+        if let (None, Some(clouds)) = (&name, &clouds) {
+            name = clouds.only()?;
+        }
+        let described = match (&name, clouds) {
+            (Some(name), Some(clouds)) => {
                 let region = bare.value(&fields::REGION)?;
-                files::describe(name, region.as_deref(), environment)?
+                let profile = ProfileInput {
+                    fetched: profile,
+                    has_address: has_address(&bare)?,
+                };
+                clouds.describe(name, region.as_deref(), environment, &profile)?
             }
+            _ => Described::default(),
         };
         let file = described
             .files
@@ -137,7 +197,16 @@ impl Cloud {
             cloud: &described.cloud,
             file: &file,
         };
+        if let Some(published) = described.published {
+            return Ok(Prepared::Profile(Profile {
+                published,
+                tls: tls(&sources)?,
+                timeout: timeout(&sources)?,
+                directory: Self::directory(environment, "profiles"),
+            }));
+        }
         check_api_version(&sources)?;
+        refuse_second_cloud(&sources)?;
         let region = match sources.get(&fields::REGION)? {
             Some(given) if given.rank < Rank::File || given.from.starts_with("image_") => {
                 Some(given.value)
@@ -145,14 +214,12 @@ impl Cloud {
             _ => described.region.clone(),
         };
         let (login, endpoint) = login::load(&sources, region.as_deref())?;
-        Ok(Self {
+        Ok(Prepared::Cloud(Box::new(Self {
             tls: tls(&sources)?,
             timeout: timeout(&sources)?,
             login,
             endpoint,
-            service_type: sources
-                .value(&fields::SERVICE_TYPE)?
-                .unwrap_or_else(|| "image".to_string()),
+            service_type: service_type(&sources)?,
             region,
             interfaces: interfaces(&sources)?,
             tokens: if keeps_tokens(&sources, described.cache)? {
@@ -162,20 +229,23 @@ impl Cloud {
             },
             warnings: described.warnings,
             name,
-        })
+        })))
     }
 
     /// What is to be said before the cloud is reached, each time.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.warnings.clone();
-        if self.tls.insecure {
-            warnings.push(
-                "Warning: certificates are not verified (--insecure); anyone in between can read and change \
-                 what is sent."
-                    .to_string(),
-            );
+        if self.needs_tls() {
+            warnings.extend(self.tls_warning());
         }
         warnings
+    }
+
+    /// What is to be said before certificates are not verified, where that is so.
+    pub fn tls_warning(&self) -> Option<String> {
+        let warning = "Warning: certificates are not verified (--insecure); anyone in between can read and \
+                       change what is sent.";
+        self.tls.insecure.then(|| warning.to_string())
     }
 
     /// Whether a server that is known before the catalogue is speaks TLS.
@@ -200,9 +270,187 @@ impl Cloud {
 
     /// Where tokens are kept: `glance/tokens` in `XDG_CACHE_HOME` or `~/.cache`; none without a home.
     pub fn token_directory(environment: &Environment) -> Option<PathBuf> {
+        Self::directory(environment, "tokens")
+    }
+
+    /// A directory below `glance` in `XDG_CACHE_HOME` or `~/.cache`; none without a home.
+    fn directory(environment: &Environment, name: &str) -> Option<PathBuf> {
         let cache = environment.get("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || Some(Path::new(environment.get("HOME")?).join(".cache"));
-        Some(cache.or_else(home)?.join("glance").join("tokens"))
+        Some(cache.or_else(home)?.join("glance").join(name))
+    }
+}
+
+/// A cloud, or what has to be done before it is known.
+#[derive(Debug)]
+pub enum Prepared {
+    /// The cloud.
+    Cloud(Box<Cloud>),
+    /// A profile that has to be fetched.
+    Profile(Profile),
+}
+
+/// A profile that has to be fetched, and how.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its address.
+    pub published: Published,
+    /// How TLS connections are made.
+    pub tls: Tls,
+    /// How long an answer may take.
+    pub timeout: Option<Duration>,
+    /// Directory that profiles are kept in; none: they are neither kept nor read.
+    pub directory: Option<PathBuf>,
+}
+
+/// Variables that only say which cloud of which file is meant, or how to talk to one.
+const MODIFIERS: [&fields::Field; 14] = [
+    &fields::REGION,
+    &fields::INTERFACE,
+    &fields::SERVICE_TYPE,
+    &fields::CACERT,
+    &fields::CERT,
+    &fields::KEY,
+    &fields::INSECURE,
+    &fields::VERIFY,
+    &fields::OLDEST_TLS,
+    &fields::TLS_CIPHERS,
+    &fields::TIMEOUT,
+    &fields::NO_CACHE,
+    &fields::AUTH_CACHE,
+    &fields::API_VERSION,
+];
+
+/// Variables that no field has, and that only a cloud is meant by.
+const OTHER_VARIABLES: [&str; 4] = [
+    "OS_CLIENT_CONFIG_FILE",
+    "OS_CLIENT_SECURE_FILE",
+    "OS_CLOUD_NAME",
+    "OS_IDENTITY_API_VERSION",
+];
+
+/// Whether a field only says how to talk to a cloud.
+fn is_modifier(field: &fields::Field) -> bool {
+    MODIFIERS.iter().any(|modifier| modifier.what == field.what)
+}
+
+/// Returns the options, without dashes, of a login and its cloud; or, where `modifiers` is set, those that say
+/// how to talk to one.
+pub fn cloud_options(modifiers: bool) -> impl Iterator<Item = &'static str> {
+    let fields = fields::ALL
+        .iter()
+        .filter(move |field| is_modifier(field) == modifiers);
+    let options = fields.flat_map(|field| field.options.iter().copied());
+    // These are about this program, or stand in scripts whatever they work on.
+    options.filter(|option| {
+        option.starts_with("os-") && !matches!(*option, "os-no-cache" | "os-image-api-version")
+    })
+}
+
+/// Whether options or variables describe a cloud, so that the files do not count: an address among the
+/// options, or anything of a login among the variables.
+///
+/// *Source:* `openstack/config/loader.py` (`_get_os_environ`), which also takes every other `OS_*`.
+fn describes_cloud(bare: &Sources<'_>) -> Result<bool> {
+    for field in fields::ALL {
+        let is_given = |name: &&str| bare.environment.get(name).is_some();
+        if !is_modifier(field) && field.variables.iter().any(is_given) {
+            return Ok(true);
+        }
+    }
+    has_address(bare)
+}
+
+/// Whether options or variables name an address of Keystone or the image service.
+fn has_address(bare: &Sources<'_>) -> Result<bool> {
+    for field in [
+        &fields::AUTH_URL,
+        &fields::ENDPOINT_OVERRIDE,
+        &fields::ENDPOINT,
+    ] {
+        if bare.get(field)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns why a cloud is meant though no option says so: a variable of a cloud, or a cloud in clouds.yaml;
+/// None where nothing points to a cloud.
+///
+/// # Errors
+/// `Failed` where clouds.yaml has several clouds, or cannot be parsed.
+pub(super) fn pointer(environment: &Environment) -> Result<Option<&'static str>> {
+    let fields = fields::ALL
+        .iter()
+        .filter(|field| field.options != fields::NO_CACHE.options);
+    let variables = fields
+        .flat_map(|field| field.variables)
+        .chain(&OTHER_VARIABLES);
+    for variable in variables {
+        if environment.get(variable).is_some() {
+            return Ok(Some(variable));
+        }
+    }
+    let only = Clouds::read(environment)?.only()?;
+    Ok(only.map(|_| "clouds.yaml"))
+}
+
+/// Types of other services, which a variable may be left to name after their client was used.
+///
+/// *Source:* the OpenStack service types authority.
+const OTHER_SERVICES: [&str; 30] = [
+    "accelerator",
+    "alarm",
+    "alarming",
+    "baremetal",
+    "block-storage",
+    "block-store",
+    "clustering",
+    "compute",
+    "compute_legacy",
+    "container-infra",
+    "container-infrastructure-management",
+    "database",
+    "dns",
+    "ec2",
+    "identity",
+    "identityv3",
+    "key-manager",
+    "load-balancer",
+    "metering",
+    "network",
+    "object-store",
+    "object-storage",
+    "orchestration",
+    "placement",
+    "share",
+    "sharev2",
+    "shared-file-system",
+    "volume",
+    "volumev2",
+    "volumev3",
+];
+
+/// The type of the image service in the catalogue; a variable that names another service is not about images.
+fn service_type(sources: &Sources<'_>) -> Result<String> {
+    let given = sources.get(&fields::SERVICE_TYPE)?;
+    let given = given.filter(|given| {
+        given.rank != Rank::Variable || !OTHER_SERVICES.contains(&given.value.as_str())
+    });
+    Ok(given.map_or_else(|| "image".to_string(), |given| given.value))
+}
+
+/// Refuses a login from one cloud into another one: what it would do otherwise is not what was asked for.
+fn refuse_second_cloud(sources: &Sources<'_>) -> Result<()> {
+    match sources.get(&fields::SERVICE_PROVIDER)? {
+        None => Ok(()),
+        Some(given) => Err(Error::failed(format!(
+            "{} of {} is not supported: this program logs in to one Keystone, and not from there to another",
+            quoted(&given.value),
+            given.from
+        ))
+        .hint("Log in to that cloud itself, with an application credential for example.")),
     }
 }
 
@@ -229,7 +477,10 @@ fn tls(sources: &Sources<'_>) -> Result<Tls> {
     let oldest = sources.value(&fields::OLDEST_TLS)?;
     Ok(Tls {
         insecure: is_insecure(sources)?,
-        authorities: path(&fields::CACERT)?,
+        trust: match path(&fields::CACERT)? {
+            Some(path) => Trust::Only(path),
+            None => trust_of_variables(sources.environment),
+        },
         certificate: path(&fields::CERT)?,
         key: path(&fields::KEY)?,
         oldest: match oldest.as_deref() {
@@ -239,6 +490,24 @@ fn tls(sources: &Sources<'_>) -> Result<Tls> {
         },
         ciphers: sources.value(&fields::TLS_CIPHERS)?,
     })
+}
+
+/// The certificates to trust where the cloud names none.
+///
+/// *Source:* requests, `sessions.py` (`merge_environment_settings`); OpenSSL, `SSL_CTX_load_verify_locations(3)`.
+fn trust_of_variables(environment: &Environment) -> Trust {
+    let path = |name| environment.get(name).map(PathBuf::from);
+    if let Some(path) = path("REQUESTS_CA_BUNDLE").or_else(|| path("CURL_CA_BUNDLE")) {
+        return Trust::Only(path);
+    }
+    let directories = environment.get("SSL_CERT_DIR").map(std::env::split_paths);
+    let directories = directories.into_iter().flatten();
+    Trust::System {
+        file: path("SSL_CERT_FILE"),
+        directories: directories
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect(),
+    }
 }
 
 /// `--insecure` and `insecure: true` beat `--verify` and `verify: true`, where they count the same.
@@ -314,6 +583,7 @@ fn keeps_tokens(sources: &Sources<'_>, of_all: Option<bool>) -> Result<bool> {
 }
 
 fn expand_home(path: &str, environment: &Environment) -> PathBuf {
+    let path = path.strip_prefix("file://").unwrap_or(path);
     match (path.strip_prefix("~/"), environment.get("HOME")) {
         (Some(rest), Some(home)) => Path::new(home).join(rest),
         _ => PathBuf::from(path),

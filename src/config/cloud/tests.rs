@@ -147,7 +147,11 @@ fn options_beat_variables_and_variables_beat_the_file() {
             |c| c.endpoint.as_ref().unwrap().to_string(),
         ),
         ("os-cacert", "OS_CACERT", "cacert", ["o", "v", "f"], |c| {
-            c.tls.authorities.as_ref().unwrap().display().to_string()
+            format!("{:?}", c.tls.trust)
+                .split('"')
+                .nth(1)
+                .unwrap()
+                .to_string()
         }),
         ("os-cert", "OS_CERT", "cert", ["o", "v", "f"], |c| {
             c.tls.certificate.as_ref().unwrap().display().to_string()
@@ -285,19 +289,159 @@ fn the_kind_of_login_is_named_or_guessed() {
         ("os-auth-methods", "v3password,v3totp"),
     ];
     assert_eq!(methods(&factors, &user), [Method::Password, Method::Totp]);
-    for kind in ["v3oidcpassword", "v2password", "v3websso", "v3oauth1"] {
+    // What version 2 of Keystone's API knew.
+    assert_eq!(
+        methods(&[("os-auth-type", "v2password")], &user),
+        [Method::Password]
+    );
+    for (kind, reason) in [
+        ("v3websso", ": it needs a browser"),
+        ("v3samlpassword", ": it needs signatures of XML"),
+        ("v3oauth1", ": Keystone's OAuth 1.0"),
+        ("v3nonsense", ""),
+    ] {
         let error = load(&[("os-auth-type", kind)], &[url], None).unwrap_err();
-        assert_eq!(
-            error.message(),
-            format!("the kind of login '{kind}' of --os-auth-type is not supported")
-        );
-        assert!(
-            error
-                .hint_text()
-                .unwrap()
-                .contains("v3applicationcredential")
-        );
+        let message =
+            format!("the kind of login '{kind}' of --os-auth-type is not supported{reason}");
+        assert!(error.message().starts_with(&message), "{error}");
+        let hint = error.hint_text().unwrap();
+        assert!(hint.contains("v3applicationcredential"), "{hint}");
     }
+    let elsewhere = [("os-service-provider", "sp")];
+    let error = load(&elsewhere, &[url, user[0], user[1]], None).unwrap_err();
+    assert!(
+        error.message().contains("'sp' of --os-service-provider"),
+        "{error}"
+    );
+}
+
+/// What a login with an identity provider needs in common.
+const PROVIDER: [(&str, &str); 5] = [
+    ("OS_AUTH_URL", "http://k"),
+    ("OS_IDENTITY_PROVIDER", "idp"),
+    ("OS_PROTOCOL", "openid"),
+    ("OS_CLIENT_ID", "cli"),
+    (
+        "OS_DISCOVERY_ENDPOINT",
+        "http://p/.well-known/openid-configuration",
+    ),
+];
+
+#[test]
+fn logins_with_an_identity_provider_are_read_and_all_that_is_missing_is_said() {
+    let read = |kind: &str, more: &[(&str, &str)]| {
+        let variables = [&PROVIDER, more, &[("OS_AUTH_TYPE", kind)]].concat();
+        let cloud = load(&[], &variables, None)?;
+        Ok::<_, Error>(keystone(&cloud).clone())
+    };
+    let login = read(
+        "v3oidcpassword",
+        &[("OS_USERNAME", "u"), ("OS_PROJECT_NAME", "p")],
+    )
+    .unwrap();
+    assert_eq!(login.needs(), [Need::Password]);
+    assert!(login.methods.is_empty());
+    let federation = login.federation.unwrap();
+    assert_eq!(federation.scope, "openid profile");
+    assert_eq!(federation.token_member, "access_token");
+    assert!(matches!(federation.grant, Grant::Password { ref username, .. } if username == "u"));
+    assert_eq!(
+        login.scope.unwrap().to_string(),
+        "project p of domain default"
+    );
+    let login = read(
+        "v3oidcpassword",
+        &[
+            ("OS_USERNAME", "u"),
+            ("OS_PASSWORD", "p"),
+            ("OS_IDP_OTP_KEY", "otp"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(login.needs(), [Need::Passcode]);
+    assert!(!login.logs_in_silently());
+    let challenge = [
+        ("OS_CODE_CHALLENGE_METHOD", "S256"),
+        ("OS_ACCESS_TOKEN_TYPE", "id_token"),
+    ];
+    let login = read("v3oidcdeviceauthz", &challenge).unwrap();
+    assert!(!login.logs_in_silently());
+    let federation = login.federation.unwrap();
+    assert_eq!(federation.token_member, "id_token");
+    assert!(matches!(
+        federation.grant,
+        Grant::Device {
+            challenge: Some(Challenge::S256),
+            endpoint: None
+        }
+    ));
+    assert!(
+        read("v3oidcclientcredentials", &[])
+            .unwrap()
+            .logs_in_silently()
+    );
+    assert!(read("v3oidcauthcode", &[("OS_CODE", "c")]).is_ok());
+    assert!(read("v3oidcaccesstoken", &[("OS_ACCESS_TOKEN", "t")]).is_ok());
+    for (kind, more, message) in [
+        ("v3oidcpassword", vec![], "Missing: the user's name"),
+        (
+            "v3oidcaccesstoken",
+            vec![],
+            "Missing: the access token (--os-access-token, OS_ACCESS_TOKEN)",
+        ),
+        ("v3oidcauthcode", vec![], "Missing: the authorization code"),
+        (
+            "v3oidcdeviceauthz",
+            vec![("OS_CODE_CHALLENGE_METHOD", "S512")],
+            "'S512' of OS_CODE_CHALLENGE_METHOD",
+        ),
+        (
+            "v3oidcclientcredentials",
+            vec![("OS_ACCESS_TOKEN_TYPE", "x")],
+            "'x' of OS_ACCESS_TOKEN_TYPE",
+        ),
+    ] {
+        let error = read(kind, &more).unwrap_err();
+        assert!(error.message().starts_with(message), "{error}");
+    }
+    let error = load(&[("os-auth-type", "v3oidcclientcredentials")], &[], None).unwrap_err();
+    for part in [
+        "address of Keystone",
+        "identity provider",
+        "protocol",
+        "client's id",
+        "discovery document",
+    ] {
+        assert!(error.message().contains(part), "{part}: {error}");
+    }
+    let error = load(&[("os-auth-type", "v3oauth2clientcredential")], &[], None).unwrap_err();
+    assert!(error.message().contains("--os-oauth2-client-id"), "{error}");
+}
+
+#[test]
+fn certificates_to_trust_are_named_by_the_cloud_then_as_requests_then_as_openssl_does() {
+    let trust = |options, more: &[(&str, &str)]| {
+        let variables = [&ENOUGH, more].concat();
+        load(options, &variables, None).unwrap().tls.trust
+    };
+    let all = [
+        ("OS_CACERT", "a"),
+        ("REQUESTS_CA_BUNDLE", "b"),
+        ("CURL_CA_BUNDLE", "c"),
+        ("SSL_CERT_FILE", "d"),
+        ("SSL_CERT_DIR", "e:f"),
+    ];
+    let only = |path: &str| Trust::Only(PathBuf::from(path));
+    assert_eq!(trust(&[("os-cacert", "file:///o")], &all), only("/o"));
+    assert_eq!(trust(&[], &all), only("a"));
+    assert_eq!(trust(&[], &all[1..]), only("b"));
+    assert_eq!(trust(&[], &all[2..]), only("c"));
+    let of_openssl = Trust::System {
+        file: Some("d".into()),
+        directories: vec!["e".into(), "f".into()],
+    };
+    assert_eq!(trust(&[], &all[3..]), of_openssl);
+    assert_eq!(trust(&[], &[]), Trust::default());
 }
 
 #[test]
@@ -382,7 +526,9 @@ fn insecure_and_verify_and_their_warning() {
     let insecure = |options, variables: &[(&str, &str)], cloud: &str| {
         let variables = [ENOUGH.as_slice(), variables].concat();
         let cloud = load(options, &variables, Some(&format!("    {cloud}\n"))).unwrap();
-        assert_eq!(cloud.warnings().is_empty(), !cloud.tls.insecure);
+        assert_eq!(cloud.tls_warning().is_none(), !cloud.tls.insecure);
+        // Nothing is verified where nothing is encrypted.
+        assert!(cloud.warnings().is_empty());
         cloud.tls.insecure
     };
     assert!(!insecure(&[], &[], "verify: true"));

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use indexmap::IndexMap;
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::TScalarStyle;
 
@@ -36,13 +37,12 @@ pub enum Value {
 
 /// A mapping, in the order of the file.
 #[derive(Clone, Default)]
-pub struct Map(Vec<(String, Node)>);
+pub struct Map(IndexMap<String, Node>);
 
 impl Map {
     /// The value of a key; None where it is nothing.
     pub fn get(&self, key: &str) -> Option<&Node> {
-        let entry = self.0.iter().find(|(name, _)| name == key);
-        let node = entry.map(|(_, node)| node);
+        let node = self.0.get(key);
         node.filter(|node| !matches!(node.value, Value::Nothing))
     }
 
@@ -61,36 +61,32 @@ impl Map {
 
     /// Its keys.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| key.as_str())
+        self.0.keys().map(String::as_str)
+    }
+
+    /// The number of its keys.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Puts `node` under `key`, in place of what is there.
     pub fn set(&mut self, key: String, node: Node) {
-        match self.0.iter_mut().find(|(name, _)| *name == key) {
-            Some((_, old)) => *old = node,
-            None => self.0.push((key, node)),
-        }
+        self.0.insert(key, node);
+    }
+
+    /// Removes a key.
+    pub fn remove(&mut self, key: &str) {
+        self.0.shift_remove(key);
     }
 
     /// This mapping with what `above` says instead, and in mappings below likewise.
     pub fn merge(&mut self, above: &Self) {
         for (key, node) in &above.0 {
-            let own = self.0.iter_mut().find(|(name, _)| name == key);
-            match (own, &node.value) {
-                (
-                    Some((
-                        _,
-                        Node {
-                            value: Value::Map(own),
-                            ..
-                        },
-                    )),
-                    Value::Map(above),
-                ) => {
-                    own.merge(above);
-                }
-                (Some((_, own)), _) => *own = node.clone(),
-                (None, _) => self.0.push((key.clone(), node.clone())),
+            let own = self.0.get_mut(key).map(|own| &mut own.value);
+            if let (Some(Value::Map(own)), Value::Map(above)) = (own, &node.value) {
+                own.merge(above);
+            } else {
+                self.set(key.clone(), node.clone());
             }
         }
     }
@@ -125,7 +121,7 @@ impl Node {
         1 + match &self.value {
             Value::Nothing | Value::Text(_) => 0,
             Value::List(items) => items.iter().map(Self::size).sum(),
-            Value::Map(map) => map.0.iter().map(|(_, node)| node.size()).sum(),
+            Value::Map(map) => map.0.values().map(Self::size).sum(),
         }
     }
 }
@@ -274,9 +270,7 @@ impl Open {
             Content::List(items) => Value::List(items),
             Content::Map { mut map, below, .. } => {
                 for (key, node) in below.into_iter().flat_map(|map| map.0) {
-                    if !map.keys().any(|own| own == key) {
-                        map.set(key, node);
-                    }
+                    map.0.entry(key).or_insert(node);
                 }
                 Value::Map(map)
             }

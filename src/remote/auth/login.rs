@@ -13,12 +13,12 @@ use openstack_sdk_auth_core::{
     Project, System,
 };
 use reqwest::Body;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::super::answer::refusal;
 use super::super::http::{Answer, Call, Http, retry_after, waits};
-use super::{Prompt, scope_in_words};
+use super::{Prompt, federation, scope_in_words};
 use crate::config::{Address, Keystone, Method, Named, Need, Reference, Scope, Secret};
 use crate::{Error, ErrorKind, Result};
 
@@ -39,6 +39,14 @@ pub async fn log_in(
     loop {
         for need in keystone.needs() {
             ask(&mut keystone, need, prompt)?;
+        }
+        if let Some(federation) = keystone.federation.take() {
+            let token = federation::log_in(http, &keystone, &federation, prompt).await?;
+            if keystone.scope.is_none() {
+                return Ok(token);
+            }
+            keystone.token = Some(Secret::new(token.token.expose_secret()));
+            keystone.methods = vec![Method::Token];
         }
         let answer = send(http, &keystone).await?;
         if answer.status.is_success() {
@@ -73,13 +81,25 @@ async fn send(http: &Http, keystone: &Keystone) -> Result<Answer> {
     let json = HeaderValue::from_static("application/json");
     call.headers.insert(CONTENT_TYPE, json.clone());
     call.headers.insert(ACCEPT, json);
+    let secrets = keystone.secrets().into_iter().flatten();
+    call.secrets = secrets.filter(|secret| is_long(secret)).cloned().collect();
     let body = serde_json::to_vec(&json!({ "auth": request(keystone)? }));
     let body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
+    send_login(http, &call, body).await
+}
+
+/// Whether a secret is long enough to be told from the text around it.
+pub(super) fn is_long(secret: &Secret) -> bool {
+    secret.reveal().len() >= 4
+}
+
+/// Sends a request to Keystone that changes nothing; again, where nothing was heard of it.
+pub(super) async fn send_login(http: &Http, call: &Call, body: Bytes) -> Result<Answer> {
     let mut waits = waits();
     loop {
         // The call has no body, so that none is shown.
         let stalled = tokio::time::sleep(http.timeout());
-        let (outcome, wait) = match http.send(&call, Body::from(body.clone()), stalled).await {
+        let (outcome, wait) = match http.send(call, Body::from(body.clone()), stalled).await {
             Ok(answer) => {
                 let wait = retry_after(answer.status, &answer.headers);
                 (Ok(answer), wait)
@@ -220,7 +240,7 @@ fn halves(reference: &Reference) -> (Option<String>, Option<String>) {
 }
 
 /// The token of an answer.
-fn read(keystone: &Keystone, answer: Answer) -> Result<AuthToken> {
+pub(super) fn read(keystone: &Keystone, answer: Answer) -> Result<AuthToken> {
     let mut response = http::Response::new(answer.body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -277,7 +297,7 @@ fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
 }
 
 /// Why Keystone does not let anybody in, as the real clients say it.
-fn refused(keystone: &Keystone, answer: &Answer) -> Error {
+pub(super) fn refused(keystone: &Keystone, answer: &Answer) -> Error {
     let status = answer.status;
     let address = &keystone.auth_url;
     let place = answer
@@ -326,6 +346,10 @@ fn doubt(keystone: &Keystone) -> String {
     let scope = scope_in_words(keystone.scope.as_ref());
     let place = &keystone.auth_url;
     match keystone.methods.first() {
+        None => format!(
+            "Keystone at {place} does not accept the identity provider's token: check the names of provider and \
+             protocol, and whether the token is meant for Keystone."
+        ),
         Some(Method::Token) => format!(
             "The token has expired, or is not good for {scope}: get another one, or log in to {place} with a password."
         ),

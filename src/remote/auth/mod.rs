@@ -5,6 +5,7 @@
 
 mod cache;
 mod catalog;
+mod federation;
 mod login;
 
 use std::fmt;
@@ -17,14 +18,14 @@ use url::Url;
 pub use cache::forget_tokens;
 
 use super::http::Http;
-use crate::config::{Cloud, Keystone, Login, Scope, Secret};
+use crate::config::{Cloud, Keystone, Login, Reference, Scope, Secret};
 use crate::{Error, Result};
 
 /// The header that a token goes into.
 pub const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// What it takes to send requests to the image service.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Access {
     /// What shows who is asking, marked sensitive; empty where nobody does.
     pub headers: HeaderMap,
@@ -32,6 +33,8 @@ pub struct Access {
     pub endpoint: Url,
     /// Who is asking, where Keystone said so.
     pub caller: Option<Who>,
+    /// Whether it comes of the login of an earlier command, and may have aged.
+    pub kept: bool,
 }
 
 /// Who is asking, as Keystone sees it.
@@ -70,6 +73,9 @@ pub trait Prompt {
     /// # Errors
     /// `Failed` when the terminal breaks.
     fn secret(&self, what: &str) -> Result<Option<String>>;
+
+    /// Shows a line that somebody has to act on.
+    fn tell(&self, line: &str);
 }
 
 /// Gets access to a cloud: with a token that an earlier command left, unless it is to be renewed, or by
@@ -92,6 +98,7 @@ pub async fn connect(
             headers,
             endpoint: endpoint.0.clone(),
             caller: None,
+            kept: false,
         })
     };
     match &cloud.login {
@@ -99,19 +106,40 @@ pub async fn connect(
         Login::Token(token) => direct(token_header(token.reveal())?),
         Login::Basic { username, password } => direct(basic_header(http, username, password)?),
         Login::Keystone(keystone) => {
-            let token = token(http, cloud, keystone, prompt, renew).await?;
-            access(cloud, keystone, &token)
+            let more = match (&keystone.oauth2, &keystone.credential) {
+                (Some(endpoint), Some(Reference::Id(client))) => {
+                    let secret = keystone.credential_secret.as_ref();
+                    federation::oauth2_header(http, endpoint, client, secret).await?
+                }
+                _ => HeaderMap::new(),
+            };
+            let (first, kept) = token(http, cloud, keystone, prompt, renew).await?;
+            match access(cloud, keystone, &first, kept) {
+                // The catalogue may have the endpoint by now.
+                Err(error) if kept && keystone.logs_in_silently() => {
+                    let Ok((fresh, _)) = token(http, cloud, keystone, prompt, true).await else {
+                        return Err(error);
+                    };
+                    access(cloud, keystone, &fresh, false)
+                }
+                access => access,
+            }
+            .map(|mut access| {
+                access.headers.extend(more);
+                access
+            })
         }
     }
 }
 
+/// The token, and whether an earlier command left it.
 async fn token(
     http: &Http,
     cloud: &Cloud,
     keystone: &Keystone,
     prompt: &(dyn Prompt + Sync),
     renew: bool,
-) -> Result<AuthToken> {
+) -> Result<(AuthToken, bool)> {
     let place = cloud
         .tokens
         .as_deref()
@@ -121,17 +149,17 @@ async fn token(
         .filter(|_| !renew)
         .and_then(cache::Place::read)
     {
-        return Ok(kept);
+        return Ok((kept, true));
     }
     let token = login::log_in(http, keystone, prompt).await?;
     if let Some(place) = place {
         place.write(&token);
     }
-    Ok(token)
+    Ok((token, false))
 }
 
 /// What a token of Keystone gives access to.
-fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken) -> Result<Access> {
+fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken, kept: bool) -> Result<Access> {
     let info = token.auth_info.as_ref().map(|info| &info.token);
     let endpoint = if let Some(endpoint) = &cloud.endpoint {
         endpoint.0.clone()
@@ -148,6 +176,7 @@ fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken) -> Result<Acces
     Ok(Access {
         headers: token_header(token.token.expose_secret())?,
         endpoint,
+        kept,
         caller: info.map(|info| Who {
             user: info.user.name.clone(),
             project: info.project.clone(),

@@ -1,7 +1,11 @@
 //! Being let in: logins, tokens that are kept, the catalogue, and what is said when it fails; against a
 //! Keystone and Glance of a few lines on a free port.
 
+mod aged;
+mod choice;
+mod federation;
 mod messages;
+mod proxy;
 mod server;
 mod tokens;
 
@@ -59,13 +63,17 @@ impl Prompt for Typist {
         self.1.lock().unwrap().push(what.to_string());
         Ok(self.0.map(str::to_string))
     }
+
+    fn tell(&self, line: &str) {
+        self.1.lock().unwrap().push(line.to_string());
+    }
 }
 
 /// Connects with these variables, as a command does.
 async fn connect_with(variables: &[(&str, &str)], typist: &Typist) -> Result<Access> {
     let environment: Environment = variables.iter().copied().collect();
     let cloud = Cloud::load(&|_: &str| None, &environment)?;
-    let http = Http::new(Options::default(), false)?;
+    let http = Http::new(Options::default())?;
     connect(&http, &cloud, typist, false).await
 }
 

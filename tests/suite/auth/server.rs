@@ -162,7 +162,12 @@ fn read(stream: &TcpStream) -> Option<Asked> {
         .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let body = serde_json::from_slice(&body).unwrap_or_default();
+    let body = serde_json::from_slice(&body).unwrap_or_else(|_| {
+        let form = url::form_urlencoded::parse(&body);
+        form.map(|(name, value)| (name.into_owned(), value.into_owned().into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    });
     Some(Asked {
         line,
         headers,

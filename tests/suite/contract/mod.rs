@@ -148,6 +148,8 @@ impl Prompt for Nobody {
     fn secret(&self, _: &str) -> glance_tools::Result<Option<String>> {
         Ok(None)
     }
+
+    fn tell(&self, _: &str) {}
 }
 
 /// A real cloud without images.

@@ -38,6 +38,19 @@ fn redirects_are_followed_and_the_token_stays_at_home() {
 }
 
 #[test]
+fn a_redirect_after_which_the_token_was_missing_is_told() {
+    let (cloud, other) = (Cloud::new(), Server::start());
+    let away = Answer::empty(302).with("Location", &format!("{}/v2/images", other.url()));
+    cloud.server.on("GET", "", 1..=9, tricks::say(away));
+    other.always(tricks::say(Answer::new(401, "text/plain", "who are you?")));
+    let told = complaint(cloud.glance(&["image-list"]), 1);
+    assert!(
+        told.contains("where the token was not sent along") && told.contains(&other.url()),
+        "{told}"
+    );
+}
+
+#[test]
 fn redirects_that_do_not_end_are_given_up() {
     let cloud = Cloud::new();
     let id = cloud.server.image("n", "x");

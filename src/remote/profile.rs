@@ -1,0 +1,107 @@
+//! Profiles of clouds that their servers publish, fetched and kept.
+//!
+//! *Source:* openstacksdk, `openstack/config/vendors/__init__.py` (`get_profile`).
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ::http::Method;
+use sha2::{Digest, Sha256};
+
+use super::http::{Call, Http, Observer, Options};
+use crate::config::Profile;
+use crate::{Error, Result};
+
+/// How long a profile that was fetched is used without asking again.
+const FRESH: Duration = Duration::from_hours(24);
+
+/// How long the server may take, unless told otherwise; a profile that was kept then does as well.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Returns the document of a profile: one that was kept for less than a day, or as the server has it now, or,
+/// where the server does not answer, one that was kept before.
+///
+/// # Errors
+/// `Failed` where the server has none; those of the connection where none was kept.
+pub async fn fetch_profile(profile: &Profile, observer: Observer) -> Result<String> {
+    let place = profile
+        .directory
+        .as_deref()
+        .map(|directory| place(directory, profile));
+    if let Some(kept) = place.as_deref().and_then(|place| read(place, FRESH)) {
+        return Ok(kept);
+    }
+    match ask(profile, observer).await {
+        Ok(document) => {
+            if let Some(place) = &place {
+                // Without it, the next command fetches it again.
+                let _ = keep(place, &document);
+            }
+            Ok(document)
+        }
+        Err(error) => {
+            let kept = place
+                .as_deref()
+                .and_then(|place| read(place, Duration::MAX));
+            kept.ok_or(error)
+        }
+    }
+}
+
+async fn ask(profile: &Profile, observer: Observer) -> Result<String> {
+    let url = &profile.published.url;
+    let options = Options {
+        tls: profile.tls.clone(),
+        timeout: Some(profile.timeout.unwrap_or(PATIENCE)),
+        observer,
+    };
+    let http = Http::new(options)?;
+    let call = Call::new(Method::GET, url.clone());
+    let answer = http.call(&call).await.map_err(Error::from)?;
+    let document = String::from_utf8(answer.body.to_vec()).ok();
+    let document = document.filter(|text| {
+        let value = serde_json::from_str::<serde_json::Value>(text);
+        answer.status.is_success() && value.is_ok_and(|value| value["profile"].is_object())
+    });
+    document.ok_or_else(|| {
+        let name = profile.published.name.escape_debug();
+        let status = answer.status.as_u16();
+        Error::failed(format!(
+            "the profile '{name}' is not published at {url} (HTTP {status})"
+        ))
+        .hint("Give the cloud an auth_url of its own in clouds.yaml.")
+    })
+}
+
+/// Returns the file that a profile is kept in.
+fn place(directory: &Path, profile: &Profile) -> PathBuf {
+    let digest = Sha256::digest(profile.published.url.as_str());
+    let mut name = String::new();
+    for byte in digest {
+        let _ = write!(name, "{byte:02x}");
+    }
+    directory.join(format!("{name}.json"))
+}
+
+/// Returns a document that was kept for less than `age`.
+fn read(place: &Path, age: Duration) -> Option<String> {
+    let modified = std::fs::metadata(place).ok()?.modified().ok()?;
+    // One from the future is as good as one of now.
+    let is_fresh = modified.elapsed().map_or(true, |elapsed| elapsed < age);
+    is_fresh.then(|| std::fs::read_to_string(place).ok())?
+}
+
+fn keep(place: &Path, document: &str) -> std::io::Result<()> {
+    let directory = place.parent().unwrap_or(Path::new("."));
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    file.write_all(document.as_bytes())?;
+    file.persist(place)?;
+    Ok(())
+}
