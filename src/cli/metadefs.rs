@@ -55,7 +55,9 @@ pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result
         Some(path) => path,
         None => settings.metadef_dir.get()?,
     };
-    metadefs::export(&open(settings).await?, path).await?;
+    for notice in metadefs::export(&open(settings).await?, path).await? {
+        ui::notice(&notice);
+    }
     Ok(ExitCode::SUCCESS)
 }
 

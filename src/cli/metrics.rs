@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::data::replacement::Replacement;
 use crate::model::Timestamp;
 use crate::{Error, Result};
 
@@ -79,7 +79,7 @@ impl Metrics {
     }
 
     /// Writes the file at `path`, at once or not at all, with when a run ended, and when one ended well,
-    /// which `succeeded` says of this one.
+    /// which `succeeded` says of this one. A file that is written in place is reported on stderr.
     ///
     /// # Errors
     /// `Io`.
@@ -95,19 +95,15 @@ impl Metrics {
         }
         let before = std::fs::read_to_string(path).unwrap_or_default();
         let text = self.render(&before, Timestamp::now(), succeeded);
-        let directory = path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
         let failed = |e| Error::io("write", path, e);
-        let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        // Whoever collects it is somebody else.
-        let permissions = std::fs::Permissions::from_mode(0o644);
-        file.as_file()
-            .set_permissions(permissions)
-            .map_err(failed)?;
-        file.persist(path).map_err(|e| failed(e.error))?;
+        // The process that collects it belongs to another user.
+        let new = Replacement::create_readable(path, 0o644)?;
+        if let Err(e) = new.file().write_all(text.as_bytes()) {
+            return Err(new.give_up(failed(e)));
+        }
+        if let Some(notice) = new.keep()? {
+            super::ui::notice(&notice);
+        }
         Ok(())
     }
 

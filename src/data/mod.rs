@@ -5,6 +5,7 @@ pub mod durable;
 pub mod format;
 pub mod pace;
 pub mod pump;
+pub mod replacement;
 pub mod source;
 pub mod sparse;
 pub mod watch;

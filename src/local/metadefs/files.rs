@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use super::{LONGEST, check_name};
+use crate::data::replacement::Replacement;
 use crate::model::metadef::{Namespace, Properties, written};
 use crate::{Error, Result};
 
@@ -222,20 +222,17 @@ impl FileNames {
     }
 }
 
-/// Writes a file as a whole, or not at all.
-pub(super) fn write(directory: &Path, name: &str, document: &Value) -> Result<()> {
+/// Writes a file as a whole where that is possible, in place elsewhere. Returns what the user should know then.
+pub(super) fn write(directory: &Path, name: &str, document: &Value) -> Result<Option<String>> {
     let path = directory.join(name);
     let failed = |e: std::io::Error| Error::io("write", &path, e);
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
     let text = serde_json::to_string_pretty(document)
         .map_err(|e| Error::internal("a namespace that is no JSON").because(e))?;
-    writeln!(file, "{text}").map_err(failed)?;
-    let permissions = std::fs::Permissions::from_mode(MODE);
-    file.as_file()
-        .set_permissions(permissions)
-        .map_err(failed)?;
-    file.persist(&path).map_err(|e| failed(e.error))?;
-    Ok(())
+    let new = Replacement::create_readable(&path, MODE)?;
+    match writeln!(new.file(), "{text}") {
+        Ok(()) => new.keep(),
+        Err(e) => Err(new.give_up(failed(e))),
+    }
 }
 
 #[cfg(test)]

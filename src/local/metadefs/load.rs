@@ -56,11 +56,11 @@ pub async fn unload(catalog: &Catalog) -> Result<()> {
 }
 
 /// Writes every namespace to a file of its own in a directory, which MUST be there. Files of the same
-/// names are replaced.
+/// names are replaced; returns what the user should know of those that were written in place.
 ///
 /// # Errors
 /// `Io` for the directory and the files; those of the catalogue.
-pub async fn export(catalog: &Catalog, directory: &Path) -> Result<()> {
+pub async fn export(catalog: &Catalog, directory: &Path) -> Result<Vec<String>> {
     // Whatever the catalogue holds, a directory that is not there is said to be none.
     std::fs::read_dir(directory).map_err(|e| Error::io("write to", directory, e))?;
     // A transaction, so that all files show one moment.
@@ -71,6 +71,7 @@ pub async fn export(catalog: &Catalog, directory: &Path) -> Result<()> {
     let mut stored = rows.namespaces(&query, None, None).await?;
     stored.sort_by_key(|stored| stored.id);
     let mut names = FileNames::default();
+    let mut notices = Vec::new();
     for StoredNamespace { id, namespace } in stored {
         let namespace = Namespace {
             resource_type_associations: rows.associations_of(id).await?,
@@ -80,7 +81,11 @@ pub async fn export(catalog: &Catalog, directory: &Path) -> Result<()> {
             ..namespace
         };
         let name = names.next(&namespace);
-        files::write(directory, &name, &files::document(&namespace))?;
+        notices.extend(files::write(
+            directory,
+            &name,
+            &files::document(&namespace),
+        )?);
     }
-    Ok(())
+    Ok(notices)
 }
