@@ -20,6 +20,8 @@ pub trait Progress: Send + Sync {
 pub struct Watch {
     progress: Option<Arc<dyn Progress>>,
     stop: Arc<AtomicBool>,
+    /// Bytes of a transfer whose source does not know its size.
+    expected: Option<u64>,
 }
 
 impl Watch {
@@ -27,6 +29,13 @@ impl Watch {
     #[must_use]
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = Some(progress);
+        self
+    }
+
+    /// The same watch, of a transfer that will have `size` bytes where its source does not know better.
+    #[must_use]
+    pub fn expecting(mut self, size: Option<u64>) -> Self {
+        self.expected = size;
         self
     }
 
@@ -46,7 +55,7 @@ impl Watch {
     /// A transfer of `total` bytes begins.
     pub fn begin(&self, total: Option<u64>) {
         if let Some(progress) = &self.progress {
-            progress.begin(total);
+            progress.begin(total.or(self.expected));
         }
     }
 
@@ -63,5 +72,36 @@ impl Watch {
         if let Some(progress) = &self.progress {
             progress.end();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Totals(Mutex<Vec<Option<u64>>>);
+
+    impl Progress for Totals {
+        fn begin(&self, total: Option<u64>) {
+            self.0.lock().unwrap().push(total);
+        }
+
+        fn advance(&self, _: u64) {}
+
+        fn end(&self) {}
+    }
+
+    #[test]
+    fn the_expected_size_is_that_of_a_source_without_one() {
+        let totals = Arc::new(Totals::default());
+        let watch = Watch::default().with_progress(Arc::clone(&totals) as _);
+        watch.begin(None);
+        let watch = watch.expecting(Some(7));
+        watch.begin(None);
+        watch.begin(Some(3));
+        assert_eq!(*totals.0.lock().unwrap(), [None, Some(7), Some(3)]);
     }
 }
