@@ -51,7 +51,8 @@ pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<
 fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Checked> {
     let scheme = url.scheme();
     if !matches!(scheme, "http" | "https") || !rules.schemes.allow(&scheme.to_string()) {
-        return Err(refused(text, &format!("scheme '{scheme}' is not allowed")));
+        let refused = refused(text, &format!("scheme '{scheme}' is not allowed"));
+        return Err(allowed_by(refused, "scheme"));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused(text, "it holds a user name or a password"));
@@ -76,11 +77,13 @@ fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Checked> {
         return Err(refused(text, &format!("its host is {name}, spelled oddly")));
     }
     if !rules.hosts.allow(&name) {
-        return Err(refused(text, &format!("host '{name}' is not allowed")));
+        let refused = refused(text, &format!("host '{name}' is not allowed"));
+        return Err(allowed_by(refused, "host"));
     }
     let port = url.port_or_known_default().unwrap_or_default();
     if !rules.ports.allow(&port) {
-        return Err(refused(text, &format!("port {port} is not allowed")));
+        let refused = refused(text, &format!("port {port} is not allowed"));
+        return Err(allowed_by(refused, "port"));
     }
     let checked = Checked {
         trusted: rules.hosts.allowed.contains(&name),
@@ -133,6 +136,13 @@ pub(super) fn choose(
         .hint("If it is meant, list the host in allowed_hosts of [import_filtering_opts]."));
     }
     Ok(chosen)
+}
+
+/// Returns a refusal with the options that allow and refuse addresses by their `part`.
+fn allowed_by(refusal: Error, part: &str) -> Error {
+    refusal.hint(format!(
+        "Addresses are allowed by allowed_{part}s and disallowed_{part}s of [import_filtering_opts]."
+    ))
 }
 
 fn refused(text: &str, why: &str) -> Error {
