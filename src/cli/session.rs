@@ -252,7 +252,7 @@ impl Session {
     fn empty_settings(&self) -> Result<Settings> {
         let directory = tempfile::tempdir();
         let directory =
-            directory.map_err(|e| Error::io("create a directory in", &std::env::temp_dir(), e))?;
+            directory.map_err(|e| Error::io("create a directory in", std::env::temp_dir(), e))?;
         let settings = Settings::for_data_dir(directory.path());
         *self.empty.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
         settings

@@ -531,18 +531,19 @@ mod tests {
             "{error}"
         );
         assert!(error.hint_text().unwrap().contains("--local"));
-        let many: String = (0..500).map(|n| format!("  c{n}: {{}}\n")).collect();
-        let error = only(&format!("clouds:\n{many}")).unwrap_err();
+        let many: Vec<String> = (0..500).map(|n| format!("  c{n}: {{}}")).collect();
+        let error = only(&format!("clouds:\n{}\n", many.join("\n"))).unwrap_err();
         assert!(error.message().len() < 1000, "{error}");
         assert!(error.message().ends_with(" and 480 more"), "{error}");
     }
 
     #[test]
     fn a_large_file_is_read_in_time_that_grows_with_its_size() {
-        let clouds: String = (0..60_000)
-            .map(|n| format!("  c{n}: {{auth: {{auth_url: http://k}}}}\n"))
+        let clouds: Vec<String> = (0..60_000)
+            .map(|n| format!("  c{n}: {{auth: {{auth_url: http://k}}}}"))
             .collect();
-        let (_home, environment) = home(&[("clouds.yaml", &format!("clouds:\n{clouds}"))]);
+        let text = format!("clouds:\n{}\n", clouds.join("\n"));
+        let (_home, environment) = home(&[("clouds.yaml", &text)]);
         let began = std::time::Instant::now();
         describe("c7", None, &environment).unwrap();
         // A search through all keys for each key takes minutes.

@@ -198,12 +198,12 @@ impl Cloud {
             file: &file,
         };
         if let Some(published) = described.published {
-            return Ok(Prepared::Profile(Profile {
+            return Ok(Prepared::Profile(Box::new(Profile {
                 published,
                 tls: tls(&sources)?,
                 timeout: timeout(&sources)?,
                 directory: Self::directory(environment, "profiles"),
-            }));
+            })));
         }
         check_api_version(&sources)?;
         refuse_second_cloud(&sources)?;
@@ -287,7 +287,7 @@ pub enum Prepared {
     /// The cloud.
     Cloud(Box<Cloud>),
     /// A profile that has to be fetched.
-    Profile(Profile),
+    Profile(Box<Profile>),
 }
 
 /// A profile that has to be fetched, and how.

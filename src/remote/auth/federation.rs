@@ -116,7 +116,11 @@ impl Provider<'_> {
             return Ok(token.clone());
         }
         let discovered = self.discover().await?;
-        let endpoint = self.endpoint(&federation.token_endpoint, &discovered, "token_endpoint")?;
+        let endpoint = Self::endpoint(
+            federation.token_endpoint.as_ref(),
+            &discovered,
+            "token_endpoint",
+        )?;
         let secret = |secret: &Option<Secret>| {
             let secret = secret.as_ref().map(Secret::reveal);
             secret.unwrap_or_default().to_string()
@@ -151,7 +155,11 @@ impl Provider<'_> {
                 challenge,
             } => {
                 Self::check_grant(&discovered, DEVICE)?;
-                let begin = self.endpoint(device, &discovered, "device_authorization_endpoint")?;
+                let begin = Self::endpoint(
+                    device.as_ref(),
+                    &discovered,
+                    "device_authorization_endpoint",
+                )?;
                 return self.consented(&begin, &endpoint, *challenge).await;
             }
             Grant::AccessToken(_) => return Err(Error::internal("a token was asked for in vain")),
@@ -200,7 +208,7 @@ impl Provider<'_> {
     }
 
     /// Returns an endpoint: the one that is named, or that of the discovery document.
-    fn endpoint(&self, named: &Option<Address>, discovered: &Value, member: &str) -> Result<Url> {
+    fn endpoint(named: Option<&Address>, discovered: &Value, member: &str) -> Result<Url> {
         if let Some(named) = named {
             return Ok(named.0.clone());
         }
@@ -243,26 +251,26 @@ impl Provider<'_> {
             form.push(("code_challenge", shown));
         }
         let answer = self.post(begin, &form).await?;
-        let begun = success(begin, &answer, &self.secrets())?;
+        let device = success(begin, &answer, &self.secrets())?;
         let seconds =
-            |name: &str, usual| Duration::from_secs(begun[name].as_u64().unwrap_or(usual));
+            |name: &str, usual| Duration::from_secs(device[name].as_u64().unwrap_or(usual));
         let ends = Instant::now() + seconds("expires_in", 600).min(LONGEST_CONSENT);
         let mut interval = seconds("interval", 5).clamp(Duration::from_millis(50), LONGEST_CONSENT);
         let mut form = vec![
             ("grant_type", DEVICE.to_string()),
-            ("device_code", member(begin, &begun, "device_code")?),
+            ("device_code", member(begin, &device, "device_code")?),
             ("client_id", federation.client_id.clone()),
         ];
         if let Some((_, verifier)) = verifier {
             form.push(("code_verifier", verifier));
         }
-        let text = |name: &str| begun[name].as_str().map(str::to_string);
+        let text = |name: &str| device[name].as_str().map(str::to_string);
         self.prompt.tell(&match text("verification_uri_complete") {
             Some(address) => format!("To log in, open {address} in a browser."),
             None => format!(
                 "To log in, open {} in a browser and enter the code {}.",
-                member(begin, &begun, "verification_uri")?,
-                member(begin, &begun, "user_code")?
+                member(begin, &device, "verification_uri")?,
+                member(begin, &device, "user_code")?
             ),
         });
         loop {
