@@ -28,19 +28,19 @@ pub struct Generated {
 /// Every generated file, in the order of their paths.
 pub fn all() -> Vec<Generated> {
     let mut files = Vec::new();
-    for program in model::programs() {
+    let mut add = |path: String, text: String| files.push(Generated { path, text });
+    let programs = model::programs();
+    for program in &programs {
+        add(format!("man/{}.1", program.name), man::page(program));
+    }
+    for program in programs.iter().chain(&model::old_programs()) {
         let name = program.name;
-        for (path, text) in [
-            (format!("completions/bash/{name}"), bash::script(&program)),
-            (
-                format!("completions/fish/{name}.fish"),
-                fish::script(&program),
-            ),
-            (format!("completions/zsh/_{name}"), zsh::script(&program)),
-            (format!("man/{name}.1"), man::page(&program)),
-        ] {
-            files.push(Generated { path, text });
-        }
+        add(format!("completions/bash/{name}"), bash::script(program));
+        add(
+            format!("completions/fish/{name}.fish"),
+            fish::script(program),
+        );
+        add(format!("completions/zsh/_{name}"), zsh::script(program));
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files

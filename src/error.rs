@@ -185,6 +185,11 @@ impl Error {
         self.kind
     }
 
+    /// Whether this is the answer of a server.
+    pub fn is_answer(&self) -> bool {
+        self.status.is_some()
+    }
+
     /// HTTP status and reason phrase; None for what only happens on the client's side.
     pub fn status(&self) -> Option<(u16, &'static str)> {
         let of_kind = self.kind.status();

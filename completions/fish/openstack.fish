@@ -41,7 +41,7 @@ end
 
 complete -c openstack -f
 complete -c openstack -n '__openstack_at "" help' -a 'cached' -d 'Commands that begin with cached'
-complete -c openstack -n '__openstack_at "" help' -a 'complete' -d 'Print the words that complete commands and options'
+complete -c openstack -n '__openstack_at "" help' -a 'complete' -d 'Print a script that completes commands and options in a shell'
 complete -c openstack -n '__openstack_at ""' -a 'help' -d 'Show help of a program, a command or a topic'
 complete -c openstack -n '__openstack_at "" help' -a 'image' -d 'Commands that begin with image'
 complete -c openstack -n '__openstack_at "cached" "help cached"' -a 'image' -d 'Commands that begin with cached image'
@@ -100,6 +100,7 @@ complete -c openstack -n '__openstack_at "image remove" "help image remove"' -a 
 complete -c openstack -n '__openstack_at "image stores" "help image stores"' -a 'list' -d 'List the stores of the service'
 complete -c openstack -n '__openstack_at "image task" "help image task"' -a 'list' -d 'List tasks'
 complete -c openstack -n '__openstack_at "image task" "help image task"' -a 'show' -d 'Show one task'
+complete -c openstack -n '__openstack_at help' -a cloud -d 'A topic'
 complete -c openstack -n '__openstack_at help' -a local -d 'A topic'
 complete -c openstack -n '__openstack_at help' -a output -d 'A topic'
 complete -c openstack -n '__openstack_in ""' -l version -d 'Print the version and leave'
@@ -244,6 +245,7 @@ complete -c openstack -n '__openstack_in "image list"' -l member-status -x -a 'a
 complete -c openstack -n '__openstack_in "image import"' -l method -x -a 'glance-direct web-download glance-download copy-image' -d 'How the data gets in'
 complete -c openstack -n '__openstack_in "image create" "image set"' -l min-disk -x -d 'GiB of disk needed to boot it'
 complete -c openstack -n '__openstack_in "image create" "image set"' -l min-ram -x -d 'MiB of memory needed to boot it'
+complete -c openstack -n '__openstack_in "complete"' -l name -x -d 'Name of the command to complete; that of the program if not given'
 complete -c openstack -n '__openstack_in "image metadef property create"' -l name -x -d 'Name of the property'
 complete -c openstack -n '__openstack_in "image metadef object update"' -l name -x -d 'New name of the object'
 complete -c openstack -n '__openstack_in "image metadef property set"' -l name -x -d 'New name of the property'
@@ -287,6 +289,7 @@ complete -c openstack -n '__openstack_in "image metadef namespace list"' -l reso
 complete -c openstack -n '__openstack_in "image metadef property create" "image metadef property set"' -l schema -x -d 'JSON schema of its values'
 complete -c openstack -n '__openstack_in "image create" "image set"' -l shared -d 'Its project and its members see it'
 complete -c openstack -n '__openstack_in "image list"' -l shared -d 'Only shared images'
+complete -c openstack -n '__openstack_in "complete"' -l shell -x -a 'bash none' -d 'bash, or none for the words alone; bash if not given'
 complete -c openstack -n '__openstack_in "image create"' -l sign-cert-id -x -d 'Certificate to verify that signature by (UUID in the key manager)'
 complete -c openstack -n '__openstack_in "image create"' -l sign-key-path -r -F -d 'Private key to sign the data with'
 complete -c openstack -n '__openstack_in "image create"' -l size -x -d 'Bytes there will be, when that cannot be found out'

@@ -5,24 +5,24 @@
 
 use std::fmt::Write;
 
-use super::model::{Argument, Program, Takes, Value};
+use super::model::{Argument, Program, Takes, Value, fill};
 
-/// What stands in every script; NAME is the program, FUNCTION its name as an identifier.
+/// What stands in every script; `@NAME@` is the program, `@FUNCTION@` its name as an identifier.
 const WALK: &str = r#"
 # Sets words, options, takes of a place on the line: the words that may follow it, its options, and
 # what it takes by position.
-_FUNCTION_place() {
+_@FUNCTION@_place() {
     words= options= takes=
     case $1 in
-PLACES    esac
+@PLACES@    esac
     case $1 in
     image | image\ * | cached | cached\ *) ;;
-    *) options+=' FIRST_ONLY' ;;
+    *) options+=' @FIRST_ONLY@' ;;
     esac
 }
 
 # Offers what begins with $2 of what $1 stands for: /file, /directory, or words with | between them.
-_FUNCTION_offer() {
+_@FUNCTION@_offer() {
     case $1 in
     /file) compopt -o filenames 2>/dev/null; while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$2") ;;
     /directory) compopt -o filenames 2>/dev/null; while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -d -- "$2") ;;
@@ -30,7 +30,7 @@ _FUNCTION_offer() {
     esac
 }
 
-_FUNCTION() {
+_@FUNCTION@() {
     local IFS=$' \t\n' line=() word known place= pending= help= literal= words options takes current i last
     COMPREPLY=()
     # Where '=' breaks words, --name=value has come as three.
@@ -44,7 +44,7 @@ _FUNCTION() {
         fi
     done
     current=${line[last]}
-    _FUNCTION_place ''
+    _@FUNCTION@_place ''
     for ((i = 0; i < last; i++)); do
         word=${line[i]}
         if [[ $pending ]]; then
@@ -52,42 +52,42 @@ _FUNCTION() {
         elif [[ ! $literal && $word == -- ]]; then
             literal=1
         elif [[ ! $literal && $word == -?* ]]; then
-            for known in $options $OURS; do
+            for known in $options $@OURS@; do
                 [[ $known == "$word="* ]] && pending=${known#*=}
             done
         elif [[ $word == help && ! $place && ! $help && " $words " == *' help '* ]]; then
             help=1
         elif [[ " $words " == *" $word "* ]]; then
             place+=${place:+ }$word
-            _FUNCTION_place "$place"
+            _@FUNCTION@_place "$place"
         fi
     done
     if [[ $help ]]; then
-        [[ $place ]] || words+=TOPICS
+        [[ $place ]] || words+=@TOPICS@
         COMPREPLY=($(compgen -W "$words" -- "$current"))
     elif [[ $pending ]]; then
-        _FUNCTION_offer "$pending" "$current"
+        _@FUNCTION@_offer "$pending" "$current"
     elif [[ ! $literal && $current == --*=* ]]; then
-        for known in $options $OURS; do
+        for known in $options $@OURS@; do
             if [[ $known == "${current%%=*}="* ]]; then
-                _FUNCTION_offer "${known#*=}" "${current#*=}"
+                _@FUNCTION@_offer "${known#*=}" "${current#*=}"
                 break
             fi
         done
         [[ $COMP_WORDBREAKS == *=* ]] || COMPREPLY=("${COMPREPLY[@]/#/${current%%=*}=}")
     elif [[ ! $literal && $current == -* ]]; then
         words=
-        for known in $options $OURS; do
+        for known in $options $@OURS@; do
             words+=" ${known%%=*}"
         done
         COMPREPLY=($(compgen -W "$words" -- "$current"))
     else
-        [[ $takes ]] && _FUNCTION_offer "$takes" "$current"
+        [[ $takes ]] && _@FUNCTION@_offer "$takes" "$current"
         [[ $words ]] && COMPREPLY+=($(compgen -W "$words" -- "$current"))
     fi
     return 0
 }
-complete -F _FUNCTION NAME
+complete -F _@FUNCTION@ @NAME@
 "#;
 
 /// The script for a program.
@@ -141,13 +141,17 @@ pub fn script(program: &Program) -> String {
         format!("' {}'", program.topics.join(" "))
     };
     let function = name.replace('-', "_");
-    let walk = WALK
-        .replace("$OURS", &format!("$_{function}_ours"))
-        .replace("FIRST_ONLY", &first_only.join(" "))
-        .replace("TOPICS", &topics)
-        .replace("PLACES", &places)
-        .replace("FUNCTION", &function)
-        .replace("NAME", name);
+    let walk = fill(
+        WALK,
+        &[
+            ("OURS", &format!("_{function}_ours")),
+            ("FIRST_ONLY", &first_only.join(" ")),
+            ("TOPICS", &topics),
+            ("PLACES", &places),
+            ("FUNCTION", &function),
+            ("NAME", name),
+        ],
+    );
     format!(
         "# bash completion of {name}. Written by: cargo run --example generate\n\n\
          # Options that may stand anywhere; with '=', what their value is.\n\

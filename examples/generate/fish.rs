@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::model::{Argument, Program, Takes, Value};
+use super::model::{Argument, Program, Takes, Value, fill};
 
 const WALK: &str = r#"
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
-function __FUNCTION_place
+function __@FUNCTION@_place
     set -l pending 0
     set -l place
     for word in (commandline -opc)[2..]
         if test $pending = 1
             set pending 0
         else if string match -q -- '-*' $word
-            contains -- $word $__FUNCTION_valued; and set pending 1
+            contains -- $word $__@FUNCTION@_valued; and set pending 1
         else
             set -a place $word
         end
@@ -23,20 +23,20 @@ function __FUNCTION_place
 end
 
 # Whether the line is at one of these places, or behind the whole command that one of them is.
-function __FUNCTION_at
-    set -l place (__FUNCTION_place)
+function __@FUNCTION@_at
+    set -l place (__@FUNCTION@_place)
     contains -- "$place" $argv
 end
 
 # Whether it is not in a command of the second grammar, which has output options of its own.
-function __FUNCTION_first
-    set -l place (__FUNCTION_place)
+function __@FUNCTION@_first
+    set -l place (__@FUNCTION@_place)
     not string match -qr '^(image|cached)( |$)' -- "$place"
 end
 
-function __FUNCTION_in
-    set -l line (__FUNCTION_place)
-    while test -n "$line"; and not contains -- "$line" $__FUNCTION_commands
+function __@FUNCTION@_in
+    set -l line (__@FUNCTION@_place)
+    while test -n "$line"; and not contains -- "$line" $__@FUNCTION@_commands
         set line (string replace -r ' ?[^ ]*$' '' -- $line)
     end
     contains -- "$line" $argv
@@ -67,7 +67,7 @@ pub fn script(program: &Program) -> String {
         .flat_map(|option| option.names.iter().map(String::as_str))
         .collect();
     let _ = writeln!(text, "set -g __{function}_valued {}", valued.join(" "));
-    text.push_str(&WALK.replace("FUNCTION", &function));
+    text.push_str(&fill(WALK, &[("FUNCTION", &function)]));
     let _ = write!(text, "\ncomplete -c {name} -f\n");
     for place in program.places() {
         for (word, about) in program.following(&place) {
@@ -87,7 +87,7 @@ pub fn script(program: &Program) -> String {
             );
         }
     }
-    for topic in program.topics {
+    for topic in &program.topics {
         let _ = writeln!(
             text,
             "complete -c {name} -n '__{function}_at help' -a {topic} -d 'A topic'"

@@ -9,7 +9,7 @@ use glance_tools::cli::registry::{Grammar, Output};
 use super::model::{Argument, Leaf, Program, Takes};
 
 /// When the sentences below were last looked through.
-const DATE: &str = "2026-11-21";
+const DATE: &str = "2026-11-28";
 
 /// Widest line of a page's source, as mandoc wants it.
 const WIDTH: usize = 78;
@@ -94,6 +94,10 @@ const PAGES: [Words; 5] = [
              the image commands of python-openstackclient.",
             "Options of the program may stand before the command or after it. Long options may be abbreviated \
              to what only one of them begins with, and so may the words of a command.",
+            "Without a command, commands are read from standard input, one a line, until its end or until \
+             \"quit\"; at a terminal, at a prompt that completes them. A line that begins with # is a comment. \
+             Every line is run, and the exit code is that of the first command that failed. The options of the \
+             program count for all lines.",
         ],
         files: DATA_DIRECTORY,
         exit: EXIT,
@@ -370,12 +374,12 @@ impl Page {
     /// What `help` tells of topics, and the options of ours that it leaves out.
     fn topics(&mut self, program: &Program, ours: &[&Argument]) {
         let mut told = BTreeSet::new();
-        for topic in program.topics {
+        for topic in program.topics.iter().copied() {
             // The second grammar's commands take cliff's options instead.
-            if program.name == "openstack" && *topic == "output" {
+            if program.name == "openstack" && topic == "output" {
                 continue;
             }
-            let text = help::answer(Grammar::Glance, &[(*topic).to_string()]).unwrap_or_default();
+            let text = help::answer(Grammar::Glance, &[topic.to_string()]).unwrap_or_default();
             told.extend(
                 text.split([' ', ',', '\n'])
                     .filter(|word| word.starts_with("--"))

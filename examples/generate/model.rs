@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::{Arg, ArgAction, Command, ValueHint};
 use glance_tools::cli::argparse::leaf;
+use glance_tools::cli::help::{Builtin, TOPICS, builtins};
 use glance_tools::cli::registry::{Grammar, Output, Row};
 use glance_tools::cli::{cache_manage, manage, scrubber};
 
@@ -19,7 +20,7 @@ pub struct Program {
     /// Its commands, by name.
     pub commands: Vec<Leaf>,
     /// Topics of `help` that are no commands.
-    pub topics: &'static [&'static str],
+    pub topics: Vec<&'static str>,
 }
 
 /// A command.
@@ -172,6 +173,46 @@ pub fn programs() -> Vec<Program> {
     ]
 }
 
+/// The programs that `glance-cache-manage` stands in for, under their own names; its manual page is theirs.
+pub fn old_programs() -> Vec<Program> {
+    let program = |(name, does): &(&'static str, &str)| {
+        let about = cache_manage::UPKEEP
+            .iter()
+            .find(|(command, _)| command == does);
+        let about = about.map_or("", |(_, about)| about);
+        Program {
+            name,
+            options: tool_options(cache_manage::upkeep_command(name, about)),
+            commands: Vec::new(),
+            topics: Vec::new(),
+        }
+    };
+    cache_manage::OLD_NAMES.iter().map(program).collect()
+}
+
+/// Returns a template in which each `@WORD@` is replaced by its text. Texts are not looked through again: a help
+/// text may hold any word.
+pub fn fill(template: &str, texts: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('@') {
+        filled.push_str(before);
+        let known = texts.iter().find_map(|(word, text)| {
+            let rest = after.strip_prefix(*word)?.strip_prefix('@')?;
+            Some((text, rest))
+        });
+        if let Some((text, after)) = known {
+            filled.push_str(text);
+            rest = after;
+        } else {
+            filled.push('@');
+            rest = after;
+        }
+    }
+    filled.push_str(rest);
+    filled
+}
+
 fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {
     let globals = Command::new(name)
         .disable_help_flag(true)
@@ -196,35 +237,43 @@ fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {
             grammar
                 .rows()
                 .into_iter()
-                .map(|row| command_of(*grammar, row))
+                .map(|row| command_of(grammars[0], *grammar, row))
         })
         .collect();
-    commands.push(plain_command(
-        "help",
-        "Show help of a program, a command or a topic",
-    ));
-    commands.push(if name == "glance" {
-        plain_command(
-            "bash-completion",
-            "Print the words that complete commands and options",
-        )
-    } else {
-        plain_command(
-            "complete",
-            "Print the words that complete commands and options",
-        )
-    });
+    commands.extend(builtins(grammars).map(builtin_command));
     commands.sort_by(|a, b| a.name.cmp(&b.name));
     Program {
         name,
         options,
         commands,
-        topics: &["local", "output"],
+        topics: TOPICS.iter().map(|(topic, _)| *topic).collect(),
     }
 }
 
-fn command_of(grammar: Grammar, row: &'static Row) -> Leaf {
-    let whole = leaf(grammar, row);
+/// A command of the program itself.
+fn builtin_command(builtin: &Builtin) -> Leaf {
+    let mut command = plain_command(builtin.name, builtin.about);
+    command.arguments = builtin
+        .options
+        .iter()
+        .map(|(option, help)| {
+            let (name, placeholder) = option.split_once(' ').unwrap_or((option, ""));
+            let placeholder = placeholder.trim_matches(['<', '>']);
+            Argument {
+                names: vec![name.to_string()],
+                value: match name {
+                    "--shell" => Value::Word(vec!["bash".to_string(), "none".to_string()]),
+                    _ => Value::Text,
+                },
+                ..positional(placeholder, help)
+            }
+        })
+        .collect();
+    command
+}
+
+fn command_of(called: Grammar, grammar: Grammar, row: &'static Row) -> Leaf {
+    let whole = leaf(called, grammar, row);
     let globals: BTreeSet<&str> = grammar.globals().map(|global| global.long).collect();
     let own = (row.args)(Command::new(row.name));
     let own: BTreeSet<String> = own
@@ -257,7 +306,7 @@ fn know_words(argument: &mut Argument) {
     }
     let create = Grammar::Openstack
         .find("image create")
-        .map(|row| leaf(Grammar::Openstack, row));
+        .map(|row| leaf(Grammar::Openstack, Grammar::Openstack, row));
     let of_create = |id: &str| {
         let create = create.as_ref()?;
         create
@@ -322,7 +371,7 @@ fn manage_program() -> Program {
         name: "glance-manage",
         options: tool_options(command.clone()),
         commands,
-        topics: &[],
+        topics: Vec::new(),
     }
 }
 
@@ -350,7 +399,7 @@ fn scrubber_program() -> Program {
         name: "glance-scrubber",
         options: tool_options(scrubber::command()),
         commands: Vec::new(),
-        topics: &[],
+        topics: Vec::new(),
     }
 }
 
@@ -377,7 +426,7 @@ fn cache_manage_program() -> Program {
         name: "glance-cache-manage",
         options: tool_options(cache_manage::command()),
         commands,
-        topics: &[],
+        topics: Vec::new(),
     }
 }
 

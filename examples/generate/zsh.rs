@@ -2,25 +2,25 @@
 
 use std::fmt::Write;
 
-use super::model::{Argument, Program, Takes, Value};
+use super::model::{Argument, Program, Takes, Value, fill};
 
 const WALK: &str = r#"
 # Sets following, specs: the words that may follow a place on the line, and what it takes.
-_FUNCTION_place() {
+_@FUNCTION@_place() {
     following=() specs=()
     case $1 in
-PLACES    esac
+@PLACES@    esac
     [[ $1 == (image|cached)(| *) ]] || specs+=(
-FIRST_ONLY    )
+@FIRST_ONLY@    )
 }
 
-_FUNCTION() {
+_@FUNCTION@() {
     local curcontext=$curcontext context state state_descr line place word help i taken=1
     local -A opt_args
     local -a following specs ours
     ours=(
-OURS    )
-    _FUNCTION_place ''
+@OURS@    )
+    _@FUNCTION@_place ''
     for ((i = 2; i < CURRENT; i++)); do
         word=$words[i]
         if [[ -z $place && $word == -* ]]; then
@@ -30,11 +30,11 @@ OURS    )
             help=1 taken=$i
         elif [[ -n ${(M)following:#${word}:*} ]] && ((i == taken + 1 || taken == 1)); then
             place+=${place:+ }$word taken=$i
-            _FUNCTION_place "$place"
+            _@FUNCTION@_place "$place"
         fi
     done
     if [[ -n $help ]]; then
-        [[ -n $place ]] || following+=(TOPICS)
+        [[ -n $place ]] || following+=(@TOPICS@)
         specs=()
     fi
     if ((CURRENT == taken + 1)) && [[ $words[CURRENT] != -* && -n $following ]]; then
@@ -54,9 +54,9 @@ OURS    )
 }
 
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
-    _FUNCTION "$@"
+    _@FUNCTION@ "$@"
 else
-    compdef _FUNCTION NAME
+    compdef _@FUNCTION@ @NAME@
 fi
 "#;
 
@@ -107,13 +107,17 @@ pub fn script(program: &Program) -> String {
         .iter()
         .map(|topic| format!("{topic}:'A topic'"))
         .collect();
-    let walk = WALK
-        .replace("TOPICS", &topics.join(" "))
-        .replace("PLACES", &places)
-        .replace("OURS", &ours)
-        .replace("FIRST_ONLY", &first_only)
-        .replace("FUNCTION", &name.replace('-', "_"))
-        .replace("NAME", name);
+    let walk = fill(
+        WALK,
+        &[
+            ("TOPICS", &topics.join(" ")),
+            ("PLACES", &places),
+            ("OURS", &ours),
+            ("FIRST_ONLY", &first_only),
+            ("FUNCTION", &name.replace('-', "_")),
+            ("NAME", name),
+        ],
+    );
     format!("#compdef {name}\n# Written by: cargo run --example generate\n{walk}")
 }
 

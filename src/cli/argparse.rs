@@ -13,6 +13,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::globals::{self, Globals};
+use super::help;
 use super::registry::{Grammar, Row};
 use crate::{Error, Result};
 
@@ -20,6 +21,8 @@ use crate::{Error, Result};
 pub enum Request {
     /// The program's help.
     ProgramHelp,
+    /// Nothing but options of the program, which are returned as they were given.
+    NoCommand(Vec<String>),
     /// The program's version.
     Version,
     /// A command that is not in the table, such as `help`, with the words after it.
@@ -49,30 +52,40 @@ pub struct Parsed {
     pub globals: Globals,
 }
 
-/// Reads a command line without the program's name.
+/// Reads a command line without the program's name; `called` is the grammar whose program was called.
 ///
 /// # Errors
-/// `Usage`, in argparse's words, with a usage line.
-pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
-    let words = to_text(words)?;
-    let (grammar, before, rest) = split_globals(grammar, &words)?;
+/// `Usage`, in argparse's words, with a usage line that names the program as it was called.
+pub fn read(called: Grammar, words: Vec<OsString>) -> Result<Request> {
+    read_words(called, to_text(words)?)
+}
+
+/// Reads a command line without the program's name, as [`read`] does.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
+    let (grammar, before, rest) = split_globals(called, &words)?;
     let has = |names: &[&str]| before.iter().any(|word| names.contains(&word.as_str()));
     if has(&["--version"]) {
         return Ok(Request::Version);
     }
     let Some(first) = rest.first() else {
-        return Ok(Request::ProgramHelp);
+        if has(&["-h", "--help"]) {
+            return Ok(Request::ProgramHelp);
+        }
+        return Ok(Request::NoCommand(words));
     };
     if has(&["-h", "--help"]) && grammar == Grammar::Glance {
         return Ok(Request::ProgramHelp);
     }
-    if is_builtin(first) {
+    if help::builtin(first).is_some() {
         return Ok(Request::Builtin {
             name: first.clone(),
             words: rest[1..].to_vec(),
         });
     }
-    let (row, rest) = match find_row(grammar, &rest)? {
+    let (row, rest) = match find_row(called, grammar, &rest)? {
         Found::Row(row, taken) => (row, rest[taken..].to_vec()),
         Found::None => return Ok(Request::Unknown(rest)),
     };
@@ -84,20 +97,20 @@ pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
         Ok(matches) => matches,
         Err(error) => {
             let what = complaint(&parser, &error, &before);
-            return Err(usage(grammar, None, &what));
+            return Err(usage(called, None, &what));
         }
     };
-    let command = leaf(grammar, row);
-    let Sorted { known, unknown } = Sorter::new(grammar, row, &command).sort(rest)?;
+    let command = leaf(called, grammar, row);
+    let Sorted { known, unknown } = Sorter::new(called, grammar, row, &command).sort(rest)?;
     let mut line = vec![String::new()];
     line.extend(known);
     let typed = line.clone();
-    let named = format!("{} {}", grammar.program(), row.name);
+    let named = format!("{} {}", called.program(), row.name);
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         // argparse leaves unknown options to the first parser, whose name glance's bears.
         Err(error) if error.kind() == ErrorKind::UnknownArgument && grammar == Grammar::Glance => {
-            return Err(usage(grammar, None, &complaint(&command, &error, &typed)));
+            return Err(usage(called, None, &complaint(&command, &error, &typed)));
         }
         Err(error) => return Err(complain(&named, command, &error, &typed)),
     };
@@ -115,21 +128,180 @@ pub fn read(grammar: Grammar, words: Vec<OsString>) -> Result<Request> {
         })));
     }
     let what = format!("unrecognized arguments: {}", unknown.join(" "));
-    Err(match grammar {
-        Grammar::Glance => usage(grammar, None, &what),
+    let error = match grammar {
+        Grammar::Glance => usage(called, None, &what),
         Grammar::Openstack => {
             let line = usage_line(command);
             Error::usage(format!("{line}\n{named}: error: {what}"))
         }
-    })
+    };
+    Err(
+        match unknown
+            .iter()
+            .find_map(|word| successor(grammar, row.name, word))
+        {
+            Some(hint) => error.hint(hint),
+            None => error,
+        },
+    )
 }
 
-/// Whether a word is a command that is not in the table.
-fn is_builtin(word: &str) -> bool {
-    matches!(
-        word,
-        "help" | "bash-completion" | "bash_completion" | "complete"
-    )
+/// An option of the clients for the Images API v1.
+struct Former {
+    /// Its name without dashes.
+    long: &'static str,
+    /// The commands that had it, of either grammar.
+    commands: &'static [&'static str],
+    /// What replaces it in the first grammar, and in the second.
+    instead: [&'static str; 2],
+}
+
+/// Commands that change an image, or create one.
+const WRITERS: &[&str] = &["image-create", "image-update", "image create", "image set"];
+
+/// Commands that list images.
+const LISTERS: &[&str] = &["image-list", "image list"];
+
+/// The options of the clients for the Images API v1 that scripts still have.
+///
+/// *Source:* `glanceclient/v1/shell.py` of python-glanceclient 2, `openstackclient/image/v1/image.py`.
+const FORMER: &[Former] = &[
+    Former {
+        long: "is-public",
+        commands: WRITERS,
+        instead: [
+            "--visibility public, or --visibility private",
+            "--public, or --private",
+        ],
+    },
+    Former {
+        long: "is-public",
+        commands: LISTERS,
+        instead: [
+            "--visibility public, or --visibility private",
+            "--public, or --private",
+        ],
+    },
+    Former {
+        long: "is-protected",
+        commands: WRITERS,
+        instead: [
+            "--protected True, or --protected False",
+            "--protected, or --unprotected",
+        ],
+    },
+    Former {
+        long: "location",
+        commands: WRITERS,
+        instead: [
+            "\"location-add --url URL IMAGE_ID\" once the image exists, or image-create-via-import with \
+             --import-method web-download and --uri URL, which copies the data",
+            "\"glance location-add --url URL IMAGE_ID\" once the image exists, or \"image import --method \
+             web-download --uri URL\", which copies the data",
+        ],
+    },
+    Former {
+        long: "copy-from",
+        commands: WRITERS,
+        instead: [
+            "image-create-via-import with --import-method web-download and --uri URL",
+            "\"image import --method web-download --uri URL\" once the image exists",
+        ],
+    },
+    Former {
+        long: "checksum",
+        commands: WRITERS,
+        instead: [
+            "none: the service computes the checksum, and image-show prints it",
+            "none: the service computes the checksum, and \"image show\" prints it",
+        ],
+    },
+    Former {
+        long: "store",
+        commands: &["image create", "image set"],
+        instead: [
+            "--store of image-upload",
+            "--store of \"glance image-upload\", or --store of \"image import\"",
+        ],
+    },
+    Former {
+        long: "purge-props",
+        commands: WRITERS,
+        instead: [
+            "--remove-property KEY for each property",
+            "\"image unset --property KEY\" for each property",
+        ],
+    },
+    Former {
+        long: "owner",
+        commands: &["image create", "image set", "image list"],
+        instead: ["--owner", "--project"],
+    },
+    Former {
+        long: "visibility",
+        commands: &["image set"],
+        instead: [
+            "--visibility",
+            "--public, --private, --community or --shared",
+        ],
+    },
+    Former {
+        long: "name",
+        commands: &["image-list"],
+        instead: ["--property-filter name=NAME", "--name"],
+    },
+    Former {
+        long: "status",
+        commands: &["image-list"],
+        instead: ["--property-filter status=STATUS", "--status"],
+    },
+    Former {
+        long: "disk-format",
+        commands: LISTERS,
+        instead: [
+            "--property-filter disk_format=FORMAT",
+            "--property disk_format=FORMAT",
+        ],
+    },
+    Former {
+        long: "container-format",
+        commands: LISTERS,
+        instead: [
+            "--property-filter container_format=FORMAT",
+            "--property container_format=FORMAT",
+        ],
+    },
+    Former {
+        long: "all-tenants",
+        commands: LISTERS,
+        instead: ["--visibility all", "--all"],
+    },
+    Former {
+        long: "can-share",
+        commands: &["member-create", "member-update", "image add project"],
+        instead: [
+            "none: a member cannot share an image further",
+            "none: a member cannot share an image further",
+        ],
+    },
+];
+
+/// Returns a sentence on what replaces an option that `command` had for the Images API v1; None for any other
+/// word.
+pub fn successor(grammar: Grammar, command: &str, word: &str) -> Option<String> {
+    let name = word.split_once('=').map_or(word, |(name, _)| name);
+    let name = name.strip_prefix("--")?.replace('_', "-");
+    let former = FORMER
+        .iter()
+        .find(|former| former.long == name && former.commands.contains(&command))?;
+    let [first, second] = former.instead;
+    let instead = match grammar {
+        Grammar::Glance => first,
+        Grammar::Openstack => second,
+    };
+    Some(format!(
+        "--{name} was an option of the Images API v1; what replaces it is {instead}."
+    ))
 }
 
 fn to_text(words: Vec<OsString>) -> Result<Vec<String>> {
@@ -163,7 +335,8 @@ fn split_globals(called: Grammar, words: &[String]) -> Result<(Grammar, Vec<Stri
         return split(called);
     }
     let first = split(Grammar::Glance);
-    let is_first = |word: &String| Grammar::Glance.find(word).is_some() || is_builtin(word);
+    let is_first =
+        |word: &String| Grammar::Glance.find(word).is_some() || help::builtin(word).is_some();
     if let Ok((_, _, rest)) = &first
         && rest.first().is_none_or(is_first)
     {
@@ -247,7 +420,7 @@ enum Found {
 }
 
 /// The command at the beginning of `words`, and how many of them it takes.
-fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
+fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> Result<Found> {
     if grammar == Grammar::Glance {
         if let Some(row) = Grammar::Glance.find(&words[0]) {
             return Ok(Found::Row(row, 1));
@@ -255,7 +428,7 @@ fn find_row(grammar: Grammar, words: &[String]) -> Result<Found> {
         let names = Grammar::Glance.shown_rows().into_iter().map(|row| row.name);
         let names = names.chain(["bash-completion", "help", "bash_completion"]);
         return Err(usage(
-            grammar,
+            called,
             None,
             &format!(
                 "argument <subcommand>: {}",
@@ -317,9 +490,9 @@ fn nearest(word: &str) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// A command with its own arguments and the formatter's.
-pub fn own(grammar: Grammar, row: &'static Row) -> Command {
-    let name = format!("{} {}", grammar.program(), row.name);
+/// A command with its own arguments and the formatter's, of the program that was `called`.
+pub fn own(called: Grammar, grammar: Grammar, row: &'static Row) -> Command {
+    let name = format!("{} {}", called.program(), row.name);
     let command = (row.args)(Command::new(row.name))
         .about(row.about)
         .bin_name(name);
@@ -334,8 +507,8 @@ pub fn own(grammar: Grammar, row: &'static Row) -> Command {
 }
 
 /// A command with all its arguments, and, hidden, the options of the program that may stand after it.
-pub fn leaf(grammar: Grammar, row: &'static Row) -> Command {
-    globals::append(own(grammar, row), grammar)
+pub fn leaf(called: Grammar, grammar: Grammar, row: &'static Row) -> Command {
+    globals::append(own(called, grammar, row), grammar)
 }
 
 /// The words after a command, as argparse takes them.
@@ -348,6 +521,7 @@ struct Sorted {
 
 /// Tells a command's options from words that are none of them.
 struct Sorter<'a> {
+    called: Grammar,
     grammar: Grammar,
     row: &'static Row,
     command: &'a Command,
@@ -358,7 +532,7 @@ struct Sorter<'a> {
 }
 
 impl<'a> Sorter<'a> {
-    fn new(grammar: Grammar, row: &'static Row, command: &'a Command) -> Self {
+    fn new(called: Grammar, grammar: Grammar, row: &'static Row, command: &'a Command) -> Self {
         let own = command
             .get_arguments()
             .filter(|arg| !globals::Global::is_behind(arg));
@@ -366,6 +540,7 @@ impl<'a> Sorter<'a> {
         let slots = command.get_positionals();
         let slots = slots.map(takes_several).collect();
         Self {
+            called,
             grammar,
             row,
             command,
@@ -447,19 +622,28 @@ impl<'a> Sorter<'a> {
                     Ok(Some(global)) => global.long.to_string(),
                     Ok(None) => return Ok((word, None)),
                     Err(candidates) => {
-                        return Err(ambiguous(self.grammar, Some(self.row), &word, &candidates));
+                        return Err(self.ambiguous(&word, &candidates));
                     }
                 },
                 ref several => {
                     let candidates: Vec<String> =
                         several.iter().map(|name| format!("--{name}")).collect();
-                    return Err(ambiguous(self.grammar, Some(self.row), &word, &candidates));
+                    return Err(self.ambiguous(&word, &candidates));
                 }
             }
         };
         let mut arguments = self.command.get_arguments();
         let arg = arguments.find(|arg| longs_of(arg).contains(&full));
         Ok((format!("--{full}{value}"), arg))
+    }
+
+    fn ambiguous(&self, word: &str, candidates: &[String]) -> Error {
+        ambiguous(
+            self.called,
+            Some((self.grammar, self.row)),
+            word,
+            candidates,
+        )
     }
 
     /// Returns the argument of the last letter of `-abc` that is an option; None where a letter before it is
@@ -514,14 +698,14 @@ fn takes_separate_value(arg: &Arg, word: &str) -> bool {
 }
 
 fn ambiguous(
-    grammar: Grammar,
-    row: Option<&'static Row>,
+    called: Grammar,
+    row: Option<(Grammar, &'static Row)>,
     word: &str,
     candidates: &[String],
 ) -> Error {
     let word = word.split_once('=').map_or(word, |(name, _)| name);
     usage(
-        grammar,
+        called,
         row,
         &format!(
             "ambiguous option: {word} could match {}",
@@ -538,14 +722,15 @@ fn invalid_choice(word: &str, choices: impl Iterator<Item = String>) -> String {
     )
 }
 
-/// argparse's complaint: a usage line, then who complains of what.
-fn usage(grammar: Grammar, row: Option<&'static Row>, what: &str) -> Error {
-    let (line, name) = if let Some(row) = row {
-        let name = format!("{} {}", grammar.program(), row.name);
-        (usage_line(leaf(grammar, row)), name)
+/// Returns argparse's complaint about a command of a grammar, or about the program that was `called`: a usage
+/// line, then the complaint.
+fn usage(called: Grammar, row: Option<(Grammar, &'static Row)>, what: &str) -> Error {
+    let (line, name) = if let Some((grammar, row)) = row {
+        let name = format!("{} {}", called.program(), row.name);
+        (usage_line(leaf(called, grammar, row)), name)
     } else {
-        let program = grammar.program();
-        let command = if grammar == Grammar::Glance {
+        let program = called.program();
+        let command = if called == Grammar::Glance {
             "<subcommand> ..."
         } else {
             "<command> ..."
@@ -556,6 +741,19 @@ fn usage(grammar: Grammar, row: Option<&'static Row>, what: &str) -> Error {
         )
     };
     Error::usage(format!("{line}\n{name}: error: {what}"))
+}
+
+/// Returns the complaint about a line without a command.
+pub fn missing_command(called: Grammar) -> Error {
+    let name = match called {
+        Grammar::Glance => "<subcommand>",
+        Grammar::Openstack => "<command>",
+    };
+    usage(
+        called,
+        None,
+        &format!("the following arguments are required: {name}"),
+    )
 }
 
 /// A command's usage in one line.
@@ -654,24 +852,6 @@ fn option_strings(command: &Command, display: &str) -> String {
 fn plain(display: &str) -> String {
     let name = display.split([' ', '=', '[']).next().unwrap_or(display);
     name.trim_end_matches('.').to_string()
-}
-
-/// The words that complete: commands and options of the first grammar.
-pub fn completion_words() -> Vec<String> {
-    let mut words: Vec<String> = vec!["help".to_string(), "-h".to_string(), "--help".to_string()];
-    for row in Grammar::Glance.shown_rows() {
-        words.push(row.name.to_string());
-        let command = (row.args)(Command::new(row.name));
-        let shown = command
-            .get_arguments()
-            .filter(|arg| !arg.is_hide_set() && !arg.is_positional());
-        for arg in shown {
-            words.extend(arg.get_long().map(|long| format!("--{long}")));
-        }
-    }
-    words.sort();
-    words.dedup();
-    words
 }
 
 /// Whether an argument is a flag without a value.
@@ -776,19 +956,19 @@ mod tests {
         for (line, complaint) in [
             (
                 "image delete A -f json",
-                "openstack image delete: error: unrecognized arguments: -f json",
+                "glance image delete: error: unrecognized arguments: -f json",
             ),
             (
                 "image delete -f json A",
-                "openstack image delete: error: unrecognized arguments: -f",
+                "glance image delete: error: unrecognized arguments: -f",
             ),
             (
                 "image delete A --force B --debug C",
-                "openstack image delete: error: unrecognized arguments: --force B C",
+                "glance image delete: error: unrecognized arguments: --force B C",
             ),
             (
                 "image delete A --format=json -v",
-                "openstack image delete: error: unrecognized arguments: --format=json",
+                "glance image delete: error: unrecognized arguments: --format=json",
             ),
             (
                 "-f image delete A",
@@ -824,6 +1004,69 @@ mod tests {
     }
 
     #[test]
+    fn options_of_the_api_v1_name_what_replaces_them() {
+        for (line, instead) in [
+            (
+                "image-create --name x --is-public True",
+                "--visibility public",
+            ),
+            ("image-create --is_public=True", "--visibility public"),
+            ("image-create --location http://h/x", "location-add"),
+            ("image-create --copy-from http://h/x", "web-download"),
+            ("image-update ID --purge-props", "--remove-property"),
+            ("image-update ID --is-protected False", "--protected"),
+            ("image-list --name x", "--property-filter name="),
+            ("image-list --all-tenants", "--visibility all"),
+            ("member-create ID P --can-share", "cannot share"),
+            ("image create x --is-public True", "--public"),
+            ("image set x --is-protected True", "--protected"),
+            ("image create x --owner y", "--project"),
+        ] {
+            let Err(error) = read_line(Grammar::Glance, line) else {
+                panic!("{line} was accepted");
+            };
+            assert_eq!(error.kind(), crate::ErrorKind::Usage, "{line}");
+            let hint = error.hint_text().unwrap_or_default();
+            assert!(hint.contains(instead), "{line}: {hint}");
+        }
+        let Err(error) = read_line(Grammar::Glance, "image-show ID --is-public True") else {
+            panic!("accepted");
+        };
+        assert_eq!(error.hint_text(), None);
+    }
+
+    #[test]
+    fn complaints_name_the_program_that_was_called() {
+        for (called, line, complaint) in [
+            (
+                Grammar::Glance,
+                "image show",
+                "glance image show: error: the following arguments are required: <image>",
+            ),
+            (
+                Grammar::Openstack,
+                "image show",
+                "openstack image show: error: the following arguments are required: <image>",
+            ),
+            (
+                Grammar::Glance,
+                "image list --os x",
+                "glance image list: error: ambiguous option: --os could match",
+            ),
+        ] {
+            let Err(error) = read_line(called, line) else {
+                panic!("{line} was accepted");
+            };
+            let program = called.program();
+            let mut lines = error.message().lines();
+            let usage = lines.next().unwrap_or_default();
+            assert!(usage.starts_with(&format!("usage: {program} ")), "{usage}");
+            let said = lines.next_back().unwrap_or_default();
+            assert!(said.starts_with(complaint), "{line}: {said}");
+        }
+    }
+
+    #[test]
     fn abbreviated_help_is_help() {
         for line in ["image delete A --hel", "image delete A -qh"] {
             assert!(
@@ -844,7 +1087,7 @@ mod tests {
     fn every_command_can_be_built() {
         for grammar in [Grammar::Glance, Grammar::Openstack] {
             for row in grammar.rows() {
-                leaf(grammar, row).debug_assert();
+                leaf(grammar, grammar, row).debug_assert();
             }
         }
     }

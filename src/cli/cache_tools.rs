@@ -64,10 +64,6 @@ pub fn run_old(
     environment: &Environment,
 ) -> Result<ExitCode> {
     let oslo = OsloOptions::from_matches(matches);
-    if oslo.shell_completion.is_some() {
-        return Err(Error::failed(format!("{name} prints no completion script"))
-            .hint("The package has one for each shell, in its completions/."));
-    }
     let data_dir = path_of(matches, "data_dir");
     let settings = programs::settings(
         data_dir.as_deref(),

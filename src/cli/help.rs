@@ -12,7 +12,90 @@ use crate::{Error, Result};
 const TEMPLATE: &str = "{usage-heading} {usage}\n\n{about}\n\n{all-args}{after-help}";
 
 /// Topics of our own, and their text.
-const TOPICS: [(&str, &str); 3] = [("cloud", CLOUD), ("local", LOCAL), ("output", OUTPUT)];
+pub const TOPICS: [(&str, &str); 3] = [("cloud", CLOUD), ("local", LOCAL), ("output", OUTPUT)];
+
+/// A command of the program itself, which is not in the command table: it works without a deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// Its name.
+    pub name: &'static str,
+    /// Another spelling, which is not shown; empty where there is none.
+    pub alias: &'static str,
+    /// The grammar whose program lists it; None: both do.
+    pub grammar: Option<Grammar>,
+    /// What it does, in a line without a full stop.
+    pub about: &'static str,
+    /// Its arguments in the usage line, in the first grammar and in the second.
+    usage: [&'static str; 2],
+    /// Its arguments by position, and what each is.
+    positional: &'static [(&'static str, &'static str)],
+    /// Its options, and what each does.
+    pub options: &'static [(&'static str, &'static str)],
+}
+
+/// The commands of the programs themselves, by name.
+pub const BUILTINS: [Builtin; 3] = [
+    Builtin {
+        name: "bash-completion",
+        alias: "bash_completion",
+        grammar: Some(Grammar::Glance),
+        about: "Print the words that complete commands and options",
+        usage: ["", ""],
+        positional: &[],
+        options: &[],
+    },
+    Builtin {
+        name: "complete",
+        alias: "",
+        grammar: Some(Grammar::Openstack),
+        about: "Print a script that completes commands and options in a shell",
+        usage: ["[--name <command_name>] [--shell <shell>]"; 2],
+        positional: &[],
+        options: &[
+            (
+                "--name <command_name>",
+                "Name of the command to complete; that of the program if not given",
+            ),
+            (
+                "--shell <shell>",
+                "bash, or none for the words alone; bash if not given",
+            ),
+        ],
+    },
+    Builtin {
+        name: "help",
+        alias: "",
+        grammar: None,
+        about: "Show help of a program, a command or a topic",
+        usage: ["[<subcommand>]", "[cmd ...]"],
+        positional: &[("<subcommand>", "Command or topic to show help of")],
+        options: &[],
+    },
+];
+
+/// Returns the commands of the program itself that a program with the commands of `grammars` lists.
+pub fn builtins(grammars: &[Grammar]) -> impl Iterator<Item = &'static Builtin> {
+    BUILTINS.iter().filter(|builtin| {
+        let of = builtin.grammar;
+        of.is_none_or(|of| grammars.contains(&of))
+    })
+}
+
+/// Returns the command of the program itself that a word names.
+pub fn builtin(word: &str) -> Option<&'static Builtin> {
+    BUILTINS
+        .iter()
+        .find(|builtin| builtin.name == word || !word.is_empty() && builtin.alias == word)
+}
+
+/// Returns the headings of arguments by position and of options, as the parsers of the two real clients write
+/// them.
+const fn headings(grammar: Grammar) -> [&'static str; 2] {
+    match grammar {
+        Grammar::Glance => ["Positional arguments:", "Options:"],
+        Grammar::Openstack => ["positional arguments:", "options:"],
+    }
+}
 
 const CLOUD: &str = "\
 Images of a cloud
@@ -111,10 +194,11 @@ What a command prints goes to standard output, everything else to standard error
 respected. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 ";
 
-/// Help of a program: its commands and options.
+/// Returns the help of a program: its commands and options.
 pub fn program(grammar: Grammar) -> String {
     let mut text = String::new();
     let name = grammar.program();
+    let [_, options_heading] = headings(grammar);
     let commands = if grammar == Grammar::Glance {
         "<subcommand> ..."
     } else {
@@ -139,12 +223,9 @@ pub fn program(grammar: Grammar) -> String {
         .iter()
         .map(|row| (row.name, row.about))
         .collect();
-    if grammar == Grammar::Glance {
-        lines.push((
-            "bash-completion",
-            "Print the words that complete commands and options",
-        ));
-        lines.push(("help", "Show help of a program, a command or a topic"));
+    lines.extend(builtins(&[grammar]).map(|builtin| (builtin.name, builtin.about)));
+    if grammar == Grammar::Openstack {
+        lines.sort_unstable();
     }
     let width = lines
         .iter()
@@ -158,13 +239,10 @@ pub fn program(grammar: Grammar) -> String {
         .disable_help_flag(true)
         .disable_version_flag(true);
     for global in grammar.globals() {
-        options = options.arg(global.arg());
+        options = options.arg(global.arg().help_heading(None::<&str>));
     }
-    let options = options
-        .help_template("{all-args}")
-        .render_help()
-        .to_string();
-    let _ = write!(text, "\n{options}\n");
+    let options = options.help_template("{options}").render_help().to_string();
+    let _ = write!(text, "\n{options_heading}\n{options}\n\n");
     let _ = writeln!(text, "See \"{name} help COMMAND\" for help of a command.");
     for (topic, body) in TOPICS {
         let title = body.lines().next().unwrap_or_default();
@@ -173,50 +251,91 @@ pub fn program(grammar: Grammar) -> String {
     text
 }
 
-/// Help of a command.
-pub fn command(grammar: Grammar, row: &'static Row) -> String {
-    let help = own(grammar, row)
+/// Returns the help of a command, as a command of the program that was `called`.
+pub fn command(called: Grammar, grammar: Grammar, row: &'static Row) -> String {
+    let help = own(called, grammar, row)
         .help_template(TEMPLATE)
         .render_help()
         .to_string();
-    let help = help.trim_end().replacen("Usage:", "usage:", 1);
+    let [positional, options] = headings(grammar);
+    let help = help
+        .trim_end()
+        .replacen("Usage:", "usage:", 1)
+        .replacen("\nArguments:\n", &format!("\n{positional}\n"), 1)
+        .replacen("\nOptions:\n", &format!("\n{options}\n"), 1);
     format!("{help}\n")
 }
 
-/// What `help WORDS` prints.
+/// Returns the help of a command of the program itself.
+pub fn of_builtin(called: Grammar, builtin: &Builtin) -> String {
+    let [positional, options] = headings(called);
+    let arguments = match called {
+        Grammar::Glance => builtin.usage[0],
+        Grammar::Openstack => builtin.usage[1],
+    };
+    let line = format!("usage: {} {} {arguments}", called.program(), builtin.name);
+    let mut text = format!("{}\n\n{}\n", line.trim_end(), builtin.about);
+    for (heading, entries) in [(positional, builtin.positional), (options, builtin.options)] {
+        if entries.is_empty() {
+            continue;
+        }
+        let width = entries.iter().map(|(name, _)| name.len()).max();
+        let width = width.unwrap_or_default();
+        let _ = write!(text, "\n{heading}\n");
+        for (name, about) in entries {
+            let _ = writeln!(text, "  {name:width$}  {about}");
+        }
+    }
+    if builtin.name == "help" {
+        let names: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
+        let _ = write!(text, "\nTopics: {}.\n", names.join(", "));
+    }
+    text
+}
+
+/// Returns what `help WORDS` prints.
 ///
 /// # Errors
 /// `Failed` when there is neither a command nor a topic of that name.
-pub fn answer(grammar: Grammar, words: &[String]) -> Result<String> {
+pub fn answer(called: Grammar, words: &[String]) -> Result<String> {
     if words.is_empty() {
-        return Ok(program(grammar));
+        return Ok(program(called));
     }
     let name = words.join(" ");
     if let Some((_, text)) = TOPICS.iter().find(|(topic, _)| *topic == name) {
         return Ok((*text).to_string());
     }
-    for grammar in [grammar, Grammar::Glance, Grammar::Openstack] {
+    if let Some(builtin) = builtin(&name) {
+        return Ok(of_builtin(called, builtin));
+    }
+    for grammar in [called, Grammar::Glance, Grammar::Openstack] {
         if let Some(row) = grammar.find(&name) {
-            return Ok(command(grammar, row));
+            return Ok(command(called, grammar, row));
         }
     }
-    match grammar {
+    match called {
         Grammar::Glance => Err(Error::failed(format!("'{name}' is not a valid subcommand"))
             .hint("See glance help for all of them.")),
-        Grammar::Openstack => Err(unknown(words)),
+        Grammar::Openstack => Err(unknown(called, words)),
     }
 }
 
 /// What cliff says of a command that there is none of. It says so on stdout, and scripts may look there.
-pub fn unknown_text(words: &[String]) -> String {
+pub fn unknown_text(called: Grammar, words: &[String]) -> String {
     let name = words.join(" ");
-    let mut text =
-        format!("openstack: '{name}' is not an openstack command. See 'openstack --help'.\n");
+    let (program, article) = match called {
+        Grammar::Glance => ("glance", "a"),
+        Grammar::Openstack => ("openstack", "an"),
+    };
+    let mut text = format!(
+        "{program}: '{name}' is not {article} {program} command. See '{program} --help'.\n"
+    );
     let first = words.first().map(String::as_str).unwrap_or_default();
     let mut near: Vec<&str> = Grammar::Openstack
         .rows()
         .iter()
         .map(|row| row.name)
+        .chain(BUILTINS.iter().map(|builtin| builtin.name))
         .filter(|name| name.split(' ').any(|word| word == first))
         .collect();
     near.sort_unstable();
@@ -229,11 +348,77 @@ pub fn unknown_text(words: &[String]) -> String {
     text
 }
 
-fn unknown(words: &[String]) -> Error {
-    Error::usage(unknown_text(words).trim_end().to_string())
+fn unknown(called: Grammar, words: &[String]) -> Error {
+    Error::usage(unknown_text(called, words).trim_end().to_string())
 }
 
 /// Which formatter options a command takes, for those who document it.
 pub fn takes_format(row: &Row) -> bool {
     row.output != Output::Plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_has_the_sections_of_the_real_clients() {
+        let section = |text: &str, heading: &str| text.lines().any(|line| line == heading);
+        for (called, positional, options) in [
+            (Grammar::Glance, "Positional arguments:", "Options:"),
+            (Grammar::Openstack, "positional arguments:", "options:"),
+        ] {
+            let whole = program(called);
+            assert!(section(&whole, options), "{whole}");
+            assert!(!whole.contains("options of the program"), "{whole}");
+            for row in called.rows() {
+                let text = command(called, called, row);
+                let parser = own(called, called, row);
+                let has = parser.get_positionals().any(|arg| !arg.is_hide_set());
+                assert_eq!(section(&text, positional), has, "{text}");
+                let mut shown = parser.get_arguments().filter(|arg| !arg.is_positional());
+                let has = shown.any(|arg| !arg.is_hide_set() && arg.get_help_heading().is_none());
+                assert_eq!(section(&text, options), has, "{text}");
+            }
+        }
+        assert!(section(&program(Grammar::Glance), "Positional arguments:"));
+    }
+
+    #[test]
+    fn every_command_topic_and_builtin_has_help() {
+        for called in [Grammar::Glance, Grammar::Openstack] {
+            let program = called.program();
+            for builtin in BUILTINS {
+                let text = answer(called, &[builtin.name.to_string()]).unwrap();
+                let usage = format!("usage: {program} {}", builtin.name);
+                assert!(text.starts_with(&usage), "{text}");
+            }
+            for (topic, _) in TOPICS {
+                assert!(answer(called, &[topic.to_string()]).is_ok(), "{topic}");
+            }
+            for row in called.rows() {
+                let words: Vec<String> = row.name.split(' ').map(str::to_string).collect();
+                let text = answer(called, &words).unwrap();
+                let usage = format!("usage: {program} {}", row.name);
+                assert!(text.starts_with(&usage), "{text}");
+            }
+        }
+        let words = ["image".to_string(), "show".to_string()];
+        let text = answer(Grammar::Glance, &words).unwrap();
+        assert!(text.starts_with("usage: glance image show "), "{text}");
+        assert!(answer(Grammar::Glance, &["nosuch".to_string()]).is_err());
+    }
+
+    #[test]
+    fn an_unknown_command_is_one_of_the_program_that_was_called() {
+        let words = ["image".to_string(), "frobnicate".to_string()];
+        let text = unknown_text(Grammar::Glance, &words);
+        let said = "glance: 'image frobnicate' is not a glance command. See 'glance --help'.\n";
+        assert!(text.starts_with(said), "{text}");
+        let text = unknown_text(Grammar::Openstack, &words);
+        assert!(
+            text.starts_with("openstack: 'image frobnicate' is not an openstack command."),
+            "{text}"
+        );
+    }
 }

@@ -1,15 +1,18 @@
 //! The programs: what clap knows of them lives here and nowhere else.
 
+mod advice;
 pub mod argparse;
 pub mod cache_manage;
 mod cache_tools;
 mod commands;
+pub mod completion;
 mod database;
 mod formatters;
 pub mod glance;
 pub mod globals;
 pub mod help;
 mod limits;
+mod lines;
 mod log;
 pub mod manage;
 mod metadefs;
@@ -23,6 +26,7 @@ pub mod registry;
 mod scrub;
 pub mod scrubber;
 pub mod session;
+mod signals;
 pub mod ui;
 mod upkeep;
 mod values;
@@ -39,7 +43,7 @@ use globals::Globals;
 use observation::Observation;
 use registry::Grammar;
 use session::Session;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use signals::{Guard, Signals};
 
 use crate::config::Environment;
 use crate::data::Watch;
@@ -53,7 +57,10 @@ pub use programs::Program;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// How long an interrupted command may take to tidy up; what it leaves, the next one clears.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(4);
+
+/// How long after a signal the process is ended where its command cannot end: within the promised five seconds.
+const LAST: Duration = Duration::from_millis(4500);
 
 /// Runs a program on the process's arguments and environment.
 pub fn main(program: Program) -> ExitCode {
@@ -89,72 +96,103 @@ fn run(program: Program) -> ExitCode {
     }
 }
 
-/// The two grammars.
-fn glance(grammar: Grammar, words: Vec<OsString>, environment: Environment) -> ExitCode {
-    let request = match argparse::read(grammar, words) {
-        Ok(request) => request,
-        Err(error) => return fail(grammar, &error),
-    };
-    match request {
-        Request::Version => print(&format!("{} {VERSION}", grammar.program()), 0),
-        Request::ProgramHelp => print(help::program(grammar).trim_end(), 0),
-        Request::Help(row) => {
-            let grammar = if row.name.contains(' ') {
-                Grammar::Openstack
-            } else {
-                Grammar::Glance
-            };
-            print(help::command(grammar, row).trim_end(), 0)
-        }
-        Request::Builtin { name, words } => match name.as_str() {
-            "help" => match help::answer(grammar, &words) {
-                Ok(text) => print(text.trim_end(), 0),
-                Err(error) => fail(grammar, &error),
-            },
-            _ => print(&argparse::completion_words().join(" "), 0),
-        },
-        Request::Unknown(words) => print(help::unknown_text(&words).trim_end(), 2),
-        Request::Leaf(parsed) => leaf(*parsed, environment),
+/// Runs a line of the program that was `called`, by its grammar's name.
+fn glance(called: Grammar, words: Vec<OsString>, environment: Environment) -> ExitCode {
+    match argparse::read(called, words) {
+        Ok(Request::NoCommand(options)) => lines::run(called, options, environment),
+        Ok(Request::Leaf(parsed)) => leaf(called, &parsed, environment),
+        Ok(request) => answer(called, request),
+        Err(error) => fail(called, &error),
     }
 }
 
-fn leaf(parsed: Parsed, environment: Environment) -> ExitCode {
-    let Parsed {
-        grammar,
-        row,
-        matches,
-        globals,
-    } = parsed;
-    if let Err(error) = check_versions(grammar, &globals) {
-        return fail(grammar, &error);
+/// Answers what needs no deployment: help, versions, completion.
+fn answer(called: Grammar, request: Request) -> ExitCode {
+    match request {
+        Request::Version => print(&format!("{} {VERSION}", called.program()), 0),
+        Request::ProgramHelp => print(help::program(called).trim_end(), 0),
+        Request::Help(row) => {
+            let grammar = Grammar::of(row);
+            print(help::command(called, grammar, row).trim_end(), 0)
+        }
+        Request::Builtin { name, words } => match builtin(called, &name, &words) {
+            Ok(text) => print(text.trim_end(), 0),
+            Err(error) => fail(called, &error),
+        },
+        Request::Unknown(words) => print(help::unknown_text(called, &words).trim_end(), 2),
+        Request::NoCommand(_) | Request::Leaf(_) => {
+            fail(called, &argparse::missing_command(called))
+        }
     }
-    let options = match formatters::options(grammar, &matches, &globals, &environment) {
-        Ok(options) => options,
-        Err(error) => return fail(grammar, &error),
+}
+
+/// Returns what a command of the program itself prints.
+fn builtin(called: Grammar, name: &str, words: &[String]) -> Result<String> {
+    let Some(builtin) = help::builtin(name) else {
+        return Err(argparse::missing_command(called));
     };
-    let observation = match Observation::begin(grammar, &globals, &environment) {
-        Ok(observation) => observation,
-        Err(error) => return fail(grammar, &error),
-    };
+    if words.iter().any(|word| word == "-h" || word == "--help") {
+        return Ok(help::of_builtin(called, builtin));
+    }
+    match builtin.name {
+        "help" => help::answer(called, words),
+        "complete" => completion::complete(called, words),
+        _ => Ok(completion::words().join(" ")),
+    }
+}
+
+/// Runs one command in a process of its own.
+fn leaf(called: Grammar, parsed: &Parsed, environment: Environment) -> ExitCode {
+    let grammar = parsed.grammar;
     let watch = Watch::default();
-    let mut session = Session::new(grammar, globals, environment, watch.clone(), observation);
-    session.creates = row.creates();
-    let result = block_on(&watch, async {
-        let done = async {
-            let outcome = (row.run)(&matches, &session).await?;
-            finish(grammar, outcome, &options).await
-        };
-        let done = done.await;
-        let mut out = StandardOutput::open()?;
-        session.observation.end(options.format, &mut out).await?;
-        done
-    });
+    let session = match open_session(parsed, environment, &watch) {
+        Ok(session) => session,
+        Err(error) => return fail(called, &error),
+    };
+    let result = block_on(&watch, perform(parsed, &session));
     // Closing a database copies its log into it, and waits for the disk twice.
     session.forget();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(error) => fail(grammar, &error),
     }
+}
+
+/// Checks the options of the program, and starts a run that has opened nothing yet.
+///
+/// # Errors
+/// `Usage` for options that contradict each other; `Failed` for another version of the API; `Io` for a log file.
+fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) -> Result<Session> {
+    let (grammar, globals) = (parsed.grammar, &parsed.globals);
+    globals.refuse_contradictions(parsed.row)?;
+    check_versions(grammar, globals)?;
+    let observation = Observation::begin(grammar, globals, &environment)?;
+    let watch = watch.clone();
+    let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
+    session.creates = parsed.row.creates();
+    Ok(session)
+}
+
+/// Runs a command and prints its result; returns the exit code.
+async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
+    let Parsed {
+        grammar,
+        row,
+        matches,
+        globals,
+        ..
+    } = parsed;
+    let options = formatters::options(*grammar, matches, globals, &session.environment)?;
+    let done = async {
+        let advise = |error| advice::advise(error, *grammar, row, matches);
+        let mut outcome = (row.run)(matches, session).await.map_err(advise)?;
+        outcome.failures = outcome.failures.into_iter().map(advise).collect();
+        finish(*grammar, outcome, &options).await
+    };
+    let done = done.await;
+    let mut out = StandardOutput::open()?;
+    session.observation.end(options.format, &mut out).await?;
+    done
 }
 
 /// Prints what a command came to; the exit code.
@@ -205,9 +243,10 @@ fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {
     }
 }
 
-/// Runs a future on this thread until it is done or the user wants no more of it.
+/// Runs a future on this thread until it is done or a signal asks the program to end.
 fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = limits::runtime()?;
+    let _guard = Guard::start(Some(LAST));
     let result = runtime.block_on(async {
         let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
         // Before anything is begun that a signal could find half done.
@@ -227,33 +266,6 @@ fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T
     // A thread that still waits for input must not keep the program.
     runtime.shutdown_background();
     result
-}
-
-/// SIGINT and SIGTERM; None where no handler can be installed, and signals do what they always do.
-struct Signals(Option<(Signal, Signal)>);
-
-impl Signals {
-    fn install() -> Self {
-        let interrupt = signal(SignalKind::interrupt());
-        Self(
-            interrupt
-                .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)))
-                .ok(),
-        )
-    }
-
-    /// Waits for the next one of them.
-    async fn next(&mut self) {
-        match &mut self.0 {
-            Some((interrupt, terminate)) => {
-                tokio::select! {
-                    _ = interrupt.recv() => {}
-                    _ = terminate.recv() => {}
-                }
-            }
-            None => std::future::pending().await,
-        }
-    }
 }
 
 /// Prints a text and a newline on stdout.

@@ -144,7 +144,9 @@ impl Observation {
         let Some(timings) = &self.timings else {
             return Ok(());
         };
-        let rows = table(&timings.lock().unwrap_or_else(PoisonError::into_inner));
+        // Taken out: the next command of the same run has times of its own.
+        let timings = std::mem::take(&mut *timings.lock().unwrap_or_else(PoisonError::into_inner));
+        let rows = table(&timings);
         print(
             View::Text("\n".to_string()),
             Dialect::Openstack,

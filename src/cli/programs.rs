@@ -11,8 +11,8 @@ use super::log::Log;
 use super::manage::ManageCommand;
 use super::registry::Grammar;
 use super::{
-    argparse, block_on, cache_manage, cache_tools, database, fail, manage, print, scrub, scrubber,
-    ui,
+    argparse, block_on, cache_manage, cache_tools, completion, database, fail, manage, print,
+    scrub, scrubber, ui,
 };
 use crate::config::{
     ConfigSource, Deployment, DeploymentOptions, Environment, Place, Settings, choose_deployment,
@@ -59,6 +59,9 @@ pub fn main(
         Ok(matches) => matches,
         Err(error) => return help_or_complaint(name, command, &error),
     };
+    if let Some(shell) = completion_shell(&matches) {
+        return print_completion(name, shell);
+    }
     let result = match program {
         Program::Manage | Program::Glance => run_manage(name, command, &matches, environment),
         Program::Scrubber => scrub::run(&matches, environment),
@@ -76,8 +79,24 @@ fn old_cache_program(
     let (command, meant) = cache_tools::old_command(name);
     let line = std::iter::once(OsString::from(name)).chain(words);
     match command.clone().try_get_matches_from(line) {
-        Ok(matches) => ended(cache_tools::run_old(name, &meant, &matches, environment)),
+        Ok(matches) => match completion_shell(&matches) {
+            Some(shell) => print_completion(name, shell),
+            None => ended(cache_tools::run_old(name, &meant, &matches, environment)),
+        },
         Err(error) => help_or_complaint(name, command, &error),
+    }
+}
+
+/// Returns the shell that `--shell_completion` names: then nothing else is done.
+fn completion_shell(matches: &ArgMatches) -> Option<&str> {
+    let shell = matches.try_get_one::<String>("shell_completion").ok()?;
+    shell.map(String::as_str)
+}
+
+fn print_completion(name: &str, shell: &str) -> ExitCode {
+    match completion::script(name, shell) {
+        Ok(script) => print(script.trim_end(), 0),
+        Err(error) => ended(Err(error)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::data::watch::Progress;
 
@@ -58,6 +58,15 @@ impl Progress for Bar {
     }
 }
 
+/// Returns a sentence on a transfer that is over; `verb` says what was done to the data (`Saved`), `verified`
+/// the algorithm whose digest was compared.
+pub fn summary(verb: &str, bytes: u64, elapsed: Duration, verified: Option<&str>) -> String {
+    let size = HumanBytes(bytes).to_string().replace(".00 ", " ");
+    let seconds = elapsed.as_secs_f64();
+    let verified = verified.map_or_else(String::new, |name| format!(", verified by {name}"));
+    format!("{verb} {size} in {seconds:.1} s{verified}.")
+}
+
 /// How many rows of which table are done; only drawn on a terminal.
 pub struct Rows(ProgressBar);
 
@@ -81,5 +90,27 @@ impl Rows {
     /// All of them are.
     pub fn end(&self) {
         self.0.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transfer_is_summed_up_in_a_sentence() {
+        let elapsed = Duration::from_millis(2120);
+        assert_eq!(
+            summary("Saved", 300 << 20, elapsed, Some("sha512")),
+            "Saved 300 MiB in 2.1 s, verified by sha512."
+        );
+        assert_eq!(
+            summary("Stored", 1536, Duration::ZERO, None),
+            "Stored 1.50 KiB in 0.0 s."
+        );
+        assert_eq!(
+            summary("Saved", 0, Duration::ZERO, None),
+            "Saved 0 B in 0.0 s."
+        );
     }
 }

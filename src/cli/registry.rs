@@ -106,6 +106,15 @@ pub enum Grammar {
 }
 
 impl Grammar {
+    /// Returns the grammar that a command belongs to: names of the second one have several words.
+    pub fn of(row: &Row) -> Self {
+        if row.name.contains(' ') {
+            Self::Openstack
+        } else {
+            Self::Glance
+        }
+    }
+
     /// The program's name in its messages.
     pub const fn program(self) -> &'static str {
         match self {

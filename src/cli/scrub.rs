@@ -14,7 +14,8 @@ use clap::ArgMatches;
 use super::log::Log;
 use super::metrics::Metrics;
 use super::scrubber::Invocation;
-use super::{Signals, block_on, limits, print, programs};
+use super::signals::{Guard, Signals};
+use super::{block_on, limits, print, programs};
 use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
 use crate::local::{Local, Told};
@@ -32,10 +33,6 @@ const REST: Duration = Duration::from_secs(1);
 /// Runs `glance-scrubber`.
 pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<ExitCode> {
     let invocation = Invocation::from_matches(matches);
-    if invocation.oslo.shell_completion.is_some() {
-        return Err(Error::failed("glance-scrubber prints no completion script")
-            .hint("The package has one for each shell, in its completions/."));
-    }
     let settings = programs::settings(
         invocation.data_dir.as_deref(),
         &invocation.oslo.config,
@@ -220,6 +217,8 @@ impl Scrubber<'_> {
     fn keep_running(&self, watch: &Watch) -> Result<ExitCode> {
         let rest = self.settings.scrubber.get()?.wakeup_time.max(REST);
         let runtime = limits::runtime()?;
+        // A batch may take its time after the first signal; a second one ends it wherever it waits.
+        let _guard = Guard::start(None);
         let ended = runtime.block_on(async {
             let mut signals = Signals::install();
             loop {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
@@ -12,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::globals::Globals;
 use super::observation::Observation;
-use super::progress::Bar;
+use super::progress::{Bar, summary};
 use super::registry::Grammar;
 use crate::config::{
     Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
@@ -21,6 +22,7 @@ use crate::config::{
 use crate::data::{Source, Watch};
 use crate::local::Local;
 use crate::model::{Caller, Image};
+use crate::ops::saving::{Saved, Verified};
 use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
@@ -89,6 +91,8 @@ pub struct Session {
     pub observation: Observation,
     /// Whether the command may be the first one in a data directory.
     pub creates: bool,
+    /// Whether standard input holds commands, and so no image data.
+    pub reads_commands: bool,
     service: OnceCell<Box<dyn ImageService>>,
     /// The data directory of a deployment that nothing is kept of.
     empty: Mutex<Option<TempDir>>,
@@ -110,6 +114,7 @@ impl Session {
             watch,
             observation,
             creates: false,
+            reads_commands: false,
             service: OnceCell::new(),
             empty: Mutex::new(None),
         }
@@ -258,6 +263,12 @@ impl Session {
         settings
     }
 
+    /// Whether its deployment is one that nothing is kept of.
+    pub fn is_of_nothing(&self) -> bool {
+        let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
+        empty.is_some()
+    }
+
     /// Ends the run without closing databases: their logs are as good, and the next process copies them once
     /// they have grown.
     pub fn forget(self) {
@@ -279,10 +290,10 @@ impl Session {
         given.map_or_else(|| Ok(Caller::default()), Caller::parse)
     }
 
-    /// Whether data may be read from standard input: it is neither closed nor a terminal.
+    /// Whether data may be read from standard input: it is neither closed nor a terminal, and holds no commands.
     pub fn is_piped(&self) -> bool {
         let input = std::io::stdin();
-        !(input.is_terminal() || was_closed(&input))
+        !(self.reads_commands || input.is_terminal() || was_closed(&input))
     }
 
     /// The data that a command names or is given on standard input, ready to be uploaded.
@@ -317,6 +328,35 @@ impl Session {
             prefer,
             parallel,
         })
+    }
+
+    /// Whether a command says what it transferred: at a terminal, unless `--quiet` forbids it, and where
+    /// `--progress` asks for it.
+    pub fn tells_transfers(&self, progress: bool) -> bool {
+        progress || std::io::stderr().is_terminal() && !self.globals.given("quiet")
+    }
+
+    /// Returns what is said of saved data: how much, how fast and how it was verified, where that is asked for;
+    /// and that a file was written in place.
+    pub fn saved_notices(&self, saved: &Saved, progress: bool) -> Vec<String> {
+        let verified = match saved.verified {
+            Verified::By(algorithm) => Some(algorithm),
+            Verified::Unverified => None,
+        };
+        let told = self.tells_transfers(progress);
+        let told = told.then(|| summary("Saved", saved.size, saved.elapsed, verified));
+        told.into_iter().chain(saved.notice.clone()).collect()
+    }
+
+    /// Returns what is said of data that was stored since `began`, where that is asked for and the size is known.
+    pub fn stored_notice(
+        &self,
+        progress: bool,
+        size: Option<u64>,
+        began: Instant,
+    ) -> Option<String> {
+        let size = size.filter(|_| self.tells_transfers(progress))?;
+        Some(summary("Stored", size, began.elapsed(), None))
     }
 
     /// A watch; with a progress bar at a terminal, and nowhere else, unless `--quiet` forbids it and

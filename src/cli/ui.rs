@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::registry::Grammar;
+use super::signals::at_prompt;
 use crate::config::Environment;
 use crate::model::Timestamp;
 use crate::output::{StandardOutput, escape_controls};
@@ -24,6 +25,11 @@ pub fn dim(environment: &Environment, text: &str) {
 /// A line on stderr. Nothing can be done when that fails.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// Ends the line on stderr that a prompt began.
+pub fn new_line() {
+    say("");
 }
 
 /// A line on stderr, and in the log.
@@ -153,10 +159,12 @@ impl Prompt for Terminal {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Ok(None);
         }
-        let asked = dialoguer::Password::new()
-            .with_prompt(what)
-            .allow_empty_password(true)
-            .interact();
+        let asked = at_prompt(|| {
+            dialoguer::Password::new()
+                .with_prompt(what)
+                .allow_empty_password(true)
+                .interact()
+        });
         match asked {
             Ok(secret) => Ok(Some(secret).filter(|secret| !secret.is_empty())),
             Err(e) => Err(Error::failed("nothing could be read from the terminal").because(e)),
@@ -179,7 +187,7 @@ pub fn confirm(question: &str) -> Result<bool> {
         let asked = dialoguer::Confirm::new()
             .with_prompt(question)
             .default(false);
-        return asked.interact().map_err(unreadable);
+        return at_prompt(|| asked.interact()).map_err(unreadable);
     }
     let mut out = StandardOutput::open()?;
     let asked = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
@@ -193,8 +201,9 @@ pub fn confirm(question: &str) -> Result<bool> {
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-/// An error in the words of the grammar's client: the first one names the HTTP status in front, but for
-/// a token that is refused; the second one the exception its library raises.
+/// Returns an error in the words of the grammar's client: the first one names the HTTP status in front, but for
+/// a token that is refused; the second one the exception its library raises. An exception that stands for no
+/// status of its own, `HttpException`, is named where a server answered with that status, and nowhere else.
 ///
 /// *Source:* `main` in `glanceclient/shell.py`, `openstack/exceptions.py`.
 fn describe(grammar: Grammar, error: &Error) -> String {
@@ -213,7 +222,8 @@ fn describe(grammar: Grammar, error: &Error) -> String {
                 403 => "ForbiddenException",
                 404 => "NotFoundException",
                 409 => "ConflictException",
-                _ => "HttpException",
+                _ if error.is_answer() => "HttpException",
+                _ => return message.to_string(),
             };
             format!("{exception}: {status}: {reason}: {message}")
         }
@@ -223,4 +233,26 @@ fn describe(grammar: Grammar, error: &Error) -> String {
 /// An error of the service in one line, as part of another message.
 pub fn inline(grammar: Grammar, error: &Error) -> String {
     describe(grammar, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_http_exception_is_named_where_a_server_answered() {
+        let told = |error: &Error| describe(Grammar::Openstack, error);
+        let local = Error::unsupported_media("not that format");
+        assert_eq!(told(&local), "not that format");
+        let remote = Error::of_status(415, "not that format");
+        assert_eq!(
+            told(&remote),
+            "HttpException: 415: Unsupported Media Type: not that format"
+        );
+        let missing = Error::not_found("no such image");
+        assert_eq!(
+            told(&missing),
+            "NotFoundException: 404: Not Found: no such image"
+        );
+    }
 }

@@ -1,9 +1,15 @@
 //! Image records, and data on its way in.
 
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::views;
 use crate::data::Source;
+use crate::data::format::{Detected, Format, Inspector};
 use crate::model::schema::is_uuid;
 use crate::model::{
     Change, Direction, Fields, Image, ImageFilter, ImageQuery, Import, ImportMethod, NewImage,
@@ -161,16 +167,46 @@ async fn stage_and_import(service: &dyn ImageService, id: &str, upload: Upload) 
     service.get_image(id).await
 }
 
-/// Deletes an image that was just made; once more where the connection broke, as one does on which a
-/// server turned data away: whether the deletion was heard is then not known.
+/// Waits between attempts to delete an image that was just created: less in all than an interrupted command has to
+/// tidy up.
+const WAITS: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(1250),
+];
+
+/// Deletes an image that was just created. This is repeated where the service is busy, and where the connection
+/// broke, as one does on which a server turned data away: whether the deletion was heard is then not known.
+///
+/// # Errors
+/// That of the last attempt.
 pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
-    match service.delete_image(id).await {
-        Err(e) if e.kind() == ErrorKind::Unreachable => match service.delete_image(id).await {
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
-            again => again,
-        },
-        first => first,
+    let mut waits = WAITS.iter();
+    let mut is_first = true;
+    loop {
+        let error = match service.delete_image(id).await {
+            Ok(()) => return Ok(()),
+            Err(e) if e.kind() == ErrorKind::NotFound && !is_first => return Ok(()),
+            Err(e) => e,
+        };
+        is_first = false;
+        match waits.next() {
+            Some(wait) if is_passing(&error) => tokio::time::sleep(*wait).await,
+            _ => return Err(error),
+        }
     }
+}
+
+/// Whether an error may not come again when a request is repeated.
+fn is_passing(error: &Error) -> bool {
+    let too_many = error.status().is_some_and(|(status, _)| status == 429);
+    too_many
+        || matches!(
+            error.kind(),
+            ErrorKind::Unreachable | ErrorKind::Unavailable | ErrorKind::Internal
+        )
 }
 
 /// A list of images.
@@ -263,20 +299,122 @@ pub fn list(
     .boxed()
 }
 
-/// Sends changes, if there are any; the image as it is then.
+/// Sends changes, if there are any; returns the image as it is then.
 pub async fn update(service: &dyn ImageService, image: Image, changes: &[Change]) -> Result<Image> {
+    let changes = effective(&image, changes);
     if changes.is_empty() {
         return Ok(image);
     }
-    service.update_image(&image.id, changes).await
+    service.update_image(&image.id, &changes).await
 }
 
 /// Sends changes to an image, if there are any.
-pub async fn apply(service: &dyn ImageService, id: &str, changes: &[Change]) -> Result<()> {
+pub async fn apply(service: &dyn ImageService, image: &Image, changes: &[Change]) -> Result<()> {
+    let changes = effective(image, changes);
     if changes.is_empty() {
         return Ok(());
     }
-    service.apply_changes(id, changes).await
+    service.apply_changes(&image.id, &changes).await
+}
+
+/// Returns the changes without those that set what an attribute or property is already: they are no changes for
+/// the real clients, also where a change would be refused.
+///
+/// *Source:* glanceclient and openstacksdk send the difference between the image as it is and as it should be.
+fn effective(image: &Image, changes: &[Change]) -> Vec<Change> {
+    let now = image.to_api();
+    let is_effective = |change: &&Change| match change {
+        Change::Add { name, value } | Change::Replace { name, value } => {
+            now.get(name) != Some(value)
+        }
+        Change::AddTag { .. } | Change::Remove { .. } => true,
+    };
+    changes.iter().filter(is_effective).cloned().collect()
+}
+
+/// Bytes at the beginning of data by which its format is recognised: a CD has its marks after 32 KiB.
+const BEGINNING: usize = 128 * 1024;
+
+/// The format of data that is on its way, by its beginning.
+#[derive(Clone, Debug, Default)]
+pub struct Nature(Arc<OnceLock<Format>>);
+
+impl Nature {
+    /// Looks at the beginning of `source`: at once where that is a file, else while it is read.
+    pub fn observe(source: &mut Source) -> Self {
+        let nature = Self::default();
+        match source {
+            Source::File { file, .. } => {
+                let mut beginning = vec![0; BEGINNING];
+                let mut length = 0;
+                while let Ok(read @ 1..) = file.read_at(&mut beginning[length..], length as u64) {
+                    length += read;
+                }
+                nature.decide(&beginning[..length]);
+            }
+            Source::Pipe { reader, .. } => {
+                let inner = std::mem::replace(reader, Box::new(std::io::empty()));
+                *reader = Box::new(Observed {
+                    inner,
+                    beginning: Some(Vec::new()),
+                    nature: nature.clone(),
+                });
+            }
+            Source::Stream(_) | Source::Through { .. } => {}
+        }
+        nature
+    }
+
+    /// Returns the format, where data is of one that an image can have as its disk format, and is not raw.
+    pub fn format(&self) -> Option<Format> {
+        self.0.get().copied()
+    }
+
+    /// Returns a sentence on data that is of a format while the record of its image says that it is raw.
+    pub fn mismatch(&self, image: &Image) -> Option<String> {
+        let format = self.format()?;
+        let is_raw = image.disk_format.as_deref() == Some(Format::Raw.name())
+            && image.container_format.as_deref() == Some("bare");
+        let id = &image.id;
+        is_raw.then(|| format!("The data is {format}, but the disk format of image {id} is raw."))
+    }
+
+    fn decide(&self, beginning: &[u8]) {
+        let mut inspector = Inspector::new();
+        inspector.push(beginning);
+        if let Detected::One(format) = inspector.finish().detected()
+            && format != Format::Raw
+            && format.is_disk_format()
+        {
+            // Data is decided on once.
+            let _ = self.0.set(format);
+        }
+    }
+}
+
+/// A reader whose beginning is looked at as it goes by.
+struct Observed {
+    inner: Box<dyn Read + Send>,
+    /// What has gone by; None once it was looked at.
+    beginning: Option<Vec<u8>>,
+    nature: Nature,
+}
+
+impl Read for Observed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Some(beginning) = &mut self.beginning
+            && !buffer.is_empty()
+        {
+            let left = BEGINNING - beginning.len();
+            beginning.extend_from_slice(&buffer[..read.min(left)]);
+            if read == 0 || beginning.len() == BEGINNING {
+                self.nature.decide(beginning);
+                self.beginning = None;
+            }
+        }
+        Ok(read)
+    }
 }
 
 /// Opens the data to be uploaded: the file that is named, else what is piped in, else nothing.
@@ -288,5 +426,62 @@ pub fn open_data(file: Option<&std::path::Path>, piped: bool) -> Result<Option<S
         Some(path) => Source::open(path).map(Some),
         None if piped => Source::standard_input().map(Some),
         None => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{ImageStatus, Timestamp};
+
+    #[test]
+    fn what_an_image_has_already_is_no_change() {
+        let id = "7a1ec3e5-8f2f-4c34-8a1b-2d8d1e0f7f11";
+        let mut image = Image::queued(id.to_string(), Timestamp::now());
+        image.status = ImageStatus::Active;
+        image.set_property("os_distro", "debian");
+        let changes = [
+            Change::replace("status", "active"),
+            Change::add("os_distro", "debian"),
+            Change::replace("min_disk", json!(0)),
+            Change::replace("id", id),
+            Change::replace("os_distro", "fedora"),
+            Change::replace("status", "queued"),
+            Change::remove("os_distro"),
+            Change::add_tag("x"),
+        ];
+        assert_eq!(effective(&image, &changes), changes[4..]);
+    }
+
+    #[test]
+    fn data_is_recognised_in_files_and_pipes() {
+        let mut qcow2 = b"QFI\xfb\0\0\0\x03".to_vec();
+        qcow2.resize(300_000, 0);
+        let directory = tempfile::tempdir().unwrap();
+        for (data, format) in [
+            (qcow2.clone(), Some(Format::Qcow2)),
+            (qcow2[..600].to_vec(), Some(Format::Qcow2)),
+            (vec![7; 300_000], None),
+            (Vec::new(), None),
+        ] {
+            let path = directory.path().join("data");
+            std::fs::write(&path, &data).unwrap();
+            let mut source = Source::open(&path).unwrap();
+            assert_eq!(Nature::observe(&mut source).format(), format);
+            let mut source = Source::Pipe {
+                reader: Box::new(std::io::Cursor::new(data.clone())),
+                name: "a pipe",
+            };
+            let nature = Nature::observe(&mut source);
+            let Source::Pipe { mut reader, .. } = source else {
+                panic!("still a pipe");
+            };
+            let mut read = Vec::new();
+            reader.read_to_end(&mut read).unwrap();
+            assert!(read == data, "passed on as it was");
+            assert_eq!(nature.format(), format);
+        }
     }
 }

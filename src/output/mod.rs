@@ -33,7 +33,7 @@ use futures_core::Stream;
 use futures_util::stream;
 
 pub use cell::Cell;
-pub use standard::{StandardOutput, was_closed};
+pub use standard::{StandardOutput, is_null, was_closed};
 pub use width::escape_controls;
 
 use crate::error::{Error, Result};

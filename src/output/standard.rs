@@ -62,9 +62,14 @@ impl Write for StandardOutput {
 /// Whether a standard stream was closed when the process began. Start-up code opens `/dev/null` for reading
 /// and writing; a shell's redirection opens it for one of them.
 pub fn was_closed(stream: impl AsFd) -> bool {
+    is_null(&stream)
+        && rustix::fs::fcntl_getfl(&stream).is_ok_and(|flags| flags.contains(OFlags::RDWR))
+}
+
+/// Whether a standard stream is `/dev/null`.
+pub fn is_null(stream: impl AsFd) -> bool {
     let null = rustix::fs::makedev(1, 3);
-    let is_null = rustix::fs::fstat(&stream).is_ok_and(|stat| stat.st_rdev == null);
-    is_null && rustix::fs::fcntl_getfl(&stream).is_ok_and(|flags| flags.contains(OFlags::RDWR))
+    rustix::fs::fstat(&stream).is_ok_and(|stat| stat.st_rdev == null)
 }
 
 fn closed() -> io::Error {

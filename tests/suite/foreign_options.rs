@@ -83,7 +83,7 @@ fn own(all: &Value, grammar: Grammar, row: &'static Row) -> Flags {
     let mut flags = described(list(command, "options"));
     flags.extend(described(&formatters(theirs, &command["output"])));
     if row.is_ours {
-        flags.extend(known_to_clap(&argparse::own(grammar, row), false));
+        flags.extend(known_to_clap(&argparse::own(grammar, grammar, row), false));
     }
     // Words that an option takes beyond the real one's are no options.
     let more = MORE

@@ -488,7 +488,7 @@ fn commands(grammar: Grammar) -> Vec<String> {
         let mut options = list(&command, "options").to_vec();
         options.extend(formatters(theirs, &command["output"]));
         command["options"] = Value::Array(options);
-        let mut check = Check::new(name, leaf(grammar, row));
+        let mut check = Check::new(name, leaf(grammar, grammar, row));
         check.options(list(&command, "options"));
         check.positionals(list(&command, "arguments"));
         check.no_more(list(&command, "options"));
@@ -554,7 +554,7 @@ impl<'a> Abbreviations<'a> {
     /// What is wrong with the abbreviations of an option: the shortest that mean it alone do, those that
     /// could mean others are refused.
     fn check(&self, option: &Value, flag: &str) -> Option<String> {
-        let ours = leaf(self.grammar, self.grammar.find(self.name)?);
+        let ours = leaf(self.grammar, self.grammar, self.grammar.find(self.name)?);
         let id = by_flag(&ours, flag)?.get_id().to_string();
         for end in 3..flag.len() {
             let word = &flag[..end];

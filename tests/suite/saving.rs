@@ -155,3 +155,178 @@ fn without_proc_a_file_is_saved_all_the_same() {
         assert_eq!(files(&place.file("")).len(), 1, "nothing is left");
     }
 }
+
+/// A command of a user who is not root, where this process is root; else of this user.
+fn as_nobody(place: &Place, words: &[&str]) -> Option<Run> {
+    let script = format!("umask 022; exec '{GLANCE}' {}", words.join(" "));
+    if !rustix::process::geteuid().is_root() {
+        let mut command = place.command("/bin/sh");
+        return Some(Run::of(command.args(["-c", &script]).output().unwrap()));
+    }
+    let mut command = place.command("/usr/bin/setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let run = Run::of(command.args(["/bin/sh", "-c", &script]).output().ok()?);
+    // Without the right to change users, or to reach the program's directory.
+    let cannot = run.stderr.contains("setpriv")
+        || run.stderr.contains("Permission denied") && run.code == 126;
+    (!cannot).then_some(run)
+}
+
+#[test]
+fn a_file_in_a_directory_that_is_not_writable_is_written_in_place() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    let place = Place::new();
+    place.image("x", b"some data");
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        for path in [place.data(), place.data().join("images")] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let script = "chmod -R a+rwX .. && chmod a+rx ../..";
+        place
+            .command("/bin/sh")
+            .args(["-c", script])
+            .status()
+            .unwrap();
+    }
+    let closed = place.file("closed");
+    std::fs::create_dir(&closed).unwrap();
+    let file = closed.join("out");
+    std::fs::write(&file, "what was there, and longer").unwrap();
+    if is_root {
+        chown(&file, Some(65534), Some(65534)).unwrap();
+    }
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o555)).unwrap();
+    let before = std::fs::metadata(&file).unwrap().ino();
+    let run = as_nobody(&place, &["image", "save", "x", "--file", "closed/out"]);
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let Some(run) = run else {
+        println!("skipped: no other user");
+        return;
+    };
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr
+            .contains("closed/out was written in place: its directory is not writable"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), b"some data");
+    assert_eq!(std::fs::metadata(&file).unwrap().ino(), before);
+}
+
+#[test]
+fn a_mounted_file_is_written_in_place() {
+    let place = Place::new();
+    place.image("x", b"some data");
+    place.write("real", "what was there, and longer");
+    place.write("out", "");
+    let script = format!(
+        "mount --bind real out || exit 99; '{GLANCE}' image save x --file out && cmp real out"
+    );
+    let mut command: Command = place.command("/usr/bin/unshare");
+    let Ok(output) = command.args(["-m", "/bin/sh", "-c", &script]).output() else {
+        println!("skipped: no unshare");
+        return;
+    };
+    let run = Run::of(output);
+    if run.code == 99 || run.stderr.contains("unshare") {
+        println!("skipped: {}", run.stderr);
+        return;
+    }
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(run.stderr.contains("it is a mount point"), "{}", run.stderr);
+    assert_eq!(std::fs::read(place.file("real")).unwrap(), b"some data");
+}
+
+#[test]
+fn data_that_is_corrupt_leaves_a_file_written_in_place_empty() {
+    let place = Place::new();
+    let id = place.image("x", &[7; 5000]);
+    std::fs::write(place.data().join("images").join(&id), [8; 5000]).unwrap();
+    place.write("one", "what was there");
+    std::fs::hard_link(place.file("one"), place.file("two")).unwrap();
+    let said = place
+        .glance(&["image", "save", "x", "--file", "two"])
+        .fails(1);
+    assert!(said.contains("corrupt"), "{said}");
+    assert!(
+        said.contains("has other names (hard links), and is empty now"),
+        "{said}"
+    );
+    assert_eq!(std::fs::read(place.file("one")).unwrap(), b"");
+}
+
+#[test]
+fn standard_output_by_its_name_is_written_to() {
+    let place = Place::new();
+    place.image("x", b"some data");
+    let script = format!("'{GLANCE}' image save x --file /dev/stdout >out");
+    let mut command = place.command("/bin/sh");
+    let run = Run::of(command.args(["-c", &script]).output().unwrap());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("it is an open file of a process"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(std::fs::read(place.file("out")).unwrap(), b"some data");
+}
+
+#[test]
+fn a_transfer_is_summed_up_where_progress_is_asked_for() {
+    let place = Place::new();
+    let data = vec![7; 3 << 20];
+    place.write("f.img", &data);
+    let id = place.image("x", &data);
+    for words in [
+        &["image-download", "--progress", "--file", "out", &id][..],
+        &["image-download", "--progress", &id],
+    ] {
+        let run = place.glance(words);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+        assert!(
+            run.stderr.starts_with("Saved 3 MiB in ")
+                && run.stderr.ends_with(" s, verified by sha512.\n"),
+            "{}",
+            run.stderr
+        );
+    }
+    place.glance(&["image-download", "--file", "out", &id]).ok();
+    let words = [
+        "image-create",
+        "--progress",
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--file",
+        "f.img",
+    ];
+    let run = place.glance(&words);
+    assert!(run.stderr.starts_with("Stored 3 MiB in "), "{run:?}");
+}
+
+#[test]
+fn a_download_from_a_cloud_has_a_bar_with_its_end() {
+    use crate::hostile_server::aim;
+    use crate::server::Server;
+    let (place, server) = (Place::new(), Server::start());
+    let id = server.image("x", vec![7; 8 << 20]);
+    let mut command = place.command("/usr/bin/timeout");
+    let save = format!("'{GLANCE}' image save {id} --file out");
+    command
+        .args(["60", "/usr/bin/script", "-qec", &save, "/dev/null"])
+        .env("TERM", "xterm");
+    aim(&mut command, &server.url());
+    let Ok(output) = command.output() else {
+        println!("skipped: no script");
+        return;
+    };
+    let shown = Run::of(output).text();
+    assert!(shown.contains(" of 8.00 MiB "), "{shown}");
+    assert!(shown.contains('%') && shown.contains(" left"), "{shown}");
+    assert!(shown.contains("Saved 8 MiB in "), "{shown}");
+    assert_eq!(std::fs::metadata(place.file("out")).unwrap().len(), 8 << 20);
+}

@@ -1,14 +1,16 @@
 //! The image cache of a host: `glance cache-*`.
 
+use crate::cli::advice::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::model::CacheTarget;
+use crate::model::schema::is_uuid;
 use crate::ops::cache::{self, Verb};
 use crate::ops::images::Reference;
 use crate::ops::{Outcome, cache::forgive};
 use crate::output::View;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Remove invalid and stalled files from the cache.
 #[derive(Debug, Clone, clap::Args)]
@@ -198,7 +200,12 @@ async fn each<'s>(
                 };
                 let forbidden =
                     || format!("You are not permitted to {before} the image '{id}' {after}.");
+                let is_name = error.kind() == ErrorKind::NotFound && !is_uuid(id);
                 forgive(&mut outcome, error, forbidden, text)?;
+                if is_name {
+                    let hint = takes_an_id(&format!("cache-{before}"), id);
+                    outcome.notices.push(format!("Hint: {hint}"));
+                }
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Image data in the first grammar.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
+use crate::cli::advice::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::cli::values::int;
+use crate::model::schema::is_uuid;
 use crate::ops::Outcome;
 use crate::ops::saving::{self, Target};
 use crate::{Error, ErrorKind, Result};
@@ -92,6 +95,9 @@ impl Leaf for ImageDownload {
                     Error::failed(format!("Unable to download image '{}'. ({text})", self.id));
                 match error.hint_text() {
                     Some(hint) => failed.hint(hint),
+                    None if error.kind() == ErrorKind::NotFound && !is_uuid(&self.id) => {
+                        failed.hint(takes_an_id("image-download", &self.id))
+                    }
                     None => failed,
                 }
             }
@@ -112,7 +118,7 @@ impl Leaf for ImageDownload {
                 .environment
                 .get("OS_IMAGE_ALLOW_MD5_FALLBACK")
                 .is_some();
-        saving::save(
+        let saved = saving::save(
             &bytes.image,
             source,
             target,
@@ -120,7 +126,10 @@ impl Leaf for ImageDownload {
             session.transfer(self.progress),
         )
         .await?;
-        Ok(Outcome::nothing())
+        Ok(Outcome {
+            notices: session.saved_notices(&saved, self.progress),
+            ..Outcome::nothing()
+        })
     }
 }
 
@@ -154,12 +163,14 @@ impl Leaf for ImageUpload {
         };
         upload.store = store;
         upload.size = promised(self.size, &upload)?;
-        session
-            .service()
-            .await?
-            .upload_image(&self.id, upload)
-            .await?;
-        Ok(Outcome::nothing())
+        let began = Instant::now();
+        let service = session.service().await?;
+        let image = service.upload_image(&self.id, upload).await?;
+        let told = session.stored_notice(self.progress, image.size, began);
+        Ok(Outcome {
+            notices: told.into_iter().collect(),
+            ..Outcome::nothing()
+        })
     }
 }
 

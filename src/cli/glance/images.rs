@@ -1,15 +1,17 @@
 //! Image records in the first grammar.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
 use super::data::readable;
+use crate::cli::advice::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::cli::values::{int, loose_bool, strict_bool};
-use crate::model::schema::Allowed;
+use crate::model::schema::{Allowed, attribute_named, is_uuid};
 use crate::model::{Change, NewImage};
 use crate::ops::images::{self, Create, Reference};
 use crate::ops::{Outcome, views};
@@ -125,8 +127,7 @@ pub(super) async fn check(session: &Session, given: &Map<String, Value>) -> Resu
 fn check_against(allowed: &Allowed, given: &Map<String, Value>) -> Result<()> {
     for (name, value) in given {
         // What is read-only is the service's to refuse.
-        if !crate::model::schema::attribute_named(name).is_some_and(|attribute| attribute.read_only)
-        {
+        if !attribute_named(name).is_some_and(|attribute| attribute.read_only) {
             let refused = |why| {
                 Error::failed(format!(
                     "Unable to set '{name}' to '{}'. Reason: {why}",
@@ -239,7 +240,11 @@ impl Leaf for ImageCreate {
             undo: false,
             import: false,
         };
+        let has_data = request.upload.is_some();
+        let began = Instant::now();
         let (image, failure) = images::create(service, request).await?;
+        let size = image.size.filter(|_| has_data && failure.is_none());
+        let told = session.stored_notice(self.new.progress, size, began);
         let failure = failure.map(|error| {
             let left = format!(
                 "The image is left queued: glance image-upload --file FILE {}",
@@ -251,7 +256,11 @@ impl Leaf for ImageCreate {
             };
             error.hint(hint)
         });
-        Ok(Outcome::from(View::Record(views::glance_image(&image, false))).failing(failure))
+        let view = View::Record(views::glance_image(&image, false));
+        Ok(Outcome {
+            notices: told.into_iter().collect(),
+            ..Outcome::from(view).failing(failure)
+        })
     }
 }
 
@@ -277,14 +286,15 @@ impl Leaf for ImageUpdate {
         let image = images::find(service, Reference::Id(&self.id)).await?;
         let mut changes: Vec<Change> = Vec::new();
         for name in &self.remove_property {
-            // What is not there need not be removed.
-            if image.property(name).is_some() {
+            // What is not there need not be removed, and what is set as well stays. An attribute of every image
+            // is there: the service refuses to remove it.
+            let is_there = image.property(name).is_some() || attribute_named(name).is_some();
+            if is_there && !given.contains_key(name) {
                 changes.push(Change::remove(name.clone()));
             }
         }
         for (name, value) in given {
-            let new = crate::model::schema::attribute_named(&name).is_none()
-                && image.property(&name).is_none();
+            let new = attribute_named(&name).is_none() && image.property(&name).is_none();
             changes.push(if new {
                 Change::add(name, value)
             } else {
@@ -367,8 +377,11 @@ impl Leaf for ImageDelete {
             };
             let reason = error.hint_text().unwrap_or(error.message()).to_string();
             let failure = Error::failed(message);
-            let plain = error.kind() == ErrorKind::NotFound;
-            failures.push(if plain { failure } else { failure.hint(reason) });
+            failures.push(match error.kind() {
+                ErrorKind::NotFound if is_uuid(id) => failure,
+                ErrorKind::NotFound => failure.hint(takes_an_id("image-delete", id)),
+                _ => failure.hint(reason),
+            });
         }
         Ok(Outcome::nothing().failing(failures))
     }

@@ -1,8 +1,10 @@
 //! Work the service does in the background: `glance task-*` and `glance image-tasks`.
 
+use crate::cli::advice::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values;
+use crate::model::schema::is_uuid;
 use crate::model::{Direction, TaskQuery};
 use crate::ops::{Outcome, tasks};
 use crate::{Error, ErrorKind, Result};
@@ -21,7 +23,13 @@ impl Leaf for ImageTasks {
         match tasks::of_image(service, &self.image_id, verbose).await {
             Ok(view) => Ok(Outcome::from(view)),
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                Err(Error::failed(format!("Image {} not found.", self.image_id)).because(e))
+                let id = &self.image_id;
+                let missing = Error::failed(format!("Image {id} not found.")).because(e);
+                Err(if is_uuid(id) {
+                    missing
+                } else {
+                    missing.hint(takes_an_id("image-tasks", id))
+                })
             }
             Err(e) => Err(e),
         }

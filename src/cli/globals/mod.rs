@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::registry::Grammar;
+use super::registry::{Grammar, Row};
+use crate::Error;
 use tables::{GLANCE, OPENSTACK, OURS, OURS_IN_GLANCE, OURS_IN_OPENSTACK};
 
 /// An option of the program rather than of a command.
@@ -69,6 +70,43 @@ impl Grammar {
         real.iter().chain(self.own_globals())
     }
 }
+
+/// Options of which one excludes the other.
+///
+/// *Source:* `build_option_parser` in `osc_lib/shell.py`.
+const EXCLUSIVE: [(&str, &str); 6] = [
+    ("verbose", "quiet"),
+    ("verify", "insecure"),
+    ("os-remote-project-name", "os-remote-project-id"),
+    (
+        "os-remote-project-domain-name",
+        "os-remote-project-domain-id",
+    ),
+    ("local", "data-dir"),
+    ("local", "config-file"),
+];
+
+/// Options that mean a deployment without a server.
+const LOCAL: [&str; 5] = ["local", "data-dir", "config-file", "config-dir", "as"];
+
+/// Options that mean a cloud: which one, or who logs in there.
+const REMOTE: [&str; 15] = [
+    "os-cloud",
+    "os-auth-url",
+    "os-image-url",
+    "os-endpoint",
+    "os-endpoint-override",
+    "os-auth-type",
+    "os-username",
+    "os-user-id",
+    "os-password",
+    "os-passcode",
+    "os-token",
+    "os-auth-token",
+    "os-application-credential-id",
+    "os-application-credential-name",
+    "os-region-name",
+];
 
 /// The help heading that tells the options of the program from those of a command.
 const HEADING: &str = "options of the program";
@@ -212,7 +250,7 @@ pub fn find_after(grammar: Grammar, long: &str) -> Result<Option<&'static Global
 }
 
 /// The values of the program's options on one command line.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globals {
     values: HashMap<&'static str, Vec<String>>,
 }
@@ -228,6 +266,35 @@ impl Globals {
             read_values(global, after, &mut values);
         }
         Self { values }
+    }
+
+    /// Refuses options that contradict each other in a line for `row`.
+    ///
+    /// # Errors
+    /// `Usage`, in argparse's words.
+    pub fn refuse_contradictions(&self, row: &Row) -> crate::Result<()> {
+        let given = |name: &&&str| self.given(name);
+        let refuse = |one: &str, other: &str| {
+            Err(Error::usage(format!(
+                "argument --{other}: not allowed with argument --{one}"
+            )))
+        };
+        for (one, other) in EXCLUSIVE {
+            if self.given(one) && self.given(other) {
+                return refuse(one, other);
+            }
+        }
+        let Some(local) = LOCAL.iter().find(given) else {
+            return Ok(());
+        };
+        // An import into a deployment without a server may fetch its data from a cloud.
+        if row.name.contains("import") || row.name == "task-create" {
+            return Ok(());
+        }
+        match REMOTE.iter().find(given) {
+            Some(remote) => refuse(local, remote),
+            None => Ok(()),
+        }
     }
 
     /// Whether the option was given.
@@ -319,6 +386,44 @@ mod tests {
         for grammar in [Grammar::Glance, Grammar::Openstack] {
             append(Command::new("x"), grammar).debug_assert();
             before(grammar).debug_assert();
+        }
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_refused() {
+        use crate::cli::argparse::{Request, read_words};
+        let check = |line: &str| {
+            let words = line.split(' ').map(str::to_string).collect();
+            match read_words(Grammar::Glance, words) {
+                Ok(Request::Leaf(parsed)) => parsed.globals.refuse_contradictions(parsed.row),
+                Ok(_) => panic!("{line}"),
+                Err(error) => panic!("{line}: {error}"),
+            }
+        };
+        for line in [
+            "--local --os-cloud x image-list",
+            "--os-cloud x image-list --local",
+            "--data-dir d --os-auth-url u image-list",
+            "--config-file f --os-username u image list",
+            "--config-dir d --os-image-url u image-list",
+            "--as acme --os-cloud x image-list",
+            "--local --data-dir d image-list",
+            "--local --config-file f image-list",
+            "-v -q image list",
+            "image list --quiet --verbose",
+            "--verify --insecure image list",
+        ] {
+            let error = check(line).unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Usage, "{line}");
+            assert!(error.message().contains("not allowed with"), "{error}");
+        }
+        for line in [
+            "--local image-list",
+            "--os-cloud x --os-region-name y image-list",
+            "--data-dir d --os-cloud x image-import ID --import-method glance-download",
+            "--data-dir d --os-cloud x image import --method glance-download y",
+        ] {
+            assert!(check(line).is_ok(), "{line}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::cli::argparse::successor;
+use crate::cli::registry::Grammar;
 use crate::cli::values::int;
 use crate::{Error, Result};
 
@@ -86,14 +88,23 @@ impl Visible {
     }
 }
 
-/// Refuses options of the Images API v1.
-pub(super) fn refuse_dead(options: &[(&str, &Option<String>)]) -> Result<()> {
-    match options.iter().find(|(_, given)| given.is_some()) {
-        Some((name, _)) => Err(Error::failed(format!(
-            "ERROR: --{name} was given, which is an Image v1 option that is no longer supported in Image v2"
-        ))),
-        None => Ok(()),
-    }
+/// Refuses options that `command` had for the Images API v1.
+///
+/// # Errors
+/// `Failed`, with a hint that names what replaces the option.
+pub(super) fn refuse_dead(command: &str, options: &[(&str, &Option<String>)]) -> Result<()> {
+    let Some((name, _)) = options.iter().find(|(_, given)| given.is_some()) else {
+        return Ok(());
+    };
+    let error = Error::failed(format!(
+        "ERROR: --{name} was given, which is an Image v1 option that is no longer supported in Image v2"
+    ));
+    Err(
+        match successor(Grammar::Openstack, command, &format!("--{name}")) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        },
+    )
 }
 
 /// A property's value as openstacksdk sends it: a few are numbers, the rest text.

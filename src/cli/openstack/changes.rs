@@ -100,7 +100,7 @@ pub struct ImageSet {
 
 impl Leaf for ImageSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        refuse_dead(&[("visibility", &self.dead_visibility)])?;
+        refuse_dead("image set", &[("visibility", &self.dead_visibility)])?;
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         let project = match &self.project {
@@ -133,7 +133,7 @@ impl Leaf for ImageSet {
             None => project,
         };
         let changes = self.changes(&image, owner)?;
-        images::apply(service, &image.id, &changes).await?;
+        images::apply(service, &image, &changes).await?;
         Ok(Outcome {
             notices,
             ..Outcome::nothing()
@@ -241,7 +241,7 @@ impl Leaf for ImageUnset {
             }
         }
         let failed_properties = failures.len() - failed_tags;
-        images::apply(service, &image.id, &changes).await?;
+        images::apply(service, &image, &changes).await?;
         let tags = format!("Failed to unset {failed_tags} of {} tags", self.tag.len());
         let properties = format!(
             "Failed to unset {failed_properties} of {} properties.",

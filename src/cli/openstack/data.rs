@@ -51,10 +51,11 @@ impl Leaf for ImageSave {
             reader: Box::new(std::io::empty()),
             name: "an image without data",
         });
-        let verified =
+        let saved =
             saving::save(&bytes.image, source, target, true, session.transfer(false)).await?;
         let mut outcome = Outcome::nothing();
-        if verified == Verified::Unverified {
+        outcome.notices = session.saved_notices(&saved, false);
+        if saved.verified == Verified::Unverified {
             outcome.notices.push(format!(
                 "Unable to verify the integrity of image {id} - no hash available"
             ));

@@ -1,6 +1,7 @@
 //! Image records in the second grammar.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::ArgGroup;
 
@@ -11,7 +12,7 @@ use crate::cli::ui::inline;
 use crate::cli::values::{image_size, int, key_value};
 use crate::data::Source;
 use crate::model::NewImage;
-use crate::ops::images::{self, Create, Reference};
+use crate::ops::images::{self, Create, Nature, Reference};
 use crate::ops::{Outcome, views};
 use crate::output::View;
 use crate::service::Upload;
@@ -105,12 +106,15 @@ pub(super) fn data(
 
 impl Leaf for ImageCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        refuse_dead(&[
-            ("location", &self.location),
-            ("copy-from", &self.copy_from),
-            ("checksum", &self.checksum),
-            ("store", &self.store),
-        ])?;
+        refuse_dead(
+            "image create",
+            &[
+                ("location", &self.location),
+                ("copy-from", &self.copy_from),
+                ("checksum", &self.checksum),
+                ("store", &self.store),
+            ],
+        )?;
         self.refuse_unbuilt()?;
         if self.name.is_empty() {
             return Err(Error::failed("an image made by this command needs a name"));
@@ -125,6 +129,7 @@ impl Leaf for ImageCreate {
         if let Some(upload) = &mut upload {
             upload.size = self.size;
         }
+        let progress = self.progress;
         let mut notices = Vec::new();
         let mut name = self.name.clone();
         // openstacksdk takes a name that is a file's for that file.
@@ -149,13 +154,36 @@ impl Leaf for ImageCreate {
             }
             None => None,
         };
+        // The record says raw when nothing else is said, as the real client's does.
+        let is_bare = self.container_format.as_deref().unwrap_or("bare") == "bare";
+        let mut nature = None;
+        if let Some(upload) = &mut upload
+            && self.disk_format.is_none()
+            && is_bare
+        {
+            nature = Some(Nature::observe(&mut upload.source));
+        }
         let request = Create {
             image: self.new_image(&name, owner)?,
             upload,
             undo: true,
             import: self.import,
         };
+        let has_data = request.upload.is_some();
+        let began = Instant::now();
         let (image, failure) = images::create(service, request).await?;
+        if failure.is_none() {
+            let size = image.size.filter(|_| has_data);
+            notices.extend(session.stored_notice(progress, size, began));
+            if let Some(nature) = nature
+                && let (Some(mismatch), Some(format)) = (nature.mismatch(&image), nature.format())
+            {
+                notices.push(format!(
+                    "{mismatch} Without --disk-format an image is created as raw: if that is not intended, delete \
+                     it and create it again with --disk-format {format}."
+                ));
+            }
+        }
         let view = View::Record(views::openstack_image(&image, false));
         Ok(Outcome {
             notices,

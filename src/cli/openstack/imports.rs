@@ -8,7 +8,7 @@ use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values::image_size;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
-use crate::ops::images::{self, Reference};
+use crate::ops::images::{self, Nature, Reference};
 use crate::ops::{Outcome, imports, stores, views};
 use crate::output::View;
 use crate::service::Staging;
@@ -223,7 +223,7 @@ pub struct Stage {
 impl Leaf for Stage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let upload = super::images::data(session, self.file.as_deref(), self.progress)?;
-        let Some(upload) = upload else {
+        let Some(mut upload) = upload else {
             return Err(Error::failed(match self.size {
                 Some(_) => "--size requires image data via --file or stdin",
                 None => "there is no data to stage",
@@ -232,13 +232,18 @@ impl Leaf for Stage {
         };
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
+        // The record says raw also where nothing was said when the image was created.
+        let nature = Nature::observe(&mut upload.source);
         let staging = Staging {
             source: upload.source,
             size: self.size,
             watch: upload.watch,
         };
         service.stage_image(&image.id, staging).await?;
-        Ok(Outcome::nothing())
+        Ok(Outcome {
+            notices: nature.mismatch(&image).into_iter().collect(),
+            ..Outcome::nothing()
+        })
     }
 }
 

@@ -105,6 +105,11 @@ impl Format {
         }
     }
 
+    /// Whether an image can have this disk format in a deployment.
+    pub fn is_disk_format(self) -> bool {
+        !matches!(self, Self::Qed | Self::Gpt | Self::Bochs | Self::Cloop)
+    }
+
     /// The format of that name; None for what data cannot be told to be, such as `ami`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)

@@ -114,6 +114,21 @@ fn a_record_is_taken_back_though_the_connection_breaks() {
 }
 
 #[test]
+fn a_record_is_taken_back_though_the_server_is_busy() {
+    for busy in [503, 429, 500] {
+        let cloud = Cloud::new();
+        let file = cloud.place.write("f.img", data(1000));
+        let refusal = tricks::say(Answer::page(400, "no"));
+        cloud.server.on("PUT", "/file", 1..=1, refusal);
+        let busy = tricks::say(Answer::page(busy, "busy"));
+        cloud.server.on("DELETE", "/images/", 1..=2, busy);
+        complaint(cloud.glance(&create(Second, file.to_str().unwrap())), 1);
+        assert_eq!(cloud.server.state().images.len(), 0);
+        assert_eq!(cloud.server.count("DELETE", "/images/"), 3);
+    }
+}
+
+#[test]
 fn a_refusal_is_told_though_the_data_was_not_taken() {
     let refusals = [
         (413, "over the quota"),

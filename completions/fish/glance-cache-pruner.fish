@@ -1,0 +1,63 @@
+# fish completion of glance-cache-pruner. Written by: cargo run --example generate
+
+set -g __glance_cache_pruner_commands 
+set -g __glance_cache_pruner_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir --metrics-file
+
+# The words of the command on the line so far; $argv are the options whose value may stand apart.
+function __glance_cache_pruner_place
+    set -l pending 0
+    set -l place
+    for word in (commandline -opc)[2..]
+        if test $pending = 1
+            set pending 0
+        else if string match -q -- '-*' $word
+            contains -- $word $__glance_cache_pruner_valued; and set pending 1
+        else
+            set -a place $word
+        end
+    end
+    string join ' ' -- $place
+end
+
+# Whether the line is at one of these places, or behind the whole command that one of them is.
+function __glance_cache_pruner_at
+    set -l place (__glance_cache_pruner_place)
+    contains -- "$place" $argv
+end
+
+# Whether it is not in a command of the second grammar, which has output options of its own.
+function __glance_cache_pruner_first
+    set -l place (__glance_cache_pruner_place)
+    not string match -qr '^(image|cached)( |$)' -- "$place"
+end
+
+function __glance_cache_pruner_in
+    set -l line (__glance_cache_pruner_place)
+    while test -n "$line"; and not contains -- "$line" $__glance_cache_pruner_commands
+        set line (string replace -r ' ?[^ ]*$' '' -- $line)
+    end
+    contains -- "$line" $argv
+end
+
+complete -c glance-cache-pruner -f
+complete -c glance-cache-pruner -l version -d 'Print the version'
+complete -c glance-cache-pruner -l config-file -r -F -d 'Configuration file; may be repeated, the later wins'
+complete -c glance-cache-pruner -l config-dir -x -a '(__fish_complete_directories)' -d 'Directory of configuration files; may be repeated'
+complete -c glance-cache-pruner -s d -l debug -d 'Log at level DEBUG'
+complete -c glance-cache-pruner -l nodebug -d 'The opposite of --debug'
+complete -c glance-cache-pruner -l log-config-append -l log-config -l log_config -r -F -d 'File that configures logging in full'
+complete -c glance-cache-pruner -l log-date-format -x -d 'How log lines write the time'
+complete -c glance-cache-pruner -l log-dir -l logdir -x -a '(__fish_complete_directories)' -d 'Directory of the log files'
+complete -c glance-cache-pruner -l log-file -l logfile -r -F -d 'File to log to, instead of standard error'
+complete -c glance-cache-pruner -l shell_completion -x -a 'bash zsh' -d 'Print a completion script'
+complete -c glance-cache-pruner -l syslog-log-facility -x -d 'Facility to log to in syslog'
+complete -c glance-cache-pruner -l use-journal -d 'Log to the journal'
+complete -c glance-cache-pruner -l nouse-journal -d 'The opposite of --use-journal'
+complete -c glance-cache-pruner -l use-json -d 'Log in JSON'
+complete -c glance-cache-pruner -l nouse-json -d 'The opposite of --use-json'
+complete -c glance-cache-pruner -l use-syslog -d 'Log to syslog'
+complete -c glance-cache-pruner -l nouse-syslog -d 'The opposite of --use-syslog'
+complete -c glance-cache-pruner -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
+complete -c glance-cache-pruner -l dry-run -d 'Only say what would be removed or fetched'
+complete -c glance-cache-pruner -l metrics-file -r -F -d 'Write metrics for Prometheus to this file'
+complete -c glance-cache-pruner -s h -l help -d 'Print help'
