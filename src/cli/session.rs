@@ -330,10 +330,10 @@ impl Session {
         })
     }
 
-    /// Whether a command says what it transferred: at a terminal, unless `--quiet` forbids it, and where
-    /// `--progress` asks for it.
+    /// Whether a command shows its transfer, and says in the end what it transferred: at a terminal, and nowhere
+    /// else, unless `--quiet` forbids it and `--progress` does not ask for it all the same.
     pub fn tells_transfers(&self, progress: bool) -> bool {
-        progress || std::io::stderr().is_terminal() && !self.globals.given("quiet")
+        std::io::stderr().is_terminal() && (progress || !self.globals.given("quiet"))
     }
 
     /// Returns what is said of saved data: how much, how fast and how it was verified, where that is asked for;
@@ -359,10 +359,9 @@ impl Session {
         Some(summary("Stored", size, began.elapsed(), None))
     }
 
-    /// A watch; with a progress bar at a terminal, and nowhere else, unless `--quiet` forbids it and
-    /// `--progress` does not ask for it all the same.
+    /// A watch; with a progress bar where [`Session::tells_transfers`] wants one.
     pub fn transfer(&self, progress: bool) -> Watch {
-        if std::io::stderr().is_terminal() && (progress || !self.globals.given("quiet")) {
+        if self.tells_transfers(progress) {
             return self.watch.clone().with_progress(Arc::new(Bar::new()));
         }
         self.watch.clone()
