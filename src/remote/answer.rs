@@ -149,7 +149,12 @@ pub fn unreachable(url: &Url, error: reqwest::Error) -> Error {
         fail(format!("cannot connect to {place}: {root}"))
             .hint("Check the address, and whether the service runs.")
     } else if is_passing(&error) {
-        fail(format!("the connection to {place} was cut: {root}")).hint("Try again.")
+        let hint = if url.scheme() == "http" && root.contains("before message completed") {
+            "Try again; if the server speaks TLS, its address begins with https://."
+        } else {
+            "Try again."
+        };
+        fail(format!("the connection to {place} was cut: {root}")).hint(hint)
     } else {
         let failure = fail(format!(
             "{place} does not answer as a web server does: {root}"

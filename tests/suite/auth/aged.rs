@@ -37,21 +37,19 @@ fn service() -> Server {
 
 #[test]
 fn an_endpoint_that_moved_is_found_by_another_login() {
-    let moved_from: [(&str, Box<dyn Fn() -> String>); 3] = [
-        (
-            "nobody listens there",
-            Box::new(|| "http://127.0.0.1:1".to_string()),
-        ),
-        ("another server answers", Box::new(String::new)),
-        ("a proxy has no service behind it", Box::new(String::new)),
-    ];
-    for (why, address) in moved_from {
-        let status = if why.starts_with("a proxy") { 503 } else { 404 };
+    for (why, status) in [
+        ("nobody listens there", None),
+        ("another server answers", Some(404)),
+        ("a proxy has no service behind it", Some(503)),
+    ] {
         let other = Server::new(move |_, _| {
-            Reply::new(status, json!({"message": "no such page"})).header("retry-after", "0")
+            Reply::new(status.unwrap_or(500), json!({"message": "no such page"}))
+                .header("retry-after", "0")
         });
-        let old = Some(address()).filter(|address| !address.is_empty());
-        let old = old.unwrap_or_else(|| other.url.clone());
+        let old = match status {
+            Some(_) => other.url.clone(),
+            None => "http://127.0.0.1:1".to_string(),
+        };
         let service = service();
         let server = keystone(catalog(&old), catalog(&service.url));
         let place = Place::new();

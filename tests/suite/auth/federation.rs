@@ -202,8 +202,8 @@ fn a_real_keystone_lets_in_whom_an_identity_provider_vouches_for() {
     let token = {
         use sha2::Digest;
         let digest = sha2::Sha256::digest("shared by the identity provider and Keystonealice");
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("alice.{digest}")
+        let digest: Vec<String> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("alice.{}", digest.concat())
     };
     let common = [
         ("OS_AUTH_URL", keystone),
