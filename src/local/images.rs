@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::access::{self, Target};
-use super::catalog::{Transaction, is_in_doubt};
+use super::catalog::{Transaction, is_in_doubt, is_property};
 use super::recovery::explained;
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
@@ -45,6 +45,10 @@ impl Images for Local {
 
     fn sorts_by_code_points(&self) -> bool {
         true
+    }
+
+    fn filters_property(&self, name: &str) -> bool {
+        is_property(name)
     }
 
     fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {

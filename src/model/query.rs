@@ -151,7 +151,7 @@ pub struct ImageQuery {
     /// Id of the image after which the list starts.
     pub marker: Option<String>,
     /// Whether texts are sorted by code points, as the second grammar's client sorts, rather than as the database
-    /// of the service does. Only for a service that [can](crate::service::Images::sorts_by_code_points).
+    /// of the service does. Only for a service that can.
     pub code_points: bool,
     /// What the caller will look at.
     pub fields: Fields,

@@ -269,6 +269,14 @@ pub fn list(
     if !property_filter.is_empty() {
         query.fields = Fields::ALL;
     }
+    if query.limit.is_none() && query.marker.is_none() {
+        // What the service filters need not be read. A page is filtered after it was read, as the client does.
+        let asked = property_filter.iter();
+        // A value that is missing counts as an empty one here.
+        let known =
+            asked.filter(|(name, value)| !value.is_empty() && service.filters_property(name));
+        query.filter.attributes.extend(known.cloned());
+    }
     let chunks = service.list_images(query).map_ok(move |images| {
         let mut images = images;
         images.retain(|image| {

@@ -49,6 +49,11 @@ impl Images for Remote {
         false
     }
 
+    /// Servers have their own opinions of what a filter means.
+    fn filters_property(&self, _: &str) -> bool {
+        false
+    }
+
     fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {
         let pages = try_stream! {
             let mut left = query.limit;

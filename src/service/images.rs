@@ -29,6 +29,9 @@ pub trait Images: Send + Sync {
     /// Whether lists can be sorted by code points; see [`ImageQuery::code_points`].
     fn sorts_by_code_points(&self) -> bool;
 
+    /// Whether a filter by the attribute `name` selects the images with a custom property of that name, and value.
+    fn filters_property(&self, name: &str) -> bool;
+
     /// The images that match, in order. MUST NOT hold them all in memory; an error ends the stream.
     ///
     /// # Errors

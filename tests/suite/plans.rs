@@ -23,6 +23,7 @@ async fn fill(schema: &Schema) {
         "INSERT(INSERT(INSERT(INSERT(MD5(seq), 9, 0, '-'), 14, 0, '-'), 19, 0, '-'), 24, 0, '-')";
     let created = "TIMESTAMP('2020-01-01') + INTERVAL CRC32(seq) % 100000000 SECOND";
     let gone = "IF(deleted, '2024-01-01', NULL)";
+    let filled = "WHERE images.name LIKE 'image %'";
     for sql in [
         format!(
             "INSERT INTO images (id, name, size, status, created_at, updated_at, deleted_at, deleted, owner, min_disk, \
@@ -32,15 +33,15 @@ async fn fill(schema: &Schema) {
         ),
         format!(
             "INSERT INTO image_properties (image_id, name, value, created_at, deleted_at, deleted) \
-             SELECT id, CONCAT('property ', seq), 'x', created_at, {gone}, deleted FROM images, seq_1_to_3"
+             SELECT id, CONCAT('property ', seq), 'x', created_at, {gone}, deleted FROM images, seq_1_to_3 {filled}"
         ),
         format!(
             "INSERT INTO image_tags (image_id, value, created_at, deleted_at, deleted) \
-             SELECT id, 'tag', created_at, {gone}, deleted FROM images"
+             SELECT id, 'tag', created_at, {gone}, deleted FROM images {filled}"
         ),
         format!(
             "INSERT INTO image_locations (image_id, value, created_at, deleted_at, deleted, meta_data, status) \
-             SELECT id, CONCAT('file:///nowhere/', id), created_at, {gone}, deleted, '{{}}', status FROM images"
+             SELECT id, CONCAT('file:///nowhere/', id), created_at, {gone}, deleted, '{{}}', status FROM images {filled}"
         ),
         "ANALYZE TABLE images, image_properties, image_tags, image_locations, image_members"
             .to_string(),

@@ -92,10 +92,9 @@ impl Transaction {
 
     /// Forgets images of the cache of the host `node`.
     pub async fn delete_cached(&self, node: &str, ids: &[&str]) -> Result<()> {
-        let sql = Sql::new("DELETE FROM cached_images WHERE ")
-            .with(&format!("node_reference_id = {NODE} "), [node.into()])
-            .text("AND image_id IN ")
-            .list(ids.iter().map(|id| (*id).into()));
+        let sql = Sql::new("DELETE FROM cached_images WHERE image_id IN ")
+            .list(ids.iter().map(|id| (*id).into()))
+            .with(&format!(" AND node_reference_id = {NODE}"), [node.into()]);
         self.execute(sql).await?;
         Ok(())
     }

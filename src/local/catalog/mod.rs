@@ -38,7 +38,7 @@ pub use migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
 #[cfg(debug_assertions)]
 pub use plans::{unselective_steps, watch as watch_plans};
 pub use purge::{Purged, Scope};
-pub use query::UsageCounts;
+pub use query::{UsageCounts, is_property};
 pub use revision::{State, Turn};
 pub(in crate::local) use scrub::{Place, Restorable, StrayLocation, WaitingLocation};
 

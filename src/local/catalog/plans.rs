@@ -159,6 +159,10 @@ mod watching {
             "SELECT image_id, last_accessed",
             "the list of a cache; few databases have several caches",
         ),
+        (
+            "DELETE FROM cached_images WHERE node_reference_id",
+            "a cache that is cleared",
+        ),
         ("visibility IS NULL", "a migration"),
         (
             "id IN (SELECT image_id FROM image_members WHERE deleted = 0)",

@@ -11,6 +11,7 @@ use super::reader::Reader;
 use super::rows;
 use super::{Catalog, Dialect, Sql, Transaction, column};
 use crate::config::Database;
+use crate::model::schema::attribute_named;
 use crate::model::{
     Caller, Direction, Image, ImageFilter, ImageQuery, ImageStatus, SortKey, Timestamp,
 };
@@ -347,15 +348,30 @@ fn filter(mut sql: Sql, filter: &ImageFilter) -> Result<Sql> {
     Ok(sql)
 }
 
+/// Whether a filter by `name` is one by a custom property.
+pub fn is_property(name: &str) -> bool {
+    // What clients call columns of other names.
+    let is_alias = matches!(
+        name,
+        "is_hidden" | "is_protected" | "hash_algo" | "hash_value" | "owner_id" | "os_hidden"
+    );
+    !is_alias
+        && !COLUMNS.contains(&name)
+        && range(name).is_none()
+        && attribute_named(name).is_none()
+}
+
+/// Returns the column whose values a filter of this name limits, and how.
+fn range(name: &str) -> Option<(&str, &'static str)> {
+    let limits = [("_min", ">="), ("_max", "<=")];
+    limits.into_iter().find_map(|(ending, sign)| {
+        let column = name.strip_suffix(ending)?;
+        matches!(column, "size" | "min_disk" | "min_ram" | "virtual_size").then_some((column, sign))
+    })
+}
+
 fn attribute(sql: Sql, name: &str, value: &str) -> Result<Sql> {
-    let range = [("_min", ">="), ("_max", "<=")]
-        .into_iter()
-        .find_map(|(ending, sign)| {
-            let column = name.strip_suffix(ending)?;
-            matches!(column, "size" | "min_disk" | "min_ram" | "virtual_size")
-                .then_some((column, sign))
-        });
-    if let Some((column, sign)) = range {
+    if let Some((column, sign)) = range(name) {
         let limit: i64 = value
             .parse()
             .map_err(|_| Error::invalid("Unable to filter on a range with a non-numeric value."))?;

@@ -352,7 +352,10 @@ fn dry_runs_change_nothing_and_say_what_would_be_done() {
         place.scrubber(&["--dry-run"]).ok(),
         place.glance(&["scrub", "--dry-run"]).ok(),
     ] {
-        assert_eq!(said.lines().collect::<Vec<_>>(), expected);
+        let mut said: Vec<&str> = said.lines().collect();
+        // In which order images go is not said.
+        said[..2].sort_unstable();
+        assert_eq!(said, expected);
     }
     let would: Value =
         serde_json::from_str(&place.scrubber(&["--dry-run", "-f", "json"]).ok()).unwrap();
