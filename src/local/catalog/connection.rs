@@ -31,7 +31,7 @@ pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 const LOG_PAGES: &str = "256";
 
 /// The cache of the connection that removes rows, in KiB below zero: what a batch changes is written once.
-const REMOVAL_CACHE: &str = "-131072";
+const REMOVAL_CACHE: &str = "-65536";
 
 /// Connections a process opens at most, lists aside: what is written, and what is looked up beside it.
 const CONNECTIONS: u32 = 4;

@@ -34,7 +34,7 @@ const BATCH_TIME: Duration = Duration::from_millis(120);
 const LONGEST_PAUSE: Duration = Duration::from_millis(26);
 
 /// Pages of the log of SQLite that are copied into the database together, if what was changed twice is copied once.
-const LOG_PAGES: u64 = 8192;
+const LOG_PAGES: u64 = 4096;
 
 /// Images of the first batch of those whose children are removed, and of the largest: SQLite takes as many values.
 const FIRST_IMAGES: u64 = 200;
