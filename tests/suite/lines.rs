@@ -156,3 +156,17 @@ fn a_terminal_has_a_prompt() {
     let names = ["image", "list", "-f", "value", "-c", "Name"];
     assert_eq!(place.glance(&names).ok(), "typed\n");
 }
+
+#[test]
+fn what_the_first_line_that_creates_has_made_is_in_the_next_list() {
+    let place = Place::new();
+    let words = ["-u", "GLANCE_DATA_DIR", GLANCE, "--local"];
+    let lines = "image list\nimage create one -f value -c status\nimage list -f value -c Name\n";
+    let told = piped(&place, "/usr/bin/env", &words, lines);
+    assert_eq!(
+        (told.code, told.text().trim()),
+        (0, "queued\none"),
+        "{}",
+        told.stderr
+    );
+}
