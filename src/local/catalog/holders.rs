@@ -26,13 +26,13 @@ const UNCOMMITTED: i64 = 1000;
 /// The characters of an id of the usual form.
 const ID: usize = 36;
 
-/// The characters that follow the id in addresses of RBD: `/snap`.
+/// The characters that follow the id in addresses of RBD: `/snap`. Of other words of this length it does no harm.
 const SNAPSHOT: usize = 5;
 
 /// A condition of the locations whose address does not tell their image: it does not end in its id, and [`ID`] and
 /// [`SNAPSHOT`] do not say where in it the id is. All others are found by [`named_images`].
 const STRANGE: &str = "NOT (length(image_id) = 36 \
-     AND (substr(value, -36) = image_id OR substr(value, -41, 36) = image_id))";
+     AND (substr(value, -36) = image_id OR substr(value, -5, 1) = '/' AND substr(value, -41, 36) = image_id))";
 
 /// A condition of the locations that count: of images that are alive, or can be restored.
 const COUNTING: &str = "image_locations.status <> 'deleted' AND images.status <> 'deleted'";
@@ -201,6 +201,9 @@ fn named_images(address: &str) -> impl Iterator<Item = String> {
     let characters: Vec<char> = address.chars().collect();
     [0, SNAPSHOT].into_iter().filter_map(move |behind| {
         let end = characters.len().checked_sub(behind)?;
+        if behind > 0 && characters.get(end) != Some(&'/') {
+            return None;
+        }
         let id = characters.get(end.checked_sub(ID)?..end)?;
         Some(id.iter().collect())
     })
