@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use super::model::{Argument, Program, Takes, Value, fill};
 
-/// What stands in every script; `@NAME@` is the program, `@FUNCTION@` its name as an identifier.
+/// The functions that every script begins with; `@NAME@` is the program, `@FUNCTION@` its name as an identifier.
 const WALK: &str = r#"
 # Sets words, options, takes of a place on the line: the words that may follow it, its options, and
 # what it takes by position.

@@ -27,7 +27,7 @@ pub struct Program {
 pub struct Leaf {
     /// Its words: `image list`.
     pub name: String,
-    /// What it does, in a line without a full stop.
+    /// A one-line summary without a full stop.
     pub about: String,
     /// Its grammar, in the programs that have two.
     pub grammar: Option<Grammar>,

@@ -152,7 +152,7 @@ struct Former {
     long: &'static str,
     /// The commands that had it, of either grammar.
     commands: &'static [&'static str],
-    /// What replaces it in the first grammar, and in the second.
+    /// The replacement in the first grammar, and in the second.
     instead: [&'static str; 2],
 }
 

@@ -1,4 +1,4 @@
-//! What completes command lines: scripts for shells, and the words alone.
+//! Completion of command lines: scripts for shells, and the list of words alone.
 
 use std::fmt::Write;
 

@@ -23,7 +23,7 @@ pub struct Builtin {
     pub alias: &'static str,
     /// The grammar whose program lists it; None: both do.
     pub grammar: Option<Grammar>,
-    /// What it does, in a line without a full stop.
+    /// A one-line summary without a full stop.
     pub about: &'static str,
     /// Its arguments in the usage line, in the first grammar and in the second.
     usage: [&'static str; 2],

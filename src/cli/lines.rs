@@ -55,7 +55,7 @@ pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> E
     }
 }
 
-/// What one line asks for.
+/// The meaning of one line.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
     /// Nothing: it is blank, or a comment.

@@ -34,7 +34,7 @@ pub type Run = for<'a> fn(&'a ArgMatches, &'a Session) -> Running<'a>;
 pub struct Row {
     /// Its name: `image-list`, or whole words: `image list`.
     pub name: &'static str,
-    /// What it does, in a line without a full stop.
+    /// A one-line summary without a full stop.
     pub about: &'static str,
     /// What its output can be formatted as.
     pub output: Output,

@@ -100,7 +100,7 @@ pub fn info(text: &str) {
     tell("INFO", &escape_controls(text));
 }
 
-/// What the library says while it goes on, as notices.
+/// A logger that prints the library's warnings as notices.
 struct Library;
 
 impl log::Log for Library {

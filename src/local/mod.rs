@@ -175,8 +175,13 @@ impl Local {
 fn prepare(settings: &Settings) -> Result<&Database> {
     let database = database(settings)?;
     if settings.data_dir.is_some() && !is_made(database) {
-        let cache = settings.cache.get()?.as_ref().map(|cache| &cache.directory);
-        for directory in std::iter::once(settings.staging_dir.get()?).chain(cache) {
+        // A directory whose configuration is refused is made when that is mended.
+        let cache = settings.cache.get().ok().and_then(Option::as_ref);
+        let staging = settings.staging_dir.get().ok();
+        for directory in staging
+            .into_iter()
+            .chain(cache.map(|cache| &cache.directory))
+        {
             create_directory(directory, DIRECTORY_MODE)?;
         }
     }

@@ -1,8 +1,9 @@
 //! Deployments as people have them: configurations that were written for other programs as well.
 
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::Stdio;
 
 use crate::support::{GLANCE, Place, Run, block_on};
 
@@ -675,12 +676,17 @@ fn a_server_that_is_waited_for_is_named() {
         "glance-api.conf",
         format!("[database]\nconnection = {url}\nmax_retries = -1\n"),
     );
-    let mut waiting = Command::new("timeout");
-    waiting
-        .args(["2", GLANCE, "--config-file"])
-        .arg(place.file("glance-api.conf"))
-        .arg("image-list");
-    let said = Run::of(waiting.output().unwrap()).fails(124);
+    let mut command = place.command(GLANCE);
+    let mut waiting = command
+        .args(["--config-file", "glance-api.conf", "image-list"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let stderr = waiting.stderr.take().unwrap();
+    BufReader::new(stderr).read_line(&mut said).unwrap();
+    waiting.kill().unwrap();
+    waiting.wait().unwrap();
     assert!(
         said.contains("d on 127.0.0.1:1 cannot be reached: "),
         "{said}"

@@ -9,7 +9,7 @@ use super::login::Need;
 use super::urls::{self, Address};
 use crate::{Error, Result};
 
-/// What is asked of an identity provider, where nothing else is named.
+/// The default scope of a request to an identity provider.
 const SCOPE: &str = "openid profile";
 
 /// A login with a token of an identity provider.

@@ -183,7 +183,7 @@ impl Clouds {
     }
 }
 
-/// What is known of a cloud's profile beside the files.
+/// The sources of a cloud's profile beside the files.
 #[derive(Default)]
 pub struct ProfileInput<'a> {
     /// The document that was fetched for it.
@@ -321,7 +321,10 @@ fn parse_published(name: &str, text: &str) -> Result<Map> {
     let map = node.as_ref().and_then(Node::as_map);
     let profile = map.and_then(|map| map.map("profile"));
     let mut profile = profile.map(Map::normalised).ok_or_else(|| {
-        let message = format!("what is published as the profile {} is none", quoted(name));
+        let message = format!(
+            "the document published as profile {} is not a profile",
+            quoted(name)
+        );
         Error::failed(message).hint("Give the cloud an auth_url of its own in clouds.yaml.")
     })?;
     profile.remove("profile");
