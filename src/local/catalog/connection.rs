@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
+use rustix::fs::StatVfsMountFlags;
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -20,6 +21,7 @@ use super::failure::{Mishap, failed, in_doubt, is_refusal, mishap};
 use super::mysql::Connections;
 use super::{Sql, mysql, plans};
 use crate::config::{Database, MysqlServer};
+use crate::data::durable::directory_of;
 use crate::model::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -281,6 +283,9 @@ impl Catalog {
 }
 
 async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<DatabaseConnection> {
+    if is_frozen(path) {
+        return connect_sqlite(path, sqlite_options(path), CONNECTIONS).await;
+    }
     let options = sqlite_options(path)
         .create_if_missing(create)
         .journal_mode(SqliteJournalMode::Wal)
@@ -290,10 +295,25 @@ async fn open_sqlite(path: &Path, create: bool, references: bool) -> Result<Data
     connect_sqlite(path, options, CONNECTIONS).await
 }
 
+/// Whether a database can only be read, and nobody can be writing to it: it is on a read-only file system and has no
+/// log. SQLite then has to be told so, since it cannot create the index of a log.
+pub(super) fn is_frozen(path: &Path) -> bool {
+    let flags = rustix::fs::statvfs(directory_of(path)).map(|found| found.f_flag);
+    if !flags.is_ok_and(|flags| flags.contains(StatVfsMountFlags::RDONLY)) {
+        return false;
+    }
+    let mut log = path.as_os_str().to_os_string();
+    log.push("-wal");
+    std::fs::metadata(log).map_or(true, |log| log.len() == 0)
+}
+
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
+    let mut options = SqliteConnectOptions::new()
         .filename(path)
         .busy_timeout(PATIENCE);
+    if is_frozen(path) {
+        options = options.read_only(true).immutable(true);
+    }
     sea_orm::sqlx::ConnectOptions::disable_statement_logging(options)
 }
 

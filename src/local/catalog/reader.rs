@@ -11,9 +11,10 @@ use std::thread::JoinHandle;
 use rusqlite::types::{FromSqlError, Value};
 use rusqlite::{Connection, OpenFlags, Row, Transaction, params_from_iter};
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use url::Url;
 
 use super::columns::{Columns, moment_of_text};
-use super::connection::PATIENCE;
+use super::connection::{PATIENCE, is_frozen};
 use super::images::{Child, Parents, read_image};
 use super::{Sql, failed, plans};
 use crate::model::{Fields, Image, Timestamp};
@@ -122,7 +123,15 @@ fn open(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let connection = if is_frozen(path) {
+        let mut url = Url::from_file_path(path)
+            .map_err(|()| Error::internal(format!("{} is not absolute", path.display())))?;
+        url.set_query(Some("immutable=1"));
+        Connection::open_with_flags(url.as_str(), flags)
+    } else {
+        Connection::open_with_flags(path, flags)
+    };
+    let connection = connection.map_err(failed)?;
     connection.busy_timeout(PATIENCE).map_err(failed)?;
     Ok(connection)
 }
