@@ -212,9 +212,7 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
     {
         failures.push(error);
     }
-    for failure in &failures {
-        ui::error(grammar, failure);
-    }
+    ui::errors(grammar, &failures);
     Ok(failures
         .first()
         .map_or(0, |failure| failure.kind().exit_code()))

@@ -131,24 +131,40 @@ pub fn notice(text: &str) {
     tell("WARNING", &escape_controls(text));
 }
 
-/// An error as a grammar words it, and its hint.
+/// Prints an error in the words of `grammar`, and its hint.
 pub fn error(grammar: Grammar, error: &Error) {
-    tell_error(&describe(grammar, error), error);
+    errors(grammar, std::slice::from_ref(error));
+}
+
+/// Prints the errors of a command in the words of `grammar`, and their hints.
+pub fn errors(grammar: Grammar, errors: &[Error]) {
+    for line in lines(errors, |error| describe(grammar, error)) {
+        tell("ERROR", &line);
+    }
 }
 
 /// An error of a program that asks no service, and its hint: there is no status to name.
 pub fn plain_error(error: &Error) {
-    tell_error(error.message(), error);
+    for line in lines(std::slice::from_ref(error), |error| error.message().to_string()) {
+        tell("ERROR", &line);
+    }
 }
 
-fn tell_error(words: &str, error: &Error) {
-    if error.kind() == ErrorKind::ClosedPipe {
-        return;
+/// The lines that errors take: each error as `word` puts it, then its hint, unless the next error has the same one.
+/// Output that nobody reads any more is no error to report.
+fn lines(errors: &[Error], word: impl Fn(&Error) -> String) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, error) in errors.iter().enumerate() {
+        if error.kind() == ErrorKind::ClosedPipe {
+            continue;
+        }
+        lines.push(escape_controls(&word(error)).into_owned());
+        let next = errors.get(index + 1).and_then(Error::hint_text);
+        if let Some(hint) = error.hint_text().filter(|hint| next != Some(*hint)) {
+            lines.push(escape_controls(&format!("Hint: {hint}")).into_owned());
+        }
     }
-    tell("ERROR", &escape_controls(words));
-    if let Some(hint) = error.hint_text() {
-        tell("ERROR", &escape_controls(&format!("Hint: {hint}")));
-    }
+    lines
 }
 
 /// The user at a terminal, who can be asked for a secret.
@@ -253,6 +269,21 @@ mod tests {
         assert_eq!(
             told(&missing),
             "NotFoundException: 404: Not Found: no such image"
+        );
+    }
+
+    #[test]
+    fn a_hint_that_errors_share_is_printed_once() {
+        let errors = [
+            Error::failed("a").hint("Mount the disk."),
+            Error::new(ErrorKind::ClosedPipe, "b"),
+            Error::failed("c").hint("Wait."),
+            Error::failed("d").hint("Wait."),
+        ];
+        let lines = lines(&errors, |error| error.message().to_string());
+        assert_eq!(
+            lines,
+            ["a", "Hint: Mount the disk.", "c", "d", "Hint: Wait."]
         );
     }
 }

@@ -11,7 +11,7 @@ use glance_tools::data::{Algorithm, Hasher};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use super::deployment::{Deployment, KNOWN};
+use super::deployment::{Deployment, KNOWN, SECOND, SUBJECT};
 use super::operations::Operation;
 use super::tracer::{End, Observer, trace};
 use crate::support::Run;
@@ -34,7 +34,7 @@ const IMPORTING: [&str; 3] = [
     "os_glance_stage_host",
 ];
 
-/// The most lines that a failed command may say.
+/// The most lines that a failed command may print for each image it names, or for one where it names none.
 const LINES: usize = 3;
 
 /// What a deployment is, but for times and identifiers that are made anew each time.
@@ -532,11 +532,18 @@ impl<'a> Bench<'a> {
         })
     }
 
+    /// The most lines that the operation may print to stderr when it fails.
+    fn most_lines(&self) -> usize {
+        let words = (self.operation.words)(&self.deployment);
+        let images = words.iter().filter(|word| [SUBJECT, SECOND].contains(&word.as_str()));
+        LINES * images.count().max(1)
+    }
+
     /// What is wrong with a deployment after the end of an operation; nothing, if all is well. The
     /// deployment is not what it was after that.
     pub fn check(&self, ended: &Ended) -> Vec<String> {
         let (operation, deployment) = (self.operation, &self.deployment);
-        let mut wrong = complaints(ended);
+        let mut wrong = complaints(ended, self.most_lines());
         if let Err(why) = put_right(operation, deployment) {
             wrong.push(why);
             return wrong;
@@ -655,8 +662,8 @@ fn panics(run: &Run) -> Option<String> {
     is_bad.then(|| format!("a panic: exit {}: {}", run.code, run.stderr.trim()))
 }
 
-/// What is wrong with what a command said when it ended.
-fn complaints(ended: &Ended) -> Vec<String> {
+/// What is wrong with what a command printed when it ended; it may have printed `most_lines` to stderr.
+fn complaints(ended: &Ended, most_lines: usize) -> Vec<String> {
     let mut wrong = Vec::new();
     let said = ended.stderr.trim();
     if said.contains("panicked") {
@@ -671,7 +678,7 @@ fn complaints(ended: &Ended) -> Vec<String> {
             // The program of the cache complains on standard output, as the real one does.
             if lines == 0 && ended.stdout.trim().is_empty() {
                 wrong.push(format!("exit {code} without a word"));
-            } else if lines > LINES {
+            } else if lines > most_lines {
                 wrong.push(format!("exit {code} with {lines} lines: {said}"));
             }
         }
