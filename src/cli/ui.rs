@@ -145,7 +145,9 @@ pub fn errors(grammar: Grammar, errors: &[Error]) {
 
 /// An error of a program that asks no service, and its hint: there is no status to name.
 pub fn plain_error(error: &Error) {
-    for line in lines(std::slice::from_ref(error), |error| error.message().to_string()) {
+    for line in lines(std::slice::from_ref(error), |error| {
+        error.message().to_string()
+    }) {
         tell("ERROR", &line);
     }
 }

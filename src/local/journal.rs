@@ -11,7 +11,7 @@
 //! Looking for residue costs one read of a directory that is nearly always empty or absent.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -306,12 +306,12 @@ impl Entry {
     ///
     /// # Errors
     /// `Io` when it cannot be read.
-    pub fn noted(&mut self) -> Result<Option<Vec<String>>> {
+    pub fn noted(&self) -> Result<Option<Vec<String>>> {
         let mut text = Vec::new();
-        (&self.file)
-            .take(LARGEST)
-            .read_to_end(&mut text)
-            .map_err(|e| Error::io("read", &self.path, e))?;
+        let read = (&self.file)
+            .rewind()
+            .and_then(|()| (&self.file).take(LARGEST).read_to_end(&mut text));
+        read.map_err(|e| Error::io("read", &self.path, e))?;
         let content: Option<Content> = serde_json::from_slice(&text).ok();
         Ok(content
             .filter(|content| content.version == VERSION)
@@ -465,7 +465,7 @@ mod tests {
         assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
         residue.pop().unwrap().finish().unwrap();
         drop(begin(&journal, Intent::Delete, &[]));
-        let mut residue = journal.residue(&ALL).unwrap();
+        let residue = journal.residue(&ALL).unwrap();
         assert_eq!(residue[0].noted().unwrap().unwrap(), noted[..0], "no data");
     }
 
@@ -486,7 +486,7 @@ mod tests {
             other.as_bytes(),
         ] {
             fs::write(&path, damaged).unwrap();
-            let mut residue = journal.residue(&ALL).unwrap();
+            let residue = journal.residue(&ALL).unwrap();
             assert_eq!(residue[0].noted().unwrap(), None);
         }
     }
@@ -522,7 +522,7 @@ mod tests {
         assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
         drop(first);
         fs::write(directory.join("b.new"), "").unwrap();
-        let mut residue = journal.residue(&ALL).unwrap();
+        let residue = journal.residue(&ALL).unwrap();
         assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }

@@ -100,6 +100,10 @@ impl Local {
                     for (residue, is_staging) in all {
                         note(self.clear(residue, is_staging).await);
                     }
+                    // What a task created is deleted once the import of its data is undone.
+                    imports.sort_by_cached_key(
+                        |entry| matches!(entry.noted(), Ok(Some(noted)) if noted.len() > 1),
+                    );
                     for entry in imports {
                         note(self.clear_import(entry).await);
                     }

@@ -41,12 +41,16 @@ pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> E
     }
     if text.contains("readonly database") || text.contains("unable to open database file") {
         return Error::failed("the database cannot be opened for writing")
-            .hint("Check that the file system is writable, and who owns the file and its directory.")
+            .hint(
+                "Check that the file system is writable, and who owns the file and its directory.",
+            )
             .because(error);
     }
     if text.contains("is not a database") || text.contains("malformed") {
-        return Error::internal("the database file is damaged, cannot be read, or is not an SQLite database")
-            .because(error);
+        return Error::internal(
+            "the database file is damaged, cannot be read, or is not an SQLite database",
+        )
+        .because(error);
     }
     Error::internal(format!("the database refused a statement: {text}")).because(error)
 }

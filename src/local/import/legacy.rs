@@ -4,6 +4,7 @@
 //! implementation.
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::address;
 use crate::data::Watch;
@@ -11,8 +12,9 @@ use crate::local::Local;
 use crate::local::catalog::is_in_doubt;
 use crate::local::recovery::explained;
 use crate::local::store::close;
+use crate::model::import::LOCK;
 use crate::model::task::IMPORT;
-use crate::model::{Import, ImportMethod, NewImage, Task, TaskStatus};
+use crate::model::{ImageStatus, Import, ImportMethod, NewImage, Task, TaskStatus};
 use crate::service::{Images, Running};
 use crate::{Error, Result};
 
@@ -26,8 +28,12 @@ impl Local {
         address::check(&asked.uri, self.settings.import.addresses.get()?)?;
         self.settings.import.task_hours.get()?;
         let task = self.new_task(IMPORT, input, None);
-        // Until the image has an import of its own, this is what tells that the task's process is dead.
-        let entry = self.note_import(&task.id, &task.id).await?;
+        // Until the image has an import of its own, the entry says that the task's process has crashed. An ID that
+        // the caller chose may be that of another image, which recovery must not delete.
+        let made = asked.image_id();
+        let noted = [task.id.as_str()].into_iter().chain(made);
+        let noted = noted.map(str::to_string).collect();
+        let entry = self.note_import(&task.id, noted).await?;
         let record = || async {
             let transaction = self.catalog.begin().await?;
             transaction.insert_task(&task).await?;
@@ -43,8 +49,12 @@ impl Local {
             ..task.clone()
         };
         let running = async move {
-            let Err(error) = Box::pin(self.make(&task, asked)).await else {
-                return close(entry).await;
+            let made = asked.image_id().map(str::to_string);
+            let error = match Box::pin(self.make(&task, asked)).await {
+                Ok(()) => return close(entry).await,
+                // The entry stays for recovery.
+                Err(error) if is_in_doubt(&error) => return Err(error),
+                Err(error) => error,
             };
             let failed = self.over(task, Err(error.message().to_string()));
             let record = || async {
@@ -53,12 +63,19 @@ impl Local {
                 transaction.commit().await
             };
             self.catalog.insist(record).await?;
+            if let Some(id) = made
+                && !self.delete_unfilled(&id).await?
+            {
+                return Ok(());
+            }
             close(entry).await
         };
         Ok((pending, Box::pin(running)))
     }
 
+    /// Creates the image that a task asks for, and imports its data.
     async fn make(&self, task: &Task, asked: Asked) -> Result<()> {
+        let has_own_id = asked.image_id().is_none();
         let image = NewImage {
             attributes: asked.attributes,
         };
@@ -72,21 +89,56 @@ impl Local {
                 None => Ok(()),
             }
         };
-        if let Err(error) = Box::pin(imported).await {
-            self.delete_image(&image.id).await?;
-            return Err(error);
+        let imported = Box::pin(imported).await;
+        if let Err(error) = &imported
+            && has_own_id
+            && !is_in_doubt(error)
+        {
+            self.delete_unfilled(&image.id).await?;
         }
-        Ok(())
+        imported
+    }
+
+    /// Deletes an image that a task created, unless data has arrived or an import has it. Returns whether nothing
+    /// is left to delete.
+    pub(in crate::local) async fn delete_unfilled(&self, id: &str) -> Result<bool> {
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let stored = transaction.load_image(id, "").await?;
+            let is_done = match stored.map(|stored| stored.image) {
+                Some(image) if image.status == ImageStatus::Queued => {
+                    let is_free = image.property(LOCK).is_none();
+                    if is_free {
+                        transaction.delete_image(id, ImageStatus::Deleted).await?;
+                    }
+                    is_free
+                }
+                Some(image) => image.status == ImageStatus::Active,
+                None => true,
+            };
+            transaction.commit().await?;
+            Ok(is_done)
+        };
+        self.catalog.insist(work).await
     }
 }
 
-/// What a task of this kind is asked.
+/// The input of such a task.
 struct Asked {
     uri: String,
+    /// Those of the image to create; its ID among them.
     attributes: Map<String, Value>,
+    /// Whether the ID is the caller's choice.
+    has_own_id: bool,
 }
 
 impl Asked {
+    /// Returns the ID of the image that is going to be created; None where the caller chose it.
+    fn image_id(&self) -> Option<&str> {
+        let id = self.attributes.get("id").and_then(Value::as_str);
+        id.filter(|_| !self.has_own_id)
+    }
+
     fn read(input: &Value) -> Result<Self> {
         let missing = |key: &str| Error::invalid(format!("Input does not contain '{key}' field"));
         let text = |key: &str| {
@@ -107,6 +159,14 @@ impl Asked {
         attributes
             .entry("container_format")
             .or_insert(json!("bare"));
-        Ok(Self { uri, attributes })
+        let has_own_id = attributes.contains_key("id");
+        attributes
+            .entry("id")
+            .or_insert_with(|| Uuid::new_v4().to_string().into());
+        Ok(Self {
+            uri,
+            attributes,
+            has_own_id,
+        })
     }
 }

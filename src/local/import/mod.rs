@@ -115,7 +115,7 @@ impl Local {
             Some(task) => task.id.clone(),
             None => Uuid::new_v4().to_string(),
         };
-        let entry = self.note_import(&id, &task_id).await?;
+        let entry = self.note_import(&id, vec![task_id.clone()]).await?;
         let prepared = self.take_image(&id, import, task, &task_id).await;
         match prepared {
             Ok(Some((task, stores))) => Ok(Some(Job {
@@ -136,12 +136,13 @@ impl Local {
         }
     }
 
-    /// Notes in the journal that this process does the import `task` of an image, or begins the task alone where
-    /// `id` is the task's.
-    async fn note_import(&self, id: &str, task: &str) -> Result<Entry> {
+    /// Notes in the journal that this process does an import: of image `id`, or of a task that has yet to create
+    /// its image, where `id` is the task's. `noted` is the ID of the task, then that of the image to create, if it
+    /// is known.
+    async fn note_import(&self, id: &str, noted: Vec<String>) -> Result<Entry> {
         let begin = || async {
             let journal = self.staging_journal()?;
-            let (id, noted) = (id.to_string(), vec![task.to_string()]);
+            let (id, noted) = (id.to_string(), noted.clone());
             blocking(move || {
                 let begun = journal.begin(&id, Intent::Import, &noted)?;
                 ours(begun, &id, || busy(&id))

@@ -24,7 +24,7 @@ impl Local {
     }
 
     /// Undoes an import whose process is dead.
-    pub(in crate::local) async fn clear_import(&self, mut entry: Entry) -> Result<()> {
+    pub(in crate::local) async fn clear_import(&self, entry: Entry) -> Result<()> {
         let Some(noted) = entry.noted()? else {
             return self.clear_unreadable(entry).await;
         };
@@ -35,6 +35,12 @@ impl Local {
         };
         self.give_back(&entry.id, lock, task.as_ref(), true, DIED)
             .await?;
+        // What a task created for the data that did not arrive. An import that has it by now goes on.
+        if let Some(image) = noted.get(1)
+            && !self.delete_unfilled(image).await?
+        {
+            return Ok(());
+        }
         close(entry).await
     }
 

@@ -248,7 +248,7 @@ impl Store for FileStore {
         blocking(move || {
             let mut residue = Vec::new();
             for directory in &directories {
-                for mut entry in Journal::of(directory).residue(&STORING)? {
+                for entry in Journal::of(directory).residue(&STORING)? {
                     let id = entry.id.clone();
                     residue.push(match entry.intent {
                         Intent::Upload => Residue::Upload {

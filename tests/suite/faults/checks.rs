@@ -535,7 +535,9 @@ impl<'a> Bench<'a> {
     /// The most lines that the operation may print to stderr when it fails.
     fn most_lines(&self) -> usize {
         let words = (self.operation.words)(&self.deployment);
-        let images = words.iter().filter(|word| [SUBJECT, SECOND].contains(&word.as_str()));
+        let images = words
+            .iter()
+            .filter(|word| [SUBJECT, SECOND].contains(&word.as_str()));
         LINES * images.count().max(1)
     }
 

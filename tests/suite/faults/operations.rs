@@ -478,7 +478,6 @@ fn imports() -> Vec<Operation> {
             );
             words(&["task-create", "--type", "import", "--input", &input])
         })
-        .partial()
         .by_task(),
     ]
 }
