@@ -18,7 +18,7 @@ use super::signals::{Guard, Signals};
 use super::{block_on, limits, print, programs};
 use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
-use crate::local::{Local, Told};
+use crate::local::{Engine, Local, Told};
 use crate::model::{Caller, Scrubbed, Timestamp};
 use crate::ops::scrub;
 use crate::output::{self, Dialect, Options, StandardOutput};
@@ -105,7 +105,9 @@ impl Scrubber<'_> {
                 ),
             );
         }
-        let local = Local::open(self.settings.clone(), Caller::default()).await?;
+        let local = Engine::open(self.settings.clone())
+            .await?
+            .act_as(Caller::default());
         super::session::warn_of_unfinished(&local);
         Ok(local)
     }

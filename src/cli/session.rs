@@ -20,7 +20,7 @@ use crate::config::{
     Settings, choose_client_deployment, cloud_options, complete_sources, platform_data_dir,
 };
 use crate::data::{Source, Watch};
-use crate::local::Local;
+use crate::local::{Engine, Local};
 use crate::model::{Caller, Image};
 use crate::ops::saving::{Saved, Verified};
 use crate::output::was_closed;
@@ -143,7 +143,7 @@ impl Session {
     async fn open_local(&self, place: Place, announced: bool) -> Result<Local> {
         self.observation.without_server();
         let settings = self.settings(place, announced)?;
-        let local = Local::open(settings, self.caller()?).await?;
+        let local = Engine::open(settings).await?.act_as(self.caller()?);
         warn_of_unfinished(&local);
         Ok(local)
     }
@@ -152,7 +152,7 @@ impl Session {
         match self.deployment()? {
             Deployment::Local { place, announced } => {
                 let local = self.open_local(place, announced).await?;
-                Ok(Box::new(local.with_regions(Box::new(Elsewhere {
+                Ok(Box::new(local.with_regions(Arc::new(Elsewhere {
                     globals: self.globals.clone(),
                     environment: self.environment.clone(),
                     observer: self.observation.observer(),

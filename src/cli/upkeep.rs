@@ -10,7 +10,7 @@ use super::metrics::Metrics;
 use super::{print, ui};
 use crate::config::{Cloud, Settings};
 use crate::data::Watch;
-use crate::local::Local;
+use crate::local::Engine;
 use crate::local::cache::ImageCache;
 use crate::model::Caller;
 use crate::ops::cache;
@@ -149,7 +149,9 @@ impl Upkeep {
             let exists = async |id: &str| exists(&remote, id).await;
             cache.prefetch(open, exists, dry_run, watch).await?
         } else {
-            let local = Local::open(self.settings.clone(), Caller::default()).await?;
+            let local = Engine::open(self.settings.clone())
+                .await?
+                .act_as(Caller::default());
             super::session::warn_of_unfinished(&local);
             let open = async |id: &str| {
                 if dry_run {

@@ -4,13 +4,15 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
+use async_stream::try_stream;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
+use super::Watch;
 use super::sparse::{Segment, segments};
 use crate::{Error, Result};
 
@@ -214,6 +216,26 @@ impl Source {
             }),
             Self::Pipe { .. } | Self::Stream(_) | Self::Through { .. } => None,
         }
+    }
+
+    /// Returns the same data, which ends with an error once `watch` is asked to stop: also while none arrives.
+    #[must_use]
+    pub fn stopping_with(self, watch: &Watch) -> Self {
+        let Self::Stream(mut stream) = self else {
+            return self;
+        };
+        let watch = watch.clone();
+        let stopping = try_stream! {
+            let mut stopped = pin!(watch.stopped());
+            while let Some(bytes) = tokio::select! {
+                biased;
+                () = &mut stopped => Some(watch.check().map(|()| Bytes::new())),
+                next = stream.next() => next,
+            } {
+                yield bytes?;
+            }
+        };
+        Self::Stream(stopping.boxed())
     }
 
     /// The data as one that blocking code can read. The end of a file that changed meanwhile is an error.

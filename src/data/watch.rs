@@ -1,7 +1,8 @@
 //! What a transfer tells of itself while it goes on, and how it is told to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -15,11 +16,11 @@ pub trait Progress: Send + Sync {
     fn end(&self);
 }
 
-/// The other end of a transfer: who watches it, and whether it shall stop.
+/// The control of a transfer: where its progress is reported, and whether it has to stop.
 #[derive(Clone, Default)]
 pub struct Watch {
     progress: Option<Arc<dyn Progress>>,
-    stop: Arc<AtomicBool>,
+    stop: CancellationToken,
     /// Bytes of a transfer whose source does not know its size.
     expected: Option<u64>,
 }
@@ -39,14 +40,30 @@ impl Watch {
         self
     }
 
+    /// Returns a watch that stops with this one, or when the guard is dropped, which does not stop this one.
+    pub fn child(&self) -> (Self, DropGuard) {
+        let stop = self.stop.child_token();
+        let guard = stop.clone().drop_guard();
+        let child = Self {
+            stop,
+            ..self.clone()
+        };
+        (child, guard)
+    }
+
     /// Asks every transfer under this watch to stop soon.
     pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.cancel();
+    }
+
+    /// Waits until the transfer is asked to stop.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
     }
 
     /// Fails once the transfer was asked to stop.
     pub fn check(&self) -> Result<()> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.stop.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
         }
         Ok(())
@@ -92,6 +109,18 @@ mod tests {
         fn advance(&self, _: u64) {}
 
         fn end(&self) {}
+    }
+
+    #[test]
+    fn a_child_stops_with_its_parent_and_not_the_other_way_round() {
+        let parent = Watch::default();
+        let (child, guard) = parent.child();
+        drop(guard);
+        assert!(child.check().is_err());
+        assert!(parent.check().is_ok());
+        let (child, _guard) = parent.child();
+        parent.stop();
+        assert!(child.check().is_err());
     }
 
     #[test]

@@ -22,6 +22,49 @@ use crate::{Error, ErrorKind, Result};
 #[async_trait]
 impl ImageData for Local {
     async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image> {
+        let id = id.to_string();
+        let watch = upload.watch.clone();
+        let change =
+            |local: Self, watch| async move { local.upload(&id, Upload { watch, ..upload }).await };
+        self.to_its_end(&watch, change).await
+    }
+
+    /// A record at hand is of no use: whether the caller may read the data is decided here and now.
+    async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
+        let prefer = reading.prefer;
+        let stored = self.find(id).await?;
+        let deactivated = stored.image.status == ImageStatus::Deactivated;
+        access::check_download(
+            &self.caller,
+            Target::new(&stored.image, stored.is_member),
+            deactivated,
+        )?;
+        // An image that is deactivated is an administrator's alone, who sees what the store has.
+        let cache = self.download_cache().filter(|_| !deactivated);
+        let Some(cache) = cache else {
+            return self.open_from_stores(stored, &prefer).await;
+        };
+        // A cache that fails keeps nobody from the data: it is in the store.
+        if let Ok(Some(source)) = cache.open_image(&stored.image).await {
+            return Ok(ImageBytes {
+                image: self.shown(stored.image, stored.locations)?,
+                source: Some(source),
+            });
+        }
+        let mut bytes = self.open_from_stores(stored, &prefer).await?;
+        if bytes.source.is_some()
+            && let Ok(Some(fill)) = cache.begin_fill(&bytes.image).await
+            && let Some(source) = bytes.source.take()
+        {
+            bytes.source = Some(fill.through(source)?);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Local {
+    /// Takes the data of a queued image, which is active then.
+    async fn upload(&self, id: &str, upload: Upload) -> Result<Image> {
         let stored = self.find(id).await?;
         access::check_change(
             &self.caller,
@@ -59,40 +102,6 @@ impl ImageData for Local {
         }
     }
 
-    /// A record at hand is of no use: whether the caller may read the data is decided here and now.
-    async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
-        let prefer = reading.prefer;
-        let stored = self.find(id).await?;
-        let deactivated = stored.image.status == ImageStatus::Deactivated;
-        access::check_download(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            deactivated,
-        )?;
-        // An image that is deactivated is an administrator's alone, who sees what the store has.
-        let cache = self.download_cache().filter(|_| !deactivated);
-        let Some(cache) = cache else {
-            return self.open_from_stores(stored, &prefer).await;
-        };
-        // A cache that fails keeps nobody from the data: it is in the store.
-        if let Ok(Some(source)) = cache.open_image(&stored.image).await {
-            return Ok(ImageBytes {
-                image: self.shown(stored.image, stored.locations)?,
-                source: Some(source),
-            });
-        }
-        let mut bytes = self.open_from_stores(stored, &prefer).await?;
-        if bytes.source.is_some()
-            && let Ok(Some(fill)) = cache.begin_fill(&bytes.image).await
-            && let Some(source) = bytes.source.take()
-        {
-            bytes.source = Some(fill.through(source)?);
-        }
-        Ok(bytes)
-    }
-}
-
-impl Local {
     /// Opens the data of an image where it is stored, past any cache.
     ///
     /// # Errors

@@ -4,7 +4,7 @@
 //! command (see [`super::recovery`]). The place of the data has to be there before anything is changed: what
 //! is on a file system that is not mounted would come back with it.
 
-use super::Local;
+use super::Engine;
 use super::store::{Delete, Store, blocking};
 use crate::model::Location;
 use crate::{Error, Result};
@@ -23,7 +23,7 @@ pub(super) struct Deletion {
     delete: Option<Box<dyn Delete>>,
 }
 
-impl Local {
+impl Engine {
     /// Notes that the data of an image at `locations`, and what is staged for it if `staged`, is about to be
     /// deleted.
     ///

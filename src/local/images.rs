@@ -97,55 +97,8 @@ impl Images for Local {
     }
 
     async fn delete_image(&self, id: &str) -> Result<()> {
-        let stored = self.find(id).await?;
-        self.check_delete(&stored)?;
-        let noted = stored.locations.clone();
-        let was_staged = stored.image.status.may_be_staged();
-        // What waits for the scrubber is not removed here.
-        let delayed = self.settings.delayed_delete.copied()?;
-        let waits = delayed && !noted.is_empty();
-        let doomed = if waits { &[][..] } else { &noted[..] };
-        let deletion = self.begin_deletion(id, doomed, was_staged).await?;
-        // Everything is looked at again now that nobody can change it.
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let found = transaction.load_image(id, &self.caller.project).await?;
-            let stored = self.visible(found, id)?;
-            self.check_delete(&stored)?;
-            let later = delayed && !stored.locations.is_empty();
-            let to = if later {
-                ImageStatus::PendingDelete
-            } else {
-                ImageStatus::Deleted
-            };
-            let from = stored.image.status;
-            if !from.may_become(to) {
-                return Err(Error::invalid(format!(
-                    "Image status transition from {from} to {to} is not allowed"
-                )));
-            }
-            let staged = from.may_be_staged() && !was_staged;
-            if staged || stored.locations.iter().any(|at| !noted.contains(at)) {
-                return Err(
-                    Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
-                );
-            }
-            transaction.delete_image(id, to).await?;
-            transaction.commit().await?;
-            Ok(later)
-        };
-        let finished = match self.catalog.insist(work).await {
-            Ok(true) => self.abandon_deletion(deletion).await,
-            Ok(false) => self.finish_deletion(deletion).await,
-            // The entry of the journal stays, and recovery finds out.
-            Err(error) if is_in_doubt(&error) => return Err(error),
-            Err(error) => return Err(explained(error, self.abandon_deletion(deletion).await)),
-        };
-        if let Some(cache) = self.download_cache() {
-            // The image is gone whatever becomes of its copy, which nobody is given and a pruning removes.
-            let _ = cache.delete_cached(id).await;
-        }
-        finished
+        let (local, id) = (self.clone(), id.to_string());
+        self.spawn(async move { local.delete(&id).await }).await
     }
 
     async fn deactivate_image(&self, id: &str) -> Result<()> {
@@ -205,6 +158,59 @@ impl Images for Local {
 }
 
 impl Local {
+    /// Deletes an image, first the record, then the data.
+    async fn delete(&self, id: &str) -> Result<()> {
+        let stored = self.find(id).await?;
+        self.check_delete(&stored)?;
+        let noted = stored.locations.clone();
+        let was_staged = stored.image.status.may_be_staged();
+        // What waits for the scrubber is not removed here.
+        let delayed = self.settings.delayed_delete.copied()?;
+        let waits = delayed && !noted.is_empty();
+        let doomed = if waits { &[][..] } else { &noted[..] };
+        let deletion = self.begin_deletion(id, doomed, was_staged).await?;
+        // Everything is looked at again now that nobody can change it.
+        let work = || async {
+            let transaction = self.catalog.begin().await?;
+            let found = transaction.load_image(id, &self.caller.project).await?;
+            let stored = self.visible(found, id)?;
+            self.check_delete(&stored)?;
+            let later = delayed && !stored.locations.is_empty();
+            let to = if later {
+                ImageStatus::PendingDelete
+            } else {
+                ImageStatus::Deleted
+            };
+            let from = stored.image.status;
+            if !from.may_become(to) {
+                return Err(Error::invalid(format!(
+                    "Image status transition from {from} to {to} is not allowed"
+                )));
+            }
+            let staged = from.may_be_staged() && !was_staged;
+            if staged || stored.locations.iter().any(|at| !noted.contains(at)) {
+                return Err(
+                    Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
+                );
+            }
+            transaction.delete_image(id, to).await?;
+            transaction.commit().await?;
+            Ok(later)
+        };
+        let finished = match self.catalog.insist(work).await {
+            Ok(true) => self.abandon_deletion(deletion).await,
+            Ok(false) => self.finish_deletion(deletion).await,
+            // The entry of the journal stays, and recovery finds out.
+            Err(error) if is_in_doubt(&error) => return Err(error),
+            Err(error) => return Err(explained(error, self.abandon_deletion(deletion).await)),
+        };
+        if let Some(cache) = self.download_cache() {
+            // The image is gone whatever becomes of its copy, which nobody is given and a pruning removes.
+            let _ = cache.delete_cached(id).await;
+        }
+        finished
+    }
+
     /// An image that the caller may change, locked until the transaction ends.
     async fn changeable(&self, transaction: &Transaction, id: &str) -> Result<StoredImage> {
         let found = transaction.load_image(id, &self.caller.project).await?;

@@ -455,6 +455,12 @@ impl Local {
     /// Takes `locations` off an image that keeps others, and deletes the data that only they name; first
     /// the record, then the data.
     pub(super) async fn delete_locations(&self, id: &str, locations: &[Location]) -> Result<()> {
+        let (local, id, locations) = (self.clone(), id.to_string(), locations.to_vec());
+        let change = async move { local.delete_chosen(&id, &locations).await };
+        self.spawn(change).await
+    }
+
+    async fn delete_chosen(&self, id: &str, locations: &[Location]) -> Result<()> {
         let waits = self.settings.delayed_delete.copied()?;
         let doomed = if waits { &[][..] } else { locations };
         let deletion = self.begin_deletion(id, doomed, false).await?;

@@ -5,7 +5,7 @@
 //! fails, or it is not known whether a commit was made, the entry stays, and the next command clears it as if
 //! the process had died there.
 
-use super::Local;
+use super::Engine;
 use super::catalog::{StoredImage, is_in_doubt};
 use super::journal::Intent;
 use super::store::{Delete, Put, Residue, Store, blocking, is_residue};
@@ -13,7 +13,7 @@ use crate::model::ImageStatus;
 use crate::model::schema::is_uuid;
 use crate::{Error, Result};
 
-impl Local {
+impl Engine {
     /// Begins something that is refused while a dead process' residue of the same is not cleared: clears that,
     /// then begins.
     ///
@@ -126,7 +126,7 @@ impl Local {
     async fn clear_upload(&self, id: &str, put: Box<dyn Put>) -> Result<()> {
         let address = put.address();
         let transaction = self.catalog.begin().await?;
-        let stored = transaction.load_image(id, &self.caller.project).await?;
+        let stored = transaction.load_image(id, "").await?;
         let is_recorded = !transaction.holders(&[&address]).await?.is_empty();
         self.clear_put(transaction, stored, put, ImageStatus::Saving, is_recorded)
             .await
@@ -135,7 +135,7 @@ impl Local {
     /// Undoes a staging, unless it is recorded, and only the end of the work is missing.
     async fn clear_staging(&self, id: &str, put: Box<dyn Put>) -> Result<()> {
         let transaction = self.catalog.begin().await?;
-        let stored = transaction.load_image(id, &self.caller.project).await?;
+        let stored = transaction.load_image(id, "").await?;
         let is_recorded = stored
             .as_ref()
             .is_some_and(|stored| match stored.image.status {
@@ -186,10 +186,7 @@ impl Local {
         // In a transaction: the last word of a dead process may still be on its way through a server, which
         // keeps the image locked until then.
         let transaction = self.catalog.begin().await?;
-        let is_alive = transaction
-            .load_image(id, &self.caller.project)
-            .await?
-            .is_some();
+        let is_alive = transaction.load_image(id, "").await?.is_some();
         let recorded = match &noted {
             Some(_) => transaction.addresses(id).await?,
             // It was written on a full disk, or is damaged: what the record says is deleted goes.

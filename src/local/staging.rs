@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 
 use super::access::{self, Target};
 use super::data::check_promise;
+use super::engine::FILE_MODE;
 use super::journal::Journal;
 use super::recovery::discard;
 use super::store::{Directory, FileStore, Store, Writing, is_residue};
-use super::{FILE_MODE, Local};
+use super::{Engine, Local};
 use crate::data::Source;
 use crate::data::durable::remove_durably;
 use crate::model::{ImageStatus, StoreInfo};
@@ -42,7 +43,7 @@ pub(super) fn store(directory: &Path) -> FileStore {
     FileStore::new(info, vec![directory], writing).tolerant()
 }
 
-impl Local {
+impl Engine {
     /// The staging area.
     ///
     /// # Errors
@@ -101,6 +102,35 @@ impl Local {
         .await
     }
 
+    /// Puts data that was fetched into the staging area, for an import that goes on.
+    pub(super) async fn keep_fetched(
+        &self,
+        id: &str,
+        source: Source,
+        watch: crate::data::Watch,
+        cap: super::quota::Cap,
+    ) -> Result<u64> {
+        // What an earlier attempt left is of no use.
+        self.unstage(id).await?;
+        let area = self.staging()?;
+        let mut put = self.begin_cleared(|| area.begin(id, None)).await?;
+        let kept = async {
+            let look = Box::new(cap.counter());
+            let taken = put.take(source, Vec::new(), watch, look).await?;
+            put.publish().await?;
+            Ok(taken.size)
+        };
+        match kept.await {
+            Ok(size) => {
+                put.finish().await?;
+                Ok(size)
+            }
+            Err(error) => Err(discard(put, error).await),
+        }
+    }
+}
+
+impl Local {
     /// From `queued` to `uploading`, with the data in the staging area.
     pub(super) async fn stage(&self, id: &str, staging: Staging) -> Result<()> {
         let stored = self.find(id).await?;
@@ -187,33 +217,6 @@ impl Local {
             ))
         };
         self.catalog.insist(work).await
-    }
-
-    /// Puts data that was fetched into the staging area, for an import that goes on.
-    pub(super) async fn keep_fetched(
-        &self,
-        id: &str,
-        source: Source,
-        watch: crate::data::Watch,
-        cap: super::quota::Cap,
-    ) -> Result<u64> {
-        // What an earlier attempt left is of no use.
-        self.unstage(id).await?;
-        let area = self.staging()?;
-        let mut put = self.begin_cleared(|| area.begin(id, None)).await?;
-        let kept = async {
-            let look = Box::new(cap.counter());
-            let taken = put.take(source, Vec::new(), watch, look).await?;
-            put.publish().await?;
-            Ok(taken.size)
-        };
-        match kept.await {
-            Ok(size) => {
-                put.finish().await?;
-                Ok(size)
-            }
-            Err(error) => Err(discard(put, error).await),
-        }
     }
 }
 

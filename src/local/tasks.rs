@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Local, access};
+use super::{Engine, Local, access};
 use crate::model::task::IMPORT;
 use crate::model::{Task, TaskQuery, TaskStatus};
 use crate::service::{Running, TaskStream, Tasks};
@@ -43,7 +43,7 @@ impl Tasks for Local {
         task.ok_or_else(|| Error::not_found(format!("Could not find task {id}")))
     }
 
-    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running<'_>)> {
+    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running)> {
         access::check_tasks(&self.caller)?;
         if kind != IMPORT {
             return Err(Error::invalid(format!(
@@ -93,7 +93,9 @@ impl Local {
             expires_at: None,
         }
     }
+}
 
+impl Engine {
     /// The task as it is when it is over: with its result, or with why it failed.
     pub(super) fn over(&self, task: Task, outcome: std::result::Result<Value, String>) -> Task {
         let hours = self.settings.import.task_hours.copied();

@@ -167,13 +167,13 @@ fn describe(task: &Task, image: &Image) -> String {
 
 /// Has an image imported. With waiting: the record as it is when that is over. Without: the record as it
 /// is when it has begun, and what is left to do here.
-pub async fn import<'a>(
-    service: &'a dyn ImageService,
+pub async fn import(
+    service: &dyn ImageService,
     id: &str,
     import: Import,
     transfer: Watch,
     waiting: Option<Waiting<'_>>,
-) -> Result<(Image, Option<Running<'a>>)> {
+) -> Result<(Image, Option<Running>)> {
     let running = service.import_image(id, import, transfer).await?;
     match waiting {
         Some(waiting) => {

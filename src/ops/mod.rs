@@ -29,7 +29,7 @@ pub struct Outcome<'a> {
     /// What failed all the same; the program exits with the first one's code.
     pub failures: Vec<Error>,
     /// What is left to do once all that was said.
-    pub then: Option<Running<'a>>,
+    pub then: Option<Running>,
 }
 
 impl<'a> Outcome<'a> {
@@ -50,7 +50,7 @@ impl<'a> Outcome<'a> {
 
     /// The same, with something left to do.
     #[must_use]
-    pub fn then(mut self, running: Running<'a>) -> Self {
+    pub fn then(mut self, running: Running) -> Self {
         self.then = Some(running);
         self
     }

@@ -31,7 +31,7 @@ impl Imports for Remote {
         }
     }
 
-    async fn import_image(&self, id: &str, import: Import, _: Watch) -> Result<Running<'_>> {
+    async fn import_image(&self, id: &str, import: Import, _: Watch) -> Result<Running> {
         let path = ["images", id, "import"];
         let body = import.to_api();
         let mut call = self.with_body(Method::POST, &path, JSON, &body).await?;

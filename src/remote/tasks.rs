@@ -56,7 +56,7 @@ impl Tasks for Remote {
         self.get(&["tasks", id]).await
     }
 
-    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running<'_>)> {
+    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running)> {
         let body = json!({"type": kind, "input": input});
         let call = self
             .with_body(Method::POST, &["tasks"], JSON, &body)

@@ -28,9 +28,10 @@ pub trait Regions: Send + Sync {
     async fn open(&self, region: &str, interface: Option<&str>) -> Result<Box<dyn ImageService>>;
 }
 
-/// What is left to do of something that was begun. MUST be waited for: nobody else does it, and what is
-/// dropped is undone by the next command, as if its process had died.
-pub type Running<'a> = BoxFuture<'a, Result<()>>;
+/// The rest of an operation that has started, which begins when this is awaited or dropped. It ends by itself as
+/// long as the process does not; a process that exits before leaves the image to crash recovery, so a caller that is
+/// about to exit MUST await it.
+pub type Running = BoxFuture<'static, Result<()>>;
 
 /// Imports: the data waits in a staging area, is fetched or copied, and is stored by a task.
 #[async_trait]
@@ -52,5 +53,5 @@ pub trait Imports: Send + Sync {
     /// allowed, a store that has the image already; `Conflict` for a store that there is not, in a state
     /// that the method is not for, without formats, and while another import goes on. What is left to do
     /// fails with the task's message, where it is done here.
-    async fn import_image(&self, id: &str, import: Import, watch: Watch) -> Result<Running<'_>>;
+    async fn import_image(&self, id: &str, import: Import, watch: Watch) -> Result<Running>;
 }

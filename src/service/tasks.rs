@@ -33,7 +33,7 @@ pub trait Tasks: Send + Sync {
     ///
     /// # Errors
     /// `Forbidden`; `Invalid` for another kind, and for an address that is not allowed.
-    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running<'_>)>;
+    async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running)>;
 
     /// The tasks that worked on an image, the oldest first.
     ///

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use glance_tools::config::Settings;
-use glance_tools::local::Local;
+use glance_tools::local::{Engine, Local};
 use glance_tools::model::{Caller, Image, ImageFilter, ImageQuery};
 use glance_tools::service::Images;
 use tempfile::TempDir;
@@ -146,9 +146,8 @@ impl Place {
         #[cfg(debug_assertions)]
         glance_tools::local::catalog::watch_plans();
         let settings = Settings::for_data_dir(&self.data()).unwrap();
-        Local::open(settings, Caller::parse(caller).unwrap())
-            .await
-            .unwrap()
+        let engine = Engine::open(settings).await.unwrap();
+        engine.act_as(Caller::parse(caller).unwrap())
     }
 }
 

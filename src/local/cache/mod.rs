@@ -29,7 +29,7 @@ use fill::Expected;
 pub use upkeep::Prefetched;
 
 use super::catalog::Catalog;
-use super::prepare;
+use super::engine::prepare;
 use super::store::blocking;
 use crate::config::{CacheDriver, CacheSettings, Setting, Settings};
 use crate::data::Source;

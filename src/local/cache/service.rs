@@ -33,12 +33,12 @@ impl Cache for Local {
         }
         cache.queue(id).await?;
         let bytes = self.open_from_stores(stored, &[]).await?;
-        match cache.prefetch_one(bytes, Watch::default()).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                Err(error.hint("It stays queued; glance-cache-manage prefetch tries again."))
-            }
-        }
+        let cache = cache.clone();
+        let fetch = async move { cache.prefetch_one(bytes, Watch::default()).await };
+        let fetched = self.spawn(fetch).await.map_err(|error| {
+            error.hint("It stays queued; glance-cache-manage prefetch tries again.")
+        });
+        fetched.map(drop)
     }
 
     async fn uncache_image(&self, id: &str) -> Result<()> {

@@ -8,10 +8,11 @@ use uuid::Uuid;
 
 use super::address;
 use crate::data::Watch;
-use crate::local::Local;
 use crate::local::catalog::is_in_doubt;
+use crate::local::journal::Entry;
 use crate::local::recovery::explained;
 use crate::local::store::close;
+use crate::local::{Engine, Local};
 use crate::model::import::LOCK;
 use crate::model::task::IMPORT;
 use crate::model::{ImageStatus, Import, ImportMethod, NewImage, Task, TaskStatus};
@@ -20,57 +21,67 @@ use crate::{Error, Result};
 
 impl Local {
     /// Begins to make an image from an address: the task as it was asked for, and what is left to do.
-    pub(in crate::local) async fn import_by_task(
-        &self,
-        input: Value,
-    ) -> Result<(Task, Running<'_>)> {
+    pub(in crate::local) async fn import_by_task(&self, input: Value) -> Result<(Task, Running)> {
         let asked = Asked::read(&input)?;
         address::check(&asked.uri, self.settings.import.addresses.get()?)?;
         self.settings.import.task_hours.get()?;
         let task = self.new_task(IMPORT, input, None);
-        // Until the image has an import of its own, the entry says that the task's process has crashed. An ID that
-        // the caller chose may be that of another image, which recovery must not delete.
-        let made = asked.image_id();
-        let noted = [task.id.as_str()].into_iter().chain(made);
-        let noted = noted.map(str::to_string).collect();
-        let entry = self.note_import(&task.id, noted).await?;
-        let record = || async {
-            let transaction = self.catalog.begin().await?;
-            transaction.insert_task(&task).await?;
-            transaction.commit().await
-        };
-        match self.catalog.insist(record).await {
-            Ok(()) => {}
-            Err(error) if is_in_doubt(&error) => return Err(error),
-            Err(error) => return Err(explained(error, close(entry).await)),
-        }
         let pending = Task {
             status: TaskStatus::Pending,
             ..task.clone()
         };
-        let running = async move {
-            let made = asked.image_id().map(str::to_string);
-            let error = match Box::pin(self.make(&task, asked)).await {
-                Ok(()) => return close(entry).await,
-                // The entry stays for recovery.
-                Err(error) if is_in_doubt(&error) => return Err(error),
-                Err(error) => error,
-            };
-            let failed = self.over(task, Err(error.message().to_string()));
-            let record = || async {
-                let transaction = self.catalog.begin().await?;
-                transaction.finish_task(&failed).await?;
-                transaction.commit().await
-            };
-            self.catalog.insist(record).await?;
-            if let Some(id) = made
-                && !self.delete_unfilled(&id).await?
-            {
-                return Ok(());
-            }
-            close(entry).await
+        let local = self.clone();
+        let begin = async move {
+            let entry = local.begin_task(&task, &asked).await?;
+            Ok((task, asked, entry))
         };
-        Ok((pending, Box::pin(running)))
+        let local = self.clone();
+        let rest = |(task, asked, entry)| async move { local.run_task(task, asked, entry).await };
+        self.begin_and_run(begin, |begun| (pending, begun), rest)
+            .await
+    }
+
+    /// Notes a task in the journal, then records it.
+    async fn begin_task(&self, task: &Task, asked: &Asked) -> Result<Entry> {
+        // Until the image has an import of its own, the entry says that the task's process has crashed. An ID that
+        // the caller chose may be that of another image, which recovery must not delete.
+        let noted = [task.id.as_str()].into_iter().chain(asked.image_id());
+        let noted = noted.map(str::to_string).collect();
+        let entry = self.note_import(&task.id, noted).await?;
+        let record = || async {
+            let transaction = self.catalog.begin().await?;
+            transaction.insert_task(task).await?;
+            transaction.commit().await
+        };
+        match self.catalog.insist(record).await {
+            Ok(()) => Ok(entry),
+            Err(error) if is_in_doubt(&error) => Err(error),
+            Err(error) => Err(explained(error, close(entry).await)),
+        }
+    }
+
+    /// Does what a task is asked. A failure is recorded in the task.
+    async fn run_task(&self, task: Task, asked: Asked, entry: Entry) -> Result<()> {
+        let made = asked.image_id().map(str::to_string);
+        let error = match Box::pin(self.make(&task, asked)).await {
+            Ok(()) => return close(entry).await,
+            // The entry stays for recovery.
+            Err(error) if is_in_doubt(&error) => return Err(error),
+            Err(error) => error,
+        };
+        let failed = self.over(task, Err(error.message().to_string()));
+        let record = || async {
+            let transaction = self.catalog.begin().await?;
+            transaction.finish_task(&failed).await?;
+            transaction.commit().await
+        };
+        self.catalog.insist(record).await?;
+        if let Some(id) = made
+            && !self.delete_unfilled(&id).await?
+        {
+            return Ok(());
+        }
+        close(entry).await
     }
 
     /// Creates the image that a task asks for, and imports its data.
@@ -98,7 +109,9 @@ impl Local {
         }
         imported
     }
+}
 
+impl Engine {
     /// Deletes an image that a task created, unless data has arrived or an import has it. Returns whether nothing
     /// is left to delete.
     pub(in crate::local) async fn delete_unfilled(&self, id: &str) -> Result<bool> {

@@ -21,6 +21,7 @@ mod undo;
 
 use async_trait::async_trait;
 use serde_json::json;
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Local;
@@ -65,21 +66,69 @@ struct Job {
 #[async_trait]
 impl Imports for Local {
     async fn stage_image(&self, id: &str, staging: Staging) -> Result<()> {
-        self.stage(id, staging).await
+        let id = id.to_string();
+        let watch = staging.watch.clone();
+        let change = |local: Self, watch| async move {
+            local.stage(&id, Staging { watch, ..staging }).await
+        };
+        self.to_its_end(&watch, change).await
     }
 
-    async fn import_image(&self, id: &str, import: Import, watch: Watch) -> Result<Running<'_>> {
-        let job = self.begin_import(id, &import, None).await?;
-        Ok(Box::pin(async move {
+    async fn import_image(&self, id: &str, import: Import, watch: Watch) -> Result<Running> {
+        let (local, id) = (self.clone(), id.to_string());
+        let begin = async move { local.begin_import(&id, &import, None).await };
+        let local = self.clone();
+        let rest = |job: Option<Job>| async move {
             match job {
-                Some(job) => self.run(job, &watch).await,
+                Some(job) => local.run(job, &watch).await,
                 None => Ok(()),
             }
-        }))
+        };
+        let ((), running) = self.begin_and_run(begin, |job| ((), job), rest).await?;
+        Ok(running)
     }
 }
 
 impl Local {
+    /// Runs an operation of two parts in one task that nothing but its own errors ends: `begin`, whose result
+    /// `split` divides into what the caller is told and what `rest` goes on with. The rest starts when the caller
+    /// awaits it, or goes away.
+    pub(super) async fn begin_and_run<B, T, J, R>(
+        &self,
+        begin: impl Future<Output = Result<B>> + Send + 'static,
+        split: impl FnOnce(B) -> (T, J) + Send + 'static,
+        rest: impl FnOnce(J) -> R + Send + 'static,
+    ) -> Result<(T, Running)>
+    where
+        B: Send + 'static,
+        T: Send + 'static,
+        J: Send + 'static,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (result, caller) = oneshot::channel();
+        let (start, started) = oneshot::channel::<()>();
+        let running = self.spawn(async move {
+            // Sending fails where the caller has gone away.
+            let (outcome, job) = match begin.await.map(split) {
+                Ok((told, job)) => (Ok(told), Some(job)),
+                Err(error) => (Err(error), None),
+            };
+            let _ = result.send(outcome);
+            let Some(job) = job else { return Ok(()) };
+            // An error says that the caller has gone away.
+            let _ = started.await;
+            rest(job).await
+        });
+        let told = caller
+            .await
+            .map_err(|error| Error::internal("an import was cut off").because(error))??;
+        let running = async move {
+            let _ = start.send(());
+            running.await
+        };
+        Ok((told, Box::pin(running)))
+    }
+
     /// Takes the image for an import, by `task` if there is one already; None when there is nothing to do.
     async fn begin_import(
         &self,

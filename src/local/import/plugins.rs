@@ -18,7 +18,7 @@ use crate::config::Formats;
 use crate::config::import::Plugin;
 use crate::data::Watch;
 use crate::data::durable::{directory_of, give_to_owner};
-use crate::local::FILE_MODE;
+use crate::local::engine::FILE_MODE;
 use crate::local::inspection::Inspection;
 use crate::local::quota::Cap;
 use crate::local::staging::{CONVERTED, UNWRAPPED};

@@ -2,7 +2,7 @@
 //! imported again, and the image is as it was before.
 
 use super::{check_lock, listed, merge};
-use crate::local::Local;
+use crate::local::Engine;
 use crate::local::journal::Entry;
 use crate::local::store::close;
 use crate::model::import::{FAILED, LOCK, TO_GO};
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind, Result};
 /// What the task of a dead process says.
 const DIED: &str = "The process that did it died.";
 
-impl Local {
+impl Engine {
     /// Undoes an import by `task`, which failed for this reason. Copies that were not recorded have been
     /// discarded.
     pub(super) async fn undo(&self, id: &str, task: &Task, error: &Error) -> Result<()> {
@@ -47,10 +47,7 @@ impl Local {
     /// Undoes an import of which it cannot be read which one it was: the one that holds the image, once it has
     /// not been heard of for so long that it must be dead. Until then the entry stays.
     async fn clear_unreadable(&self, entry: Entry) -> Result<()> {
-        let stored = self
-            .catalog
-            .load_image(&entry.id, &self.caller.project)
-            .await?;
+        let stored = self.catalog.load_image(&entry.id, "").await?;
         let lock = stored.and_then(|stored| stored.image.property(LOCK).map(str::to_string));
         if let Some(lock) = lock {
             let task = self.catalog.load_task(&lock).await?;
@@ -74,7 +71,7 @@ impl Local {
     ) -> Result<()> {
         let work = || async {
             let transaction = self.catalog.begin().await?;
-            let stored = transaction.load_image(id, &self.caller.project).await?;
+            let stored = transaction.load_image(id, "").await?;
             let mut status = stored.as_ref().map(|stored| stored.image.status);
             let locked =
                 stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);

@@ -19,7 +19,7 @@ use crate::data::durable::{
 };
 use crate::data::pump::{Taken, Target, take_in};
 use crate::data::{Algorithm, Source, Watch};
-use crate::local::DIRECTORY_MODE;
+use crate::local::engine::DIRECTORY_MODE;
 use crate::local::journal::{Entry, Intent, Journal};
 use crate::model::{StoreInfo, Timestamp};
 use crate::{Error, Result};
@@ -318,6 +318,7 @@ impl Put for FilePut {
     ) -> Result<Taken> {
         let part = self.part.clone();
         let Writing { mode, sparse } = self.writing;
+        let source = source.stopping_with(&watch);
         let (taken, file) = blocking(move || {
             // What a dead process left there is ours now, by the lock on the journal's entry.
             remove(&part)?;
