@@ -12,10 +12,10 @@ use super::access::{self, Target};
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::{check_formats, held_to};
 use super::recovery::explained;
-use super::store::{Store, blocking};
+use super::store::{Store, transfer};
 use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
-use crate::data::pump::{Blocks, Taken};
-use crate::data::{Algorithm, Source};
+use crate::data::pump::{Blocks, Taken, take_stream};
+use crate::data::{Algorithm, Source, Watch};
 use crate::model::address::discreet;
 use crate::model::{Image, ImageStatus, Location, MultiHash, ValidationData};
 use crate::service::{Images, Locations};
@@ -507,7 +507,11 @@ async fn touch(transaction: &Transaction, image: &Image) -> Result<()> {
 
 /// Hashes data.
 async fn hash(source: Source, algorithms: Vec<Algorithm>) -> Result<Taken> {
-    blocking(move || {
+    let watch = Watch::default();
+    if let Source::Stream(stream) = source {
+        return take_stream(stream, None, &algorithms, &watch, Box::new(|_| Ok(()))).await;
+    }
+    transfer(move || {
         let mut blocks = Blocks::new(&algorithms);
         let mut reader = source.into_reader()?;
         let mut size = 0;

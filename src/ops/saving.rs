@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::data::pump::{self, Blocks, Taken, take_in};
@@ -142,12 +143,13 @@ fn write_out(
             let new = Replacement::create(&path, MODE)?;
             let algorithms: Vec<Algorithm> =
                 expected.iter().map(|(algorithm, _)| *algorithm).collect();
+            let file = new.file().try_clone();
             let into = pump::Target {
-                file: new.file(),
-                path: new.path(),
+                file: Arc::new(file.map_err(|e| Error::io("open", new.path(), e))?),
+                path: new.path().into(),
                 sparse,
             };
-            let taken = take_in(source, into, &algorithms, watch, &mut |_| Ok(()))
+            let taken = take_in(source, &into, &algorithms, watch, &mut |_| Ok(()))
                 .and_then(|taken| verify(id, size, expected, &taken).map(|()| taken.size));
             match taken {
                 Ok(size) => Ok((size, new.keep()?)),

@@ -54,5 +54,6 @@ mod shell_output;
 mod signals;
 mod support;
 mod tls;
+mod trickle;
 mod untold;
 mod web;

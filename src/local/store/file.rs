@@ -8,16 +8,17 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
-use super::{Delete, Doomed, Look, Put, Residue, Store, blocking, close, file_path, ours};
+use super::{Delete, Doomed, Put, Residue, Store, blocking, close, file_path, ours, transfer};
 use crate::data::durable::{
     create_directory, directory_of, give_to_owner, remove, remove_durably, sync_directory,
 };
-use crate::data::pump::{Taken, Target, take_in};
+use crate::data::pump::{Look, Taken, Target, take_in, take_stream};
 use crate::data::{Algorithm, Source, Watch};
 use crate::local::engine::DIRECTORY_MODE;
 use crate::local::journal::{Entry, Intent, Journal};
@@ -284,7 +285,7 @@ struct FilePut {
     entry: Entry,
     writing: Writing,
     /// What was written; None before.
-    file: Option<File>,
+    file: Option<Arc<File>>,
     /// Whether it is what a dead process left, which may have published it.
     is_residue: bool,
 }
@@ -317,41 +318,25 @@ impl Put for FilePut {
         mut look: Look,
     ) -> Result<Taken> {
         let part = self.part.clone();
-        let Writing { mode, sparse } = self.writing;
-        let source = source.stopping_with(&watch);
-        let (taken, file) = blocking(move || {
-            // What a dead process left there is ours now, by the lock on the journal's entry.
-            remove(&part)?;
-            // A new file, and no link of somebody else's.
-            let mut options = OpenOptions::new();
-            let file = options
-                .read(true)
-                .write(true)
-                .create_new(true)
-                .mode(mode)
-                .open(&part);
-            let file = file.map_err(|e| storage(Error::io("create", &part, e)))?;
-            give_to_owner(&file, directory_of(&part));
-            // The mode is the operator's, whatever the umask.
-            let permissions = fs::Permissions::from_mode(mode);
-            file.set_permissions(permissions)
-                .map_err(|e| Error::io("create", &part, e))?;
-            let target = Target {
-                file: &file,
-                path: &part,
-                sparse,
-            };
-            let taken = take_in(source, target, &algorithms, &watch, &mut look).map_err(storage)?;
-            Ok((taken, file))
-        })
-        .await?;
-        self.file = Some(file);
-        Ok(taken)
+        let writing = self.writing;
+        let target = blocking(move || create_part(&part, writing)).await?;
+        self.file = Some(Arc::clone(&target.file));
+        let taken = match source.stopping_with(&watch) {
+            Source::Stream(stream) => {
+                take_stream(stream, Some(target), &algorithms, &watch, look).await
+            }
+            source => {
+                transfer(move || take_in(source, &target, &algorithms, &watch, &mut look)).await
+            }
+        };
+        taken.map_err(storage)
     }
 
     async fn publish(&mut self) -> Result<String> {
-        let file = self.file.as_ref().and_then(|file| file.try_clone().ok());
-        let file = file.ok_or_else(|| Error::internal("nothing was stored"))?;
+        let file = self
+            .file
+            .clone()
+            .ok_or_else(|| Error::internal("nothing was stored"))?;
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
         blocking(move || {
@@ -410,6 +395,30 @@ impl Put for FilePut {
         })
         .await
     }
+}
+
+/// Creates the file that data is taken into: a new one, and no link of another user's.
+fn create_part(part: &Path, writing: Writing) -> Result<Target> {
+    // What a dead process left there is ours now, by the lock on the journal's entry.
+    remove(part)?;
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(writing.mode)
+        .open(part);
+    let file = file.map_err(|e| storage(Error::io("create", part, e)))?;
+    give_to_owner(&file, directory_of(part));
+    // The mode is the operator's, whatever the umask.
+    let permissions = fs::Permissions::from_mode(writing.mode);
+    file.set_permissions(permissions)
+        .map_err(|e| Error::io("create", part, e))?;
+    Ok(Target {
+        file: Arc::new(file),
+        path: part.into(),
+        sparse: writing.sparse,
+    })
 }
 
 /// Renames without replacing where the file system has no such call.

@@ -11,16 +11,14 @@ pub use unopened::UnopenedStore;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use tokio::sync::Semaphore;
 
 use super::journal::{Begun, Entry};
 use crate::config::Setting;
-use crate::data::pump::Taken;
+use crate::data::pump::{Look, Taken};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{Location, StoreInfo, Timestamp};
 use crate::{Error, Result};
-
-/// Sees every byte of an upload in order; refuses by an error.
-pub type Look = Box<dyn FnMut(&[u8]) -> Result<()> + Send>;
 
 /// A place that keeps the data of images.
 #[async_trait]
@@ -285,6 +283,17 @@ pub(super) fn ours(begun: Begun, id: &str, busy: impl FnOnce() -> Error) -> Resu
         ))
         .because(LeftOver)),
     }
+}
+
+/// The most transfers between files that run at a time. Each keeps a thread busy, and small work must find one.
+static TRANSFERS: Semaphore = Semaphore::const_new(8);
+
+/// Runs a transfer on a thread that may wait for a disk, once few enough others run.
+pub(super) async fn transfer<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let _permit = TRANSFERS.acquire().await;
+    blocking(work).await
 }
 
 /// Runs what may wait for a disk on a thread that may.

@@ -1,0 +1,387 @@
+//! Hashing: blocks of data, and the threads that hash them for all transfers.
+
+use std::collections::VecDeque;
+use std::ops::Deref;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::data::{Algorithm, BLOCK, Hasher};
+use crate::{Error, Result};
+
+/// How many blocks a hash may lag behind its transfer: 4 MiB.
+const LAG: usize = 16;
+
+/// Pieces of one transfer that a thread hashes before it looks after another.
+const TURN: usize = 8;
+
+/// Zeros to hash in place of holes.
+pub(super) static ZEROS: [u8; BLOCK] = [0; BLOCK];
+
+/// A block of data shared by all who read it.
+#[derive(Clone)]
+pub struct Block {
+    buffer: Arc<Vec<u8>>,
+    length: usize,
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+enum Piece {
+    Data(Block),
+    Zeros(u64),
+}
+
+fn hash_piece(hasher: &mut Hasher, piece: &Piece) {
+    match piece {
+        Piece::Data(block) => hasher.update(block),
+        Piece::Zeros(length) => {
+            let mut length = *length;
+            while length > 0 {
+                let zeros = ZEROS
+                    .len()
+                    .min(usize::try_from(length).unwrap_or(ZEROS.len()));
+                hasher.update(&ZEROS[..zeros]);
+                length -= zeros as u64;
+            }
+        }
+    }
+}
+
+/// One hash of one transfer: its pieces are hashed in order, by one thread at a time.
+struct Lane {
+    state: Mutex<LaneState>,
+    /// Notified when a piece has been hashed: `hashed` for threads, `progress` for tasks.
+    hashed: Condvar,
+    progress: Notify,
+}
+
+struct LaneState {
+    pieces: VecDeque<Arc<Piece>>,
+    /// None while a thread hashes with it.
+    hasher: Option<Hasher>,
+    /// Whether a thread has this lane, or it waits for one.
+    is_queued: bool,
+}
+
+impl LaneState {
+    fn is_full(&self) -> bool {
+        self.pieces.len() >= LAG
+    }
+}
+
+impl Lane {
+    fn new(hasher: Hasher) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::new(LaneState {
+                pieces: VecDeque::new(),
+                hasher: Some(hasher),
+                is_queued: false,
+            }),
+            hashed: Condvar::new(),
+            progress: Notify::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, LaneState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a piece to a lane that has room.
+    fn add(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, LaneState>,
+        piece: &Arc<Piece>,
+    ) -> Result<()> {
+        state.pieces.push_back(Arc::clone(piece));
+        if !state.is_queued {
+            state.is_queued = true;
+            drop(state);
+            return WORKERS.give(Arc::clone(self));
+        }
+        Ok(())
+    }
+
+    /// Adds a piece, waiting for room on this thread.
+    fn push(self: &Arc<Self>, piece: &Arc<Piece>) -> Result<()> {
+        let mut state = self.lock();
+        while state.is_full() {
+            let waited = self.hashed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        self.add(state, piece)
+    }
+
+    /// Adds a piece, waiting for room without a thread.
+    async fn push_from_task(self: &Arc<Self>, piece: &Arc<Piece>) -> Result<()> {
+        loop {
+            {
+                let state = self.lock();
+                if !state.is_full() {
+                    return self.add(state, piece);
+                }
+            }
+            self.progress.notified().await;
+        }
+    }
+
+    /// Waits until everything is hashed; returns the digest.
+    fn finish(&self) -> Result<String> {
+        let mut state = self.lock();
+        while state.is_queued {
+            let waited = self.hashed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        digest_of(state.hasher.take())
+    }
+
+    /// The same without a thread that waits.
+    async fn finish_from_task(&self) -> Result<String> {
+        loop {
+            {
+                let mut state = self.lock();
+                if !state.is_queued {
+                    return digest_of(state.hasher.take());
+                }
+            }
+            self.progress.notified().await;
+        }
+    }
+
+    /// Hashes the pieces that are there, or some of them; whether there are more.
+    fn work(&self) -> bool {
+        for _ in 0..TURN {
+            let mut state = self.lock();
+            let (Some(piece), Some(mut hasher)) = (state.pieces.pop_front(), state.hasher.take())
+            else {
+                state.is_queued = false;
+                break;
+            };
+            drop(state);
+            hash_piece(&mut hasher, &piece);
+            drop(piece);
+            let mut state = self.lock();
+            state.hasher = Some(hasher);
+            state.is_queued = !state.pieces.is_empty();
+            let is_queued = state.is_queued;
+            drop(state);
+            self.hashed.notify_all();
+            self.progress.notify_one();
+            if !is_queued {
+                return false;
+            }
+        }
+        self.lock().is_queued
+    }
+
+    /// Forgets what is not hashed yet: nobody waits for the digest any more.
+    fn cancel(&self) {
+        self.lock().pieces.clear();
+    }
+}
+
+fn digest_of(hasher: Option<Hasher>) -> Result<String> {
+    let hasher = hasher.ok_or_else(|| Error::internal("a hash was finished twice"))?;
+    Ok(hasher.finish())
+}
+
+/// The threads that hash, as many as the machine has cores. The first piece starts them; they live as long as the
+/// process.
+struct Workers(Mutex<Option<Sender<Arc<Lane>>>>);
+
+static WORKERS: Workers = Workers(Mutex::new(None));
+
+impl Workers {
+    /// Has a thread hash what `lane` holds.
+    fn give(&self, lane: Arc<Lane>) -> Result<()> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lanes = match &mut *lanes {
+            Some(lanes) => lanes,
+            none => none.insert(start_workers()?),
+        };
+        let given = lanes.send(lane);
+        given.map_err(|_| Error::internal("the hashing threads have stopped"))
+    }
+}
+
+fn start_workers() -> Result<Sender<Arc<Lane>>> {
+    let count = std::thread::available_parallelism().map_or(1, usize::from);
+    let (sender, receiver) = channel::<Arc<Lane>>();
+    let receiver = Arc::new(Mutex::new(receiver));
+    let mut failure = None;
+    for started in 0..count {
+        let (receiver, again) = (Arc::clone(&receiver), sender.clone());
+        let spawned = std::thread::Builder::new()
+            .name("hash".to_string())
+            .spawn(move || work(&receiver, &again));
+        if let Err(error) = spawned {
+            // One thread is enough, if there cannot be more.
+            if started == 0 {
+                failure = Some(error);
+            }
+            break;
+        }
+    }
+    match failure {
+        Some(error) => Err(Error::internal("cannot start a hashing thread").because(error)),
+        None => Ok(sender),
+    }
+}
+
+fn work(lanes: &Mutex<Receiver<Arc<Lane>>>, again: &Sender<Arc<Lane>>) {
+    loop {
+        let next = lanes.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(lane) = next else { return };
+        // Others have their turn before this lane has the next.
+        if lane.work() && again.send(lane).is_err() {
+            return;
+        }
+    }
+}
+
+/// Blocks of data on their way through the hashes of a transfer.
+///
+/// Takes a buffer, lets the caller fill it, and shares it with every hash. Small data is hashed by the caller; the
+/// hashing threads have everything from the first full block on.
+pub struct Blocks {
+    idle: Vec<Hasher>,
+    lanes: Vec<Arc<Lane>>,
+    buffers: VecDeque<Arc<Vec<u8>>>,
+}
+
+impl Blocks {
+    /// Creates blocks that are hashed by each of `algorithms`.
+    pub fn new(algorithms: &[Algorithm]) -> Self {
+        Self {
+            idle: algorithms.iter().copied().map(Hasher::new).collect(),
+            lanes: Vec::new(),
+            buffers: VecDeque::new(),
+        }
+    }
+
+    /// Fills a buffer with `fill`, which returns the number of bytes, 0 at the end of the data; then shares what was
+    /// filled.
+    pub fn read(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Option<Block>> {
+        let mut buffer = self.take_buffer();
+        let Some(bytes) = Arc::get_mut(&mut buffer) else {
+            return Err(Error::internal("a block is still in use"));
+        };
+        let length = fill(bytes)?;
+        self.buffers.push_back(Arc::clone(&buffer));
+        if length == 0 {
+            return Ok(None);
+        }
+        let block = Block { buffer, length };
+        self.share(Piece::Data(block.clone()), length == BLOCK)?;
+        Ok(Some(block))
+    }
+
+    /// Returns a buffer of [`BLOCK`] bytes to fill, for [`Blocks::share_filled`].
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        let buffer = self.take_buffer();
+        Arc::try_unwrap(buffer).unwrap_or_else(|_| vec![0; BLOCK])
+    }
+
+    /// Shares the first `length` bytes of a buffer with the hashes, without a thread that waits for them.
+    pub(super) async fn share_filled(&mut self, buffer: Vec<u8>, length: usize) -> Result<Block> {
+        let buffer = Arc::new(buffer);
+        self.buffers.push_back(Arc::clone(&buffer));
+        let block = Block { buffer, length };
+        let piece = Piece::Data(block.clone());
+        if self.is_small(length == BLOCK) {
+            self.hash_here(&piece);
+            return Ok(block);
+        }
+        self.start_lanes();
+        let piece = Arc::new(piece);
+        for lane in &self.lanes {
+            lane.push_from_task(&piece).await?;
+        }
+        Ok(block)
+    }
+
+    /// Hashes `length` zeros.
+    pub fn zeros(&mut self, length: u64) -> Result<()> {
+        self.share(Piece::Zeros(length), length >= BLOCK as u64)
+    }
+
+    /// Returns the digests, in the order of the algorithms.
+    pub fn finish(mut self) -> Result<Vec<String>> {
+        let mut digests = self.finish_idle();
+        for lane in &self.lanes {
+            digests.push(lane.finish()?);
+        }
+        Ok(digests)
+    }
+
+    /// The same without a thread that waits.
+    pub(super) async fn finish_from_task(mut self) -> Result<Vec<String>> {
+        let mut digests = self.finish_idle();
+        for lane in &self.lanes {
+            digests.push(lane.finish_from_task().await?);
+        }
+        Ok(digests)
+    }
+
+    fn finish_idle(&mut self) -> Vec<String> {
+        let idle = std::mem::take(&mut self.idle);
+        idle.into_iter().map(Hasher::finish).collect()
+    }
+
+    fn share(&mut self, piece: Piece, is_large: bool) -> Result<()> {
+        if self.is_small(is_large) {
+            self.hash_here(&piece);
+            return Ok(());
+        }
+        self.start_lanes();
+        let piece = Arc::new(piece);
+        self.lanes.iter().try_for_each(|lane| lane.push(&piece))
+    }
+
+    /// Whether nothing large has come so far.
+    fn is_small(&self, is_large: bool) -> bool {
+        self.lanes.is_empty() && !is_large
+    }
+
+    fn hash_here(&mut self, piece: &Piece) {
+        for hasher in &mut self.idle {
+            hash_piece(hasher, piece);
+        }
+    }
+
+    fn start_lanes(&mut self) {
+        let idle = std::mem::take(&mut self.idle);
+        self.lanes.extend(idle.into_iter().map(Lane::new));
+    }
+
+    /// Takes a buffer that nobody reads any more; a new one while all are in use, which the lag of the lanes bounds.
+    fn take_buffer(&mut self) -> Arc<Vec<u8>> {
+        let free = self
+            .buffers
+            .front_mut()
+            .is_some_and(|oldest| Arc::get_mut(oldest).is_some());
+        let reused = if free { self.buffers.pop_front() } else { None };
+        reused.unwrap_or_else(|| Arc::new(vec![0; BLOCK]))
+    }
+}
+
+impl Drop for Blocks {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            lane.cancel();
+        }
+    }
+}

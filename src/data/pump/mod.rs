@@ -1,0 +1,271 @@
+//! The pump: every byte is read once, hashed, inspected and written on its way.
+//!
+//! What a thread can read (a file, a pipe) is taken in by one thread that reads and writes (`file`); what arrives over
+//! a network, by a task (`stream`). Hashing runs on threads that all transfers share (`hashing`).
+
+mod file;
+mod hashing;
+mod stream;
+mod writeback;
+
+pub use file::take_in;
+pub use hashing::{Block, Blocks};
+pub use stream::take_stream;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::sparse::write_sparse;
+use crate::{Error, Result};
+
+/// Sees every byte of a transfer in order; refuses by an error.
+pub type Look = Box<dyn FnMut(&[u8]) -> Result<()> + Send>;
+
+/// A new, empty file that data is taken into.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The file, open for reading and writing.
+    pub file: Arc<File>,
+    /// Its name, for messages.
+    pub path: Arc<Path>,
+    /// Whether runs of zeros become holes.
+    pub sparse: bool,
+}
+
+impl Target {
+    fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let written = if self.sparse {
+            write_sparse(&self.file, bytes, offset)
+        } else {
+            self.file.write_all_at(bytes, offset)
+        };
+        written.map_err(|e| Error::io("write", &self.path, e))
+    }
+
+    /// Sets the length of the file: what was not written at its end is a hole.
+    fn set_length(&self, size: u64) -> Result<()> {
+        let set = self.file.set_len(size);
+        set.map_err(|e| Error::io("write", &self.path, e))
+    }
+}
+
+/// The result of taking data in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// Bytes.
+    pub size: u64,
+    /// Digests, in the order of the algorithms.
+    pub digests: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+
+    use super::*;
+    use crate::data::{Algorithm, BLOCK, Hasher, Source, Watch};
+
+    fn of(file: File, path: &Path) -> Target {
+        Target {
+            file: Arc::new(file),
+            path: path.into(),
+            sparse: false,
+        }
+    }
+
+    /// A new file `part` in a directory of its own.
+    pub(super) fn target(sparse: bool) -> (tempfile::TempDir, Target) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let mut options = File::options();
+        let file = options.read(true).write(true).create_new(true).open(&path);
+        let target = Target {
+            sparse,
+            ..of(file.unwrap(), &path)
+        };
+        (directory, target)
+    }
+
+    fn take(source: Source) -> (Taken, Vec<u8>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let target = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .unwrap();
+        let mut seen = Vec::new();
+        let taken = take_in(
+            source,
+            &of(target, &path),
+            &[Algorithm::Md5, Algorithm::Sha512],
+            &Watch::default(),
+            &mut |bytes| {
+                seen.extend_from_slice(bytes);
+                Ok(())
+            },
+        )
+        .unwrap();
+        let stored = std::fs::read(&path).unwrap();
+        assert_eq!(stored, seen, "what is looked at is what is stored");
+        (taken, stored)
+    }
+
+    fn pipe(bytes: Vec<u8>) -> Source {
+        Source::Pipe {
+            reader: Box::new(std::io::Cursor::new(bytes)),
+            name: "test",
+        }
+    }
+
+    pub(super) fn digest(algorithm: Algorithm, bytes: &[u8]) -> String {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    #[test]
+    fn pipes_of_any_length_arrive_whole_and_hashed() {
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 40 * BLOCK + 17] {
+            let bytes: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
+            let (taken, stored) = take(pipe(bytes.clone()));
+            assert!(stored == bytes);
+            assert_eq!(taken.size, length as u64);
+            assert_eq!(taken.digests[0], digest(Algorithm::Md5, &bytes));
+            assert_eq!(taken.digests[1], digest(Algorithm::Sha512, &bytes));
+        }
+    }
+
+    #[test]
+    fn files_with_holes_arrive_whole_and_keep_them() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("sparse");
+        let file = File::create(&path).unwrap();
+        file.write_all_at(b"begin", 0).unwrap();
+        file.write_all_at(b"middle", 20 * BLOCK as u64 + 5).unwrap();
+        file.set_len(50 * BLOCK as u64 + 3).unwrap();
+        let expected = std::fs::read(&path).unwrap();
+        let target_path = directory.path().join("part");
+        let target = File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&target_path)
+            .unwrap();
+        let source = Source::open(&path).unwrap();
+        let taken = take_in(
+            source,
+            &of(target.try_clone().unwrap(), &target_path),
+            &[Algorithm::Sha256],
+            &Watch::default(),
+            &mut |_| Ok(()),
+        )
+        .unwrap();
+        assert_eq!(taken.digests[0], digest(Algorithm::Sha256, &expected));
+        assert!(std::fs::read(&target_path).unwrap() == expected);
+        assert!(
+            target.metadata().unwrap().blocks() * 512 < 2 * BLOCK as u64,
+            "holes stay holes"
+        );
+    }
+
+    /// Takes the file at `path` in, and does something when its first byte is looked at.
+    fn take_changing(path: &Path, meanwhile: impl FnOnce()) -> Result<Taken> {
+        let target = tempfile::tempfile_in(path.parent().unwrap()).unwrap();
+        let mut meanwhile = Some(meanwhile);
+        take_in(
+            Source::open(path).unwrap(),
+            &of(target, Path::new("part")),
+            &[Algorithm::Md5],
+            &Watch::default(),
+            &mut |_| {
+                if let Some(meanwhile) = meanwhile.take() {
+                    meanwhile();
+                }
+                Ok(())
+            },
+        )
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_taken_in_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let size = 3 * BLOCK as u64;
+        let open = || File::options().write(true).open(&path).unwrap();
+        let old = |size: u64| {
+            std::fs::write(&path, vec![1; usize::try_from(size).unwrap()]).unwrap();
+            open()
+                .set_modified(std::time::SystemTime::UNIX_EPOCH)
+                .unwrap();
+        };
+        old(size);
+        assert_eq!(take_changing(&path, || {}).unwrap().size, size);
+        let clone = tempfile::tempfile_in(&directory).unwrap();
+        if rustix::fs::ioctl_ficlone(&clone, open()).is_ok() {
+            // What is taken in then is the file at one moment.
+            return;
+        }
+        let changes: [&dyn Fn(); 3] = [
+            &|| open().write_all_at(b"more", size).unwrap(),
+            &|| open().write_all_at(b"other", 0).unwrap(),
+            &|| open().set_len(size - 1).unwrap(),
+        ];
+        for change in changes {
+            old(size);
+            let refused = take_changing(&path, change).unwrap_err();
+            let text = refused.message();
+            assert!(text.ends_with("file changed while it was read"), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_whose_size_the_system_does_not_know_arrive_whole() {
+        for path in ["/proc/version", "/sys/devices/system/cpu/possible"] {
+            let Ok(content) = std::fs::read(path) else {
+                continue;
+            };
+            let (taken, stored) = take(Source::open(path).unwrap());
+            assert!(stored == content, "{path}");
+            assert_eq!(taken.size, content.len() as u64);
+            assert_eq!(taken.digests[0], digest(Algorithm::Md5, &content));
+        }
+    }
+
+    #[test]
+    fn a_refusal_ends_the_transfer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let target = File::create_new(&path).unwrap();
+        let source = pipe(vec![1; 10 * BLOCK]);
+        let refused = take_in(
+            source,
+            &of(target, &path),
+            &[Algorithm::Md5],
+            &Watch::default(),
+            &mut |_| Err(Error::unsupported_media("no")),
+        );
+        assert_eq!(refused.unwrap_err().message(), "no");
+    }
+
+    #[test]
+    fn a_watch_that_was_stopped_interrupts() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("part");
+        let target = File::create_new(&path).unwrap();
+        let watch = Watch::default();
+        watch.stop();
+        let source = pipe(vec![1; 10 * BLOCK]);
+        let stopped = take_in(
+            source,
+            &of(target, &path),
+            &[Algorithm::Md5],
+            &watch,
+            &mut |_| Ok(()),
+        );
+        assert_eq!(stopped.unwrap_err().kind(), crate::ErrorKind::Interrupted);
+    }
+}

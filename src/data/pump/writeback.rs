@@ -1,0 +1,64 @@
+//! Dirty pages on their way to the disk while data still arrives.
+
+use std::fs::File;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::{Error, Result};
+
+/// Starts writing dirty pages to the disk while data still arrives, so that the `fsync` at the end
+/// has little left to wait for.
+pub(super) struct Writeback {
+    pending: usize,
+    file: Option<File>,
+    thread: Option<(SyncSender<()>, JoinHandle<()>)>,
+}
+
+impl Writeback {
+    /// Bytes after which the disk is set to work.
+    const STEP: usize = 64 * 1024 * 1024;
+
+    pub(super) fn new(target: &File) -> Result<Self> {
+        let file = target
+            .try_clone()
+            .map_err(|e| Error::internal("cannot duplicate a file").because(e))?;
+        Ok(Self {
+            pending: 0,
+            file: Some(file),
+            thread: None,
+        })
+    }
+
+    pub(super) fn wrote(&mut self, bytes: usize) {
+        self.pending += bytes;
+        if self.pending < Self::STEP {
+            return;
+        }
+        self.pending = 0;
+        if let Some(file) = self.file.take() {
+            let (nudge, nudges) = sync_channel::<()>(1);
+            let spawned = std::thread::Builder::new()
+                .name("writeback".to_string())
+                .spawn(move || {
+                    for () in nudges {
+                        // A failure shows again, and is reported, at the fsync that ends the transfer.
+                        let _ = file.sync_data();
+                    }
+                });
+            self.thread = spawned.ok().map(|thread| (nudge, thread));
+        }
+        if let Some((nudge, _)) = &self.thread {
+            // Busy with the last step: it will see these pages too.
+            let _ = nudge.try_send(());
+        }
+    }
+}
+
+impl Drop for Writeback {
+    fn drop(&mut self) {
+        if let Some((nudge, thread)) = self.thread.take() {
+            drop(nudge);
+            let _ = thread.join();
+        }
+    }
+}
