@@ -24,12 +24,12 @@ use crate::config::{
     Cloud, ConfigSource, Deployment, DeploymentOptions, Environment, Settings, choose_deployment,
 };
 use crate::data::Watch;
+use crate::http::{Listener, Observer};
 use crate::local::cache::ImageCache;
 use crate::model::schema::is_uuid;
 use crate::ops::caches::{self, Action};
 use crate::output::{self, Dialect, Options, StandardOutput, View};
 use crate::remote::Remote;
-use crate::remote::http::{Listener, Observer};
 use crate::service::CacheKeeper;
 use crate::{Error, ErrorKind, Result};
 

@@ -12,9 +12,9 @@ use super::registry::Grammar;
 use super::ui;
 use crate::Result;
 use crate::config::Environment;
+use crate::http::{Listener, Observer, Timing};
 use crate::output::{self, Cell, Dialect, Format, Options, Table, View};
-use crate::remote::http::{Listener, Observer, Timing};
-use crate::remote::tracing::Tracing;
+use crate::remote::profiler::Profiler;
 
 /// Options of the real clients that are taken, so that scripts go on, and do nothing; and why.
 const WITHOUT_EFFECT: [(&str, &str); 1] = [(
@@ -37,7 +37,7 @@ enum Detail {
 pub struct Observation {
     grammar: Grammar,
     detail: Detail,
-    tracing: Option<Tracing>,
+    profiler: Option<Profiler>,
     /// Whether there is a server, which could trace.
     traced: AtomicBool,
     timings: Option<Arc<Mutex<Vec<Timing>>>>,
@@ -73,7 +73,7 @@ impl Observation {
                 1 => Detail::Requests,
                 _ => Detail::Everything,
             },
-            tracing: key.map(Tracing::begin).transpose()?,
+            profiler: key.map(Profiler::begin).transpose()?,
             traced: AtomicBool::new(true),
             timings: globals.given("timing").then(Arc::default),
         })
@@ -98,7 +98,11 @@ impl Observation {
         Observer {
             listener,
             timer: (said || self.timings.is_some()).then(|| Arc::new(timer) as _),
-            tracing: self.tracing.clone(),
+            headers: self
+                .profiler
+                .as_ref()
+                .map(Profiler::headers)
+                .unwrap_or_default(),
         }
     }
 
@@ -110,7 +114,7 @@ impl Observation {
     /// There is no server whose work could be traced.
     pub fn without_server(&self) {
         self.traced.store(false, Ordering::Relaxed);
-        if self.tracing.is_some() {
+        if self.profiler.is_some() {
             ui::notice("Nothing is traced: there is no server.");
         }
     }
@@ -120,8 +124,8 @@ impl Observation {
     /// *Source:* `close_profile` and `clean_up` in `osc_lib/shell.py`, `main` in `glanceclient/shell.py`.
     pub async fn end(&self, format: Format, out: &mut dyn Write) -> Result<()> {
         let traced = self.traced.load(Ordering::Relaxed);
-        if let Some(tracing) = self.tracing.as_ref().filter(|_| traced) {
-            let id = tracing.id();
+        if let Some(profiler) = self.profiler.as_ref().filter(|_| traced) {
+            let id = profiler.id();
             let command = format!("osprofiler trace show --html {id} ");
             match self.grammar {
                 Grammar::Glance => {

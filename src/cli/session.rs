@@ -20,13 +20,13 @@ use crate::config::{
     Settings, choose_client_deployment, cloud_options, complete_sources, platform_data_dir,
 };
 use crate::data::{Source, Watch};
+use crate::http::Observer;
 use crate::local::{Engine, Local};
 use crate::model::{Caller, Image};
 use crate::ops::saving::{Saved, Verified};
 use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
-use crate::remote::http::Observer;
 use crate::remote::profile::fetch_profile;
 use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};

@@ -3,7 +3,6 @@
 pub mod digest;
 pub mod durable;
 pub mod format;
-pub mod pace;
 pub mod pump;
 pub mod replacement;
 pub mod source;

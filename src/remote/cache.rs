@@ -1,12 +1,12 @@
 //! The image cache of the host that is asked.
 
-use ::http::Method;
-use ::http::header::HeaderValue;
 use async_trait::async_trait;
+use http::Method;
+use http::header::HeaderValue;
 use serde::Deserialize;
 
 use super::Remote;
-use super::http::Call;
+use crate::http::Request;
 use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
 use crate::service::{Cache, CacheKeeper};
 use crate::{Error, ErrorKind, Result};
@@ -36,7 +36,7 @@ impl Cache for Remote {
     }
 
     async fn clear_cache(&self, target: CacheTarget) -> Result<()> {
-        let mut call = Call::new(Method::DELETE, self.url(&["cache"]).await?);
+        let mut call = Request::new(Method::DELETE, self.url(&["cache"]).await?);
         if target != CacheTarget::Both {
             let value = HeaderValue::from_static(target.name());
             call.headers.insert(TARGET, value);
@@ -54,7 +54,7 @@ impl Cache for Remote {
     async fn prune_cache(&self, dry_run: bool) -> Result<Removed> {
         only_done(dry_run)?;
         let url = self.url(&["cache", "prune"]).await?;
-        let pruned: Pruned = self.read(Call::new(Method::POST, url)).await?;
+        let pruned: Pruned = self.read(Request::new(Method::POST, url)).await?;
         Ok(Removed {
             files: pruned.total_files_pruned,
             bytes: pruned.total_bytes_pruned,
@@ -172,7 +172,7 @@ impl Remote {
     }
 
     async fn delete_all(&self, what: &str) -> Result<u64> {
-        let call = Call::new(Method::DELETE, self.url(&[what]).await?);
+        let call = Request::new(Method::DELETE, self.url(&[what]).await?);
         let answer: Deleted = self.read(call).await?;
         Ok(answer.num_deleted)
     }

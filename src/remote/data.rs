@@ -1,23 +1,20 @@
 //! The data of images: in, compared with what the server stored; out, see [`super::download`].
 
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::{Duration, Instant};
-
-use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
-use ::http::{Method, StatusCode};
 use async_trait::async_trait;
 use bytes::Bytes;
-use reqwest::Body;
+use futures_util::Stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
+use http::{Method, StatusCode};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::download::{self, Download};
-use super::http::{Call, Redirected, retry_after, waits};
+use super::failure::failed;
 use super::{Aged, Remote};
 use crate::data::pump::Blocks;
 use crate::data::{Algorithm, Source, Watch};
+use crate::http::Request;
+use crate::http::retry::{self, Delay};
 use crate::model::{Image, ImageStatus};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, Result};
@@ -44,7 +41,7 @@ impl ImageData for Remote {
             watch,
             ..
         } = upload;
-        let mut call = Call::new(Method::PUT, self.url(&["images", id, "file"]).await?);
+        let mut call = Request::new(Method::PUT, self.url(&["images", id, "file"]).await?);
         if let Some(store) = &store {
             call.headers.insert(STORE, store_header(store)?);
         }
@@ -80,7 +77,7 @@ impl ImageData for Remote {
             url.query_pairs_mut()
                 .append_pair("prefer", &reading.prefer.join(","));
         }
-        let mut own = Call::new(Method::GET, url);
+        let mut own = Request::new(Method::GET, url);
         let in_parts = image
             .size
             .filter(|size| reading.parallel > 1 && *size > download::PART);
@@ -95,11 +92,11 @@ impl ImageData for Remote {
             let response = match self.http.open(&call).await {
                 Ok(response) => response,
                 Err(failure) => {
-                    let again = failure.unconnected && !renewed;
+                    let again = failure.is_connect() && !renewed;
                     if again && self.refreshed(&sent, &mut own, Aged::Address).await? {
                         continue;
                     }
-                    return Err(failure.into());
+                    return Err(failed(failure));
                 }
             };
             let source = match response.status() {
@@ -116,13 +113,13 @@ impl ImageData for Remote {
                 }
                 status => {
                     let aged = Aged::of_answer(&call, status, response.headers());
-                    let here = response.extensions().get::<Redirected>().is_none();
+                    let here = response.stripped().is_none();
                     if let Some(aged) = aged.filter(|_| here && !renewed)
                         && self.refreshed(&sent, &mut own, aged).await?
                     {
                         continue;
                     }
-                    let answer = self.http.read(&call, response).await?;
+                    let answer = self.http.read(&call, response).await.map_err(failed)?;
                     return Err(self.refused(&answer).await);
                 }
             };
@@ -142,7 +139,7 @@ pub(super) struct Sending<'a> {
     /// The image it is for.
     pub id: &'a str,
     /// The request that takes it.
-    pub call: Call,
+    pub call: Request,
     /// Bytes, where they are promised.
     pub size: Option<u64>,
     /// Whether it is to be compared by its hash.
@@ -167,9 +164,9 @@ enum Attempt {
     Done(Result<Sent>),
     /// It was refused, or not sent, for what may come of a login that has aged.
     Aged(Error, Aged),
-    /// It may go well the next time; maybe after as long as the server asks.
-    Passing(Error, Option<Duration>),
-    /// It will not go well.
+    /// It may succeed the next time, after this delay.
+    Transient(Error, Delay),
+    /// It will not succeed.
     Failed(Error),
 }
 
@@ -201,7 +198,7 @@ impl Remote {
             call.headers.insert(CONTENT_LENGTH, size.into());
             call.headers.insert(SIZE, size.into());
         }
-        let mut waits = waits();
+        let mut retries = self.http.retries();
         let mut renewed = false;
         loop {
             let again = source.again();
@@ -227,20 +224,22 @@ impl Remote {
                     }
                     error
                 }
-                Attempt::Passing(error, asked) => match (again, waits.next()) {
-                    (Some(again), Some(wait)) => {
-                        self.http.pause(wait, asked).await;
-                        watch.check()?;
-                        // What became of it: taken after all, or to be sent again.
-                        let image = self.settled(id).await?;
-                        if image.status == ImageStatus::Queued {
-                            source = again;
-                            continue;
-                        }
+                Attempt::Transient(error, delay) => {
+                    let Some(again) = again else {
+                        return Err(error);
+                    };
+                    if !retries.wait(delay).await {
+                        return Err(error);
+                    }
+                    watch.check()?;
+                    // What became of it: taken after all, or to be sent again.
+                    let image = self.settled(id).await?;
+                    if image.status != ImageStatus::Queued {
                         return Ok(Delivered::Became(Box::new(image), error, again));
                     }
-                    _ => error,
-                },
+                    source = again;
+                    continue;
+                }
                 Attempt::Aged(error, _) | Attempt::Failed(error) => error,
             };
             return Err(failed);
@@ -250,33 +249,31 @@ impl Remote {
     /// Sends data once.
     async fn send_once(
         &self,
-        call: &Call,
+        call: &Request,
         source: Source,
         size: Option<u64>,
         algorithms: &[Algorithm],
         watch: &Watch,
     ) -> Attempt {
-        let pulse = Pulse::default();
         watch.begin(size);
-        let (body, reading) = body(source, size, algorithms, watch.clone(), pulse.clone());
-        let stalled = pulse.stopped(self.http.timeout());
-        let outcome = match self.http.send(call, body, stalled).await {
+        let (blocks, reading) = blocks(source, size, algorithms, watch.clone());
+        let outcome = match self.http.upload(call, blocks).await {
             Ok(answer) if answer.status.is_success() => Attempt::Done(finished(reading).await),
             Ok(answer) => {
                 let error = self.refused(&answer).await;
-                match retry_after(answer.status, &answer.headers) {
-                    Some(asked) => Attempt::Passing(error, asked),
+                match retry::delay(answer.status, &answer.headers) {
+                    Some(delay) => Attempt::Transient(error, delay),
                     None => match Aged::of_answer(call, answer.status, &answer.headers) {
                         Some(aged) => Attempt::Aged(error, aged),
                         None => Attempt::Failed(error),
                     },
                 }
             }
-            Err(failure) if failure.unconnected && !failure.passing => {
-                Attempt::Aged(failure.error, Aged::Address)
+            Err(failure) if failure.is_transient() => {
+                Attempt::Transient(failed(failure), Delay::Backoff)
             }
-            Err(failure) if failure.passing => Attempt::Passing(failure.error, None),
-            Err(failure) => Attempt::Failed(failure.error),
+            Err(failure) if failure.is_connect() => Attempt::Aged(failed(failure), Aged::Address),
+            Err(failure) => Attempt::Failed(failed(failure)),
         };
         watch.end();
         outcome
@@ -285,14 +282,12 @@ impl Remote {
     /// The record of an image once the service has noticed that an upload to it broke off; or while it
     /// has not, after a while.
     async fn settled(&self, id: &str) -> Result<Image> {
-        let mut waits = waits();
+        let mut retries = self.http.retries();
         loop {
             let image = self.get_image(id).await?;
-            let wait = (image.status == ImageStatus::Saving).then(|| waits.next());
-            let Some(wait) = wait.flatten() else {
+            if image.status != ImageStatus::Saving || !retries.wait(Delay::Backoff).await {
                 return Ok(image);
-            };
-            self.http.pause(wait, None).await;
+            }
         }
     }
 
@@ -384,53 +379,16 @@ async fn finished(reading: JoinHandle<Result<Sent>>) -> Result<Sent> {
         .map_err(|e| Error::internal("the reading thread failed").because(e))?
 }
 
-/// When the connection last took data; nothing while it is our own side that has none to give.
-#[derive(Clone)]
-struct Pulse(Arc<Mutex<Option<Instant>>>);
-
-impl Default for Pulse {
-    fn default() -> Self {
-        Self(Arc::new(Mutex::new(Some(Instant::now()))))
-    }
-}
-
-impl Pulse {
-    /// The connection took something, and may take its time with it.
-    fn beat(&self) {
-        self.set(Some(Instant::now()));
-    }
-
-    /// The connection has to wait for us.
-    fn hold(&self) {
-        self.set(None);
-    }
-
-    fn set(&self, since: Option<Instant>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
-    }
-
-    /// Ends when the connection has taken nothing for that long.
-    async fn stopped(&self, patience: Duration) {
-        loop {
-            let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let passed = since.map_or(Duration::ZERO, |since| since.elapsed());
-            let left = patience.saturating_sub(passed);
-            if left.is_zero() {
-                return;
-            }
-            tokio::time::sleep(left).await;
-        }
-    }
-}
-
-/// The body of a request that sends `source`, read and hashed on threads of their own.
-fn body(
+/// Returns the blocks of `source`, which are read and hashed on a thread of their own.
+fn blocks(
     source: Source,
     size: Option<u64>,
     algorithms: &[Algorithm],
     watch: Watch,
-    pulse: Pulse,
-) -> (Body, JoinHandle<Result<Sent>>) {
+) -> (
+    impl Stream<Item = Result<Bytes>> + Send + 'static,
+    JoinHandle<Result<Sent>>,
+) {
     let (blocks, inbox) = mpsc::channel::<Result<Bytes>>(AHEAD);
     let algorithms = algorithms.to_vec();
     let reading = tokio::task::spawn_blocking(move || {
@@ -443,16 +401,11 @@ fn body(
             let _ = blocks.blocking_send(Err(broken));
         })
     });
-    let stream = futures_util::stream::unfold(inbox, move |mut inbox| {
-        let pulse = pulse.clone();
-        async move {
-            pulse.hold();
-            let block = inbox.recv().await;
-            pulse.beat();
-            Some((block?, inbox))
-        }
+    let blocks = futures_util::stream::unfold(inbox, |mut inbox| async {
+        let block = inbox.recv().await?;
+        Some((block, inbox))
     });
-    (Body::wrap_stream(stream), reading)
+    (blocks, reading)
 }
 
 /// Reads a source to its end, or until `pass_on` takes no more; as many bytes as were promised. The last block is

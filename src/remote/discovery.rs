@@ -1,7 +1,7 @@
 //! What the cloud tells of itself: stores, quotas, import methods, schemas.
 
-use ::http::Method;
 use async_trait::async_trait;
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 

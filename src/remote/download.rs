@@ -1,18 +1,16 @@
 //! Image data on its way from a server: taken up again where it was cut, and no more of it than there is.
 
-use std::time::Instant;
-
-use ::http::StatusCode;
-use ::http::header::{CONTENT_RANGE, HeaderValue, RANGE};
 use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use reqwest::Response;
+use http::StatusCode;
+use http::header::{CONTENT_RANGE, HeaderValue, RANGE};
 
 use super::answer;
-use super::http::{Call, Http, waits};
-use crate::data::pace::Pace;
+use super::failure::failed;
 use crate::data::source::ByteStream;
+use crate::http::retry::Delay;
+use crate::http::{Client, Request, StreamingResponse};
 use crate::model::Image;
 use crate::{Error, ErrorKind, Result};
 
@@ -32,8 +30,8 @@ pub fn range(start: u64, end: Option<u64>) -> Result<HeaderValue> {
 /// Data on its way from a server.
 #[derive(Clone)]
 pub struct Download {
-    http: Http,
-    call: Call,
+    http: Client,
+    call: Request,
     /// Id of the image, for messages.
     id: String,
     /// The first byte that is wanted.
@@ -46,7 +44,7 @@ pub struct Download {
 
 impl Download {
     /// All of the data of `image`, which `call` asks for.
-    pub fn new(http: Http, call: Call, image: &Image) -> Self {
+    pub fn new(http: Client, call: Request, image: &Image) -> Self {
         Self {
             http,
             call,
@@ -59,7 +57,7 @@ impl Download {
 
     /// The data, `size` bytes, in parts of which so many are asked for at a time; `first` brings the
     /// first of them. The server has to keep to the parts.
-    pub fn in_parts(self, first: Response, size: u64, parallel: usize) -> ByteStream {
+    pub fn in_parts(self, first: StreamingResponse, size: u64, parallel: usize) -> ByteStream {
         let mut first = Some(first);
         let parts = (0..size)
             .step_by(usize::try_from(PART).unwrap_or(usize::MAX))
@@ -74,7 +72,7 @@ impl Download {
     }
 
     /// A part, whole.
-    async fn collect(self, response: Option<Response>) -> Result<Bytes> {
+    async fn collect(self, response: Option<StreamingResponse>) -> Result<Bytes> {
         let response = match response {
             Some(response) => response,
             None => match self.resume(0).await? {
@@ -96,15 +94,14 @@ impl Download {
     }
 
     /// The data, beginning with what `response` brings; asked for again from where it was cut.
-    pub fn stream(self, response: Response) -> ByteStream {
+    pub fn stream(self, response: StreamingResponse) -> ByteStream {
         let length = self.length();
         let stream = try_stream! {
             let mut response = response;
-            let mut pace = Pace::new(self.http.timeout());
-            let mut waits = waits();
+            let mut retries = self.http.retries();
             let (mut received, mut skip, mut cut_at) = (0_u64, 0_u64, 0_u64);
             loop {
-                let cut = match self.next(&mut response, &mut pace).await {
+                let cut = match response.chunk().await.map_err(failed) {
                     Ok(Some(mut bytes)) => {
                         let skipped = bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
                         skip -= skipped as u64;
@@ -123,44 +120,27 @@ impl Download {
                     Err(error) => error,
                 };
                 if received - cut_at >= PROGRESS {
-                    waits = super::http::waits();
+                    retries.reset();
                 }
                 cut_at = received;
-                let Some(wait) = waits.next().filter(|_| length.is_some()) else {
+                if length.is_none() || !retries.wait(Delay::Backoff).await {
                     Err(cut)?;
                     break;
-                };
-                self.http.pause(wait, None).await;
+                }
                 (response, skip) = self.resume(received).await?;
             }
         };
         stream.boxed()
     }
 
-    /// The next bytes; None at the end.
-    async fn next(&self, response: &mut Response, pace: &mut Pace) -> Result<Option<Bytes>> {
-        let began = Instant::now();
-        let next = tokio::time::timeout(self.http.timeout(), response.chunk()).await;
-        let bytes = match next {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(e)) => return Err(answer::unreachable(&self.call.url, e)),
-            Err(_) => return Err(self.http.too_slow(&self.call.url)),
-        };
-        let length = bytes.as_ref().map_or(0, Bytes::len);
-        if bytes.is_some() && !pace.keeps_up(length as u64, began.elapsed()) {
-            return Err(self.http.too_slow(&self.call.url));
-        }
-        Ok(bytes)
-    }
-
     /// Asks for what is behind the first `received` bytes; the answer, and how many of its bytes are
     /// known already.
-    async fn resume(&self, received: u64) -> Result<(Response, u64)> {
+    async fn resume(&self, received: u64) -> Result<(StreamingResponse, u64)> {
         let mut call = self.call.clone();
         let from = self.start + received;
         let end = self.end.filter(|_| self.is_part);
         call.headers.insert(RANGE, range(from, end)?);
-        let response = self.http.open(&call).await?;
+        let response = self.http.open(&call).await.map_err(failed)?;
         let begins = response
             .headers()
             .get(CONTENT_RANGE)
@@ -185,7 +165,10 @@ impl Download {
             (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
                 Err(self.wrong(&format!("{received} bytes came, and there are no more")))
             }
-            _ => Err(answer::refusal(&self.http.read(&call, response).await?)),
+            _ => {
+                let response = self.http.read(&call, response).await;
+                Err(answer::refusal(&response.map_err(failed)?))
+            }
         }
     }
 

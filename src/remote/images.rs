@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use ::http::Method;
 use async_stream::try_stream;
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::answer::nonsense;
-use super::http::Call;
 use super::{JSON, PATCH, Remote, parse};
 use crate::Result;
+use crate::http::Request;
 use crate::model::{
     Change, Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus, NewImage, SortKey,
 };
@@ -65,7 +65,7 @@ impl Images for Remote {
                 if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
                     Err(again())?;
                 }
-                let call = Call::new(Method::GET, url.clone());
+                let call = Request::new(Method::GET, url.clone());
                 let page: Page = parse(&url, &self.succeed(call).await?)?;
                 let mut images = page.images;
                 // A server that does not look at the marker gives the same page for ever.

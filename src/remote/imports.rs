@@ -1,12 +1,12 @@
 //! Imports: the data is staged, or fetched by the service, whose task stores it.
 
-use ::http::Method;
 use async_trait::async_trait;
+use http::Method;
 
 use super::data::{Delivered, STORE, Sending, store_header};
-use super::http::Call;
 use super::{JSON, Remote};
 use crate::data::Watch;
+use crate::http::Request;
 use crate::model::{Destination, Image, ImageStatus, Import};
 use crate::service::{Images, Imports, Running, Staging};
 use crate::{Error, Result};
@@ -14,7 +14,7 @@ use crate::{Error, Result};
 #[async_trait]
 impl Imports for Remote {
     async fn stage_image(&self, id: &str, staging: Staging) -> Result<()> {
-        let call = Call::new(Method::PUT, self.url(&["images", id, "stage"]).await?);
+        let call = Request::new(Method::PUT, self.url(&["images", id, "stage"]).await?);
         let sending = Sending {
             id,
             call,

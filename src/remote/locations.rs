@@ -1,7 +1,7 @@
 //! Where the data of images is.
 
-use ::http::Method;
 use async_trait::async_trait;
+use http::Method;
 use serde_json::{Value, json};
 
 use super::{JSON, PATCH, Remote};

@@ -1,7 +1,7 @@
 //! Projects that images are shared with.
 
-use ::http::Method;
 use async_trait::async_trait;
+use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 

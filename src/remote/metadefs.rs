@@ -2,20 +2,20 @@
 
 use std::collections::HashSet;
 
-use ::http::Method;
-use ::http::header::{HeaderName, HeaderValue};
 use async_stream::try_stream;
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use http::Method;
+use http::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
 use super::answer::nonsense;
-use super::http::Call;
 use super::images::{PAGES, next_page};
 use super::{JSON, Remote, parse};
 use crate::Result;
+use crate::http::Request;
 use crate::model::Direction;
 use crate::model::metadef::{
     Association, Definition, Namespace, NamespaceQuery, NamespaceSort, Object, Properties,
@@ -86,7 +86,7 @@ impl Namespaces for Remote {
             url.query_pairs_mut()
                 .append_pair("resource_type", resource_type);
         }
-        self.read(Call::new(Method::GET, url)).await
+        self.read(Request::new(Method::GET, url)).await
     }
 
     fn list_namespaces(&self, query: NamespaceQuery) -> NamespaceStream<'_> {
@@ -100,7 +100,7 @@ impl Namespaces for Remote {
                 if seen.len() > PAGES {
                     Err(again())?;
                 }
-                let call = Call::new(Method::GET, url.clone());
+                let call = Request::new(Method::GET, url.clone());
                 let page: Page = parse(&url, &self.succeed(call).await?)?;
                 let mut namespaces = page.namespaces;
                 if let Some(last) = namespaces.last()
@@ -211,7 +211,7 @@ impl MetadefProperties for Remote {
 impl MetadefTags for Remote {
     async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
         let url = self.url(&within(namespace, ["tags", name])).await?;
-        self.read(Call::new(Method::POST, url)).await
+        self.read(Request::new(Method::POST, url)).await
     }
 
     async fn create_tags(

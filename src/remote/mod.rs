@@ -3,39 +3,54 @@
 mod answer;
 pub mod auth;
 mod cache;
-mod ciphers;
 mod data;
 mod discovery;
 mod download;
-pub mod http;
+mod failure;
 mod images;
 mod imports;
 mod locations;
 mod members;
 mod metadefs;
 pub mod profile;
+pub mod profiler;
 mod projects;
 mod tasks;
-mod tls;
-mod trace;
-pub mod tracing;
 
-use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use ::http::{Method, StatusCode};
+use std::time::Duration;
+
 use auth::{Access, Prompt};
 use bytes::Bytes;
-use http::{Answer, Call, Http, Observer, Options};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::sync::RwLock;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use crate::config::{Cloud, Keystone};
+use crate::config::{Cloud, Keystone, Tls};
+use crate::http::{Client, Observer, Options, Request, Response};
+use crate::model::address::place;
 use crate::{Error, ErrorKind, Result, service};
+
+/// How long a response may take, and image data may stand still, unless told otherwise.
+///
+/// *Source:* the timeout of python-glanceclient.
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
+
+/// Returns a client of the servers of a cloud.
+fn client(tls: &Tls, timeout: Option<Duration>, observer: Observer) -> Client {
+    Client::new(Options {
+        tls: tls.clone(),
+        timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+        observer,
+        ..Options::default()
+    })
+}
 
 /// A cloud, as one caller meets it.
 pub struct Remote {
-    http: Http,
+    http: Client,
     cloud: Cloud,
     access: RwLock<Access>,
     /// Whether the image service was reached with TLS when the cloud was opened.
@@ -56,17 +71,17 @@ enum Aged {
 
 impl Aged {
     /// Returns what an answer may come of. A request that may have changed something is not asked for again.
-    fn of_answer(call: &Call, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
+    fn of_answer(request: &Request, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         match status.as_u16() {
             401 => Some(Self::Token),
             403 => Some(Self::Rights),
             // A Glance numbers its answers, and always has images.
             404 if !headers.contains_key("x-openstack-request-id")
-                || call.url.path().ends_with("/v2/images") =>
+                || request.url.path().ends_with("/v2/images") =>
             {
                 Some(Self::Address)
             }
-            502..=504 if call.is_safe() => Some(Self::Address),
+            502..=504 if request.is_safe() => Some(Self::Address),
             _ => None,
         }
     }
@@ -86,12 +101,7 @@ impl Remote {
         prompt: Box<dyn Prompt + Send + Sync>,
         observer: Observer,
     ) -> Result<Self> {
-        let options = Options {
-            tls: cloud.tls.clone(),
-            timeout: cloud.timeout,
-            observer,
-        };
-        let http = Http::new(options)?;
+        let http = client(&cloud.tls, cloud.timeout, observer);
         let access = auth::connect(&http, &cloud, prompt.as_ref(), false).await?;
         Ok(Self {
             http,
@@ -132,7 +142,7 @@ impl Remote {
 
     /// Asks, and takes any answer; what a login that has aged may be the reason of is asked again after another
     /// login, once.
-    async fn ask(&self, mut call: Call) -> Result<Answer> {
+    async fn ask(&self, mut call: Request) -> Result<Response> {
         let own = call.headers.clone();
         for renewed in [false, true] {
             let sent = self.access.read().await.clone();
@@ -142,12 +152,12 @@ impl Remote {
             let aged = match &outcome {
                 Ok(answer) => Aged::of_answer(&call, answer.status, &answer.headers)
                     // Elsewhere, the token was not shown.
-                    .filter(|_| answer.redirected.is_none()),
-                Err(failure) => failure.unconnected.then_some(Aged::Address),
+                    .filter(|_| answer.stripped.is_none()),
+                Err(failure) => failure.is_connect().then_some(Aged::Address),
             };
             match aged {
                 Some(aged) if !renewed && self.refreshed(&sent, &mut call, aged).await? => {}
-                _ => return outcome.map_err(Error::from),
+                _ => return outcome.map_err(failure::failed),
             }
         }
         // The second round ends in any case.
@@ -159,7 +169,7 @@ impl Remote {
     ///
     /// # Errors
     /// Those of the login, for a token that was refused.
-    async fn refreshed(&self, sent: &Access, call: &mut Call, aged: Aged) -> Result<bool> {
+    async fn refreshed(&self, sent: &Access, call: &mut Request, aged: Aged) -> Result<bool> {
         // Of several requests at a time, the first one logs in.
         let is_current = self.access.read().await.headers == sent.headers;
         if is_current {
@@ -206,7 +216,7 @@ impl Remote {
     }
 
     /// Asks, and takes success alone.
-    async fn succeed(&self, call: Call) -> Result<Answer> {
+    async fn succeed(&self, call: Request) -> Result<Response> {
         let answer = self.ask(call).await?;
         if answer.status.is_success() {
             return Ok(answer);
@@ -215,13 +225,13 @@ impl Remote {
     }
 
     /// An answer that is no success, as an error, with what can be done about it.
-    async fn refused(&self, answer: &Answer) -> Error {
+    async fn refused(&self, answer: &Response) -> Error {
         let error = answer::refusal(answer);
-        if let Some(redirected) = &answer.redirected {
+        if let Some(stripped) = &answer.stripped {
             return error.hint(format!(
                 "{} redirects to {}, where the token was not sent along; name that address with --os-image-url.",
-                trace::place(&redirected.from),
-                trace::place(&redirected.to)
+                place(&stripped.from),
+                place(&stripped.to)
             ));
         }
         if answer.status.is_redirection() {
@@ -253,12 +263,12 @@ impl Remote {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T> {
-        self.read(Call::new(Method::GET, self.url(path).await?))
+        self.read(Request::new(Method::GET, self.url(path).await?))
             .await
     }
 
     /// Asks, and reads the answer's JSON.
-    async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+    async fn read<T: DeserializeOwned>(&self, call: Request) -> Result<T> {
         let url = call.url.clone();
         let answer = self.succeed(call).await?;
         parse(&url, &answer)
@@ -266,7 +276,7 @@ impl Remote {
 
     /// Sends a request that has no body, and whose answer says no more than that it was done.
     async fn command(&self, method: Method, path: &[&str]) -> Result<()> {
-        let call = Call::new(method, self.url(path).await?);
+        let call = Request::new(method, self.url(path).await?);
         self.succeed(call).await?;
         Ok(())
     }
@@ -278,8 +288,8 @@ impl Remote {
         path: &[&str],
         content_type: &'static str,
         body: &impl serde::Serialize,
-    ) -> Result<Call> {
-        let mut call = Call::new(method, self.url(path).await?);
+    ) -> Result<Request> {
+        let mut call = Request::new(method, self.url(path).await?);
         let content_type = HeaderValue::from_static(content_type);
         call.headers.insert(CONTENT_TYPE, content_type);
         let body = serde_json::to_vec(body);
@@ -294,7 +304,7 @@ fn is_protected_definition(message: &str) -> bool {
 }
 
 /// Reads an answer's JSON.
-fn parse<T: DeserializeOwned>(url: &Url, answer: &Answer) -> Result<T> {
+fn parse<T: DeserializeOwned>(url: &Url, answer: &Response) -> Result<T> {
     serde_json::from_slice(&answer.body).map_err(|e| {
         answer::nonsense(url, &format!("something else than asked for: {e}")).because(e)
     })

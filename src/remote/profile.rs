@@ -8,18 +8,19 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ::http::Method;
+use http::Method;
 use sha2::{Digest, Sha256};
 
-use super::http::{Call, Http, Observer, Options};
+use super::{client, failure};
 use crate::config::Profile;
+use crate::http::{Observer, Request};
 use crate::{Error, Result};
 
 /// How long a profile that was fetched is used without asking again.
 const FRESH: Duration = Duration::from_hours(24);
 
-/// How long the server may take, unless told otherwise; a profile that was kept then does as well.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the server may take, unless told otherwise. After that, a profile that was kept before is used.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Returns the document of a profile: one that was kept for less than a day, or as the server has it now, or,
 /// where the server does not answer, one that was kept before.
@@ -53,14 +54,10 @@ pub async fn fetch_profile(profile: &Profile, observer: Observer) -> Result<Stri
 
 async fn ask(profile: &Profile, observer: Observer) -> Result<String> {
     let url = &profile.published.url;
-    let options = Options {
-        tls: profile.tls.clone(),
-        timeout: Some(profile.timeout.unwrap_or(PATIENCE)),
-        observer,
-    };
-    let http = Http::new(options)?;
-    let call = Call::new(Method::GET, url.clone());
-    let answer = http.call(&call).await.map_err(Error::from)?;
+    let timeout = profile.timeout.unwrap_or(DEFAULT_TIMEOUT);
+    let http = client(&profile.tls, Some(timeout), observer);
+    let request = Request::new(Method::GET, url.clone());
+    let answer = http.call(&request).await.map_err(failure::failed)?;
     let document = String::from_utf8(answer.body.to_vec()).ok();
     let document = document.filter(|text| {
         let value = serde_json::from_str::<serde_json::Value>(text);

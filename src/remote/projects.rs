@@ -8,8 +8,9 @@ use url::Url;
 
 use super::answer::{nonsense, refusal};
 use super::auth::Access;
-use super::http::{Call, Http};
+use super::failure::failed;
 use crate::config::{Cloud, Keystone};
+use crate::http::{Client, Request};
 use crate::{Error, ErrorKind, Result};
 
 /// What is looked for.
@@ -39,7 +40,7 @@ const DOMAIN: Kind = Kind {
 /// # Errors
 /// `NotFound` for no such project, `Conflict` for several; with their ids.
 pub async fn find_project(
-    http: &Http,
+    http: &Client,
     cloud: &Cloud,
     access: &Access,
     word: &str,
@@ -94,7 +95,7 @@ fn if_own(access: &Access, word: &str, domain: Option<&str>) -> Option<String> {
 }
 
 struct Look<'a> {
-    http: &'a Http,
+    http: &'a Client,
     keystone: &'a Keystone,
     access: &'a Access,
 }
@@ -175,9 +176,9 @@ impl Look<'_> {
 
     /// An answer's JSON, empty for what there is not; None where looking is not allowed.
     async fn get(&self, url: &Url) -> Result<Option<Value>> {
-        let mut call = Call::new(Method::GET, url.clone());
+        let mut call = Request::new(Method::GET, url.clone());
         call.headers.extend(self.access.headers.clone());
-        let answer = self.http.call(&call).await?;
+        let answer = self.http.call(&call).await.map_err(failed)?;
         match answer.status.as_u16() {
             403 => Ok(None),
             404 => Ok(Some(Value::Null)),

@@ -2,19 +2,19 @@
 
 use std::collections::HashSet;
 
-use ::http::Method;
 use async_stream::try_stream;
 use async_trait::async_trait;
 use futures_util::StreamExt;
+use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::answer::nonsense;
-use super::http::Call;
 use super::images::{PAGE, PAGES, next_page};
 use super::{JSON, Remote, parse};
 use crate::Result;
+use crate::http::Request;
 use crate::model::{Direction, Task, TaskQuery};
 use crate::service::{Running, TaskStream, Tasks};
 
@@ -36,7 +36,7 @@ impl Tasks for Remote {
                 if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
                     Err(nonsense(&url, "a list without an end"))?;
                 }
-                let call = Call::new(Method::GET, url.clone());
+                let call = Request::new(Method::GET, url.clone());
                 let page: Page = parse(&url, &self.succeed(call).await?)?;
                 let mut tasks = page.tasks;
                 if let Some(left) = &mut left {

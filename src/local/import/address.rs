@@ -11,32 +11,20 @@ use url::{Host, Url};
 use crate::config::import::Addresses;
 use crate::{Error, Result};
 
-/// An address that may be fetched from, if what its host resolves to may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Checked {
-    /// The address.
-    pub url: Url,
-    /// Its host, as it is resolved.
-    pub host: String,
-    /// Its port, be it the scheme's.
-    pub port: u16,
-    /// The address that the host is, where it is no name.
-    pub literal: Option<IpAddr>,
-    /// Whether the configuration allows this host by name, whatever it resolves to.
-    pub trusted: bool,
-}
-
-/// Reads an address, and looks at all that can be seen without resolving it.
+/// Reads an address, and checks everything that can be checked without resolving it.
 ///
 /// # Errors
 /// `Invalid` for one that may not be fetched from, with the reason.
-pub(super) fn check(text: &str, rules: &Addresses) -> Result<Checked> {
+pub(super) fn check(text: &str, rules: &Addresses) -> Result<Url> {
     let url = Url::parse(text).map_err(|e| refused(text, &format!("it is no address: {e}")))?;
     check_url(url, text, rules)
 }
 
-/// As [`check`], of an address that another one led to.
-pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<Checked> {
+/// Checks an address that another one redirects to, as [`check`] does.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<Url> {
     let url = from
         .join(to)
         .map_err(|e| refused(to, &format!("it is no address: {e}")))?;
@@ -48,7 +36,7 @@ pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<
     check_url(url, &text, rules)
 }
 
-fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Checked> {
+fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Url> {
     let scheme = url.scheme();
     if !matches!(scheme, "http" | "https") || !rules.schemes.allow(&scheme.to_string()) {
         let refused = refused(text, &format!("scheme '{scheme}' is not allowed"));
@@ -85,20 +73,13 @@ fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Checked> {
         let refused = refused(text, &format!("port {port} is not allowed"));
         return Err(allowed_by(refused, "port"));
     }
-    let checked = Checked {
-        trusted: rules.hosts.allowed.contains(&name),
-        host: name.clone(),
-        port,
-        literal,
-        url,
-    };
     if let Some(address) = literal {
-        choose(&checked, vec![address], rules)?;
+        select(&name, vec![address], rules).map_err(|why| refuse_host(&url, why))?;
     }
-    Ok(checked)
+    Ok(url)
 }
 
-/// The host of an address, as it is written.
+/// Returns the host of an address, as it is written.
 fn written_host(text: &str) -> Option<&str> {
     let (_, rest) = text.trim().split_once("://")?;
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
@@ -106,36 +87,40 @@ fn written_host(text: &str) -> Option<&str> {
     Some(host.split_once(':').map_or(host, |(host, _)| host))
 }
 
-/// Those of the addresses that a host resolved to that may be connected to.
+/// Returns those of the addresses of a host that may be connected to: for a host that the configuration allows by name,
+/// addresses of any network.
 ///
 /// # Errors
-/// `Invalid` where there is none.
-pub(super) fn choose(
-    checked: &Checked,
+/// The reason why none of them may.
+pub(super) fn select(
+    host: &str,
     addresses: Vec<IpAddr>,
     rules: &Addresses,
-) -> Result<Vec<IpAddr>> {
+) -> Result<Vec<IpAddr>, &'static str> {
+    let is_trusted = rules.hosts.allowed.iter().any(|allowed| allowed == host);
     let mut why = "it has no address";
-    let mut chosen = Vec::new();
+    let mut selected = Vec::new();
     for address in addresses {
-        let by_name =
+        let is_disallowed =
             rules.hosts.allowed.is_empty() && rules.hosts.disallowed.contains(&address.to_string());
         match special(address) {
-            Some(kind) if !checked.trusted => why = kind,
-            _ if by_name => why = "it has an address that is not allowed",
-            _ if !chosen.contains(&address) => chosen.push(address),
+            Some(kind) if !is_trusted => why = kind,
+            _ if is_disallowed => why = "it has an address that is not allowed",
+            _ if !selected.contains(&address) => selected.push(address),
             _ => {}
         }
     }
-    if chosen.is_empty() {
-        let host = &checked.host;
-        return Err(refused(
-            checked.url.as_str(),
-            &format!("host '{host}' is refused: {why}"),
-        )
-        .hint("If it is meant, list the host in allowed_hosts of [import_filtering_opts]."));
+    if selected.is_empty() {
+        return Err(why);
     }
-    Ok(chosen)
+    Ok(selected)
+}
+
+/// Returns the error for an address whose host may not be connected to.
+pub(super) fn refuse_host(url: &Url, why: &str) -> Error {
+    let host = url.host_str().unwrap_or_default();
+    refused(url.as_str(), &format!("host '{host}' is refused: {why}"))
+        .hint("If it is meant, list the host in allowed_hosts of [import_filtering_opts].")
 }
 
 /// Returns a refusal with the options that allow and refuse addresses by their `part`.
@@ -311,10 +296,11 @@ mod tests {
         let mut rules = usual();
         rules.hosts.allowed = vec!["127.0.0.1".into(), "mirror.example.org".into()];
         rules.ports.allowed.clear();
-        assert!(check("http://127.0.0.1:8080/x", &rules).unwrap().trusted);
-        let mirror = check("http://mirror.example.org/x", &rules).unwrap();
+        assert!(check("http://127.0.0.1:8080/x", &rules).is_ok());
+        assert!(check("http://mirror.example.org/x", &rules).is_ok());
         let inside: IpAddr = "10.1.2.3".parse().unwrap();
-        assert_eq!(choose(&mirror, vec![inside], &rules).unwrap(), [inside]);
+        let selected = select("mirror.example.org", vec![inside], &rules);
+        assert_eq!(selected.unwrap(), [inside]);
         // Others are not allowed at all, nor is the same machine by another spelling.
         assert!(check("http://8.8.8.8/x", &rules).is_err());
         assert!(check("http://127.1:8080/x", &rules).is_err());
@@ -323,16 +309,16 @@ mod tests {
     #[test]
     fn of_the_addresses_of_a_name_only_those_that_are_public_are_taken() {
         let rules = usual();
-        let checked = check("http://example.org/x", &rules).unwrap();
+        let host = "example.org";
         let [inside, outside]: [IpAddr; 2] =
             ["127.0.0.1", "8.8.8.8"].map(|text| text.parse().unwrap());
-        let chosen = choose(&checked, vec![inside, outside, outside], &rules).unwrap();
-        assert_eq!(chosen, [outside]);
-        assert!(choose(&checked, vec![inside], &rules).is_err());
-        assert!(choose(&checked, Vec::new(), &rules).is_err());
+        let selected = select(host, vec![inside, outside, outside], &rules).unwrap();
+        assert_eq!(selected, [outside]);
+        assert!(select(host, vec![inside], &rules).is_err());
+        assert!(select(host, Vec::new(), &rules).is_err());
         let mut rules = usual();
         rules.hosts.disallowed = vec!["8.8.8.8".into(), "bad.example.org".into()];
-        assert!(choose(&checked, vec![outside], &rules).is_err());
+        assert!(select(host, vec![outside], &rules).is_err());
         assert!(check("http://bad.example.org/", &rules).is_err());
         assert!(
             check("http://BAD.example.org./", &rules).is_ok(),
@@ -345,7 +331,7 @@ mod tests {
         let from = Url::parse("http://example.org/a/b").unwrap();
         let rules = usual();
         let to = |to: &str| check_redirect(&from, to, &rules);
-        assert_eq!(to("c").unwrap().url.as_str(), "http://example.org/a/c");
+        assert_eq!(to("c").unwrap().as_str(), "http://example.org/a/c");
         assert!(to("//127.0.0.1/x").is_err());
         assert!(to("//0x7f.1/x").is_err());
         assert!(to("http://[::1]/x").is_err());

@@ -1,139 +1,115 @@
-//! Data from a web server: the name is resolved once and that address connected to, each redirect is
-//! looked at again, and everything is bounded.
+//! Data from a web server that a caller names: the name of the host is resolved once and these addresses connected to,
+//! every redirect is checked like the address itself, and everything is bounded.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::StatusCode;
-use ::http::header::{CONTENT_LENGTH, LOCATION};
 use futures_util::{StreamExt, TryStreamExt};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
+use http::{Method, StatusCode};
+use url::Url;
 
-use super::address::{Checked, check, check_redirect, choose};
+use super::address::{check, check_redirect, refuse_host, select};
 use crate::config::import::Addresses;
 use crate::data::Source;
+use crate::http::{Client, Failure, Options, Proxies, Reason, Request, redirect, retry};
+use crate::model::address::place;
 use crate::{Error, ErrorKind, Result};
 
 /// Redirects that are followed at most.
-const REDIRECTS: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 
-/// How long a server may take to be connected to, and how long it may be silent.
-const CONNECT: Duration = Duration::from_secs(30);
-const SILENCE: Duration = Duration::from_mins(1);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a response, or the next bytes of it, may take.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Data that is being fetched.
 pub(super) struct Fetched {
     /// The data.
     pub source: Source,
-    /// Bytes, where the server promises a number.
+    /// Size in bytes, where the server promises one.
     pub size: Option<u64>,
 }
 
-/// Fetches what is at an address.
+/// Fetches the data at an address.
 ///
 /// # Errors
 /// `Invalid` for an address that is not allowed, or leads to one; `Unreachable` and `Failed` when the
 /// server does not give it.
 pub(super) async fn open(uri: &str, rules: &Addresses) -> Result<Fetched> {
-    let mut checked = check(uri, rules)?;
-    for _ in 0..=REDIRECTS {
-        let response = ask(&checked, rules).await?;
-        let status = response.status();
-        if status == StatusCode::OK {
-            return Ok(fetched(&checked, response));
-        }
-        if !status.is_redirection() {
-            return Err(Error::failed(format!("{} answers {status}", checked.url)));
-        }
-        let to = response.headers().get(LOCATION);
-        let to = to.and_then(|to| to.to_str().ok());
-        let to = to.ok_or_else(|| {
-            Error::failed(format!(
-                "{} answers {status}, and not where to",
-                checked.url
-            ))
-        })?;
-        checked = check_redirect(&checked.url, to, rules)?;
+    let request = Request::new(Method::GET, check(uri, rules)?);
+    let response = client(rules).open(&request).await.map_err(failed)?;
+    let (url, status) = (place(response.url()), response.status());
+    if status.is_redirection() {
+        let message = format!("{url} answers {status}, and not where to");
+        return Err(Error::failed(message));
     }
-    Err(Error::failed(format!(
-        "{uri} leads from one address to the next, {REDIRECTS} times and more"
-    )))
+    if status != StatusCode::OK {
+        return Err(Error::failed(format!("{url} answers {status}")));
+    }
+    Ok(Fetched {
+        size: response.content_length(),
+        source: Source::Stream(response.into_stream().map_err(failed).boxed()),
+    })
 }
 
-/// Asks one server, at an address that is allowed.
-async fn ask(checked: &Checked, rules: &Addresses) -> Result<Response> {
-    let addresses = choose(checked, resolve(checked).await?, rules)?;
-    let sockets: Vec<SocketAddr> = addresses
-        .into_iter()
-        .map(|address| SocketAddr::new(address, checked.port))
-        .collect();
-    // A second installation is refused, and the first one as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
-        .redirect(Policy::none())
-        .referer(false)
+/// Returns a client that requests only what the rules allow.
+fn client(rules: &Addresses) -> Client {
+    Client::new(Options {
         // A proxy would resolve the name again, as it likes.
-        .no_proxy()
-        .resolve_to_addrs(&checked.host, &sockets)
-        .connect_timeout(CONNECT)
-        .read_timeout(SILENCE);
-    let builder = match checked.url.scheme() {
-        "https" => builder,
-        // Loading the system's certificates takes longer than all else.
-        _ => builder.tls_certs_only([]),
-    };
-    let client = builder
-        .build()
-        .map_err(|e| Error::internal("an HTTP client cannot be made").because(e))?;
-    let asked = client.get(checked.url.clone()).send().await;
-    asked.map_err(|e| broken(checked, e))
+        proxies: Proxies::None,
+        connect_timeout: CONNECT_TIMEOUT,
+        timeout: TIMEOUT,
+        redirects: redirect::Policy {
+            limit: MAX_REDIRECTS,
+            guard: Some(Arc::new(Filter(rules.clone()))),
+            ..redirect::Policy::default()
+        },
+        retries: retry::Policy::NEVER,
+        keep_alive: false,
+        ..Options::default()
+    })
 }
 
-/// The addresses of a host. A name is completed with a dot, so that it is looked up and nothing else.
-async fn resolve(checked: &Checked) -> Result<Vec<IpAddr>> {
-    if let Some(address) = checked.literal {
-        return Ok(vec![address]);
+/// The rules of the configuration, as those of a client.
+struct Filter(Addresses);
+
+impl redirect::Guard for Filter {
+    fn follow(&self, from: &Url, location: &str) -> Result<Url> {
+        check_redirect(from, location, &self.0)
     }
-    let name = match checked.host.as_str() {
-        // The one name that every system knows without a dot, and many only so.
-        name @ "localhost" => name.to_string(),
-        name if name.ends_with('.') => name.to_string(),
-        name => format!("{name}."),
-    };
-    let found = tokio::net::lookup_host((name.as_str(), checked.port)).await;
-    let found = found.map_err(|e| {
-        Error::invalid(format!(
-            "the name {} in {} cannot be resolved",
-            checked.host, checked.url
-        ))
-        .because(e)
-    })?;
-    Ok(found.map(|socket| socket.ip()).collect())
-}
 
-fn fetched(checked: &Checked, response: Response) -> Fetched {
-    let length = response.headers().get(CONTENT_LENGTH);
-    let size = length.and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let at = checked.clone();
-    let body = response.bytes_stream().map_err(move |e| broken(&at, e));
-    Fetched {
-        source: Source::Stream(body.boxed()),
-        size,
+    fn select(&self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, String> {
+        select(host, found, &self.0).map_err(str::to_string)
     }
 }
 
-/// A connection that could not be made or broke, in a line.
-fn broken(checked: &Checked, error: reqwest::Error) -> Error {
-    let mut root: &dyn std::error::Error = &error;
-    while let Some(source) = root.source() {
-        root = source;
-    }
-    let why = if error.is_timeout() {
-        "it took too long".to_string()
-    } else {
-        root.to_string()
+/// Returns the error that the failure of a request is for the caller.
+fn failed(failure: Failure) -> Error {
+    let url = failure.url().clone();
+    let shown = place(&url);
+    let (reason, source) = failure.into_parts();
+    let error = match reason {
+        Reason::RedirectBlocked(error) => return error,
+        Reason::HostBlocked(cause) => return refuse_host(&url, &cause),
+        Reason::TooManyRedirects(limit) => {
+            return Error::failed(format!(
+                "{shown} leads from one address to the next, {limit} times and more"
+            ));
+        }
+        Reason::UnknownHost => {
+            let host = url.host_str().unwrap_or_default();
+            Error::invalid(format!("the name {host} in {shown} cannot be resolved"))
+        }
+        reason => {
+            let message = format!("{shown} cannot be fetched: {reason}");
+            Error::new(ErrorKind::Unreachable, message)
+        }
     };
-    let message = format!("{} cannot be fetched: {why}", checked.url);
-    Error::new(ErrorKind::Unreachable, message).because(error)
+    match source {
+        Some(source) => error.because(source),
+        None => error,
+    }
 }

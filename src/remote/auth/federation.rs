@@ -7,21 +7,20 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use http::Method as Verb;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use openstack_sdk_auth_core::AuthToken;
-use reqwest::Body;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::super::answer::{nonsense, refusal};
-use super::super::http::{Answer, Call, Http};
-use super::super::trace::place;
+use super::super::failure::failed;
 use super::{Prompt, basic_header, login};
 use crate::config::{Address, Challenge, Federation, Grant, Keystone, Secret};
+use crate::http::{Client, Request, Response};
+use crate::model::address::place;
 use crate::{Error, Result};
 
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -34,7 +33,7 @@ const LONGEST_CONSENT: Duration = Duration::from_hours(1);
 /// # Errors
 /// `Failed` where either refuses; `Unreachable` where either does not answer.
 pub async fn log_in(
-    http: &Http,
+    http: &Client,
     keystone: &Keystone,
     federation: &Federation,
     prompt: &(dyn Prompt + Sync),
@@ -57,11 +56,11 @@ pub async fn log_in(
             "auth",
         ]);
     }
-    let mut call = Call::new(Verb::POST, url);
+    let mut call = Request::new(Verb::POST, url);
     call.headers.insert(AUTHORIZATION, bearer(token.reveal())?);
     call.headers
         .insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let answer = login::send_login(http, &call, Bytes::new()).await?;
+    let answer = login::send_login(http, keystone, call).await?;
     if answer.status.is_success() {
         return login::read(keystone, answer);
     }
@@ -86,7 +85,7 @@ fn bearer(token: &str) -> Result<HeaderValue> {
 /// # Errors
 /// As [`log_in`].
 pub async fn oauth2_header(
-    http: &Http,
+    http: &Client,
     endpoint: &Address,
     client_id: &str,
     client_secret: Option<&Secret>,
@@ -102,7 +101,7 @@ pub async fn oauth2_header(
 
 /// An identity provider, and what is known of it.
 struct Provider<'a> {
-    http: &'a Http,
+    http: &'a Client,
     keystone: &'a Keystone,
     federation: &'a Federation,
     prompt: &'a (dyn Prompt + Sync),
@@ -183,8 +182,8 @@ impl Provider<'_> {
         let Some(address) = &self.federation.discovery else {
             return Ok(Value::Null);
         };
-        let call = Call::new(Verb::GET, address.0.clone());
-        let answer = self.http.call(&call).await?;
+        let call = Request::new(Verb::GET, address.0.clone());
+        let answer = self.http.call(&call).await.map_err(failed)?;
         let body = success(&address.0, &answer, &[])?;
         if body.is_object() {
             return Ok(body);
@@ -295,7 +294,7 @@ impl Provider<'_> {
         }
     }
 
-    async fn post(&self, url: &Url, form: &[(&str, String)]) -> Result<Answer> {
+    async fn post(&self, url: &Url, form: &[(&str, String)]) -> Result<Response> {
         let federation = self.federation;
         let client = federation.client_secret.as_ref();
         let client = client.map(|secret| (federation.client_id.as_str(), secret));
@@ -311,13 +310,13 @@ impl Provider<'_> {
 
 /// Sends a form, as a client with this id and secret.
 async fn post<T: AsRef<str>>(
-    http: &Http,
+    http: &Client,
     url: &Url,
     client: Option<(&str, &Secret)>,
     form: &[(&str, T)],
     secrets: &[&Secret],
-) -> Result<Answer> {
-    let mut call = Call::new(Verb::POST, url.clone());
+) -> Result<Response> {
+    let mut call = Request::new(Verb::POST, url.clone());
     let secrets = secrets.iter().filter(|secret| login::is_long(secret));
     call.secrets = secrets.map(|secret| (*secret).clone()).collect();
     let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -325,13 +324,17 @@ async fn post<T: AsRef<str>>(
     call.headers
         .insert(ACCEPT, HeaderValue::from_static("application/json"));
     if let Some((id, secret)) = client {
-        call.headers.extend(basic_header(http, id, secret)?);
+        call.headers.extend(basic_header(id, secret)?);
     }
-    let body = form_of(form);
-    // The call has no body, so that none is shown. A code or passcode is good once: nothing is sent again.
-    let stalled = tokio::time::sleep(http.timeout());
-    let sent = http.send(&call, Body::from(body), stalled).await;
-    Ok(sent?)
+    call.body = form_of(form).into();
+    call.is_body_secret = true;
+    // A code or passcode is good once: what the server may have seen is not sent again.
+    call.is_idempotent = false;
+    let response = http.call(&call).await;
+    response.map_err(|failure| {
+        let hint = "Secrets are not sent on; name the endpoint that it redirects to.";
+        login::redirected(&failure, &place(url), hint).unwrap_or_else(|| failed(failure))
+    })
 }
 
 /// Returns a form as it is sent.
@@ -344,7 +347,7 @@ fn form_of<T: AsRef<str>>(form: &[(&str, T)]) -> String {
 }
 
 /// Returns the JSON of an answer that is a success.
-fn success(url: &Url, answer: &Answer, secrets: &[&Secret]) -> Result<Value> {
+fn success(url: &Url, answer: &Response, secrets: &[&Secret]) -> Result<Value> {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     if answer.status.is_success() {
         return body.ok_or_else(|| nonsense(url, "no JSON"));

@@ -6,20 +6,20 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use http::{Method as Verb, StatusCode};
 use openstack_sdk_auth_core::{
     AuthReceiptResponse, AuthToken, AuthTokenScope, Domain, OpenStackMultifactorAuthMethod,
     Project, System,
 };
-use reqwest::Body;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::super::answer::refusal;
-use super::super::http::{Answer, Call, Http, retry_after, waits};
+use super::super::failure::failed;
 use super::{Prompt, federation, scope_in_words};
 use crate::config::{Address, Keystone, Method, Named, Need, Reference, Scope, Secret};
+use crate::http::{Client, Failure, Reason, Request, Response};
 use crate::{Error, ErrorKind, Result};
 
 /// The header of a receipt: what was shown is right, and not enough.
@@ -31,7 +31,7 @@ const RECEIPT: &str = "openstack-auth-receipt";
 /// `Failed` where Keystone refuses, or a secret is missing that cannot be asked for; `Unreachable` where it
 /// does not answer, or not as Keystone does.
 pub async fn log_in(
-    http: &Http,
+    http: &Client,
     keystone: &Keystone,
     prompt: &(dyn Prompt + Sync),
 ) -> Result<AuthToken> {
@@ -73,19 +73,19 @@ fn ask(keystone: &mut Keystone, need: Need, prompt: &(dyn Prompt + Sync)) -> Res
     Ok(())
 }
 
-/// Sends the login; again, where nothing was heard of it, as it changes nothing.
-async fn send(http: &Http, keystone: &Keystone) -> Result<Answer> {
+/// Sends the login.
+async fn send(http: &Client, keystone: &Keystone) -> Result<Response> {
     let url = keystone.auth_url.join("auth/tokens");
     let url = url.map_err(|e| Error::internal("an address has no parts").because(e))?;
-    let mut call = Call::new(Verb::POST, url);
+    let mut call = Request::new(Verb::POST, url);
     let json = HeaderValue::from_static("application/json");
     call.headers.insert(CONTENT_TYPE, json.clone());
     call.headers.insert(ACCEPT, json);
     let secrets = keystone.secrets().into_iter().flatten();
     call.secrets = secrets.filter(|secret| is_long(secret)).cloned().collect();
     let body = serde_json::to_vec(&json!({ "auth": request(keystone)? }));
-    let body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
-    send_login(http, &call, body).await
+    call.body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
+    send_login(http, keystone, call).await
 }
 
 /// Whether a secret is long enough to be told from the text around it.
@@ -93,27 +93,30 @@ pub(super) fn is_long(secret: &Secret) -> bool {
     secret.reveal().len() >= 4
 }
 
-/// Sends a request to Keystone that changes nothing; again, where nothing was heard of it.
-pub(super) async fn send_login(http: &Http, call: &Call, body: Bytes) -> Result<Answer> {
-    let mut waits = waits();
-    loop {
-        // The call has no body, so that none is shown.
-        let stalled = tokio::time::sleep(http.timeout());
-        let (outcome, wait) = match http.send(call, Body::from(body.clone()), stalled).await {
-            Ok(answer) => {
-                let wait = retry_after(answer.status, &answer.headers);
-                (Ok(answer), wait)
-            }
-            Err(failure) => {
-                let again = failure.before_sending || failure.passing;
-                (Err(failure.error), again.then_some(None))
-            }
-        };
-        let (Some(asked), Some(next)) = (wait, waits.next()) else {
-            return outcome;
-        };
-        http.pause(next, asked).await;
-    }
+/// Sends a request to Keystone that changes nothing, and may be repeated; its body is not shown.
+pub(super) async fn send_login(
+    http: &Client,
+    keystone: &Keystone,
+    mut request: Request,
+) -> Result<Response> {
+    request.is_body_secret = true;
+    request.is_idempotent = true;
+    let response = http.call(&request).await;
+    response.map_err(|failure| {
+        let hint = "A password is not sent on; give the right address with --os-auth-url.";
+        let from = keystone.auth_url.to_string();
+        redirected(&failure, &from, hint).unwrap_or_else(|| failed(failure))
+    })
+}
+
+/// Returns the error for a login that is redirected to another address.
+pub(super) fn redirected(failure: &Failure, from: &str, hint: &str) -> Option<Error> {
+    let Reason::NotRedirected { status, to, .. } = failure.reason() else {
+        return None;
+    };
+    let (to, status) = (Address(to.clone()), status.as_u16());
+    let message = format!("{from} sends logins on to {to} (HTTP {status})");
+    Some(Error::failed(message).hint(hint))
 }
 
 /// What is sent: who logs in, and for what.
@@ -240,7 +243,7 @@ fn halves(reference: &Reference) -> (Option<String>, Option<String>) {
 }
 
 /// The token of an answer.
-pub(super) fn read(keystone: &Keystone, answer: Answer) -> Result<AuthToken> {
+pub(super) fn read(keystone: &Keystone, answer: Response) -> Result<AuthToken> {
     let mut response = http::Response::new(answer.body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
@@ -256,7 +259,7 @@ const ADDRESS: &str = "Is that the address of Keystone? See --os-auth-url and OS
 
 /// The methods that Keystone wants besides, where it gave a receipt for those it was shown; of several
 /// ways the shortest.
-fn lacking(answer: &Answer, shown: &[Method]) -> Option<Vec<String>> {
+fn lacking(answer: &Response, shown: &[Method]) -> Option<Vec<String>> {
     if answer.status != StatusCode::UNAUTHORIZED || !answer.headers.contains_key(RECEIPT) {
         return None;
     }
@@ -297,20 +300,9 @@ fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
 }
 
 /// Why Keystone does not let anybody in, as the real clients say it.
-pub(super) fn refused(keystone: &Keystone, answer: &Answer) -> Error {
+pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
     let status = answer.status;
     let address = &keystone.auth_url;
-    let place = answer
-        .headers
-        .get(LOCATION)
-        .and_then(|place| place.to_str().ok());
-    let place = place.filter(|_| status.is_redirection());
-    if let Some(place) = place.and_then(|place| keystone.auth_url.join(place).ok()) {
-        let (place, status) = (Address(place), status.as_u16());
-        let message = format!("{address} sends logins on to {place} (HTTP {status})");
-        return Error::failed(message)
-            .hint("A password is not sent on; give the right address with --os-auth-url.");
-    }
     let mut message = refusal(answer).message().to_string();
     for secret in keystone.secrets().into_iter().flatten() {
         // A server may repeat what it does not like.

@@ -10,6 +10,8 @@ mod login;
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use openstack_sdk_auth_core::{AuthToken, Project};
 use secrecy::ExposeSecret;
@@ -17,8 +19,8 @@ use url::Url;
 
 pub use cache::forget_tokens;
 
-use super::http::Http;
 use crate::config::{Cloud, Keystone, Login, Reference, Scope, Secret};
+use crate::http::Client;
 use crate::{Error, Result};
 
 /// The header that a token goes into.
@@ -85,7 +87,7 @@ pub trait Prompt {
 /// `Failed` where the cloud lets nobody in, or has no such image service; `Unreachable` where it does not
 /// answer.
 pub async fn connect(
-    http: &Http,
+    http: &Client,
     cloud: &Cloud,
     prompt: &(dyn Prompt + Sync),
     renew: bool,
@@ -104,7 +106,7 @@ pub async fn connect(
     match &cloud.login {
         Login::None => direct(HeaderMap::new()),
         Login::Token(token) => direct(token_header(token.reveal())?),
-        Login::Basic { username, password } => direct(basic_header(http, username, password)?),
+        Login::Basic { username, password } => direct(basic_header(username, password)?),
         Login::Keystone(keystone) => {
             let more = match (&keystone.oauth2, &keystone.credential) {
                 (Some(endpoint), Some(Reference::Id(client))) => {
@@ -134,7 +136,7 @@ pub async fn connect(
 
 /// The token, and whether an earlier command left it.
 async fn token(
-    http: &Http,
+    http: &Client,
     cloud: &Cloud,
     keystone: &Keystone,
     prompt: &(dyn Prompt + Sync),
@@ -197,16 +199,17 @@ fn token_header(token: &str) -> Result<HeaderMap> {
     Ok([(TOKEN, value)].into_iter().collect())
 }
 
-fn basic_header(http: &Http, username: &str, password: &Secret) -> Result<HeaderMap> {
-    let broken = |e| Error::internal("a name and password make no header").because(e);
-    let request = http.client().get("http://localhost/");
-    let request = request.basic_auth(username, Some(password.reveal()));
-    let mut request = request.build().map_err(broken)?;
-    let value = request.headers_mut().remove(AUTHORIZATION);
-    Ok(value
-        .map(|value| (AUTHORIZATION, value))
-        .into_iter()
-        .collect())
+/// Returns the header of HTTP basic authentication.
+///
+/// # Errors
+/// None that is known: base 64 fits a header.
+fn basic_header(username: &str, password: &Secret) -> Result<HeaderMap> {
+    let pair = STANDARD.encode(format!("{username}:{}", password.reveal()));
+    let value = HeaderValue::try_from(format!("Basic {pair}"));
+    let mut value =
+        value.map_err(|e| Error::internal("a name and password make no header").because(e))?;
+    value.set_sensitive(true);
+    Ok([(AUTHORIZATION, value)].into_iter().collect())
 }
 
 /// A scope in words, for messages.

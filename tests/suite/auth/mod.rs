@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use glance_tools::Result;
 use glance_tools::config::{Cloud, Environment};
+use glance_tools::http::{Client, Options};
 use glance_tools::remote::auth::{Access, Prompt, connect};
-use glance_tools::remote::http::{Http, Options};
 use serde_json::{Value, json};
 
 use crate::support::{GLANCE, Place, Run};
@@ -73,7 +73,7 @@ impl Prompt for Typist {
 async fn connect_with(variables: &[(&str, &str)], typist: &Typist) -> Result<Access> {
     let environment: Environment = variables.iter().copied().collect();
     let cloud = Cloud::load(&|_: &str| None, &environment)?;
-    let http = Http::new(Options::default())?;
+    let http = Client::new(Options::default());
     connect(&http, &cloud, typist, false).await
 }
 

@@ -10,10 +10,10 @@ mod members;
 mod metadefs;
 
 use glance_tools::config::{Cloud, Environment};
+use glance_tools::http::Observer;
 use glance_tools::model::{Image, NewImage};
 use glance_tools::remote::Remote;
 use glance_tools::remote::auth::Prompt;
-use glance_tools::remote::http::Observer;
 use glance_tools::service::ImageService;
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! TLS, as the options want it: verified always, unless that is switched off.
+//! TLS: servers are verified unless that is switched off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,28 +15,32 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::ciphers;
+use super::setup::SetupError;
+use crate::Error;
 use crate::config::{Tls, TlsVersion, Trust};
-use crate::{Error, Result};
 
-/// Sets a client up; where `secure` is not set, it need not know any certificate.
+type Result<T> = std::result::Result<T, SetupError>;
+
+/// Sets up the TLS of a client. A client for addresses without TLS knows no certificate.
 ///
 /// # Errors
-/// `Io` and `Failed` for a certificate or key that cannot be read.
-pub fn configure(builder: ClientBuilder, tls: &Tls, secure: bool) -> Result<ClientBuilder> {
+/// Any but `InvalidProxy`, for a client for addresses with TLS alone.
+pub(super) fn configure(
+    builder: ClientBuilder,
+    tls: &Tls,
+    is_secure: bool,
+) -> Result<ClientBuilder> {
     let mut provider = rustls::crypto::ring::default_provider();
-    if let Some(list) = &tls.ciphers {
-        match super::ciphers::allowed(&provider.cipher_suites, list) {
-            Ok(suites) => provider.cipher_suites = suites,
-            Err(error) if secure => return Err(error),
-            // What is not encrypted is no matter of ciphers.
-            Err(_) => {}
-        }
-    }
-    if !secure {
-        // A second installation is refused, and the first one as good: nothing is encrypted by it.
+    if !is_secure {
+        // Whichever provider was installed first does: nothing is encrypted by it.
         let _ = provider.install_default();
         // Loading the system's certificates takes longer than all else.
         return Ok(builder.tls_certs_only([]));
+    }
+    if let Some(list) = &tls.ciphers {
+        let suites = ciphers::select(&provider.cipher_suites, list);
+        provider.cipher_suites = suites.ok_or_else(|| SetupError::NoCipherSuite(list.clone()))?;
     }
     Ok(builder.tls_backend_preconfigured(client_config(Arc::new(provider), tls)?))
 }
@@ -46,10 +50,9 @@ fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfi
         Some(TlsVersion::V1_3) => &[&rustls::version::TLS13],
         Some(TlsVersion::V1_2) | None => rustls::DEFAULT_VERSIONS,
     };
-    let broken = |e| Error::failed("cannot set up TLS").because(e);
     let config = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(versions)
-        .map_err(broken)?;
+        .map_err(|e| SetupError::Tls(e.into()))?;
     let verifier: Arc<dyn ServerCertVerifier> = if tls.insecure {
         Arc::new(Unverified { provider })
     } else {
@@ -61,26 +64,18 @@ fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfi
     let mut config = match &tls.certificate {
         None => config.with_no_client_auth(),
         Some(path) => {
-            let without = |e| {
-                let message = format!("{} holds no certificate with a key", path.display());
-                Error::failed(message)
-                    .hint("Name the certificate with --os-cert and its key with --os-key, both in PEM.")
-                    .because(e)
-            };
             let mut pem = read(path)?;
             if let Some(key) = &tls.key {
                 pem.extend(read(key)?);
             }
-            let key = PrivateKeyDer::from_pem_slice(&pem).map_err(without)?;
+            let key = PrivateKeyDer::from_pem_slice(&pem)
+                .map_err(|e| SetupError::NoClientCertificate(path.clone(), e.into()))?;
             let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
                 .filter_map(std::result::Result::ok)
                 .collect();
-            config.with_client_auth_cert(chain, key).map_err(|e| {
-                let message = format!("{} holds no certificate with a key", path.display());
-                Error::failed(message)
-                    .hint("Name the certificate with --os-cert and its key with --os-key, both in PEM.")
-                    .because(e)
-            })?
+            config
+                .with_client_auth_cert(chain, key)
+                .map_err(|e| SetupError::NoClientCertificate(path.clone(), e.into()))?
         }
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -90,13 +85,13 @@ fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfi
 /// Returns the certificates to trust.
 ///
 /// # Errors
-/// `Io` and `Failed` for a file or directory that was named and has none.
+/// `File` and `NoCertificate` for a file or directory that was named and has none.
 fn trusted(trust: &Trust) -> Result<Vec<CertificateDer<'static>>> {
     match trust {
         Trust::Only(path) if path.is_dir() => {
             let found = rustls_native_certs::load_certs_from_paths(None, Some(path)).certs;
             if found.is_empty() {
-                return Err(no_certificate(path));
+                return Err(SetupError::NoCertificate(path.clone()));
             }
             Ok(found)
         }
@@ -108,7 +103,7 @@ fn trusted(trust: &Trust) -> Result<Vec<CertificateDer<'static>>> {
                 [] => usual.cert_dir,
                 named => named.to_vec(),
             };
-            // As for OpenSSL, what cannot be read is not trusted; nothing else follows from it.
+            // As for OpenSSL, what cannot be read is not trusted, and is not an error.
             let mut all = Vec::new();
             for directory in &directories {
                 all.extend(rustls_native_certs::load_certs_from_paths(None, Some(directory)).certs);
@@ -123,27 +118,23 @@ fn trusted(trust: &Trust) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// Returns the certificates of a file, of which there MUST be one.
+/// Returns the certificates of a file, which MUST hold one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let found: std::result::Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(&read(path)?).collect();
     let found = found.ok().filter(|found| !found.is_empty());
-    found.ok_or_else(|| no_certificate(path))
-}
-
-fn no_certificate(path: &Path) -> Error {
-    Error::failed(format!("{} holds no certificate in PEM", path.display()))
+    found.ok_or_else(|| SetupError::NoCertificate(path.to_path_buf()))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|e| Error::io("read", path, e))
+    std::fs::read(path).map_err(|e| SetupError::File(Error::io("read", path, e)))
 }
 
 /// A verifier of servers that also accepts a certificate which is itself trusted, as OpenSSL does: a server's
 /// own certificate that calls itself an authority, as `openssl req -x509` makes them.
 #[derive(Debug)]
 struct Verifier {
-    /// Certificates that are trusted.
+    /// The certificates that are trusted.
     trusted: Vec<CertificateDer<'static>>,
     inner: Arc<WebPkiServerVerifier>,
 }
@@ -153,11 +144,7 @@ impl Verifier {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(trusted.iter().cloned());
         let inner = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        let inner = inner.map_err(|e| {
-            Error::failed("there is no certificate to trust")
-                .hint("Name the certificates to trust with --os-cacert FILE.")
-                .because(e)
-        })?;
+        let inner = inner.map_err(|e| SetupError::NothingTrusted(e.into()))?;
         Ok(Self { trusted, inner })
     }
 }
@@ -180,7 +167,7 @@ impl ServerCertVerifier for Verifier {
         );
         let is_trusted = || self.trusted.iter().any(|trusted| trusted == end_entity);
         match verified {
-            // The dates of a certificate are checked before either, and are right.
+            // The dates of the certificate are checked before either, and are valid.
             Err(error) if lacks_only_issuer(&error) && is_trusted() => {
                 let certificate = ParsedCertificate::try_from(end_entity)?;
                 rustls::client::verify_server_name(&certificate, server_name)?;
@@ -213,7 +200,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate was refused only because nobody vouches for it, or because it is an authority itself.
+/// Whether a certificate was refused only because its issuer is unknown, or because it is an authority itself.
 fn lacks_only_issuer(error: &rustls::Error) -> bool {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,

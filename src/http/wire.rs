@@ -1,36 +1,37 @@
-//! What `--debug` shows: requests as lines for curl, answers as they come; no secret in either.
+//! Requests and responses as text for people, without secrets: requests as lines for curl, responses as they come.
 
 use std::fmt::Write;
 
-use reqwest::StatusCode;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 
-use super::http::Call;
-use crate::model::address::{without_credentials, without_parameters};
+use super::message::Request;
+use crate::model::address::{
+    HIDDEN, discreet, is_secret, place, without_credentials, without_parameters,
+};
 
-pub use crate::model::address::{HIDDEN, discreet, is_secret, place};
-
-/// A request, as a line for curl that a shell may be given.
-pub fn request(call: &Call) -> String {
-    let mut line = format!("curl -g -i -X {}", call.method);
-    for (name, value) in &call.headers {
+/// Returns a request as a line for curl, which is safe to paste into a shell.
+pub(super) fn request(request: &Request) -> String {
+    let mut line = format!("curl -g -i -X {}", request.method);
+    for (name, value) in &request.headers {
         let header = format!("{name}: {}", shown(name, value));
         let _ = write!(line, " -H {}", quoted(&header));
     }
-    if !call.body.is_empty() {
-        let _ = write!(line, " -d {}", quoted(&body(&call.body)));
+    if !request.body.is_empty() && !request.is_body_secret {
+        let _ = write!(line, " -d {}", quoted(&body(&request.body)));
     }
-    let _ = write!(line, " {}", quoted(&place(&call.url)));
+    let _ = write!(line, " {}", quoted(&place(&request.url)));
     line
 }
 
-/// A text as one word of a shell, which expands nothing in it.
+/// Returns a text as one word of a shell, which expands nothing in it.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The head of an answer.
-pub fn head(status: StatusCode, headers: &HeaderMap) -> String {
+/// Returns the head of a response.
+pub(super) fn head(status: StatusCode, headers: &HeaderMap) -> String {
     let mut text = format!("HTTP/1.1 {status}");
     for (name, value) in headers {
         let _ = write!(text, "\n{name}: {}", shown(name, value));
@@ -38,31 +39,60 @@ pub fn head(status: StatusCode, headers: &HeaderMap) -> String {
     text
 }
 
-/// A body: JSON with its secrets hidden, or any text that does not speak of secrets.
-pub fn body(bytes: &[u8]) -> String {
+/// Returns a body: JSON with its secrets hidden, or any text that does not mention secrets.
+pub(super) fn body(bytes: &[u8]) -> String {
     if let Ok(mut value) = serde_json::from_slice::<serde_json::Value>(bytes) {
         hide(&mut value);
         return value.to_string();
     }
     let text = String::from_utf8_lossy(bytes);
     if is_secret(&text) {
-        return format!("{HIDDEN} ({} bytes that speak of secrets)", bytes.len());
+        return format!("{HIDDEN} ({} bytes that mention secrets)", bytes.len());
     }
     discreet(&text)
 }
 
+/// Whether a header is secret.
+pub(super) fn is_secret_header(name: &HeaderName, value: &HeaderValue) -> bool {
+    value.is_sensitive()
+        || [AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
+        || is_secret(name.as_str())
+}
+
 fn shown(name: &HeaderName, value: &HeaderValue) -> String {
-    let secret = value.is_sensitive()
-        || *name == SET_COOKIE
-        || *name == AUTHORIZATION
-        || is_secret(name.as_str());
-    if secret {
+    if is_secret_header(name, value) {
         return HIDDEN.to_string();
     }
     discreet(&String::from_utf8_lossy(value.as_bytes()))
 }
 
-/// Hides members whose names say that they are secret, and the credentials in URLs.
+/// Hides the secrets of a request in the body of its response.
+pub(super) fn hide_secrets(request: &Request, body: Bytes) -> Bytes {
+    let headers = request.headers.iter();
+    let of_headers = headers.filter(|(name, value)| is_secret_header(name, value));
+    let of_headers = of_headers.map(|(_, value)| value.as_bytes());
+    let of_body = request.secrets.iter();
+    let of_body = of_body.map(|secret| secret.reveal().as_bytes());
+    of_headers.chain(of_body).fold(body, |body, secret| {
+        if !contains(&body, secret) {
+            return body;
+        }
+        let text = String::from_utf8_lossy(&body);
+        text.replace(&*String::from_utf8_lossy(secret), HIDDEN)
+            .into()
+    })
+}
+
+/// Whether `part` is not empty and occurs in `text`.
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    let Some(first) = part.first() else {
+        return false;
+    };
+    text.windows(part.len())
+        .any(|window| window[0] == *first && window == part)
+}
+
+/// Hides members with the names of secrets, and the credentials in URLs.
 fn hide(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(members) => {
@@ -70,7 +100,7 @@ fn hide(value: &mut serde_json::Value) {
                 if is_secret(name) {
                     hide_all(member);
                 }
-                // A token to log in with is called by its id.
+                // The id of a token is the token itself.
                 if let Some(id) = member.get_mut("id").filter(|_| name == "token") {
                     *id = HIDDEN.into();
                 }
@@ -90,7 +120,7 @@ fn hide(value: &mut serde_json::Value) {
     }
 }
 
-/// Hides a value that is secret, or each of several.
+/// Hides a secret value, or each value of a list.
 fn hide_all(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::String(_) | serde_json::Value::Number(_) => *value = HIDDEN.into(),
@@ -102,20 +132,20 @@ fn hide_all(value: &mut serde_json::Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::Method;
+    use http::Method;
     use url::Url;
 
     #[test]
     fn requests_are_lines_for_curl_without_secrets() {
         let url = Url::parse("http://u:pw@host:9292/v2/images?a=b").unwrap();
-        let mut call = Call::new(Method::POST, url);
-        call.headers
+        let mut sent = Request::new(Method::POST, url);
+        sent.headers
             .insert("x-auth-token", HeaderValue::from_static("gAAAA"));
-        call.headers
+        sent.headers
             .insert("accept", HeaderValue::from_static("*/*"));
-        call.body =
+        sent.body =
             r#"{"name":"it's","password":"p","locations":[{"url":"s3://key:sec/ret@h/b"}]}"#.into();
-        let line = request(&call);
+        let line = request(&sent);
         assert_eq!(
             line,
             r#"curl -g -i -X POST -H 'x-auth-token: ***' -H 'accept: */*' -d '{"name":"it'\''s","password":"***","locations":[{"url":"s3://***@h/b"}]}' 'http://host:9292/v2/images?a=b'"#
@@ -125,11 +155,11 @@ mod tests {
     #[test]
     fn nothing_in_a_line_for_curl_is_run_by_a_shell() {
         let url = Url::parse("http://host/v2/images/a/tags/';touch$IFS'x").unwrap();
-        let mut call = Call::new(Method::PUT, url);
-        call.headers
+        let mut sent = Request::new(Method::PUT, url);
+        sent.headers
             .insert("x-note", HeaderValue::from_static("it's $(id)"));
         assert_eq!(
-            request(&call),
+            request(&sent),
             r"curl -g -i -X PUT -H 'x-note: it'\''s $(id)' 'http://host/v2/images/a/tags/'\'';touch$IFS'\''x'"
         );
     }

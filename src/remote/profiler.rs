@@ -1,10 +1,10 @@
-//! Headers that have a server trace what it does for us, for osprofiler.
+//! Headers for which a server records what it does for a request, with osprofiler.
 //!
 //! *Source:* `osprofiler/web.py` and `osprofiler/_utils.py`.
 
 use std::fmt::Write as _;
 
-use ::http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
@@ -15,47 +15,47 @@ use crate::{Error, Result};
 /// Bytes of SHA-1's block.
 const BLOCK: usize = 64;
 
-/// A trace, the same for all requests of a command.
+/// A trace of a command, the same for all its requests.
 #[derive(Clone)]
-pub struct Tracing {
+pub struct Profiler {
     id: Uuid,
     headers: HeaderMap,
 }
 
-impl Tracing {
-    /// A new trace, signed with the key that servers were configured with.
+impl Profiler {
+    /// Begins a new trace, signed with the key that servers were configured with.
     pub fn begin(key: &str) -> Result<Self> {
         Self::of(Uuid::new_v4(), key)
     }
 
     fn of(id: Uuid, key: &str) -> Result<Self> {
         let member = |name: &str| (name.to_string(), Value::from(id.to_string()));
-        let told = Map::from_iter([member("base_id"), member("parent_id")]);
-        let info = base64(json::python(&told).as_bytes());
+        let names = Map::from_iter([member("base_id"), member("parent_id")]);
+        let info = base64(json::python(&names).as_bytes());
         let signature = hmac(key.as_bytes(), info.as_bytes());
         let mut headers = HeaderMap::new();
         for (name, text) in [("x-trace-info", info), ("x-trace-hmac", signature)] {
             let value = HeaderValue::try_from(text);
             let mut value = value.map_err(|e| Error::internal("no header").because(e))?;
-            // Whoever has both can have a server trace what it does.
+            // Both together allow to trace what a server does.
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(name), value);
         }
         Ok(Self { id, headers })
     }
 
-    /// The trace's id.
+    /// Returns the id of the trace.
     pub fn id(&self) -> Uuid {
         self.id
     }
 
-    /// What to send along with each request.
+    /// Returns the headers to send with each request.
     pub fn headers(&self) -> HeaderMap {
         self.headers.clone()
     }
 }
 
-/// HMAC-SHA1 in hex.
+/// Returns an HMAC with SHA-1, in hexadecimal.
 fn hmac(key: &[u8], text: &[u8]) -> String {
     let mut block = [0; BLOCK];
     if key.len() > BLOCK {
@@ -76,7 +76,7 @@ fn hmac(key: &[u8], text: &[u8]) -> String {
     })
 }
 
-/// Base 64 with the alphabet for URLs, padded.
+/// Returns bytes in base 64 with the alphabet for URLs, padded.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
@@ -109,7 +109,7 @@ mod tests {
                 "5c3bcc3f2880961fc99216d0458480a926393d64",
             ),
         ] {
-            let headers = Tracing::of(id, key).unwrap().headers();
+            let headers = Profiler::of(id, key).unwrap().headers();
             assert_eq!(
                 headers["x-trace-info"],
                 "eyJiYXNlX2lkIjogIjcwODc0N2MzLTJmZDYtNGYyOC1hZGE0LTc1YzFlZjZjOThiNyIsICJwYXJlbnRfaWQiOiAiNzA4NzQ3YzMtMmZkNi00ZjI4LWFkYTQtNzVjMWVmNmM5OGI3In0="

@@ -4,9 +4,7 @@
 
 use rustls::{CipherSuite, SupportedCipherSuite};
 
-use crate::{Error, Result};
-
-/// OpenSSL's name for a suite of TLS 1.2 that we have; None for others.
+/// Returns OpenSSL's name of a suite of TLS 1.2 that is supported; None for others.
 fn name(suite: CipherSuite) -> Option<&'static str> {
     Some(match suite {
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -21,10 +19,10 @@ fn name(suite: CipherSuite) -> Option<&'static str> {
     })
 }
 
-/// Whether a word of a list means the suite of that name; words joined by `+` mean what all of them do.
+/// Whether a word of a list stands for the suite of that name. Words joined by `+` stand for what all of them do.
 fn means(word: &str, name: &str) -> bool {
     word.split('+').all(|word| match word {
-        // All that we have are of these kinds.
+        // All supported suites are of these kinds.
         "ALL" | "DEFAULT" | "HIGH" | "TLSv1.2" | "ECDHE" | "EECDH" | "kECDHE" | "kEECDH" => true,
         "AES" | "AESGCM" => name.contains("AES"),
         "AES128" => name.contains("AES128"),
@@ -38,14 +36,15 @@ fn means(word: &str, name: &str) -> bool {
     })
 }
 
-/// Those of `suites` that `list` allows, in its order, and those of TLS 1.3.
+/// Returns those of `suites` that `list` allows, in its order, and those of TLS 1.3; None when the list leaves none of
+/// TLS 1.2.
 ///
-/// Words that are not known mean nothing, as for OpenSSL; `!` in front of one forbids what it means, `-`
-/// takes it out, and `@SECLEVEL=…` and `@STRENGTH` change nothing here.
-///
-/// # Errors
-/// `Failed` when nothing of TLS 1.2 is left.
-pub fn allowed(suites: &[SupportedCipherSuite], list: &str) -> Result<Vec<SupportedCipherSuite>> {
+/// Unknown words stand for nothing, as for OpenSSL. `!` in front of a word forbids what it stands for, `-` removes it,
+/// and `@SECLEVEL=…` and `@STRENGTH` change nothing here.
+pub(super) fn select(
+    suites: &[SupportedCipherSuite],
+    list: &str,
+) -> Option<Vec<SupportedCipherSuite>> {
     let mut chosen: Vec<SupportedCipherSuite> = Vec::new();
     let mut forbidden: Vec<&str> = Vec::new();
     for word in list.split([':', ',', ' ']).filter(|word| !word.is_empty()) {
@@ -61,7 +60,7 @@ pub fn allowed(suites: &[SupportedCipherSuite], list: &str) -> Result<Vec<Suppor
         } else if let Some(word) = word.strip_prefix('-') {
             chosen.retain(|suite| !of(word, suite));
         } else if let Some(word) = word.strip_prefix('+') {
-            // Those that are chosen and meant go to the end.
+            // Chosen suites that the word stands for go to the end.
             let (behind, mut before): (Vec<_>, Vec<_>) =
                 chosen.into_iter().partition(|suite| of(word, suite));
             before.extend(behind);
@@ -76,14 +75,13 @@ pub fn allowed(suites: &[SupportedCipherSuite], list: &str) -> Result<Vec<Suppor
         }
     }
     if chosen.is_empty() {
-        return Err(Error::failed(format!("--tls-ciphers {list}: no cipher suite is left"))
-            .hint("There are ECDHE-RSA-AES256-GCM-SHA384, ECDHE+CHACHA20 and the like; see openssl-ciphers(1)."));
+        return None;
     }
     let newer = suites
         .iter()
         .copied()
         .filter(|suite| name(suite.suite()).is_none());
-    Ok(newer.chain(chosen.iter().copied()).collect())
+    Some(newer.chain(chosen.iter().copied()).collect())
 }
 
 #[cfg(test)]
@@ -92,7 +90,7 @@ mod tests {
 
     fn names(list: &str) -> Vec<&'static str> {
         let suites = rustls::crypto::ring::default_provider().cipher_suites;
-        let allowed = allowed(&suites, list).unwrap();
+        let allowed = select(&suites, list).unwrap();
         let newer = allowed.iter().filter(|suite| suite.tls13().is_some());
         assert_eq!(
             newer.count(),
@@ -138,7 +136,7 @@ mod tests {
     fn nothing_is_an_error() {
         let suites = rustls::crypto::ring::default_provider().cipher_suites;
         for list in ["", "RC4", "ALL:!ALL", "x"] {
-            assert!(allowed(&suites, list).is_err(), "{list}");
+            assert!(select(&suites, list).is_none(), "{list}");
         }
     }
 }

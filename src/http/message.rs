@@ -1,0 +1,183 @@
+//! Requests and responses.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::{Method, StatusCode};
+use url::Url;
+
+use super::pace::Pace;
+use super::reason::{Failure, Reason};
+use super::redirect::Stripped;
+use crate::config::Secret;
+
+/// Bytes of a response that is read into memory: a page of a thousand images is around a MiB.
+const MAX_RESPONSE: usize = 64 * 1024 * 1024;
+
+/// A request whose body, if any, is in memory.
+#[derive(Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The address.
+    pub url: Url,
+    /// The headers; secret values MUST be marked sensitive.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// Whether the body is secret, and never shown.
+    pub is_body_secret: bool,
+    /// Secrets of the body, which a response may repeat.
+    pub secrets: Vec<Secret>,
+    /// Whether the request may be sent again after the server may have seen it.
+    pub is_idempotent: bool,
+}
+
+impl Request {
+    /// Returns a request without headers and body.
+    pub fn new(method: Method, url: Url) -> Self {
+        let is_idempotent = is_safe(&method);
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            is_body_secret: false,
+            secrets: Vec::new(),
+            is_idempotent,
+        }
+    }
+
+    /// Whether the request changes nothing on the server.
+    pub fn is_safe(&self) -> bool {
+        is_safe(&self.method)
+    }
+}
+
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+/// A response that has been read to its end.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+    /// The redirect to another origin, which secret headers were not sent to.
+    pub stripped: Option<Stripped>,
+}
+
+/// A response whose head has been read.
+pub struct StreamingResponse {
+    inner: reqwest::Response,
+    stripped: Option<Stripped>,
+    timeout: Duration,
+    pace: Pace,
+}
+
+impl StreamingResponse {
+    pub(super) fn new(
+        inner: reqwest::Response,
+        stripped: Option<Stripped>,
+        timeout: Duration,
+    ) -> Self {
+        Self {
+            inner,
+            stripped,
+            timeout,
+            pace: Pace::new(timeout),
+        }
+    }
+
+    /// The address that responded: where the last redirect led to.
+    pub fn url(&self) -> &Url {
+        self.inner.url()
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.inner.status()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.inner.headers()
+    }
+
+    /// The redirect to another origin, which secret headers were not sent to.
+    pub fn stripped(&self) -> Option<&Stripped> {
+        self.stripped.as_ref()
+    }
+
+    /// Size of the body in bytes, as the header says; None without a valid one. Of a response to HEAD too.
+    pub fn content_length(&self) -> Option<u64> {
+        let length = self.headers().get(CONTENT_LENGTH)?;
+        length.to_str().ok()?.trim().parse().ok()
+    }
+
+    /// Returns the next bytes of the body; None at its end.
+    ///
+    /// # Errors
+    /// [`Reason::TooSlow`] when nothing, or next to nothing, comes within the timeout of the client; the reasons of
+    /// a broken connection.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
+        let began = Instant::now();
+        let next = tokio::time::timeout(self.timeout, self.inner.chunk()).await;
+        let bytes = match next {
+            Ok(Ok(bytes)) => bytes,
+            Ok(Err(error)) => return Err(Failure::of_body(self.url(), error)),
+            Err(_) => return Err(self.failure(Reason::TooSlow(self.timeout))),
+        };
+        if let Some(bytes) = &bytes
+            && !self.pace.keeps_up(bytes.len() as u64, began.elapsed())
+        {
+            return Err(self.failure(Reason::TooSlow(self.timeout)));
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the body as a stream, which ends after the first failure.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Failure>> + Send + 'static {
+        futures_util::stream::unfold(Some(self), |response| async {
+            let mut response = response?;
+            match response.chunk().await {
+                Ok(bytes) => Some((Ok(bytes?), Some(response))),
+                Err(failure) => Some((Err(failure), None)),
+            }
+        })
+    }
+
+    /// Reads the body to its end.
+    ///
+    /// # Errors
+    /// [`Reason::TooLarge`] for a body of more than 64 MiB; those of [`Self::chunk`].
+    pub(super) async fn read(mut self) -> Result<Response, Failure> {
+        let is_too_large = |length: u64| length > MAX_RESPONSE as u64;
+        // A response to HEAD has a length, and no body.
+        if self.inner.content_length().is_some_and(is_too_large) {
+            return Err(self.failure(Reason::TooLarge));
+        }
+        let mut body = Vec::new();
+        while let Some(bytes) = self.chunk().await? {
+            if is_too_large((body.len() + bytes.len()) as u64) {
+                return Err(self.failure(Reason::TooLarge));
+            }
+            body.extend_from_slice(&bytes);
+        }
+        Ok(Response {
+            status: self.status(),
+            headers: self.headers().clone(),
+            body: body.into(),
+            stripped: self.stripped,
+        })
+    }
+
+    fn failure(&self, reason: Reason) -> Failure {
+        Failure::new(self.url(), reason)
+    }
+}
