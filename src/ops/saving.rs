@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::data::pump::{self, Blocks, Taken, take_in};
@@ -143,12 +142,7 @@ fn write_out(
             let new = Replacement::create(&path, MODE)?;
             let algorithms: Vec<Algorithm> =
                 expected.iter().map(|(algorithm, _)| *algorithm).collect();
-            let file = new.file().try_clone();
-            let into = pump::Target {
-                file: Arc::new(file.map_err(|e| Error::io("open", new.path(), e))?),
-                path: new.path().into(),
-                sparse,
-            };
+            let into = pump::Target::of(new.file(), new.path(), sparse)?;
             let taken = take_in(source, &into, &algorithms, watch, &mut |_| Ok(()))
                 .and_then(|taken| verify(id, size, expected, &taken).map(|()| taken.size));
             match taken {

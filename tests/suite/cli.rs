@@ -415,7 +415,7 @@ fn a_database_that_is_not_ours_is_refused_in_words() {
     )
     .unwrap();
     let said = place.glance(&["image", "list"]).fails(1);
-    assert!(said.contains("no SQLite database"), "{said}");
+    assert!(said.contains("not an SQLite database"), "{said}");
 }
 
 #[test]

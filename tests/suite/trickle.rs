@@ -60,7 +60,6 @@ fn memory() -> u64 {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "figures of a test are for its output")]
 fn a_thousand_slow_uploads_take_few_threads_and_little_memory() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(BLOCKING)

@@ -35,6 +35,19 @@ pub struct Target {
 }
 
 impl Target {
+    /// Returns the target that is an open file at `path`.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be duplicated.
+    pub fn of(file: &File, path: &Path, sparse: bool) -> Result<Self> {
+        let file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
+        Ok(Self {
+            file: Arc::new(file),
+            path: path.into(),
+            sparse,
+        })
+    }
+
     fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
         let written = if self.sparse {
             write_sparse(&self.file, bytes, offset)

@@ -4,7 +4,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
@@ -145,12 +144,7 @@ impl ImageCache {
             return Ok(false);
         };
         let (fill, taken) = blocking(move || {
-            let file = fill.file.try_clone();
-            let target = Target {
-                file: Arc::new(file.map_err(|e| Error::io("open", &fill.path, e))?),
-                path: fill.path.as_path().into(),
-                sparse: false,
-            };
+            let target = Target::of(&fill.file, &fill.path, false)?;
             let algorithms = fill.expected.algorithms();
             let taken = take_in(source, &target, &algorithms, &watch, &mut |_| Ok(()))?;
             Ok((fill, taken))
