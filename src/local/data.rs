@@ -184,21 +184,22 @@ impl Local {
         };
         let image = self.take(stored.image, intake, put).await?;
         let url = put.publish().await?;
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            if !transaction.activate(&image, ImageStatus::Saving).await? {
-                let id = &image.id;
-                return Err(Error::new(
-                    ErrorKind::Gone,
-                    format!("Image {id} could not be found after upload: it was deleted meanwhile"),
-                ));
-            }
-            let url = url.as_str();
-            let location = NewLocation { url, metadata };
-            transaction.insert_location(&image.id, &location).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                if !transaction.activate(&image, ImageStatus::Saving).await? {
+                    let id = &image.id;
+                    return Err(Error::new(
+                        ErrorKind::Gone,
+                        format!(
+                            "Image {id} could not be found after upload: it was deleted meanwhile"
+                        ),
+                    ));
+                }
+                let url = url.as_str();
+                let location = NewLocation { url, metadata };
+                transaction.insert_location(&image.id, &location).await
+            })
+            .await
     }
 
     /// Reads data into a store, looked at and hashed; the image with what is known of it then.
@@ -253,22 +254,21 @@ impl Local {
 
     /// From `queued` to `saving`: from here on nobody else stores data for the image.
     async fn start_saving(&self, id: &str) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            if !transaction
-                .set_status(id, ImageStatus::Queued, ImageStatus::Saving)
-                .await?
-            {
-                let now = transaction.load_image(id, &self.caller.project).await?;
-                return Err(now.map_or_else(
-                    || access::not_found(id),
-                    |now| not_allowed(now.image.status),
-                ));
-            }
-            self.check_uploading(&transaction).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                if !transaction
+                    .set_status(id, ImageStatus::Queued, ImageStatus::Saving)
+                    .await?
+                {
+                    let now = transaction.load_image(id, &self.caller.project).await?;
+                    return Err(now.map_or_else(
+                        || access::not_found(id),
+                        |now| not_allowed(now.image.status),
+                    ));
+                }
+                self.check_uploading(&transaction).await
+            })
+            .await
     }
 }
 

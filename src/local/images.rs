@@ -28,13 +28,12 @@ impl Images for Local {
         access::check_create(&self.caller, owner)?;
         access::check_visibility(&self.caller, image.visibility)?;
         self.check_quotas(&image)?;
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            self.check_count(&transaction).await?;
-            transaction.insert_image(&image).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await?;
+        self.catalog
+            .write(async |transaction| {
+                self.check_count(&transaction).await?;
+                transaction.insert_image(&image).await
+            })
+            .await?;
         self.shown(image, Vec::new())
     }
 
@@ -72,24 +71,25 @@ impl Images for Local {
         for change in changes {
             self.check_change(change)?;
         }
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let found = transaction.load_image(id, &self.caller.project).await?;
-            let stored = self.visible(found, id)?;
-            if changes.is_empty() {
-                return self.shown(stored.image, stored.locations);
-            }
-            let mut image = stored.image.clone();
-            for change in changes {
-                self.apply(&mut image, &stored, change)?;
-            }
-            self.check_quotas(&image)?;
-            image.updated_at = self.catalog.now();
-            transaction.update_image(&stored.image, &image).await?;
-            transaction.commit().await?;
-            self.shown(image, stored.locations)
-        };
-        self.catalog.insist(work).await
+        let (image, locations) = self
+            .catalog
+            .write(async |transaction| {
+                let found = transaction.load_image(id, &self.caller.project).await?;
+                let stored = self.visible(found, id)?;
+                if changes.is_empty() {
+                    return Ok((stored.image, stored.locations));
+                }
+                let mut image = stored.image.clone();
+                for change in changes {
+                    self.apply(&mut image, &stored, change)?;
+                }
+                self.check_quotas(&image)?;
+                image.updated_at = self.catalog.now();
+                transaction.update_image(&stored.image, &image).await?;
+                Ok((image, stored.locations))
+            })
+            .await?;
+        self.shown(image, locations)
     }
 
     async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()> {
@@ -125,35 +125,34 @@ impl Images for Local {
         self.allowed()?
             .check("tags", &Value::from(vec![tag]))
             .map_err(Error::invalid)?;
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.changeable(&transaction, id).await?;
-            let mut image = stored.image.clone();
-            if !image.tags.iter().any(|attached| attached == tag) {
-                image.tags.push(tag.to_string());
-                self.check_quotas(&image)?;
-                image.updated_at = self.catalog.now();
-                transaction.update_image(&stored.image, &image).await?;
-            }
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.changeable(&transaction, id).await?;
+                let mut image = stored.image.clone();
+                if !image.tags.iter().any(|attached| attached == tag) {
+                    image.tags.push(tag.to_string());
+                    self.check_quotas(&image)?;
+                    image.updated_at = self.catalog.now();
+                    transaction.update_image(&stored.image, &image).await?;
+                }
+                Ok(())
+            })
+            .await
     }
 
     async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.changeable(&transaction, id).await?;
-            let mut image = stored.image.clone();
-            image.tags.retain(|attached| attached != tag);
-            if image.tags.len() == stored.image.tags.len() {
-                return Err(Error::not_found(format!("image {id} has no tag '{tag}'")));
-            }
-            image.updated_at = self.catalog.now();
-            transaction.update_image(&stored.image, &image).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.changeable(&transaction, id).await?;
+                let mut image = stored.image.clone();
+                image.tags.retain(|attached| attached != tag);
+                if image.tags.len() == stored.image.tags.len() {
+                    return Err(Error::not_found(format!("image {id} has no tag '{tag}'")));
+                }
+                image.updated_at = self.catalog.now();
+                transaction.update_image(&stored.image, &image).await
+            })
+            .await
     }
 }
 
@@ -170,34 +169,34 @@ impl Local {
         let doomed = if waits { &[][..] } else { &noted[..] };
         let deletion = self.begin_deletion(id, doomed, was_staged).await?;
         // Everything is looked at again now that nobody can change it.
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let found = transaction.load_image(id, &self.caller.project).await?;
-            let stored = self.visible(found, id)?;
-            self.check_delete(&stored)?;
-            let later = delayed && !stored.locations.is_empty();
-            let to = if later {
-                ImageStatus::PendingDelete
-            } else {
-                ImageStatus::Deleted
-            };
-            let from = stored.image.status;
-            if !from.may_become(to) {
-                return Err(Error::invalid(format!(
-                    "Image status transition from {from} to {to} is not allowed"
-                )));
-            }
-            let staged = from.may_be_staged() && !was_staged;
-            if staged || stored.locations.iter().any(|at| !noted.contains(at)) {
-                return Err(
-                    Error::conflict(format!("image {id} was changed meanwhile")).hint("Try again.")
-                );
-            }
-            transaction.delete_image(id, to).await?;
-            transaction.commit().await?;
-            Ok(later)
-        };
-        let finished = match self.catalog.insist(work).await {
+        let committed = self
+            .catalog
+            .write(async |transaction| {
+                let found = transaction.load_image(id, &self.caller.project).await?;
+                let stored = self.visible(found, id)?;
+                self.check_delete(&stored)?;
+                let later = delayed && !stored.locations.is_empty();
+                let to = if later {
+                    ImageStatus::PendingDelete
+                } else {
+                    ImageStatus::Deleted
+                };
+                let from = stored.image.status;
+                if !from.may_become(to) {
+                    return Err(Error::invalid(format!(
+                        "Image status transition from {from} to {to} is not allowed"
+                    )));
+                }
+                let staged = from.may_be_staged() && !was_staged;
+                if staged || stored.locations.iter().any(|at| !noted.contains(at)) {
+                    return Err(Error::conflict(format!("image {id} was changed meanwhile"))
+                        .hint("Try again."));
+                }
+                transaction.delete_image(id, to).await?;
+                Ok(later)
+            })
+            .await;
+        let finished = match committed {
             Ok(true) => self.abandon_deletion(deletion).await,
             Ok(false) => self.finish_deletion(deletion).await,
             // The entry of the journal stays, and recovery finds out.
@@ -368,28 +367,28 @@ impl Local {
         to: ImageStatus,
         verb: &str,
     ) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored =
-                self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-            access::check_change(
-                &self.caller,
-                Target::new(&stored.image, stored.is_member),
-                verb,
-            )?;
-            let status = stored.image.status;
-            if status == to {
-                return Ok(());
-            }
-            if status != from {
-                return Err(Error::forbidden(format!(
-                    "Not allowed to {verb} image in status '{status}'"
-                )));
-            }
-            transaction.set_status(id, from, to).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored =
+                    self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
+                access::check_change(
+                    &self.caller,
+                    Target::new(&stored.image, stored.is_member),
+                    verb,
+                )?;
+                let status = stored.image.status;
+                if status == to {
+                    return Ok(());
+                }
+                if status != from {
+                    return Err(Error::forbidden(format!(
+                        "Not allowed to {verb} image in status '{status}'"
+                    )));
+                }
+                transaction.set_status(id, from, to).await?;
+                Ok(())
+            })
+            .await
     }
 }
 

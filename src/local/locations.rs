@@ -56,23 +56,23 @@ impl Locations for Local {
         let location = self.assigned(location);
         let size = self.size_at(&location).await?;
         // Everything is looked at again now that nobody can change it.
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.again(&transaction, id).await?;
-            self.check_locations(&stored, Verb::Add)?;
-            let hashes = validation::check(&stored.image, &validation, algorithm)?;
-            if stored.locations.contains(&location) {
-                return Err(duplicate(&location));
-            }
-            let count = stored.locations.len() as u64 + 1;
-            self.check_new_locations(&stored.image, count, &[size])
-                .await?;
-            let locations = std::slice::from_ref(&location);
-            self.fill(&transaction, stored, locations, size, hashes)
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await?;
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.again(&transaction, id).await?;
+                self.check_locations(&stored, Verb::Add)?;
+                let hashes = validation::check(&stored.image, &validation, algorithm)?;
+                if stored.locations.contains(&location) {
+                    return Err(duplicate(&location));
+                }
+                let count = stored.locations.len() as u64 + 1;
+                self.check_new_locations(&stored.image, count, &[size])
+                    .await?;
+                let locations = std::slice::from_ref(&location);
+                self.fill(&transaction, stored, locations, size, hashes)
+                    .await?;
+                Ok(())
+            })
+            .await?;
         self.get_image(id).await
     }
 
@@ -98,20 +98,20 @@ impl Locations for Local {
         for location in &locations {
             sizes.push(self.size_at(location).await?);
         }
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.again(&transaction, id).await?;
-            self.check_locations(&stored, Verb::Replace)?;
-            if !stored.locations.is_empty() {
-                return Err(changed(id));
-            }
-            self.check_new_locations(&stored.image, locations.len() as u64, &sizes)
-                .await?;
-            self.fill(&transaction, stored, &locations, sizes[0], None)
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await?;
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.again(&transaction, id).await?;
+                self.check_locations(&stored, Verb::Replace)?;
+                if !stored.locations.is_empty() {
+                    return Err(changed(id));
+                }
+                self.check_new_locations(&stored.image, locations.len() as u64, &sizes)
+                    .await?;
+                self.fill(&transaction, stored, &locations, sizes[0], None)
+                    .await?;
+                Ok(())
+            })
+            .await?;
         self.get_image(id).await
     }
 
@@ -169,17 +169,17 @@ impl Locations for Local {
             checksum,
             hash: known,
         });
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.again(&transaction, id).await?;
-            self.check_registration(&stored, url)?;
-            self.check_new_locations(&stored.image, 1, &[size]).await?;
-            let locations = std::slice::from_ref(&location);
-            self.fill(&transaction, stored, locations, size, hashes.clone())
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.again(&transaction, id).await?;
+                self.check_registration(&stored, url)?;
+                self.check_new_locations(&stored.image, 1, &[size]).await?;
+                let locations = std::slice::from_ref(&location);
+                self.fill(&transaction, stored, locations, size, hashes.clone())
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 }
 
@@ -367,35 +367,35 @@ impl Local {
 
     /// Gives the locations that an image has other metadata.
     async fn replace_metadata(&self, id: &str, locations: &[Location]) -> Result<Image> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.again(&transaction, id).await?;
-            self.check_locations(&stored, Verb::Replace)?;
-            let addresses = |locations: &[Location]| {
-                let mut addresses: Vec<String> =
-                    locations.iter().map(|at| at.url.clone()).collect();
-                addresses.sort_unstable();
-                addresses
-            };
-            if addresses(&stored.locations) != addresses(locations) {
-                return Err(Error::invalid(format!(
-                    "Original locations is not empty: image {id} has other ones"
-                ))
-                .hint("Add the new ones, then remove the old ones."));
-            }
-            if stored.locations != locations {
-                for (row, _) in transaction.load_locations(id).await? {
-                    transaction.delete_location(row, false).await?;
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.again(&transaction, id).await?;
+                self.check_locations(&stored, Verb::Replace)?;
+                let addresses = |locations: &[Location]| {
+                    let mut addresses: Vec<String> =
+                        locations.iter().map(|at| at.url.clone()).collect();
+                    addresses.sort_unstable();
+                    addresses
+                };
+                if addresses(&stored.locations) != addresses(locations) {
+                    return Err(Error::invalid(format!(
+                        "Original locations is not empty: image {id} has other ones"
+                    ))
+                    .hint("Add the new ones, then remove the old ones."));
                 }
-                for location in locations {
-                    transaction.insert_location(id, &location.into()).await?;
+                if stored.locations != locations {
+                    for (row, _) in transaction.load_locations(id).await? {
+                        transaction.delete_location(row, false).await?;
+                    }
+                    for location in locations {
+                        transaction.insert_location(id, &location.into()).await?;
+                    }
+                    touch(&transaction, &stored.image).await?;
                 }
-                touch(&transaction, &stored.image).await?;
-                transaction.commit().await?;
-            }
-            self.get_image(id).await
-        };
-        self.catalog.insist(work).await
+                Ok(())
+            })
+            .await?;
+        self.get_image(id).await
     }
 
     /// The locations at `positions` of an image, which keeps others.
@@ -464,26 +464,27 @@ impl Local {
         let waits = self.settings.delayed_delete.copied()?;
         let doomed = if waits { &[][..] } else { locations };
         let deletion = self.begin_deletion(id, doomed, false).await?;
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            // Everything is looked at again now that nobody can change it.
-            let stored = self.again(&transaction, id).await?;
-            if stored.image.status != ImageStatus::Active {
-                return Err(wrong_status(Verb::Remove.name(), stored.image.status));
-            }
-            let mut rows = transaction.load_locations(id).await?;
-            for location in locations {
-                let place = rows.iter().position(|(_, known)| known == location);
-                let (row, _) = rows.remove(place.ok_or_else(|| changed(id))?);
-                transaction.delete_location(row, waits).await?;
-            }
-            if rows.is_empty() {
-                return Err(changed(id));
-            }
-            touch(&transaction, &stored.image).await?;
-            transaction.commit().await
-        };
-        match self.catalog.insist(work).await {
+        let committed = self
+            .catalog
+            .write(async |transaction| {
+                // Everything is looked at again now that nobody can change it.
+                let stored = self.again(&transaction, id).await?;
+                if stored.image.status != ImageStatus::Active {
+                    return Err(wrong_status(Verb::Remove.name(), stored.image.status));
+                }
+                let mut rows = transaction.load_locations(id).await?;
+                for location in locations {
+                    let place = rows.iter().position(|(_, known)| known == location);
+                    let (row, _) = rows.remove(place.ok_or_else(|| changed(id))?);
+                    transaction.delete_location(row, waits).await?;
+                }
+                if rows.is_empty() {
+                    return Err(changed(id));
+                }
+                touch(&transaction, &stored.image).await
+            })
+            .await;
+        match committed {
             Ok(()) => self.finish_deletion(deletion).await,
             // The entry of the journal stays, and recovery finds out.
             Err(error) if is_in_doubt(&error) => Err(error),

@@ -37,8 +37,7 @@ impl Members for Local {
 
     async fn add_member(&self, id: &str, member: &str) -> Result<Member> {
         check_project(member)?;
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
+        self.catalog.write(async |transaction| {
             let stored = self.with_members(&transaction, id, "create").await?;
             let target = Target::new(&stored.image, stored.is_member);
             access::check_change(&self.caller, target, "share")?;
@@ -59,10 +58,8 @@ impl Members for Local {
             }
             transaction.insert_member(id, member).await?;
             let added = transaction.load_member(id, member).await?;
-            transaction.commit().await?;
             added.ok_or_else(|| no_member(id, member))
-        };
-        self.catalog.insist(work).await
+        }).await
     }
 
     async fn set_member_status(
@@ -71,35 +68,33 @@ impl Members for Local {
         member: &str,
         status: MemberStatus,
     ) -> Result<Member> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.with_members(&transaction, id, "update").await?;
-            let found = transaction.load_member(id, member).await?;
-            self.known(found, &stored, member)?;
-            access::check_answer(&self.caller, Target::new(&stored.image, stored.is_member))?;
-            transaction.set_member_status(id, member, status).await?;
-            let answered = transaction.load_member(id, member).await?;
-            transaction.commit().await?;
-            answered.ok_or_else(|| no_member(id, member))
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.with_members(&transaction, id, "update").await?;
+                let found = transaction.load_member(id, member).await?;
+                self.known(found, &stored, member)?;
+                access::check_answer(&self.caller, Target::new(&stored.image, stored.is_member))?;
+                transaction.set_member_status(id, member, status).await?;
+                let answered = transaction.load_member(id, member).await?;
+                answered.ok_or_else(|| no_member(id, member))
+            })
+            .await
     }
 
     async fn remove_member(&self, id: &str, member: &str) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.with_members(&transaction, id, "delete").await?;
-            let found = transaction.load_member(id, member).await?;
-            self.known(found, &stored, member)?;
-            access::check_change(
-                &self.caller,
-                Target::new(&stored.image, stored.is_member),
-                "stop sharing",
-            )?;
-            transaction.delete_member(id, member).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.with_members(&transaction, id, "delete").await?;
+                let found = transaction.load_member(id, member).await?;
+                self.known(found, &stored, member)?;
+                access::check_change(
+                    &self.caller,
+                    Target::new(&stored.image, stored.is_member),
+                    "stop sharing",
+                )?;
+                transaction.delete_member(id, member).await
+            })
+            .await
     }
 }
 

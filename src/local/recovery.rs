@@ -56,14 +56,14 @@ impl Engine {
 
     /// Sets an image whose upload failed back to `queued`.
     async fn requeue(&self, id: &str, from: ImageStatus) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            transaction
-                .set_status(id, from, ImageStatus::Queued)
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                transaction
+                    .set_status(id, from, ImageStatus::Queued)
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 
     /// Undoes the uploads and imports, and finishes the deletions, whose processes are dead.
@@ -185,20 +185,23 @@ impl Engine {
         let noted = delete.noted().map(<[String]>::to_vec);
         // In a transaction: the last word of a dead process may still be on its way through a server, which
         // keeps the image locked until then.
-        let transaction = self.catalog.begin().await?;
-        let is_alive = transaction.load_image(id, "").await?.is_some();
-        let recorded = match &noted {
-            Some(_) => transaction.addresses(id).await?,
-            // It was written on a full disk, or is damaged: what the record says is deleted goes.
-            None => transaction.deleted_addresses(id).await?,
-        };
-        let noted = match noted {
-            None if !is_alive && !recorded.is_empty() => Some(recorded.clone()),
-            noted => noted,
-        };
-        let urls: Vec<&str> = noted.iter().flatten().map(String::as_str).collect();
-        let held = transaction.holders(&urls).await?;
-        transaction.commit().await?;
+        let read = self.catalog.write(async |transaction| {
+            let found = transaction.load_image(id, "").await?;
+            let is_alive = found.is_some();
+            let recorded = match &noted {
+                Some(_) => transaction.addresses(id).await?,
+                // It was written on a full disk, or is damaged: what the record says is deleted goes.
+                None => transaction.deleted_addresses(id).await?,
+            };
+            let noted = match &noted {
+                None if !is_alive && !recorded.is_empty() => Some(recorded.clone()),
+                noted => (*noted).clone(),
+            };
+            let urls: Vec<&str> = noted.iter().flatten().map(String::as_str).collect();
+            let held = transaction.holders(&urls).await?;
+            Ok((is_alive, recorded, noted, held))
+        });
+        let (is_alive, recorded, noted, held) = read.await?;
         if noted.is_none() {
             // Nothing was deleted, or it is not known what is left of it.
             return if is_alive {
@@ -210,13 +213,13 @@ impl Engine {
         if !is_alive && is_uuid(id) {
             self.unstage(id).await?;
         }
-        let mut doomed: Vec<String> = urls.into_iter().map(str::to_string).collect();
-        doomed.retain(|url| {
+        let mut removed = noted.unwrap_or_default();
+        removed.retain(|url| {
             let is_known =
                 recorded.contains(url) || !is_alive && is_uuid(id) && delete.is_own(url, id);
             is_known && !held.iter().any(|(_, holder)| holder == url)
         });
-        delete.finish(&doomed).await
+        delete.finish(&removed).await
     }
 }
 

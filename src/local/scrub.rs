@@ -163,20 +163,19 @@ impl Local {
                 )),
             });
         }
-        let record = async || {
-            let transaction = self.catalog.begin().await?;
-            // Another program may have changed it.
-            let found = restorable(id, transaction.restorable(id).await?)?;
-            let deactivated = ImageStatus::Deactivated.name();
-            let to = if found.status == deactivated {
-                deactivated
-            } else {
-                ImageStatus::Active.name()
-            };
-            transaction.restore_image(id, to, &there).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(record).await?;
+        self.catalog
+            .write(async |transaction| {
+                // Another program may have changed it.
+                let found = restorable(id, transaction.restorable(id).await?)?;
+                let deactivated = ImageStatus::Deactivated.name();
+                let to = if found.status == deactivated {
+                    deactivated
+                } else {
+                    ImageStatus::Active.name()
+                };
+                transaction.restore_image(id, to, &there).await
+            })
+            .await?;
         Ok(lost)
     }
 }
@@ -343,12 +342,9 @@ impl Scrub<'_> {
         if self.dry_run || locations.is_empty() && images.is_empty() {
             return Ok(());
         }
-        let record = async || {
-            let transaction = self.catalog.begin().await?;
-            transaction.finish_scrub(locations, images).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(record).await
+        self.catalog
+            .write(async |transaction| transaction.finish_scrub(locations, images).await)
+            .await
     }
 
     /// Removes the data at locations, each unless it was written after a moment; for each, in their order,

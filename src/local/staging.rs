@@ -184,39 +184,39 @@ impl Local {
 
     /// Records how much is staged.
     async fn finish_staging(&self, id: &str, size: u64) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            if !transaction.set_staged_size(id, size).await? {
-                return Err(Error::new(
-                    ErrorKind::Gone,
-                    format!(
-                        "Image {id} could not be found after staging: it was deleted meanwhile"
-                    ),
-                ));
-            }
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                if !transaction.set_staged_size(id, size).await? {
+                    return Err(Error::new(
+                        ErrorKind::Gone,
+                        format!(
+                            "Image {id} could not be found after staging: it was deleted meanwhile"
+                        ),
+                    ));
+                }
+                Ok(())
+            })
+            .await
     }
 
     /// From `queued` to `uploading`: from here on nobody else stages data for the image.
     async fn start_staging(&self, id: &str) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            if transaction
-                .set_status(id, ImageStatus::Queued, ImageStatus::Uploading)
-                .await?
-            {
-                self.check_uploading(&transaction).await?;
-                return transaction.commit().await;
-            }
-            let now = transaction.load_image(id, &self.caller.project).await?;
-            Err(now.map_or_else(
-                || access::not_found(id),
-                |now| not_allowed(now.image.status),
-            ))
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                if transaction
+                    .set_status(id, ImageStatus::Queued, ImageStatus::Uploading)
+                    .await?
+                {
+                    self.check_uploading(&transaction).await?;
+                    return Ok(());
+                }
+                let now = transaction.load_image(id, &self.caller.project).await?;
+                Err(now.map_or_else(
+                    || access::not_found(id),
+                    |now| not_allowed(now.image.status),
+                ))
+            })
+            .await
     }
 }
 

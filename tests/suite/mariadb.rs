@@ -217,19 +217,19 @@ fn who_is_undone_does_all_of_it_again() {
         let attempts = AtomicUsize::new(0);
         let tag = async |first: Image, second: Image, tag: &str| {
             let met = AtomicUsize::new(0);
-            let work = || async {
-                attempts.fetch_add(1, Ordering::Relaxed);
-                let transaction = catalog.begin().await?;
-                transaction.load_image(&first.id, "p").await?;
-                if met.fetch_add(1, Ordering::Relaxed) == 0 {
-                    both.wait().await;
-                }
-                transaction.load_image(&second.id, "p").await?;
-                let now = catalog.now().to_catalog();
-                transaction.insert_tag(&second.id, tag, &now).await?;
-                transaction.commit().await
-            };
-            catalog.insist(work).await
+            catalog
+                .write(async |transaction| {
+                    attempts.fetch_add(1, Ordering::Relaxed);
+                    transaction.load_image(&first.id, "p").await?;
+                    if met.fetch_add(1, Ordering::Relaxed) == 0 {
+                        both.wait().await;
+                    }
+                    transaction.load_image(&second.id, "p").await?;
+                    let now = catalog.now().to_catalog();
+                    transaction.insert_tag(&second.id, tag, &now).await?;
+                    Ok(())
+                })
+                .await
         };
         let (one, other) = tokio::join!(tag(image(1), image(2), "a"), tag(image(2), image(1), "b"));
         one.unwrap();
@@ -246,18 +246,19 @@ fn what_a_broken_connection_left_undone_is_done_again() {
         let (place, catalog) = catalogue().await;
         let schema = place.schema().unwrap();
         let attempts = AtomicUsize::new(0);
-        let work = || async {
-            let transaction = catalog.begin().await?;
-            transaction.insert_image(&image(1)).await?;
-            if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
-                schema.kill_connections().await;
-            }
-            transaction
-                .insert_tag(&image(1).id, "t", "2026-11-21 09:30:04")
-                .await?;
-            transaction.commit().await
-        };
-        catalog.insist(work).await.unwrap();
+        catalog
+            .write(async |transaction| {
+                transaction.insert_image(&image(1)).await?;
+                if attempts.fetch_add(1, Ordering::Relaxed) == 0 {
+                    schema.kill_connections().await;
+                }
+                transaction
+                    .insert_tag(&image(1).id, "t", "2026-11-21 09:30:04")
+                    .await?;
+                Ok(())
+            })
+            .await
+            .unwrap();
         assert_eq!(attempts.load(Ordering::Relaxed), 2);
         schema.kill_connections().await;
         let stored = catalog
@@ -275,14 +276,15 @@ fn a_commit_whose_answer_is_lost_is_not_repeated() {
         let (place, catalog) = catalogue().await;
         let schema = place.schema().unwrap();
         let attempts = AtomicUsize::new(0);
-        let work = || async {
-            attempts.fetch_add(1, Ordering::Relaxed);
-            let transaction = catalog.begin().await?;
-            transaction.insert_image(&image(1)).await?;
-            schema.kill_connections().await;
-            transaction.commit().await
-        };
-        let error = catalog.insist(work).await.unwrap_err();
+        let error = catalog
+            .write(async |transaction| {
+                attempts.fetch_add(1, Ordering::Relaxed);
+                transaction.insert_image(&image(1)).await?;
+                schema.kill_connections().await;
+                Ok(())
+            })
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Unavailable);
         assert!(is_in_doubt(&error), "{error}");
         assert_eq!(attempts.load(Ordering::Relaxed), 1);

@@ -128,7 +128,7 @@ impl Accounts {
                     transaction.insert_cached(&node, id, size).await?;
                     Ok(transaction)
                 };
-                let transaction = catalog.insist(insert).await?;
+                let transaction = catalog.retry(insert).await?;
                 blocking(publish).await?;
                 transaction.commit().await
             }
@@ -157,7 +157,7 @@ impl Accounts {
                     transaction.delete_cached(&node, ids).await?;
                     Ok(transaction)
                 };
-                let transaction = catalog.insist(delete).await?;
+                let transaction = catalog.retry(delete).await?;
                 blocking(remove).await?;
                 transaction.commit().await
             }
@@ -180,7 +180,7 @@ impl Accounts {
                     transaction.delete_all_cached(&node).await?;
                     Ok(transaction)
                 };
-                let transaction = catalog.insist(delete).await?;
+                let transaction = catalog.retry(delete).await?;
                 blocking(remove).await?;
                 transaction.commit().await
             }

@@ -118,6 +118,11 @@ impl ImageCache {
         })
     }
 
+    /// Returns the catalogue, if it is one that this cache has opened or was given, for [`Catalog::finish`].
+    pub fn catalog(&self) -> Option<&Catalog> {
+        self.records.as_ref()
+    }
+
     /// The same cache, which knows the records of the images.
     pub(super) fn with_records(mut self, catalog: Catalog) -> Self {
         self.records = Some(catalog);

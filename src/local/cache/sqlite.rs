@@ -11,11 +11,12 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 
 use super::accounts::Change;
 use crate::data::durable::{give_name_to_owner, give_to_owner};
+use crate::local::catalog::database_error;
 use crate::model::{CachedImage, Timestamp};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
-/// How long a statement waits for another process's lock.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a statement waits for the lock of another process.
+const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The lock under which the reference implementation makes the database.
 const INIT_LOCK: &str = "image_cache_db_init";
@@ -65,7 +66,7 @@ impl Database {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | more;
         let open = || {
             let connection = Connection::open_with_flags(&self.path, flags)?;
-            connection.busy_timeout(PATIENCE)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
             Ok(connection)
         };
         open().map_err(|e| self.failed(e))
@@ -170,12 +171,9 @@ impl Database {
     }
 
     fn failed(&self, error: rusqlite::Error) -> Error {
-        let path = self.path.display();
-        let text = error.to_string();
-        if text.contains("locked") {
-            let message = format!("the database {path} is locked by another process");
-            return Error::new(ErrorKind::Unavailable, message).because(error);
-        }
-        Error::failed(format!("the database {path} of the cache fails: {text}")).because(error)
+        database_error(error).about(format_args!(
+            "database {} of the cache",
+            self.path.display()
+        ))
     }
 }

@@ -3,7 +3,7 @@
 //! *Source:* `node_reference_*`, `*_cached_*`, `insert_cache_details` and `update_hit_count` in
 //! `glance/db/sqlalchemy/api.py` of the reference implementation.
 
-use super::columns::Columns;
+use super::columns::{Columns, Row};
 use super::connection::Run;
 use super::{Catalog, Sql, Transaction, reader};
 use crate::config::Database;
@@ -34,7 +34,7 @@ impl Catalog {
             [id.into(), node.into()],
         );
         let row = self.row(sql).await?;
-        row.map(|row| count(row.some_integer(0)?)).transpose()
+        row.map(|row| count(row.some_integer("hits")?)).transpose()
     }
 
     /// The addresses of the hosts that have an image in their cache.
@@ -45,7 +45,7 @@ impl Catalog {
         )
         .with("WHERE image_id = ? ORDER BY cached_images.id", [id.into()]);
         let rows = self.rows(sql).await?;
-        let url = |row| Columns::some_text(row, 0).map(std::borrow::Cow::into_owned);
+        let url = |row: &Row| row.some_owned("node_reference_url");
         rows.iter().map(url).collect()
     }
 
@@ -109,13 +109,13 @@ impl Transaction {
 }
 
 fn read_cached(row: &impl Columns) -> Result<CachedImage> {
-    let last_modified = row.moment(2)?.unwrap_or(Timestamp::EPOCH);
+    let last_modified = row.moment("last_modified")?.unwrap_or(Timestamp::EPOCH);
     Ok(CachedImage {
-        image_id: row.some_text(0)?.into_owned(),
-        last_accessed: row.moment(1)?.unwrap_or(Timestamp::EPOCH),
+        image_id: row.some_owned("image_id")?,
+        last_accessed: row.moment("last_accessed")?.unwrap_or(Timestamp::EPOCH),
         last_modified,
-        size: count(row.some_integer(3)?)?,
-        hits: count(row.some_integer(4)?)?,
+        size: count(row.some_integer("size")?)?,
+        hits: count(row.some_integer("hits")?)?,
     })
 }
 

@@ -20,11 +20,11 @@ use crate::config::{Database, MysqlServer};
 use crate::data::durable::give_to_owner;
 use crate::{Error, ErrorKind, Result};
 
-/// How often the lock of a file is tried.
-const TRIES: Duration = Duration::from_millis(20);
+/// The pause between two attempts to lock a file.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Characters of the name of a server's lock at most.
-const LONGEST: usize = 64;
+/// The largest number of characters of the name of a server's lock.
+const MAX_NAME_LENGTH: usize = 64;
 
 /// For as long as this is kept, no other process is at the same work on the database.
 pub struct Held(Lock);
@@ -47,17 +47,19 @@ impl Held {
 }
 
 impl Catalog {
-    /// Waits for `patience` until no other process is at `purpose` (a word, such as `scrub`) on this
+    /// Waits for `timeout` until no other process is at `purpose` (a word, such as `scrub`) on this
     /// database; none where one is by then.
     ///
     /// On a Galera cluster this is among those that ask the same server.
     ///
     /// # Errors
     /// `Io` for the file of the lock; those of the server.
-    pub async fn exclusive(&self, purpose: &str, patience: Duration) -> Result<Option<Held>> {
+    pub async fn exclusive(&self, purpose: &str, timeout: Duration) -> Result<Option<Held>> {
         let lock = match self.database() {
-            Database::Sqlite(path) => lock_file(path, purpose, patience).await?,
-            Database::Mysql(server) => lock_server(self.pool(), server, purpose, patience).await?,
+            Database::Sqlite(path) => lock_file(path, purpose, timeout).await?,
+            Database::Mysql(server) => {
+                lock_server(self.server_pool()?, server, purpose, timeout).await?
+            }
         };
         Ok(lock.map(Held))
     }
@@ -73,15 +75,15 @@ pub(super) async fn take_alone(
     alone: &Catalog,
     server: &MysqlServer,
     purpose: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<()> {
-    let seconds = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
+    let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
     let sql = Sql::default().with(
-        "SELECT CAST(GET_LOCK(?, ?) AS SIGNED)",
+        "SELECT CAST(GET_LOCK(?, ?) AS SIGNED) AS locked",
         [name(server, purpose).into(), seconds.into()],
     );
     let got = match alone.row(sql).await? {
-        Some(row) => row.integer(0)?,
+        Some(row) => row.integer("locked")?,
         None => None,
     };
     if got == Some(1) {
@@ -89,11 +91,11 @@ pub(super) async fn take_alone(
     }
     let error = in_use(alone, "changes the schema of");
     let sql = Sql::default().with(
-        "SELECT CAST(IS_USED_LOCK(?) AS SIGNED)",
+        "SELECT CAST(IS_USED_LOCK(?) AS SIGNED) AS connection_id",
         [name(server, purpose).into()],
     );
     let holder = match alone.row(sql).await? {
-        Some(row) => row.integer(0)?,
+        Some(row) => row.integer("connection_id")?,
         None => None,
     };
     Err(match holder {
@@ -122,7 +124,7 @@ fn beside(database: &Path, purpose: &str) -> PathBuf {
     database.with_file_name(name)
 }
 
-async fn lock_file(database: &Path, purpose: &str, patience: Duration) -> Result<Option<Lock>> {
+async fn lock_file(database: &Path, purpose: &str, timeout: Duration) -> Result<Option<Lock>> {
     let path = &beside(database, purpose);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o640);
@@ -135,8 +137,8 @@ async fn lock_file(database: &Path, purpose: &str, patience: Duration) -> Result
         match file.try_lock() {
             Ok(()) => return Ok(Some(Lock::File(file))),
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", path, e)),
-            Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => return Ok(None),
-            Err(TryLockError::WouldBlock) => tokio::time::sleep(TRIES).await,
+            Err(TryLockError::WouldBlock) if begun.elapsed() >= timeout => return Ok(None),
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
 }
@@ -145,7 +147,7 @@ async fn lock_server(
     pool: &MySqlPool,
     server: &MysqlServer,
     purpose: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Option<Lock>> {
     let name = name(server, purpose);
     let mut connection = pool.acquire().await.map_err(failed)?.detach();
@@ -154,7 +156,7 @@ async fn lock_server(
         .execute("SET SESSION wait_timeout = 31536000")
         .await
         .map_err(failed)?;
-    let seconds = i64::try_from(patience.as_secs()).unwrap_or(i64::MAX);
+    let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
     let got: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(?, ?)")
         .bind(name)
         .bind(seconds)
@@ -168,7 +170,7 @@ async fn lock_server(
 /// that are too long, those that begin alike wait for one another.
 fn name(server: &MysqlServer, purpose: &str) -> String {
     let name = format!("glance/{purpose}/{}", server.database);
-    name.chars().take(LONGEST).collect()
+    name.chars().take(MAX_NAME_LENGTH).collect()
 }
 
 #[cfg(test)]

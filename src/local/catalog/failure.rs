@@ -1,6 +1,4 @@
-//! What a database says when it refuses, in words; and what may be tried again.
-
-use sea_orm::{DbErr, RuntimeErr};
+//! What the errors of a database mean, and which of them may be followed by another attempt.
 
 use crate::{Error, ErrorKind};
 
@@ -22,66 +20,124 @@ mod number {
     pub(super) const BUSY: [u16; 2] = [1040, 1203];
 }
 
-/// An SQL error in words; a database that stays locked is the service being unavailable.
-pub(super) fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    if let Some(said) = of_server(&error) {
-        return said.because(error);
-    }
-    let text = error.to_string();
-    if text.contains("database is locked") || text.contains("database table is locked") {
-        return Error::new(
-            ErrorKind::Unavailable,
-            "the database is locked by another process",
-        )
-        .hint("Another command has held it for a minute; see which one, and try again.")
-        .because(error);
-    }
-    if text.contains("disk is full") {
-        return Error::too_large("the disk that holds the database is full").because(error);
-    }
-    if text.contains("readonly database") || text.contains("unable to open database file") {
-        return Error::failed("the database cannot be opened for writing")
-            .hint(
-                "Check that the file system is writable, and who owns the file and its directory.",
-            )
-            .because(error);
-    }
-    if text.contains("is not a database") || text.contains("malformed") {
-        return Error::internal(
-            "the database file is damaged, cannot be read, or is not an SQLite database",
-        )
-        .because(error);
-    }
-    Error::internal(format!("the database refused a statement: {text}")).because(error)
+/// Primary result codes of SQLite: the last byte of an extended one.
+mod code {
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const READ_ONLY: i32 = 8;
+    pub(super) const IO: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const CANNOT_OPEN: i32 = 14;
+    pub(super) const CONSTRAINT: i32 = 19;
+    pub(super) const NOT_A_DATABASE: i32 = 26;
 }
 
-/// What a server or the way to it means; None of what SQLite says.
-fn of_server(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
-    if is_none_free(error) {
-        return Some(
-            Error::new(
-                ErrorKind::Unavailable,
-                "no connection to the database could be made, or was free, in time",
-            )
-            .hint("See whether its server runs, and how many connections may be open."),
-        );
+/// An error of one of the drivers.
+pub(in crate::local) trait DriverError:
+    std::error::Error + Send + Sync + 'static
+{
+    /// Returns the error in the words of this program; None: it has none of its own.
+    fn translate(&self) -> Option<Error>;
+
+    /// Returns what the database reports, without the words of the driver.
+    fn text(&self) -> String;
+}
+
+impl DriverError for sqlx::Error {
+    fn translate(&self) -> Option<Error> {
+        if matches!(self, Self::PoolTimedOut) {
+            return Some(no_connection());
+        }
+        if is_lost(self) {
+            return Some(
+                Error::new(
+                    ErrorKind::Unavailable,
+                    "the connection to the database was lost",
+                )
+                .hint("See whether its server runs, and try again."),
+            );
+        }
+        let text = self.text();
+        match (sqlite_code(self), number(self)) {
+            (Some(code), _) => of_sqlite(code, &text),
+            (None, Some(number)) => Some(of_server(number, &text)),
+            (None, None) => None,
+        }
     }
-    let error = sqlx_error(error)?;
-    if is_lost(error) {
-        return Some(
-            Error::new(
-                ErrorKind::Unavailable,
-                "the connection to the database was lost",
-            )
-            .hint("See whether its server runs, and try again."),
-        );
+
+    fn text(&self) -> String {
+        match self {
+            Self::Database(error) => error.message().to_string(),
+            other => other.to_string(),
+        }
     }
-    let number = number(error)?;
-    let text = match error {
-        sqlx::Error::Database(said) => said.message().to_owned(),
-        other => other.to_string(),
-    };
-    Some(match number {
+}
+
+impl DriverError for rusqlite::Error {
+    fn translate(&self) -> Option<Error> {
+        of_sqlite(self.sqlite_error()?.extended_code, &self.text())
+    }
+
+    fn text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Returns the error that a driver's error means.
+pub(in crate::local) fn failed(error: impl DriverError) -> Error {
+    let translated = error.translate().unwrap_or_else(|| {
+        Error::internal(format!(
+            "the database refused a statement: {}",
+            error.text()
+        ))
+    });
+    translated.because(error)
+}
+
+/// Returns what a result code of SQLite means; None: that SQLite refuses a statement.
+fn of_sqlite(code: i32, text: &str) -> Option<Error> {
+    Some(match code & 0xff {
+        code::BUSY | code::LOCKED => locked(),
+        code::READ_ONLY => Error::failed("the database cannot be opened for writing").hint(
+            "Check that the file system is not mounted read-only, and who owns the file and its directory.",
+        ),
+        code::CANNOT_OPEN => Error::failed("the database file cannot be opened")
+            .hint("Check that it exists, and who owns the file and its directory."),
+        code::IO => Error::new(
+            ErrorKind::Io,
+            format!("an I/O error occurred on the database file: {text}"),
+        )
+        .hint("Check the disk and its file system; the log of the system may name the cause."),
+        code::CORRUPT | code::NOT_A_DATABASE => {
+            Error::internal("the database file is damaged, or is not an SQLite database")
+                .hint("Restore it from a backup, or check that it is the right file.")
+        }
+        code::FULL => Error::too_large("the disk that holds the database is full"),
+        _ => return None,
+    })
+}
+
+/// Returns the error of an SQLite database that another process has locked for too long.
+pub(super) fn locked() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "the database is locked by another process",
+    )
+    .hint("Another command has held it for a minute; see which one, and try again.")
+}
+
+fn no_connection() -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        "no connection to the database could be made, or was free, in time",
+    )
+    .hint("See whether its server runs, and how many connections may be open.")
+}
+
+/// Returns what the number of an error of a server means.
+fn of_server(number: u16, text: &str) -> Error {
+    match number {
         number::DEADLOCK | number::LOCK_WAIT => Error::new(
             ErrorKind::Unavailable,
             "the database is busy: others change what is to be changed",
@@ -110,36 +166,10 @@ fn of_server(error: &(dyn std::error::Error + 'static)) -> Option<Error> {
             format!("the server of the database is busy: {text}"),
         ),
         n => Error::internal(format!("the database refused a statement: {text} ({n})")),
-    })
-}
-
-/// Whether it was a connection of ours that was waited for.
-fn is_none_free(error: &(dyn std::error::Error + 'static)) -> bool {
-    let of_abstraction = matches!(
-        error.downcast_ref::<DbErr>(),
-        Some(DbErr::ConnectionAcquire(_))
-    );
-    let of_driver = matches!(
-        error.downcast_ref::<sqlx::Error>(),
-        Some(sqlx::Error::PoolTimedOut)
-    );
-    of_abstraction || of_driver
-}
-
-/// What of it comes from the driver.
-fn sqlx_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e sqlx::Error> {
-    if let Some(error) = error.downcast_ref::<sqlx::Error>() {
-        return Some(error);
-    }
-    match error.downcast_ref::<DbErr>()? {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
-        _ => None,
     }
 }
 
-/// The number of an error of a server.
+/// Returns the number of an error of a server.
 pub(super) fn number(error: &sqlx::Error) -> Option<u16> {
     match error {
         sqlx::Error::Database(error) => error
@@ -149,62 +179,70 @@ pub(super) fn number(error: &sqlx::Error) -> Option<u16> {
     }
 }
 
-/// Whether a connection broke, or there is none.
+/// Returns the extended result code of an error of SQLite.
+fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
+    let sqlx::Error::Database(error) = error else {
+        return None;
+    };
+    let error = error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    sqlx::error::DatabaseError::code(error)?.parse().ok()
+}
+
+/// Whether a connection broke, or could not be made.
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
         // That is what TLS calls a certificate that it does not trust.
         sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
-        sqlx::Error::PoolTimedOut => true,
         error => number(error).is_some_and(|number| number::LOST.contains(&number)),
     }
 }
 
-/// Whether a server that could not be connected to may be there in a moment.
+/// Whether a server that could not be connected to may be reachable in a moment.
 pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
-    is_lost(error) || number(error).is_some_and(|number| number::BUSY.contains(&number))
+    matches!(error, sqlx::Error::PoolTimedOut)
+        || is_lost(error)
+        || number(error).is_some_and(|number| number::BUSY.contains(&number))
 }
 
-/// What kept a statement, or a transaction that was not committed, from succeeding: the same may succeed
+/// A passing cause for which a statement, or a transaction that was not committed, failed: the same may succeed
 /// now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mishap {
-    /// The server undid it so that others could go on, or let it wait for them too long.
-    Undone,
-    /// Another process was quicker to write the same.
-    Overtaken,
+pub(super) enum Transient {
+    /// The server rolled it back in favour of others, or it waited for their locks for too long.
+    RolledBack,
+    /// Another process wrote the same before.
+    Conflict,
     /// The connection broke.
-    Lost,
+    Disconnected,
 }
 
-/// The mishap that an error tells of.
-pub(super) fn mishap(error: &Error) -> Option<Mishap> {
-    let error = sqlx_error(std::error::Error::source(error)?)?;
+/// Returns the passing cause of an error.
+pub(super) fn transient(error: &Error) -> Option<Transient> {
+    let error = driver_error(error)?;
     if is_lost(error) {
-        return Some(Mishap::Lost);
+        return Some(Transient::Disconnected);
     }
     match number(error)? {
-        number::DEADLOCK | number::LOCK_WAIT => Some(Mishap::Undone),
-        n if number::DUPLICATE.contains(&n) => Some(Mishap::Overtaken),
+        number::DEADLOCK | number::LOCK_WAIT => Some(Transient::RolledBack),
+        n if number::DUPLICATE.contains(&n) => Some(Transient::Conflict),
         _ => None,
     }
 }
 
-/// Whether SQLite has certainly not made what it was to commit: another connection was in the way, or a
-/// constraint. After an error of the disk the whole transaction may be in the log.
-pub(super) fn is_refusal(error: &Error) -> bool {
-    /// `SQLITE_BUSY`, `SQLITE_LOCKED`, `SQLITE_CONSTRAINT`.
-    const REFUSALS: [i32; 3] = [5, 6, 19];
-    let Some(sqlx::Error::Database(error)) =
-        std::error::Error::source(error).and_then(|error| sqlx_error(error))
-    else {
-        return false;
-    };
-    let code = error.code().and_then(|code| code.parse::<i32>().ok());
-    // The last byte is the kind, the others say more of it.
-    code.is_some_and(|code| REFUSALS.contains(&(code & 0xff)))
+/// Returns the error of the driver that an error was translated from.
+fn driver_error(error: &Error) -> Option<&sqlx::Error> {
+    std::error::Error::source(error)?.downcast_ref()
 }
 
-/// The error of a commit that may have been made all the same.
+/// Whether SQLite has certainly not committed a transaction: another connection was in the way, or a constraint.
+/// After an I/O error the whole transaction may be in the log.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    let code = driver_error(error).and_then(sqlite_code);
+    let code = code.map(|code| code & 0xff);
+    matches!(code, Some(code::BUSY | code::LOCKED | code::CONSTRAINT))
+}
+
+/// Returns the error of a commit that may have been made nevertheless.
 pub(super) fn in_doubt(error: Error) -> Error {
     let kind = error.kind();
     Error::new(kind, error.message())
@@ -212,7 +250,7 @@ pub(super) fn in_doubt(error: Error) -> Error {
         .because(InDoubt(error))
 }
 
-/// The cause of the error of a commit that may have been made all the same.
+/// The cause of the error of a commit that may have been made nevertheless.
 #[derive(Debug)]
 struct InDoubt(Error);
 
@@ -228,7 +266,7 @@ impl std::error::Error for InDoubt {
     }
 }
 
-/// Whether an error leaves open whether what was to be written is written: nothing may be undone then.
+/// Whether it is unknown whether a change was committed: nothing that belongs to it may be undone then.
 pub fn is_in_doubt(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
     cause.is_some_and(<dyn std::error::Error>::is::<InDoubt>)
@@ -239,15 +277,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_waited_for_in_vain_is_not_called_lost() {
-        let acquired = DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout);
-        for error in [failed(acquired), failed(sqlx::Error::PoolTimedOut)] {
-            assert_eq!(error.kind(), ErrorKind::Unavailable);
-            assert!(error.message().contains("was free, in time"), "{error}");
-        }
+    fn a_pool_without_a_free_connection_is_not_a_lost_connection() {
+        let error = failed(sqlx::Error::PoolTimedOut);
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.message().contains("was free, in time"), "{error}");
+        assert_eq!(transient(&error), None);
         let broken = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
-        let broken = failed(DbErr::Query(RuntimeErr::SqlxError(broken.into())));
-        assert_eq!(mishap(&broken), Some(Mishap::Lost));
+        let broken = failed(broken);
+        assert_eq!(transient(&broken), Some(Transient::Disconnected));
         assert!(!is_in_doubt(&broken));
+    }
+
+    /// Returns the error of rusqlite with an extended result code.
+    fn of_code(code: i32, text: &str) -> rusqlite::Error {
+        rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(text.to_string()))
+    }
+
+    #[test]
+    fn the_result_code_of_sqlite_decides_what_an_error_means() {
+        // Busy, busy with a snapshot, locked with a shared cache; read-only in a directory; an I/O error of a sync;
+        // damaged, no database; full; cannot be opened.
+        for (codes, kind, text) in [
+            (&[5, 517, 262][..], ErrorKind::Unavailable, "locked"),
+            (&[8, 1544], ErrorKind::Failed, "opened for writing"),
+            (&[10, 1034], ErrorKind::Io, "I/O error"),
+            (&[11, 267, 26], ErrorKind::Internal, "damaged"),
+            (&[13], ErrorKind::TooLarge, "full"),
+            (&[14, 1038], ErrorKind::Failed, "cannot be opened"),
+        ] {
+            for code in codes {
+                // The text of another error, such as the name of a table, decides nothing.
+                let error = failed(of_code(*code, "database is locked, disk is full"));
+                assert_eq!(error.kind(), kind, "{code}: {error}");
+                assert!(error.message().contains(text), "{code}: {error}");
+            }
+        }
+        let refused = failed(of_code(1, "no such table: database is locked"));
+        assert_eq!(refused.kind(), ErrorKind::Internal);
+        assert!(refused.message().contains("no such table"), "{refused}");
+    }
+
+    #[test]
+    fn an_io_error_has_the_description_of_sqlite() {
+        let error = failed(of_code(1034, "disk I/O error"));
+        assert!(error.message().ends_with("disk I/O error"), "{error}");
+        let hint = error.hint_text().unwrap_or_default();
+        assert!(hint.contains("disk"), "{hint}");
     }
 }

@@ -7,11 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
-use sea_orm::{QueryResult, Value};
-
-use super::columns::Columns;
+use super::columns::{Columns, Row};
 use super::connection::Run;
-use super::{Catalog, Sql, Transaction};
+use super::{Catalog, Sql, Transaction, Value};
 use crate::Result;
 
 /// Values in a list of a statement at most: no database takes any number of them.
@@ -118,9 +116,9 @@ impl Catalog {
     /// Returns the number of the last row of a location; 0 where there is none.
     async fn last_location(&self) -> Result<i64> {
         let row = self
-            .row(Sql::new("SELECT MAX(id) FROM image_locations"))
+            .row(Sql::new("SELECT MAX(id) AS last FROM image_locations"))
             .await?;
-        let last = row.map(|row| row.integer(0)).transpose()?.flatten();
+        let last = row.map(|row| row.integer("last")).transpose()?.flatten();
         Ok(last.unwrap_or(0))
     }
 
@@ -140,8 +138,8 @@ impl Catalog {
             );
             let rows = self.rows(sql).await?;
             for row in &rows {
-                after = row.some_integer(0)?;
-                let hash = strangers.hashes.hash_one(&*row.some_text(1)?);
+                after = row.some_integer("id")?;
+                let hash = strangers.hashes.hash_one(&*row.some_text("value")?);
                 let known = strangers.rows.entry(hash).or_default();
                 if !known.contains(&after) {
                     known.push(after);
@@ -185,7 +183,7 @@ async fn counting(
          INNER JOIN images ON images.id = image_locations.image_id WHERE {COUNTING} AND {column} IN "
     ));
     let rows = on.rows(sql.list(values)).await?;
-    let read = |row: &QueryResult| Ok((row.some_integer(0)?, row.some_text(1)?.into_owned()));
+    let read = |row: &Row| Ok((row.some_integer("id")?, row.some_owned("value")?));
     rows.iter().map(read).collect()
 }
 

@@ -4,57 +4,82 @@ use std::collections::HashMap;
 
 use serde_json::Map;
 
-use super::columns::Columns;
+use super::columns::{Column, Columns, columns};
 use super::connection::Run;
 use super::{Dialect, Sql, Transaction};
 use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility};
 use crate::{Error, Result};
 
-/// The columns that every list needs, then the others; the places are those of [`read_image`].
-const SHORT: &str = "images.id, images.name, images.status";
-const LONG: &str = "images.id, images.name, images.status, images.size, images.virtual_size, \
-     images.visibility, images.protected, images.os_hidden, images.owner, images.disk_format, \
-     images.container_format, images.min_disk, images.min_ram, images.checksum, images.os_hash_algo, \
-     images.os_hash_value, images.created_at, images.updated_at";
-
-/// The columns of images that `fields` asks for, comma-separated.
-pub(super) fn columns(fields: Fields) -> &'static str {
-    if fields.attributes { LONG } else { SHORT }
+columns! {
+    /// The columns of an image that are read: first those that every list needs.
+    Attribute {
+        Id = "images.id",
+        Name = "images.name",
+        Status = "images.status";
+        Size = "images.size",
+        VirtualSize = "images.virtual_size",
+        Visibility = "images.visibility",
+        Protected = "images.protected",
+        Hidden = "images.os_hidden",
+        Owner = "images.owner",
+        DiskFormat = "images.disk_format",
+        ContainerFormat = "images.container_format",
+        MinDisk = "images.min_disk",
+        MinRam = "images.min_ram",
+        Checksum = "images.checksum",
+        HashAlgorithm = "images.os_hash_algo",
+        HashValue = "images.os_hash_value",
+        CreatedAt = "images.created_at",
+        UpdatedAt = "images.updated_at",
+    }
 }
 
-/// Reads an image from a row of the [`columns`] of the same `fields`; without its children.
+/// Returns the columns of images that `fields` asks for, comma-separated.
+pub(super) fn selected(fields: Fields) -> &'static str {
+    if fields.attributes {
+        Attribute::SELECTED
+    } else {
+        Attribute::SUMMARY
+    }
+}
+
+/// Reads an image from a row of what [`selected`] returns for the same `fields`; without its children.
 pub(super) fn read_image(row: &impl Columns, fields: Fields) -> Result<Image> {
-    let mut image = Image::queued(row.some_text(0)?.into_owned(), Timestamp::EPOCH);
-    image.name = row.owned(1)?;
+    let mut image = Image::queued(row.some_owned(Attribute::Id)?, Timestamp::EPOCH);
+    image.name = row.owned(Attribute::Name)?;
     image.status = row
-        .some_text(2)?
+        .some_text(Attribute::Status)?
         .parse()
         .map_err(|e| Error::internal("the catalogue holds an unknown status").because(e))?;
     if !fields.attributes {
         return Ok(image);
     }
-    let visibility = row.some_text(5)?;
-    image.size = bytes(row.integer(3)?);
-    image.virtual_size = bytes(row.integer(4)?);
+    let visibility = row.some_text(Attribute::Visibility)?;
+    image.size = bytes(row.integer(Attribute::Size)?);
+    image.virtual_size = bytes(row.integer(Attribute::VirtualSize)?);
     image.visibility = Visibility::parse(&visibility).ok_or_else(|| {
         Error::internal(format!(
             "the catalogue holds an unknown visibility '{visibility}'"
         ))
     })?;
-    image.protected = row.flag(6)?;
-    image.hidden = row.flag(7)?;
-    image.owner = row.owned(8)?;
-    image.disk_format = row.owned(9)?;
-    image.container_format = row.owned(10)?;
-    image.min_disk = row.some_integer(11)?;
-    image.min_ram = row.some_integer(12)?;
-    image.checksum = row.owned(13)?;
+    image.protected = row.flag(Attribute::Protected)?;
+    image.hidden = row.flag(Attribute::Hidden)?;
+    image.owner = row.owned(Attribute::Owner)?;
+    image.disk_format = row.owned(Attribute::DiskFormat)?;
+    image.container_format = row.owned(Attribute::ContainerFormat)?;
+    image.min_disk = row.some_integer(Attribute::MinDisk)?;
+    image.min_ram = row.some_integer(Attribute::MinRam)?;
+    image.checksum = row.owned(Attribute::Checksum)?;
     image.hash = row
-        .owned(14)?
-        .zip(row.owned(15)?)
+        .owned(Attribute::HashAlgorithm)?
+        .zip(row.owned(Attribute::HashValue)?)
         .map(|(algorithm, value)| MultiHash { algorithm, value });
-    image.created_at = row.moment(16)?.unwrap_or(Timestamp::EPOCH);
-    image.updated_at = row.moment(17)?.unwrap_or(image.created_at);
+    image.created_at = row
+        .moment(Attribute::CreatedAt)?
+        .unwrap_or(Timestamp::EPOCH);
+    image.updated_at = row
+        .moment(Attribute::UpdatedAt)?
+        .unwrap_or(image.created_at);
     Ok(image)
 }
 
@@ -79,7 +104,7 @@ pub(super) async fn load(on: &impl Run, id: &str, project: &str) -> Result<Optio
     if id.len() > 36 {
         return Ok(None);
     }
-    let sql = Sql::new("SELECT ").text(LONG).with(
+    let sql = Sql::new("SELECT ").text(Attribute::SELECTED).with(
         " FROM images WHERE id = ? AND deleted + 0 = ?",
         [id.into(), false.into()],
     );
@@ -128,6 +153,32 @@ pub(super) async fn load_children(
     Ok(())
 }
 
+columns! {
+    /// The columns of a property.
+    PropertyColumn {
+        Image = "image_id",
+        Name = "name",
+        Value = "value",
+    }
+}
+
+columns! {
+    /// The columns of a tag.
+    TagColumn {
+        Image = "image_id",
+        Value = "value",
+    }
+}
+
+columns! {
+    /// The columns of a location.
+    LocationColumn {
+        Image = "image_id",
+        Url = "value",
+        Metadata = "meta_data",
+    }
+}
+
 /// What an image may have several of, a row each.
 #[derive(Clone, Copy)]
 pub(super) enum Child {
@@ -137,7 +188,7 @@ pub(super) enum Child {
 }
 
 impl Child {
-    /// The kinds that `fields` asks for.
+    /// Returns the kinds that `fields` asks for.
     pub(super) fn asked(fields: Fields) -> impl Iterator<Item = Self> {
         [
             (fields.properties, Self::Property),
@@ -148,19 +199,37 @@ impl Child {
         .filter_map(|(asked, child)| asked.then_some(child))
     }
 
+    /// Returns the table and the columns of it that are read.
+    fn source(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Property => ("image_properties", PropertyColumn::SELECTED),
+            Self::Tag => ("image_tags", TagColumn::SELECTED),
+            Self::Location => ("image_locations", LocationColumn::SELECTED),
+        }
+    }
+
+    /// Returns the column of the id of the image.
+    fn image(self) -> Column {
+        match self {
+            Self::Property => PropertyColumn::Image.into(),
+            Self::Tag => TagColumn::Image.into(),
+            Self::Location => LocationColumn::Image.into(),
+        }
+    }
+
     /// Reads a row of the columns that [`Parents::select`] names.
     fn read(self, row: &impl Columns, image: &mut Image) -> Result<()> {
-        let value = row.some_text(1)?.into_owned();
         match self {
             Self::Property => {
-                let property = (value, row.owned(2)?.unwrap_or_default());
-                image.properties.push(property);
+                let name = row.some_owned(PropertyColumn::Name)?;
+                let value = row.owned(PropertyColumn::Value)?.unwrap_or_default();
+                image.properties.push((name, value));
             }
-            Self::Tag => image.tags.push(value),
+            Self::Tag => image.tags.push(row.some_owned(TagColumn::Value)?),
             Self::Location => {
                 let location = Location {
-                    url: value,
-                    metadata: read_metadata(row.text(2)?.as_deref())?,
+                    url: row.some_owned(LocationColumn::Url)?,
+                    metadata: read_metadata(row.text(LocationColumn::Metadata)?.as_deref())?,
                 };
                 image.locations.get_or_insert_default().push(location);
             }
@@ -189,13 +258,9 @@ impl<'i> Parents<'i> {
 
     /// All their children of one kind.
     pub(super) fn select(&self, child: Child) -> Sql {
-        let (columns, table) = match child {
-            Child::Property => ("name, value", "image_properties"),
-            Child::Tag => ("value", "image_tags"),
-            Child::Location => ("value, meta_data", "image_locations"),
-        };
+        let (table, columns) = child.source();
         Sql::new(format!(
-            "SELECT image_id, {columns} FROM {table} WHERE deleted + 0 = "
+            "SELECT {columns} FROM {table} WHERE deleted + 0 = "
         ))
         .with("?", [false.into()])
         .text(" AND image_id IN ")
@@ -205,7 +270,7 @@ impl<'i> Parents<'i> {
 
     /// Gives a child that was selected to its image.
     pub(super) fn adopt(&mut self, child: Child, row: &impl Columns) -> Result<()> {
-        let place = self.places.get(&*row.some_text(0)?);
+        let place = self.places.get(&*row.some_text(child.image())?);
         let image = place.and_then(|place| self.images.get_mut(*place));
         let image =
             image.ok_or_else(|| Error::internal("a row of an image that was not asked for"))?;

@@ -1,9 +1,8 @@
 //! Rows of locations.
 
-use sea_orm::QueryResult;
 use serde_json::Map;
 
-use super::columns::Columns;
+use super::columns::{Columns, Row};
 use super::connection::Run;
 use super::images::read_metadata;
 use super::{Sql, Transaction};
@@ -33,9 +32,7 @@ impl Transaction {
         let sql =
             Sql::new("SELECT value FROM image_locations").with(" WHERE image_id = ?", [id.into()]);
         let rows = self.rows(sql).await?;
-        rows.iter()
-            .map(|row| Ok(row.some_text(0)?.into_owned()))
-            .collect()
+        rows.iter().map(|row| row.some_owned("value")).collect()
     }
 
     /// The addresses that the record of an image has named and names no more, but for those that a scrubber is
@@ -46,9 +43,7 @@ impl Transaction {
             [id.into(), true.into()],
         );
         let rows = self.rows(sql).await?;
-        rows.iter()
-            .map(|row| Ok(row.some_text(0)?.into_owned()))
-            .collect()
+        rows.iter().map(|row| row.some_owned("value")).collect()
     }
 
     /// The locations of an image, in the order of its record, each with the number of its row.
@@ -58,12 +53,12 @@ impl Transaction {
             [id.into(), false.into()],
         );
         let rows = self.rows(sql).await?;
-        let read = |row: &QueryResult| {
+        let read = |row: &Row| {
             let location = Location {
-                url: row.some_text(1)?.into_owned(),
-                metadata: read_metadata(row.text(2)?.as_deref())?,
+                url: row.some_owned("value")?,
+                metadata: read_metadata(row.text("meta_data")?.as_deref())?,
             };
-            Ok((row.some_integer(0)?, location))
+            Ok((row.some_integer("id")?, location))
         };
         rows.iter().map(read).collect()
     }

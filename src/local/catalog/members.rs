@@ -25,18 +25,18 @@ async fn load(on: &impl Run, id: &str, member: Option<&str>) -> Result<Vec<Membe
 }
 
 fn read(row: &impl Columns, id: &str) -> Result<Member> {
-    let status = row.some_text(1)?;
-    let created_at = row.moment(2)?.unwrap_or(Timestamp::EPOCH);
+    let status = row.some_text("status")?;
+    let created_at = row.moment("created_at")?.unwrap_or(Timestamp::EPOCH);
     Ok(Member {
         image_id: id.to_string(),
-        member_id: row.some_text(0)?.into_owned(),
+        member_id: row.some_owned("member")?,
         status: MemberStatus::parse(&status).ok_or_else(|| {
             Error::internal(format!(
                 "the catalogue holds an unknown status '{status}' of a member"
             ))
         })?,
         created_at,
-        updated_at: row.moment(3)?.unwrap_or(created_at),
+        updated_at: row.moment("updated_at")?.unwrap_or(created_at),
     })
 }
 

@@ -11,28 +11,28 @@ use super::failure::is_unreachable;
 use crate::config::{MysqlServer, MysqlTlsMode};
 use crate::{Error, ErrorKind, Result};
 
-/// How long a server is waited for that cannot be reached, unless the configuration says.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a server that cannot be reached is waited for, unless the configuration sets it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The longest wait between two attempts to reach a server.
-const BETWEEN: Duration = Duration::from_secs(1);
+/// The longest pause between two attempts to reach a server.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How long nothing was said when it is asked first whether a connection still stands.
-const IDLE: Duration = Duration::from_secs(1);
+/// How long a connection was idle that is checked before it is used.
+const PING_AFTER: Duration = Duration::from_secs(1);
 
-/// Connections of a process at least: what is written, a list, and what is looked up beside them.
+/// The smallest limit of connections: one for the task that writes, one for a list, one for look-ups.
 const CONNECTIONS: u32 = 3;
 
-/// How often it is said that a server is waited for, where the configuration wants that.
-const SAID_EVERY: Duration = Duration::from_secs(10);
+/// How often a warning is logged while a server is waited for, where the configuration wants that.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Says once a process what the configuration of the database has that is not used.
+/// Logs once a process which options of the database are not used.
 static WARNED: Once = Once::new();
 
-/// A socket that cannot exist.
-const NOWHERE: &str = "/dev/null/none";
+/// The path of a socket that cannot exist.
+const NO_SOCKET: &str = "/dev/null/none";
 
-/// How many connections there may be.
+/// The number of connections to a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Connections {
     /// As many as the configuration says.
@@ -76,7 +76,7 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
         .test_before_acquire(false)
         .before_acquire(|connection, known| {
             Box::pin(async move {
-                if known.idle_for > IDLE {
+                if known.idle_for > PING_AFTER {
                     connection.ping().await?;
                 }
                 Ok(true)
@@ -93,25 +93,25 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
             })
         })
         .connect_lazy_with(options.clone());
-    let patience = server.patience.unwrap_or(PATIENCE);
-    let waits = ExponentialBuilder::default()
+    let timeout = server.patience.unwrap_or(CONNECT_TIMEOUT);
+    let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
-        .with_max_delay(BETWEEN)
+        .with_max_delay(MAX_RETRY_DELAY)
         .without_max_times();
     let attempts = (|| pool.acquire())
-        .retry(waits)
+        .retry(backoff)
         .sleep(tokio::time::sleep)
         .when(is_unreachable);
     let attempts = Box::pin(async {
         tokio::select! {
             outcome = attempts => outcome,
-            () = tell_of_waiting(server, &options) => Err(sqlx::Error::PoolTimedOut),
+            () = log_waiting(server, &options) => Err(sqlx::Error::PoolTimedOut),
         }
     });
-    let reached = match tokio::time::timeout(patience.max(BETWEEN), attempts).await {
+    let reached = match tokio::time::timeout(timeout.max(MAX_RETRY_DELAY), attempts).await {
         Ok(outcome) => outcome.map(drop),
-        // The pool waited, and does not say for what.
-        Err(_) => match tokio::time::timeout(BETWEEN, options.connect()).await {
+        // The pool waited, and does not report for what.
+        Err(_) => match tokio::time::timeout(MAX_RETRY_DELAY, options.connect()).await {
             Ok(outcome) => outcome.map(drop),
             Err(_) => Err(sqlx::Error::PoolTimedOut),
         },
@@ -120,7 +120,7 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
         Ok(()) => {
             if connections == Connections::One {
                 // A second connection would not hold the locks of the first one: making it fails.
-                pool.set_connect_options(options.socket(NOWHERE));
+                pool.set_connect_options(options.socket(NO_SOCKET));
             }
             Ok(pool)
         }
@@ -128,17 +128,20 @@ pub(super) async fn connect(server: &MysqlServer, connections: Connections) -> R
     }
 }
 
-/// Says why a server cannot be reached that the configuration wants waited for: soon, and every ten seconds.
-/// Never ends.
-async fn tell_of_waiting(server: &MysqlServer, options: &MySqlConnectOptions) {
-    if server.patience.is_none_or(|patience| patience <= PATIENCE) {
+/// Logs why a server cannot be reached that is waited for, where the configuration sets how long: after a second, and
+/// every ten seconds. Never ends.
+async fn log_waiting(server: &MysqlServer, options: &MySqlConnectOptions) {
+    if server
+        .patience
+        .is_none_or(|timeout| timeout <= CONNECT_TIMEOUT)
+    {
         return std::future::pending().await;
     }
     let name = server.name();
-    tokio::time::sleep(BETWEEN).await;
+    tokio::time::sleep(MAX_RETRY_DELAY).await;
     loop {
-        // The pool waits too, and does not say for what.
-        let why = match tokio::time::timeout(SAID_EVERY, options.connect()).await {
+        // The pool waits too, and does not report for what.
+        let why = match tokio::time::timeout(LOG_INTERVAL, options.connect()).await {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(unreachable_because(&error)),
             Err(_) => Some("it does not answer".to_string()),
@@ -146,11 +149,11 @@ async fn tell_of_waiting(server: &MysqlServer, options: &MySqlConnectOptions) {
         if let Some(why) = why {
             log::warn!("the server of database {name} cannot be reached: {why}: waiting for it");
         }
-        tokio::time::sleep(SAID_EVERY).await;
+        tokio::time::sleep(LOG_INTERVAL).await;
     }
 }
 
-/// Why a server cannot be reached, in words.
+/// Returns why a server cannot be reached.
 fn unreachable_because(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::PoolTimedOut => "it does not answer".to_string(),
@@ -166,7 +169,7 @@ fn options(server: &MysqlServer) -> MySqlConnectOptions {
         .port(server.port)
         .username(&server.user)
         .database(&server.database)
-        // Said by `session`, in one statement with the rest.
+        // `session` sets these, in one statement with the rest.
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .timezone(None)
@@ -194,7 +197,7 @@ fn options(server: &MysqlServer) -> MySqlConnectOptions {
     options
 }
 
-/// What is said first on every connection. Each statement of a transaction sees what is committed by then:
+/// Returns the first statements of every connection. Each statement of a transaction sees what is committed by then:
 /// see [`super::Transaction`].
 fn session(server: &MysqlServer) -> String {
     let mode = server.sql_mode.as_ref().map_or(String::new(), |mode| {
@@ -211,7 +214,7 @@ fn session(server: &MysqlServer) -> String {
     )
 }
 
-/// Why there is no connection, in words.
+/// Returns the error of a connection that was refused.
 fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
     let name = server.name();
     let number = super::failure::number(&error);

@@ -122,23 +122,26 @@ mod watching {
             "no index has addresses: see `holders.rs` for who asks",
         ),
         (
-            "SELECT due.id,",
+            "SELECT due.id AS image_id,",
             "a batch of the scrubber goes on where the last one ended",
         ),
         (
-            "SELECT images.id, images.status, (SELECT count(*)",
+            "SELECT images.id AS image_id, images.status, (SELECT count(*)",
             "a batch of the scrubber goes on where the last one ended",
         ),
         (
-            "SELECT MIN(deleted_at) FROM images",
+            "SELECT MIN(deleted_at) AS oldest FROM images",
             "once a run of the scrubber",
         ),
         ("SELECT 1 FROM images WHERE (images.status", "once a purge"),
         (
-            "SELECT max(place) FROM",
+            "SELECT max(place) AS last FROM",
             "a batch of a purge goes on where the last one ended",
         ),
-        ("SELECT count(*), min(at)", "a dry run of a purge counts"),
+        (
+            "SELECT count(*) AS number, min(at)",
+            "a dry run of a purge counts",
+        ),
         (
             " AS at FROM ",
             "a purge of so many rows looks for the oldest, once",

@@ -10,11 +10,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use sea_orm::{QueryResult, Value};
-
-use super::columns::Columns;
+use super::columns::{Columns, Row};
 use super::connection::Run;
-use super::{Catalog, Dialect, Sql, reader};
+use super::{Catalog, Dialect, Sql, Value, reader};
 use crate::Result;
 use crate::config::Database;
 use crate::data::Watch;
@@ -311,10 +309,11 @@ impl Catalog {
                 .text(free)
                 .text(" ORDER BY at");
             let rows = match max_rows {
-                Some(limit) => rows.with(" LIMIT ?", [limit.into()]),
+                Some(limit) => rows.with(" LIMIT ?", [Value::rows(limit)]),
                 None => rows,
             };
-            let sum = "SELECT count(*), min(at), CAST(coalesce(sum(bytes), 0) AS SIGNED) FROM ";
+            let sum = "SELECT count(*) AS number, min(at) AS oldest, \
+                 CAST(coalesce(sum(bytes), 0) AS SIGNED) AS bytes FROM ";
             if let Some(row) = self.row(rows.within(sum)).await? {
                 all.push(purged(table.name, &row)?);
             }
@@ -347,21 +346,21 @@ impl Catalog {
             .select(&format!("{} AS at", selection.table.deleted_at))
             .text(kept)
             .text(selection.table.free)
-            .with(" ORDER BY at LIMIT 1 OFFSET ?", [before.into()]);
+            .with(" ORDER BY at LIMIT 1 OFFSET ?", [Value::rows(before)]);
         let Some(row) = self.row(sql).await? else {
             return Ok(None);
         };
-        Ok(row.moment(0)?.map(Timestamp::to_catalog))
+        Ok(row.moment("at")?.map(Timestamp::to_catalog))
     }
 }
 
-fn purged(table: &'static str, row: &QueryResult) -> Result<Purged> {
+fn purged(table: &'static str, row: &Row) -> Result<Purged> {
     let number = |value: i64| u64::try_from(value).unwrap_or_default();
     Ok(Purged {
         table,
-        rows: number(row.some_integer(0)?),
-        oldest: row.moment(1)?,
-        bytes: number(row.some_integer(2)?),
+        rows: number(row.some_integer("number")?),
+        oldest: row.moment("oldest")?,
+        bytes: number(row.some_integer("bytes")?),
     })
 }
 
@@ -445,9 +444,8 @@ impl Batches<'_> {
                 "deleted = 1 AND rowid > ? AND deleted_at < ? ORDER BY rowid LIMIT ?",
                 [after.into(), selection.moment.into(), IDS.into()],
             );
-            let read = |row: &rusqlite::Row<'_>| {
-                Ok((row.some_text(0)?.into_owned(), row.some_integer(1)?))
-            };
+            let read =
+                |row: &rusqlite::Row<'_>| Ok((row.some_owned("id")?, row.some_integer("rowid")?));
             let found = reader::collect(path, sql, read).await?;
             let Some((_, last)) = found.last() else {
                 return Ok(removed);
@@ -469,7 +467,7 @@ impl Batches<'_> {
                     self.catalog.execute(sql.text(self.kept)).await
                 };
                 let begun = Instant::now();
-                let gone = self.catalog.insist(remove).await?;
+                let gone = self.catalog.retry(remove).await?;
                 let took = begun.elapsed();
                 removed += gone;
                 told(gone);
@@ -498,10 +496,10 @@ impl Batches<'_> {
             // Where the batch ends is found without a lock.
             let batch = beyond(selection.select(&format!("{key} AS place")));
             let size = self.size.min(most - removed);
-            let batch = batch.with(&format!(" ORDER BY {key} LIMIT ?"), [size.into()]);
+            let batch = batch.with(&format!(" ORDER BY {key} LIMIT ?"), [Value::rows(size)]);
             let end = self
                 .catalog
-                .row(batch.within("SELECT max(place) FROM "))
+                .row(batch.within("SELECT max(place) AS last FROM "))
                 .await?;
             let Some(end) = end.as_ref().map(key_of).transpose()?.flatten() else {
                 break;
@@ -517,7 +515,7 @@ impl Batches<'_> {
                 self.catalog.execute(sql).await
             };
             let begun = Instant::now();
-            let gone = self.catalog.insist(remove).await?;
+            let gone = self.catalog.retry(remove).await?;
             let took = begun.elapsed();
             removed += gone;
             told(gone);
@@ -581,9 +579,9 @@ impl Log {
 }
 
 /// A key, if there is one: a number or a text.
-fn key_of(row: &QueryResult) -> Result<Option<Value>> {
-    if let Ok(number) = row.integer(0) {
+fn key_of(row: &Row) -> Result<Option<Value>> {
+    if let Ok(number) = row.integer("last") {
         return Ok(number.map(Into::into));
     }
-    Ok(row.owned(0)?.map(Into::into))
+    Ok(row.owned("last")?.map(Into::into))
 }

@@ -3,13 +3,13 @@
 use async_stream::try_stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
-use sea_orm::Value;
 
+use super::columns::Columns;
 use super::connection::Run;
-use super::images::{StoredImage, columns, load};
+use super::images::{StoredImage, load, selected};
 use super::reader::Reader;
 use super::rows;
-use super::{Catalog, Dialect, Sql, Transaction, column};
+use super::{Catalog, Dialect, Sql, Transaction, Value};
 use crate::config::Database;
 use crate::model::schema::attribute_named;
 use crate::model::{
@@ -65,7 +65,7 @@ impl Catalog {
                     }
                 }
                 Database::Mysql(_) => {
-                    let images = rows::list(self.pool(), sql, fields);
+                    let images = rows::list(self.server_pool()?, sql, fields);
                     for await images in images {
                         yield images?;
                     }
@@ -76,7 +76,7 @@ impl Catalog {
     }
 
     async fn list_statement(&self, query: &ImageQuery, caller: &Caller) -> Result<Sql> {
-        let mut sql = Sql::new("SELECT ").text(columns(query.fields)).with(
+        let mut sql = Sql::new("SELECT ").text(selected(query.fields)).with(
             " FROM images WHERE images.deleted + 0 = ? AND images.status <> ?",
             [false.into(), ImageStatus::Killed.name().into()],
         );
@@ -99,10 +99,7 @@ impl Catalog {
             sql = sql.text(&format!("{separator}{term} {direction}"));
         }
         if let Some(limit) = query.limit {
-            sql = sql.with(
-                " LIMIT ?",
-                [i64::try_from(limit).unwrap_or(i64::MAX).into()],
-            );
+            sql = sql.with(" LIMIT ?", [Value::rows(limit)]);
         }
         Ok(sql)
     }
@@ -202,20 +199,20 @@ const MOVING: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', '
 async fn usage(on: &impl Run, owner: &str) -> Result<UsageCounts> {
     let number = async |sql: Sql| -> Result<i64> {
         Ok(match on.row(sql).await? {
-            Some(row) => column::<Option<i64>>(&row, 0)?.unwrap_or(0),
+            Some(row) => row.integer("number")?.unwrap_or(0),
             None => 0,
         })
     };
     let count = |condition: &str| {
-        Sql::new("SELECT count(*) FROM images WHERE ").with(condition, [owner.into()])
+        Sql::new("SELECT count(*) AS number FROM images WHERE ").with(condition, [owner.into()])
     };
-    let copies = Sql::new("SELECT CAST(sum(images.size) AS SIGNED INTEGER) FROM images ").with(
+    let copies = Sql::new("SELECT CAST(sum(images.size) AS SIGNED INTEGER) AS number FROM images ").with(
         "JOIN image_locations ON image_locations.image_id = images.id AND image_locations.status <> 'deleted' \
          WHERE images.owner = ? AND images.size > 0 AND images.status NOT IN ('killed', 'pending_delete', 'deleted')",
         [owner.into()],
     );
     let staged = MOVING.replace('%', "'uploading', 'importing'");
-    let staged = Sql::new("SELECT CAST(sum(size) AS SIGNED INTEGER) FROM images WHERE ")
+    let staged = Sql::new("SELECT CAST(sum(size) AS SIGNED INTEGER) AS number FROM images WHERE ")
         .with(&staged, [owner.into()]);
     let uploading = MOVING.replace('%', "'saving', 'uploading', 'importing'");
     Ok(UsageCounts {

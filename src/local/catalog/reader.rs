@@ -1,23 +1,20 @@
-//! Long lists out of a SQLite database: the second door.
+//! Long lists of an SQLite database, through rusqlite.
 //!
 //! The pool hands every row by itself from the thread that steps a statement to the task that asks,
 //! which costs several times what reading it does. Here the thread that steps the statement makes
 //! images of the rows, and hands them over by the hundred.
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use rusqlite::types::{FromSqlError, Value};
-use rusqlite::{Connection, OpenFlags, Row, Transaction, params_from_iter};
+use rusqlite::{Connection, OpenFlags, Row, Transaction};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use url::Url;
 
-use super::columns::{Columns, moment_of_text};
-use super::connection::{PATIENCE, is_frozen};
+use super::connection::{BUSY_TIMEOUT, is_frozen};
 use super::images::{Child, Parents, read_image};
 use super::{Sql, failed, plans};
-use crate::model::{Fields, Image, Timestamp};
+use crate::model::{Fields, Image};
 use crate::{Error, Result};
 
 /// Images that are handed over together, and whose children are fetched together.
@@ -70,9 +67,7 @@ pub(super) async fn collect<T: Send + 'static>(
     let work = move || {
         let connection = open(&path)?;
         let mut statement = connection.prepare(&list.text).map_err(failed)?;
-        let mut rows = statement
-            .query(params_from_iter(values(&list)?))
-            .map_err(failed)?;
+        let mut rows = statement.query(list.params()).map_err(failed)?;
         let mut collected = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
             collected.push(read(row)?);
@@ -100,9 +95,7 @@ fn read(
     let mut connection = open(path)?;
     let snapshot = connection.transaction().map_err(failed)?;
     let mut statement = snapshot.prepare(&list.text).map_err(failed)?;
-    let mut rows = statement
-        .query(params_from_iter(values(list)?))
-        .map_err(failed)?;
+    let mut rows = statement.query(list.params()).map_err(failed)?;
     loop {
         let mut images = Vec::new();
         while images.len() < CHUNK
@@ -132,7 +125,7 @@ fn open(path: &Path) -> Result<Connection> {
         Connection::open_with_flags(path, flags)
     };
     let connection = connection.map_err(failed)?;
-    connection.busy_timeout(PATIENCE).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     Ok(connection)
 }
 
@@ -146,50 +139,12 @@ fn load_children(snapshot: &Transaction<'_>, images: &mut [Image], fields: Field
         let sql = parents.select(child);
         plans::check(&sql.text);
         let mut statement = snapshot.prepare(&sql.text).map_err(failed)?;
-        let mut rows = statement
-            .query(params_from_iter(values(&sql)?))
-            .map_err(failed)?;
+        let mut rows = statement.query(sql.params()).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             parents.adopt(child, row)?;
         }
     }
     Ok(())
-}
-
-/// The values of a statement in this door's terms.
-fn values(sql: &Sql) -> Result<Vec<Value>> {
-    let value = |value: &sea_orm::Value| match value {
-        sea_orm::Value::Bool(value) => Ok((*value).into()),
-        sea_orm::Value::BigInt(value) => Ok((*value).into()),
-        sea_orm::Value::String(value) => Ok(value.clone().into()),
-        other => Err(Error::internal(format!("{other:?} is no value of a list"))),
-    };
-    sql.values.iter().map(value).collect()
-}
-
-impl Columns for Row<'_> {
-    fn text(&self, index: usize) -> Result<Option<Cow<'_, str>>> {
-        let value = self.get_ref(index).map_err(failed)?;
-        let text = value.as_str_or_null().map_err(unreadable)?;
-        Ok(text.map(Cow::Borrowed))
-    }
-
-    fn integer(&self, index: usize) -> Result<Option<i64>> {
-        let value = self.get_ref(index).map_err(failed)?;
-        value.as_i64_or_null().map_err(unreadable)
-    }
-
-    fn flag(&self, index: usize) -> Result<bool> {
-        Ok(self.integer(index)?.is_some_and(|flag| flag != 0))
-    }
-
-    fn moment(&self, index: usize) -> Result<Option<Timestamp>> {
-        moment_of_text(self.text(index)?.as_deref())
-    }
-}
-
-fn unreadable(error: FromSqlError) -> Error {
-    Error::internal("the catalogue holds a value of another type than its column").because(error)
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use super::columns::Columns;
 use super::connection::Run;
 use super::exclusive::take_alone;
 use super::migration::{self, EXPANDED, HEAD, check_revisions};
-use super::{Catalog, Dialect, Sql, column};
+use super::{Catalog, Dialect, Sql};
 use crate::config::Database;
 use crate::data::durable::{directory_of, give_to_owner};
 use crate::{Error, Result};
@@ -17,7 +18,7 @@ const SCHEMA_SQLITE: &str = include_str!("schema.sqlite.sql");
 const SCHEMA_MYSQL: &str = include_str!("schema.mysql.sql");
 
 /// How long a process waits for another one that changes the schema.
-const PATIENCE: Duration = Duration::from_mins(1);
+const SCHEMA_LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What a database holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,14 +98,14 @@ impl Catalog {
             .rows(Sql::new(match self.dialect() {
                 Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table'",
                 Dialect::Mysql => {
-                    "SELECT table_name FROM information_schema.tables WHERE table_schema = database()"
+                    "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = database()"
                 }
             }))
             .await;
         let Ok(tables) = tables else {
             return Err(error);
         };
-        let tables: Result<Vec<String>> = tables.iter().map(|row| column(row, 0)).collect();
+        let tables: Result<Vec<String>> = tables.iter().map(|row| row.some_owned("name")).collect();
         let tables = tables?;
         let is_ours = |name: &String| TABLES.iter().any(|ours| name.eq_ignore_ascii_case(ours));
         if tables.is_empty() {
@@ -127,7 +128,7 @@ impl Catalog {
             "SELECT version FROM migrate_version WHERE repository_id = 'Glance Migrations'",
         );
         let row = self.row(sql).await?;
-        row.map(|row| column(&row, 0)).transpose()
+        row.map(|row| row.some_integer("version")).transpose()
     }
 
     /// Notes the revision whose schema a version of before alembic has; its name. The caller MUST hold the turn.
@@ -222,9 +223,8 @@ impl Catalog {
         match self.dialect() {
             // Either the whole schema is there, or nothing.
             Dialect::Sqlite => {
-                let transaction = self.begin().await?;
-                transaction.batch(SCHEMA_SQLITE).await?;
-                transaction.commit().await
+                self.write(async |transaction| transaction.batch(SCHEMA_SQLITE).await)
+                    .await
             }
             // Each table is made whole, and the revision is noted last.
             Dialect::Mysql => self.batch(SCHEMA_MYSQL).await,
@@ -279,7 +279,7 @@ impl Catalog {
             }
             Database::Mysql(server) => {
                 let catalog = Self::open_alone(server).await?;
-                take_alone(&catalog, server, "schema", PATIENCE).await?;
+                take_alone(&catalog, server, "schema", SCHEMA_LOCK_TIMEOUT).await?;
                 Ok((catalog, Turn(None)))
             }
         }

@@ -3,16 +3,14 @@
 use async_stream::try_stream;
 use futures_core::Stream;
 use futures_util::TryStreamExt;
-use sea_orm::Value;
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlPool, MySqlRow, MySqlTransaction};
-use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, MySql};
+use sqlx::MySql;
+use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlRow, MySqlTransaction};
 
 use super::failure::failed;
 use super::images::{Child, Parents, read_image};
 use super::{Sql, plans};
+use crate::Result;
 use crate::model::{Fields, Image};
-use crate::{Error, Result};
 
 /// Images that are handed over together, and whose children are fetched together.
 const CHUNK: usize = 500;
@@ -35,7 +33,8 @@ pub(super) fn list(
     try_stream! {
         let mut snapshot = begin(pool).await?;
         let mut aside = None;
-        let mut rows = query(&sql)?.fetch(&mut *snapshot);
+        plans::check(&sql.text);
+        let mut rows = sql.query::<MySql>().fetch(&mut *snapshot);
         let last = loop {
             let mut images = take(&mut rows, fields).await?;
             if images.len() < CHUNK {
@@ -86,27 +85,11 @@ async fn load_children(
     let mut parents = Parents::new(images, fields);
     for child in Child::asked(fields) {
         let sql = parents.select(child);
-        let mut rows = query(&sql)?.fetch(&mut *on);
+        plans::check(&sql.text);
+        let mut rows = sql.query::<MySql>().fetch(&mut *on);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
             parents.adopt(child, &row)?;
         }
     }
     Ok(())
-}
-
-/// A statement in the driver's terms.
-fn query(sql: &Sql) -> Result<Query<'_, MySql, MySqlArguments>> {
-    plans::check(&sql.text);
-    let mut query = sqlx::query(AssertSqlSafe(sql.text.as_str()));
-    for value in &sql.values {
-        query = match value {
-            Value::Bool(value) => query.bind(value),
-            Value::BigInt(value) => query.bind(value),
-            Value::String(value) => query.bind(value.as_deref()),
-            other => {
-                return Err(Error::internal(format!("{other:?} is no value of a list")));
-            }
-        };
-    }
-    Ok(query)
 }

@@ -1,11 +1,9 @@
 //! Images whose data waits to be deleted, and how they become deleted, or active again.
 
-use sea_orm::{QueryResult, Value};
-
-use super::columns::Columns;
+use super::columns::{Columns, Row};
 use super::connection::Run;
 use super::images::{bytes, read_metadata};
-use super::{Catalog, Dialect, Sql, Transaction};
+use super::{Catalog, Dialect, Sql, Transaction, Value};
 use crate::Result;
 use crate::model::{ImageStatus, Location, Timestamp};
 
@@ -76,16 +74,20 @@ const CHILDREN: [(&str, &str); 3] = [
     ("image_members", "member"),
 ];
 
-/// A location from columns that begin at `first`: id, value, meta_data, deleted_at.
-fn read_waiting(row: &QueryResult, first: usize) -> Result<WaitingLocation> {
+/// The columns of [`read_waiting`].
+const WAITING: &str = "image_locations.id AS location_id, image_locations.value, image_locations.meta_data, \
+     image_locations.deleted_at";
+
+/// Reads a location from a row of [`WAITING`].
+fn read_waiting(row: &Row) -> Result<WaitingLocation> {
     Ok(WaitingLocation {
-        row: row.some_integer(first)?,
+        row: row.some_integer("location_id")?,
         location: Location {
-            url: row.some_text(first + 1)?.into_owned(),
+            url: row.some_owned("value")?,
             // It helps to find the store; one bad row does not keep the others.
-            metadata: read_metadata(row.text(first + 2)?.as_deref()).unwrap_or_default(),
+            metadata: read_metadata(row.text("meta_data")?.as_deref()).unwrap_or_default(),
         },
-        deleted_at: row.moment(first + 3)?,
+        deleted_at: row.moment("deleted_at")?,
     })
 }
 
@@ -120,8 +122,8 @@ impl Catalog {
     ) -> Result<Vec<WaitingImage>> {
         let (place, marked) = (self.place(), self.marked());
         let mut sql = Sql::new(format!(
-            "SELECT due.id, image_locations.id, image_locations.value, image_locations.meta_data, \
-             image_locations.deleted_at, due.place FROM (SELECT id, {place} AS place FROM images",
+            "SELECT due.id AS image_id, due.place AS place, {WAITING} \
+             FROM (SELECT id, {place} AS place FROM images",
         ))
         .with(
             &format!(" WHERE status = ? AND {marked} = ? AND deleted_at <= ?"),
@@ -135,7 +137,7 @@ impl Catalog {
             sql = sql.with(&format!(" AND {place} > ?"), [after.0.clone()]);
         }
         let sql = sql
-            .with(&format!(" ORDER BY {place} LIMIT ?"), [limit.into()])
+            .with(&format!(" ORDER BY {place} LIMIT ?"), [Value::rows(limit)])
             .with(
                 ") AS due LEFT JOIN image_locations ON image_locations.image_id = due.id \
                  AND image_locations.status = ? ORDER BY due.place, image_locations.id",
@@ -143,21 +145,21 @@ impl Catalog {
             );
         let mut images: Vec<WaitingImage> = Vec::new();
         for row in self.rows(sql).await? {
-            let id = row.some_text(0)?;
+            let id = row.some_text("image_id")?;
             if images.last().is_none_or(|last| *last.id != *id) {
                 images.push(WaitingImage {
                     id: id.into_owned(),
                     place: Place(match self.dialect() {
-                        Dialect::Sqlite => row.some_integer(5)?.into(),
-                        Dialect::Mysql => row.some_text(5)?.into_owned().into(),
+                        Dialect::Sqlite => row.some_integer("place")?.into(),
+                        Dialect::Mysql => row.some_owned("place")?.into(),
                     }),
                     locations: Vec::new(),
                 });
             }
             if let Some(last) = images.last_mut()
-                && row.integer(1)?.is_some()
+                && row.integer("location_id")?.is_some()
             {
-                last.locations.push(read_waiting(&row, 1)?);
+                last.locations.push(read_waiting(&row)?);
             }
         }
         Ok(images)
@@ -172,16 +174,15 @@ impl Catalog {
         limit: u64,
     ) -> Result<Vec<StrayLocation>> {
         let sql = Sql::new(
-            "SELECT images.id, images.status, (SELECT count(*) FROM image_locations AS other",
+            "SELECT images.id AS image_id, images.status, (SELECT count(*) FROM image_locations AS other",
         )
         .with(
-            " WHERE other.image_id = images.id AND other.deleted + 0 = ?), ",
+            " WHERE other.image_id = images.id AND other.deleted + 0 = ?) AS others, ",
             [false.into()],
         )
+        .text(WAITING)
         .text(
-            "image_locations.id, image_locations.value, image_locations.meta_data, \
-             image_locations.deleted_at FROM image_locations \
-             INNER JOIN images ON images.id = image_locations.image_id",
+            " FROM image_locations INNER JOIN images ON images.id = image_locations.image_id",
         )
         .with(
             &format!(
@@ -196,16 +197,16 @@ impl Catalog {
                 true.into(),
                 until.to_catalog().into(),
                 false.into(),
-                limit.into(),
+                Value::rows(limit),
             ],
         );
         let rows = self.rows(sql).await?;
-        let read = |row: &QueryResult| {
+        let read = |row: &Row| {
             Ok(StrayLocation {
-                image_id: row.some_text(0)?.into_owned(),
-                status: row.some_text(1)?.into_owned(),
-                has_others: row.some_integer(2)? > 0,
-                waiting: read_waiting(row, 3)?,
+                image_id: row.some_owned("image_id")?,
+                status: row.some_owned("status")?,
+                has_others: row.some_integer("others")? > 0,
+                waiting: read_waiting(row)?,
             })
         };
         rows.iter().map(read).collect()
@@ -213,12 +214,12 @@ impl Catalog {
 
     /// When the image was deleted that waits for longest.
     pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
-        let sql = Sql::new("SELECT MIN(deleted_at) FROM images").with(
+        let sql = Sql::new("SELECT MIN(deleted_at) AS oldest FROM images").with(
             " WHERE status = ? AND deleted = ?",
             [ImageStatus::PendingDelete.name().into(), true.into()],
         );
         match self.row(sql).await? {
-            Some(row) => row.moment(0),
+            Some(row) => row.moment("oldest"),
             None => Ok(None),
         }
     }
@@ -240,24 +241,24 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
     let Some(image) = on.row(sql).await? else {
         return Ok(None);
     };
-    let sql = Sql::new("SELECT count(*) FROM image_locations").with(
+    let sql = Sql::new("SELECT count(*) AS others FROM image_locations").with(
         " WHERE image_id = ? AND deleted + 0 = ?",
         [id.into(), false.into()],
     );
     let others = match on.row(sql).await? {
-        Some(row) => row.some_integer(0)?,
+        Some(row) => row.some_integer("others")?,
         None => 0,
     };
-    let sql = Sql::new("SELECT id, value, meta_data, deleted_at FROM image_locations").with(
+    let sql = Sql::new(format!("SELECT {WAITING} FROM image_locations")).with(
         " WHERE image_id = ? AND status = ? ORDER BY id",
         [id.into(), PENDING.into()],
     );
     let rows = on.rows(sql).await?;
-    let waiting: Result<_> = rows.iter().map(|row| read_waiting(row, 0)).collect();
+    let waiting: Result<_> = rows.iter().map(read_waiting).collect();
     Ok(Some(Restorable {
-        status: image.some_text(0)?.into_owned(),
-        deleted: image.flag(1)?,
-        size: bytes(image.integer(2)?),
+        status: image.some_owned("status")?,
+        deleted: image.flag("deleted")?,
+        size: bytes(image.integer("size")?),
         others,
         waiting: waiting?,
     }))
@@ -343,7 +344,7 @@ impl Transaction {
     /// its tags and members, each at a moment of its own.
     async fn restore_children(&self, id: &str, table: &str, key: &str) -> Result<()> {
         let moment = "SELECT deleted_at FROM images WHERE id = ?";
-        let sql = Sql::new(format!("SELECT id, {key}, deleted FROM {table}"))
+        let sql = Sql::new(format!("SELECT id, {key} AS name, deleted FROM {table}"))
             .with(" WHERE image_id = ? AND (deleted + 0 = ?", [id.into(), false.into()])
             .with(&format!(" OR deleted_at <= ({moment})"), [id.into()])
             .with(
@@ -357,9 +358,9 @@ impl Transaction {
         let mut alive = Vec::new();
         let mut gone = Vec::new();
         for row in &rows {
-            let name = row.some_text(1)?.into_owned();
-            if row.flag(2)? {
-                gone.push((row.some_integer(0)?, name));
+            let name = row.some_owned("name")?;
+            if row.flag("deleted")? {
+                gone.push((row.some_integer("id")?, name));
             } else {
                 alive.push(name);
             }

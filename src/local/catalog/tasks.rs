@@ -7,14 +7,14 @@ use serde_json::Value as Json;
 
 use super::columns::Columns;
 use super::connection::Run;
-use super::{Catalog, Sql, Transaction};
+use super::{Catalog, Sql, Transaction, Value};
 use crate::model::{Direction, Task, TaskQuery, TaskStatus, Timestamp, json};
 use crate::{Error, Result};
 
 /// Tasks that are read at a time.
 const CHUNK: u64 = 500;
 
-/// The columns of a list; [`WHOLE`] has more behind them.
+/// The columns of a list, which [`WHOLE`] follows.
 const SHORT: &str = "tasks.id, tasks.type, tasks.status, tasks.owner, tasks.image_id, tasks.request_id, \
      tasks.user_id, tasks.created_at, tasks.updated_at, tasks.expires_at";
 
@@ -35,10 +35,10 @@ const SORTABLE: [&str; 7] = [
 
 /// Reads a task from a row of [`SHORT`], with what only [`WHOLE`] has where that was asked for.
 fn read(row: &impl Columns, whole: bool) -> Result<Task> {
-    let status = row.some_text(2)?;
-    let created_at = row.moment(7)?.unwrap_or(Timestamp::EPOCH);
-    let json = |index: usize| -> Result<Option<Json>> {
-        let text = if whole { row.text(index)? } else { None };
+    let status = row.some_text("status")?;
+    let created_at = row.moment("created_at")?.unwrap_or(Timestamp::EPOCH);
+    let json = |column: &'static str| -> Result<Option<Json>> {
+        let text = if whole { row.text(column)? } else { None };
         let value = text.map(|text| {
             serde_json::from_str(&text).map_err(|e| {
                 Error::internal("the catalogue holds a task whose JSON is none").because(e)
@@ -52,22 +52,22 @@ fn read(row: &impl Columns, whole: bool) -> Result<Task> {
                 "the catalogue holds an unknown status '{status}' of a task"
             ))
         })?,
-        id: row.some_text(0)?.into_owned(),
-        kind: row.some_text(1)?.into_owned(),
-        owner: row.some_text(3)?.into_owned(),
-        input: json(10)?,
-        result: json(11)?,
+        id: row.some_owned("id")?,
+        kind: row.some_owned("type")?,
+        owner: row.some_owned("owner")?,
+        input: json("input")?,
+        result: json("result")?,
         message: if whole {
-            row.owned(12)?.unwrap_or_default()
+            row.owned("message")?.unwrap_or_default()
         } else {
             String::new()
         },
-        image_id: row.owned(4)?,
-        request_id: row.owned(5)?,
-        user_id: row.owned(6)?,
+        image_id: row.owned("image_id")?,
+        request_id: row.owned("request_id")?,
+        user_id: row.owned("user_id")?,
         created_at,
-        updated_at: row.moment(8)?.unwrap_or(created_at),
-        expires_at: row.moment(9)?,
+        updated_at: row.moment("updated_at")?.unwrap_or(created_at),
+        expires_at: row.moment("expires_at")?,
     })
 }
 
@@ -147,11 +147,9 @@ impl Catalog {
         let order = keys.map(|key| format!("{key} {order}")).join(", ");
         sql = sql.text(&format!(" ORDER BY {order}")).with(
             " LIMIT ?",
-            [
-                i64::try_from(query.limit.map_or(CHUNK, |limit| limit.min(CHUNK)))
-                    .unwrap_or(i64::MAX)
-                    .into(),
-            ],
+            [Value::rows(
+                query.limit.map_or(CHUNK, |limit| limit.min(CHUNK)),
+            )],
         );
         let rows = self.rows(sql).await?;
         rows.iter().map(|row| read(row, false)).collect()
@@ -159,8 +157,7 @@ impl Catalog {
 
     /// Notes how far a task is, if it is still being worked on.
     pub async fn set_task_message(&self, id: &str, message: &str) -> Result<()> {
-        let work = || async {
-            let transaction = self.begin().await?;
+        self.write(async |transaction| {
             let now = self.now().to_catalog();
             let sql = Sql::new("UPDATE tasks SET ").with(
                 "updated_at = ? WHERE id = ? AND status = ?",
@@ -171,9 +168,9 @@ impl Catalog {
                     .with("message = ? WHERE task_id = ?", [message.into(), id.into()]);
                 transaction.execute(sql).await?;
             }
-            transaction.commit().await
-        };
-        self.insist(work).await
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -264,71 +264,69 @@ impl Local {
         copies: &[Copy],
         over: Option<&Failures>,
     ) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
-            let mut after = stored.image.clone();
-            if after.status == ImageStatus::Importing && !copies.is_empty() {
-                if !transaction.activate(image, ImageStatus::Importing).await? {
-                    return Err(gone());
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
+                let mut after = stored.image.clone();
+                if after.status == ImageStatus::Importing && !copies.is_empty() {
+                    if !transaction.activate(image, ImageStatus::Importing).await? {
+                        return Err(gone());
+                    }
+                    after.status = ImageStatus::Active;
                 }
-                after.status = ImageStatus::Active;
-            }
-            if job.method != ImportMethod::CopyImage {
-                after.disk_format.clone_from(&image.disk_format);
-                after.container_format.clone_from(&image.container_format);
-                for (name, value) in &image.properties {
-                    if after.property(name).is_none() {
-                        after.set_property(name, value);
+                if job.method != ImportMethod::CopyImage {
+                    after.disk_format.clone_from(&image.disk_format);
+                    after.container_format.clone_from(&image.container_format);
+                    for (name, value) in &image.properties {
+                        if after.property(name).is_none() {
+                            after.set_property(name, value);
+                        }
                     }
                 }
-            }
-            for copy in copies {
-                let metadata = self.location_metadata(self.stores.get(copy.store.as_deref())?);
-                let location = NewLocation {
-                    url: &copy.url,
-                    metadata: &metadata,
-                };
-                transaction.insert_location(&job.id, &location).await?;
-            }
-            let filled: Vec<&str> = copies
-                .iter()
-                .filter_map(|copy| copy.store.as_deref())
-                .collect();
-            subtract(&mut after, TO_GO, &filled);
-            if let Some(failures) = over {
-                if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
-                    return Err(Error::failed("None of the uploads finished!"));
+                for copy in copies {
+                    let metadata = self.location_metadata(self.stores.get(copy.store.as_deref())?);
+                    let location = NewLocation {
+                        url: &copy.url,
+                        metadata: &metadata,
+                    };
+                    transaction.insert_location(&job.id, &location).await?;
                 }
-                after.properties.retain(|(name, _)| name != LOCK);
-                let mut task = job.task.clone();
-                task.message = copied(image.size.unwrap_or(0)) + &failures.reasons;
-                let result = json!({"image_id": job.id});
-                transaction
-                    .finish_task(&self.over(task, Ok(result)))
-                    .await?;
-            }
-            after.updated_at = self.catalog.now();
-            transaction.update_image(&stored.image, &after).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+                let filled: Vec<&str> = copies
+                    .iter()
+                    .filter_map(|copy| copy.store.as_deref())
+                    .collect();
+                subtract(&mut after, TO_GO, &filled);
+                if let Some(failures) = over {
+                    if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
+                        return Err(Error::failed("None of the uploads finished!"));
+                    }
+                    after.properties.retain(|(name, _)| name != LOCK);
+                    let mut task = job.task.clone();
+                    task.message = copied(image.size.unwrap_or(0)) + &failures.reasons;
+                    let result = json!({"image_id": job.id});
+                    transaction
+                        .finish_task(&self.over(task, Ok(result)))
+                        .await?;
+                }
+                after.updated_at = self.catalog.now();
+                transaction.update_image(&stored.image, &after).await
+            })
+            .await
     }
 
     /// Notes that a store did not take the data.
     async fn note_failure(&self, job: &Job, store: Option<&str>) -> Result<()> {
         let Some(store) = store else { return Ok(()) };
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
-            let mut after = stored.image.clone();
-            subtract(&mut after, TO_GO, &[store]);
-            merge(&mut after, FAILED, &[store]);
-            after.updated_at = self.catalog.now();
-            transaction.update_image(&stored.image, &after).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.locked(&transaction, &job.id, &job.task.id).await?;
+                let mut after = stored.image.clone();
+                subtract(&mut after, TO_GO, &[store]);
+                merge(&mut after, FAILED, &[store]);
+                after.updated_at = self.catalog.now();
+                transaction.update_image(&stored.image, &after).await
+            })
+            .await
     }
 
     /// The image, if `task` still holds it.

@@ -48,12 +48,11 @@ impl Local {
         let noted = [task.id.as_str()].into_iter().chain(asked.image_id());
         let noted = noted.map(str::to_string).collect();
         let entry = self.note_import(&task.id, noted).await?;
-        let record = || async {
-            let transaction = self.catalog.begin().await?;
-            transaction.insert_task(task).await?;
-            transaction.commit().await
-        };
-        match self.catalog.insist(record).await {
+        let committed = self
+            .catalog
+            .write(async |transaction| transaction.insert_task(task).await)
+            .await;
+        match committed {
             Ok(()) => Ok(entry),
             Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => Err(explained(error, close(entry).await)),
@@ -70,12 +69,9 @@ impl Local {
             Err(error) => error,
         };
         let failed = self.over(task, Err(error.message().to_string()));
-        let record = || async {
-            let transaction = self.catalog.begin().await?;
-            transaction.finish_task(&failed).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(record).await?;
+        self.catalog
+            .write(async |transaction| transaction.finish_task(&failed).await)
+            .await?;
         if let Some(id) = made
             && !self.delete_unfilled(&id).await?
         {
@@ -96,7 +92,7 @@ impl Local {
         task.image_id = Some(image.id.clone());
         let imported = async {
             match self.begin_import(&image.id, &import, Some(task)).await? {
-                Some(job) => self.run(job, &Watch::default()).await,
+                Some(job) => Box::pin(self.run(job, &Watch::default())).await,
                 None => Ok(()),
             }
         };
@@ -115,24 +111,22 @@ impl Engine {
     /// Deletes an image that a task created, unless data has arrived or an import has it. Returns whether nothing
     /// is left to delete.
     pub(in crate::local) async fn delete_unfilled(&self, id: &str) -> Result<bool> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = transaction.load_image(id, "").await?;
-            let is_done = match stored.map(|stored| stored.image) {
-                Some(image) if image.status == ImageStatus::Queued => {
-                    let is_free = image.property(LOCK).is_none();
-                    if is_free {
-                        transaction.delete_image(id, ImageStatus::Deleted).await?;
+        self.catalog
+            .write(async |transaction| {
+                let stored = transaction.load_image(id, "").await?;
+                Ok(match stored.map(|stored| stored.image) {
+                    Some(image) if image.status == ImageStatus::Queued => {
+                        let is_free = image.property(LOCK).is_none();
+                        if is_free {
+                            transaction.delete_image(id, ImageStatus::Deleted).await?;
+                        }
+                        is_free
                     }
-                    is_free
-                }
-                Some(image) => image.status == ImageStatus::Active,
-                None => true,
-            };
-            transaction.commit().await?;
-            Ok(is_done)
-        };
-        self.catalog.insist(work).await
+                    Some(image) => image.status == ImageStatus::Active,
+                    None => true,
+                })
+            })
+            .await
     }
 }
 

@@ -210,58 +210,57 @@ impl Local {
         task: Option<Task>,
         task_id: &str,
     ) -> Result<Option<(Task, Vec<Option<String>>)>> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let found = transaction.load_image(id, &self.caller.project).await?;
-            let found = self.visible(found, id)?;
-            self.check_import(&found, &import.method)?;
-            if let Some(other) = found.image.property(LOCK) {
-                let other = transaction.load_task(other).await?;
-                check_lock(id, other.as_ref())?;
-            }
-            let stores = self.targets(&found, import)?;
-            if stores.is_empty() {
-                return Ok(None);
-            }
-            let cap = self.room(found.image.owner.as_deref()).await?;
-            if found.image.size.is_some_and(|size| size > cap.bytes) {
-                return Err(cap.exceeded());
-            }
-            let is_new = task.is_none();
-            let task = task.clone().unwrap_or_else(|| {
-                let input = json!({
-                    "image_id": id,
-                    "import_req": import.to_api(),
-                    "backend": stores,
-                });
-                Task {
-                    id: task_id.to_string(),
-                    ..self.new_task(IMPORT_OF_IMAGE, input, Some(id))
+        self.catalog
+            .write(async |transaction| {
+                let found = transaction.load_image(id, &self.caller.project).await?;
+                let found = self.visible(found, id)?;
+                self.check_import(&found, &import.method)?;
+                if let Some(other) = found.image.property(LOCK) {
+                    let other = transaction.load_task(other).await?;
+                    check_lock(id, other.as_ref())?;
                 }
-            });
+                let stores = self.targets(&found, import)?;
+                if stores.is_empty() {
+                    return Ok(None);
+                }
+                let cap = self.room(found.image.owner.as_deref()).await?;
+                if found.image.size.is_some_and(|size| size > cap.bytes) {
+                    return Err(cap.exceeded());
+                }
+                let is_new = task.is_none();
+                let task = task.clone().unwrap_or_else(|| {
+                    let input = json!({
+                        "image_id": id,
+                        "import_req": import.to_api(),
+                        "backend": stores,
+                    });
+                    Task {
+                        id: task_id.to_string(),
+                        ..self.new_task(IMPORT_OF_IMAGE, input, Some(id))
+                    }
+                });
 
-            let mut image = found.image.clone();
-            let named: Vec<&str> = stores.iter().flatten().map(String::as_str).collect();
-            image.set_property(LOCK, &task.id);
-            merge(&mut image, TO_GO, &named);
-            subtract(&mut image, FAILED, &named);
-            image.properties.retain(|(name, _)| name != STAGE_HOST);
-            image.updated_at = self.catalog.now();
-            transaction.update_image(&found.image, &image).await?;
-            if import.method != ImportMethod::CopyImage {
-                let from = found.image.status;
-                transaction
-                    .set_status(id, from, ImageStatus::Importing)
-                    .await?;
-                self.check_uploading(&transaction).await?;
-            }
-            if is_new {
-                transaction.insert_task(&task).await?;
-            }
-            transaction.commit().await?;
-            Ok(Some((task, stores)))
-        };
-        self.catalog.insist(work).await
+                let mut image = found.image.clone();
+                let named: Vec<&str> = stores.iter().flatten().map(String::as_str).collect();
+                image.set_property(LOCK, &task.id);
+                merge(&mut image, TO_GO, &named);
+                subtract(&mut image, FAILED, &named);
+                image.properties.retain(|(name, _)| name != STAGE_HOST);
+                image.updated_at = self.catalog.now();
+                transaction.update_image(&found.image, &image).await?;
+                if import.method != ImportMethod::CopyImage {
+                    let from = found.image.status;
+                    transaction
+                        .set_status(id, from, ImageStatus::Importing)
+                        .await?;
+                    self.check_uploading(&transaction).await?;
+                }
+                if is_new {
+                    transaction.insert_task(&task).await?;
+                }
+                Ok(Some((task, stores)))
+            })
+            .await
     }
 
     /// Refuses an import that the image is in no state for, or that the caller may not ask for; in the

@@ -69,52 +69,54 @@ impl Engine {
         keep: bool,
         why: &str,
     ) -> Result<()> {
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            let stored = transaction.load_image(id, "").await?;
-            let mut status = stored.as_ref().map(|stored| stored.image.status);
-            let locked =
-                stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);
-            if let Some(before) = locked.map(|stored| stored.image) {
-                let mut image = before.clone();
-                if listed(&image, FAILED).is_empty() {
-                    let to_go = listed(&image, TO_GO);
-                    let to_go: Vec<&str> = to_go.iter().map(String::as_str).collect();
-                    merge(&mut image, FAILED, &to_go);
+        self.catalog
+            .write(async |transaction| {
+                let stored = transaction.load_image(id, "").await?;
+                let mut status = stored.as_ref().map(|stored| stored.image.status);
+                let locked =
+                    stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);
+                if let Some(before) = locked.map(|stored| stored.image) {
+                    let mut image = before.clone();
+                    if listed(&image, FAILED).is_empty() {
+                        let to_go = listed(&image, TO_GO);
+                        let to_go: Vec<&str> = to_go.iter().map(String::as_str).collect();
+                        merge(&mut image, FAILED, &to_go);
+                    }
+                    image.set_property(TO_GO, "");
+                    image.properties.retain(|(name, _)| name != LOCK);
+                    image.updated_at = self.catalog.now();
+                    transaction.update_image(&before, &image).await?;
+                    if image.status == ImageStatus::Importing {
+                        let to = if keep && self.is_staged(id, task)? {
+                            ImageStatus::Uploading
+                        } else {
+                            ImageStatus::Queued
+                        };
+                        transaction
+                            .set_status(id, ImageStatus::Importing, to)
+                            .await?;
+                        status = Some(to);
+                    }
                 }
-                image.set_property(TO_GO, "");
-                image.properties.retain(|(name, _)| name != LOCK);
-                image.updated_at = self.catalog.now();
-                transaction.update_image(&before, &image).await?;
-                if image.status == ImageStatus::Importing {
-                    let to = if keep && self.is_staged(id, task)? {
-                        ImageStatus::Uploading
-                    } else {
-                        ImageStatus::Queued
-                    };
-                    transaction
-                        .set_status(id, ImageStatus::Importing, to)
-                        .await?;
-                    status = Some(to);
+                if let Some(task) = task {
+                    let before = transaction.load_task(&task.id).await?;
+                    if let Some(before) =
+                        before.filter(|task| task.status == TaskStatus::Processing)
+                    {
+                        let failed = self.over(before, Err(why.to_string()));
+                        transaction.finish_task(&failed).await?;
+                    }
                 }
-            }
-            if let Some(task) = task {
-                let before = transaction.load_task(&task.id).await?;
-                if let Some(before) = before.filter(|task| task.status == TaskStatus::Processing) {
-                    let failed = self.over(before, Err(why.to_string()));
-                    transaction.finish_task(&failed).await?;
+                // Only an image that awaits its import, or is being imported by another process, may have staged data.
+                // It is removed before the status can change.
+                match status {
+                    Some(ImageStatus::Importing) => {}
+                    Some(ImageStatus::Uploading) => self.unstage_derived(id).await?,
+                    _ => self.unstage(id).await?,
                 }
-            }
-            // Only an image that awaits its import, or is being imported by another process, may have staged data.
-            // It is removed before the status can change.
-            match status {
-                Some(ImageStatus::Importing) => {}
-                Some(ImageStatus::Uploading) => self.unstage_derived(id).await?,
-                _ => self.unstage(id).await?,
-            }
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+                Ok(())
+            })
+            .await
     }
 
     /// Whether there is data that the owner of an image staged, and not the import; of an import that is not

@@ -30,29 +30,28 @@ pub async fn load(catalog: &Catalog, path: &Path, merge: Merge) -> Result<Vec<Er
             Err(error) => left_out.push(error),
         }
     }
-    let work = || async {
-        let transaction = catalog.begin().await?;
-        transaction.take_turn().await?;
-        let mut loader = transaction.metadef_loader(merge, catalog.now()).await?;
-        for document in &documents {
-            loader.load(document).await?;
-        }
-        loader.finish().await?;
-        transaction.commit().await
-    };
-    catalog.insist(work).await?;
+    catalog
+        .write(async |transaction| {
+            transaction.take_turn().await?;
+            let mut loader = transaction.metadef_loader(merge, catalog.now()).await?;
+            for document in &documents {
+                loader.load(document).await?;
+            }
+            loader.finish().await?;
+            Ok(())
+        })
+        .await?;
     Ok(left_out)
 }
 
 /// Removes every metadata definition, and every type of resources.
 pub async fn unload(catalog: &Catalog) -> Result<()> {
-    let work = || async {
-        let transaction = catalog.begin().await?;
-        transaction.take_turn().await?;
-        transaction.metadefs().clear().await?;
-        transaction.commit().await
-    };
-    catalog.insist(work).await
+    catalog
+        .write(async |transaction| {
+            transaction.take_turn().await?;
+            transaction.metadefs().clear().await
+        })
+        .await
 }
 
 /// Writes every namespace to a file of its own in a directory, which MUST be there. Files of the same
@@ -64,28 +63,32 @@ pub async fn export(catalog: &Catalog, directory: &Path) -> Result<Vec<String>> 
     // Whatever the catalogue holds, a directory that is not there is said to be none.
     std::fs::read_dir(directory).map_err(|e| Error::io("write to", directory, e))?;
     // A transaction, so that all files show one moment.
-    let transaction = catalog.begin().await?;
-    transaction.take_turn().await?;
-    let rows = transaction.metadefs();
-    let query = NamespaceQuery::default();
-    let mut stored = rows.namespaces(&query, None, None).await?;
-    stored.sort_by_key(|stored| stored.id);
+    let namespaces = catalog
+        .write(async |transaction| {
+            transaction.take_turn().await?;
+            let rows = transaction.metadefs();
+            let query = NamespaceQuery::default();
+            let mut stored = rows.namespaces(&query, None, None).await?;
+            stored.sort_by_key(|stored| stored.id);
+            let mut namespaces = Vec::new();
+            for StoredNamespace { id, namespace } in stored {
+                namespaces.push(Namespace {
+                    resource_type_associations: rows.associations_of(id).await?,
+                    properties: rows.written_properties(id).await?,
+                    objects: rows.written_objects(id).await?,
+                    tags: rows.tags(id).await?.into_iter().rev().collect(),
+                    ..namespace
+                });
+            }
+            Ok(namespaces)
+        })
+        .await?;
     let mut names = FileNames::default();
     let mut notices = Vec::new();
-    for StoredNamespace { id, namespace } in stored {
-        let namespace = Namespace {
-            resource_type_associations: rows.associations_of(id).await?,
-            properties: rows.written_properties(id).await?,
-            objects: rows.written_objects(id).await?,
-            tags: rows.tags(id).await?.into_iter().rev().collect(),
-            ..namespace
-        };
-        let name = names.next(&namespace);
-        notices.extend(files::write(
-            directory,
-            &name,
-            &files::document(&namespace),
-        )?);
+    for namespace in &namespaces {
+        let name = names.next(namespace);
+        let document = files::document(namespace);
+        notices.extend(files::write(directory, &name, &document)?);
     }
     Ok(notices)
 }

@@ -43,19 +43,19 @@ impl Local {
             .ok_or_else(|| no_namespace(name))
     }
 
-    /// Begins to change a namespace, or what it holds, if the caller may: `action` is the policy that
-    /// says so.
+    /// Returns a namespace that is to be changed in `transaction`, or whose contents are, if the caller may:
+    /// `action` is the policy that decides that.
     async fn change_namespace(
         &self,
+        transaction: &Transaction,
         name: &str,
         action: &str,
-    ) -> Result<(Transaction, StoredNamespace)> {
-        let transaction = self.catalog.begin().await?;
+    ) -> Result<StoredNamespace> {
         transaction.take_turn().await?;
         let found = transaction.metadefs().namespace(name).await?;
         let found = self.known_namespace(found, name)?;
         access::check_change(&self.caller, action)?;
-        Ok((transaction, found))
+        Ok(found)
     }
 }
 

@@ -38,25 +38,24 @@ impl Namespaces for Local {
             check_name("tag", &name)?;
             namespace.tags.push(Tag::named(name));
         }
-        let work = || async {
-            let transaction = self.catalog.begin().await?;
-            transaction.take_turn().await?;
-            if transaction
-                .metadefs()
-                .namespace(&namespace.name)
-                .await?
-                .is_some()
-            {
-                return Err(Error::conflict(format!(
-                    "The metadata definition namespace={} already exists.",
-                    namespace.name
-                )));
-            }
-            let stored = insert(&transaction, namespace.clone()).await?;
-            transaction.commit().await?;
-            Ok(stored)
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                transaction.take_turn().await?;
+                if transaction
+                    .metadefs()
+                    .namespace(&namespace.name)
+                    .await?
+                    .is_some()
+                {
+                    return Err(Error::conflict(format!(
+                        "The metadata definition namespace={} already exists.",
+                        namespace.name
+                    )));
+                }
+                let stored = insert(&transaction, namespace.clone()).await?;
+                Ok(stored)
+            })
+            .await
     }
 
     async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace> {
@@ -89,15 +88,15 @@ impl Namespaces for Local {
     }
 
     async fn delete_namespace(&self, name: &str) -> Result<()> {
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(name, "delete_metadef_namespace")
-                .await?;
-            access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
-            transaction.metadefs().delete_namespace(stored.id).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, name, "delete_metadef_namespace")
+                    .await?;
+                access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+                transaction.metadefs().delete_namespace(stored.id).await
+            })
+            .await
     }
 }
 
@@ -122,10 +121,8 @@ impl Local {
         with: Definition,
     ) -> Result<()> {
         check_definition(Kind::Namespace, &with)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(name, "modify_metadef_namespace")
-                .await?;
+        self.catalog.write(async |transaction| {
+            let stored = self.change_namespace(&transaction, name, "modify_metadef_namespace").await?;
             if was.is_some_and(|was| !has_attributes_of(&stored.namespace, was)) {
                 return Err(changed(&format!("namespace {name}")));
             }
@@ -140,9 +137,8 @@ impl Local {
             }
             rows.update_namespace(stored.id, &namespace, self.catalog.now())
                 .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+            Ok(())
+        }).await
     }
 
     /// The namespaces that match and that the caller may see, each with its associations.
@@ -180,13 +176,17 @@ impl Local {
         content: Content,
         action: &str,
     ) -> Result<()> {
-        let (transaction, stored) = self.change_namespace(name, action).await?;
-        access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
-        transaction
-            .metadefs()
-            .delete(content, stored.id, None)
-            .await?;
-        transaction.commit().await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self.change_namespace(&transaction, name, action).await?;
+                access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+                transaction
+                    .metadefs()
+                    .delete(content, stored.id, None)
+                    .await?;
+                Ok(())
+            })
+            .await
     }
 }
 

@@ -15,25 +15,25 @@ impl MetadefObjects for Local {
     async fn create_object(&self, namespace: &str, new: Definition) -> Result<Object> {
         check_definition(Kind::Object, &new)?;
         let new = object(&new)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "add_metadef_object")
-                .await?;
-            let rows = transaction.metadefs();
-            let there = rows.find(Content::Objects, stored.id, &new.name).await?;
-            if there.is_some() {
-                return Err(taken(namespace, &new.name));
-            }
-            let now = self.catalog.now();
-            rows.insert_object(stored.id, &new, now).await?;
-            transaction.commit().await?;
-            Ok(Object {
-                created_at: Some(now),
-                updated_at: Some(now),
-                ..new.clone()
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "add_metadef_object")
+                    .await?;
+                let rows = transaction.metadefs();
+                let there = rows.find(Content::Objects, stored.id, &new.name).await?;
+                if there.is_some() {
+                    return Err(taken(namespace, &new.name));
+                }
+                let now = self.catalog.now();
+                rows.insert_object(stored.id, &new, now).await?;
+                Ok(Object {
+                    created_at: Some(now),
+                    updated_at: Some(now),
+                    ..new.clone()
+                })
             })
-        };
-        self.catalog.insist(work).await
+            .await
     }
 
     async fn get_object(&self, namespace: &str, name: &str) -> Result<Object> {
@@ -62,18 +62,18 @@ impl MetadefObjects for Local {
     }
 
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "delete_metadef_object")
-                .await?;
-            let rows = transaction.metadefs();
-            let there = rows.find(Content::Objects, stored.id, name).await?;
-            there.ok_or_else(|| no_object(name))?;
-            access::check_not_protected(&stored.namespace, &format!("object {name}"))?;
-            rows.delete(Content::Objects, stored.id, Some(name)).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "delete_metadef_object")
+                    .await?;
+                let rows = transaction.metadefs();
+                let there = rows.find(Content::Objects, stored.id, name).await?;
+                there.ok_or_else(|| no_object(name))?;
+                access::check_not_protected(&stored.namespace, &format!("object {name}"))?;
+                rows.delete(Content::Objects, stored.id, Some(name)).await
+            })
+            .await
     }
 
     async fn delete_objects(&self, namespace: &str) -> Result<()> {
@@ -93,10 +93,8 @@ impl Local {
     ) -> Result<()> {
         check_definition(Kind::Object, &with)?;
         let with = object(&with)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "modify_metadef_object")
-                .await?;
+        self.catalog.write(async |transaction| {
+            let stored = self.change_namespace(&transaction, namespace, "modify_metadef_object").await?;
             let rows = transaction.metadefs();
             let id = rows.find(Content::Objects, stored.id, name).await?;
             let id = id.ok_or_else(|| no_object(name))?;
@@ -111,10 +109,8 @@ impl Local {
                     with.name
                 )));
             }
-            rows.update_object(id, &with, self.catalog.now()).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+            rows.update_object(id, &with, self.catalog.now()).await
+        }).await
     }
 }
 

@@ -14,24 +14,24 @@ use crate::{Error, Result};
 impl MetadefProperties for Local {
     async fn create_property(&self, namespace: &str, new: Definition) -> Result<Definition> {
         let (name, new) = property(new)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "add_metadef_property")
-                .await?;
-            let rows = transaction.metadefs();
-            let there = rows.find(Content::Properties, stored.id, &name).await?;
-            if there.is_some() {
-                return Err(Error::conflict(format!(
-                    "A metadata definition property with name={name} already exists in \
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "add_metadef_property")
+                    .await?;
+                let rows = transaction.metadefs();
+                let there = rows.find(Content::Properties, stored.id, &name).await?;
+                if there.is_some() {
+                    return Err(Error::conflict(format!(
+                        "A metadata definition property with name={name} already exists in \
                  namespace={namespace}."
-                )));
-            }
-            let value = Value::Object(new.clone());
-            rows.insert_property(stored.id, &name, &value, self.catalog.now())
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await?;
+                    )));
+                }
+                let value = Value::Object(new.clone());
+                rows.insert_property(stored.id, &name, &value, self.catalog.now())
+                    .await
+            })
+            .await?;
         Ok(new)
     }
 
@@ -67,19 +67,19 @@ impl MetadefProperties for Local {
     }
 
     async fn delete_property(&self, namespace: &str, name: &str) -> Result<()> {
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "remove_metadef_property")
-                .await?;
-            let rows = transaction.metadefs();
-            let there = rows.find(Content::Properties, stored.id, name).await?;
-            there.ok_or_else(|| no_property(name))?;
-            access::check_not_protected(&stored.namespace, &format!("property {name}"))?;
-            rows.delete(Content::Properties, stored.id, Some(name))
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "remove_metadef_property")
+                    .await?;
+                let rows = transaction.metadefs();
+                let there = rows.find(Content::Properties, stored.id, name).await?;
+                there.ok_or_else(|| no_property(name))?;
+                access::check_not_protected(&stored.namespace, &format!("property {name}"))?;
+                rows.delete(Content::Properties, stored.id, Some(name))
+                    .await
+            })
+            .await
     }
 
     async fn delete_properties(&self, namespace: &str) -> Result<()> {
@@ -98,10 +98,8 @@ impl Local {
         with: Definition,
     ) -> Result<Definition> {
         let (new_name, with) = property(with)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "modify_metadef_property")
-                .await?;
+        self.catalog.write(async |transaction| {
+            let stored = self.change_namespace(&transaction, namespace, "modify_metadef_property").await?;
             let rows = transaction.metadefs();
             let id = rows.find(Content::Properties, stored.id, name).await?;
             let id = id.ok_or_else(|| no_property(name))?;
@@ -119,10 +117,8 @@ impl Local {
                 )));
             }
             rows.update_property(id, &new_name, &with, self.catalog.now())
-                .await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await?;
+                .await
+        }).await?;
         Ok(with)
     }
 }

@@ -22,45 +22,53 @@ impl ResourceTypes for Local {
     async fn associate(&self, namespace: &str, new: Definition) -> Result<Association> {
         check_definition(Kind::ResourceType, &new)?;
         let new = association(&new)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "add_metadef_resource_type_association")
-                .await?;
-            let rows = transaction.metadefs();
-            let known = rows.associations_of(stored.id).await?;
-            if known.iter().any(|known| known.name == new.name) {
-                return Err(associated_already(namespace, &new.name));
-            }
-            let now = self.catalog.now();
-            rows.insert_association(stored.id, &new, now).await?;
-            transaction.commit().await?;
-            Ok(Association {
-                created_at: Some(now),
-                updated_at: Some(now),
-                ..new.clone()
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(
+                        &transaction,
+                        namespace,
+                        "add_metadef_resource_type_association",
+                    )
+                    .await?;
+                let rows = transaction.metadefs();
+                let known = rows.associations_of(stored.id).await?;
+                if known.iter().any(|known| known.name == new.name) {
+                    return Err(associated_already(namespace, &new.name));
+                }
+                let now = self.catalog.now();
+                rows.insert_association(stored.id, &new, now).await?;
+                Ok(Association {
+                    created_at: Some(now),
+                    updated_at: Some(now),
+                    ..new.clone()
+                })
             })
-        };
-        self.catalog.insist(work).await
+            .await
     }
 
     async fn dissociate(&self, namespace: &str, resource_type: &str) -> Result<()> {
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "remove_metadef_resource_type_association")
-                .await?;
-            let rows = transaction.metadefs();
-            let known = rows.associations_of(stored.id).await?;
-            if !known.iter().any(|known| known.name == resource_type) {
-                return Err(Error::not_found(format!(
-                    "Failed to find resource type {resource_type} to delete"
-                )));
-            }
-            let what = format!("resource-type-association {resource_type}");
-            access::check_not_protected(&stored.namespace, &what)?;
-            rows.delete_association(stored.id, resource_type).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(
+                        &transaction,
+                        namespace,
+                        "remove_metadef_resource_type_association",
+                    )
+                    .await?;
+                let rows = transaction.metadefs();
+                let known = rows.associations_of(stored.id).await?;
+                if !known.iter().any(|known| known.name == resource_type) {
+                    return Err(Error::not_found(format!(
+                        "Failed to find resource type {resource_type} to delete"
+                    )));
+                }
+                let what = format!("resource-type-association {resource_type}");
+                access::check_not_protected(&stored.namespace, &what)?;
+                rows.delete_association(stored.id, resource_type).await
+            })
+            .await
     }
 }
 

@@ -15,22 +15,24 @@ use crate::{Error, Result};
 impl MetadefTags for Local {
     async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
         check_name("tag", name)?;
-        let work = || async {
-            let (transaction, stored) = self.change_namespace(namespace, "add_metadef_tag").await?;
-            let rows = transaction.metadefs();
-            if rows.find(Content::Tags, stored.id, name).await?.is_some() {
-                return Err(taken(namespace, name));
-            }
-            let now = self.catalog.now();
-            rows.insert_tag(stored.id, name, now).await?;
-            transaction.commit().await?;
-            Ok(Tag {
-                name: name.to_string(),
-                created_at: Some(now),
-                updated_at: Some(now),
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "add_metadef_tag")
+                    .await?;
+                let rows = transaction.metadefs();
+                if rows.find(Content::Tags, stored.id, name).await?.is_some() {
+                    return Err(taken(namespace, name));
+                }
+                let now = self.catalog.now();
+                rows.insert_tag(stored.id, name, now).await?;
+                Ok(Tag {
+                    name: name.to_string(),
+                    created_at: Some(now),
+                    updated_at: Some(now),
+                })
             })
-        };
-        self.catalog.insist(work).await
+            .await
     }
 
     async fn create_tags(
@@ -46,24 +48,25 @@ impl MetadefTags for Local {
                 return Err(taken(namespace, name));
             }
         }
-        let work = || async {
-            let (transaction, stored) =
-                self.change_namespace(namespace, "add_metadef_tags").await?;
-            let rows = transaction.metadefs();
-            if !append && !names.is_empty() {
-                rows.delete(Content::Tags, stored.id, None).await?;
-            }
-            let now = self.catalog.now();
-            for name in names {
-                if rows.find(Content::Tags, stored.id, name).await?.is_some() {
-                    return Err(taken(namespace, name));
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "add_metadef_tags")
+                    .await?;
+                let rows = transaction.metadefs();
+                if !append && !names.is_empty() {
+                    rows.delete(Content::Tags, stored.id, None).await?;
                 }
-                rows.insert_tag(stored.id, name, now).await?;
-            }
-            transaction.commit().await?;
-            Ok(names.iter().map(Tag::named).collect())
-        };
-        self.catalog.insist(work).await
+                let now = self.catalog.now();
+                for name in names {
+                    if rows.find(Content::Tags, stored.id, name).await?.is_some() {
+                        return Err(taken(namespace, name));
+                    }
+                    rows.insert_tag(stored.id, name, now).await?;
+                }
+                Ok(names.iter().map(Tag::named).collect())
+            })
+            .await
     }
 
     async fn get_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
@@ -80,36 +83,36 @@ impl MetadefTags for Local {
 
     async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()> {
         check_name("tag", new)?;
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "modify_metadef_tag")
-                .await?;
-            let rows = transaction.metadefs();
-            let id = rows.find(Content::Tags, stored.id, name).await?;
-            let id = id.ok_or_else(|| no_tag(name))?;
-            let there = rows.find(Content::Tags, stored.id, new).await?;
-            if there.is_some_and(|there| there != id) {
-                return Err(taken(namespace, new));
-            }
-            rows.rename_tag(id, new, self.catalog.now()).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "modify_metadef_tag")
+                    .await?;
+                let rows = transaction.metadefs();
+                let id = rows.find(Content::Tags, stored.id, name).await?;
+                let id = id.ok_or_else(|| no_tag(name))?;
+                let there = rows.find(Content::Tags, stored.id, new).await?;
+                if there.is_some_and(|there| there != id) {
+                    return Err(taken(namespace, new));
+                }
+                rows.rename_tag(id, new, self.catalog.now()).await
+            })
+            .await
     }
 
     async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()> {
-        let work = || async {
-            let (transaction, stored) = self
-                .change_namespace(namespace, "delete_metadef_tag")
-                .await?;
-            let rows = transaction.metadefs();
-            let there = rows.find(Content::Tags, stored.id, name).await?;
-            there.ok_or_else(|| no_tag(name))?;
-            access::check_not_protected(&stored.namespace, &format!("tag {name}"))?;
-            rows.delete(Content::Tags, stored.id, Some(name)).await?;
-            transaction.commit().await
-        };
-        self.catalog.insist(work).await
+        self.catalog
+            .write(async |transaction| {
+                let stored = self
+                    .change_namespace(&transaction, namespace, "delete_metadef_tag")
+                    .await?;
+                let rows = transaction.metadefs();
+                let there = rows.find(Content::Tags, stored.id, name).await?;
+                there.ok_or_else(|| no_tag(name))?;
+                access::check_not_protected(&stored.namespace, &format!("tag {name}"))?;
+                rows.delete(Content::Tags, stored.id, Some(name)).await
+            })
+            .await
     }
 
     async fn delete_tags(&self, namespace: &str) -> Result<()> {

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{MetadefRows, json_object, shown};
 use crate::Result;
-use crate::local::catalog::columns::Columns;
+use crate::local::catalog::Sql;
+use crate::local::catalog::columns::{Columns, Row};
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::{Sql, column};
 use crate::model::metadef::{Definition, Object, Properties, Tag};
 use crate::model::{Timestamp, json};
 
@@ -49,15 +49,15 @@ fn read_object(row: &impl Columns) -> Result<Object> {
 
 /// An object as it is written.
 fn read_written_object(row: &impl Columns) -> Result<Object> {
-    let required = row.text(2)?.unwrap_or_default();
+    let required = row.text("required")?.unwrap_or_default();
     let names = required.split(',').filter(|_| !required.is_empty());
     Ok(Object {
-        name: row.some_text(0)?.into_owned(),
+        name: row.some_owned("name")?,
         required: Some(names.map(str::to_string).collect()),
-        description: row.owned(1)?,
-        properties: Some(json_object(row, 3)?),
-        created_at: row.moment(4)?,
-        updated_at: row.moment(5)?,
+        description: row.owned("description")?,
+        properties: Some(json_object(row, "json_schema")?),
+        created_at: row.moment("created_at")?,
+        updated_at: row.moment("updated_at")?,
     })
 }
 
@@ -68,15 +68,15 @@ fn required(object: &Object) -> Option<String> {
 }
 
 fn read_property(row: &impl Columns) -> Result<(String, Value)> {
-    let name = row.some_text(0)?.into_owned();
-    Ok((name, shown(Value::Object(json_object(row, 1)?))))
+    let name = row.some_owned("name")?;
+    Ok((name, shown(Value::Object(json_object(row, "json_schema")?))))
 }
 
 fn read_tag(row: &impl Columns) -> Result<Tag> {
     Ok(Tag {
-        name: row.some_text(0)?.into_owned(),
-        created_at: row.moment(1)?,
-        updated_at: row.moment(2)?,
+        name: row.some_owned("name")?,
+        created_at: row.moment("created_at")?,
+        updated_at: row.moment("updated_at")?,
     })
 }
 
@@ -91,7 +91,7 @@ impl<R: Run> MetadefRows<'_, R> {
         self.0
             .row(sql)
             .await?
-            .map(|row| column(&row, 0))
+            .map(|row| row.some_integer("id"))
             .transpose()
     }
 
@@ -151,9 +151,9 @@ impl<R: Run> MetadefRows<'_, R> {
     pub async fn written_properties(&self, namespace: i64) -> Result<Properties> {
         let sql = of_namespace(Sql::new(PROPERTY), namespace).text(" ORDER BY id");
         let rows = self.0.rows(sql).await?;
-        let read = |row| -> Result<(String, Value)> {
-            let name = Columns::some_text(row, 0)?.into_owned();
-            Ok((name, Value::Object(json_object(row, 1)?)))
+        let read = |row: &Row| -> Result<(String, Value)> {
+            let name = row.some_owned("name")?;
+            Ok((name, Value::Object(json_object(row, "json_schema")?)))
         };
         rows.iter().map(read).collect()
     }

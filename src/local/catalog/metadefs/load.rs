@@ -5,13 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::Value;
-
 use super::{Content, MetadefRows};
 use crate::Result;
 use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::{Run, Transaction};
-use crate::local::catalog::{Sql, column};
+use crate::local::catalog::{Sql, Value};
 use crate::local::metadefs::{Document, WrittenObject};
 use crate::model::{Timestamp, json};
 
@@ -142,14 +140,14 @@ impl Loader<'_> {
             (Table::ResourceTypes, "name"),
             (Table::Namespaces, "namespace"),
         ] {
-            let sql = Sql::new(format!("SELECT id, {key} FROM {}", table.name()));
+            let sql = Sql::new(format!("SELECT id, {key} AS name FROM {}", table.name()));
             let known = if table == Table::Namespaces {
                 &mut self.namespaces
             } else {
                 &mut self.resource_types
             };
             for row in self.on.rows(sql).await? {
-                known.insert(row.some_text(1)?.into_owned(), row.some_integer(0)?);
+                known.insert(row.some_owned("name")?, row.some_integer("id")?);
             }
         }
         let sql = Sql::new(format!(
@@ -157,8 +155,10 @@ impl Loader<'_> {
             Table::Associations.name()
         ));
         for row in self.on.rows(sql).await? {
-            self.associations
-                .insert((column(&row, 0)?, column(&row, 1)?));
+            self.associations.insert((
+                row.some_integer("namespace_id")?,
+                row.some_integer("resource_type_id")?,
+            ));
         }
         for table in [Table::Properties, Table::Objects, Table::Tags] {
             let sql = Sql::new(format!(
@@ -166,18 +166,19 @@ impl Loader<'_> {
                 table.name()
             ));
             for row in self.on.rows(sql).await? {
-                let key = (table, row.some_integer(1)?, row.some_text(2)?.into_owned());
-                self.contents.insert(key, row.some_integer(0)?);
+                let namespace = row.some_integer("namespace_id")?;
+                let key = (table, namespace, row.some_owned("name")?);
+                self.contents.insert(key, row.some_integer("id")?);
             }
         }
         for table in Table::ALL {
             if table != Table::Associations {
-                let sql = Sql::new(format!("SELECT MAX(id) FROM {}", table.name()));
-                let most: Option<i64> = match self.on.row(sql).await? {
-                    Some(row) => column(&row, 0)?,
+                let sql = Sql::new(format!("SELECT MAX(id) AS last FROM {}", table.name()));
+                let last = match self.on.row(sql).await? {
+                    Some(row) => row.integer("last")?,
                     None => None,
                 };
-                self.next.insert(table, most.unwrap_or_default() + 1);
+                self.next.insert(table, last.unwrap_or_default() + 1);
             }
         }
         Ok(())

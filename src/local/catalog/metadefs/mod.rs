@@ -35,8 +35,8 @@ impl Transaction {
 
 /// The object of a column that holds JSON; what is none, such as the `null` that the reference
 /// implementation loads for an object without properties, is empty.
-fn json_object(row: &impl Columns, index: usize) -> Result<Definition> {
-    let text = row.some_text(index)?;
+fn json_object(row: &impl Columns, column: &'static str) -> Result<Definition> {
+    let text = row.some_text(column)?;
     match serde_json::from_str(&text) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Ok(Definition::new()),

@@ -3,7 +3,7 @@
 use super::MetadefRows;
 use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::{Sql, column};
+use crate::local::catalog::{Sql, Value};
 use crate::model::metadef::{Namespace, NamespaceQuery, NamespaceSort, PUBLIC, private};
 use crate::model::{Direction, Timestamp};
 use crate::{Error, Result};
@@ -23,18 +23,18 @@ pub struct StoredNamespace {
 
 fn read(row: &impl Columns) -> Result<StoredNamespace> {
     let namespace = Namespace {
-        name: row.some_text(1)?.into_owned(),
-        display_name: row.owned(2)?,
-        description: row.owned(3)?,
-        visibility: row.owned(4)?.unwrap_or_else(private),
-        protected: row.flag(5)?,
-        owner: row.owned(6)?,
-        created_at: row.moment(7)?,
-        updated_at: row.moment(8)?,
+        name: row.some_owned("namespace")?,
+        display_name: row.owned("display_name")?,
+        description: row.owned("description")?,
+        visibility: row.owned("visibility")?.unwrap_or_else(private),
+        protected: row.flag("protected")?,
+        owner: row.owned("owner")?,
+        created_at: row.moment("created_at")?,
+        updated_at: row.moment("updated_at")?,
         ..Namespace::default()
     };
     Ok(StoredNamespace {
-        id: row.some_integer(0)?,
+        id: row.some_integer("id")?,
         namespace,
     })
 }
@@ -94,8 +94,7 @@ impl<R: Run> MetadefRows<'_, R> {
         }
         sql = sql.text(&format!(" ORDER BY {key} {word}, id {word}"));
         if let Some(limit) = query.limit {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            sql = sql.with(" LIMIT ?", [limit.into()]);
+            sql = sql.with(" LIMIT ?", [Value::rows(limit)]);
         }
         self.0.rows(sql).await?.iter().map(read).collect()
     }
@@ -120,7 +119,7 @@ impl<R: Run> MetadefRows<'_, R> {
         let sql = Sql::new("SELECT id FROM metadef_namespaces")
             .with(" WHERE namespace = ?", [namespace.name.as_str().into()]);
         match self.0.row(sql).await? {
-            Some(row) => column(&row, 0),
+            Some(row) => row.some_integer("id"),
             None => Err(Error::internal("a namespace that was written is not there")),
         }
     }

@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use sea_orm::QueryResult;
-
 use super::MetadefRows;
-use crate::local::catalog::columns::Columns;
+use crate::local::catalog::Sql;
+use crate::local::catalog::columns::{Columns, Row};
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::{Sql, column};
 use crate::model::Timestamp;
 use crate::model::metadef::{Association, ResourceType};
 use crate::{Error, Result};
@@ -17,11 +15,11 @@ impl<R: Run> MetadefRows<'_, R> {
     pub async fn resource_types(&self) -> Result<Vec<ResourceType>> {
         let sql = "SELECT name, created_at, updated_at FROM metadef_resource_types ORDER BY id";
         let rows = self.0.rows(Sql::new(sql)).await?;
-        let read = |row: &QueryResult| -> Result<ResourceType> {
+        let read = |row: &Row| -> Result<ResourceType> {
             Ok(ResourceType {
-                name: Columns::some_text(row, 0)?.into_owned(),
-                created_at: row.moment(1)?,
-                updated_at: row.moment(2)?,
+                name: row.some_owned("name")?,
+                created_at: row.moment("created_at")?,
+                updated_at: row.moment("updated_at")?,
             })
         };
         rows.iter().map(read).collect()
@@ -41,13 +39,13 @@ impl<R: Run> MetadefRows<'_, R> {
         let mut all: HashMap<i64, Vec<Association>> = HashMap::new();
         for row in &self.0.rows(sql).await? {
             let association = Association {
-                name: row.some_text(1)?.into_owned(),
-                prefix: row.owned(2)?,
-                properties_target: row.owned(3)?,
-                created_at: row.moment(4)?,
-                updated_at: row.moment(5)?,
+                name: row.some_owned("name")?,
+                prefix: row.owned("prefix")?,
+                properties_target: row.owned("properties_target")?,
+                created_at: row.moment("created_at")?,
+                updated_at: row.moment("updated_at")?,
             };
-            let namespace = row.some_integer(0)?;
+            let namespace = row.some_integer("namespace_id")?;
             all.entry(namespace).or_default().push(association);
         }
         Ok(all)
@@ -114,7 +112,7 @@ impl<R: Run> MetadefRows<'_, R> {
         self.0
             .row(sql)
             .await?
-            .map(|row| column(&row, 0))
+            .map(|row| row.some_integer("id"))
             .transpose()
     }
 }

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use chain::Progress;
 use statement::{Object, Statement, statements};
 
+use super::columns::Columns;
 use super::connection::Run;
-use super::{Catalog, Dialect, Sql, column};
+use super::{Catalog, Dialect, Sql};
 use crate::config::Database;
 use crate::data::durable::sync_directory;
 use crate::model::Timestamp;
@@ -96,9 +97,9 @@ impl Catalog {
             return climb(self, Dialect::Mysql, goal, Some(self)).await;
         }
         let unchecked = self.unchecked().await?;
-        let transaction = unchecked.begin().await?;
-        let heads = climb(&transaction, Dialect::Sqlite, goal, None).await?;
-        transaction.commit().await?;
+        let heads = unchecked
+            .write(async |transaction| climb(&*transaction, Dialect::Sqlite, goal, None).await)
+            .await?;
         unchecked.close().await?;
         Ok(heads)
     }
@@ -109,24 +110,25 @@ impl Catalog {
     /// # Errors
     /// `Failed` for an unknown revision.
     pub async fn mend_revisions(&self) -> Result<Vec<String>> {
-        let transaction = self.begin().await?;
-        let noted = locked_heads(&transaction).await?;
-        let left = superseded(&noted)?;
-        if !left.is_empty() {
-            let heads = Progress::of(&noted)?.heads();
-            replace_heads(&transaction, &noted, &heads).await?;
-        }
-        transaction.commit().await?;
-        Ok(left)
+        self.write(async |transaction| {
+            let noted = locked_heads(&*transaction).await?;
+            let left = superseded(&noted)?;
+            if !left.is_empty() {
+                let heads = Progress::of(&noted)?.heads();
+                replace_heads(&*transaction, &noted, &heads).await?;
+            }
+            Ok(left)
+        })
+        .await
     }
 
     /// Brings the rows into today's form; how many those were.
     pub async fn migrate_rows(&self) -> Result<u64> {
-        let transaction = self.begin().await?;
-        let at = Progress::of(&heads(&transaction).await?)?;
-        let changed = rows::migrate(&transaction, at).await?;
-        transaction.commit().await?;
-        Ok(changed)
+        self.write(async |transaction| {
+            let at = Progress::of(&heads(&*transaction).await?)?;
+            rows::migrate(&*transaction, at).await
+        })
+        .await
     }
 
     /// Notes that the database is at a revision, whatever it holds.
@@ -136,10 +138,11 @@ impl Catalog {
     pub async fn stamp(&self, revision: &str) -> Result<()> {
         let heads = Progress::through(revision)?.heads();
         make_version_table(self, self.dialect()).await?;
-        let transaction = self.begin().await?;
-        let noted = locked_heads(&transaction).await?;
-        replace_heads(&transaction, &noted, &heads).await?;
-        transaction.commit().await
+        self.write(async |transaction| {
+            let noted = locked_heads(&*transaction).await?;
+            replace_heads(&*transaction, &noted, &heads).await
+        })
+        .await
     }
 
     /// Copies an SQLite database that holds anything into a file beside it, complete or not at all; where that
@@ -238,14 +241,18 @@ async fn make_version_table(run: &impl Run, dialect: Dialect) -> Result<()> {
 pub(super) async fn heads(run: &impl Run) -> Result<Vec<String>> {
     let sql = Sql::new("SELECT version_num FROM alembic_version");
     let rows = run.rows(sql).await?;
-    rows.iter().map(|row| column(row, 0)).collect()
+    rows.iter()
+        .map(|row| row.some_owned("version_num"))
+        .collect()
 }
 
 /// As [`heads`], and locks the rows against other transactions, where `run` is one.
 async fn locked_heads(run: &impl Run) -> Result<Vec<String>> {
     let sql = Sql::new("SELECT version_num FROM alembic_version").text(run.lock());
     let rows = run.rows(sql).await?;
-    rows.iter().map(|row| column(row, 0)).collect()
+    rows.iter()
+        .map(|row| row.some_owned("version_num"))
+        .collect()
 }
 
 /// Notes a step on `server`, in a transaction of its own, or on `run`, which is one.
@@ -258,9 +265,9 @@ async fn note_on(
     let Some(server) = server else {
         return note(run, at, then).await;
     };
-    let transaction = server.begin().await?;
-    note(&transaction, at, then).await?;
-    transaction.commit().await
+    server
+        .write(async |transaction| note(&*transaction, at, then).await)
+        .await
 }
 
 /// Notes that the database has come from `at` to `then`. A process that dies meanwhile MUST leave the rows of

@@ -4,8 +4,9 @@
 //! differently is a marker in braces. SQLite changes a column by copying the table.
 
 use crate::Result;
+use crate::local::catalog::columns::Columns;
 use crate::local::catalog::connection::Run;
-use crate::local::catalog::{Dialect, Sql, column};
+use crate::local::catalog::{Dialect, Sql};
 
 /// What is written in braces, as each database spells it: the marker, SQLite, MySQL.
 const MARKERS: [(&str, &str, &str); 5] = [
@@ -126,36 +127,36 @@ impl Object<'_> {
             (Dialect::Sqlite, Self::Index(_, name)) => named_in_master("index", name),
             (Dialect::Sqlite, Self::Trigger(name)) => named_in_master("trigger", name),
             (Dialect::Sqlite, Self::Column(table, name)) => Sql::default().with(
-                "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?",
+                "SELECT count(*) AS number FROM pragma_table_info(?) WHERE name = ?",
                 [table.into(), name.into()],
             ),
             (Dialect::Mysql, Self::Table(name)) => Sql::default().with(
-                "SELECT count(*) FROM information_schema.tables WHERE table_schema = database() AND table_name = ?",
+                "SELECT count(*) AS number FROM information_schema.tables WHERE table_schema = database() AND table_name = ?",
                 [name.into()],
             ),
             (Dialect::Mysql, Self::Trigger(name)) => Sql::default().with(
-                "SELECT count(*) FROM information_schema.triggers WHERE trigger_schema = database() AND trigger_name = ?",
+                "SELECT count(*) AS number FROM information_schema.triggers WHERE trigger_schema = database() AND trigger_name = ?",
                 [name.into()],
             ),
             (Dialect::Mysql, Self::Index(table, name)) => Sql::default().with(
-                "SELECT count(*) FROM information_schema.statistics \
+                "SELECT count(*) AS number FROM information_schema.statistics \
                  WHERE table_schema = database() AND table_name = ? AND index_name = ?",
                 [table.into(), name.into()],
             ),
             (Dialect::Mysql, Self::Column(table, name)) => Sql::default().with(
-                "SELECT count(*) FROM information_schema.columns \
+                "SELECT count(*) AS number FROM information_schema.columns \
                  WHERE table_schema = database() AND table_name = ? AND column_name = ?",
                 [table.into(), name.into()],
             ),
         };
         let row = run.row(sql).await?;
-        Ok(row.map_or(Ok(0), |row| column::<i64>(&row, 0))? > 0)
+        Ok(row.map_or(Ok(0), |row| row.some_integer("number"))? > 0)
     }
 }
 
 fn named_in_master(kind: &str, name: &str) -> Sql {
     Sql::default().with(
-        "SELECT count(*) FROM sqlite_master WHERE type = ? AND name = ?",
+        "SELECT count(*) AS number FROM sqlite_master WHERE type = ? AND name = ?",
         [kind.into(), name.into()],
     )
 }
@@ -174,18 +175,18 @@ async fn modify(run: &impl Run, table: &str, changed: &str, definition: &str) ->
     let mut key = Vec::new();
     let mut definitions = Vec::new();
     for row in &rows {
-        let name: String = column(row, 0)?;
-        let default: Option<String> = column(row, 3)?;
+        let name = row.some_owned("name")?;
+        let default = row.owned("dflt_value")?;
         let default = default.map_or(String::new(), |value| format!(" DEFAULT {value}"));
-        let required: bool = column(row, 2)?;
-        let kind: String = column(row, 1)?;
+        let required = row.flag("notnull")?;
+        let kind = row.some_owned("type")?;
         definitions.push(if name == changed {
             format!("{name} {definition}")
         } else {
             let required = if required { " NOT NULL" } else { "" };
             format!("{name} {kind}{default}{required}")
         });
-        if column::<i64>(row, 4)? > 0 {
+        if row.some_integer("pk")? > 0 {
             key.push(name.clone());
         }
         names.push(name);
@@ -210,7 +211,7 @@ async fn modify(run: &impl Run, table: &str, changed: &str, definition: &str) ->
     run.batch(&format!("ALTER TABLE {copy} RENAME TO {table}"))
         .await?;
     for index in &indexes {
-        run.batch(&column::<String>(index, 0)?).await?;
+        run.batch(&index.some_text("sql")?).await?;
     }
     Ok(())
 }
