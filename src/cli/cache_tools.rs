@@ -26,11 +26,11 @@ use crate::config::{
 use crate::data::Watch;
 use crate::http::{Listener, Observer};
 use crate::local::cache::ImageCache;
+use crate::local::catalog::Catalog;
 use crate::model::schema::is_uuid;
 use crate::ops::caches::{self, Action};
 use crate::output::{self, Dialect, Options, StandardOutput, View};
 use crate::remote::Remote;
-use crate::service::CacheKeeper;
 use crate::{Error, ErrorKind, Result};
 
 /// Configuration files of the real programs.
@@ -214,9 +214,17 @@ impl Manager<'_> {
                 return Ok(ExitCode::SUCCESS);
             }
             block_on(watch, async {
-                let keeper = self.keeper(remote).await?;
                 let dry_run = self.invocation.dry_run;
-                let said = caches::run(keeper.as_ref(), action, dry_run).await?;
+                let said = if remote {
+                    caches::run(&self.service().await?, action, dry_run).await?
+                } else {
+                    let settings = directory_settings(self.invocation, self.environment)?;
+                    let cache = ImageCache::open(&settings).await?;
+                    let said = caches::run(&cache, action, dry_run).await;
+                    let opened: Vec<Catalog> = cache.catalog().cloned().into_iter().collect();
+                    Catalog::finish(&opened).await;
+                    said?
+                };
                 if said.always || self.invocation.verbose {
                     print(&said.text, 0);
                 }
@@ -260,14 +268,9 @@ impl Manager<'_> {
         Ok(matches!(chosen, Deployment::Remote { .. }))
     }
 
-    async fn keeper(&self, remote: bool) -> Result<Box<dyn CacheKeeper>> {
-        if !remote {
-            let settings = directory_settings(self.invocation, self.environment)?;
-            return Ok(Box::new(ImageCache::open(&settings).await?));
-        }
+    async fn service(&self) -> Result<Remote> {
         let cloud = cloud(&self.invocation.service, self.environment)?;
-        let debug = self.invocation.debug;
-        Ok(Box::new(connect(cloud, debug).await?))
+        connect(cloud, self.invocation.debug).await
     }
 
     /// Says on standard output what failed, as the real program does.

@@ -23,6 +23,7 @@ use super::signals::at_prompt;
 use super::{answer, block_on, fail, help, open_session, perform, print, ui};
 use crate::config::Environment;
 use crate::data::Watch;
+use crate::local::catalog::Catalog;
 use crate::output::{is_null, was_closed};
 use crate::{Error, ErrorKind, Result};
 
@@ -164,9 +165,13 @@ impl Lines {
             sessions: Vec::new(),
             code: None,
         };
-        let result = block_on(&watch, batch.run());
+        let result = block_on(&watch, async {
+            let result = batch.run().await;
+            let opened = batch.sessions.iter().flat_map(Session::databases);
+            Catalog::finish(&opened.collect::<Vec<_>>()).await;
+            result
+        });
         let code = batch.code.unwrap_or_default();
-        // As a single command does: see `leaf`.
         batch.sessions.into_iter().for_each(Session::forget);
         match result {
             Ok(true) => ExitCode::from(code),
@@ -224,8 +229,11 @@ impl Lines {
     fn run_typed(&self, parsed: &Parsed) {
         let watch = Watch::default();
         let result = open_session(parsed, self.environment.clone(), &watch).and_then(|session| {
-            // The terminal holds commands.
-            block_on(&watch, perform(parsed, &session))
+            block_on(&watch, async {
+                let result = perform(parsed, &session).await;
+                Catalog::finish(&session.databases()).await;
+                result
+            })
         });
         if let Err(error) = result {
             ui::error(parsed.grammar, &error);
@@ -312,7 +320,8 @@ impl Batch<'_> {
             place
         } else {
             if self.sessions.len() == KEPT {
-                self.sessions.remove(0);
+                let oldest = self.sessions.remove(0);
+                Catalog::finish(&oldest.databases()).await;
             }
             let environment = self.lines.environment.clone();
             let mut session = open_session(parsed, environment, &self.watch)?;

@@ -37,7 +37,9 @@ pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<Ex
         Some(path) => path,
         None => settings.metadef_dir.get()?,
     };
-    for why in metadefs::load(&catalog, path, merge).await? {
+    let left_out = metadefs::load(&catalog, path, merge).await;
+    Catalog::finish(&[catalog]).await;
+    for why in left_out? {
         ui::notice(why.message());
     }
     Ok(ExitCode::SUCCESS)
@@ -45,8 +47,10 @@ pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<Ex
 
 /// Removes every metadata definition.
 pub(super) async fn unload(settings: &Settings) -> Result<ExitCode> {
-    metadefs::unload(&open(settings).await?).await?;
-    Ok(ExitCode::SUCCESS)
+    let catalog = open(settings).await?;
+    let unloaded = metadefs::unload(&catalog).await;
+    Catalog::finish(&[catalog]).await;
+    unloaded.map(|()| ExitCode::SUCCESS)
 }
 
 /// Writes every namespace to a file of its own.

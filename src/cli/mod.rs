@@ -47,6 +47,7 @@ use signals::{Guard, Signals};
 
 use crate::config::Environment;
 use crate::data::Watch;
+use crate::local::catalog::Catalog;
 use crate::ops::Outcome;
 use crate::output::{self, Dialect, StandardOutput};
 use crate::{Error, ErrorKind, Result};
@@ -149,8 +150,11 @@ fn leaf(called: Grammar, parsed: &Parsed, environment: Environment) -> ExitCode 
         Ok(session) => session,
         Err(error) => return fail(called, &error),
     };
-    let result = block_on(&watch, perform(parsed, &session));
-    // Closing a database copies its log into it, and waits for the disk twice.
+    let result = block_on(&watch, async {
+        let result = perform(parsed, &session).await;
+        Catalog::finish(&session.databases()).await;
+        result
+    });
     session.forget();
     match result {
         Ok(code) => ExitCode::from(code),

@@ -18,6 +18,7 @@ use super::signals::{Guard, Signals};
 use super::{block_on, limits, print, programs};
 use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
+use crate::local::catalog::Catalog;
 use crate::local::{Engine, Local, Told};
 use crate::model::{Caller, Scrubbed, Timestamp};
 use crate::ops::scrub;
@@ -113,7 +114,9 @@ impl Scrubber<'_> {
     }
 
     async fn restore(&self, id: &str) -> Result<ExitCode> {
-        let restored = self.open().await?.restore(id).await;
+        let local = self.open().await?;
+        let restored = local.restore(id).await;
+        self.finish(local).await;
         let lost = restored.map_err(|error| {
             // In the words of the real one, whichever kind of error it is.
             let failed = Error::failed(format!("ERROR: {}", error.message()));
@@ -181,7 +184,13 @@ impl Scrubber<'_> {
             }
         };
         let local = self.open().await?;
-        let done = local.scrub(dry_run, watch, &mut tell).await?;
+        let done = local.scrub(dry_run, watch, &mut tell).await;
+        let oldest = match (&done, &self.invocation.metrics_file) {
+            (Ok(_), Some(_)) => local.oldest_waiting().await,
+            _ => Ok(None),
+        };
+        self.finish(local).await;
+        let (done, oldest) = (done?, oldest?);
         if let Some(format) = format {
             let options = Options {
                 format,
@@ -201,17 +210,19 @@ impl Scrubber<'_> {
         } else if !done.is_nothing() {
             self.log.info(&scrub::summary(&done, dry_run));
         }
-        let oldest = match self.invocation.metrics_file {
-            Some(_) => local.oldest_waiting().await?,
-            None => None,
-        };
+        Ok((done, oldest))
+    }
+
+    /// Ends the use of a deployment.
+    async fn finish(&self, local: Local) {
+        Catalog::finish(&[local.catalog().clone()]).await;
         if self.stays {
-            local.close().await?;
+            // Nothing is kept open until the next round.
+            let _ = local.close().await;
         } else {
-            // The end of the process closes the database as well, and does not wait for the disk.
+            // The end of the process closes a database that was only read, without waiting for the disk.
             std::mem::forget(local);
         }
-        Ok((done, oldest))
     }
 
     /// Scrubs at intervals until a signal comes, which lets the batch that is under way end; a second one

@@ -21,6 +21,7 @@ use crate::config::{
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
+use crate::local::catalog::Catalog;
 use crate::local::{Engine, Local};
 use crate::model::{Caller, Image};
 use crate::ops::saving::{Saved, Verified};
@@ -94,6 +95,8 @@ pub struct Session {
     /// Whether standard input holds commands, and so no image data.
     pub reads_commands: bool,
     service: OnceCell<Box<dyn ImageService>>,
+    /// The databases that were opened.
+    databases: Mutex<Vec<Catalog>>,
     /// The data directory of a deployment that nothing is kept of.
     empty: Mutex<Option<TempDir>>,
 }
@@ -116,6 +119,7 @@ impl Session {
             creates: false,
             reads_commands: false,
             service: OnceCell::new(),
+            databases: Mutex::default(),
             empty: Mutex::new(None),
         }
     }
@@ -144,6 +148,10 @@ impl Session {
         self.observation.without_server();
         let settings = self.settings(place, announced)?;
         let local = Engine::open(settings).await?.act_as(self.caller()?);
+        self.databases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(local.catalog().clone());
         warn_of_unfinished(&local);
         Ok(local)
     }
@@ -269,8 +277,14 @@ impl Session {
         empty.is_some()
     }
 
-    /// Ends the run without closing databases: their logs are as good, and the next process copies them once
-    /// they have grown.
+    /// Returns the databases that were opened, for [`Catalog::finish`].
+    pub fn databases(&self) -> Vec<Catalog> {
+        let databases = self.databases.lock();
+        databases.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends the run without closing databases, which may wait for the disk: what was changed is in one file already, and
+    /// what was only read may stay as it is.
     pub fn forget(self) {
         let empty = self
             .empty

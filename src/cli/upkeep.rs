@@ -12,6 +12,7 @@ use crate::config::{Cloud, Settings};
 use crate::data::Watch;
 use crate::local::Engine;
 use crate::local::cache::ImageCache;
+use crate::local::catalog::Catalog;
 use crate::model::Caller;
 use crate::ops::cache;
 use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
@@ -41,7 +42,12 @@ impl Upkeep {
             _ => "glance_cache_prune",
         };
         let done = match ImageCache::open(&self.settings).await {
-            Ok(cache) => self.work(&cache, command, watch).await,
+            Ok(cache) => {
+                let done = self.work(&cache, command, watch).await;
+                let opened: Vec<Catalog> = cache.catalog().cloned().into_iter().collect();
+                Catalog::finish(&opened).await;
+                done
+            }
             Err(error) => Err(error),
         };
         if let Some(path) = path {
@@ -160,7 +166,10 @@ impl Upkeep {
                 local.open_stored(id).await
             };
             let exists = async |id: &str| exists(&local, id).await;
-            cache.prefetch(open, exists, dry_run, watch).await?
+            let done = cache.prefetch(open, exists, dry_run, watch).await;
+            let opened = cache.catalog().into_iter().chain([local.catalog()]);
+            Catalog::finish(&opened.cloned().collect::<Vec<_>>()).await;
+            done?
         };
         for (id, size) in &done.fetched {
             let text = if dry_run { "Would fetch" } else { "Fetched" };

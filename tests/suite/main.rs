@@ -41,6 +41,7 @@ mod manage;
 mod mariadb;
 mod metadefs;
 mod observation;
+mod one_file;
 mod operators;
 mod plans;
 mod quota;

@@ -33,6 +33,7 @@ mod harness;
 mod injection;
 mod operations;
 mod power;
+mod syncs;
 mod tracer;
 
 use std::sync::Mutex;
