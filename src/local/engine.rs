@@ -77,6 +77,11 @@ impl Engine {
         self.unfinished.as_ref()
     }
 
+    /// Returns the catalogue, for [`Catalog::finish`].
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     /// Runs a change as a task that goes on when the returned future is dropped.
     ///
     /// # Errors

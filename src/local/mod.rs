@@ -87,11 +87,6 @@ impl Local {
         done
     }
 
-    /// Returns the catalogue, for [`Catalog::finish`].
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
     /// An image that the caller may see.
     async fn find(&self, id: &str) -> Result<StoredImage> {
         let stored = self.catalog.load_image(id, &self.caller.project).await?;
