@@ -147,7 +147,7 @@ impl Local {
                 Err(e) => Err(e),
             };
             match opened {
-                Ok(source) => return Ok(Some(held_to(stored.image.size, source))),
+                Ok(source) => return Ok(Some(limited_to(stored.image.size, source))),
                 Err(error) => failure = Some(error),
             }
         }
@@ -246,7 +246,7 @@ impl Local {
     /// What is noted of a location in a store: its id, where stores have names.
     pub(super) fn location_metadata(&self, store: &dyn Store) -> Map<String, Value> {
         if self.stores.named() {
-            Map::from_iter([("store".to_string(), Value::from(store.info().id))])
+            Map::from_iter([("store".to_string(), Value::from(store.info().id.as_str()))])
         } else {
             Map::new()
         }
@@ -302,8 +302,8 @@ fn not_allowed(status: ImageStatus) -> Error {
     ))
 }
 
-/// What comes from elsewhere, as long as it is no more than `size` bytes.
-pub(super) fn held_to(size: Option<u64>, source: Source) -> Source {
+/// Returns a source that fails once it has more than `size` bytes; files, whose size is known, are returned as they are.
+pub(super) fn limited_to(size: Option<u64>, source: Source) -> Source {
     let Some(size) = size else { return source };
     let Source::Stream(mut stream) = source else {
         return source;

@@ -101,8 +101,8 @@ impl Engine {
                 self.catalog.holders_of_image(&id, &addresses).await?
             };
             let held = |url: &String| held.iter().any(|(_, holder)| holder == url);
-            let doomed: Vec<String> = urls.iter().filter(|url| !held(url)).cloned().collect();
-            delete.finish(&doomed).await
+            let removals: Vec<String> = urls.iter().filter(|url| !held(url)).cloned().collect();
+            delete.finish(&removals).await
         };
         finish.await.map_err(|error| {
             Error::new(

@@ -21,7 +21,7 @@ impl Stores for Local {
         if detail {
             access::check_store_details(&self.caller)?;
         }
-        let known = self.stores.iter().map(super::store::Store::info);
+        let known = self.stores.iter().map(|store| store.info().clone());
         Ok(known
             .map(|info| StoreInfo {
                 detail: info.detail.filter(|_| detail),

@@ -166,8 +166,8 @@ impl Local {
         // What waits for the scrubber is not removed here.
         let delayed = self.settings.delayed_delete.copied()?;
         let waits = delayed && !noted.is_empty();
-        let doomed = if waits { &[][..] } else { &noted[..] };
-        let deletion = self.begin_deletion(id, doomed, was_staged).await?;
+        let removals = if waits { &[][..] } else { &noted[..] };
+        let deletion = self.begin_deletion(id, removals, was_staged).await?;
         // Everything is looked at again now that nobody can change it.
         let committed = self
             .catalog

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::Local;
 use super::access::{self, Target};
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
-use super::data::{check_formats, held_to};
+use super::data::{check_formats, limited_to};
 use super::recovery::explained;
 use super::store::{Store, transfer};
 use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
@@ -239,7 +239,7 @@ impl Local {
     fn assigned(&self, mut location: Location) -> Location {
         let store = self.stores.owning(&location.url);
         if let Some(store) = store.filter(|_| self.stores.named()) {
-            let id = Value::from(store.info().id);
+            let id = Value::from(store.info().id.as_str());
             location.metadata.insert("store".to_string(), id);
         }
         location
@@ -281,7 +281,7 @@ impl Local {
         let taken = loop {
             let read = async {
                 let store = self.stores.holding(location)?;
-                let source = held_to(Some(size), store.open(&location.url).await?);
+                let source = limited_to(Some(size), store.open(&location.url).await?);
                 hash(source, vec![Algorithm::Md5, algorithm]).await
             };
             match read.await {
@@ -462,8 +462,8 @@ impl Local {
 
     async fn delete_chosen(&self, id: &str, locations: &[Location]) -> Result<()> {
         let waits = self.settings.delayed_delete.copied()?;
-        let doomed = if waits { &[][..] } else { locations };
-        let deletion = self.begin_deletion(id, doomed, false).await?;
+        let removals = if waits { &[][..] } else { locations };
+        let deletion = self.begin_deletion(id, removals, false).await?;
         let committed = self
             .catalog
             .write(async |transaction| {

@@ -14,7 +14,7 @@ use super::access;
 use super::catalog::{
     Catalog, Held, Place, Restorable, Strangers, StrayLocation, WaitingLocation, in_use,
 };
-use super::store::{Doomed, Store, StoreSet};
+use super::store::{Removal, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::discreet;
 use crate::model::{ImageStatus, Scrubbed, Timestamp};
@@ -26,9 +26,9 @@ const BATCH: u64 = 1000;
 /// What the lock is called.
 const PURPOSE: &str = "scrub";
 
-/// How long the lock is waited for at a time, and in all: a batch of slow deletions takes a while.
+/// How long to wait for the lock at a time, and in all: a batch of slow deletions takes a while.
 const WAIT: Duration = Duration::from_secs(1);
-const PATIENCE: Duration = Duration::from_mins(10);
+const LOCK_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// How long a scrubber leaves the lock alone between two batches at most, so that those get it who wait for
 /// it: longer than they take to look at it again.
@@ -243,8 +243,8 @@ impl Scrub<'_> {
             .await?;
         let waiting: Vec<&WaitingLocation> =
             images.iter().flat_map(|image| &image.locations).collect();
-        let doomed = waiting.iter().map(|waiting| (*waiting, None)).collect();
-        let mut removed = self.remove(&mut turn, doomed).await?.into_iter();
+        let removals = waiting.iter().map(|waiting| (*waiting, None)).collect();
+        let mut removed = self.remove(&mut turn, removals).await?.into_iter();
         let mut rows = Vec::new();
         let mut gone = Vec::new();
         for image in &images {
@@ -293,11 +293,11 @@ impl Scrub<'_> {
                 (self.tell)(Told::Kept(only_data(stray)));
             }
         }
-        let doomed = strays
+        let removals = strays
             .iter()
             .map(|stray| (&stray.waiting, stray.waiting.deleted_at))
             .collect();
-        let removed = self.remove(&mut turn, doomed).await?;
+        let removed = self.remove(&mut turn, removals).await?;
         let mut gone = Vec::new();
         for (stray, removed) in strays.into_iter().zip(removed) {
             match removed {
@@ -396,27 +396,27 @@ impl Scrub<'_> {
             let open = shares
                 .iter_mut()
                 .rev()
-                .find(|open| std::ptr::addr_eq(open.store, store) && open.doomed.len() < share);
-            let doomed = Doomed {
+                .find(|open| std::ptr::addr_eq(open.store, store) && open.removals.len() < share);
+            let removal = Removal {
                 url: url.clone(),
                 unless_later,
             };
             match open {
                 Some(open) => {
                     open.places.push(place);
-                    open.doomed.push(doomed);
+                    open.removals.push(removal);
                 }
                 None => shares.push(Share {
                     store,
                     places: vec![place],
-                    doomed: vec![doomed],
+                    removals: vec![removal],
                 }),
             }
         }
         turn.check().await?;
         let dry_run = self.dry_run;
         let work = shares.into_iter().map(|share| async move {
-            let outcomes = share.store.remove(share.doomed, dry_run).await;
+            let outcomes = share.store.remove(share.removals, dry_run).await;
             (share.places, outcomes)
         });
         let mut done = stream::iter(work).buffer_unordered(self.pool_size);
@@ -434,7 +434,7 @@ struct Share<'a> {
     store: &'a dyn Store,
     /// The places in the batch.
     places: Vec<usize>,
-    doomed: Vec<Doomed>,
+    removals: Vec<Removal>,
 }
 
 /// Whether there may be more behind a batch of so many.
@@ -450,7 +450,7 @@ async fn turn(catalog: &Catalog, watch: &Watch) -> Result<Held> {
             return Ok(held);
         }
         watch.check()?;
-        if since.elapsed() > PATIENCE {
+        if since.elapsed() > LOCK_TIMEOUT {
             return Err(in_use(catalog, "scrubs"));
         }
     }

@@ -8,10 +8,11 @@ use serde_json::Value;
 use super::csv::{self, Field};
 use super::table::{Grid, GridColumn, Manners};
 use super::{
-    Cell, Dialect, Format, Options, Printed, Row, Table, json, no_such_format, select, sendable,
+    Cell, Dialect, Format, Options, Printed, Row, Table, no_such_format, select, sendable,
     write_failed, yaml,
 };
 use crate::error::Result;
+use crate::model::json;
 
 /// Cells below which cliff does not narrow a column of a list.
 const LEAST_WIDTH: usize = 8;

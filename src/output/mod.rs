@@ -11,7 +11,6 @@
 
 mod cell;
 mod csv;
-mod json;
 mod list;
 mod python;
 mod record;
@@ -37,6 +36,7 @@ pub use standard::{StandardOutput, is_null, was_closed};
 pub use width::escape_controls;
 
 use crate::error::{Error, Result};
+use crate::model::json;
 
 /// What a command found.
 #[derive(Debug)]

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
+
+use crate::model::json::write_number;
 
 /// Appends what `str(value)` gives: a text as it is, everything else as its `repr`.
 pub(super) fn write_str(out: &mut String, value: &Value) {
@@ -42,37 +44,6 @@ pub(super) fn write_repr(out: &mut String, value: &Value) {
             }
             out.push('}');
         }
-    }
-}
-
-/// Appends a number: integers in full, floats in the shortest form that reads back.
-pub(super) fn write_number(out: &mut String, number: &Number) {
-    match number.as_f64() {
-        Some(float) if number.is_f64() => write_float(out, float),
-        _ => {
-            let _ = write!(out, "{number}");
-        }
-    }
-}
-
-/// Appends `repr(float)`: an exponent of at least two digits below 1e-4 and from 1e16 on.
-fn write_float(out: &mut String, float: f64) {
-    let scientific = format!("{float:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else {
-        out.push_str(&scientific);
-        return;
-    };
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..16).contains(&exponent) {
-        // Display never uses an exponent; Python wants a fraction at all times.
-        let start = out.len();
-        let _ = write!(out, "{float}");
-        if !out[start..].contains('.') {
-            out.push_str(".0");
-        }
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        let _ = write!(out, "{digits}e{sign}{:02}", exponent.abs());
     }
 }
 

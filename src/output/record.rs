@@ -6,10 +6,11 @@ use serde_json::Value;
 
 use super::table::{Grid, GridColumn, Manners};
 use super::{
-    Align, Cell, Dialect, Format, Options, Record, json, no_such_format, select, sendable, shell,
+    Align, Cell, Dialect, Format, Options, Record, no_such_format, select, sendable, shell,
     write_failed, yaml,
 };
 use crate::error::Result;
+use crate::model::json;
 
 /// Cells below which cliff does not narrow a column of a record.
 const LEAST_WIDTH: usize = 16;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::python::write_number;
+use crate::model::json::write_number;
 
 /// Lines are folded at the first space behind this column.
 const BEST_WIDTH: usize = 80;

@@ -4,7 +4,8 @@
 //! written, apart from those that read. Tasks of one process therefore do not poll for a lock that they hold
 //! themselves, and reading waits for none of them.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -250,6 +251,17 @@ impl Catalog {
             .unwrap_or(0))
     }
 
+    /// Writes the log of SQLite to the disk, as far as it is written: whoever commits next need not wait for that. A
+    /// failure shows again, and is reported, when the log is copied.
+    pub(super) async fn sync_log(&self) {
+        let Database::Sqlite(path) = self.database() else {
+            return;
+        };
+        let log = log_of(path);
+        let sync = move || File::open(log).and_then(|log| log.sync_data());
+        let _ = tokio::task::spawn_blocking(sync).await;
+    }
+
     /// Returns which database this is.
     pub fn database(&self) -> &Database {
         &self.database
@@ -461,9 +473,14 @@ pub(super) fn is_frozen(path: &Path) -> bool {
     if !flags.is_ok_and(|flags| flags.contains(StatVfsMountFlags::RDONLY)) {
         return false;
     }
+    std::fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0)
+}
+
+/// Returns the name of the log of a database file.
+fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_os_string();
     log.push("-wal");
-    std::fs::metadata(log).map_or(true, |log| log.len() == 0)
+    log.into()
 }
 
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {

@@ -31,8 +31,9 @@ const BATCH_TIME: Duration = Duration::from_millis(120);
 /// for less than 128 ms for.
 const LONGEST_PAUSE: Duration = Duration::from_millis(26);
 
-/// Pages of the log of SQLite that are copied into the database together, if what was changed twice is copied once.
-const LOG_PAGES: u64 = 4096;
+/// Pages of the log of SQLite, 64 MiB, after which it is copied into the database: a page that several batches changed
+/// is copied once.
+const LOG_PAGES: u64 = 16_384;
 
 /// Images of the first batch of those whose children are removed, and of the largest: SQLite takes as many values.
 const FIRST_IMAGES: u64 = 200;
@@ -533,6 +534,8 @@ impl Batches<'_> {
             if self.log.is_due() {
                 let pages = self.catalog.copy_log().await?;
                 self.log.copied(pages);
+            } else {
+                self.catalog.sync_log().await;
             }
             let pause = took.min(LONGEST_PAUSE);
             tokio::time::sleep(pause.saturating_sub(begun.elapsed())).await;

@@ -80,7 +80,7 @@ impl Imports for Local {
         let local = self.clone();
         let rest = |job: Option<Job>| async move {
             match job {
-                Some(job) => local.run(job, &watch).await,
+                Some(job) => Box::pin(local.run(job, &watch)).await,
                 None => Ok(()),
             }
         };
@@ -334,13 +334,13 @@ impl Local {
             };
         }
         let mut ids = match &import.to {
-            Destination::Default => vec![self.stores.get(None)?.info().id],
+            Destination::Default => vec![self.stores.get(None)?.info().id.clone()],
             Destination::One(store) => vec![store.clone()],
             Destination::Several(stores) => stores.clone(),
             Destination::All => {
                 let all = self.stores.iter().map(super::store::Store::info);
                 all.filter(|info| !info.read_only)
-                    .map(|info| info.id)
+                    .map(|info| info.id.clone())
                     .collect()
             }
         };

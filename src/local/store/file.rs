@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
-use super::{Delete, Doomed, Put, Residue, Store, blocking, close, file_path, ours, transfer};
+use super::{Delete, Put, Removal, Residue, Store, blocking, close, file_path, ours, transfer};
 use crate::data::durable::{
     create_directory, directory_of, give_to_owner, remove, remove_durably, sync_directory,
 };
@@ -28,9 +28,8 @@ use crate::{Error, Result};
 /// What a store does.
 const STORING: [Intent; 2] = [Intent::Upload, Intent::Delete];
 
-/// How much later than its record says something may have happened: some databases cut the fractions of
-/// seconds off.
-const BLUR: Duration = Duration::from_secs(1);
+/// Tolerance for databases that truncate timestamps to seconds.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// A directory of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,8 +140,8 @@ fn storage(error: Error) -> Error {
 
 #[async_trait]
 impl Store for FileStore {
-    fn info(&self) -> StoreInfo {
-        self.info.clone()
+    fn info(&self) -> &StoreInfo {
+        &self.info
     }
 
     fn reads(&self, url: &str) -> bool {
@@ -233,9 +232,9 @@ impl Store for FileStore {
         }))
     }
 
-    async fn remove(&self, doomed: Vec<Doomed>, dry_run: bool) -> Vec<Result<Option<u64>>> {
-        let count = doomed.len();
-        let removed = blocking(move || Ok(remove_all(&doomed, dry_run))).await;
+    async fn remove(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+        let count = removals.len();
+        let removed = blocking(move || Ok(remove_all(&removals, dry_run))).await;
         removed.unwrap_or_else(|error| {
             let why = error.message().to_string();
             (0..count)
@@ -429,13 +428,13 @@ fn rename_by_link(part: &Path, path: &Path) -> io::Result<()> {
 
 /// Removes files, and makes that last: each of their directories is written to the disk once. Only looks,
 /// if `dry_run`.
-fn remove_all(doomed: &[Doomed], dry_run: bool) -> Vec<Result<Option<u64>>> {
-    let paths: Vec<Option<PathBuf>> = doomed.iter().map(|data| file_path(&data.url)).collect();
+fn remove_all(removals: &[Removal], dry_run: bool) -> Vec<Result<Option<u64>>> {
+    let paths: Vec<Option<PathBuf>> = removals.iter().map(|data| file_path(&data.url)).collect();
     let no_file = || Error::failed("its address is none of a file");
     // All are looked at before the first one goes: a directory may be empty then.
     let mut removed: Vec<Result<Option<u64>>> = paths
         .iter()
-        .zip(doomed)
+        .zip(removals)
         .map(|(path, data)| measure(path.as_deref().ok_or_else(no_file)?, data.unless_later))
         .collect();
     if dry_run {
@@ -521,7 +520,7 @@ fn measure(path: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> 
     if let Some(moment) = unless_later {
         let written = metadata.modified();
         let written = written.map_err(|e| Error::io("look at", path, e))?;
-        let late = |written: Timestamp| written.before(BLUR) > moment;
+        let late = |written: Timestamp| written.before(CLOCK_SLACK) > moment;
         if Timestamp::from_system(written).is_none_or(late) {
             return Err(Error::failed(format!(
                 "{} was written after that",
@@ -551,17 +550,17 @@ impl Delete for FileDelete {
         path.is_some_and(|path| path.file_name().is_some_and(|name| name == id))
     }
 
-    async fn finish(self: Box<Self>, doomed: &[String]) -> Result<()> {
-        let doomed: Vec<Doomed> = doomed
+    async fn finish(self: Box<Self>, removals: &[String]) -> Result<()> {
+        let removals: Vec<Removal> = removals
             .iter()
             .filter(|url| file_path(url).is_some())
-            .map(|url| Doomed {
+            .map(|url| Removal {
                 url: url.clone(),
                 unless_later: None,
             })
             .collect();
         blocking(move || {
-            remove_all(&doomed, false)
+            remove_all(&removals, false)
                 .into_iter()
                 .try_for_each(|one| one.map(drop))
         })

@@ -145,8 +145,8 @@ fn not_set_up(error: SetupError) -> Error {
 
 #[async_trait]
 impl Store for HttpStore {
-    fn info(&self) -> StoreInfo {
-        self.info.clone()
+    fn info(&self) -> &StoreInfo {
+        &self.info
     }
 
     fn reads(&self, url: &str) -> bool {

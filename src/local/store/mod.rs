@@ -23,8 +23,8 @@ use crate::{Error, Result};
 /// A place that keeps the data of images.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// What callers may know of it, details included.
-    fn info(&self) -> StoreInfo;
+    /// Returns what callers may know of it, details included.
+    fn info(&self) -> &StoreInfo;
 
     /// Whether it can read what is at an address of this kind.
     fn reads(&self, url: &str) -> bool;
@@ -76,7 +76,7 @@ pub trait Store: Send + Sync {
     /// told as removed MUST stay removed when the machine stops.
     ///
     /// A store that is only read removes nothing.
-    async fn remove(&self, doomed: Vec<Doomed>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+    async fn remove(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
         let _ = dry_run;
         let refuse = |_| {
             Err(Error::failed(format!(
@@ -84,19 +84,19 @@ pub trait Store: Send + Sync {
                 self.info().id
             )))
         };
-        doomed.into_iter().map(refuse).collect()
+        removals.into_iter().map(refuse).collect()
     }
 
     /// Uploads and deletions that a dead process left unfinished; now ours to clear.
     async fn residue(&self) -> Result<Vec<Residue>>;
 }
 
-/// Data that is to be removed.
+/// A request to remove data.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doomed {
-    /// Its address.
+pub struct Removal {
+    /// The address of the data.
     pub url: String,
-    /// What was written there later is something else, and stays; None when nothing can have been.
+    /// The moment after which data written at that address is other data, which stays; None where there can be none.
     pub unless_later: Option<Timestamp>,
 }
 
@@ -136,11 +136,11 @@ pub trait Delete: Send {
     /// Whether an address is the one that this store gives the data of image `id`.
     fn is_own(&self, url: &str, id: &str) -> bool;
 
-    /// The deletion is recorded: removes the data at `doomed`, durably.
+    /// The deletion is recorded: removes the data at `removals`, durably.
     ///
     /// # Errors
     /// `Io`, also where the place of the data is not there; it stays known as residue.
-    async fn finish(self: Box<Self>, doomed: &[String]) -> Result<()>;
+    async fn finish(self: Box<Self>, removals: &[String]) -> Result<()>;
 
     /// The data stays.
     async fn abandon(self: Box<Self>) -> Result<()>;
@@ -216,10 +216,10 @@ impl StoreSet {
 
     /// Preference of the store that a location names; higher first.
     pub fn weight(&self, location: &Location) -> i64 {
-        let named = |store: &StoreInfo| Some(store.id.as_str()) == location.store();
+        let named = |store: &&StoreInfo| Some(store.id.as_str()) == location.store();
         let store = self.iter().map(Store::info).find(named);
         store
-            .and_then(|store| store.detail)
+            .and_then(|store| store.detail.as_ref())
             .map_or(0, |detail| detail.weight)
     }
 
@@ -235,7 +235,7 @@ impl StoreSet {
         self.iter()
             .find(|store| store.info().id == id)
             .ok_or_else(|| {
-                let known: Vec<String> = self.iter().map(|store| store.info().id).collect();
+                let known: Vec<&str> = self.iter().map(|store| store.info().id.as_str()).collect();
                 Error::invalid(format!("there is no store '{id}'"))
                     .hint(format!("The stores are: {}.", known.join(", ")))
             })

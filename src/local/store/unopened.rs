@@ -36,8 +36,8 @@ impl UnopenedStore {
 
 #[async_trait]
 impl Store for UnopenedStore {
-    fn info(&self) -> StoreInfo {
-        self.info.clone()
+    fn info(&self) -> &StoreInfo {
+        &self.info
     }
 
     fn reads(&self, url: &str) -> bool {
@@ -70,8 +70,12 @@ impl Store for UnopenedStore {
         Err(self.refusal())
     }
 
-    async fn remove(&self, doomed: Vec<super::Doomed>, _dry_run: bool) -> Vec<Result<Option<u64>>> {
-        doomed.iter().map(|_| Err(self.refusal())).collect()
+    async fn remove(
+        &self,
+        removals: Vec<super::Removal>,
+        _dry_run: bool,
+    ) -> Vec<Result<Option<u64>>> {
+        removals.iter().map(|_| Err(self.refusal())).collect()
     }
 
     /// None that could be known of: nothing is written there.

@@ -4,7 +4,6 @@
 //! compared with a salted digest in the file, so that a wrong password is never covered up by a token that
 //! the right one got.
 
-use std::fmt::Write as _;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Keystone;
+use crate::data::digest::hex;
 use crate::{Error, Result};
 
 /// Seconds that a token must still be good for.
@@ -52,7 +52,7 @@ impl Place {
     /// That of a login.
     pub fn of(directory: &Path, keystone: &Keystone) -> Self {
         // `Debug` shows every field, and of a secret only that there is one.
-        let name = hexadecimal(&Sha256::digest(format!("{FORM} {keystone:?}")));
+        let name = hex(&Sha256::digest(format!("{FORM} {keystone:?}")));
         let mut secrets = Vec::new();
         for secret in keystone.secrets() {
             // No text holds a byte 0xff.
@@ -119,7 +119,7 @@ impl Place {
             .chain_update(salt)
             .chain_update(&self.secrets)
             .finalize();
-        hexadecimal(&digest)
+        hex(&digest)
     }
 }
 
@@ -158,12 +158,4 @@ fn throw_away_abandoned(directory: &Path) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
