@@ -17,11 +17,12 @@ use glance_tools::model::{Image, Timestamp};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
-use crate::realcloud::{output_of, run};
+use crate::realcloud::{not_in_quick_runs, output_of, run};
 use crate::support::{Place, block_on};
 
 /// Where the server of this run is, started if it was not: the name of a socket MUST be short.
 fn server() -> PathBuf {
+    not_in_quick_runs("MariaDB");
     let directory = std::env::temp_dir().join(format!("glance-mariadb-{}", run().name));
     fs::create_dir_all(&directory).unwrap();
     let lock = File::create(directory.join("lock")).unwrap();

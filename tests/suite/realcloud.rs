@@ -15,8 +15,26 @@ use std::time::SystemTime;
 /// How many there are: as many as the test group `real-clouds` of `.config/nextest.toml` has threads.
 const CLOUDS: usize = 2;
 
+/// Whether this is a run of the nextest profile `quick`, which does without Python and servers.
+pub fn is_quick_run() -> bool {
+    std::env::var("NEXTEST_PROFILE").is_ok_and(|profile| profile == "quick")
+}
+
+/// Fails a test that needs what quick runs do without.
+///
+/// # Panics
+/// In a quick run.
+#[track_caller]
+pub fn not_in_quick_runs(needed: &str) {
+    assert!(
+        !is_quick_run(),
+        "this test needs {needed}: leave it out of the profile `quick` in .config/nextest.toml"
+    );
+}
+
 /// A script of `tests/realcloud`.
 pub fn script(name: &str) -> PathBuf {
+    not_in_quick_runs("upstream's programs");
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/realcloud")
         .join(name)
