@@ -22,6 +22,7 @@ mod contract;
 mod contrib;
 mod crash;
 mod deployments;
+mod documents;
 mod dropped;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod faults;
