@@ -8,13 +8,13 @@ use glance_tools::cli::registry::{Grammar, Output};
 
 use super::model::{Argument, Leaf, Program, Takes};
 
-/// When the sentences below were last looked through.
+/// The date of the last revision of the texts below.
 const DATE: &str = "2026-11-28";
 
-/// Widest line of a page's source, as mandoc wants it.
+/// The maximum line width of a page's source, as mandoc recommends.
 const WIDTH: usize = 78;
 
-/// What a page says that no parser knows.
+/// The texts of a page that the parsers do not provide.
 struct Words {
     name: &'static str,
     about: &'static str,
@@ -28,54 +28,57 @@ struct Words {
 const DATA_DIRECTORY: &[(&str, &str)] = &[
     (
         "~/.local/share/glance",
-        "The data directory of a user; $XDG_DATA_HOME/glance where that is set.",
+        "Default data directory of a user; $XDG_DATA_HOME/glance if that variable is set.",
     ),
     (
         "DIR/glance.db",
-        "The database of a data directory: SQLite, with the schema of the image service.",
+        "SQLite database of a data directory, with the schema of the image service.",
     ),
-    ("DIR/images/ID", "The data of an image."),
+    ("DIR/images/ID", "Data of an image."),
     (
         "DIR/glance-api.conf",
-        "Configuration of a data directory, read when it is there.",
+        "Configuration of a data directory; optional.",
     ),
 ];
 
 const EXIT: &[(&str, &str)] = &[
-    ("0", "Done; also when the reader of the output went away."),
-    ("1", "Failed."),
-    ("2", "Wrong usage."),
+    (
+        "0",
+        "Success, including when standard output was closed early.",
+    ),
+    ("1", "Failure."),
+    ("2", "Usage error."),
     ("130", "Interrupted."),
 ];
 
 const PAGES: [Words; 5] = [
     Words {
         name: "glance",
-        about: "manage images of OpenStack, with a server or without",
+        about: "manage OpenStack images, with or without a server",
         description: &[
-            "glance creates, lists, shows, changes, downloads and deletes images of virtual machines. It works \
-             on images in a directory of this machine, with no server, or on a cloud.",
-            "It understands two grammars: the first one's commands are of one word, as in \"glance image-list\"; \
-             the second one's are those of openstack(1), as in \"glance image list\". Each prints what the \
-             program it stands in for prints.",
-            "Options of the program stand before the command; before one of the second grammar, those of \
-             openstack(1). Those of openstack(1) may also stand after its commands, and those that \
-             \"glance help cloud\", \"glance help local\" and \"glance help output\" list as ours alone after any \
-             command, spelled out. Long options may be abbreviated to what only one of them begins with.",
+            "glance creates, lists, shows, updates, downloads and deletes virtual machine images. It works on \
+             images in a local directory, without a server, or on a cloud.",
+            "It understands two grammars: commands of one word, as in \"glance image-list\", are those of \
+             python-glanceclient; commands of several words, as in \"glance image list\", are those of \
+             openstack(1). Output is the same as upstream's.",
+            "Global options are given before the command; before a command of several words, those of \
+             openstack(1). The options of openstack(1) may also follow such a command, and the additional \
+             options described by \"glance help cloud\", \"glance help local\" and \"glance help output\" may \
+             follow any command, unabbreviated. Other long options may be abbreviated to a unique prefix.",
         ],
         files: DATA_DIRECTORY,
         exit: EXIT,
         examples: &[
             (
-                "Make an image of a file, in a directory of one's own:",
+                "Create an image from a file, in a directory:",
                 "glance --data-dir ./images image-create --name disk --disk-format qcow2 \\\n    --container-format bare --file disk.qcow2",
             ),
             (
-                "List what is there, as JSON:",
+                "List the images as JSON:",
                 "glance --data-dir ./images image-list --format json",
             ),
             (
-                "The same in the second grammar:",
+                "The same with the commands of openstack(1):",
                 "glance --data-dir ./images image list -f json",
             ),
         ],
@@ -88,22 +91,22 @@ const PAGES: [Words; 5] = [
     },
     Words {
         name: "openstack",
-        about: "manage images of OpenStack, with a server or without",
+        about: "manage OpenStack images, with or without a server",
         description: &[
-            "glance(1) called as openstack, by a link of that name: the second grammar alone, which is that of \
-             the image commands of python-openstackclient.",
-            "Options of the program may stand before the command or after it. Long options may be abbreviated \
-             to what only one of them begins with, and so may the words of a command.",
-            "Without a command, commands are read from standard input, one a line, until its end or until \
-             \"quit\"; at a terminal, at a prompt that completes them. A line that begins with # is a comment. \
-             Every line is run, and the exit code is that of the first command that failed. The options of the \
-             program count for all lines.",
+            "openstack is glance(1) called by another name. It has the image commands of \
+             python-openstackclient.",
+            "Global options may be given before or after the command. Long options and the words of a command \
+             may be abbreviated to a unique prefix.",
+            "Without a command, openstack reads commands from standard input, one per line, until the end of \
+             input or \"quit\". At a terminal it shows a prompt with completion. Lines that begin with # are \
+             comments. Every line is run; the exit code is that of the first command that failed. Global \
+             options apply to all lines.",
         ],
         files: DATA_DIRECTORY,
         exit: EXIT,
         examples: &[
             (
-                "Make an image of a file:",
+                "Create an image from a file:",
                 "openstack --local image create --disk-format qcow2 --file disk.qcow2 disk",
             ),
             (
@@ -115,62 +118,62 @@ const PAGES: [Words; 5] = [
     },
     Words {
         name: "glance-manage",
-        about: "look after the database of the image service",
+        about: "manage the database of the image service",
         description: &[
-            "glance-manage makes the database of an image service and brings it up to date. With no \
-             configuration file the database of the local data directory is meant.",
-            "Every action is spelled with two words, as in \"glance-manage db sync\"; most are spelled with one as \
-             well, as in \"glance-manage db_sync\".",
+            "glance-manage creates and upgrades the database of an image service. Without a configuration file, \
+             it works on the database of the local data directory.",
+            "Actions are written as two words, as in \"glance-manage db sync\"; most may be written as one word, \
+             too, as in \"glance-manage db_sync\".",
         ],
         files: &[
             (
                 "/etc/glance/glance-manage.conf, /etc/glance/glance-api.conf",
-                "Configuration of the service, when no option says where it is; also looked for in ~/.glance, ~ and /etc.",
+                "Configuration of the service if no option names one. Also searched for in ~/.glance, ~ and /etc.",
             ),
-            ("DIR/glance.db", "The database of a data directory."),
+            ("DIR/glance.db", "Database of a data directory."),
         ],
         exit: &[
-            ("0", "Done."),
-            ("1", "Failed."),
-            ("2", "Wrong usage."),
+            ("0", "Success."),
+            ("1", "Failure."),
+            ("2", "Usage error."),
             (
                 "3, 4, 5",
-                "Of \"db check\": the next step of an upgrade is to expand, to migrate, to contract.",
+                "\"db check\": the next upgrade step is expand, migrate or contract.",
             ),
             ("130", "Interrupted."),
         ],
         examples: &[(
-            "Make the database of a new data directory:",
+            "Create the database of a new data directory:",
             "glance-manage --data-dir ./images db sync",
         )],
         see_also: &["glance(1)", "glance-scrubber(1)"],
     },
     Words {
         name: "glance-scrubber",
-        about: "remove the data of images that wait to be deleted",
+        about: "remove the data of images pending deletion",
         description: &[
-            "glance-scrubber removes the data of images in state pending_delete, and of locations that were \
-             taken off images while deletion was delayed: once (for cron) or, as a daemon, at intervals. With \
-             no configuration file the images of the local data directory are meant.",
-            "Several scrubbers may run at once, beside the service and beside \"--restore\". What cannot be \
-             removed is told, stays pending_delete and is tried again the next time; the exit code is 1 then. \
-             What was done is a line of the log, on standard error, and of standard output at a terminal; \
-             where there was nothing to do there is none.",
-            "\"--restore\" looks whether the data is there still, and gives the image back its locations, \
-             properties, tags and members.",
+            "glance-scrubber removes the data of images with status pending_delete, and of locations that were \
+             removed from images while deletion was delayed. It runs once (for cron) or, as a daemon, at \
+             intervals. Without a configuration file, it works on the images of the local data directory.",
+            "Several scrubbers can run at the same time, alongside the service and \"--restore\". An image whose \
+             data cannot be removed is reported, keeps the status pending_delete and is tried again by the \
+             next run; the exit code is 1. A summary is written to the log on standard error and, at a \
+             terminal, to standard output, unless there was nothing to do.",
+            "\"--restore\" checks that the data still exists, and restores the locations, properties, tags and \
+             members of the image.",
         ],
         files: &[(
             "/etc/glance/glance-scrubber.conf, /etc/glance/glance-api.conf",
-            "Configuration of the service, when no option says where it is; also looked for in ~/.glance, ~ and /etc.",
+            "Configuration of the service if no option names one. Also searched for in ~/.glance, ~ and /etc.",
         )],
         exit: EXIT,
         examples: &[
             (
-                "See what would be removed, and how much that is:",
+                "Show what would be removed, and its size:",
                 "glance-scrubber --config-file /etc/glance/glance-api.conf --dry-run",
             ),
             (
-                "Take an image back that was deleted by mistake:",
+                "Restore an image that was deleted by mistake:",
                 "glance-scrubber --config-file /etc/glance/glance-api.conf --restore ID",
             ),
         ],
@@ -178,31 +181,31 @@ const PAGES: [Words; 5] = [
     },
     Words {
         name: "glance-cache-manage",
-        about: "look after the image cache of a host",
+        about: "manage the image cache of a host",
         description: &[
-            "glance-cache-manage lists, fills and empties the image cache of a host. With no address or user the \
-             cache of the local data directory is meant.",
-            "The commands prune, clean and prefetch are ours; they work on the directory itself, also while a \
-             service uses it. Called as glance-cache-pruner, glance-cache-cleaner or glance-cache-prefetcher, by \
-             links of these names, the program does the same, and takes the options of the real ones.",
-            "Before something is queued or deleted the user is asked, unless --force is given; where standard \
-             input is no terminal, the answer is read from it.",
+            "glance-cache-manage lists, fills and clears the image cache of a host. Without an address or user, it \
+             works on the cache of the local data directory.",
+            "The additional commands prune, clean and prefetch work on the cache directory itself, even while a \
+             service uses it. Links named glance-cache-pruner, glance-cache-cleaner and \
+             glance-cache-prefetcher run these commands with the options of the upstream programs.",
+            "Queueing and deleting ask for confirmation, unless --force is given. If standard input is not a \
+             terminal, the answer is read from it.",
         ],
         files: &[
-            ("DIR/cache", "The cache of a data directory."),
+            ("DIR/cache", "Cache of a data directory."),
             (
                 "/etc/glance/glance-api.conf, /etc/glance/glance-cache.conf",
-                "Configuration of the service, when no option says where it is; also looked for in ~/.glance, ~ and /etc.",
+                "Configuration of the service if no option names one. Also searched for in ~/.glance, ~ and /etc.",
             ),
         ],
         exit: EXIT,
         examples: &[
             (
-                "What the cache of a running service holds:",
+                "List the images in the cache of a running service:",
                 "glance-cache-manage --host 127.0.0.1 list-cached",
             ),
             (
-                "What a pruning of this host's cache would remove:",
+                "Show what pruning the cache of this host would remove:",
                 "glance-cache-manage --config-file /etc/glance/glance-api.conf --dry-run prune",
             ),
         ],
@@ -250,7 +253,7 @@ pub fn page(program: &Program) -> String {
     if two_grammars {
         page.topics(program, &ours);
     } else if !ours.is_empty() {
-        page.subsection("Options of this program alone");
+        page.subsection("Additional options");
         page.arguments(&ours);
     }
     page.commands(program);
@@ -284,7 +287,7 @@ pub fn page(program: &Program) -> String {
     page.text
 }
 
-/// A page while it is written.
+/// A page under construction.
 struct Page {
     text: String,
 }
@@ -344,7 +347,7 @@ impl Page {
         }
     }
 
-    /// A paragraph for each option or argument.
+    /// Writes a paragraph for each option or argument.
     fn arguments(&mut self, arguments: &[&Argument]) {
         for argument in arguments {
             self.raw(&format!(".TP\n{}", heading(argument)));
@@ -353,10 +356,14 @@ impl Page {
                 help.push_str(" Required.");
             }
             if !argument.excludes.is_empty() {
-                let _ = write!(help, " Not together with {}.", argument.excludes.join(", "));
+                let _ = write!(
+                    help,
+                    " Cannot be used with {}.",
+                    argument.excludes.join(", ")
+                );
             }
             if let super::model::Value::Word(words) = &argument.value {
-                // Unless the text says so already.
+                // Unless the help already lists the choices.
                 if words.iter().any(|word| {
                     !argument.help.contains(word.as_str())
                         && !argument.placeholder.contains(word.as_str())
@@ -371,7 +378,7 @@ impl Page {
         }
     }
 
-    /// What `help` tells of topics, and the options of ours that it leaves out.
+    /// Writes the help topics, and our options that no topic mentions.
     fn topics(&mut self, program: &Program, ours: &[&Argument]) {
         let mut told = BTreeSet::new();
         for topic in program.topics.iter().copied() {
@@ -393,7 +400,7 @@ impl Page {
             .copied()
             .collect();
         if !untold.is_empty() {
-            self.section("Other options of this program alone");
+            self.section("Other additional options");
             self.arguments(&untold);
         }
         let formatters = |output| {
@@ -405,9 +412,9 @@ impl Page {
             .into_iter()
             .filter_map(formatters)
             .collect();
-        self.section("Output of the second grammar");
-        self.words("Its commands that print something take these options, as far as their description says so.");
-        let titles = ["Options of lists", "Options of one thing"];
+        self.section("Output options of openstack commands");
+        self.words("Commands take these options if their description says so.");
+        let titles = ["Options of list commands", "Options of show commands"];
         for (title, command) in titles.into_iter().zip(own) {
             self.subsection(title);
             self.arguments(
@@ -420,11 +427,11 @@ impl Page {
         }
     }
 
-    /// A text of `help`: a title, paragraphs, and options that begin a line.
+    /// Writes a help topic: a title, paragraphs, and lines that begin with an option.
     fn topic(&mut self, text: &str) {
         let mut lines = text.lines().peekable();
         let title = lines.next().unwrap_or_default();
-        // What follows in the title's first line is the beginning of the text.
+        // A parenthesis in the title becomes the first paragraph.
         self.section(title.split(" (").next().unwrap_or(title));
         if let Some((_, rest)) = title.split_once(" (") {
             self.words(&sentence(&capital(rest.trim_end_matches(')'))));
@@ -485,8 +492,8 @@ impl Page {
         };
         let groups: &[(&str, Option<Grammar>)] = match program.name {
             "glance" => &[
-                ("Commands of the first grammar", Some(Grammar::Glance)),
-                ("Commands of the second grammar", Some(Grammar::Openstack)),
+                ("Commands of glance", Some(Grammar::Glance)),
+                ("Commands of openstack", Some(Grammar::Openstack)),
                 ("Other commands", None),
             ],
             "openstack" => &[
@@ -531,8 +538,8 @@ impl Page {
         let mut about = sentence(&command.about);
         if command.grammar == Some(Grammar::Openstack) {
             about.push_str(match command.output {
-                Output::List => " Takes the output options of lists.",
-                Output::Show => " Takes the output options of one thing.",
+                Output::List => " Accepts the output options of list commands.",
+                Output::Show => " Accepts the output options of show commands.",
                 Output::Plain => "",
             });
         }
@@ -545,7 +552,7 @@ impl Page {
         self.arguments(&told);
     }
 
-    /// The variables that options speak of, and those that none does.
+    /// Writes the environment variables: those that options mention, and the others.
     fn environment(&mut self, program: &Program) {
         let mut variables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let all = program.options.iter().chain(
@@ -575,40 +582,37 @@ impl Page {
             .into_iter()
             .map(|(name, options)| {
                 let options: Vec<String> = options.into_iter().collect();
-                (
-                    name,
-                    format!("What {} says, when it is not given.", options.join(", ")),
-                )
+                (name, format!("Default value of {}.", options.join(", ")))
             })
             .collect();
         if program.topics.is_empty() {
             texts.insert(
                 "GLANCE_DATA_DIR".to_string(),
-                "What --data-dir says, when it is not given.".to_string(),
+                "Default value of --data-dir.".to_string(),
             );
         } else {
             for name in ["OS_CLOUD", "OS_AUTH_URL", "OS_IMAGE_URL", "OS_ENDPOINT"] {
                 let text = texts.entry(name.to_string()).or_default();
-                *text = format!("{text} A cloud is meant, unless something says otherwise.")
+                *text = format!("{text} Selects a cloud unless a local deployment is selected.")
                     .trim()
                     .to_string();
             }
             for (name, text) in [
                 (
                     "REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE",
-                    "Certificates to trust where a cloud names none, a file or a directory; the first one counts.",
+                    "CA certificate file or directory if the cloud does not set one; the first variable set is used.",
                 ),
                 (
                     "SSL_CERT_FILE, SSL_CERT_DIR",
-                    "Certificates to trust in place of the system's.",
+                    "CA certificates that replace those of the system.",
                 ),
                 (
                     "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-                    "Proxies, also of SOCKS (socks5h://), and servers that are reached without one.",
+                    "Proxies, including SOCKS proxies (socks5h://), and hosts to connect to without a proxy.",
                 ),
                 (
                     "OS_CLIENT_CONFIG_FILE, OS_CLIENT_SECURE_FILE",
-                    "The files to read in place of clouds.yaml and secure.yaml.",
+                    "Files to read instead of clouds.yaml and secure.yaml.",
                 ),
             ] {
                 texts.insert(name.to_string(), text.to_string());
@@ -616,12 +620,12 @@ impl Page {
         }
         texts.insert(
             "NO_COLOR".to_string(),
-            "When set, nothing is coloured.".to_string(),
+            "Disables colors if set.".to_string(),
         );
         texts.insert(
             "OS_GROUP__OPTION".to_string(),
-            "An option of a configuration file, in capitals: OS_DEFAULT__DELAYED_DELETE, for one. It counts where \
-             configuration is read, before what a file says."
+            "Configuration option, in upper case, such as OS_DEFAULT__DELAYED_DELETE. Overrides the configuration \
+             files."
                 .to_string(),
         );
         self.section("ENVIRONMENT");
@@ -633,7 +637,7 @@ impl Page {
     }
 }
 
-/// An argument's names and value, as the heading of a paragraph.
+/// Returns the names and value of an argument, as the heading of a paragraph.
 fn heading(argument: &Argument) -> String {
     if argument.is_positional() {
         return format!(".I {}", macro_word(bare(&argument.placeholder)));
@@ -678,7 +682,7 @@ fn bare(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// A line that ends as a sentence does.
+/// Returns the text with a full stop at its end.
 fn sentence(text: &str) -> String {
     let text = text.trim();
     if text.is_empty() || text.ends_with(['.', '…', ']', ')']) {
@@ -688,7 +692,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-/// A line that begins as a sentence does.
+/// Returns the text with an initial capital.
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters

@@ -1,4 +1,4 @@
-//! Hints that depend on the command that failed.
+//! Hints that depend on the failed command.
 
 use clap::ArgMatches;
 
@@ -8,19 +8,19 @@ use crate::data::format::Format;
 use crate::model::schema::is_uuid;
 use crate::{Error, ErrorKind};
 
-/// The name of the values that take the id of an image, in the first grammar.
+/// The value name of arguments that take an image ID, in the first grammar.
 const IMAGE_ID: &str = "IMAGE_ID";
 
-/// The words of a refusal before the name of the format that the data is.
+/// The text before the name of the detected format in an error message.
 ///
 /// *Source:* `set_data` in `glance/location.py`.
 const MISMATCH: &str = "does not match stream data ";
 
-/// Returns the error of a command with the hints that its arguments allow.
+/// Adds hints to an error, based on the command's arguments.
 pub fn advise(error: Error, grammar: Grammar, row: &'static Row, matches: &ArgMatches) -> Error {
     if let Some(format) = detected(error.message()) {
         let name = format.name();
-        return error.and_hint(format!("The data is {name}: use --disk-format {name}."));
+        return error.and_hint(format!("The data is {name}. Pass --disk-format {name}."));
     }
     if grammar == Grammar::Glance
         && error.kind() == ErrorKind::NotFound
@@ -32,15 +32,15 @@ pub fn advise(error: Error, grammar: Grammar, row: &'static Row, matches: &ArgMa
     error
 }
 
-/// Returns a sentence on how to find the id of an image, where a command was given a name.
+/// Returns a hint on how to find the ID of an image, for a command that was given a name.
 pub fn takes_an_id(command: &str, word: &str) -> String {
     format!(
-        "{command} takes the id of an image: glance image-list --property-filter \"name={word}\" shows the id of \
-         an image with that name."
+        "{command} expects an image ID. To find the ID of an image by name, run: glance image-list \
+         --property-filter \"name={word}\""
     )
 }
 
-/// Returns the first value that should be the id of an image, and has not the form of one.
+/// Returns the first argument that expects an image ID but does not have the form of one.
 fn not_an_id(row: &'static Row, matches: &ArgMatches) -> Option<String> {
     let command = own(Grammar::Glance, Grammar::Glance, row);
     let takes_id = |arg: &&clap::Arg| {
@@ -59,7 +59,7 @@ fn not_an_id(row: &'static Row, matches: &ArgMatches) -> Option<String> {
     values.find(|value| !is_uuid(value)).cloned()
 }
 
-/// Returns the format that data was refused as, where that can be given as a disk format.
+/// Returns the detected format named in an error message, if it is a disk format.
 fn detected(message: &str) -> Option<Format> {
     let (_, rest) = message.split_once(MISMATCH)?;
     let name: String = rest.chars().take_while(|c| c.is_alphanumeric()).collect();
@@ -94,7 +94,7 @@ mod tests {
             let hint = advised(line, missing("debian"));
             let hint = hint.unwrap_or_default();
             assert!(
-                hint.starts_with(&format!("{command} takes the id")),
+                hint.starts_with(&format!("{command} expects an image ID")),
                 "{line}: {hint}"
             );
             assert!(hint.contains("name=debian"), "{hint}");

@@ -1,9 +1,8 @@
-//! Command lines read as argparse reads them: options abbreviated to a unique prefix, options of the
-//! program where the real client's parser takes them, and errors in argparse's words.
+//! Command-line parsing compatible with argparse: abbreviated options, global options where upstream's parser
+//! accepts them, and argparse's error messages.
 //!
-//! A command knows its own options (with the formatter's, where it has them) and those of
-//! [`Grammar::globals_after`], and no other: a word that is none of them is refused, also where it is an
-//! option of the other grammar, of another command, or of the program before the command.
+//! A command accepts its own options (including the formatter's) and those of [`Grammar::globals_after`]. Any
+//! other option is rejected, even if it is valid for another grammar or command, or before the command.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -17,53 +16,55 @@ use super::help;
 use super::registry::{Grammar, Row};
 use crate::{Error, Result};
 
-/// What a command line asks for.
+/// A parsed command line.
 pub enum Request {
-    /// The program's help.
+    /// The help of the program.
     ProgramHelp,
-    /// Nothing but options of the program, which are returned as they were given.
+    /// No command, only global options. These are returned as given.
     NoCommand(Vec<String>),
-    /// The program's version.
+    /// The version of the program.
     Version,
-    /// A command that is not in the table, such as `help`, with the words after it.
+    /// A command that is not in the table, such as `help`, with its arguments.
     Builtin {
-        /// The command.
+        /// The name of the command.
         name: String,
-        /// Its words.
+        /// The arguments.
         words: Vec<String>,
     },
-    /// Help of a command.
+    /// The help of a command.
     Help(&'static Row),
-    /// A command.
+    /// A command from the table.
     Leaf(Box<Parsed>),
-    /// A second grammar's command that there is none of; the words up to the first option.
+    /// An unknown `openstack` command: the words up to the first option.
     Unknown(Vec<String>),
 }
 
-/// A command with its arguments.
+/// A command with its parsed arguments.
 pub struct Parsed {
-    /// The grammar it was written in.
+    /// The grammar of the command.
     pub grammar: Grammar,
     /// The command.
     pub row: &'static Row,
-    /// Its arguments.
+    /// The arguments.
     pub matches: ArgMatches,
-    /// The program's options, wherever they stand.
+    /// The global options, from before and after the command.
     pub globals: Globals,
 }
 
-/// Reads a command line without the program's name; `called` is the grammar whose program was called.
+/// Parses a command line without the program's name. `called` is the grammar of the program that was called.
 ///
 /// # Errors
-/// `Usage`, in argparse's words, with a usage line that names the program as it was called.
+///
+/// `Usage`, in argparse's wording, with a usage line that names the program as it was called.
 pub fn read(called: Grammar, words: Vec<OsString>) -> Result<Request> {
     read_words(called, to_text(words)?)
 }
 
-/// Reads a command line without the program's name, as [`read`] does.
+/// Parses words like [`read`].
 ///
 /// # Errors
-/// As [`read`].
+///
+/// The errors of [`read`].
 pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     let (grammar, before, rest) = split_globals(called, &words)?;
     let has = |names: &[&str]| before.iter().any(|word| names.contains(&word.as_str()));
@@ -108,14 +109,14 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     let named = format!("{} {}", called.program(), row.name);
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
-        // argparse leaves unknown options to the first parser, whose name glance's bears.
+        // argparse reports unknown options from the top-level parser, so glance's name is used.
         Err(error) if error.kind() == ErrorKind::UnknownArgument && grammar == Grammar::Glance => {
             return Err(usage(called, None, &complaint(&command, &error, &typed)));
         }
         Err(error) => return Err(complain(&named, command, &error, &typed)),
     };
     if unknown.is_empty() {
-        // Help that was abbreviated, or stood among other letters.
+        // Help may be abbreviated or part of a cluster of letters.
         if matches!(matches.try_get_one::<bool>("help"), Ok(Some(true))) {
             return Ok(Request::Help(row));
         }
@@ -146,23 +147,23 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     )
 }
 
-/// An option of the clients for the Images API v1.
+/// An option of the clients for the removed Images API v1.
 struct Former {
-    /// Its name without dashes.
+    /// The name without dashes.
     long: &'static str,
-    /// The commands that had it, of either grammar.
+    /// The commands that had the option, in both grammars.
     commands: &'static [&'static str],
-    /// The replacement in the first grammar, and in the second.
+    /// The replacement in the first and in the second grammar.
     instead: [&'static str; 2],
 }
 
-/// Commands that change an image, or create one.
+/// Commands that create or update an image.
 const WRITERS: &[&str] = &["image-create", "image-update", "image create", "image set"];
 
 /// Commands that list images.
 const LISTERS: &[&str] = &["image-list", "image list"];
 
-/// The options of the clients for the Images API v1 that scripts still have.
+/// Options of the clients for the Images API v1 that scripts may still pass.
 ///
 /// *Source:* `glanceclient/v1/shell.py` of python-glanceclient 2, `openstackclient/image/v1/image.py`.
 const FORMER: &[Former] = &[
@@ -286,7 +287,7 @@ const FORMER: &[Former] = &[
     },
 ];
 
-/// Returns a sentence on what replaces an option that `command` had for the Images API v1; None for any other
+/// Returns a hint on the replacement of an option that `command` had in the Images API v1; `None` for any other
 /// word.
 pub fn successor(grammar: Grammar, command: &str, word: &str) -> Option<String> {
     let name = word.split_once('=').map_or(word, |(name, _)| name);
@@ -300,7 +301,7 @@ pub fn successor(grammar: Grammar, command: &str, word: &str) -> Option<String> 
         Grammar::Openstack => second,
     };
     Some(format!(
-        "--{name} was an option of the Images API v1; what replaces it is {instead}."
+        "--{name} was an option of the Images API v1. Replacement: {instead}."
     ))
 }
 
@@ -315,7 +316,7 @@ fn to_text(words: Vec<OsString>) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Whether `-h` or `--help` stands among the words of a command, before `--`.
+/// Returns whether `-h` or `--help` occurs among a command's words, before `--`.
 fn asks_for_help(words: &[String]) -> bool {
     words
         .iter()
@@ -323,9 +324,8 @@ fn asks_for_help(words: &[String]) -> bool {
         .any(|word| word == "-h" || word == "--help")
 }
 
-/// Splits a line into the options of the program that stand before the command, and the rest from the
-/// command on. The grammar is the command's: the second one's commands work under the first one's name,
-/// and then take the second one's options.
+/// Splits a line into global options before the command and the rest, starting at the command. The grammar is
+/// the command's: `glance` accepts commands of the second grammar, with that grammar's global options.
 fn split_globals(called: Grammar, words: &[String]) -> Result<(Grammar, Vec<String>, Vec<String>)> {
     let split = |grammar| {
         let (before, rest) = options_before(grammar, called, words)?;
@@ -354,7 +354,7 @@ fn split_globals(called: Grammar, words: &[String]) -> Result<(Grammar, Vec<Stri
     first
 }
 
-/// The options of the program at the beginning of `words`, spelled out, and the other words.
+/// Splits off the global options at the start of `words`, unabbreviated.
 fn options_before(
     grammar: Grammar,
     called: Grammar,
@@ -378,7 +378,7 @@ fn options_before(
         };
         let value = word.split_once('=').map(|(_, value)| value.to_string());
         if !word.starts_with("--") {
-            // Letters may stand together; none of them takes a value.
+            // Letters may be combined; none of them takes a value.
             for letter in word.chars().skip(1) {
                 let found = globals::find(grammar, &format!("-{letter}")).ok().flatten();
                 let found = found.ok_or_else(|| {
@@ -419,7 +419,7 @@ enum Found {
     None,
 }
 
-/// The command at the beginning of `words`, and how many of them it takes.
+/// Finds the command at the start of `words` and the number of words it takes.
 fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> Result<Found> {
     if grammar == Grammar::Glance {
         if let Some(row) = Grammar::Glance.find(&words[0]) {
@@ -436,7 +436,7 @@ fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> Result<Found
             ),
         )
         .hint(nearest(&words[0]).map_or_else(
-            || "See glance help.".to_string(),
+            || "Run \"glance help\" to list the subcommands.".to_string(),
             |name| format!("Did you mean {name}?"),
         )));
     }
@@ -450,7 +450,7 @@ fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> Result<Found
             return Ok(Found::Row(row, taken));
         }
     }
-    // cliff takes words that are the beginnings of one command's, and of one only.
+    // cliff accepts abbreviated words that identify a single command.
     for taken in (1..=leading.len()).rev() {
         let mut rows = Grammar::Openstack.rows().into_iter().filter(|row| {
             let names: Vec<&str> = row.name.split(' ').collect();
@@ -467,7 +467,7 @@ fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> Result<Found
     Ok(Found::None)
 }
 
-/// The first grammar's command that a word most probably stands for.
+/// Returns the command of the first grammar most similar to a word.
 fn nearest(word: &str) -> Option<&'static str> {
     let rows = Grammar::Glance.rows();
     let distance = |name: &str| {
@@ -490,7 +490,7 @@ fn nearest(word: &str) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-/// A command with its own arguments and the formatter's, of the program that was `called`.
+/// Returns the parser of a command: its own arguments and the formatter's. `called` is the program's grammar.
 pub fn own(called: Grammar, grammar: Grammar, row: &'static Row) -> Command {
     let name = format!("{} {}", called.program(), row.name);
     let command = (row.args)(Command::new(row.name))
@@ -506,20 +506,20 @@ pub fn own(called: Grammar, grammar: Grammar, row: &'static Row) -> Command {
     }
 }
 
-/// A command with all its arguments, and, hidden, the options of the program that may stand after it.
+/// Returns the parser of a command, including the global options accepted after it, hidden.
 pub fn leaf(called: Grammar, grammar: Grammar, row: &'static Row) -> Command {
     globals::append(own(called, grammar, row), grammar)
 }
 
-/// The words after a command, as argparse takes them.
+/// The words after a command, sorted as argparse does.
 struct Sorted {
-    /// The words that the command takes, with options in full.
+    /// The words that the command accepts, with unabbreviated options.
     known: Vec<String>,
-    /// The words that the command does not take.
+    /// The unrecognized words.
     unknown: Vec<String>,
 }
 
-/// Tells a command's options from words that are none of them.
+/// Separates a command's words into recognized and unrecognized ones.
 struct Sorter<'a> {
     called: Grammar,
     grammar: Grammar,
@@ -527,7 +527,7 @@ struct Sorter<'a> {
     command: &'a Command,
     /// Long names of the command's own options.
     own: Vec<String>,
-    /// Whether each argument by position that has no word yet takes several.
+    /// The positional arguments not yet filled: whether each takes several words.
     slots: VecDeque<bool>,
 }
 
@@ -552,7 +552,7 @@ impl<'a> Sorter<'a> {
     fn sort(mut self, words: Vec<String>) -> Result<Sorted> {
         let (mut known, mut unknown) = (Vec::with_capacity(words.len()), Vec::new());
         let mut words = words.into_iter().peekable();
-        // Whether the last argument by position takes more words: those that follow it without an option.
+        // Whether the last positional argument takes more words, as long as no option intervenes.
         let mut is_open = false;
         let mut is_literal = false;
         while let Some(word) = words.next() {
@@ -563,7 +563,7 @@ impl<'a> Sorter<'a> {
                     self.slots.pop_front()
                 };
                 is_open = slot == Some(true);
-                // Without an unknown option before it, a word too many is for clap to refuse.
+                // Unless an unknown option precedes it, clap reports the extra word.
                 if slot.is_some() || unknown.is_empty() {
                     known.push(word);
                 } else {
@@ -601,8 +601,8 @@ impl<'a> Sorter<'a> {
         Ok(Sorted { known, unknown })
     }
 
-    /// Spells an option out and returns the argument that takes its value; None where it is none of the
-    /// command's.
+    /// Expands an abbreviated option and returns the argument that takes its value; `None` for an unknown
+    /// option.
     fn resolve(&self, word: String) -> Result<(String, Option<&'a Arg>)> {
         let Some(long) = word.strip_prefix("--") else {
             let arg = self.last_of_cluster(&word);
@@ -646,8 +646,8 @@ impl<'a> Sorter<'a> {
         )
     }
 
-    /// Returns the argument of the last letter of `-abc` that is an option; None where a letter before it is
-    /// not a flag of the command.
+    /// Returns the argument of the last letter of `-abc`; `None` if an earlier letter is not a flag of the
+    /// command.
     fn last_of_cluster(&self, word: &str) -> Option<&'a Arg> {
         let mut last = None;
         for letter in word.chars().skip(1) {
@@ -668,12 +668,12 @@ impl<'a> Sorter<'a> {
     }
 }
 
-/// Whether a word that is not after `--` is taken for an option.
+/// Returns whether a word before `--` is an option.
 fn looks_like_option(word: &str) -> bool {
     word.starts_with('-') && word != "-"
 }
 
-/// The long names of an option, also those that help does not show.
+/// Returns the long names of an option, including hidden aliases.
 fn longs_of(arg: &Arg) -> Vec<String> {
     let long = arg.get_long().map(str::to_string);
     let aliases = arg.get_all_aliases().unwrap_or_default();
@@ -681,14 +681,14 @@ fn longs_of(arg: &Arg) -> Vec<String> {
     long.into_iter().chain(aliases).collect()
 }
 
-/// Whether an argument takes more than one word.
+/// Returns whether an argument takes more than one word.
 fn takes_several(arg: &Arg) -> bool {
     arg.get_num_args()
         .is_some_and(|range| range.max_values() > 1)
         || arg.is_positional() && matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// Whether the value of an option that was spelled so is in the next word.
+/// Returns whether the value of an option, spelled like this, is in the next word.
 fn takes_separate_value(arg: &Arg, word: &str) -> bool {
     let is_inline = match word.strip_prefix("--") {
         Some(long) => long.contains('='),
@@ -722,8 +722,8 @@ fn invalid_choice(word: &str, choices: impl Iterator<Item = String>) -> String {
     )
 }
 
-/// Returns argparse's complaint about a command of a grammar, or about the program that was `called`: a usage
-/// line, then the complaint.
+/// Returns a usage error in argparse's format: a usage line and a message, for a command or for the program
+/// that was `called`.
 fn usage(called: Grammar, row: Option<(Grammar, &'static Row)>, what: &str) -> Error {
     let (line, name) = if let Some((grammar, row)) = row {
         let name = format!("{} {}", called.program(), row.name);
@@ -743,7 +743,7 @@ fn usage(called: Grammar, row: Option<(Grammar, &'static Row)>, what: &str) -> E
     Error::usage(format!("{line}\n{name}: error: {what}"))
 }
 
-/// Returns the complaint about a line without a command.
+/// Returns the error for a line without a command.
 pub fn missing_command(called: Grammar) -> Error {
     let name = match called {
         Grammar::Glance => "<subcommand>",
@@ -756,7 +756,7 @@ pub fn missing_command(called: Grammar) -> Error {
     )
 }
 
-/// A command's usage in one line.
+/// Returns the usage of a command on one line.
 pub fn usage_line(mut command: Command) -> String {
     let usage: StyledStr = command.render_usage();
     let text = usage.to_string();
@@ -764,7 +764,7 @@ pub fn usage_line(mut command: Command) -> String {
     line.replacen("Usage:", "usage:", 1)
 }
 
-/// clap's error about `command`, called `name`, in argparse's words.
+/// Converts clap's error about the command `name` into argparse's wording.
 pub fn complain(name: &str, command: Command, error: &clap::Error, line: &[String]) -> Error {
     let what = complaint(&command, error, line);
     Error::usage(format!("{}\n{name}: error: {what}", usage_line(command)))
@@ -811,7 +811,7 @@ fn complaint(command: &Command, error: &clap::Error, line: &[String]) -> String 
                 .first()
                 .map(argument)
                 .unwrap_or_default();
-            // argparse complains of the one that came later.
+            // argparse names the later of the two options.
             let place = |name: &str| line.iter().rposition(|word| name.ends_with(word.as_str()));
             let (later, earlier) = if place(&prior) > place(&name) {
                 (prior, name)
@@ -832,7 +832,7 @@ fn complaint(command: &Command, error: &clap::Error, line: &[String]) -> String 
     }
 }
 
-/// An argument's name as argparse gives it: `-f/--format`, `<image>`.
+/// Returns an argument's names as argparse prints them: `-f/--format`, `<image>`.
 fn option_strings(command: &Command, display: &str) -> String {
     let name = plain(display);
     let Some(long) = name.strip_prefix("--") else {
@@ -848,13 +848,13 @@ fn option_strings(command: &Command, display: &str) -> String {
     }
 }
 
-/// An argument as clap shows it, without its value and dots.
+/// Returns an argument as clap displays it, without its value and ellipsis.
 fn plain(display: &str) -> String {
     let name = display.split([' ', '=', '[']).next().unwrap_or(display);
     name.trim_end_matches('.').to_string()
 }
 
-/// Whether an argument is a flag without a value.
+/// Returns whether an argument is a flag.
 pub fn is_flag(arg: &Arg) -> bool {
     matches!(
         arg.get_action(),

@@ -1,4 +1,4 @@
-//! The command lines of `glance-cache-manage` and of the three cache programs that take no command.
+//! The command lines of `glance-cache-manage` and of the three upstream programs that it replaces.
 
 use std::path::PathBuf;
 
@@ -7,32 +7,42 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::cli::oslo::{OsloOptions, data_dir, flag, metrics_file, path_of, tool, value};
 use crate::cli::values;
 
-/// The commands and what each does, in the order of the real program.
+/// The commands with their help, in upstream's order.
 pub const COMMANDS: &[(&str, &str)] = &[
-    ("list-cached", "List the images in the cache"),
-    ("list-queued", "List the images queued to be cached"),
-    ("queue-image", "Queue an image to be cached"),
-    ("delete-cached-image", "Drop an image from the cache"),
-    ("delete-all-cached-images", "Drop all images from the cache"),
-    ("delete-queued-image", "Drop an image from the queue"),
-    ("delete-all-queued-images", "Drop all images from the queue"),
+    ("list-cached", "List cached images"),
+    ("list-queued", "List images queued for caching"),
+    ("queue-image", "Queue an image for caching"),
+    ("delete-cached-image", "Remove an image from the cache"),
+    (
+        "delete-all-cached-images",
+        "Remove all images from the cache",
+    ),
+    ("delete-queued-image", "Remove an image from the queue"),
+    (
+        "delete-all-queued-images",
+        "Remove all images from the queue",
+    ),
 ];
 
-/// Commands of ours: what the real programs of these old names do, on the cache's directory itself.
+/// Additional commands: the functions of upstream's separate cache programs, which work on the cache directory
+/// itself.
 pub const UPKEEP: &[(&str, &str)] = &[
-    ("prune", "Shrink the cache to its permitted size"),
+    (
+        "prune",
+        "Remove images until the cache is within its maximum size",
+    ),
     ("clean", "Remove invalid and stalled files from the cache"),
-    ("prefetch", "Fetch the queued images into the cache"),
+    ("prefetch", "Download the queued images into the cache"),
 ];
 
-/// The real programs that take no command, and the command of ours that does the same.
+/// The upstream programs without subcommands, each with the equivalent command.
 pub const OLD_NAMES: &[(&str, &str)] = &[
     ("glance-cache-pruner", "prune"),
     ("glance-cache-cleaner", "clean"),
     ("glance-cache-prefetcher", "prefetch"),
 ];
 
-/// The whole command line of a program of one of the [`OLD_NAMES`].
+/// Returns the command line of one of the [`OLD_NAMES`].
 pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
     tool(name, about)
         .args(OsloOptions::args())
@@ -40,136 +50,136 @@ pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
         .arg(dry_run())
         .arg(metrics_file())
         .after_help(
-            "With no configuration file the cache of the local data directory is meant;\n\
-             GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is.",
+            "Without a configuration file, the program works on the cache of the local data\n\
+             directory (\"--data-dir DIR\" or GLANCE_DATA_DIR).",
         )
 }
 
-/// `--dry-run`. Hidden, as [`data_dir`] is.
+/// Returns `--dry-run`, hidden like [`data_dir`].
 fn dry_run() -> Arg {
-    flag("dry-run", "Only say what would be removed or fetched").hide(true)
+    flag(
+        "dry-run",
+        "Show what would be removed or fetched without doing it",
+    )
+    .hide(true)
 }
 
-/// The whole command line of `glance-cache-manage`.
+/// Returns the command line of `glance-cache-manage`.
 pub fn command() -> Command {
-    tool(
-        "glance-cache-manage",
-        "Look after the image cache of a host",
-    )
-    .override_usage("glance-cache-manage [OPTIONS] command [IMAGE_ID]")
-    .after_help(format!(
-        "Arguments:\n  command  What to do, and with which image\n\n{}\n\
-             With no address or user the cache of the local data directory is meant;\n\
-             GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is, and\n\
-             \"--config-file PATH\" names the configuration of a service on this host.\n\n\
-             Whatever else is given, these work on the directory of the cache itself; the\n\
-             last one fetches from the address, if there is one:\n\n{}\n\
-             \"--dry-run\" only says what would be done.",
-        command_list(),
-        UPKEEP.iter().fold(String::new(), |text, (name, about)| {
-            text + &format!("      {name:<22}{about}\n")
-        })
-    ))
-    .arg(
-        Arg::new("command")
-            .value_name("command")
-            .required(true)
-            .num_args(1..)
-            .hide(true),
-    )
-    .args([
-        flag("verbose", "Say more").short('v'),
-        flag("debug", "Say everything").short('d'),
-        value(
-            "host",
-            "ADDRESS",
-            "Address of the image service; 0.0.0.0 if not given",
+    tool("glance-cache-manage", "Manage the image cache of a host")
+        .override_usage("glance-cache-manage [OPTIONS] command [IMAGE_ID]")
+        .after_help(format!(
+            "Arguments:\n  command  Command, with the ID of an image if it needs one\n\n{}\n\
+             Without an address or user, the program works on the cache of the local data\n\
+             directory (\"--data-dir DIR\" or GLANCE_DATA_DIR), or of the service on this host\n\
+             that \"--config-file PATH\" configures.\n\n\
+             These commands always work on the cache directory itself. prefetch downloads from\n\
+             the address, if one is given:\n\n{}\n\
+             \"--dry-run\" shows what would be done without doing it.",
+            command_list(),
+            UPKEEP.iter().fold(String::new(), |text, (name, about)| {
+                text + &format!("      {name:<22}{about}\n")
+            })
+        ))
+        .arg(
+            Arg::new("command")
+                .value_name("command")
+                .required(true)
+                .num_args(1..)
+                .hide(true),
         )
-        .short('H'),
-        value(
-            "port",
-            "PORT",
-            "Port of the image service; 9292 if not given",
+        .args([
+            flag("verbose", "Print how long the command took").short('v'),
+            flag("debug", "Enable debug output").short('d'),
+            value(
+                "host",
+                "ADDRESS",
+                "Address of the image service; default: 0.0.0.0",
+            )
+            .short('H'),
+            value("port", "PORT", "Port of the image service; default: 9292")
+                .short('p')
+                .value_parser(values::int)
+                .allow_negative_numbers(true),
+            flag("insecure", "Do not verify the certificate of the service").short('k'),
+            flag("force", "Do not ask for confirmation").short('f'),
+        ])
+        .args(identity_args())
+        .arg(data_dir())
+        .arg(dry_run())
+        .arg(metrics_file())
+        .arg(
+            Arg::new("config_file")
+                .long("config-file")
+                .value_name("PATH")
+                .value_parser(value_parser!(PathBuf))
+                .action(ArgAction::Append)
+                .hide(true)
+                .help("Configuration file of the service whose cache to manage"),
         )
-        .short('p')
-        .value_parser(values::int)
-        .allow_negative_numbers(true),
-        flag("insecure", "Do not check the certificate of the service").short('k'),
-        flag("force", "Do not ask before doing it").short('f'),
-    ])
-    .args(identity_args())
-    .arg(data_dir())
-    .arg(dry_run())
-    .arg(metrics_file())
-    .arg(
-        Arg::new("config_file")
-            .long("config-file")
-            .value_name("PATH")
-            .value_parser(value_parser!(PathBuf))
-            .action(ArgAction::Append)
-            .hide(true)
-            .help("Configuration of the service whose cache is meant"),
-    )
 }
 
-/// Who asks, and where to prove it. The one-letter and underscored names are old and not shown.
+/// Returns the options for authentication. Deprecated one-letter and underscored names are hidden.
 fn identity_args() -> [Arg; 11] {
     [
-        value("os-auth-token", "TOKEN", "Token; else OS_AUTH_TOKEN")
-            .short_alias('A')
-            .aliases(["os_auth_token", "auth_token"]),
-        value("os-username", "NAME", "User; else OS_USERNAME")
+        value(
+            "os-auth-token",
+            "TOKEN",
+            "Authentication token [env OS_AUTH_TOKEN]",
+        )
+        .short_alias('A')
+        .aliases(["os_auth_token", "auth_token"]),
+        value("os-username", "NAME", "Username [env OS_USERNAME]")
             .short_alias('I')
             .alias("os_username"),
-        value("os-password", "PASSWORD", "Password; else OS_PASSWORD")
+        value("os-password", "PASSWORD", "Password [env OS_PASSWORD]")
             .short_alias('K')
             .alias("os_password"),
-        value("os-region-name", "REGION", "Region; else OS_REGION_NAME")
-            .short_alias('R')
-            .alias("os_region_name"),
         value(
-            "os-project-id",
-            "ID",
-            "ID of the project; else OS_PROJECT_ID",
+            "os-region-name",
+            "REGION",
+            "Region name [env OS_REGION_NAME]",
         )
-        .alias("os_project_id"),
-        value("os-project-name", "NAME", "Project; else OS_PROJECT_NAME")
-            .short_alias('T')
-            .alias("os_project_name"),
+        .short_alias('R')
+        .alias("os_region_name"),
+        value("os-project-id", "ID", "Project ID [env OS_PROJECT_ID]").alias("os_project_id"),
+        value(
+            "os-project-name",
+            "NAME",
+            "Project name [env OS_PROJECT_NAME]",
+        )
+        .short_alias('T')
+        .alias("os_project_name"),
         value(
             "os-user-domain-id",
             "ID",
-            "ID of the user's domain; else OS_USER_DOMAIN_ID",
+            "User's domain ID [env OS_USER_DOMAIN_ID]",
         ),
         value(
             "os-project-domain-id",
             "ID",
-            "ID of the project's domain; else OS_PROJECT_DOMAIN_ID",
+            "Project's domain ID [env OS_PROJECT_DOMAIN_ID]",
         ),
         value(
             "os-domain-id",
             "ID",
-            "ID of the domain; else OS_DOMAIN_ID, else default",
+            "Domain ID; default: default [env OS_DOMAIN_ID]",
         ),
-        value(
-            "os-auth-url",
-            "URL",
-            "Address of Keystone; else OS_AUTH_URL",
-        )
-        .short_alias('N')
-        .alias("os_auth_url"),
+        value("os-auth-url", "URL", "Keystone URL [env OS_AUTH_URL]")
+            .short_alias('N')
+            .alias("os_auth_url"),
         value(
             "os_auth_strategy",
             "STRATEGY",
-            "How to prove who asks: keystone or noauth",
+            "Authentication strategy: keystone or noauth",
         )
         .short('S'),
     ]
 }
 
-/// The commands with what they do; shown in the help, and after a command that does not exist.
+/// Returns the list of commands, shown in help and after an unknown command.
 pub fn command_list() -> String {
-    let help = ("help COMMAND", "Say how a command is called");
+    let help = ("help COMMAND", "Show the usage of a command");
     std::iter::once(&help)
         .chain(COMMANDS)
         .fold("Commands:\n".to_owned(), |text, (name, about)| {
@@ -177,68 +187,68 @@ pub fn command_list() -> String {
         })
 }
 
-/// What one call of `glance-cache-manage` asks for.
+/// A parsed command line of `glance-cache-manage`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
 )]
 pub struct Invocation {
-    /// Say how long it took.
+    /// Whether to print how long the command took.
     pub verbose: bool,
-    /// Log everything.
+    /// Whether to log at debug level.
     pub debug: bool,
-    /// Do not ask before doing it.
+    /// Whether to skip the confirmation.
     pub force: bool,
-    /// Only say what would be done.
+    /// Whether to show what would be done without doing it.
     pub dry_run: bool,
-    /// Where prune, clean and prefetch write metrics to.
+    /// The metrics file of prune, clean and prefetch.
     pub metrics_file: Option<PathBuf>,
-    /// Where the image service is, and who asks.
+    /// The image service and the credentials.
     pub service: Service,
     /// `--data-dir`
     pub data_dir: Option<PathBuf>,
-    /// `--config-file`, the later wins.
+    /// `--config-file`; later files take precedence.
     pub config_files: Vec<PathBuf>,
-    /// The words that are no options; [`CacheManageCommand::from_words`] reads them.
+    /// The positional words, parsed by [`CacheManageCommand::from_words`].
     pub words: Vec<String>,
 }
 
-/// Where the image service is, and who asks. None leaves it to the environment variable of that name.
+/// The image service and the credentials. `None` falls back to the environment variable of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
-    /// Address; `0.0.0.0` if not given.
+    /// The address; default `0.0.0.0`.
     pub host: Option<String>,
-    /// Port; 9292 if not given.
+    /// The port; default 9292.
     pub port: Option<i64>,
-    /// Do not check the certificate.
+    /// Whether to skip verification of the certificate.
     pub insecure: bool,
-    /// A token that is at hand already.
+    /// An authentication token.
     pub os_auth_token: Option<String>,
-    /// Name of the user.
+    /// The username.
     pub os_username: Option<String>,
-    /// Password of the user.
+    /// The password.
     pub os_password: Option<String>,
-    /// Region.
+    /// The region name.
     pub os_region_name: Option<String>,
-    /// ID of the project.
+    /// The project ID.
     pub os_project_id: Option<String>,
-    /// Name of the project.
+    /// The project name.
     pub os_project_name: Option<String>,
-    /// ID of the user's domain.
+    /// The ID of the user's domain.
     pub os_user_domain_id: Option<String>,
-    /// ID of the project's domain.
+    /// The ID of the project's domain.
     pub os_project_domain_id: Option<String>,
-    /// ID of the domain; `default` if not given.
+    /// The domain ID; default `default`.
     pub os_domain_id: Option<String>,
-    /// Address of Keystone.
+    /// The Keystone URL.
     pub os_auth_url: Option<String>,
-    /// `keystone` or `noauth`.
+    /// The authentication strategy: `keystone` or `noauth`.
     pub os_auth_strategy: Option<String>,
 }
 
 impl Invocation {
-    /// Reads what [`command`] parsed.
+    /// Collects the values parsed by [`command`].
     pub fn from_matches(matches: &ArgMatches) -> Self {
         let many = |id| matches.get_many::<PathBuf>(id).into_iter().flatten();
         Self {
@@ -261,7 +271,7 @@ impl Invocation {
 }
 
 impl Service {
-    /// Whether a service is meant, and no directory.
+    /// Returns whether the options select a service rather than a directory.
     pub fn is_named(&self) -> bool {
         *self
             != Self {
@@ -291,47 +301,48 @@ impl Service {
     }
 }
 
-/// A command of `glance-cache-manage`; an image is given by its ID.
+/// A command of `glance-cache-manage`. Images are given by ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CacheManageCommand {
-    /// `help`: the whole help, or how one command is called.
+    /// `help`: the full help, or the usage of one command.
     Help(Option<&'static str>),
-    /// List the images in the cache.
+    /// List cached images.
     ListCached,
-    /// List the images queued to be cached.
+    /// List the images queued for caching.
     ListQueued,
-    /// Queue an image to be cached.
+    /// Queue an image for caching.
     QueueImage(String),
-    /// Drop an image from the cache.
+    /// Remove an image from the cache.
     DeleteCachedImage(String),
-    /// Drop all images from the cache.
+    /// Remove all images from the cache.
     DeleteAllCachedImages,
-    /// Drop an image from the queue.
+    /// Remove an image from the queue.
     DeleteQueuedImage(String),
-    /// Drop all images from the queue.
+    /// Remove all images from the queue.
     DeleteAllQueuedImages,
-    /// Shrink the cache to its permitted size.
+    /// Remove images until the cache is within its maximum size.
     Prune,
     /// Remove invalid and stalled files from the cache.
     Clean,
-    /// Fetch the queued images into the cache.
+    /// Download the queued images into the cache.
     Prefetch,
 }
 
-/// Words that are no command. Both exit 1, as with the real program.
+/// Invalid positional words. Both variants exit 1, as upstream does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WrongCommand {
-    /// No command has this name.
+    /// There is no command of this name.
     Unknown(String),
-    /// This command needs the ID of an image, and nothing else.
+    /// The command takes exactly one image ID.
     ImageMissing(&'static str),
 }
 
 impl CacheManageCommand {
-    /// Reads the words of the line; words behind a command that takes no image are ignored.
+    /// Parses the positional words. Extra words after a command without an image are ignored.
     ///
     /// # Errors
-    /// When the first word is no command, or it takes an image and something else is behind it.
+    ///
+    /// An unknown command, or a command without exactly one image ID where one is required.
     pub fn from_words(words: &[String]) -> Result<Self, WrongCommand> {
         let first = words.first().map_or("help", String::as_str);
         if first == "help" {

@@ -1,6 +1,6 @@
-//! What `glance-cache-manage` does, and the three programs that it stands in for.
+//! `glance-cache-manage` and the three upstream programs that it replaces.
 //!
-//! Like the real one it prints failures of its commands on standard output; scripts read them there.
+//! Like upstream, prints failures of commands on standard output, where scripts read them.
 //!
 //! *Source:* `glance/cmd/cache_manage.py`, `cache_pruner.py`, `cache_cleaner.py` and
 //! `cache_prefetcher.py` of the reference implementation.
@@ -33,16 +33,16 @@ use crate::output::{self, Dialect, Options, StandardOutput, View};
 use crate::remote::Remote;
 use crate::{Error, ErrorKind, Result};
 
-/// Configuration files of the real programs.
+/// Configuration files that the upstream programs read.
 const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-cache"];
 
-/// The program of that name, if it is one of the old ones.
+/// Returns the old name if `name` is one.
 pub fn old_name(name: &str) -> Option<&'static str> {
     let mut all = OLD_NAMES.iter();
     all.find(|(old, _)| *old == name).map(|(old, _)| *old)
 }
 
-/// The command line of the program of an old name, and the command that it means.
+/// Returns the command line of the program with an old name, and the equivalent command.
 pub fn old_command(name: &'static str) -> (Command, CacheManageCommand) {
     let meant = OLD_NAMES.iter().find(|(old, _)| *old == name);
     let meant = meant.map_or("prune", |(_, command)| command);
@@ -56,7 +56,7 @@ pub fn old_command(name: &'static str) -> (Command, CacheManageCommand) {
     (command, meant)
 }
 
-/// Runs the program of an old name.
+/// Runs a program with an old name.
 pub fn run_old(
     name: &'static str,
     meant: &CacheManageCommand,
@@ -110,7 +110,7 @@ pub fn run(command: Command, matches: &ArgMatches, environment: &Environment) ->
     }
     if action(&wanted).is_some() && invocation.metrics_file.is_some() {
         return Err(Error::usage(
-            "--metrics-file is for prune, clean and prefetch",
+            "--metrics-file applies to prune, clean and prefetch only",
         ));
     }
     let began = Instant::now();
@@ -145,14 +145,14 @@ pub fn run(command: Command, matches: &ArgMatches, environment: &Environment) ->
     Ok(code)
 }
 
-/// The whole help, or how one command is called.
+/// Returns the full help, or the usage of one command.
 fn help(mut command: Command, of: Option<&str>) -> String {
     let Some(name) = of else {
         return command.render_help().to_string();
     };
     let mut all = cache_manage::COMMANDS.iter().chain(UPKEEP);
     let about = all.find(|(command, _)| *command == name);
-    let about = about.map_or("Say how a command is called", |(_, about)| about);
+    let about = about.map_or("Show the usage of a command", |(_, about)| about);
     let image = if name.ends_with("-image") {
         " <IMAGE_ID>"
     } else {
@@ -161,7 +161,7 @@ fn help(mut command: Command, of: Option<&str>) -> String {
     format!("glance-cache-manage {name}{image} [options]\n\n    {about}")
 }
 
-/// What is asked of a keeper; None for what is done to the directory alone.
+/// Returns the action of a command; `None` for commands that work on the directory only.
 fn action(command: &CacheManageCommand) -> Option<Action> {
     Some(match command {
         CacheManageCommand::ListCached => Action::ListCached,
@@ -178,7 +178,7 @@ fn action(command: &CacheManageCommand) -> Option<Action> {
     })
 }
 
-/// The settings of the host whose directory is meant.
+/// Loads the settings of the host whose cache directory is managed.
 fn directory_settings(invocation: &Invocation, environment: &Environment) -> Result<Settings> {
     programs::settings(
         invocation.data_dir.as_deref(),
@@ -193,7 +193,7 @@ fn sources(invocation: &Invocation) -> Vec<ConfigSource> {
     files.map(ConfigSource::File).collect()
 }
 
-/// One call that asks a keeper.
+/// A run of `glance-cache-manage` against a service or a directory.
 struct Manager<'a> {
     invocation: &'a Invocation,
     environment: &'a Environment,
@@ -247,14 +247,14 @@ impl Manager<'_> {
         }
     }
 
-    /// Whether a service is asked: an option decides before the environment does.
+    /// Returns whether to use the service; options take precedence over the environment.
     fn is_remote(&self) -> Result<bool> {
         let (invocation, config) = (self.invocation, sources(self.invocation));
         let named = invocation.service.is_named();
         if named && (invocation.data_dir.is_some() || !config.is_empty()) {
             return Err(Error::usage(
-                "--data-dir or --config-file mean a directory, the address of a service or a login a service: \
-                 for this command, give one of them",
+                "--data-dir and --config-file select a directory, an address or credentials select a service; \
+                 this command accepts only one of these",
             ));
         }
         let options = DeploymentOptions {
@@ -273,7 +273,7 @@ impl Manager<'_> {
         connect(cloud, self.invocation.debug).await
     }
 
-    /// Says on standard output what failed, as the real program does.
+    /// Prints a failure on standard output, as upstream does.
     fn tell(&self, action: &Action, remote: bool, error: &Error) -> ExitCode {
         let names_image = action
             .image()
@@ -288,7 +288,7 @@ impl Manager<'_> {
             _ => format!("Failed to {}. Got error:\n{}", action.label(), why(error)),
         };
         let code = print(&text, 1);
-        // What the system says of a connection is enough.
+        // The system's message is sufficient for a failed connection.
         if os_error(error).is_none()
             && let Some(hint) = error.hint_text()
         {
@@ -298,7 +298,7 @@ impl Manager<'_> {
     }
 }
 
-/// The reason of a failure: that of a connection in Python's words.
+/// Returns the reason of a failure; for a failed connection, in Python's format.
 fn why(error: &Error) -> String {
     match os_error(error) {
         Some((number, text)) => format!("[Errno {number}] {text}"),
@@ -306,7 +306,7 @@ fn why(error: &Error) -> String {
     }
 }
 
-/// Why a service cannot be reached, as the system says it.
+/// Returns the system error of a failed connection.
 fn os_error(error: &Error) -> Option<(i32, String)> {
     if error.kind() != ErrorKind::Unreachable {
         return None;
@@ -325,7 +325,7 @@ fn os_error(error: &Error) -> Option<(i32, String)> {
     None
 }
 
-/// Shows a table on standard output.
+/// Prints a table on standard output.
 async fn show(table: View<'_>) -> Result<()> {
     let options = Options {
         is_terminal: std::io::stdout().is_terminal(),
@@ -336,7 +336,7 @@ async fn show(table: View<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The service that options and environment name.
+/// Returns the service selected by options and environment.
 fn cloud(service: &Service, environment: &Environment) -> Result<Cloud> {
     let host = service.host.as_deref().unwrap_or("0.0.0.0");
     let port = service.port.unwrap_or(9292);

@@ -1,10 +1,10 @@
-//! The command table: every command of each grammar.
+//! The command tables of both grammars.
 
 use super::registry::{Grammar, Row};
 use super::{glance, openstack};
 
 impl Grammar {
-    /// Every command, by name.
+    /// Returns all commands, sorted by name.
     pub fn rows(self) -> Vec<&'static Row> {
         let groups: &[&'static [Row]] = match self {
             Self::Glance => glance::GROUPS,
@@ -15,14 +15,14 @@ impl Grammar {
         rows
     }
 
-    /// Every command that the original has as well, by name.
+    /// Returns the commands that upstream has, too, sorted by name.
     pub fn shown_rows(self) -> Vec<&'static Row> {
         let mut rows = self.rows();
         rows.retain(|row| !row.is_ours);
         rows
     }
 
-    /// The command of exactly that name.
+    /// Returns the command with exactly this name.
     pub fn find(self, name: &str) -> Option<&'static Row> {
         let groups: &[&'static [Row]] = match self {
             Self::Glance => glance::GROUPS,

@@ -1,4 +1,4 @@
-//! Completion of command lines: scripts for shells, and the list of words alone.
+//! Shell completion: scripts and word lists.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use super::help::{builtin, builtins};
 use super::registry::Grammar;
 use crate::{Error, Result};
 
-/// The scripts of the programs, for bash and for zsh; written by `cargo run --example generate`.
+/// The scripts for bash and zsh, written by `cargo run --example generate`.
 const SCRIPTS: [(&str, &str, &str); 8] = [
     (
         "glance",
@@ -53,9 +53,10 @@ const SCRIPTS: [(&str, &str, &str); 8] = [
     ),
 ];
 
-/// Returns the script that completes the lines of `program` in `shell`, which is `bash` or `zsh`.
+/// Returns the completion script of `program` for `shell` (`bash` or `zsh`).
 ///
 /// # Errors
+///
 /// `Failed` for another program or shell.
 pub fn script(program: &str, shell: &str) -> Result<&'static str> {
     let found = SCRIPTS.iter().find(|(name, ..)| *name == program);
@@ -63,15 +64,16 @@ pub fn script(program: &str, shell: &str) -> Result<&'static str> {
         (Some((_, bash, _)), "bash") => Ok(bash),
         (Some((_, _, zsh)), "zsh") => Ok(zsh),
         _ => Err(Error::failed(format!(
-            "there is no completion of {program} for {shell}"
+            "no {shell} completion for {program}"
         ))),
     }
 }
 
-/// Returns what `complete` prints: a script for bash, or with `--shell none` the words alone.
+/// Returns the output of `complete`: a bash script, or with `--shell none` the completion data.
 ///
 /// # Errors
-/// `Usage` for other words and shells.
+///
+/// `Usage` for other arguments.
 pub fn complete(called: Grammar, words: &[String]) -> Result<String> {
     let program = called.program();
     let refuse = |what: String| {
@@ -100,7 +102,7 @@ pub fn complete(called: Grammar, words: &[String]) -> Result<String> {
         "none" => Ok(data(called)),
         "bash" => {
             let script = script(program, "bash")?;
-            // The last line says which command the function completes.
+            // The last line names the command that the function completes.
             let ends = format!(" {program}\n");
             let body = script.strip_suffix(&ends).unwrap_or(script);
             Ok(format!("{body} {name}\n"))
@@ -111,8 +113,8 @@ pub fn complete(called: Grammar, words: &[String]) -> Result<String> {
     }
 }
 
-/// Returns what cliff calls the data of the command: a variable for each word of a command, with the words that
-/// may follow it, or with its options.
+/// Returns cliff's completion data: a variable for each word of a command, with the words or options that may
+/// follow.
 ///
 /// *Source:* `CompleteDictionary` and `CompleteNoCode` in `cliff/complete.py`.
 fn data(called: Grammar) -> String {
@@ -131,7 +133,7 @@ fn data(called: Grammar) -> String {
     text
 }
 
-/// Appends the variable of a place on the line, and those of the places after it.
+/// Appends the variables of a position on the line and of the following ones.
 fn variables(place: &str, names: &[String], called: Grammar, text: &mut String) {
     let after = |name: &str| -> Option<String> {
         let rest = if place.is_empty() {
@@ -165,7 +167,7 @@ fn variables(place: &str, names: &[String], called: Grammar, text: &mut String) 
     }
 }
 
-/// Returns the options of a command, its help first.
+/// Returns the options of a command, help first.
 fn options(called: Grammar, name: &str) -> Vec<String> {
     let mut words = vec!["-h".to_string(), "--help".to_string()];
     if let Some(builtin) = builtin(name) {
@@ -188,7 +190,7 @@ fn options(called: Grammar, name: &str) -> Vec<String> {
     words
 }
 
-/// Returns the words that `bash-completion` prints: commands and options of the first grammar.
+/// Returns the output of `bash-completion`: commands and options of the first grammar.
 pub fn words() -> Vec<String> {
     let mut words: Vec<String> = vec!["help".to_string(), "-h".to_string(), "--help".to_string()];
     for row in Grammar::Glance.shown_rows() {

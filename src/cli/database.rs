@@ -1,6 +1,6 @@
-//! What `glance-manage db` does to a database: its schema, and what was deleted long ago.
+//! `glance-manage db`: schema changes and purges.
 //!
-//! *Source:* `glance/cmd/manage.py` of the reference implementation, for what is said and the exit codes.
+//! *Source:* messages and exit codes of `glance/cmd/manage.py` in the reference implementation.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,10 +19,10 @@ use crate::local::catalog::{
 use crate::model::Timestamp;
 use crate::{Error, Result, local};
 
-/// What all three steps say when there is nothing to do.
+/// The message of all three upgrade steps if there is nothing to do.
 const UP_TO_DATE: &str = "Database is up to date. No migrations needed.";
 
-/// Carries out a command.
+/// Runs a command.
 pub(super) async fn run(
     settings: &Settings,
     command: ManageCommand,
@@ -59,12 +59,13 @@ pub(super) async fn run(
     }
 }
 
-/// The database as it is; None where there is none yet.
+/// Opens the database without changing it; `None` if it does not exist yet.
 async fn look(settings: &Settings) -> Result<Option<Catalog>> {
     if let Database::Sqlite(path) = settings.require_database()? {
         let absent = match std::fs::metadata(path) {
             Ok(metadata) => metadata.len() == 0,
-            // The folder of a data directory is made with it, that of a configuration is a mistake.
+            // The directory of a local deployment is created on demand; a missing one in a configuration is an
+            // error.
             Err(_) => settings.data_dir.is_some() || path.parent().is_some_and(Path::is_dir),
         };
         if absent {
@@ -98,7 +99,8 @@ async fn version(settings: &Settings) -> Result<ExitCode> {
     })
 }
 
-/// Names the rows of `alembic_version` that are not heads; None where there are none, or an unknown one.
+/// Returns a message about rows of `alembic_version` that are not heads; `None` if there are none or one is
+/// unknown.
 fn not_heads(noted: &[String]) -> Option<String> {
     let left = superseded(noted).ok().filter(|left| !left.is_empty())?;
     Some(format!(
@@ -138,17 +140,17 @@ async fn check(settings: &Settings) -> Result<ExitCode> {
     Ok(print(text, code))
 }
 
-/// A change of the schema, by the one process that may make it.
+/// A schema change, exclusive to one process.
 struct Change<'a> {
     catalog: Catalog,
     log: &'a Log,
-    /// Whether the database is copied before anything is changed, and was not yet.
+    /// Whether a backup has yet to be made before the first change.
     backup: bool,
     _turn: Turn,
 }
 
 impl<'a> Change<'a> {
-    /// Waits for the turn on the database, which is made where there is none.
+    /// Waits for the exclusive lock on the database, which is created if missing.
     async fn begin(settings: &Settings, backup: bool, log: &'a Log) -> Result<Self> {
         let (catalog, turn) = Catalog::open_to_change(local::database(settings)?).await?;
         Ok(Self {
@@ -178,26 +180,27 @@ impl<'a> Change<'a> {
         }
     }
 
-    /// Closes the database: one of SQLite is a single file again, which can be copied or replaced.
+    /// Closes the database. An SQLite database is a single file afterwards, which can be copied or replaced.
     async fn end(self) -> Result<()> {
         self.catalog.close().await
     }
 
-    /// The revisions that the database names.
+    /// Returns the revisions recorded in the database.
     ///
     /// # Errors
-    /// `Failed` for tables of nobody knows whom, and for revisions that are not known.
+    ///
+    /// `Failed` for tables without a revision and for unknown revisions.
     async fn heads(&self) -> Result<Vec<String>> {
         match self.catalog.state().await? {
             State::At(heads) => check_revisions(&heads).map(|()| heads),
             State::Empty | State::Foreign => Ok(Vec::new()),
-            // Only who does not change the schema meets it: see `adopt`.
+            // Reached only by commands that do not change the schema; see `adopt`.
             State::Legacy(version) => Ok(vec![self.catalog.revision_of(version)?.to_string()]),
             State::Uncontrolled => Err(self.catalog.uncontrolled()),
         }
     }
 
-    /// Notes the revision of a database that the migrations of before alembic have made.
+    /// Records the revision of a database that was migrated before alembic.
     async fn adopt(&mut self) -> Result<()> {
         let State::Legacy(version) = self.catalog.state().await? else {
             return Ok(());
@@ -228,14 +231,14 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Copies what there is, once.
+    /// Backs up the database before the first change.
     async fn save(&mut self, heads: &[String]) -> Result<()> {
         if !std::mem::take(&mut self.backup) || heads.is_empty() {
             return Ok(());
         }
         if let Some(path) = self.catalog.back_up().await? {
             self.log
-                .info(&format!("The database as it was is in {}", path.display()));
+                .info(&format!("Backed up the database to {}", path.display()));
         }
         Ok(())
     }
@@ -246,7 +249,7 @@ impl<'a> Change<'a> {
             return Ok(print(UP_TO_DATE, 0));
         }
         if heads.is_empty() {
-            // All at once is a matter of milliseconds.
+            // Creating the schema takes milliseconds, so it is done in one step.
             self.catalog.sync().await?;
             print(&upgraded(EXPANDED, &[EXPANDED.to_string()]), 0);
             print("Database migration is up to date. No migration needed.", 0);
@@ -316,10 +319,11 @@ impl<'a> Change<'a> {
         Ok(print(&text, 0))
     }
 
-    /// Whether the second or the third step has anything to do: false at the head.
+    /// Returns whether the second or third step has work to do; false at the head.
     ///
     /// # Errors
-    /// `Failed` while the first step is due.
+    ///
+    /// `Failed` if the first step is due.
     async fn is_expanded(&self, what: &str) -> Result<bool> {
         let heads = self.heads().await?;
         if is_contracted(&heads) {
@@ -375,7 +379,7 @@ fn upgraded(version: &str, heads: &[String]) -> String {
     format!("Upgraded database to: {version}, current revision(s): {heads}")
 }
 
-/// Removes rows, or says which would be.
+/// Purges rows, or shows what would be purged.
 async fn purge(
     settings: &Settings,
     scope: Scope,
@@ -412,7 +416,7 @@ async fn purge(
             .write(path, purged.is_ok())?;
     }
     if purged.is_err() && gone > 0 {
-        log.info(&format!("Purged {gone} row(s) until then"));
+        log.info(&format!("Purged {gone} row(s) before the failure"));
     }
     let purged = purged?;
     if gone > 0 {
@@ -425,7 +429,7 @@ async fn purge(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The moment before which a row was deleted, and how many rows of a table go at most.
+/// Returns the latest deletion time to purge, and the maximum number of rows per table.
 fn bounds(wanted: &Purge) -> Result<(Timestamp, Option<u64>)> {
     if wanted.age_in_days < 0 {
         return Err(Error::failed("Must supply a non-negative value for age."));
@@ -453,8 +457,8 @@ fn would_purge(table: &Purged) -> String {
     } = table;
     match oldest {
         Some(oldest) => format!(
-            "Would purge {rows} row(s) of {table}, about {bytes} byte(s), the oldest deleted at {oldest}."
+            "Would purge {rows} row(s) of {table}, about {bytes} byte(s), oldest deleted at {oldest}."
         ),
-        None => format!("Would purge nothing of {table}."),
+        None => format!("Would purge no rows of {table}."),
     }
 }

@@ -1,5 +1,5 @@
-//! Output options: cliff's, which its commands take on top of their own, and those that the first
-//! grammar got from us.
+//! Output options: cliff's, which commands of the second grammar have, and the additional global options of the
+//! first grammar.
 
 use std::io::IsTerminal;
 
@@ -22,7 +22,7 @@ pub fn append(command: Command, output: Output) -> Command {
             .short('h')
             .long("help")
             .action(ArgAction::SetTrue)
-            .help("Show this help and leave"),
+            .help("Show this help message and exit"),
     );
     let formats: &[&'static str] = match output {
         Output::Plain => return command,
@@ -39,7 +39,7 @@ pub fn append(command: Command, output: Output) -> Command {
                 .value_parser(PossibleValuesParser::new(formats.iter().copied()))
                 .hide_possible_values(true)
                 .help(format!(
-                    "How to print the answer: {}; table unless told otherwise",
+                    "Output format: {}; default: table",
                     formats.join(", ")
                 )),
         )
@@ -48,7 +48,7 @@ pub fn append(command: Command, output: Output) -> Command {
                 .short('c')
                 .value_name("COLUMN")
                 .action(ArgAction::Append)
-                .help("Print this column; may be repeated"),
+                .help("Column to print; may be repeated"),
         );
     if output == Output::List {
         command = command
@@ -57,36 +57,36 @@ pub fn append(command: Command, output: Output) -> Command {
                     .value_name("QUOTE_MODE")
                     .value_parser(PossibleValuesParser::new(["all", "minimal", "none", "nonnumeric"]))
                     .hide_possible_values(true)
-                    .help("What to quote in CSV: all, minimal, none, or nonnumeric unless told otherwise"),
+                    .help("When to quote values in CSV: all, minimal, none or nonnumeric; default: nonnumeric"),
             )
             .arg(
                 arg("sort-column")
                     .value_name("SORT_COLUMN")
                     .action(ArgAction::Append)
-                    .help("Sort by this column; may be repeated"),
+                    .help("Column to sort by; may be repeated"),
             )
-            .arg(flag("sort-ascending").overrides_with("sort-descending").help("Sort smallest first"))
-            .arg(flag("sort-descending").overrides_with("sort-ascending").help("Sort largest first"));
+            .arg(flag("sort-ascending").overrides_with("sort-descending").help("Sort in ascending order"))
+            .arg(flag("sort-descending").overrides_with("sort-ascending").help("Sort in descending order"));
     }
     command = command
-        .arg(flag("noindent").help("Print JSON in one line"))
+        .arg(flag("noindent").help("Print JSON on one line"))
         .arg(
             arg("max-width")
                 .value_name("integer")
                 .value_parser(int)
                 .allow_negative_numbers(true)
-                .help("Most columns a table may be wide [env CLIFF_MAX_TERM_WIDTH]"),
+                .help("Maximum width of a table, in columns [env CLIFF_MAX_TERM_WIDTH]"),
         )
         .arg(flag("fit-width").help(
-            "Fit tables to the terminal, as any --max-* above 0 does [env CLIFF_FIT_WIDTH=1]",
+            "Fit tables to the width of the terminal; implied by any --max-* above 0 [env CLIFF_FIT_WIDTH=1]",
         ))
-        .arg(flag("print-empty").help("Print a table even when it is empty"));
+        .arg(flag("print-empty").help("Print a table even if it is empty"));
     if output == Output::Show {
         command = command
             .arg(
                 arg("prefix")
                     .value_name("PREFIX")
-                    .help("Begin the names of shell variables with this"),
+                    .help("Prefix of the names of shell variables"),
             )
             .arg(
                 arg("variable")
@@ -98,8 +98,7 @@ pub fn append(command: Command, output: Output) -> Command {
     command
 }
 
-/// Where the output options of a command line are found: the second grammar's commands have them as
-/// their own, the first one's as options of the program.
+/// The source of the output options: the command in the second grammar, the program in the first.
 struct Given<'a> {
     grammar: Grammar,
     matches: &'a ArgMatches,
@@ -142,10 +141,11 @@ impl Given<'_> {
     }
 }
 
-/// How the answer is to be printed.
+/// Returns the output format of a command line.
 ///
 /// # Errors
-/// `Usage` for a format that there is none of.
+///
+/// `Usage` for an unknown format.
 pub fn options(
     grammar: Grammar,
     matches: &ArgMatches,
@@ -195,7 +195,7 @@ pub fn options(
         options.prefix = given.text("prefix").unwrap_or_default();
         options.variables = given.all("variable");
     }
-    // Of `glance image-show`; what is no number is refused there.
+    // An invalid number is rejected by `glance image-show`.
     let width = matches
         .try_get_one::<String>("max_column_width")
         .ok()

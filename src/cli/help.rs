@@ -1,4 +1,4 @@
-//! Help: of the programs, of a command, and of what is ours.
+//! Help texts of programs, commands and topics.
 
 use std::fmt::Write;
 
@@ -8,38 +8,38 @@ use super::argparse::own;
 use super::registry::{Grammar, Output, Row};
 use crate::{Error, Result};
 
-/// How help of a command is laid out.
+/// The layout of a command's help.
 const TEMPLATE: &str = "{usage-heading} {usage}\n\n{about}\n\n{all-args}{after-help}";
 
-/// Topics of our own, and their text.
+/// Help topics (extensions), each with its text.
 pub const TOPICS: [(&str, &str); 3] = [("cloud", CLOUD), ("local", LOCAL), ("output", OUTPUT)];
 
-/// A command of the program itself, which is not in the command table: it works without a deployment.
+/// A built-in command, such as `help`. It works without a deployment and is not in the command table.
 #[derive(Clone, Copy, Debug)]
 pub struct Builtin {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// Another spelling, which is not shown; empty where there is none.
+    /// A hidden second spelling; empty if there is none.
     pub alias: &'static str,
-    /// The grammar whose program lists it; None: both do.
+    /// The grammar whose program lists the command; `None` for both.
     pub grammar: Option<Grammar>,
     /// A one-line summary without a full stop.
     pub about: &'static str,
-    /// Its arguments in the usage line, in the first grammar and in the second.
+    /// The arguments in the usage line, in the first and in the second grammar.
     usage: [&'static str; 2],
-    /// Its arguments by position, and what each is.
+    /// The positional arguments, each with its help.
     positional: &'static [(&'static str, &'static str)],
-    /// Its options, and what each does.
+    /// The options, each with its help.
     pub options: &'static [(&'static str, &'static str)],
 }
 
-/// The commands of the programs themselves, by name.
+/// The built-in commands, sorted by name.
 pub const BUILTINS: [Builtin; 3] = [
     Builtin {
         name: "bash-completion",
         alias: "bash_completion",
         grammar: Some(Grammar::Glance),
-        about: "Print the words that complete commands and options",
+        about: "Print all commands and options, for shell completion",
         usage: ["", ""],
         positional: &[],
         options: &[],
@@ -48,17 +48,17 @@ pub const BUILTINS: [Builtin; 3] = [
         name: "complete",
         alias: "",
         grammar: Some(Grammar::Openstack),
-        about: "Print a script that completes commands and options in a shell",
+        about: "Print a shell completion script",
         usage: ["[--name <command_name>] [--shell <shell>]"; 2],
         positional: &[],
         options: &[
             (
                 "--name <command_name>",
-                "Name of the command to complete; that of the program if not given",
+                "Command to complete; default: the program's name",
             ),
             (
                 "--shell <shell>",
-                "bash, or none for the words alone; bash if not given",
+                "bash, or none for the completion data alone; default: bash",
             ),
         ],
     },
@@ -66,14 +66,14 @@ pub const BUILTINS: [Builtin; 3] = [
         name: "help",
         alias: "",
         grammar: None,
-        about: "Show help of a program, a command or a topic",
+        about: "Show help for a program, a command or a topic",
         usage: ["[<subcommand>]", "[cmd ...]"],
-        positional: &[("<subcommand>", "Command or topic to show help of")],
+        positional: &[("<subcommand>", "Command or topic to show help for")],
         options: &[],
     },
 ];
 
-/// Returns the commands of the program itself that a program with the commands of `grammars` lists.
+/// Returns the built-in commands listed by a program that has the commands of `grammars`.
 pub fn builtins(grammars: &[Grammar]) -> impl Iterator<Item = &'static Builtin> {
     BUILTINS.iter().filter(|builtin| {
         let of = builtin.grammar;
@@ -81,15 +81,14 @@ pub fn builtins(grammars: &[Grammar]) -> impl Iterator<Item = &'static Builtin> 
     })
 }
 
-/// Returns the command of the program itself that a word names.
+/// Returns the built-in command named `word`.
 pub fn builtin(word: &str) -> Option<&'static Builtin> {
     BUILTINS
         .iter()
         .find(|builtin| builtin.name == word || !word.is_empty() && builtin.alias == word)
 }
 
-/// Returns the headings of arguments by position and of options, as the parsers of the two real clients write
-/// them.
+/// Returns the headings of positional arguments and options, as upstream's parsers write them.
 const fn headings(grammar: Grammar) -> [&'static str; 2] {
     match grammar {
         Grammar::Glance => ["Positional arguments:", "Options:"],
@@ -98,100 +97,113 @@ const fn headings(grammar: Grammar) -> [&'static str; 2] {
 }
 
 const CLOUD: &str = "\
-Images of a cloud
+Connecting to a cloud
 
-Which cloud and who is asking is told, in either grammar, by options before the command, else by OS_*
-variables, else by clouds.yaml (with clouds-public.yaml and secure.yaml; ./, ~/.config/openstack, /etc/openstack, or the
-file in OS_CLIENT_CONFIG_FILE). The only cloud of clouds.yaml is used where nothing names one:
+The cloud and the credentials are taken from options before the command, from OS_* environment
+variables and from clouds.yaml, in that order. clouds.yaml, clouds-public.yaml and secure.yaml are
+searched for in ./, ~/.config/openstack and /etc/openstack; OS_CLIENT_CONFIG_FILE names another file.
+If nothing names a cloud and clouds.yaml has exactly one, that one is used.
 
-  --os-cloud CLOUD      a cloud of clouds.yaml [env OS_CLOUD]
-  --os-auth-url URL     Keystone, with --os-username, --os-password, --os-project-name and so on; a
-                        password that is missing is asked for at a terminal
-  --os-auth-type TYPE   password, token, v3applicationcredential, v3totp, v3multifactor, v3oidcpassword,
-                        v3oidcclientcredentials, v3oidcauthcode, v3oidcdeviceauthz, v3oidcaccesstoken,
-                        v3oauth2clientcredential, admin_token, http_basic, none; found out from what else
-                        is given, but for the v3o… ones
+Authentication:
+
+  --os-cloud CLOUD      cloud name in clouds.yaml [env OS_CLOUD]
+  --os-auth-url URL     Keystone URL, with --os-username, --os-password, --os-project-name, and so on;
+                        prompts for a missing password if standard input is a terminal
+  --os-auth-type TYPE   password, token, v3applicationcredential, v3totp, v3multifactor,
+                        v3oidcpassword, v3oidcclientcredentials, v3oidcauthcode,
+                        v3oidcdeviceauthz, v3oidcaccesstoken, v3oauth2clientcredential, admin_token,
+                        http_basic or none; derived from the other options, except for v3o… types
   --os-identity-provider NAME --os-protocol NAME --os-client-id ID --os-discovery-endpoint URL
-                        of logins with OpenID Connect
+                        OpenID Connect
   --os-auth-token TOKEN --os-image-url URL
-                        no Keystone at all
+                        use a token and an endpoint directly, without Keystone
 
-Tokens are kept for the next command (in ~/.cache/glance, for your eyes only), for an hour at most:
+Tokens are cached for at most one hour in ~/.cache/glance, readable by their owner only:
 
-  --os-no-cache         neither use nor keep one [env OS_NO_CACHE]
-  --os-forget-tokens    forget all that are kept, and log in anew
+  --os-no-cache         do not read or write the token cache [env OS_NO_CACHE]
+  --os-forget-tokens    delete all cached tokens, then log in
 
 Transfers:
 
-  --timeout SECONDS     how long an answer may take, and data may stand still; 600
-  --parallel N          ask for N parts of an image at a time, where the server keeps to them; 1
-  --skip-verification   do not compare hashes of what was sent with what the server stored
-  --debug               show requests and answers, without secrets
+  --timeout SECONDS     maximum time to wait for a response, or for data during a transfer;
+                        default: 600
+  --parallel N          download N parts of an image at a time, if the server supports ranges;
+                        default: 1
+  --skip-verification   do not verify uploads against the hashes the server computed
+  --debug               show HTTP requests and responses, without secrets
 
-Certificates are verified: with those of --os-cacert FILE, else REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, else
-the system's, SSL_CERT_FILE and SSL_CERT_DIR. --insecure takes any, and warns. HTTP_PROXY, HTTPS_PROXY,
-ALL_PROXY (also socks5h://) and NO_PROXY are respected.
+Server certificates are verified against --os-cacert FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, or the
+certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR), whichever is set first. --insecure disables
+verification and prints a warning. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (including socks5h://) and NO_PROXY
+are respected.
 ";
 
 const LOCAL: &str = "\
-Images without a server
+Working without a server
 
-Every command works on a data directory as it does on a cloud. The directory holds a database, the
-data of the images and, if you like, a glance-api.conf; it is made when it is first used.
+Every command can work on a local data directory instead of a cloud. The directory holds a database,
+the image data and, optionally, a glance-api.conf. It is created on first use.
 
-  --data-dir DIR        the directory [env GLANCE_DATA_DIR]
-  --local               the directory of this user, whatever OS_* variables are set
-  --config-file FILE    the deployment that a glance-api.conf describes; may be repeated
-  --config-dir DIR      every *.conf in DIR, behind the files; may be repeated
+Choosing a deployment:
+
+  --data-dir DIR        data directory [env GLANCE_DATA_DIR]
+  --local               data directory of this user, even if OS_* variables are set
+  --config-file FILE    deployment configured by a glance-api.conf; may be repeated
+  --config-dir DIR      every *.conf file in DIR, after the configuration files; may be repeated
   --as PROJECT[:ROLE[:USER]]
-                        who is asking, where there is no Keystone: the role is admin, member or
-                        reader; admin:admin:admin unless told otherwise [env GLANCE_AS]
+                        identity, since there is no Keystone; ROLE is admin, member or reader;
+                        default: admin:admin:admin [env GLANCE_AS]
 
-Options say which deployment is meant before the environment does, and within each, the local ones
-before the remote ones (--os-cloud, --os-auth-url, --os-image-url, --os-endpoint, options of a login;
-variables of a cloud, the only cloud of clouds.yaml). When nothing says, it is the directory of this
-user, which a line on standard error says.
+Options take precedence over environment variables, and local settings over remote ones (--os-cloud,
+--os-auth-url, --os-image-url, --os-endpoint and login options; OS_* variables; a single cloud in
+clouds.yaml). If nothing selects a deployment, the data directory of this user is used and a message on
+standard error says so.
 
 Image data:
 
-  --sparse              leave holes for zeros in a file that data is saved to
+  --sparse              write runs of zeros as holes when saving to a file
   --allow-format-mismatch
-                        take data that is not what its disk format says; unsafe data is still refused
+                        accept image data that does not match its disk format; unsafe data is still
+                        refused
 
-The image cache is in cache/. Downloads go through it where the directory's glance-api.conf has
-\"flavor = caching\" in [paste_deploy]; cache-queue fetches an image at once.
+The image cache is the subdirectory cache/. Downloads use it if glance-api.conf in the data directory
+has \"flavor = caching\" in [paste_deploy]. cache-queue downloads an image into the cache immediately.
 
-  --dry-run             of the commands that change the cache: only say what would be done
+  --dry-run             with commands that change the cache: show what would be done
 
-Data that waits to be deleted, where the configuration has \"delayed_delete = true\":
+Deleted images whose data is kept until a scrub, if the configuration has \"delayed_delete = true\":
 
-  scrub [--dry-run]     remove it, as glance-scrubber does
+  scrub [--dry-run]     remove their data, as glance-scrubber does
   scrub --restore IMAGE_ID
-                        take a deleted image back whose data is there still
+                        restore a deleted image whose data has not been removed
 
-An import is done by the command that asks for it, which shows the image as it is when it begins.
-These are for clouds as well:
+An import is carried out by the command that requests it. The command prints the image as it is when
+the import begins. These options work with clouds, too:
 
-  --wait                of image-import, image-create-via-import and image import: show the image as it
-                        is when the import is over, and fail if it failed
-  --progress            tell what the import is doing, in which store
+  --wait                image-import, image-create-via-import and image import: wait for the import,
+                        print the image afterwards, and exit 1 if the import fails
+  --progress            report what the import is doing, and in which store
 ";
 
 const OUTPUT: &str = "\
-Output of every command of the first grammar (the second one's commands list their own)
+Output formats of glance commands
 
-  --format FORMAT       table, json, yaml, csv (lists), value, or shell (one thing)
-  --column COLUMN       print this column; may be repeated
-  --sort-column COLUMN  sort by this column; may be repeated
+Commands of two or more words, such as image list, list their own output options in their help.
+
+  --format FORMAT       table, json, yaml, value, csv (lists only) or shell (single items only)
+  --column COLUMN       column to print; may be repeated
+  --sort-column COLUMN  column to sort by; may be repeated
   --sort-ascending, --sort-descending
-  --noindent            JSON in one line
-  --quote MODE          what to quote in CSV: all, minimal, none, nonnumeric
-  --print-empty         print a table even when it is empty
+                        sort direction
+  --noindent            print JSON on one line
+  --quote MODE          when to quote values in CSV: all, minimal, none or nonnumeric
+  --print-empty         print a table even if it is empty
 
-They stand before the command or after it. After it they are spelled out.
+The options can be given before or after the command. After the command they cannot be abbreviated.
 
-What a command prints goes to standard output, everything else to standard error. NO_COLOR is
-respected. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+Results are printed on standard output, messages on standard error. NO_COLOR is respected.
+
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
 ";
 
 /// Returns the help of a program: its commands and options.
@@ -206,7 +218,7 @@ pub fn program(grammar: Grammar) -> String {
     };
     let _ = write!(
         text,
-        "usage: {name} [options] {commands}\n\nImages of OpenStack, with a server or without.\n\n"
+        "usage: {name} [options] {commands}\n\nManage OpenStack images, with or without a server.\n\n"
     );
     text.push_str(if grammar == Grammar::Glance {
         "Positional arguments:\n  <subcommand>\n"
@@ -243,7 +255,7 @@ pub fn program(grammar: Grammar) -> String {
     }
     let options = options.help_template("{options}").render_help().to_string();
     let _ = write!(text, "\n{options_heading}\n{options}\n\n");
-    let _ = writeln!(text, "See \"{name} help COMMAND\" for help of a command.");
+    let _ = writeln!(text, "See \"{name} help COMMAND\" for help on a command.");
     for (topic, body) in TOPICS {
         let title = body.lines().next().unwrap_or_default();
         let _ = writeln!(text, "See \"{name} help {topic}\": {title}.");
@@ -251,7 +263,7 @@ pub fn program(grammar: Grammar) -> String {
     text
 }
 
-/// Returns the help of a command, as a command of the program that was `called`.
+/// Returns the help of a command; `called` names the program in the usage line.
 pub fn command(called: Grammar, grammar: Grammar, row: &'static Row) -> String {
     let help = own(called, grammar, row)
         .help_template(TEMPLATE)
@@ -266,7 +278,7 @@ pub fn command(called: Grammar, grammar: Grammar, row: &'static Row) -> String {
     format!("{help}\n")
 }
 
-/// Returns the help of a command of the program itself.
+/// Returns the help of a built-in command.
 pub fn of_builtin(called: Grammar, builtin: &Builtin) -> String {
     let [positional, options] = headings(called);
     let arguments = match called {
@@ -296,7 +308,7 @@ pub fn of_builtin(called: Grammar, builtin: &Builtin) -> String {
 /// Returns what `help WORDS` prints.
 ///
 /// # Errors
-/// `Failed` when there is neither a command nor a topic of that name.
+/// `Failed` if there is no command or topic of that name.
 pub fn answer(called: Grammar, words: &[String]) -> Result<String> {
     if words.is_empty() {
         return Ok(program(called));
@@ -315,12 +327,12 @@ pub fn answer(called: Grammar, words: &[String]) -> Result<String> {
     }
     match called {
         Grammar::Glance => Err(Error::failed(format!("'{name}' is not a valid subcommand"))
-            .hint("See glance help for all of them.")),
+            .hint("Run \"glance help\" to list the subcommands.")),
         Grammar::Openstack => Err(unknown(called, words)),
     }
 }
 
-/// What cliff says of a command that there is none of. It says so on stdout, and scripts may look there.
+/// Returns cliff's message for an unknown command. cliff prints it on stdout, where scripts may read it.
 pub fn unknown_text(called: Grammar, words: &[String]) -> String {
     let name = words.join(" ");
     let (program, article) = match called {
@@ -352,7 +364,7 @@ fn unknown(called: Grammar, words: &[String]) -> Error {
     Error::usage(unknown_text(called, words).trim_end().to_string())
 }
 
-/// Which formatter options a command takes, for those who document it.
+/// Returns whether a command has formatter options; used by the documentation generator.
 pub fn takes_format(row: &Row) -> bool {
     row.output != Output::Plain
 }

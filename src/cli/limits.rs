@@ -1,4 +1,4 @@
-//! Limits of the process (`ulimit`) that would end it without a message, or in the middle of a panic.
+//! Process limits (`ulimit`) that would end a process without a message or in a panic.
 
 use std::io::Write;
 use std::panic::PanicHookInfo;
@@ -14,32 +14,34 @@ use crate::error::describe;
 use crate::output::escape_controls;
 use crate::{Error, Result};
 
-/// Bytes of stack that every command has at least.
+/// Minimum stack size of a command, in bytes.
 const STACK: usize = 8 << 20;
 
-/// Bytes of stack with which the main thread does the work itself.
+/// Minimum stack size for running on the main thread, in bytes.
 const ENOUGH: u64 = 4 << 20;
 
-/// The texts of the system errors that a limit of the process causes.
+/// The messages of system errors caused by process limits.
 const LIMITS: [&str; 3] = [
     "Resource temporarily unavailable",
     "Cannot allocate memory",
     "Too many open files",
 ];
 
-/// The hint for a limit that is too low.
-const HINT: &str = "A limit of this process is too low: see ulimit -n, -u and -v.";
+/// The hint for a process limit that is too low.
+const HINT: &str = "A process limit is too low. Check ulimit -n, -u and -v.";
 
-/// Runs a program so that a limit which it meets shows as an error: one line on stderr, exit code 1.
+/// Runs a program so that reaching a process limit is an error: one line on stderr, exit code 1.
 ///
-/// - A file that would become larger than `ulimit -f` allows is refused by the system call, as on a full
-///   disk; the signal that comes with it has no effect. Children have the signal's own effect again.
+/// - Exceeding `ulimit -f` fails the system call, as on a full disk; SIGXFSZ is ignored. Child processes get
+///   the default action.
+///
 /// - A small stack (`ulimit -s`) is not used.
-/// - A thread that a library cannot start panics there. The process ends as a killed one does, with what that
-///   leaves for the next command to recover.
+///
+/// - If a library cannot start a thread, it panics there. The process ends as if killed; the next command
+///   recovers what is left.
 pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
     let arrived = Arc::new(AtomicBool::new(false));
-    // Without it the process is killed at that limit, which its next run recovers from.
+    // Otherwise the signal kills the process, and the next run has to recover.
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, arrived);
     std::panic::set_hook(Box::new(end_after_panic));
     let stack = getrlimit(Resource::Stack).current;
@@ -56,10 +58,11 @@ pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
     }
 }
 
-/// Builds the runtime that a command runs on.
+/// Builds the runtime that commands run on.
 ///
 /// # Errors
-/// `Failed` at a limit of the process.
+///
+/// `Failed` if a process limit is reached.
 pub fn runtime() -> Result<Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -71,7 +74,7 @@ pub fn runtime() -> Result<Runtime> {
     })
 }
 
-/// Reports a panic in one line and ends the process with exit code 1.
+/// Reports a panic on one line and exits 1.
 #[expect(
     clippy::exit,
     reason = "a process that panics is aborted otherwise, with a core and without a message for the user"
@@ -91,18 +94,18 @@ fn place(info: &PanicHookInfo<'_>) -> String {
         .map_or_else(String::new, |at| format!(" ({}:{})", at.file(), at.line()))
 }
 
-/// Returns the message for a panic: the limit that caused it, or else its place in the code.
+/// Returns the message for a panic: the process limit that caused it, or its location in the code.
 fn describe_panic(text: &str, place: &str) -> String {
     let text = text.lines().collect::<Vec<_>>().join(" ");
     let is_limit = LIMITS.iter().any(|reason| text.contains(reason));
     if is_limit {
         let what = text.split(" (os error ").next().unwrap_or_default();
-        return format!("cannot go on: {what}. {HINT}");
+        return format!("cannot continue: {what}. {HINT}");
     }
     format!("internal error: {text}{place}. Please report it.")
 }
 
-/// A line on stderr. Nothing can be done when that fails.
+/// Writes a line to stderr; failures are ignored.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape_controls(line));
 }
@@ -117,7 +120,7 @@ mod tests {
         assert_eq!(
             describe_panic(thread, " (x.rs:1)"),
             format!(
-                "cannot go on: OS can't spawn worker thread: Resource temporarily unavailable. {HINT}"
+                "cannot continue: OS can't spawn worker thread: Resource temporarily unavailable. {HINT}"
             )
         );
         assert_eq!(

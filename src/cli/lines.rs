@@ -1,8 +1,8 @@
-//! Commands that are read line by line: from standard input, or typed at a prompt.
+//! Commands read line by line, from standard input or at a prompt.
 //!
-//! *Source:* `cliff/interactive.py`. As there, an error does not end the lines, and a line that begins with `#` is
-//! a comment. Other than there, the exit code is that of the first command that failed, and a command takes no
-//! image data from standard input, which holds the commands.
+//! *Source:* `cliff/interactive.py`. As in cliff, an error does not end the input, and lines that begin with
+//! `#` are comments. Unlike cliff, the exit code is that of the first command that failed, and commands do not
+//! read image data from standard input.
 
 use std::io::{BufRead, IsTerminal, Read};
 use std::process::ExitCode;
@@ -27,16 +27,16 @@ use crate::local::catalog::Catalog;
 use crate::output::{is_null, was_closed};
 use crate::{Error, ErrorKind, Result};
 
-/// Bytes of a line at most.
+/// Maximum length of a line, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Runs, each with its deployment, that are kept for the lines that follow: one for each set of options.
+/// Number of sessions kept open for later lines, one per set of global options.
 const KEPT: usize = 4;
 
-/// How long waiting for a line goes on before it is checked whether a signal came.
+/// Interval between checks for a signal while waiting for a line.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs a program that was called without a command, with `options` of the program, which count for all lines.
+/// Runs a program called without a command. The global `options` apply to all lines.
 pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> ExitCode {
     let input = std::io::stdin();
     let is_empty = was_closed(&input) || is_null(&input);
@@ -46,7 +46,7 @@ pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> E
         environment,
     };
     match called {
-        // The real client prints its help, and reads nothing.
+        // Upstream prints its help and reads nothing.
         Grammar::Glance if lines.options.is_empty() && (is_empty || input.is_terminal()) => {
             print(help::program(called).trim_end(), 0)
         }
@@ -56,22 +56,23 @@ pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> E
     }
 }
 
-/// The meaning of one line.
+/// A parsed line.
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
-    /// Nothing: it is blank, or a comment.
+    /// A blank line or comment.
     Nothing,
-    /// The end of the lines.
+    /// A request to quit.
     Quit,
     /// A command.
     Command(Vec<String>),
 }
 
 impl Line {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
-    /// `Usage` for quotes that are not closed, and for what would be passed on to a shell.
+    ///
+    /// `Usage` for unbalanced quotes and for shell syntax.
     fn parse(line: &str) -> Result<Self> {
         let line = line.trim();
         if line.starts_with('#') {
@@ -91,7 +92,7 @@ impl Line {
     }
 }
 
-/// Splits a line into words as Python's `shlex.split` does; one semicolon may end it.
+/// Splits a line into words like Python's `shlex.split`. One trailing semicolon is ignored.
 fn split(line: &str) -> Result<Vec<String>> {
     let invalid = |why: &str| Error::usage(format!("invalid line: {why}"));
     let mut words = Vec::new();
@@ -131,7 +132,9 @@ fn split(line: &str) -> Result<Vec<String>> {
             ';' if characters.as_str().trim().is_empty() => break,
             ';' | '|' | '>' => {
                 let error = invalid(&format!("'{character}' outside of quotes"));
-                return Err(error.hint("A line holds one command, without pipes and redirections."));
+                return Err(
+                    error.hint("Write one command per line, without pipes or redirections.")
+                );
             }
             space if space.is_whitespace() => words.extend(word.take()),
             other => word.get_or_insert_default().push(other),
@@ -141,16 +144,16 @@ fn split(line: &str) -> Result<Vec<String>> {
     Ok(words)
 }
 
-/// Lines for one program.
+/// The state of line-by-line execution.
 struct Lines {
     called: Grammar,
-    /// Options of the program, before each line's words.
+    /// Global options, prepended to the words of each line.
     options: Vec<String>,
     environment: Environment,
 }
 
 impl Lines {
-    /// Reads a line's command, with the options of the program before it.
+    /// Parses the command of a line, with the global options.
     fn read(&self, words: Vec<String>) -> Result<Request> {
         let words = self.options.iter().cloned().chain(words).collect();
         argparse::read_words(self.called, words)
@@ -178,13 +181,13 @@ impl Lines {
             Ok(false) => fail(
                 self.called,
                 &argparse::missing_command(self.called)
-                    .hint("Standard input, where commands are read without one, is empty."),
+                    .hint("Pass a command, or write commands to standard input."),
             ),
             Err(error) => fail(self.called, &error),
         }
     }
 
-    /// Runs the commands that are typed at a terminal.
+    /// Runs commands typed at a terminal.
     fn prompt(&self) -> ExitCode {
         let program = self.called.program();
         let config = Config::builder().auto_add_history(true).build();
@@ -192,7 +195,7 @@ impl Lines {
         let mut editor = match editor {
             Ok(editor) => editor,
             Err(e) => {
-                let error = Error::failed("the terminal cannot be used").because(e);
+                let error = Error::failed("cannot use the terminal").because(e);
                 return fail(self.called, &error);
             }
         };
@@ -205,7 +208,7 @@ impl Lines {
                 Err(ReadlineError::Interrupted) => continue,
                 Err(ReadlineError::Eof) => return ExitCode::SUCCESS,
                 Err(e) => {
-                    let error = Error::failed("nothing could be read from the terminal").because(e);
+                    let error = Error::failed("cannot read from the terminal").because(e);
                     return fail(self.called, &error);
                 }
             };
@@ -225,7 +228,7 @@ impl Lines {
         }
     }
 
-    /// Runs one typed command; a signal ends it, and not the prompt.
+    /// Runs a typed command. A signal ends the command but not the prompt.
     fn run_typed(&self, parsed: &Parsed) {
         let watch = Watch::default();
         let result = open_session(parsed, self.environment.clone(), &watch).and_then(|session| {
@@ -241,21 +244,22 @@ impl Lines {
     }
 }
 
-/// The commands of standard input, on one runtime.
+/// The commands on standard input, executed on one runtime.
 struct Batch<'a> {
     lines: &'a Lines,
     watch: Watch,
-    /// The runs of earlier lines, whose deployments stay open.
+    /// Sessions of earlier lines, whose deployments stay open.
     sessions: Vec<Session>,
-    /// Exit code of the first command that failed.
+    /// The exit code of the first command that failed.
     code: Option<u8>,
 }
 
 impl Batch<'_> {
-    /// Runs every line; returns whether there was any.
+    /// Runs all lines. Returns whether there were any.
     ///
     /// # Errors
-    /// `Interrupted`, `ClosedPipe`; `Io` where standard input cannot be read.
+    ///
+    /// `Interrupted`, `ClosedPipe`, or `Io` if standard input cannot be read.
     async fn run(&mut self) -> Result<bool> {
         let called = self.lines.called;
         let mut is_any = false;
@@ -263,7 +267,7 @@ impl Batch<'_> {
             is_any = true;
             let text = String::from_utf8(line);
             let line = text
-                .map_err(|_| Error::usage("invalid line: it is not UTF-8"))
+                .map_err(|_| Error::usage("invalid line: not UTF-8"))
                 .and_then(|text| Line::parse(&text));
             let request = match line {
                 Ok(Line::Nothing) => continue,
@@ -300,7 +304,7 @@ impl Batch<'_> {
         self.note(error.kind().exit_code());
     }
 
-    /// Keeps the exit code of the first command that failed.
+    /// Records the exit code of the first command that failed.
     fn note(&mut self, code: u8) {
         if code != 0 {
             self.code.get_or_insert(code);
@@ -312,7 +316,7 @@ impl Batch<'_> {
         let is_same = |session: &Session| {
             session.grammar == parsed.grammar
                 && session.globals == parsed.globals
-                // One of nothing has been made since, maybe.
+                // The default data directory may have been created in the meantime.
                 && !session.is_of_nothing()
         };
         let known = self.sessions.iter().position(is_same);
@@ -332,7 +336,7 @@ impl Batch<'_> {
         perform(parsed, &self.sessions[place]).await
     }
 
-    /// Reads the next line of standard input, without holding up signals; None at its end.
+    /// Reads the next line of standard input without blocking signals; `None` at the end.
     async fn next_line(&self) -> Result<Option<Vec<u8>>> {
         let read = tokio::task::spawn_blocking(|| {
             let mut line = Vec::new();
@@ -341,7 +345,7 @@ impl Batch<'_> {
             read.map_err(|e| Error::io("read", "standard input", e))?;
             if line.len() as u64 > LONGEST {
                 return Err(Error::usage(format!(
-                    "a line of standard input has more than {LONGEST} bytes"
+                    "a line of standard input is longer than {LONGEST} bytes"
                 )));
             }
             Ok(Some(line).filter(|line| !line.is_empty()))
@@ -358,13 +362,13 @@ impl Batch<'_> {
     }
 }
 
-/// The words that complete a line at the prompt.
+/// The words for completion at the prompt.
 struct Words {
     called: Grammar,
 }
 
 impl Words {
-    /// Returns the words that may stand in the place of the last word of `line`, and where that begins.
+    /// Returns the completions of the last word of `line`, and the offset of that word.
     fn complete_line(&self, line: &str) -> (usize, Vec<String>) {
         let start = line.rfind(char::is_whitespace).map_or(0, |space| {
             space + line[space..].chars().next().map_or(1, char::len_utf8)

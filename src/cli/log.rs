@@ -1,6 +1,6 @@
-//! The log of the operator's programs: where lines go, and how the real programs write them.
+//! The log of the operators' programs: destinations and upstream's formats.
 //!
-//! What a program says on standard error otherwise (that it failed) is kept in the log as well.
+//! Messages printed on standard error, such as failures, are also logged.
 //!
 //! *Source:* `oslo_log/_options.py`, `log.py`, `formatters.py` and `handlers.py`.
 
@@ -21,21 +21,22 @@ use crate::model::Timestamp;
 use crate::output::escape_controls;
 use crate::{Error, Result};
 
-/// Where the journal of systemd listens.
+/// The socket of the systemd journal.
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// The log of one program.
+/// The log of a program.
 pub struct Log {
     sinks: Arc<Mutex<Sinks>>,
     debug: bool,
 }
 
 impl Log {
-    /// Begins the log of `program` (such as `glance-scrubber`) as its command line and the configuration
-    /// want it; lines name `name` as who wrote them. Only a file is opened.
+    /// Opens the log of `program` (such as `glance-scrubber`) according to its command line and configuration.
+    /// `name` is the logger's name in each line. Only a log file is opened immediately.
     ///
     /// # Errors
-    /// `Io` for a file that cannot be opened; `Usage` for what the command line wants in vain.
+    ///
+    /// `Io` if the log file cannot be opened; `Usage` for unsupported options.
     pub fn begin(
         program: &'static str,
         name: &'static str,
@@ -44,25 +45,24 @@ impl Log {
     ) -> Result<Self> {
         if let Some(path) = &options.log_config_append {
             return Err(Error::usage(format!(
-                "--log-config-append {}: such a file configures the logging of Python, which {program} does \
-                 not have",
+                "--log-config-append {} is not supported: {program} does not use Python's logging",
                 path.display()
             ))
-            .hint("Say --log-file, --use-syslog, --use-journal or --use-json instead."));
+            .hint("Use --log-file, --use-syslog, --use-journal or --use-json instead."));
         }
         let date_format = options.log_date_format.as_deref();
         let date_format = date_format.unwrap_or(&settings.date_format).to_string();
         if Timestamp::EPOCH.to_local(&date_format).is_none() {
             return Err(Error::failed(format!(
-                "log_date_format '{date_format}' is no format of a time"
+                "log_date_format '{date_format}' is not a valid date format"
             ))
             .hint("The default is %Y-%m-%d %H:%M:%S."));
         }
         let facility = options.syslog_log_facility.as_deref();
         let facility = facility.unwrap_or(&settings.facility);
         let facility = Facility::from_str(facility).map_err(|()| {
-            Error::failed(format!("there is no syslog facility '{facility}'"))
-                .hint("It is LOG_USER, LOG_DAEMON, LOG_LOCAL0 and so on.")
+            Error::failed(format!("unknown syslog facility '{facility}'"))
+                .hint("Use LOG_USER, LOG_DAEMON, LOG_LOCAL0 or another facility of syslog(3).")
         })?;
         let path = file(program, options, settings);
         let file = path.as_deref().map(ui::open_log).transpose()?;
@@ -88,36 +88,36 @@ impl Log {
         };
         if let Some(path) = &settings.python_file {
             log.warning(&Error::failed(format!(
-                "log_config_append = {} configures the logging of Python and is not read",
+                "log_config_append = {} is ignored: Python's logging configuration is not supported",
                 path.display()
             )));
         }
         Ok(log)
     }
 
-    /// Whether everything that is done shall be told.
+    /// Returns whether debug messages are logged.
     pub fn is_debug(&self) -> bool {
         self.debug
     }
 
-    /// What only those want to know who look for a fault.
+    /// Logs a debug message.
     pub fn debug(&self, text: &str) {
         if self.debug {
             self.write("DEBUG", text);
         }
     }
 
-    /// What was done.
+    /// Logs a completed action.
     pub fn info(&self, text: &str) {
         self.write("INFO", text);
     }
 
-    /// What somebody should look at.
+    /// Logs a warning.
     pub fn warning(&self, error: &Error) {
         self.write("WARNING", &whole(error));
     }
 
-    /// What failed.
+    /// Logs an error.
     pub fn error(&self, error: &Error) {
         self.write("ERROR", &whole(error));
     }
@@ -133,7 +133,7 @@ impl Log {
     }
 }
 
-/// The file that a program logs to.
+/// Returns the path of the log file.
 fn file(program: &str, options: &OsloOptions, settings: &LogSettings) -> Option<PathBuf> {
     let directory = options.log_dir.as_ref().or(settings.directory.as_ref());
     let file = options.log_file.as_ref().or(settings.file.as_ref());
@@ -145,7 +145,7 @@ fn file(program: &str, options: &OsloOptions, settings: &LogSettings) -> Option<
     }
 }
 
-/// An error with its hint, in a line.
+/// Formats an error and its hint on one line.
 fn whole(error: &Error) -> String {
     match error.hint_text() {
         Some(hint) => format!("{}. {hint}", error.message()),
@@ -153,12 +153,12 @@ fn whole(error: &Error) -> String {
     }
 }
 
-/// A line on stderr. Nothing can be done when that fails.
+/// Writes a line to stderr; failures are ignored.
 fn to_stderr(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Where lines go.
+/// The destinations of log lines.
 struct Sinks {
     use_stderr: bool,
     file: Option<File>,
@@ -168,7 +168,7 @@ struct Sinks {
 }
 
 impl Sinks {
-    /// Writes a line everywhere but to stderr, which is told of what cannot be written to.
+    /// Writes a line to all destinations except stderr, and reports failures there.
     fn keep(&mut self, level: &str, text: &str, line: &str) {
         if let Some(file) = &mut self.file {
             let _ = writeln!(file, "{line}");
@@ -177,13 +177,13 @@ impl Sinks {
         if let Some(syslog) = &mut self.syslog
             && let Err(why) = syslog.send(level, line)
         {
-            lost.push(format!("nothing can be logged to syslog: {why}"));
+            lost.push(format!("cannot log to syslog: {why}"));
             self.syslog = None;
         }
         if let Some(journal) = &mut self.journal
             && let Err(why) = journal.send(level, text)
         {
-            lost.push(format!("nothing can be logged to the journal: {why}"));
+            lost.push(format!("cannot log to the journal: {why}"));
             self.journal = None;
         }
         for why in &lost {
@@ -195,7 +195,7 @@ impl Sinks {
     }
 }
 
-/// What is said on stderr otherwise.
+/// A copy of stderr messages in the log.
 struct Kept(Arc<Mutex<Sinks>>);
 
 impl ui::Record for Kept {
@@ -206,7 +206,7 @@ impl ui::Record for Kept {
     }
 }
 
-/// How lines look.
+/// The format of log lines.
 struct Form {
     name: &'static str,
     date_format: String,
@@ -239,7 +239,7 @@ impl Form {
     }
 }
 
-/// Python's number of a level.
+/// Returns Python's numeric value of a level.
 fn number(level: &str) -> u8 {
     match level {
         "DEBUG" => 10,
@@ -249,7 +249,7 @@ fn number(level: &str) -> u8 {
     }
 }
 
-/// Syslog's number of a level.
+/// Returns the syslog priority of a level.
 fn priority(level: &str) -> u8 {
     match level {
         "DEBUG" => 7,
@@ -262,9 +262,9 @@ fn priority(level: &str) -> u8 {
 /// The syslog of this host.
 struct Syslog {
     formatter: Formatter3164,
-    /// The socket, where it is not the usual one.
+    /// The socket, if not the default one.
     path: Option<PathBuf>,
-    /// Connected by the first line.
+    /// The connection, opened by the first line.
     logger: Option<Logger<LoggerBackend, Formatter3164>>,
 }
 
@@ -299,9 +299,9 @@ impl Syslog {
     }
 }
 
-/// The journal of systemd, in its own protocol.
+/// The systemd journal, through its native protocol.
 struct Journal {
-    /// What every entry has.
+    /// The fields common to all entries.
     common: String,
     socket: Option<UnixDatagram>,
     path: PathBuf,
@@ -319,7 +319,7 @@ impl Journal {
         }
     }
 
-    /// An entry; its values have no line breaks, which would need another form.
+    /// Sends an entry. Values contain no line breaks, which would need the length-prefixed form.
     fn send(&mut self, level: &str, text: &str) -> io::Result<()> {
         let socket = match &mut self.socket {
             Some(socket) => socket,

@@ -9,18 +9,18 @@ use crate::cli::oslo::{
 };
 use crate::cli::values;
 
-/// What `glance-manage` says on standard output when it is called with no word at all; it exits 2.
+/// The output of `glance-manage` without arguments, on standard output; it exits 2.
 pub const OVERVIEW: &str = "glance-manage category action [<args>]\nAvailable categories:\n\tdb\n";
 
-/// Shown below the help of each command that works on a database.
-const DATA_DIR_NOTE: &str = "With no configuration file the database of the local data directory is meant;\n\
-     GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is.";
+/// The note below the help of each command that works on a database.
+const DATA_DIR_NOTE: &str = "Without a configuration file, the program works on the database of the local data\n\
+     directory (\"--data-dir DIR\" or GLANCE_DATA_DIR).";
 
-/// An action on the database: its name, what it does, and what it takes.
+/// A database action.
 struct Action {
     name: &'static str,
     about: &'static str,
-    /// How many values it takes by position.
+    /// The number of positional values.
     words: usize,
     args: fn() -> Vec<Arg>,
 }
@@ -28,55 +28,55 @@ struct Action {
 const ACTIONS: &[Action] = &[
     Action {
         name: "check",
-        about: "Tell which step of an upgrade is due",
+        about: "Report which upgrade step is due",
         words: 0,
         args: Vec::new,
     },
     Action {
         name: "contract",
-        about: "Drop what the newest schema no longer has",
+        about: "Remove what the newest schema no longer has (upgrade step 3)",
         words: 1,
         args: step_args,
     },
     Action {
         name: "expand",
-        about: "Add what the newest schema has more",
+        about: "Add what is new in the newest schema (upgrade step 1)",
         words: 1,
         args: step_args,
     },
     Action {
         name: "export_metadefs",
-        about: "Write the metadata definitions to files",
+        about: "Export metadata definitions to files",
         words: 1,
         args: export_args,
     },
     Action {
         name: "load_metadefs",
-        about: "Read metadata definitions from files",
+        about: "Load metadata definitions from files",
         words: 4,
         args: load_args,
     },
     Action {
         name: "migrate",
-        about: "Bring the rows into the shape of the newest schema",
+        about: "Migrate rows to the newest schema (upgrade step 2)",
         words: 1,
         args: step_args,
     },
     Action {
         name: "purge",
-        about: "Remove deleted rows from every table but the images",
+        about: "Purge deleted rows from all tables except images",
         words: 2,
         args: purge_args,
     },
     Action {
         name: "purge_images_table",
-        about: "Remove deleted rows from the images",
+        about: "Purge deleted rows from the images table",
         words: 2,
         args: purge_images_args,
     },
     Action {
         name: "sync",
-        about: "Create the schema, or bring it up to date in one go",
+        about: "Create the schema, or upgrade it in one step",
         words: 1,
         args: change_args,
     },
@@ -88,25 +88,25 @@ const ACTIONS: &[Action] = &[
     },
     Action {
         name: "upgrade",
-        about: "Bring the schema to a revision",
+        about: "Upgrade the schema to a revision",
         words: 1,
         args: change_args,
     },
     Action {
         name: "version",
-        about: "Show the revision of the schema",
+        about: "Show the current schema revision",
         words: 0,
         args: Vec::new,
     },
     Action {
         name: "version_control",
-        about: "Write a revision into a database that has none",
+        about: "Place a database under migration control",
         words: 1,
         args: version_args,
     },
 ];
 
-/// The spellings with one word, in the order of the real program, each with the names of its values.
+/// The one-word commands, in upstream's order, each with the names of its values.
 const ONE_WORD: &[(&str, &[&str])] = &[
     ("db_version", &[]),
     ("db_upgrade", &["version"]),
@@ -124,29 +124,29 @@ const ONE_WORD: &[(&str, &[&str])] = &[
     ("db_export_metadefs", &["path"]),
 ];
 
-/// The spellings with one word that only this program has; they take what those with two words take.
+/// Additional one-word commands. Their arguments are those of the two-word commands.
 const ONE_WORD_OURS: [(&str, &str); 2] = [
     ("db_purge", "purge"),
     ("db_purge_images_table", "purge_images_table"),
 ];
 
 fn version_args() -> Vec<Arg> {
-    vec![value("version", "version", "Revision of the schema")]
+    vec![value("version", "version", "Schema revision")]
 }
 
-/// The options that no real one has, on what changes the schema and on what purges; the help names them below,
-/// since its list is compared with that of the real one.
+/// Additional options of schema changes and purges. They are hidden and described in a note, because the list
+/// of options must match upstream's.
 const NO_BACKUP: &str = "no-backup";
 const DRY_RUN: &str = "dry-run";
 
-/// What the help says of them.
+/// Returns the note on additional options.
 fn note_of(args: &[Arg]) -> &'static str {
     let has = |name: &str| args.iter().any(|arg| arg.get_id() == name);
     if has(NO_BACKUP) {
-        "An SQLite database that holds anything is copied first; \"--no-backup\" leaves that out.\n\n"
+        "A non-empty SQLite database is backed up first, unless \"--no-backup\" is given.\n\n"
     } else if has(DRY_RUN) {
-        "\"--dry-run\" removes nothing, and says what would be removed; \"--metrics-file PATH\" writes\n\
-         metrics for Prometheus.\n\n"
+        "\"--dry-run\" shows what would be removed without removing it. \"--metrics-file PATH\"\n\
+         writes Prometheus metrics.\n\n"
     } else {
         ""
     }
@@ -156,7 +156,7 @@ fn step_args() -> Vec<Arg> {
     vec![
         flag(
             NO_BACKUP,
-            "Do not copy an SQLite database before it is changed",
+            "Do not back up an SQLite database before it is changed",
         )
         .hide(true),
     ]
@@ -174,26 +174,25 @@ fn export_args() -> Vec<Arg> {
 
 fn load_args() -> Vec<Arg> {
     vec![
-        value(
-            "path",
-            "path",
-            "File to read, or directory whose files to read",
-        ),
-        flag("merge", "Keep what the database has and add what it lacks"),
+        value("path", "path", "File, or directory of files, to load"),
         flag(
-            "prefer_new",
-            "When merging, take values from the files where they give any",
+            "merge",
+            "Merge into existing definitions, keeping existing values",
         ),
-        flag("overwrite", "When merging, take everything from the files"),
+        flag("prefer_new", "When merging, prefer values from the files"),
+        flag(
+            "overwrite",
+            "When merging, replace existing definitions with those from the files",
+        ),
     ]
 }
 
 fn purge_args() -> Vec<Arg> {
-    ages("Days since a row was deleted, at least; 30 if not given")
+    ages("Purge rows deleted more than this many days ago; default: 30")
 }
 
 fn purge_images_args() -> Vec<Arg> {
-    ages("Days since a row was deleted, at least; 180 if not given")
+    ages("Purge rows deleted more than this many days ago; default: 180")
 }
 
 fn ages(age_help: &'static str) -> Vec<Arg> {
@@ -202,27 +201,24 @@ fn ages(age_help: &'static str) -> Vec<Arg> {
         number(
             "max_rows",
             "ROWS",
-            "Rows of each table to remove at most, the oldest first; 100 if not given, -1 for all",
+            "Maximum number of rows to purge per table, oldest first; default: 100; -1 purges all",
         ),
-        flag(DRY_RUN, "Remove nothing, and say what would be removed").hide(true),
+        flag(DRY_RUN, "Show what would be removed without removing it").hide(true),
         metrics_file(),
     ]
 }
 
-/// The whole command line.
+/// Returns the whole command line.
 pub fn command() -> Command {
-    let mut command = tool(
-        "glance-manage",
-        "Look after the database of the image service",
-    )
-    .args(OsloOptions::args())
-    .arg(data_dir())
-    .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
-    .after_help(format!(
-        "Commands:\n{}\nEach is spelled with one word too, as in 'glance-manage db_sync'.\n",
-        action_list("db ")
-    ))
-    .subcommand(database_command());
+    let mut command = tool("glance-manage", "Manage the database of the image service")
+        .args(OsloOptions::args())
+        .arg(data_dir())
+        .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
+        .after_help(format!(
+            "Commands:\n{}\nEach can be written as one word, too: 'glance-manage db_sync'.\n",
+            action_list("db ")
+        ))
+        .subcommand(database_command());
     for (name, words) in ONE_WORD {
         command = command.subcommand(one_word_command(name, words));
     }
@@ -234,9 +230,9 @@ pub fn command() -> Command {
     command
 }
 
-/// `db` with its actions.
+/// Returns `db` with its actions.
 fn database_command() -> Command {
-    tool_part("db", "Look after the database")
+    tool_part("db", "Manage the database")
         .hide(true)
         .arg(data_dir())
         .override_usage("glance-manage db ACTION [ARGUMENTS]")
@@ -245,7 +241,7 @@ fn database_command() -> Command {
 }
 
 fn action_command(action: &Action) -> Command {
-    // The real one lists its positional values under this very name, and scripts' authors look there.
+    // Upstream lists its positional values under this name.
     let words = Arg::new("action_args")
         .num_args(0..=action.words)
         .allow_negative_numbers(true)
@@ -255,7 +251,7 @@ fn action_command(action: &Action) -> Command {
     let note = match action.words {
         0 => format!("{own}{DATA_DIR_NOTE}"),
         _ => format!(
-            "Arguments:\n  action_args  The values of the options by position, in their order\n\n\
+            "Arguments:\n  action_args  Values of the options, in the order listed\n\n\
              {own}{DATA_DIR_NOTE}"
         ),
     };
@@ -290,12 +286,12 @@ fn one_word_command(name: &'static str, words: &[&'static str]) -> Command {
         .args(words.iter().map(|word| {
             Arg::new(*word)
                 .value_name(*word)
-                .help(format!("As for 'glance-manage db {}'", &name[3..]))
+                .help(format!("See 'glance-manage db {} --help'", &name[3..]))
         }))
         .after_help(note)
 }
 
-/// What `glance-manage db` says on standard output; it exits 2.
+/// Returns the output of `glance-manage db`, on standard output; it exits 2.
 pub fn actions() -> String {
     ACTIONS.iter().fold(
         "Actions of 'glance-manage db':\n".to_owned(),
@@ -309,104 +305,105 @@ fn action_list(before: &str) -> String {
     })
 }
 
-/// What one call of `glance-manage` asks for.
+/// A parsed command line of `glance-manage`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     /// The options before the command.
     pub oslo: OsloOptions,
-    /// `--data-dir`, wherever on the line it stands.
+    /// `--data-dir`, at any position.
     pub data_dir: Option<PathBuf>,
-    /// The command; None when there is none.
+    /// The command; `None` without arguments.
     pub command: Option<ManageCommand>,
 }
 
 /// A command of `glance-manage`, in either spelling.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManageCommand {
-    /// `db` and no action: say which there are, as [`actions`] does.
+    /// `db` without an action: list the actions, as [`actions`] does.
     Actions,
-    /// Show the revision of the schema.
+    /// Show the current schema revision.
     Version,
-    /// Tell which step of an upgrade is due.
+    /// Report which upgrade step is due.
     Check,
-    /// All steps at once, whatever revision is named: the real program ignores it.
+    /// Run all upgrade steps. Upstream ignores a given revision.
     Sync {
-        /// Whether an SQLite database is copied first.
+        /// Whether to back up an SQLite database first.
         backup: bool,
     },
-    /// Bring the schema to a revision.
+    /// Upgrade the schema to a revision.
     Upgrade {
-        /// Revision; the newest if not given.
+        /// The revision; the newest by default.
         version: Option<String>,
-        /// Whether an SQLite database is copied first.
+        /// Whether to back up an SQLite database first.
         backup: bool,
     },
-    /// Write a revision into a database that has none.
+    /// Place a database under migration control.
     VersionControl {
-        /// Revision; `liberty` if not given.
+        /// The revision; `liberty` by default.
         version: Option<String>,
     },
-    /// First step of an upgrade.
+    /// First upgrade step.
     Expand {
-        /// Whether an SQLite database is copied first.
+        /// Whether to back up an SQLite database first.
         backup: bool,
     },
-    /// Second step of an upgrade.
+    /// Second upgrade step.
     Migrate {
-        /// Whether an SQLite database is copied first.
+        /// Whether to back up an SQLite database first.
         backup: bool,
     },
-    /// Last step of an upgrade.
+    /// Third upgrade step.
     Contract {
-        /// Whether an SQLite database is copied first.
+        /// Whether to back up an SQLite database first.
         backup: bool,
     },
-    /// Read metadata definitions from files.
+    /// Load metadata definitions from files.
     LoadMetadefs(LoadMetadefs),
     /// Remove all metadata definitions.
     UnloadMetadefs,
-    /// Write the metadata definitions to files.
+    /// Export metadata definitions to files.
     ExportMetadefs {
-        /// Directory to write to.
+        /// The directory to write to.
         path: Option<PathBuf>,
     },
-    /// Remove deleted rows from all tables but that of the images.
+    /// Purge deleted rows from all tables except images.
     Purge(Purge),
-    /// Remove deleted rows from the table of the images.
+    /// Purge deleted rows from the images table.
     PurgeImagesTable(Purge),
 }
 
-/// How to read metadata definitions.
+/// Options for loading metadata definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadMetadefs {
-    /// File, or directory of files.
+    /// The file, or a directory of files.
     pub path: Option<PathBuf>,
-    /// Keep what the database has and add what it lacks.
+    /// Whether to merge into existing definitions, keeping existing values.
     pub merge: bool,
-    /// When merging, take values from the files where they give any.
+    /// Whether merging prefers values from the files.
     pub prefer_new: bool,
-    /// When merging, take everything from the files.
+    /// Whether merging replaces existing definitions.
     pub overwrite: bool,
 }
 
-/// Which deleted rows to remove.
+/// Options for purging deleted rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purge {
-    /// Days since the row was deleted; negative values are for the caller to refuse (exit 1).
+    /// The minimum age in days. The caller rejects negative values (exit 1).
     pub age_in_days: i64,
-    /// Most rows to remove, -1 for all; lower values are for the caller to refuse (exit 1).
+    /// The maximum number of rows; -1 for all. The caller rejects lower values (exit 1).
     pub max_rows: i64,
-    /// Whether to remove nothing, and say what would be removed.
+    /// Whether to show what would be removed without removing it.
     pub dry_run: bool,
-    /// Where metrics are written to.
+    /// The metrics file.
     pub metrics_file: Option<PathBuf>,
 }
 
 impl Invocation {
-    /// Reads what [`command`] parsed.
+    /// Collects the values parsed by [`command`].
     ///
     /// # Errors
-    /// What is wrong with a value that was given by position: a usage error, exit 2.
+    ///
+    /// The usage error for an invalid positional value (exit 2).
     pub fn from_matches(matches: &ArgMatches) -> Result<Self, String> {
         let oslo = OsloOptions::from_matches(matches);
         let mut data_dir = path_of(matches, "data_dir");
@@ -462,7 +459,7 @@ impl ManageCommand {
     }
 }
 
-/// The values of one action, which are given by option, or by position.
+/// The values of an action, given as options or by position.
 struct Values<'a> {
     leaf: &'a ArgMatches,
 }
@@ -473,7 +470,7 @@ impl Values<'_> {
         named.cloned().or_else(|| self.word(position))
     }
 
-    /// By position any word that is not empty is a yes, `False` too.
+    /// Returns a flag. By position, any non-empty word is true, even `False`.
     fn flag(&self, name: &str, position: usize) -> bool {
         self.given(name)
             || self
@@ -481,7 +478,7 @@ impl Values<'_> {
                 .is_some_and(|word| !word.is_empty())
     }
 
-    /// Whether the option of that name is there.
+    /// Returns whether the option was given.
     fn given(&self, name: &str) -> bool {
         matches!(self.leaf.try_get_one::<bool>(name), Ok(Some(true)))
     }
@@ -497,9 +494,9 @@ impl Values<'_> {
 
     fn number(&self, name: &str, position: usize) -> Result<Option<i64>, String> {
         match self.leaf.try_get_one::<i64>(name) {
-            Ok(Some(_)) if self.word(position).is_some() => {
-                Err(format!("argument {name}: given by option and by position"))
-            }
+            Ok(Some(_)) if self.word(position).is_some() => Err(format!(
+                "argument {name}: given both as an option and by position"
+            )),
             Ok(Some(number)) => Ok(Some(*number)),
             _ => self
                 .word(position)

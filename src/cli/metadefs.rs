@@ -1,4 +1,4 @@
-//! Metadata definitions in and out of files: `glance-manage db load_metadefs` and its like.
+//! Loading and exporting metadata definitions: `glance-manage db load_metadefs` and related commands.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,8 +10,7 @@ use crate::local::catalog::Catalog;
 use crate::local::metadefs::{self, Merge};
 use crate::{Error, Result, local};
 
-/// Loads files. What is wrong with the options or with a file is said, and the exit code is 0, on
-/// which scripts count.
+/// Loads files. Invalid options and files are reported, and the exit code is 0, which scripts rely on.
 pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<ExitCode> {
     let merge = match (wanted.merge, wanted.prefer_new, wanted.overwrite) {
         (false, false, false) => Merge::Skip,
@@ -45,7 +44,7 @@ pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes every metadata definition.
+/// Removes all metadata definitions.
 pub(super) async fn unload(settings: &Settings) -> Result<ExitCode> {
     let catalog = open(settings).await?;
     let unloaded = metadefs::unload(&catalog).await;
@@ -53,7 +52,7 @@ pub(super) async fn unload(settings: &Settings) -> Result<ExitCode> {
     unloaded.map(|()| ExitCode::SUCCESS)
 }
 
-/// Writes every namespace to a file of its own.
+/// Exports each namespace to a file.
 pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result<ExitCode> {
     let path = match &path {
         Some(path) => path,
@@ -65,7 +64,7 @@ pub(super) async fn export(settings: &Settings, path: Option<PathBuf>) -> Result
     Ok(ExitCode::SUCCESS)
 }
 
-/// The database, which MUST be there, and up to date.
+/// Opens the database, which MUST exist and be up to date.
 pub(super) async fn open(settings: &Settings) -> Result<Catalog> {
     let database = local::database(settings)?;
     let is_there = match database {
@@ -80,6 +79,6 @@ pub(super) async fn open(settings: &Settings) -> Result<Catalog> {
     }
     Err(
         Error::failed(format!("database {} is not up to date", database.name()))
-            .hint("Run glance-manage db sync first."),
+            .hint("Run \"glance-manage db sync\" first."),
     )
 }

@@ -1,7 +1,7 @@
-//! Metrics of what runs from time to time, in the text form of Prometheus: for the textfile collector of
-//! its node exporter, a file a program.
+//! Metrics of periodic jobs in the Prometheus text format, for the textfile collector of its node exporter.
+//! Each program writes one file.
 //!
-//! Counters go on from what the file says, so that they count all runs.
+//! Counters continue from the values in the file, so that they cover all runs.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -12,10 +12,10 @@ use crate::data::replacement::Replacement;
 use crate::model::Timestamp;
 use crate::{Error, Result};
 
-/// What one run has to tell.
+/// The metrics of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
-    /// What all names begin with.
+    /// The prefix of all metric names.
     prefix: &'static str,
     samples: Vec<Sample>,
 }
@@ -29,14 +29,14 @@ struct Sample {
 
 #[derive(Clone, Copy, Debug)]
 enum Kind {
-    /// What was counted in this run.
+    /// The increase during this run.
     Counter(u64),
-    /// A number; None where there is none.
+    /// A value; `None` to omit the metric.
     Gauge(Option<f64>),
 }
 
 impl Metrics {
-    /// Metrics whose names begin with `prefix` and an underscore: `glance_scrubber`.
+    /// Creates metrics whose names begin with `prefix` and an underscore, such as `glance_scrubber`.
     pub(super) fn new(prefix: &'static str) -> Self {
         Self {
             prefix,
@@ -44,24 +44,24 @@ impl Metrics {
         }
     }
 
-    /// Adds what was counted in this run; `name` ends with `_total`.
+    /// Adds the increase of a counter; `name` ends with `_total`.
     #[must_use]
     pub(super) fn counter(self, name: &'static str, help: &'static str, count: u64) -> Self {
         self.with(name, help, Kind::Counter(count))
     }
 
-    /// Adds a number that may go up and down.
+    /// Adds a value that may increase and decrease.
     #[must_use]
     pub(super) fn gauge(self, name: &'static str, help: &'static str, value: u64) -> Self {
         #[expect(
             clippy::cast_precision_loss,
-            reason = "Prometheus has no other numbers"
+            reason = "Prometheus values are floating-point numbers"
         )]
         let value = value as f64;
         self.with(name, help, Kind::Gauge(Some(value)))
     }
 
-    /// Adds a moment; `name` ends with `_timestamp_seconds`. None leaves it out.
+    /// Adds a timestamp; `name` ends with `_timestamp_seconds`. `None` omits it.
     #[must_use]
     pub(super) fn moment(
         self,
@@ -78,25 +78,27 @@ impl Metrics {
         self
     }
 
-    /// Writes the file at `path`, at once or not at all, with when a run ended, and when one ended well,
-    /// which `succeeded` says of this one. A file that is written in place is reported on stderr.
+    /// Writes the file at `path` atomically, with the times of the last run and the last successful run.
+    /// `succeeded` refers to this run. Writing in place is reported on stderr.
     ///
     /// # Errors
+    ///
+    /// `Io`.
     /// `Io`.
     pub(super) fn write(self, path: &Path, succeeded: bool) -> Result<()> {
-        // A link stays one; what is no file would be one afterwards.
+        // A symbolic link is kept. A special file would be replaced by a regular one.
         let target = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let path = target.as_path();
         if std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(Error::failed(format!(
-                "metrics cannot be written to {}: it is no regular file",
+                "cannot write metrics to {}: not a regular file",
                 path.display()
             )));
         }
         let before = std::fs::read_to_string(path).unwrap_or_default();
         let text = self.render(&before, Timestamp::now(), succeeded);
         let failed = |e| Error::io("write", path, e);
-        // The process that collects it belongs to another user.
+        // The collector runs as another user.
         let new = Replacement::create_readable(path, 0o644)?;
         if let Err(e) = new.file().write_all(text.as_bytes()) {
             return Err(new.give_up(failed(e)));
@@ -107,7 +109,7 @@ impl Metrics {
         Ok(())
     }
 
-    /// The whole file, given what it was `before`.
+    /// Returns the content of the file, given the previous content.
     fn render(self, before: &str, now: Timestamp, succeeded: bool) -> String {
         let known: HashMap<&str, f64> = before
             .lines()
@@ -123,12 +125,12 @@ impl Metrics {
         let all = self
             .moment(
                 "last_run_timestamp_seconds",
-                "When the last run ended.",
+                "Time when the last run ended.",
                 Some(now),
             )
             .with(
                 "last_success_timestamp_seconds",
-                "When the last run without a failure ended.",
+                "Time when the last successful run ended.",
                 Kind::Gauge(success),
             );
         let mut text = String::new();
@@ -144,7 +146,7 @@ impl Metrics {
                 Kind::Gauge(value) => ("gauge", value),
             };
             let Some(value) = value else { continue };
-            // Writing to a text does not fail.
+            // Writing to a string cannot fail.
             let _ = writeln!(
                 text,
                 "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
@@ -176,7 +178,7 @@ mod tests {
         let text = std::fs::read_to_string(&real).unwrap();
         assert!(text.contains("glance_x_things_total 2"), "{text}");
         let error = metrics(1).write(directory.path(), true).unwrap_err();
-        assert!(error.message().contains("no regular file"), "{error}");
+        assert!(error.message().contains("not a regular file"), "{error}");
         let device = metrics(1).write(Path::new("/dev/null"), true);
         assert!(device.is_err());
     }
@@ -190,10 +192,10 @@ mod tests {
             "# HELP glance_x_things_total Things.\n# TYPE glance_x_things_total counter\n\
              glance_x_things_total 3\n\
              # HELP glance_x_size_bytes Bytes.\n# TYPE glance_x_size_bytes gauge\nglance_x_size_bytes 3\n\
-             # HELP glance_x_last_run_timestamp_seconds When the last run ended.\n\
+             # HELP glance_x_last_run_timestamp_seconds Time when the last run ended.\n\
              # TYPE glance_x_last_run_timestamp_seconds gauge\n\
              glance_x_last_run_timestamp_seconds 1000.5\n\
-             # HELP glance_x_last_success_timestamp_seconds When the last run without a failure ended.\n\
+             # HELP glance_x_last_success_timestamp_seconds Time when the last successful run ended.\n\
              # TYPE glance_x_last_success_timestamp_seconds gauge\n\
              glance_x_last_success_timestamp_seconds 1000.5\n"
         );

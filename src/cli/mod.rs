@@ -1,4 +1,4 @@
-//! The programs: what clap knows of them lives here and nowhere else.
+//! The programs. This is the only module that uses clap.
 
 mod advice;
 pub mod argparse;
@@ -54,16 +54,17 @@ use crate::{Error, ErrorKind, Result};
 
 pub use programs::Program;
 
-/// Version of all programs.
+/// The version of all programs.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// How long an interrupted command may take to tidy up; what it leaves, the next one clears.
+/// Time for an interrupted command to clean up; the next command cleans up what is left.
 const GRACE: Duration = Duration::from_secs(4);
 
-/// How long after a signal the process is ended where its command cannot end: within the promised five seconds.
+/// Time after a signal until the process is ended if its command does not end; less than the documented five
+/// seconds.
 const LAST: Duration = Duration::from_millis(4500);
 
-/// Runs a program on the process's arguments and environment.
+/// Runs a program with the process's arguments and environment.
 pub fn main(program: Program) -> ExitCode {
     limits::within(move || {
         let code = run(program);
@@ -74,7 +75,7 @@ pub fn main(program: Program) -> ExitCode {
     })
 }
 
-/// Whether [`print`] could not write something: then the program fails, whatever its work came to.
+/// Whether [`print`] failed to write; the program then fails regardless of its result.
 static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
 
 fn run(program: Program) -> ExitCode {
@@ -97,7 +98,7 @@ fn run(program: Program) -> ExitCode {
     }
 }
 
-/// Runs a line of the program that was `called`, by its grammar's name.
+/// Runs a command line of the program that was `called`.
 fn glance(called: Grammar, words: Vec<OsString>, environment: Environment) -> ExitCode {
     match argparse::read(called, words) {
         Ok(Request::NoCommand(options)) => lines::run(called, options, environment),
@@ -107,7 +108,7 @@ fn glance(called: Grammar, words: Vec<OsString>, environment: Environment) -> Ex
     }
 }
 
-/// Answers what needs no deployment: help, versions, completion.
+/// Handles requests that need no deployment: help, version, completion.
 fn answer(called: Grammar, request: Request) -> ExitCode {
     match request {
         Request::Version => print(&format!("{} {VERSION}", called.program()), 0),
@@ -127,7 +128,7 @@ fn answer(called: Grammar, request: Request) -> ExitCode {
     }
 }
 
-/// Returns what a command of the program itself prints.
+/// Returns the output of a built-in command.
 fn builtin(called: Grammar, name: &str, words: &[String]) -> Result<String> {
     let Some(builtin) = help::builtin(name) else {
         return Err(argparse::missing_command(called));
@@ -142,7 +143,7 @@ fn builtin(called: Grammar, name: &str, words: &[String]) -> Result<String> {
     }
 }
 
-/// Runs one command in a process of its own.
+/// Runs one command as the only one of the process.
 fn leaf(called: Grammar, parsed: &Parsed, environment: Environment) -> ExitCode {
     let grammar = parsed.grammar;
     let watch = Watch::default();
@@ -162,10 +163,11 @@ fn leaf(called: Grammar, parsed: &Parsed, environment: Environment) -> ExitCode 
     }
 }
 
-/// Checks the options of the program, and starts a run that has opened nothing yet.
+/// Validates the global options and creates a session that has not opened anything.
 ///
 /// # Errors
-/// `Usage` for options that contradict each other; `Failed` for another version of the API; `Io` for a log file.
+///
+/// `Usage` for contradictory options; `Failed` for an unsupported API version; `Io` for a log file.
 fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) -> Result<Session> {
     let (grammar, globals) = (parsed.grammar, &parsed.globals);
     globals.refuse_contradictions(parsed.row)?;
@@ -177,7 +179,7 @@ fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) -> Res
     Ok(session)
 }
 
-/// Runs a command and prints its result; returns the exit code.
+/// Runs a command and prints its result. Returns the exit code.
 async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
     let Parsed {
         grammar,
@@ -199,7 +201,7 @@ async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
     done
 }
 
-/// Prints what a command came to; the exit code.
+/// Prints the result of a command. Returns the exit code.
 async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Options) -> Result<u8> {
     let dialect = match grammar {
         Grammar::Glance => Dialect::Glance,
@@ -222,7 +224,7 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
         .map_or(0, |failure| failure.kind().exit_code()))
 }
 
-/// The Images API has one version left.
+/// Checks the requested version of the Images API.
 fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {
     let Some(version) = globals.value("os-image-api-version") else {
         return Ok(());
@@ -230,47 +232,45 @@ fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {
     let major = version.split('.').next().unwrap_or_default();
     match (grammar, major.parse::<u32>()) {
         (_, Ok(2)) => Ok(()),
-        (Grammar::Glance, Ok(1)) => {
-            Err(Error::failed("the Images API v1 is gone")
-                .hint("Leave --os-image-api-version out."))
-        }
+        (Grammar::Glance, Ok(1)) => Err(Error::failed("the Images API v1 is not supported")
+            .hint("Omit --os-image-api-version.")),
         (Grammar::Glance, _) => Err(Error::failed(
             "Invalid API version parameter. Supported values are [1, 2]",
         )
-        .hint("Leave --os-image-api-version out: there is only version 2 left.")),
+        .hint("Omit --os-image-api-version: version 2 is the only one.")),
         (Grammar::Openstack, _) => Err(Error::failed(format!(
             "Images API version {version} is not supported"
         ))
-        .hint("Leave --os-image-api-version out: there is only version 2 left.")),
+        .hint("Omit --os-image-api-version: version 2 is the only one.")),
     }
 }
 
-/// Runs a future on this thread until it is done or a signal asks the program to end.
+/// Runs a future on this thread until it completes or a signal requests the end of the program.
 fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = limits::runtime()?;
     let _guard = Guard::start(Some(LAST));
     let result = runtime.block_on(async {
         let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
-        // Before anything is begun that a signal could find half done.
+        // Installed before any work that a signal could leave half done.
         let mut signals = Signals::install();
         let mut work = std::pin::pin!(work);
         tokio::select! {
             result = &mut work => return result,
             () = signals.next() => watch.stop(),
         }
-        // The transfer notices and tidies up; a second signal, or no patience left, ends it here.
+        // The transfer stops and cleans up. A second signal or the end of the grace period aborts it.
         tokio::select! {
             result = &mut work => result.and(Err(interrupted)),
             () = signals.next() => Err(interrupted),
             () = tokio::time::sleep(GRACE) => Err(interrupted),
         }
     });
-    // A thread that still waits for input must not keep the program.
+    // A thread that waits for input must not keep the program running.
     runtime.shutdown_background();
     result
 }
 
-/// Prints a text and a newline on stdout.
+/// Prints a line on stdout.
 fn print(text: &str, code: u8) -> ExitCode {
     let print = || {
         let mut out = StandardOutput::open()?;
@@ -279,7 +279,7 @@ fn print(text: &str, code: u8) -> ExitCode {
     };
     match print() {
         Err(error) if error.kind() != ErrorKind::ClosedPipe => {
-            // Once is enough.
+            // Report the failure only once.
             if !OUTPUT_FAILED.swap(true, Ordering::Relaxed) {
                 ui::plain_error(&error);
             }

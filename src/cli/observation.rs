@@ -1,4 +1,4 @@
-//! What a run tells of itself beside its result: its requests and their times, a trace, a log file.
+//! Diagnostics of a run: requests, timings, profiling, log file.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,38 +16,39 @@ use crate::http::{Listener, Observer, Timing};
 use crate::output::{self, Cell, Dialect, Format, Options, Table, View};
 use crate::remote::profiler::Profiler;
 
-/// Options of the real clients that are taken, so that scripts go on, and do nothing; and why.
+/// Upstream options that are accepted and ignored, each with the reason.
 const WITHOUT_EFFECT: [(&str, &str); 1] = [(
     "collect-timing",
-    "no command of the first grammar shows times; openstack --timing does",
+    "glance does not print timings; use openstack --timing",
 )];
 
-/// How much is told.
+/// The level of detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Detail {
-    /// What went wrong, and what somebody should know.
+    /// Warnings and errors.
     Usual,
-    /// A line a request (`-v`).
+    /// One line per request (`-v`).
     Requests,
-    /// Requests and answers as they are (`--debug`, `-vv`).
+    /// Full requests and responses (`--debug`, `-vv`).
     Everything,
 }
 
-/// What is observed of one run.
+/// The diagnostics of a run.
 pub struct Observation {
     grammar: Grammar,
     detail: Detail,
     profiler: Option<Profiler>,
-    /// Whether there is a server, which could trace.
+    /// Whether there is a server to profile.
     traced: AtomicBool,
     timings: Option<Arc<Mutex<Vec<Timing>>>>,
 }
 
 impl Observation {
-    /// Begins to observe what options and environment want to be observed.
+    /// Starts the diagnostics requested by options and environment.
     ///
     /// # Errors
-    /// `Io` for a log file that cannot be opened.
+    ///
+    /// `Io` if the log file cannot be opened.
     pub fn begin(grammar: Grammar, globals: &Globals, environment: &Environment) -> Result<Self> {
         if let Some(path) = globals.value("log-file") {
             ui::log_to(Path::new(path), grammar)?;
@@ -57,7 +58,7 @@ impl Observation {
                 ui::notice(&format!("--{option} has no effect: {why}."));
             }
         }
-        // The first grammar's --verbose is about columns.
+        // In the first grammar, `--verbose` only adds columns.
         let verbose = match grammar {
             Grammar::Glance => 0,
             Grammar::Openstack => globals.count("verbose"),
@@ -79,7 +80,7 @@ impl Observation {
         })
     }
 
-    /// Who hears of the requests of the run.
+    /// Returns the observer of the run's requests.
     pub fn observer(&self) -> Observer {
         let listener = match self.detail {
             Detail::Everything => Some(Arc::new(ui::debug) as Listener),
@@ -106,20 +107,20 @@ impl Observation {
         }
     }
 
-    /// Whether more is told than usual.
+    /// Returns whether more than warnings and errors is printed.
     pub fn is_verbose(&self) -> bool {
         self.detail > Detail::Usual
     }
 
-    /// There is no server whose work could be traced.
+    /// Records that there is no server to profile.
     pub fn without_server(&self) {
         self.traced.store(false, Ordering::Relaxed);
         if self.profiler.is_some() {
-            ui::notice("Nothing is traced: there is no server.");
+            ui::notice("--profile has no effect in a local deployment.");
         }
     }
 
-    /// The run is over, well or not: tells what was observed, beside a result that was printed in `format`.
+    /// Ends the run and prints timings and the trace ID, after a result printed in `format`.
     ///
     /// *Source:* `close_profile` and `clean_up` in `osc_lib/shell.py`, `main` in `glanceclient/shell.py`.
     pub async fn end(&self, format: Format, out: &mut dyn Write) -> Result<()> {
@@ -148,7 +149,7 @@ impl Observation {
         let Some(timings) = &self.timings else {
             return Ok(());
         };
-        // Taken out: the next command of the same run has times of its own.
+        // Reset, so that the next command of the session starts with no timings.
         let timings = std::mem::take(&mut *timings.lock().unwrap_or_else(PoisonError::into_inner));
         let rows = table(&timings);
         print(
@@ -166,7 +167,7 @@ impl Observation {
     }
 }
 
-/// A request in a line.
+/// Formats a request on one line.
 fn line(timing: &Timing) -> String {
     let Timing {
         method,
@@ -175,13 +176,13 @@ fn line(timing: &Timing) -> String {
         elapsed,
     } = timing;
     let (status, seconds) = (status.as_u16(), elapsed.as_secs_f64());
-    format!("{method} {place} was answered {status} in {seconds:.3} s")
+    format!("{method} {place}: {status} in {seconds:.3} s")
 }
 
-/// Requests and their times, and all of them together.
+/// Returns the table of requests with their durations and the total.
 fn table(timings: &[Timing]) -> View<'static> {
     let seconds = |microseconds: u128| {
-        // Exact: no command takes the 285 years that it takes to need more than 53 bits.
+        // Exact up to 53 bits, which is 285 years.
         #[expect(clippy::cast_precision_loss, reason = "as said")]
         let seconds = microseconds as f64 / 1e6;
         Cell::new(json!(seconds))

@@ -1,5 +1,4 @@
-//! The options that every program configured by oslo.config files shares, and what its command line
-//! is built of.
+//! Options shared by programs configured with oslo.config, and building blocks of their command lines.
 
 use std::path::PathBuf;
 
@@ -8,16 +7,16 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use super::values;
 use crate::config::ConfigSource;
 
-/// How a program's help is laid out: clap's own parts, the usage line first.
+/// The layout of a program's help: clap's sections, usage first.
 pub const HELP_TEMPLATE: &str =
     "{usage-heading} {usage}\n\n{about-with-newline}\n{all-args}{after-help}";
 
-/// The options of every program that is configured by oslo.config files.
+/// The options of every program configured with oslo.config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OsloOptions {
-    /// `--config-file` and `--config-dir`, as they follow each other.
+    /// `--config-file` and `--config-dir`, in the order given.
     pub config: Vec<ConfigSource>,
-    /// `--debug` or `--nodebug`; None leaves it to the configuration.
+    /// `--debug` or `--nodebug`; `None` defers to the configuration.
     pub debug: Option<bool>,
     /// `--use-journal` or `--nouse-journal`
     pub use_journal: Option<bool>,
@@ -35,18 +34,18 @@ pub struct OsloOptions {
     pub log_file: Option<PathBuf>,
     /// `--syslog-log-facility`
     pub syslog_log_facility: Option<String>,
-    /// `--shell_completion`: `bash` or `zsh`; print a script and do nothing else.
+    /// `--shell_completion`: print a script for `bash` or `zsh` and exit.
     pub shell_completion: Option<String>,
 }
 
 impl OsloOptions {
-    /// The options as clap knows them.
+    /// Returns the options as clap arguments.
     pub fn args() -> Vec<Arg> {
         let mut args = vec![
             path(
                 "config-file",
                 "PATH",
-                "Configuration file; may be repeated, the later wins",
+                "Configuration file; may be repeated, later files take precedence",
             )
             .action(ArgAction::Append),
             path(
@@ -62,36 +61,32 @@ impl OsloOptions {
             path(
                 "log-config-append",
                 "PATH",
-                "File that configures logging in full",
+                "Logging configuration file (not supported)",
             )
             .visible_aliases(["log-config", "log_config"]),
-            value(
-                "log-date-format",
-                "DATE_FORMAT",
-                "How log lines write the time",
-            ),
-            path("log-dir", "LOG_DIR", "Directory of the log files").visible_alias("logdir"),
+            value("log-date-format", "DATE_FORMAT", "Date format of log lines"),
+            path("log-dir", "LOG_DIR", "Directory for log files").visible_alias("logdir"),
             path(
                 "log-file",
                 "PATH",
-                "File to log to, instead of standard error",
+                "File to log to instead of standard error",
             )
             .visible_alias("logfile"),
             value("shell_completion", "SHELL", "Print a completion script")
                 .value_parser(["bash", "zsh"]),
-            value(
-                "syslog-log-facility",
-                "FACILITY",
-                "Facility to log to in syslog",
-            ),
+            value("syslog-log-facility", "FACILITY", "Syslog facility"),
         ]);
-        args.extend(switch("use-journal", "nouse-journal", "Log to the journal"));
+        args.extend(switch(
+            "use-journal",
+            "nouse-journal",
+            "Log to the systemd journal",
+        ));
         args.extend(switch("use-json", "nouse-json", "Log in JSON"));
         args.extend(switch("use-syslog", "nouse-syslog", "Log to syslog"));
         args
     }
 
-    /// Reads what [`OsloOptions::args`] parsed.
+    /// Collects the values parsed by [`OsloOptions::args`].
     pub fn from_matches(matches: &ArgMatches) -> Self {
         let text = |id| matches.get_one::<String>(id).cloned();
         Self {
@@ -127,7 +122,7 @@ fn config_sources(matches: &ArgMatches) -> Vec<ConfigSource> {
     sources.into_iter().map(|(_, source)| source).collect()
 }
 
-/// The beginnings of a program: its own help, its own version, argparse's ways with options.
+/// Returns the base of a program's command line: help, version and argparse-like options.
 pub(in crate::cli) fn tool(name: &'static str, about: &'static str) -> Command {
     tool_part(name, about)
         .version(env!("CARGO_PKG_VERSION"))
@@ -140,7 +135,7 @@ pub(in crate::cli) fn tool(name: &'static str, about: &'static str) -> Command {
         )
 }
 
-/// What a program and each command of it have in common.
+/// Returns the base of a command's command line.
 pub(in crate::cli) fn tool_part(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
@@ -151,7 +146,7 @@ pub(in crate::cli) fn tool_part(name: &'static str, about: &'static str) -> Comm
         .args_override_self(true)
 }
 
-/// `--data-dir DIR`. Hidden: the help of these programs names the options of the real ones.
+/// Returns `--data-dir DIR`, hidden because upstream's help does not have it.
 pub(in crate::cli) fn data_dir() -> Arg {
     Arg::new("data_dir")
         .long("data-dir")
@@ -161,12 +156,12 @@ pub(in crate::cli) fn data_dir() -> Arg {
         .hide(true)
 }
 
-/// The path that was given for `id`.
+/// Returns the path given for `id`.
 pub(in crate::cli) fn path_of(matches: &ArgMatches, id: &str) -> Option<PathBuf> {
     matches.get_one::<PathBuf>(id).cloned()
 }
 
-/// `--NAME` and `--noNAME`, of which the later wins.
+/// Returns `--NAME` and `--noNAME`, of which the last one given applies.
 pub(in crate::cli) fn switch(
     name: &'static str,
     opposite: &'static str,
@@ -180,17 +175,17 @@ pub(in crate::cli) fn switch(
     ]
 }
 
-/// `--metrics-file PATH`. Hidden, as [`data_dir`] is.
+/// Returns `--metrics-file PATH`, hidden like [`data_dir`].
 pub(in crate::cli) fn metrics_file() -> Arg {
     path(
         "metrics-file",
         "PATH",
-        "Write metrics for Prometheus to this file",
+        "File to write Prometheus metrics to",
     )
     .hide(true)
 }
 
-/// What a pair made by [`switch`] says; None when neither is on the line.
+/// Returns the value of a pair made by [`switch`]; `None` if neither was given.
 pub(in crate::cli) fn switched(matches: &ArgMatches, name: &str, opposite: &str) -> Option<bool> {
     match (matches.get_flag(name), matches.get_flag(opposite)) {
         (true, _) => Some(true),
@@ -199,7 +194,7 @@ pub(in crate::cli) fn switched(matches: &ArgMatches, name: &str, opposite: &str)
     }
 }
 
-/// A flag.
+/// Returns a flag.
 pub(in crate::cli) fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -207,7 +202,7 @@ pub(in crate::cli) fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// An option with a text value.
+/// Returns an option with a string value.
 pub(in crate::cli) fn value(
     name: &'static str,
     value_name: &'static str,

@@ -1,4 +1,4 @@
-//! `glance-manage`, `glance-scrubber`, `glance-cache-manage`, and what the programs share.
+//! `glance-manage`, `glance-scrubber`, `glance-cache-manage`, and code shared by all programs.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -21,10 +21,10 @@ use crate::config::{
 use crate::data::Watch;
 use crate::{Error, Result};
 
-/// Which program runs.
+/// A program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// `glance`, and `openstack`.
+    /// `glance` and `openstack`.
     Glance,
     /// `glance-manage`.
     Manage,
@@ -34,7 +34,7 @@ pub enum Program {
     Scrubber,
 }
 
-/// Runs one of the operator's programs, which was called as `called`.
+/// Runs one of the operators' programs; `called` is the name it was called by.
 pub fn main(
     program: Program,
     called: &OsStr,
@@ -70,7 +70,7 @@ pub fn main(
     ended(result)
 }
 
-/// One of the three programs that `glance-cache-manage` stands in for, under its own name.
+/// Runs one of the three programs that `glance-cache-manage` replaces, by its own name.
 fn old_cache_program(
     name: &'static str,
     words: Vec<OsString>,
@@ -87,7 +87,7 @@ fn old_cache_program(
     }
 }
 
-/// Returns the shell that `--shell_completion` names: then nothing else is done.
+/// Returns the shell given with `--shell_completion`.
 fn completion_shell(matches: &ArgMatches) -> Option<&str> {
     let shell = matches.try_get_one::<String>("shell_completion").ok()?;
     shell.map(String::as_str)
@@ -110,7 +110,7 @@ fn ended(result: Result<ExitCode>) -> ExitCode {
     }
 }
 
-/// clap answers `--help` and `--version` by an error as well.
+/// Prints help or the version, which clap returns as an error, or a usage error.
 fn help_or_complaint(name: &str, command: Command, error: &clap::Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp
@@ -157,8 +157,8 @@ fn run_manage(
     block_on(&watch, database::run(&settings, wanted, &log, &watch))
 }
 
-/// The deployment that an operator's program works on: always one without a server between.
-/// `programs` are the real ones whose configuration files count.
+/// Loads the settings of the local deployment to work on. `programs` names the upstream programs whose
+/// configuration files are searched.
 pub(super) fn settings(
     data_dir: Option<&Path>,
     config: &[ConfigSource],
@@ -171,9 +171,9 @@ pub(super) fn settings(
         local: data_dir.is_none() && config.is_empty(),
         ..DeploymentOptions::default()
     };
-    // On a Glance host the configuration is where the real program looks for it.
+    // On a Glance host, use the configuration file of the upstream program.
     let found = complete_sources(config, programs, environment);
-    // So it is in a container that has no such file.
+    // Containers may be configured by environment variables alone.
     let is_named = environment.get("OS_DATABASE__CONNECTION").is_some();
     let is_configured = is_named || !found.is_empty();
     if data_dir.is_none() && environment.get("GLANCE_DATA_DIR").is_none() && is_configured {

@@ -1,4 +1,4 @@
-//! What goes on, on a terminal's stderr: the bytes of a transfer, the rows of a table.
+//! Progress on a terminal's stderr: bytes of a transfer, rows of a table.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::data::watch::Progress;
 
-/// The bar of one transfer.
+/// The progress bar of a transfer.
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// A bar that is not drawn before the transfer begins.
+    /// Creates a bar that is drawn when the transfer begins.
     pub fn new() -> Self {
         Self(ProgressBar::with_draw_target(
             None,
@@ -58,8 +58,8 @@ impl Progress for Bar {
     }
 }
 
-/// Returns a sentence on a transfer that is over; `verb` says what was done to the data (`Saved`), `verified`
-/// the algorithm whose digest was compared.
+/// Returns a summary of a finished transfer. `verb` is what was done (`Saved`), `verified` the algorithm used
+/// for verification.
 pub fn summary(verb: &str, bytes: u64, elapsed: Duration, verified: Option<&str>) -> String {
     let size = HumanBytes(bytes).to_string().replace(".00 ", " ");
     let seconds = elapsed.as_secs_f64();
@@ -67,11 +67,11 @@ pub fn summary(verb: &str, bytes: u64, elapsed: Duration, verified: Option<&str>
     format!("{verb} {size} in {seconds:.1} s{verified}.")
 }
 
-/// How many rows of which table are done; only drawn on a terminal.
+/// A counter of processed rows per table, drawn on a terminal only.
 pub struct Rows(ProgressBar);
 
 impl Rows {
-    /// A counter at nothing.
+    /// Creates a counter at zero.
     pub fn new() -> Self {
         let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows  {per_sec}")
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
@@ -79,7 +79,7 @@ impl Rows {
         Self(ProgressBar::with_draw_target(None, target).with_style(style))
     }
 
-    /// `rows` more of a table are done.
+    /// Adds processed rows of a table.
     pub fn advance(&self, table: &str, rows: u64) {
         if self.0.message() != table {
             self.0.set_message(table.to_string());
@@ -87,7 +87,7 @@ impl Rows {
         self.0.inc(rows);
     }
 
-    /// All of them are.
+    /// Removes the counter.
     pub fn end(&self) {
         self.0.finish_and_clear();
     }

@@ -1,7 +1,7 @@
-//! The command table: one row per command name, in both grammars.
+//! The command table: one row per command, in both grammars.
 //!
-//! A row costs nothing until it is run: its arguments are built only when it is the one named, or
-//! when help, completions or manual pages are made.
+//! A command's arguments are built only if it is the one named on the command line, or to generate help,
+//! completions or manual pages.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,48 +12,48 @@ use super::session::Session;
 use crate::Result;
 use crate::ops::Outcome;
 
-/// Which of cliff's formatter options a command of the second grammar takes.
+/// The formatter options of a command in the second grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
-    /// None: the command prints nothing, or something of its own.
+    /// None: the command prints nothing, or a format of its own.
     Plain,
-    /// Those of one thing.
+    /// Those of show commands.
     Show,
-    /// Those of a list.
+    /// Those of list commands.
     List,
 }
 
-/// What a command does, still to be waited for.
+/// A command's future.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Outcome<'a>>> + 'a>>;
 
-/// Runs a command with the arguments that were parsed for it.
+/// A function that runs a command with its parsed arguments.
 pub type Run = for<'a> fn(&'a ArgMatches, &'a Session) -> Running<'a>;
 
 /// A command.
 #[derive(Clone, Copy)]
 pub struct Row {
-    /// Its name: `image-list`, or whole words: `image list`.
+    /// The name, such as `image-list` or `image list`.
     pub name: &'static str,
     /// A one-line summary without a full stop.
     pub about: &'static str,
-    /// What its output can be formatted as.
+    /// The formatter options that the command takes.
     pub output: Output,
-    /// Adds its arguments.
+    /// Adds the command's arguments to a parser.
     pub args: fn(Command) -> Command,
-    /// What it does.
+    /// Runs the command.
     pub run: Run,
-    /// Whether the original has no such command: lists that are compared with its own leave it out.
+    /// Whether the command is an extension; omitted from listings that must match upstream's.
     pub is_ours: bool,
 }
 
 /// The arguments of a command.
 pub trait Leaf: clap::Args {
-    /// Does it.
+    /// Runs the command.
     fn run(self, session: &Session) -> impl Future<Output = Result<Outcome<'_>>> + '_;
 }
 
 impl Row {
-    /// A command.
+    /// Returns the row of a command.
     pub const fn of<A: Leaf + 'static>(
         name: &'static str,
         about: &'static str,
@@ -79,12 +79,12 @@ impl Row {
         }
     }
 
-    /// Whether it creates what needs nothing else to exist: images, tasks, namespaces.
+    /// Returns whether the command creates something independent: an image, a task or a namespace.
     pub fn creates(&self) -> bool {
         self.name.contains("create") || self.name == "md-namespace-import"
     }
 
-    /// A command that the original does not have.
+    /// Returns the row of a command that upstream does not have.
     pub const fn ours<A: Leaf + 'static>(
         name: &'static str,
         about: &'static str,
@@ -96,7 +96,7 @@ impl Row {
     }
 }
 
-/// A way of naming and spelling commands.
+/// A command-line grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grammar {
     /// python-glanceclient's: `glance image-list`.
@@ -106,7 +106,7 @@ pub enum Grammar {
 }
 
 impl Grammar {
-    /// Returns the grammar that a command belongs to: names of the second one have several words.
+    /// Returns the grammar of a command: in the second one, names have several words.
     pub fn of(row: &Row) -> Self {
         if row.name.contains(' ') {
             Self::Openstack
@@ -115,7 +115,7 @@ impl Grammar {
         }
     }
 
-    /// The program's name in its messages.
+    /// Returns the program's name in messages.
     pub const fn program(self) -> &'static str {
         match self {
             Self::Glance => "glance",

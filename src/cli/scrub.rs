@@ -1,7 +1,7 @@
-//! What `glance-scrubber` does.
+//! `glance-scrubber`.
 //!
-//! As the real one it prints nothing on standard output unless it is asked to, and tells what it did in
-//! its log. At a terminal that is the other way round.
+//! Like upstream, prints nothing on standard output unless asked to, and logs what it did. At a terminal, a
+//! summary is printed instead.
 //!
 //! *Source:* `glance/cmd/scrubber.py` of the reference implementation.
 
@@ -25,10 +25,10 @@ use crate::ops::scrub;
 use crate::output::{self, Dialect, Options, StandardOutput};
 use crate::{Error, ErrorKind, Result};
 
-/// Configuration files of the real program.
+/// Configuration files of the upstream program.
 const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-scrubber"];
 
-/// Between two runs of a daemon at least: with none it would ask the database without end.
+/// Minimum delay between two runs of a daemon.
 const REST: Duration = Duration::from_secs(1);
 
 /// Runs `glance-scrubber`.
@@ -57,11 +57,11 @@ pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<Exi
         ));
     }
     if invocation.dry_run && invocation.daemon == Some(true) {
-        return Err(Error::usage("--dry-run does not go with --daemon"));
+        return Err(Error::usage("--dry-run cannot be used with --daemon"));
     }
     if invocation.restore.is_some() && invocation.is_about_scrubbing() {
         return Err(Error::usage(
-            "--dry-run, --format and --metrics-file do not go with --restore",
+            "--dry-run, --format and --metrics-file cannot be used with --restore",
         ));
     }
     let scrubber = Scrubber {
@@ -82,27 +82,27 @@ pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<Exi
     Ok(ExitCode::from(u8::from(done.failures > 0)))
 }
 
-/// One call of the program.
+/// A run of the program.
 struct Scrubber<'a> {
     settings: Settings,
     invocation: &'a Invocation,
     log: Log,
-    /// Whether somebody looks at standard output.
+    /// Whether standard output is a terminal.
     is_terminal: bool,
-    /// Whether the process goes on when it is done.
+    /// Whether the process continues after a scrub.
     stays: bool,
 }
 
 impl Scrubber<'_> {
-    /// Opens what is there: a scrubber makes nothing, and what is not there was named by mistake.
+    /// Opens the deployment. A missing database is an error, because a scrubber never creates one.
     async fn open(&self) -> Result<Local> {
         if let Database::Sqlite(path) = self.settings.require_database()?
             && !path.exists()
         {
             return Err(
-                Error::failed(format!("there is no database {}", path.display())).hint(
-                    "Name the deployment with --config-file or --data-dir; glance-manage db sync makes a \
-                     new one.",
+                Error::failed(format!("database {} does not exist", path.display())).hint(
+                    "Select the deployment with --config-file or --data-dir, or create a database with \
+                     \"glance-manage db sync\".",
                 ),
             );
         }
@@ -118,7 +118,7 @@ impl Scrubber<'_> {
         let restored = local.restore(id).await;
         self.finish(local).await;
         let lost = restored.map_err(|error| {
-            // In the words of the real one, whichever kind of error it is.
+            // In upstream's wording for any kind of error.
             let failed = Error::failed(format!("ERROR: {}", error.message()));
             match error.hint_text() {
                 Some(hint) => failed.hint(hint),
@@ -134,7 +134,7 @@ impl Scrubber<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Scrubs once, says what was done, and writes the metrics of it.
+    /// Scrubs once, reports the result and writes the metrics.
     async fn run(&self, watch: &Watch) -> Result<Scrubbed> {
         let done = self.work(watch).await;
         if let Some(path) = self.invocation.metrics_file.as_deref()
@@ -147,7 +147,7 @@ impl Scrubber<'_> {
             let metrics = Metrics::new("glance_scrubber")
                 .counter(
                     "images_scrubbed_total",
-                    "Images of which nothing is left.",
+                    "Images whose data was removed completely.",
                     known.images,
                 )
                 .counter("freed_bytes_total", "Bytes freed.", known.bytes)
@@ -158,7 +158,7 @@ impl Scrubber<'_> {
                 )
                 .moment(
                     "oldest_pending_delete_timestamp_seconds",
-                    "When the image was deleted that waits for longest.",
+                    "Deletion time of the oldest image still to be scrubbed.",
                     oldest,
                 );
             metrics.write(path, done.is_ok() && known.failures == 0)?;
@@ -166,7 +166,7 @@ impl Scrubber<'_> {
         done.map(|(done, _)| done)
     }
 
-    /// Scrubs once, and says what was done; that, and since when the oldest image waits.
+    /// Scrubs once and reports the result. Returns it, and the deletion time of the oldest remaining image.
     async fn work(&self, watch: &Watch) -> Result<(Scrubbed, Option<Timestamp>)> {
         let (dry_run, format) = (self.invocation.dry_run, self.invocation.format);
         let mut tell = |told: Told<'_>| match &told {
@@ -225,12 +225,12 @@ impl Scrubber<'_> {
         }
     }
 
-    /// Scrubs at intervals until a signal comes, which lets the batch that is under way end; a second one
-    /// does not. What fails is logged, and tried again the next time.
+    /// Scrubs at intervals until a signal arrives. The first signal lets the current batch finish, a second one
+    /// does not. Failures are logged and retried by the next scrub.
     fn keep_running(&self, watch: &Watch) -> Result<ExitCode> {
         let rest = self.settings.scrubber.get()?.wakeup_time.max(REST);
         let runtime = limits::runtime()?;
-        // A batch may take its time after the first signal; a second one ends it wherever it waits.
+        // A batch may take long after the first signal; a second one ends it at any point.
         let _guard = Guard::start(None);
         let ended = runtime.block_on(async {
             let mut signals = Signals::install();

@@ -10,16 +10,16 @@ use crate::cli::oslo::{
 };
 use crate::output::Format;
 
-/// The whole command line.
+/// Returns the whole command line.
 pub fn command() -> Command {
     let [daemon, nodaemon] = switch(
         "daemon",
         "nodaemon",
-        "Keep running, and look for work at intervals",
+        "Run as a daemon and scrub at intervals",
     );
     tool(
         "glance-scrubber",
-        "Remove the data of images that wait to be deleted",
+        "Remove the data of images pending deletion",
     )
     .args(OsloOptions::args())
     .arg(daemon.short('D'))
@@ -27,51 +27,51 @@ pub fn command() -> Command {
     .arg(value(
         "restore",
         "IMAGE_ID",
-        "Make this image active again, and remove nothing",
+        "Restore this image instead of scrubbing",
     ))
     .arg(data_dir())
-    .arg(flag("dry-run", "Only say what would be removed").hide(true))
+    .arg(flag("dry-run", "Show what would be removed without removing it").hide(true))
     .arg(
-        value("format", "FORMAT", "Say what was done in this form")
+        value("format", "FORMAT", "Output format of the summary: json")
             .short('f')
             .value_parser(["json", "shell", "table", "value", "yaml"])
             .hide(true),
     )
     .arg(metrics_file())
     .after_help(
-        "\"--dry-run\" only says what would be removed; \"-f json\" says what was done, for\n\
-         programs. At a terminal a line says so.\n\n\
-         With no configuration file the images of the local data directory are meant;\n\
-         GLANCE_DATA_DIR or \"--data-dir DIR\" says which directory that is.",
+        "\"--dry-run\" shows what would be removed without removing it. \"-f json\" prints a\n\
+         summary for programs; a one-line summary is printed at a terminal.\n\n\
+         Without a configuration file, the program works on the images of the local data\n\
+         directory (\"--data-dir DIR\" or GLANCE_DATA_DIR).",
     )
 }
 
-/// What one call of `glance-scrubber` asks for.
+/// A parsed command line of `glance-scrubber`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// The options of every oslo program.
+    /// The options shared with other oslo programs.
     pub oslo: OsloOptions,
     /// `--data-dir`
     pub data_dir: Option<PathBuf>,
-    /// `--daemon` or `--nodaemon`; None leaves it to the configuration.
+    /// `--daemon` or `--nodaemon`; `None` defers to the configuration.
     pub daemon: Option<bool>,
-    /// ID of the image to make active again; together with a daemon the caller refuses it (exit 1).
+    /// ID of the image to restore. The caller rejects it together with a daemon (exit 1).
     pub restore: Option<String>,
-    /// Only say what would be removed.
+    /// Whether to show what would be removed without removing it.
     pub dry_run: bool,
-    /// The form in which what was done is said on standard output.
+    /// The output format of the summary.
     pub format: Option<Format>,
-    /// Where metrics are written to.
+    /// The metrics file.
     pub metrics_file: Option<PathBuf>,
 }
 
 impl Invocation {
-    /// Whether something is asked for that only scrubbing has.
+    /// Returns whether an option is given that applies to scrubbing only.
     pub fn is_about_scrubbing(&self) -> bool {
         self.dry_run || self.format.is_some() || self.metrics_file.is_some()
     }
 
-    /// Reads what [`command`] parsed.
+    /// Collects the values parsed by [`command`].
     pub fn from_matches(matches: &ArgMatches) -> Self {
         Self {
             oslo: OsloOptions::from_matches(matches),

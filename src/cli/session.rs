@@ -1,5 +1,4 @@
-//! What one run of a program has at hand: its options, its environment, and, once it is needed, the
-//! deployment.
+//! The session of a run: options, environment and, once needed, the deployment.
 
 use std::ffi::OsStr;
 use std::io::IsTerminal;
@@ -32,13 +31,13 @@ use crate::remote::profile::fetch_profile;
 use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
 
-/// An option of the program, as the configuration of clouds wants it.
+/// Returns a global option in the form the cloud configuration expects.
 fn option(globals: &Globals, long: &str) -> Option<String> {
     let flag = || globals.given(long).then_some("true");
     globals.value(long).or_else(flag).map(str::to_string)
 }
 
-/// Returns the cloud that options and environment name; its profile is fetched where it has one.
+/// Loads the cloud selected by options and environment, fetching its profile if it has one.
 async fn load_cloud(
     options: &CloudOptions<'_>,
     environment: &Environment,
@@ -53,10 +52,10 @@ async fn load_cloud(
             }
         }
     }
-    Err(Error::internal("a profile was fetched in vain"))
+    Err(Error::internal("the profile was requested twice"))
 }
 
-/// The cloud that options and environment name beside a deployment without a server: to download from.
+/// The cloud selected alongside a local deployment, for downloads from other regions.
 struct Elsewhere {
     globals: Globals,
     environment: Environment,
@@ -78,31 +77,31 @@ impl Regions for Elsewhere {
     }
 }
 
-/// One run of a program.
+/// A run of a program.
 pub struct Session {
-    /// The grammar the command was written in.
+    /// The grammar of the command.
     pub grammar: Grammar,
-    /// The program's options.
+    /// The global options.
     pub globals: Globals,
     /// The environment, read once.
     pub environment: Environment,
-    /// Who watches transfers, and may stop them.
+    /// The watch that reports progress and stops transfers.
     pub watch: Watch,
-    /// What is told of it beside its result.
+    /// The diagnostics of the run.
     pub observation: Observation,
-    /// Whether the command may be the first one in a data directory.
+    /// Whether the command may create the data directory.
     pub creates: bool,
-    /// Whether standard input holds commands, and so no image data.
+    /// Whether standard input holds commands and thus no image data.
     pub reads_commands: bool,
     service: OnceCell<Box<dyn ImageService>>,
     /// The databases that were opened.
     databases: Mutex<Vec<Catalog>>,
-    /// The data directory of a deployment that nothing is kept of.
+    /// The temporary data directory of an empty deployment.
     empty: Mutex<Option<TempDir>>,
 }
 
 impl Session {
-    /// A run that has opened nothing yet.
+    /// Creates a session that has not opened anything.
     pub fn new(
         grammar: Grammar,
         globals: Globals,
@@ -124,23 +123,27 @@ impl Session {
         }
     }
 
-    /// The deployment that options and environment name; opened once, when first asked for.
+    /// Returns the service selected by options and environment; opened on first use.
     pub async fn service(&self) -> Result<&dyn ImageService> {
         let service = self.service.get_or_try_init(|| async { self.open().await });
         Ok(service.await?.as_ref())
     }
 
-    /// The deployment itself, for what no service does for its callers; `what` that is, in words.
+    /// Returns the local deployment, for operations that no service offers. `what` names the operation in the
+    /// error.
     ///
     /// # Errors
+    ///
     /// `Failed` on a cloud.
     pub async fn local(&self, what: &str) -> Result<Local> {
         match self.deployment()? {
             Deployment::Local { place, announced } => self.open_local(place, announced).await,
             Deployment::Remote { .. } => Err(Error::failed(format!(
-                "{what} works on a deployment itself, and not on a cloud"
+                "{what} requires a local deployment, not a cloud"
             ))
-            .hint("Name it with --config-file or --data-dir on a host of the service.")),
+            .hint(
+                "Select the deployment with --config-file or --data-dir on a host of the service.",
+            )),
         }
     }
 
@@ -202,8 +205,8 @@ impl Session {
         choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref())
     }
 
-    /// What it takes to reach the cloud that options and environment name; no token is left where
-    /// `--os-forget-tokens` is given.
+    /// Returns the cloud selected by options and environment. With `--os-forget-tokens`, deletes all cached
+    /// tokens first.
     pub async fn cloud(&self) -> Result<Cloud> {
         if self.globals.given("os-forget-tokens")
             && let Some(directory) = Cloud::token_directory(&self.environment)
@@ -232,17 +235,17 @@ impl Session {
         match place {
             Place::DataDir(directory) if announced && !self.creates && !directory.exists() => {
                 self.announce(&format!(
-                    "No cloud is named, and there are no images in {} yet (--local).",
+                    "No cloud selected; no images in {} yet (--local).",
                     directory.display()
                 ));
                 self.empty_settings()
             }
             Place::DataDir(directory) => {
-                let place = format!("Using the images in {}", directory.display());
+                let place = format!("Using local images in {}", directory.display());
                 if self.observation.is_verbose() {
                     super::ui::info(&format!("{place}."));
                 } else if announced {
-                    self.announce(&format!("{place} (--local): no cloud is named."));
+                    self.announce(&format!("{place} (--local): no cloud selected."));
                 }
                 Settings::for_data_dir(&directory)
             }
@@ -253,15 +256,15 @@ impl Session {
         }
     }
 
-    /// Says which images are meant, where nothing asked for them.
+    /// Prints which deployment is used if it was chosen by default.
     fn announce(&self, line: &str) {
         if !self.globals.given("quiet") {
             super::ui::dim(&self.environment, line);
         }
     }
 
-    /// Settings of a data directory that holds nothing and is removed when the session is closed, for commands
-    /// that create nothing.
+    /// Returns the settings of an empty data directory that is removed with the session, for commands that
+    /// create nothing.
     fn empty_settings(&self) -> Result<Settings> {
         let directory = tempfile::tempdir();
         let directory =
@@ -271,7 +274,7 @@ impl Session {
         settings
     }
 
-    /// Whether its deployment is one that nothing is kept of.
+    /// Returns whether the deployment is a temporary, empty one.
     pub fn is_of_nothing(&self) -> bool {
         let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
         empty.is_some()
@@ -295,7 +298,7 @@ impl Session {
         drop(empty);
     }
 
-    /// Who is asking, in local mode.
+    /// Returns the caller in a local deployment.
     pub fn caller(&self) -> Result<Caller> {
         let given = self
             .globals
@@ -304,13 +307,14 @@ impl Session {
         given.map_or_else(|| Ok(Caller::default()), Caller::parse)
     }
 
-    /// Whether data may be read from standard input: it is neither closed nor a terminal, and holds no commands.
+    /// Returns whether image data may be read from standard input: it is open, not a terminal, and holds no
+    /// commands.
     pub fn is_piped(&self) -> bool {
         let input = std::io::stdin();
         !(self.reads_commands || input.is_terminal() || was_closed(&input))
     }
 
-    /// The data that a command names or is given on standard input, ready to be uploaded.
+    /// Opens the data of a file or of standard input for upload.
     pub fn upload(&self, file: Option<&Path>, progress: bool) -> Result<Option<Upload>> {
         let Some(source) = ops::images::open_data(file, self.is_piped())? else {
             return Ok(None);
@@ -318,7 +322,7 @@ impl Session {
         Ok(Some(self.upload_of(source, progress)))
     }
 
-    /// An upload of `source`, as the options want it.
+    /// Returns an upload of `source` according to the options.
     pub fn upload_of(&self, source: Source, progress: bool) -> Upload {
         let mut upload = Upload::new(source);
         upload.allow_format_mismatch = self.globals.given("allow-format-mismatch");
@@ -327,14 +331,12 @@ impl Session {
         upload
     }
 
-    /// How the data of an image is read, as the options want it.
+    /// Returns how to read image data according to the options.
     pub fn reading(&self, known: Option<Image>, prefer: Vec<String>) -> Result<Reading> {
         let parallel = self.globals.value("parallel").map_or(Ok(1), |text| {
             let number = text.parse().ok().filter(|number| (1..=16).contains(number));
             number.ok_or_else(|| {
-                Error::usage(format!(
-                    "--parallel {text}: a number from 1 to 16 is wanted"
-                ))
+                Error::usage(format!("--parallel {text}: expected a number from 1 to 16"))
             })
         })?;
         Ok(Reading {
@@ -344,14 +346,13 @@ impl Session {
         })
     }
 
-    /// Whether a command shows its transfer, and says in the end what it transferred: at a terminal, and nowhere
-    /// else, unless `--quiet` forbids it and `--progress` does not ask for it all the same.
+    /// Returns whether to show progress and a summary of transfers: at a terminal, unless `--quiet` is given
+    /// without `--progress`.
     pub fn tells_transfers(&self, progress: bool) -> bool {
         std::io::stderr().is_terminal() && (progress || !self.globals.given("quiet"))
     }
 
-    /// Returns what is said of saved data: how much, how fast and how it was verified, where that is asked for;
-    /// and that a file was written in place.
+    /// Returns the notices about saved data: a summary, if requested, and that a file was written in place.
     pub fn saved_notices(&self, saved: &Saved, progress: bool) -> Vec<String> {
         let verified = match saved.verified {
             Verified::By(algorithm) => Some(algorithm),
@@ -362,7 +363,7 @@ impl Session {
         told.into_iter().chain(saved.notice.clone()).collect()
     }
 
-    /// Returns what is said of data that was stored since `began`, where that is asked for and the size is known.
+    /// Returns the summary of an upload that began at `began`, if requested and if the size is known.
     pub fn stored_notice(
         &self,
         progress: bool,
@@ -373,7 +374,7 @@ impl Session {
         Some(summary("Stored", size, began.elapsed(), None))
     }
 
-    /// A watch; with a progress bar where [`Session::tells_transfers`] wants one.
+    /// Returns a watch, with a progress bar if [`Session::tells_transfers`] requires one.
     pub fn transfer(&self, progress: bool) -> Watch {
         if self.tells_transfers(progress) {
             return self.watch.clone().with_progress(Arc::new(Bar::new()));
@@ -381,7 +382,7 @@ impl Session {
         self.watch.clone()
     }
 
-    /// Refuses a store that the deployment does not have, before anything is made.
+    /// Rejects an unknown store before anything is created.
     pub async fn check_store(&self, store: Option<&str>) -> Result<()> {
         match store {
             Some(store) => self.check_stores(&[store.to_string()]).await,
@@ -389,11 +390,11 @@ impl Session {
         }
     }
 
-    /// Refuses the first of several stores that the deployment does not have; asks for them once.
+    /// Rejects the first unknown store; lists the stores once.
     pub async fn check_stores(&self, stores: &[String]) -> Result<()> {
         let known = match self.service().await?.list_stores(false).await {
             Ok(known) => known,
-            // Where stores have no names, whoever names one is not told so here.
+            // A service without named stores has nothing to compare with.
             Err(e) if e.kind() == crate::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e),
         };
@@ -408,7 +409,7 @@ impl Session {
         }
     }
 
-    /// The value of an option, or of the variable that stands in for it.
+    /// Returns the value of an option, or else of an environment variable.
     pub fn or_variable(&self, given: Option<&str>, variable: &str) -> Option<String> {
         given
             .map(str::to_string)
@@ -416,11 +417,11 @@ impl Session {
     }
 }
 
-/// Warns that cleaning up after a command that was killed failed when a deployment was opened.
+/// Warns if recovery after a crashed command failed when the deployment was opened.
 pub fn warn_of_unfinished(local: &Local) {
     if let Some(error) = local.unfinished() {
         super::ui::notice(&format!(
-            "cleaning up after a command that did not finish failed: {error}"
+            "cannot clean up after an interrupted command: {error}"
         ));
     }
 }

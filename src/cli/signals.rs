@@ -1,7 +1,7 @@
-//! Signals that ask a program to end: SIGINT, SIGTERM and SIGHUP.
+//! Termination signals: SIGINT, SIGTERM and SIGHUP.
 //!
-//! A command hears of them through [`Signals`], stops its transfers and tidies up. Where it cannot hear, because
-//! its thread waits in a system call or computes, a thread of its own ends the process: see [`Guard`].
+//! A command receives signals through [`Signals`], stops its transfers and cleans up. If its thread is blocked
+//! in a system call or computing, a separate thread ends the process: see [`Guard`].
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
@@ -18,14 +18,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{Error, ErrorKind};
 
-/// Exit code of a program that a signal ended.
+/// Exit code of a program ended by a signal.
 const INTERRUPTED: i32 = 130;
 
-/// How long a second signal waits for the command to end by itself.
+/// Time that a second signal leaves for the command to end by itself.
 const MOMENT: Duration = Duration::from_millis(200);
 
-/// The signals. One that was ignored when the program started stays ignored, as `nohup` and a shell's background
-/// jobs want it.
+/// Returns the signals to handle. Signals ignored at start stay ignored, as `nohup` and background jobs of a
+/// shell expect.
 fn wanted() -> Vec<i32> {
     let ignored = ignored(&std::fs::read_to_string("/proc/self/status").unwrap_or_default());
     let is_wanted = |signal: &i32| ignored & (1 << (signal - 1)) == 0;
@@ -35,18 +35,18 @@ fn wanted() -> Vec<i32> {
         .collect()
 }
 
-/// Returns the mask of ignored signals from the text of `/proc/PID/status`; signal 1 is the lowest bit.
+/// Returns the mask of ignored signals from `/proc/PID/status`. Signal 1 is the lowest bit.
 fn ignored(status: &str) -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or_default()
 }
 
-/// The signals as a command hears of them. Where no handler can be installed, signals have their usual effect.
+/// The signals received by a command. If no handler can be installed, signals have their default effect.
 pub struct Signals(Vec<Signal>);
 
 impl Signals {
-    /// Installs the handlers, within a runtime.
+    /// Installs the handlers. MUST be called within a runtime.
     pub fn install() -> Self {
         let signals = wanted().into_iter();
         Self(
@@ -56,7 +56,7 @@ impl Signals {
         )
     }
 
-    /// Waits for the next one of them.
+    /// Waits for the next signal.
     pub async fn next(&mut self) {
         if self.0.is_empty() {
             return std::future::pending().await;
@@ -65,14 +65,14 @@ impl Signals {
     }
 }
 
-/// A thread that ends the process after a signal, unless the guard is dropped before.
+/// A thread that ends the process after a signal, unless the guard is dropped first.
 ///
-/// After the first signal the command has `patience` to end, for ever if that is None; after the second one a
-/// moment. At a prompt the first signal ends the process at once: nothing was begun yet.
+/// After the first signal the command has `patience` to end, or unlimited time if `None`; after the second one
+/// 200 ms. At a prompt the first signal ends the process immediately, because no work is in progress.
 pub struct Guard(Vec<SigId>);
 
 impl Guard {
-    /// Starts the thread. Where it cannot be started there is none, and commands end when they hear of signals.
+    /// Starts the thread. If that fails, only the command itself handles signals.
     pub fn start(patience: Option<Duration>) -> Self {
         let Ok((reader, writer)) = UnixStream::pair() else {
             return Self(Vec::new());
@@ -91,14 +91,14 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The last end of the pipe that could be written to is closed by this, which ends the thread.
+        // Closes the last writable end of the pipe, which ends the thread.
         for id in self.0.drain(..) {
             signal_hook::low_level::unregister(id);
         }
     }
 }
 
-/// Waits for signals, which come as a byte each, until the other end is closed.
+/// Waits for signals, one byte each, until the other end of the pipe is closed.
 fn watch_over(mut reader: UnixStream, patience: Option<Duration>) {
     let mut wait = |limit: Option<Duration>| -> Option<bool> {
         reader.set_read_timeout(limit).ok()?;
@@ -128,17 +128,17 @@ fn watch_over(mut reader: UnixStream, patience: Option<Duration>) {
     end();
 }
 
-/// Ends the process as an interrupted one.
+/// Ends the process as interrupted.
 #[expect(
     clippy::exit,
-    reason = "the thread that would return waits in a system call, or computes"
+    reason = "the main thread is blocked in a system call or computing"
 )]
 fn end() {
     static ENDS: AtomicBool = AtomicBool::new(false);
     if ENDS.swap(true, Ordering::Relaxed) {
         return;
     }
-    // Standard error may be a pipe that nobody reads, or locked by the thread that waits.
+    // Standard error may be a full pipe, or locked by the blocked thread.
     let (done, is_done) = channel();
     let _ = std::thread::Builder::new().spawn(move || {
         restore_terminal();
@@ -151,15 +151,14 @@ fn end() {
 
 /// A prompt that waits for an answer.
 struct Asking {
-    /// The state of the terminal before the prompt changed it; None where standard input is no terminal.
+    /// The terminal settings before the prompt changed them; `None` if standard input is not a terminal.
     before: Option<Termios>,
 }
 
-/// The prompt that waits for an answer, if there is one.
+/// The current prompt, if any.
 static PROMPT: Mutex<Option<Asking>> = Mutex::new(None);
 
-/// Asks the user something by `ask`, which may change the state of the terminal; a signal ends the process, and
-/// restores that state.
+/// Runs a prompt, which may change the terminal settings. A signal ends the process and restores them.
 pub fn at_prompt<T>(ask: impl FnOnce() -> T) -> T {
     let before = tcgetattr(std::io::stdin()).ok();
     let set = |asking| *PROMPT.lock().unwrap_or_else(PoisonError::into_inner) = asking;
@@ -174,7 +173,7 @@ fn restore_terminal() {
     let asking = PROMPT.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(state) = asking.and_then(|asking| asking.before) {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &state);
-        // The prompt is on the line that the next message would continue.
+        // Ends the line of the prompt before the next message.
         super::ui::new_line();
     }
 }

@@ -1,4 +1,4 @@
-//! What is said on stderr, and how errors sound in each grammar.
+//! Messages on stderr, and error formats of each grammar.
 
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
@@ -13,7 +13,7 @@ use crate::output::{StandardOutput, escape_controls};
 use crate::remote::auth::Prompt;
 use crate::{Error, ErrorKind, Result};
 
-/// A line in dim letters, where there is colour.
+/// Prints a dimmed line if colors are enabled.
 pub fn dim(environment: &Environment, text: &str) {
     if environment.get("NO_COLOR").is_none() && std::io::stderr().is_terminal() {
         say(&format!("\x1b[2m{}\x1b[0m", escape_controls(text)));
@@ -22,17 +22,17 @@ pub fn dim(environment: &Environment, text: &str) {
     }
 }
 
-/// A line on stderr. Nothing can be done when that fails.
+/// Writes a line to stderr; failures are ignored.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Ends the line on stderr that a prompt began.
+/// Ends the line of a prompt on stderr.
 pub fn new_line() {
     say("");
 }
 
-/// A line on stderr, and in the log.
+/// Writes a line to stderr and to the log.
 fn tell(level: &str, line: &str) {
     say(line);
     if let Some(log) = LOG.get() {
@@ -41,18 +41,18 @@ fn tell(level: &str, line: &str) {
     }
 }
 
-/// Where what is said on stderr is written to as well: as stderr itself, one for the process.
+/// Optional second sink for stderr messages; process-wide.
 static LOG: OnceLock<Mutex<Box<dyn Record>>> = OnceLock::new();
 
-/// Who keeps what is said.
+/// A sink for messages.
 pub trait Record: Send {
-    /// Keeps a line of a level (`ERROR`, `INFO`). Nothing can be done when that fails.
+    /// Records a line with its level (`ERROR`, `INFO`); failures are ignored.
     fn write(&mut self, level: &str, line: &str);
 }
 
-/// Has what is said from here on kept as well.
+/// Installs a sink for all further messages.
 pub fn record(log: Box<dyn Record>) {
-    // A second one is refused: a process runs one command.
+    // A second sink is ignored: a process runs one command.
     let _ = LOG.set(Mutex::new(log));
 }
 
@@ -62,7 +62,7 @@ struct Log {
 }
 
 impl Record for Log {
-    /// A line as the real client's log has it.
+    /// Writes a line in the format of upstream's log file.
     fn write(&mut self, level: &str, line: &str) {
         let mut now = Timestamp::now().to_catalog();
         now.truncate(now.len() - 3);
@@ -71,10 +71,11 @@ impl Record for Log {
     }
 }
 
-/// Appends what is said from here on to the file at `path`, each line with its time (UTC) and level.
+/// Appends all further messages to the file at `path`, each with time (UTC) and level.
 ///
 /// # Errors
-/// `Io` when it cannot be opened.
+///
+/// `Io` if the file cannot be opened.
 pub fn log_to(path: &Path, grammar: Grammar) -> Result<()> {
     let file = open_log(path)?;
     let program = grammar.program();
@@ -82,20 +83,20 @@ pub fn log_to(path: &Path, grammar: Grammar) -> Result<()> {
     Ok(())
 }
 
-/// Opens a file that lines are appended to.
+/// Opens a file for appending.
 pub fn open_log(path: &Path) -> Result<File> {
     let file = OpenOptions::new().append(true).create(true).open(path);
     file.map_err(|e| Error::io("open", path, e))
 }
 
-/// A line of what `--debug` shows, or several.
+/// Prints one or more lines of `--debug` output.
 pub fn debug(text: &str) {
     for line in text.lines() {
         tell("DEBUG", &format!("DEBUG {}", escape_controls(line)));
     }
 }
 
-/// What goes on, for those who want to know.
+/// Prints an informational line.
 pub fn info(text: &str) {
     tell("INFO", &escape_controls(text));
 }
@@ -104,7 +105,7 @@ pub fn info(text: &str) {
 struct Library;
 
 impl log::Log for Library {
-    /// Other libraries talk to their developers.
+    /// Log records of other libraries are for developers.
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
     }
@@ -118,32 +119,32 @@ impl log::Log for Library {
     fn flush(&self) {}
 }
 
-/// Has the warnings of the library told, from here on.
+/// Installs the logger for the library's warnings.
 pub fn listen() {
-    // A second time changes nothing.
+    // A second call has no effect.
     if log::set_logger(&Library).is_ok() {
         log::set_max_level(log::LevelFilter::Warn);
     }
 }
 
-/// A notice: nothing failed.
+/// Prints a notice, which is not a failure.
 pub fn notice(text: &str) {
     tell("WARNING", &escape_controls(text));
 }
 
-/// Prints an error in the words of `grammar`, and its hint.
+/// Prints an error in the format of `grammar`, with its hint.
 pub fn error(grammar: Grammar, error: &Error) {
     errors(grammar, std::slice::from_ref(error));
 }
 
-/// Prints the errors of a command in the words of `grammar`, and their hints.
+/// Prints the errors of a command in the format of `grammar`, with their hints.
 pub fn errors(grammar: Grammar, errors: &[Error]) {
     for line in lines(errors, |error| describe(grammar, error)) {
         tell("ERROR", &line);
     }
 }
 
-/// An error of a program that asks no service, and its hint: there is no status to name.
+/// Prints an error without an HTTP status, with its hint.
 pub fn plain_error(error: &Error) {
     for line in lines(std::slice::from_ref(error), |error| {
         error.message().to_string()
@@ -152,8 +153,8 @@ pub fn plain_error(error: &Error) {
     }
 }
 
-/// The lines that errors take: each error as `word` puts it, then its hint, unless the next error has the same one.
-/// Output that nobody reads any more is no error to report.
+/// Returns the lines to print for errors: each error formatted by `word`, then its hint, unless the next error
+/// has the same one. Errors about closed output are omitted.
 fn lines(errors: &[Error], word: impl Fn(&Error) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, error) in errors.iter().enumerate() {
@@ -169,7 +170,7 @@ fn lines(errors: &[Error], word: impl Fn(&Error) -> String) -> Vec<String> {
     lines
 }
 
-/// The user at a terminal, who can be asked for a secret.
+/// The user's terminal, for prompting for secrets.
 pub struct Terminal;
 
 impl Prompt for Terminal {
@@ -185,7 +186,7 @@ impl Prompt for Terminal {
         });
         match asked {
             Ok(secret) => Ok(Some(secret).filter(|secret| !secret.is_empty())),
-            Err(e) => Err(Error::failed("nothing could be read from the terminal").because(e)),
+            Err(e) => Err(Error::failed("cannot read from the terminal").because(e)),
         }
     }
 
@@ -194,13 +195,13 @@ impl Prompt for Terminal {
     }
 }
 
-/// Asks whether something shall be done: at a terminal; else as Python's `input` does, which takes the
-/// answer from whatever standard input is.
+/// Asks for confirmation: at a terminal, or like Python's `input` on any other standard input.
 ///
 /// # Errors
-/// `Failed` when nothing can be read.
+///
+/// `Failed` if nothing can be read.
 pub fn confirm(question: &str) -> Result<bool> {
-    let unreadable = |e| Error::failed("nothing could be read from the terminal").because(e);
+    let unreadable = |e| Error::failed("cannot read from the terminal").because(e);
     if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
         let asked = dialoguer::Confirm::new()
             .with_prompt(question)
@@ -219,9 +220,9 @@ pub fn confirm(question: &str) -> Result<bool> {
     Ok(matches!(answer.as_str(), "y" | "yes"))
 }
 
-/// Returns an error in the words of the grammar's client: the first one names the HTTP status in front, but for
-/// a token that is refused; the second one the exception its library raises. An exception that stands for no
-/// status of its own, `HttpException`, is named where a server answered with that status, and nowhere else.
+/// Returns an error in the format of the grammar's client. The first one prefixes the HTTP status, except for a
+/// rejected token; the second one names the exception that openstacksdk raises. The generic `HttpException` is
+/// named only if a server responded with the status.
 ///
 /// *Source:* `main` in `glanceclient/shell.py`, `openstack/exceptions.py`.
 fn describe(grammar: Grammar, error: &Error) -> String {
@@ -248,7 +249,7 @@ fn describe(grammar: Grammar, error: &Error) -> String {
     }
 }
 
-/// An error of the service in one line, as part of another message.
+/// Returns an error of the service on one line, for use in another message.
 pub fn inline(grammar: Grammar, error: &Error) -> String {
     describe(grammar, error)
 }

@@ -1,4 +1,4 @@
-//! What is done to a cache from time to time, on its directory: pruning, cleaning, prefetching.
+//! Periodic maintenance of a cache directory: pruning, cleaning, prefetching.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,22 +18,22 @@ use crate::ops::cache;
 use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
 use crate::{ErrorKind, Result};
 
-/// What is done to the directory itself.
+/// A maintenance run on a cache directory.
 pub(super) struct Upkeep {
     pub(super) settings: Settings,
     pub(super) dry_run: bool,
-    /// Whether what was done is said.
+    /// Whether to print what was done.
     pub(super) verbose: bool,
-    /// The service to fetch from; None: the deployment of the settings.
+    /// The service to download from; `None` for the configured deployment.
     pub(super) origin: Option<Cloud>,
-    /// Where it is logged, if nothing is said.
+    /// The log, used if nothing is printed.
     pub(super) log: Option<Log>,
-    /// Where metrics are written to.
+    /// The metrics file.
     pub(super) metrics_file: Option<PathBuf>,
 }
 
 impl Upkeep {
-    /// Does it, and writes the metrics of it.
+    /// Runs the command and writes its metrics.
     pub(super) async fn run(self, command: &CacheManageCommand, watch: &Watch) -> Result<ExitCode> {
         let path = self.metrics_file.clone().filter(|_| !self.dry_run);
         let prefix = match command {
@@ -60,7 +60,7 @@ impl Upkeep {
                     .counter("bytes_total", "Bytes fetched.", count(|done| done.bytes))
                     .counter(
                         "failures_total",
-                        "Images that could not be fetched.",
+                        "Images that failed to download.",
                         count(|done| done.failures),
                     )
             } else {
@@ -72,7 +72,7 @@ impl Upkeep {
                         count(|done| done.bytes),
                     )
             };
-            // Of each name there is one in all files: the size is that which pruning is about.
+            // Each name counts once, so the size is the one that pruning limits.
             if let Some((files, bytes)) = known.and_then(|done| done.left) {
                 metrics = metrics
                     .gauge("cache_files", "Files in the cache.", files)
@@ -132,10 +132,10 @@ impl Upkeep {
 
     async fn prefetch(&self, cache: &ImageCache, watch: &Watch) -> Result<Done> {
         let dry_run = self.dry_run;
-        // Nothing is opened that is not needed.
+        // Opens only what is needed.
         if cache.list_queued().await?.is_empty() {
             if !dry_run {
-                // The last one of the queue may be what somebody died over.
+                // The last queued image may have been left by a crashed process.
                 cache.tidy().await?;
             }
             return Ok(Done::default());
@@ -194,7 +194,7 @@ impl Upkeep {
     }
 }
 
-/// Whether there is an image.
+/// Returns whether the image exists.
 async fn exists(images: &impl Images, id: &str) -> Result<bool> {
     match images.get_image(id).await {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -202,16 +202,16 @@ async fn exists(images: &impl Images, id: &str) -> Result<bool> {
     }
 }
 
-/// What came of it.
+/// The result of a maintenance run.
 #[derive(Default)]
 struct Done {
-    /// Files that were removed or fetched.
+    /// The number of files removed or downloaded.
     files: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     bytes: u64,
-    /// Files that could not be fetched.
+    /// The number of files that failed to download.
     failures: u64,
-    /// What the cache holds then, in files and bytes, where that is asked for.
+    /// The remaining files and bytes in the cache, if requested.
     left: Option<(u64, u64)>,
     code: ExitCode,
 }

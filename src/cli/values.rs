@@ -1,8 +1,8 @@
-//! Values as the real programs read them, and what they say about those they do not take.
+//! Value parsers with upstream's rules and messages.
 
 use clap::builder::{StringValueParser, TypedValueParser};
 
-/// A whole number as Python reads it: blanks around it, a sign, and `_` between digits are allowed.
+/// Parses an integer like Python: surrounding whitespace, a sign, and `_` between digits are allowed.
 pub fn int(text: &str) -> Result<i64, String> {
     let wrong = || format!("invalid int value: '{text}'");
     let number = text.trim();
@@ -16,14 +16,14 @@ pub fn int(text: &str) -> Result<i64, String> {
     number.replace('_', "").parse().map_err(|_| wrong())
 }
 
-/// A whole number that is not below zero.
+/// Parses a non-negative integer.
 ///
-/// The real message starts with the option's name, which a value parser does not know.
+/// Upstream's message begins with the option's name, which is unknown here.
 pub fn non_negative(text: &str) -> Result<u64, String> {
     u64::try_from(int(text)?).map_err(|_| "expected a non-negative integer".to_owned())
 }
 
-/// `key=value`, split at the first `=`; the value may be empty, the key may not.
+/// Parses `key=value`, split at the first `=`. The value may be empty, the key may not.
 pub fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some(("", _)) => Err(format!("Property key must be specified: {text}")),
@@ -32,17 +32,17 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A boolean of an option that comes from a schema: what is neither true nor false is refused.
+/// Parses a boolean of an option derived from a schema; other words are rejected.
 pub fn strict_bool(text: &str) -> Result<bool, String> {
     word(text).ok_or_else(|| format!("invalid boolean value: '{text}'"))
 }
 
-/// A boolean of the other `[True|False]` options of the first grammar: what is not true is false.
+/// Parses a boolean of the other `[True|False]` options of the first grammar; other words are false.
 pub fn loose_bool() -> impl TypedValueParser<Value = bool> {
     StringValueParser::new().map(|text| word(&text).unwrap_or(false))
 }
 
-/// The truth of a word; None for one that has none.
+/// Parses a boolean word; `None` for any other word.
 ///
 /// *Source:* oslo.utils `strutils.bool_from_string`.
 pub fn word(text: &str) -> Option<bool> {
@@ -53,7 +53,7 @@ pub fn word(text: &str) -> Option<bool> {
     }
 }
 
-/// A size in bytes, above zero.
+/// Parses a positive size in bytes.
 pub fn image_size(text: &str) -> Result<u64, String> {
     let size =
         int(text).map_err(|_| format!("'{text}' is not a valid size (use a positive integer)"))?;

@@ -1,4 +1,4 @@
-//! The image cache of a host.
+//! Operations on the image cache of a host.
 
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use crate::output::{Align, Cell, Column, Row, Rows, Table, View};
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Result};
 
-/// What tables have for what is not known.
+/// The text for an unknown value in a table.
 const NOT_APPLICABLE: &str = "N/A";
 
-/// A moment as tables have it: of one that is not known, that it is not.
+/// Formats a timestamp for a table; `N/A` if it is unknown.
 pub fn moment(moment: Timestamp) -> Value {
     if moment == Timestamp::EPOCH {
         return json!(NOT_APPLICABLE);
@@ -21,7 +21,7 @@ pub fn moment(moment: Timestamp) -> Value {
     json!(moment.to_iso())
 }
 
-/// What a cache holds and what is to come, as both grammars list it.
+/// Returns the table of cached and queued images, as both grammars print it.
 pub fn table(state: CacheState) -> View<'static> {
     const COLUMNS: [&str; 6] = [
         "ID",
@@ -51,7 +51,7 @@ pub fn table(state: CacheState) -> View<'static> {
     View::Table(Table::new(columns, in_chunks(rows)))
 }
 
-/// Rows that are made when they are printed.
+/// Returns table rows that are formatted in chunks while they are printed.
 pub(super) fn in_chunks<const N: usize>(
     rows: impl Iterator<Item = [Value; N]> + Send + 'static,
 ) -> Rows<'static> {
@@ -64,7 +64,7 @@ pub(super) fn in_chunks<const N: usize>(
     Box::pin(stream::iter(chunks))
 }
 
-/// The hosts that have an image in their cache.
+/// Returns the table of hosts that have an image in their cache.
 pub async fn nodes(service: &dyn ImageService, id: &str) -> Result<View<'static>> {
     let nodes = service.cached_nodes(id).await?;
     let rows = nodes.iter().map(|url| vec![Cell::new(json!(url))]);
@@ -72,20 +72,22 @@ pub async fn nodes(service: &dyn ImageService, id: &str) -> Result<View<'static>
     Ok(View::Table(table.blank_falsy()))
 }
 
-/// What is done to one image of the cache.
+/// An action on one image of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
-    /// It is queued, to be fetched.
+    /// Queue the image for caching.
     Queue,
-    /// It is dropped.
+    /// Remove the image from the cache and its queue.
     Delete,
 }
 
 impl Verb {
-    /// Does it to the image that `reference` finds; or only says so, if `dry_run`.
+    /// Applies the action to the image that `reference` names. With `dry_run`, returns a description of the
+    /// effect instead.
     ///
     /// # Errors
-    /// Those of finding it, and of doing it.
+    ///
+    /// The errors of the lookup and of the action.
     pub async fn apply(
         self,
         service: &dyn ImageService,
@@ -101,10 +103,12 @@ impl Verb {
             let cached = state.cached.iter().any(|image| image.image_id == id);
             let queued = state.queued.contains(&id);
             return Ok(Some(match self {
-                Self::Queue if cached || queued => format!("Would leave {id} as it is."),
+                Self::Queue if cached || queued => {
+                    format!("Would not queue {id}: it is already cached or queued.")
+                }
                 Self::Queue => format!("Would queue {id}."),
                 Self::Delete if cached || queued => format!("Would remove {id}."),
-                Self::Delete => format!("Would remove nothing: {id} is not there."),
+                Self::Delete => format!("Would remove nothing: {id} is not cached or queued."),
             }));
         }
         match self {
@@ -115,7 +119,7 @@ impl Verb {
     }
 }
 
-/// Empties the cache, its queue, or both; or only says what would be removed.
+/// Clears the cache, its queue, or both. With `dry_run`, describes what would be removed instead.
 pub async fn clear(
     service: &dyn ImageService,
     target: CacheTarget,
@@ -140,7 +144,7 @@ pub async fn clear(
     Ok(View::Text(would_remove(&removed)))
 }
 
-/// What a dry run says.
+/// Returns the report of a dry run.
 pub fn would_remove(removed: &Removed) -> String {
     let lines = removed.names.iter().fold(String::new(), |text, name| {
         text + "Would remove " + name + "\n"
@@ -151,7 +155,7 @@ pub fn would_remove(removed: &Removed) -> String {
     )
 }
 
-/// What a pruning says.
+/// Returns the report of a prune.
 pub fn pruned(removed: &Removed) -> String {
     format!(
         "Pruned {} file(s), {} byte(s).",
@@ -159,7 +163,7 @@ pub fn pruned(removed: &Removed) -> String {
     )
 }
 
-/// What a cleaning says.
+/// Returns the report of a clean.
 pub fn cleaned(removed: &Removed) -> String {
     format!(
         "Removed {} file(s), {} byte(s).",
@@ -167,8 +171,8 @@ pub fn cleaned(removed: &Removed) -> String {
     )
 }
 
-/// A failure that the first grammar's client tells of without failing: scripts count on its exit code.
-/// What has no status it does not survive either.
+/// Turns a failure of the service into a notice: upstream's client reports it and exits 0, which scripts rely
+/// on. Errors without an HTTP status are returned.
 ///
 /// *Source:* `do_cache_*` in `glanceclient/v2/shell.py`.
 pub fn forgive(

@@ -1,4 +1,4 @@
-//! What `glance-cache-manage` asks of a cache, and what it says of it.
+//! The actions of `glance-cache-manage` and their reports.
 //!
 //! *Source:* `glance/cmd/cache_manage.py` of the reference implementation.
 
@@ -10,33 +10,33 @@ use crate::model::CachedImage;
 use crate::output::{Align, Column, Table, View};
 use crate::service::CacheKeeper;
 
-/// What is asked.
+/// An action on a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// What the cache holds.
+    /// List cached images.
     ListCached,
-    /// What is to come.
+    /// List queued images.
     ListQueued,
-    /// To fetch an image some time.
+    /// Queue an image for caching.
     Queue(String),
-    /// To drop an image from the cache.
+    /// Remove an image from the cache.
     DeleteCached(String),
-    /// To drop all images from the cache.
+    /// Remove all images from the cache.
     DeleteAllCached,
-    /// To drop an image from the queue.
+    /// Remove an image from the queue.
     DeleteQueued(String),
-    /// To drop all images from the queue.
+    /// Remove all images from the queue.
     DeleteAllQueued,
 }
 
-/// What is said of it.
+/// The report of an action.
 #[derive(Debug)]
 pub struct Said {
-    /// In words.
+    /// The message.
     pub text: String,
-    /// Whether that is said though nobody wants to hear more.
+    /// Whether the message is printed without `--verbose`.
     pub always: bool,
-    /// And in a table.
+    /// The table, if the action lists images.
     pub table: Option<View<'static>>,
 }
 
@@ -58,7 +58,7 @@ impl Said {
 }
 
 impl Action {
-    /// The image that it is about.
+    /// Returns the ID of the image that the action affects.
     pub fn image(&self) -> Option<&str> {
         match self {
             Self::Queue(id) | Self::DeleteCached(id) | Self::DeleteQueued(id) => Some(id),
@@ -68,7 +68,7 @@ impl Action {
         }
     }
 
-    /// What is asked before it is done.
+    /// Returns the confirmation prompt.
     pub fn question(&self) -> Option<String> {
         Some(match self {
             Self::ListCached | Self::ListQueued => return None,
@@ -80,7 +80,7 @@ impl Action {
         })
     }
 
-    /// How it is called where it failed.
+    /// Returns the description of the action in failure messages.
     pub fn label(&self) -> &'static str {
         match self {
             Self::ListCached => "show cached images",
@@ -94,7 +94,7 @@ impl Action {
     }
 }
 
-/// Does what is asked; or only says what that would be, if `dry_run`.
+/// Carries out an action. With `dry_run`, describes its effect instead.
 pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Result<Said> {
     if dry_run && action.question().is_some() {
         return rehearse(keeper, action).await;
@@ -143,7 +143,7 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
     })
 }
 
-/// Says what an action would come to.
+/// Describes the effect of an action.
 async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
     let is_cached = async |id: &str| {
         let cached = keeper.list_cached().await?;

@@ -1,4 +1,4 @@
-//! Image records, and data on its way in.
+//! Image records and uploads.
 
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -18,22 +18,23 @@ use crate::model::{
 use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, ErrorKind, Result};
 
-/// How a command names an image.
+/// A reference to an image.
 #[derive(Clone, Copy, Debug)]
 pub enum Reference<'a> {
-    /// By its id alone, as the first grammar does.
+    /// By ID only, as in the first grammar.
     Id(&'a str),
-    /// By its id or its name, as the second grammar does.
+    /// By ID or name, as in the second grammar.
     IdOrName(&'a str),
 }
 
-/// The image that is meant.
+/// Finds an image.
 ///
-/// A word in the form of a UUID is looked up as an id first; any other is a name, of an image that is
-/// hidden only if no other bears it.
+/// A word in the form of a UUID is looked up as an ID first. Otherwise it is a name; hidden images are searched
+/// only if no visible image has that name.
 ///
 /// # Errors
-/// `NotFound` for an id, `Failed` for a name that no image or more than one bears.
+///
+/// `NotFound` for an unknown ID; `Failed` for a name with no image or with several.
 pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Result<Image> {
     let word = match reference {
         Reference::Id(id) => return service.get_image(id).await,
@@ -62,7 +63,7 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
             return Err(Error::failed(format!(
                 "More than one Image exists with the name '{word}'."
             ))
-            .hint(format!("Name one of them by its id: {}", ids.join(", "))));
+            .hint(format!("Pass one of these IDs: {}", ids.join(", "))));
         }
         if let Some(image) = found.pop() {
             return Ok(image);
@@ -71,18 +72,18 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
     let missing = Error::failed(format!("No Image found for {word}"));
     Err(match nearest(service, word).await[..] {
         [] => missing,
-        ref names => missing.hint(format!("There is {}.", names.join(", "))),
+        ref names => missing.hint(format!("Did you mean {}?", names.join(", "))),
     })
 }
 
-/// The number of the newest images whose names are compared with one that was not found: a hint must not take
-/// longer than the answer.
+/// Number of newest images whose names are compared to suggest a similar one. Bounded, so that the hint does
+/// not delay the error.
 const LOOKED_THROUGH: u64 = 100;
 
-/// How alike two names are, from 0 to 1, if one may have been meant for the other.
+/// Minimum similarity of a suggested name, from 0 to 1.
 const ALIKE: f64 = 0.88;
 
-/// The names, at most three, that are most like `word`; none when they cannot be listed.
+/// Returns at most three names similar to `word`; none if images cannot be listed.
 async fn nearest(service: &dyn ImageService, word: &str) -> Vec<String> {
     let query = ImageQuery {
         limit: Some(LOOKED_THROUGH),
@@ -105,19 +106,19 @@ async fn nearest(service: &dyn ImageService, word: &str) -> Vec<String> {
     names.into_iter().take(3).map(|(_, name)| name).collect()
 }
 
-/// A new image, maybe with data.
+/// A request to create an image, optionally with data.
 pub struct Create {
-    /// What it shall be.
+    /// The attributes of the image.
     pub image: NewImage,
-    /// Its data.
+    /// The data.
     pub upload: Option<Upload>,
-    /// Whether the record is deleted again when its data cannot be stored.
+    /// Whether to delete the image if its data cannot be stored.
     pub undo: bool,
-    /// Whether the data is staged and imported, by a task.
+    /// Whether to stage and import the data instead of uploading it.
     pub import: bool,
 }
 
-/// Makes an image. When its data cannot be stored: the record as it was made, and why.
+/// Creates an image. If its data cannot be stored, returns the created record and the error.
 pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Image, Option<Error>)> {
     let image = service.create_image(request.image).await?;
     let Some(upload) = request.upload else {
@@ -130,15 +131,15 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
     };
     match stored {
         Ok(image) => Ok((image, None)),
-        // Data that is wrong is kept by nobody.
+        // Rejected data is not kept.
         Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
             match take_back(service, &image.id).await {
                 Ok(()) if error.kind() == ErrorKind::Corrupt => {
-                    Err(error.hint("The image was deleted again: make it anew."))
+                    Err(error.hint("The image was deleted. Create it again."))
                 }
                 Ok(()) => Err(error),
                 Err(left) => Err(error.hint(format!(
-                    "Image {} could not be deleted either: {}",
+                    "Image {} could not be deleted: {}",
                     image.id,
                     left.message()
                 ))),
@@ -148,7 +149,7 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
     }
 }
 
-/// Stages data, and has it imported into the default store.
+/// Stages data and imports it into the default store.
 async fn stage_and_import(service: &dyn ImageService, id: &str, upload: Upload) -> Result<Image> {
     let Upload {
         source,
@@ -167,8 +168,8 @@ async fn stage_and_import(service: &dyn ImageService, id: &str, upload: Upload) 
     service.get_image(id).await
 }
 
-/// Waits between attempts to delete an image that was just created: less in all than an interrupted command has to
-/// tidy up.
+/// Delays between attempts to delete a new image. Their sum is shorter than the grace period of an interrupted
+/// command.
 const WAITS: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(250),
@@ -177,11 +178,12 @@ const WAITS: [Duration; 5] = [
     Duration::from_millis(1250),
 ];
 
-/// Deletes an image that was just created. This is repeated where the service is busy, and where the connection
-/// broke, as one does on which a server turned data away: whether the deletion was heard is then not known.
+/// Deletes an image that was just created. Retries if the service is busy or the connection breaks, as it may
+/// when a server rejects data early; the outcome of the deletion is unknown then.
 ///
 /// # Errors
-/// That of the last attempt.
+///
+/// The error of the last attempt.
 pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
     let mut waits = WAITS.iter();
     let mut is_first = true;
@@ -199,7 +201,7 @@ pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
     }
 }
 
-/// Whether an error may not come again when a request is repeated.
+/// Returns whether an error may be transient.
 fn is_passing(error: &Error) -> bool {
     let too_many = error.status().is_some_and(|(status, _)| status == 429);
     too_many
@@ -209,19 +211,19 @@ fn is_passing(error: &Error) -> bool {
         )
 }
 
-/// A list of images.
+/// A request to list images.
 pub struct List {
-    /// Which, and in which order.
+    /// The filters and the order of the service.
     pub query: ImageQuery,
-    /// How the client sorts on top of it, by the text of these fields.
+    /// Sort keys applied by the client, by field text.
     pub sort: Vec<(String, Direction)>,
     /// Attributes and properties that the client filters by.
     pub property_filter: Vec<(String, String)>,
 }
 
 impl List {
-    /// Takes over the client's sorting into the query where the service sorts the same way: then the
-    /// list need not be held in memory.
+    /// Moves the client's sort order into the query if the service sorts in the same way. The list is then not
+    /// held in memory.
     fn push_down(&mut self, service: &dyn ImageService) {
         let whole = self.query.limit.is_none()
             && self.query.marker.is_none()
@@ -235,7 +237,7 @@ impl List {
             })
             .collect();
         if let (true, Some(mut keys)) = (whole && !self.sort.is_empty(), keys) {
-            // What is equal stays in the order the service lists it in.
+            // Equal items keep the order of the service.
             let mut order = self.query.sort.clone();
             order.push((
                 SortKey::Id,
@@ -255,7 +257,7 @@ impl List {
     }
 }
 
-/// The images of a list, in chunks.
+/// Lists images, in chunks.
 pub fn list(
     service: &dyn ImageService,
     mut request: List,
@@ -270,9 +272,9 @@ pub fn list(
         query.fields = Fields::ALL;
     }
     if query.limit.is_none() && query.marker.is_none() {
-        // What the service filters need not be read. A page is filtered after it was read, as the client does.
+        // Items that the service filters are never read. Pages are filtered after reading, as upstream does.
         let asked = property_filter.iter();
-        // A value that is missing counts as an empty one here.
+        // A missing value equals an empty one here.
         let known =
             asked.filter(|(name, value)| !value.is_empty() && service.filters_property(name));
         query.filter.attributes.extend(known.cloned());
@@ -307,7 +309,7 @@ pub fn list(
     .boxed()
 }
 
-/// Sends changes, if there are any; returns the image as it is then.
+/// Applies changes, if any, and returns the updated image.
 pub async fn update(service: &dyn ImageService, image: Image, changes: &[Change]) -> Result<Image> {
     let changes = effective(&image, changes);
     if changes.is_empty() {
@@ -316,7 +318,7 @@ pub async fn update(service: &dyn ImageService, image: Image, changes: &[Change]
     service.update_image(&image.id, &changes).await
 }
 
-/// Sends changes to an image, if there are any.
+/// Applies changes to an image, if any.
 pub async fn apply(service: &dyn ImageService, image: &Image, changes: &[Change]) -> Result<()> {
     let changes = effective(image, changes);
     if changes.is_empty() {
@@ -325,10 +327,10 @@ pub async fn apply(service: &dyn ImageService, image: &Image, changes: &[Change]
     service.apply_changes(&image.id, &changes).await
 }
 
-/// Returns the changes without those that set what an attribute or property is already: they are no changes for
-/// the real clients, also where a change would be refused.
+/// Returns the changes without those that set an attribute or property to its current value. Upstream's clients
+/// do not send these, even if the change would be rejected.
 ///
-/// *Source:* glanceclient and openstacksdk send the difference between the image as it is and as it should be.
+/// *Source:* glanceclient and openstacksdk send the difference between the current and the wanted image.
 fn effective(image: &Image, changes: &[Change]) -> Vec<Change> {
     let now = image.to_api();
     let is_effective = |change: &&Change| match change {
@@ -340,15 +342,15 @@ fn effective(image: &Image, changes: &[Change]) -> Vec<Change> {
     changes.iter().filter(is_effective).cloned().collect()
 }
 
-/// Bytes at the beginning of data by which its format is recognised: a CD has its marks after 32 KiB.
+/// Number of leading bytes used to detect the format; an ISO 9660 signature is at 32 KiB.
 const BEGINNING: usize = 128 * 1024;
 
-/// The format of data that is on its way, by its beginning.
+/// The format of upload data, detected from its first bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Nature(Arc<OnceLock<Format>>);
 
 impl Nature {
-    /// Looks at the beginning of `source`: at once where that is a file, else while it is read.
+    /// Detects the format of `source`: immediately for a file, otherwise while it is read.
     pub fn observe(source: &mut Source) -> Self {
         let nature = Self::default();
         match source {
@@ -373,12 +375,12 @@ impl Nature {
         nature
     }
 
-    /// Returns the format, where data is of one that an image can have as its disk format, and is not raw.
+    /// Returns the format if it is a valid disk format other than raw.
     pub fn format(&self) -> Option<Format> {
         self.0.get().copied()
     }
 
-    /// Returns a sentence on data that is of a format while the record of its image says that it is raw.
+    /// Returns a warning if the data has another format than raw but the record says raw.
     pub fn mismatch(&self, image: &Image) -> Option<String> {
         let format = self.format()?;
         let is_raw = image.disk_format.as_deref() == Some(Format::Raw.name())
@@ -394,16 +396,16 @@ impl Nature {
             && format != Format::Raw
             && format.is_disk_format()
         {
-            // Data is decided on once.
+            // The format is set only once.
             let _ = self.0.set(format);
         }
     }
 }
 
-/// A reader whose beginning is looked at as it goes by.
+/// A reader that collects the first bytes for format detection.
 struct Observed {
     inner: Box<dyn Read + Send>,
-    /// What has gone by; None once it was looked at.
+    /// The bytes collected; `None` after detection.
     beginning: Option<Vec<u8>>,
     nature: Nature,
 }
@@ -425,9 +427,10 @@ impl Read for Observed {
     }
 }
 
-/// Opens the data to be uploaded: the file that is named, else what is piped in, else nothing.
+/// Opens the upload data: the given file, or piped standard input, or nothing.
 ///
 /// # Errors
+///
 /// `Failed` for a file that cannot be read.
 pub fn open_data(file: Option<&std::path::Path>, piped: bool) -> Result<Option<Source>> {
     match file {

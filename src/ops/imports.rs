@@ -1,4 +1,4 @@
-//! Imports, and waiting for them.
+//! Imports and waiting for their completion.
 
 use std::time::Duration;
 
@@ -11,30 +11,31 @@ use crate::model::{Image, Import, Task, TaskStatus, Timestamp};
 use crate::service::{ImageService, Running};
 use crate::{Error, ErrorKind, Result};
 
-/// How long to wait before an image is looked at first, and at most between two looks.
+/// Initial and maximum delay between checks of an image.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Looks at a task whose image is free already: it is marked as failed a moment later.
+/// Number of checks of a task after its image is unlocked: the task's status is updated slightly later.
 const LAST_LOOKS: usize = 20;
 
-/// How long a task may not be heard of before it is given up: as long as its lock holds.
+/// Maximum time without progress of a task; equals the lifetime of its lock.
 const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// Whether to wait for an import, and who is told how it goes on.
+/// How to wait for an import.
 pub struct Waiting<'a> {
-    /// Hears what the task is doing, whenever that changes.
+    /// Called with a description of the progress whenever it changes.
     pub tell: Option<&'a (dyn Fn(&str) + Sync)>,
-    /// Who may stop the waiting.
+    /// Interrupts waiting.
     pub watch: Watch,
 }
 
-/// Waits until the import of an image is over; the record as it is then.
+/// Waits for the import of an image to finish and returns the updated image.
 ///
-/// It is the image that is looked at: services write when they are asked for its tasks, which can cost a
-/// task its place in a small database.
+/// Polls the image rather than its tasks: services write to their database when tasks are listed, which can
+/// make the task's own write fail on SQLite.
 ///
 /// # Errors
-/// `Failed` with the task's message where it fails, or is not heard of for an hour.
+///
+/// `Failed` with the task's message if it fails, or if it makes no progress for an hour.
 pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -> Result<Image> {
     let mut pause = WAITS.0;
     let mut told = String::new();
@@ -44,10 +45,10 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
             let newest = newest(service, id).await?;
             if Timestamp::now().since(newest.updated_at) > PATIENCE {
                 return Err(Error::failed(format!(
-                    "task {task} has not been heard of since {}",
+                    "task {task} has made no progress since {}",
                     newest.updated_at
                 ))
-                .hint(format!("See glance image-tasks {id}.")));
+                .hint(format!("Run \"glance image-tasks {id}\" for its status.")));
             }
         }
         waiting.watch.check()?;
@@ -73,13 +74,13 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
     over(image, &task)
 }
 
-/// The import of an image that was asked for last.
+/// Returns the latest import task of an image.
 async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
     let tasks = match service.image_tasks(id).await {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return Err(match service.get_image(id).await {
-                Ok(_) => Error::failed("this service does not tell of the tasks of an image")
-                    .hint("Look at the image's status instead, without --wait."),
+                Ok(_) => Error::failed("the service does not list the tasks of an image")
+                    .hint("Omit --wait and check the status of the image instead."),
                 Err(gone) => gone,
             });
         }
@@ -88,17 +89,17 @@ async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
     tasks
         .into_iter()
         .filter(|task| task.kind == IMPORT_OF_IMAGE)
-        // A database may know no less than seconds: of those of one second, one that goes on, or was changed
-        // last, or had an end that left nothing to do again.
+        // Timestamps may have a precision of one second. Among equal ones, prefer unfinished tasks, then the
+        // latest update, then success.
         .max_by_key(|task| {
             let succeeded = task.status == TaskStatus::Success;
             let goes_on = !task.status.is_final();
             (task.created_at, goes_on, task.updated_at, succeeded)
         })
-        .ok_or_else(|| Error::failed(format!("there is no import of image {id}")))
+        .ok_or_else(|| Error::failed(format!("image {id} has no import task")))
 }
 
-/// What an import that is over came to.
+/// Returns the result of a finished import.
 fn over(image: Image, task: &Task) -> Result<Image> {
     let id = image.id.clone();
     if task.status == TaskStatus::Success {
@@ -113,14 +114,13 @@ fn over(image: Image, task: &Task) -> Result<Image> {
         let failed = reasons.map_or_else(|| failed.join(", "), str::to_string);
         return Err(
             Error::failed(format!("image {id} was not imported into {failed}"))
-                .hint("It is in the others. Copy it with --import-method copy-image."),
+                .hint("The other stores have it. Copy it with --import-method copy-image."),
         );
     }
     Err(failure(&id, &task.message, image.status.name()))
 }
 
-/// Those of the stores that a task was to fill in which it failed; an image may bear others, of earlier
-/// imports.
+/// Returns the stores of a task whose import failed. The image may list others from earlier imports.
 fn failed_stores<'a>(image: &'a Image, task: &Task) -> Vec<&'a str> {
     let asked = task.input.as_ref().map(|input| &input["backend"]);
     let asked = asked.and_then(Value::as_array);
@@ -131,18 +131,18 @@ fn failed_stores<'a>(image: &'a Image, task: &Task) -> Vec<&'a str> {
         .collect()
 }
 
-/// An import that failed, in the task's words.
+/// Returns the error for a failed import, with the task's message.
 pub fn failure(id: &str, message: &str, status: &str) -> Error {
     let message = if message.is_empty() {
-        "the task does not say why"
+        "the task gives no reason"
     } else {
         message
     };
     Error::failed(format!("the import of image {id} failed: {message}"))
-        .hint(format!("The image is {status}."))
+        .hint(format!("The status of the image is {status}."))
 }
 
-/// A task in a line: how far it is, and in which stores.
+/// Describes a task in one line: its status and its stores.
 fn describe(task: &Task, image: &Image) -> String {
     let mut line = format!("import {}", task.status.name());
     if !task.message.is_empty() {
@@ -165,8 +165,8 @@ fn describe(task: &Task, image: &Image) -> String {
     line
 }
 
-/// Has an image imported. With waiting: the record as it is when that is over. Without: the record as it
-/// is when it has begun, and what is left to do here.
+/// Imports the data of an image. With waiting, returns the image after the import; otherwise the image as the
+/// import begins, and the rest of the work.
 pub async fn import(
     service: &dyn ImageService,
     id: &str,

@@ -1,4 +1,4 @@
-//! Where the data of images is.
+//! Image locations.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +9,7 @@ use crate::output::View;
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Result};
 
-/// `glance location-add`.
+/// Adds a location (`glance location-add`).
 pub async fn add(
     service: &dyn ImageService,
     id: &str,
@@ -20,7 +20,7 @@ pub async fn add(
     Ok(View::Record(views::glance_patched_image(&image)))
 }
 
-/// `glance location-update`: metadata that are so already are left alone.
+/// Updates the metadata of a location (`glance location-update`). Unchanged metadata is not sent.
 pub async fn update(
     service: &dyn ImageService,
     id: &str,
@@ -43,7 +43,7 @@ pub async fn update(
     Ok(View::Record(views::glance_patched_image(&image)))
 }
 
-/// `glance location-delete`: of several locations of one address, the first.
+/// Removes locations (`glance location-delete`). If several have the same URL, removes the first.
 pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Result<()> {
     let image = service.get_image(id).await?;
     let locations = known(&image)?;
@@ -68,7 +68,7 @@ pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Re
     Ok(())
 }
 
-/// `glance add-location`.
+/// Registers a location through the location API (`glance add-location`).
 pub async fn register(
     service: &dyn ImageService,
     id: &str,
@@ -80,7 +80,7 @@ pub async fn register(
     Ok(View::Record(views::glance_image(&image, false)))
 }
 
-/// `glance stores-delete`; `inline` puts an error of the service into words.
+/// Deletes the copy of an image in one store (`glance stores-delete`). `inline` words an error of the service.
 pub async fn delete_copy(
     service: &dyn ImageService,
     id: &str,
@@ -110,10 +110,10 @@ pub async fn delete_copy(
     })
 }
 
-/// The locations of an image, where the deployment shows them.
+/// Returns the locations of an image if the deployment exposes them.
 fn known(image: &Image) -> Result<&[Location]> {
     image.locations.as_deref().ok_or_else(|| {
         Error::failed("The administrator has disabled API access to image locations")
-            .hint("An operator allows it with show_multiple_locations = true in glance-api.conf.")
+            .hint("Set show_multiple_locations = true in glance-api.conf to allow it.")
     })
 }

@@ -1,4 +1,4 @@
-//! Projects that images are shared with.
+//! Image members.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use crate::output::{Cell, Table, View};
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Result};
 
-/// Members as both grammars list them.
+/// Returns the table of members, as both grammars print it.
 pub fn table(members: &[Member]) -> View<'static> {
     let row = |member: &Member| {
         [
@@ -25,12 +25,12 @@ pub fn table(members: &[Member]) -> View<'static> {
     ))
 }
 
-/// A member as both grammars show it.
+/// Returns a member, as both grammars print it.
 pub fn record(member: &Member) -> View<'static> {
     View::Record(views::member(member))
 }
 
-/// Answers an offer for a project; for the caller's own one, unless another is named.
+/// Sets the membership status of a project; by default the caller's own.
 pub async fn answer(
     service: &dyn ImageService,
     id: &str,
@@ -44,8 +44,8 @@ pub async fn answer(
     service.set_member_status(id, &own, status).await
 }
 
-/// Stops sharing an image with a project. That it was not shared is only a notice, in the words of
-/// `inline`: openstacksdk does not look at the answer, and scripts count on the exit code.
+/// Stops sharing an image with a project. If the project is not a member, adds a notice worded by `inline` and
+/// succeeds: openstacksdk ignores the response, and scripts rely on the exit code.
 pub async fn remove(
     service: &dyn ImageService,
     id: &str,

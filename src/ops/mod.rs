@@ -1,7 +1,6 @@
-//! What a command does, once for both grammars, over the service interface.
+//! Operations: what a command does, shared by both grammars, on top of the service interface.
 //!
-//! An operation takes a request, asks the service, and gives back what is to be printed. It never
-//! prints.
+//! An operation takes a request, calls the service, and returns what to print. It never prints.
 
 pub mod cache;
 pub mod caches;
@@ -20,25 +19,25 @@ use crate::Error;
 use crate::output::View;
 use crate::service::Running;
 
-/// What a command came to.
+/// The result of a command.
 pub struct Outcome<'a> {
-    /// What to print.
+    /// The output on stdout.
     pub view: View<'a>,
-    /// What to say on stderr without failing.
+    /// Messages for stderr that are not failures.
     pub notices: Vec<String>,
-    /// What failed all the same; the program exits with the first one's code.
+    /// Failures after which the command continued. The exit code is that of the first one.
     pub failures: Vec<Error>,
-    /// What is left to do once all that was said.
+    /// Work to await after the output has been printed.
     pub then: Option<Running>,
 }
 
 impl<'a> Outcome<'a> {
-    /// Nothing to say.
+    /// Returns a result without output.
     pub fn nothing() -> Self {
         Self::from(View::Nothing)
     }
 
-    /// Something to print.
+    /// Returns a result with output.
     pub fn from(view: View<'a>) -> Self {
         Self {
             view,
@@ -48,14 +47,14 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// The same, with something left to do.
+    /// Adds work to await after printing.
     #[must_use]
     pub fn then(mut self, running: Running) -> Self {
         self.then = Some(running);
         self
     }
 
-    /// The same with failures.
+    /// Adds failures.
     #[must_use]
     pub fn failing(mut self, failures: impl IntoIterator<Item = Error>) -> Self {
         self.failures.extend(failures);

@@ -1,4 +1,4 @@
-//! Image data on its way out: verified while it is written, renamed when it is right.
+//! Image downloads: verified while written, and renamed into place when complete.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,46 +12,46 @@ use crate::model::Image;
 use crate::output::StandardOutput;
 use crate::{Error, Result};
 
-/// Permission bits of a file that data is saved to and that does not exist, before the process's mask.
+/// Permission bits of a new file, before the umask.
 const MODE: u32 = 0o666;
 
-/// Where image data goes.
+/// The destination of a download.
 pub enum Target {
-    /// A file that does not exist, or is replaced once the data is whole and right.
+    /// A file. An existing one is replaced when the data is complete and verified.
     File {
-        /// Its name.
+        /// The path of the file.
         path: PathBuf,
-        /// Whether runs of zeros become holes.
+        /// Whether to write runs of zeros as holes.
         sparse: bool,
     },
     /// Standard output.
     Output,
 }
 
-/// What the data was verified by.
+/// The method by which data was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verified {
-    /// A digest of that algorithm.
+    /// A digest of this algorithm.
     By(&'static str),
-    /// Nothing: the record has no digest.
+    /// None: the record has no digest.
     Unverified,
 }
 
-/// The result of saving the data of an image.
+/// The result of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Saved {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// What the data was verified by.
+    /// The method of verification.
     pub verified: Verified,
-    /// How long reading, writing and verifying took.
+    /// The time spent on reading, writing and verifying.
     pub elapsed: Duration,
-    /// What the user should know of the file: that it was written in place, and why.
+    /// A notice that the file was written in place, with the reason.
     pub notice: Option<String>,
 }
 
-/// How the data of an image is verified: its secure hash; md5 where there is none, or where it is
-/// unknown to us and the caller allows it.
+/// Returns the expected digest: the secure hash, or MD5 if there is none or if its algorithm is unknown and
+/// `allow_md5` is set.
 fn expectation(image: &Image, allow_md5: bool) -> Result<Option<(Algorithm, String)>> {
     let checksum = image
         .checksum
@@ -64,20 +64,21 @@ fn expectation(image: &Image, allow_md5: bool) -> Result<Option<(Algorithm, Stri
         Ok(algorithm) => Ok(Some((algorithm, hash.value.clone()))),
         Err(_) if allow_md5 && checksum.is_some() => Ok(checksum),
         Err(_) => Err(Error::failed(format!(
-            "hash algorithm {} of image {} is unknown",
+            "unknown hash algorithm {} of image {}",
             hash.algorithm, image.id
         ))
-        .hint("Verify by md5 instead with --allow-md5-fallback.")),
+        .hint("Use --allow-md5-fallback to verify by MD5.")),
     }
 }
 
-/// Writes the data of `image` to `target`, whole and verified or not at all.
+/// Writes the data of `image` to `target`: complete and verified, or not at all.
 ///
-/// Data on standard output cannot be taken back: that it was wrong is then told by the error. So it is with a
-/// file that is written in place, which is empty then: see [`Replacement`].
+/// Standard output cannot be undone, so an error reports bad data after the fact. A file that is written in
+/// place is truncated on failure; see [`Replacement`].
 ///
 /// # Errors
-/// `Corrupt` when the data is not what the record says; those of reading and writing.
+///
+/// `Corrupt` if the data does not match the record; errors of reading and writing.
 pub async fn save(
     image: &Image,
     source: Source,
@@ -104,7 +105,7 @@ pub async fn save(
         .map_err(|e| Error::internal("the writing thread failed").because(e))?
 }
 
-/// Writes the data; returns its size in bytes, and what the user should know of the file.
+/// Writes the data. Returns its size in bytes and a notice about the file, if any.
 fn write_out(
     id: &str,
     size: Option<u64>,
@@ -128,7 +129,7 @@ fn write_out(
         }
         Target::File { path, sparse } => {
             if !is_regular(&path)? {
-                // A pipe or a device takes the bytes as they come.
+                // Pipes and devices are written in order, without holes.
                 let mut file = File::options()
                     .write(true)
                     .open(&path)
@@ -153,7 +154,7 @@ fn write_out(
     }
 }
 
-/// Reads the data, hashes it, passes it to `write`, and compares; returns its size in bytes.
+/// Reads the data, hashes it, passes it to `write` and verifies it. Returns its size in bytes.
 fn pass_on(
     id: &str,
     size: Option<u64>,
@@ -190,7 +191,7 @@ fn pass_on(
     Ok(passed)
 }
 
-/// Compares what came with what the record says.
+/// Compares size and digest with the record.
 fn verify(
     id: &str,
     size: Option<u64>,
@@ -200,26 +201,26 @@ fn verify(
     let wrong = |what: String| {
         Err(
             Error::corrupt(format!("the data of image {id} is corrupt: {what}")).hint(
-                "Nothing of it was kept. Try another store (--prefer), or upload the image again.",
+                "The download was discarded. Try another store (--prefer), or upload the image again.",
             ),
         )
     };
     if size.is_some_and(|size| size != came.size) {
         let size = size.unwrap_or_default();
-        return wrong(format!("{} bytes came, its record says {size}", came.size));
+        return wrong(format!("received {} bytes, expected {size}", came.size));
     }
     if let (Some((algorithm, expected)), [digest]) = (expected, &came.digests[..])
         && !digest.eq_ignore_ascii_case(expected)
     {
         return wrong(format!(
-            "its {} is {digest}, its record says {expected}",
+            "{} is {digest}, expected {expected}",
             algorithm.name()
         ));
     }
     Ok(())
 }
 
-/// Whether a file of that name is a regular one, or does not exist.
+/// Returns whether the path is a regular file or does not exist.
 fn is_regular(path: &Path) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {

@@ -1,4 +1,4 @@
-//! What is said of scrubbing.
+//! Reports of scrubbing.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::model::Scrubbed;
 use crate::model::address::discreet;
 use crate::output::{Cell, Record, View};
 
-/// What came of it, in a line.
+/// Returns a one-line summary.
 pub fn summary(done: &Scrubbed, dry_run: bool) -> String {
     let verb = if dry_run { "Would scrub" } else { "Scrubbed" };
     let left = match done.failures {
@@ -25,7 +25,7 @@ pub fn summary(done: &Scrubbed, dry_run: bool) -> String {
     )
 }
 
-/// What came of it, for programs.
+/// Returns a summary for programs.
 pub fn record(done: &Scrubbed, dry_run: bool) -> View<'static> {
     let mut record = Record::new();
     for (name, value) in [
@@ -41,7 +41,7 @@ pub fn record(done: &Scrubbed, dry_run: bool) -> View<'static> {
     View::Record(record)
 }
 
-/// What was done, or would be, to one thing; None for what failed.
+/// Describes what was done, or would be done, to one item; `None` if it failed.
 pub fn line(told: &Told<'_>, dry_run: bool) -> Option<String> {
     Some(match told {
         Told::Scrubbed { id, bytes } => {
@@ -51,7 +51,7 @@ pub fn line(told: &Told<'_>, dry_run: bool) -> Option<String> {
         Told::Removed { id, url, bytes } => {
             let verb = if dry_run { "Would remove" } else { "Removed" };
             let place = discreet(url);
-            format!("{verb} {place}, which image {id} had before, {bytes} byte(s).")
+            format!("{verb} {place}, a former location of image {id}, {bytes} byte(s).")
         }
         Told::Failed(_) | Told::Kept(_) => return None,
     })

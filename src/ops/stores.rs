@@ -1,4 +1,4 @@
-//! Stores and what else a deployment tells of itself.
+//! Stores and other information about a deployment.
 
 use serde_json::{Value, json};
 
@@ -7,14 +7,14 @@ use crate::Result;
 use crate::output::{Cell, Record, Table, View};
 use crate::service::ImageService;
 
-/// A record of one field.
+/// Returns a record with one field.
 fn one(name: &str, cell: Cell) -> View<'static> {
     let mut record = Record::new();
     record.push(name, cell);
     View::Record(record)
 }
 
-/// `glance stores-info`.
+/// Lists the stores (`glance stores-info`).
 pub async fn stores_info(service: &dyn ImageService, detail: bool) -> Result<View<'static>> {
     let stores: Vec<Value> = service
         .list_stores(detail)
@@ -25,7 +25,7 @@ pub async fn stores_info(service: &dyn ImageService, detail: bool) -> Result<Vie
     Ok(one("stores", Cell::new(stores)))
 }
 
-/// `openstack image stores list`.
+/// Lists the stores (`openstack image stores list`).
 pub async fn stores_list(service: &dyn ImageService, detail: bool) -> Result<View<'static>> {
     let mut columns = vec!["ID", "Description", "Default"];
     if detail {
@@ -47,7 +47,7 @@ pub async fn stores_list(service: &dyn ImageService, detail: bool) -> Result<Vie
     Ok(View::Table(Table::from_rows(columns, rows.collect())))
 }
 
-/// `glance import-info`.
+/// Lists the import methods (`glance import-info`).
 pub async fn import_info(service: &dyn ImageService) -> Result<View<'static>> {
     let methods = json!({
         "description": "Import methods available.",
@@ -57,13 +57,13 @@ pub async fn import_info(service: &dyn ImageService) -> Result<View<'static>> {
     Ok(one("import-methods", Cell::new(methods)))
 }
 
-/// `openstack image import info`.
+/// Lists the import methods (`openstack image import info`).
 pub async fn import_methods(service: &dyn ImageService) -> Result<View<'static>> {
     let methods = json!(service.import_methods().await?);
     Ok(one("import-methods", Cell::list(methods)))
 }
 
-/// `glance usage`.
+/// Lists the quota usage (`glance usage`).
 pub async fn usage(service: &dyn ImageService) -> Result<View<'static>> {
     let rows = service.usage().await?.into_iter().map(|usage| {
         [json!(usage.quota), json!(usage.limit), json!(usage.usage)]
@@ -77,7 +77,7 @@ pub async fn usage(service: &dyn ImageService) -> Result<View<'static>> {
     )))
 }
 
-/// `glance explain MODEL`.
+/// Describes a model of the API (`glance explain MODEL`).
 pub async fn explain(service: &dyn ImageService, model: &str) -> Result<View<'static>> {
     let schema = service
         .schema(model)
@@ -85,7 +85,7 @@ pub async fn explain(service: &dyn ImageService, model: &str) -> Result<View<'st
         .map_err(|error| match error.kind() {
             crate::ErrorKind::NotFound => {
                 crate::Error::failed(format!("Unable to find requested model '{model}'")).hint(
-                    "There are: image, images, member, members, metadefs/namespace, …/object, \
+                    "Models: image, images, member, members, metadefs/namespace, …/object, \
                          …/property, …/tag, …/resource_type.",
                 )
             }

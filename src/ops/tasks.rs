@@ -8,7 +8,7 @@ use crate::model::{Task, TaskQuery, Timestamp};
 use crate::output::{Cell, Record, Table, View};
 use crate::service::ImageService;
 
-/// A list of tasks, as both grammars show it.
+/// Returns the list of tasks, as both grammars print it.
 pub fn list(service: &dyn ImageService, query: TaskQuery) -> View<'_> {
     let rows = service.list_tasks(query).map_ok(|tasks| {
         let rows = tasks.into_iter().map(|task| {
@@ -29,7 +29,7 @@ pub fn list(service: &dyn ImageService, query: TaskQuery) -> View<'_> {
     ))
 }
 
-/// A task as `glance task-show` prints it.
+/// Returns a task as `glance task-show` prints it.
 pub fn glance_task(task: &Task) -> View<'static> {
     let mut fields: Vec<(String, Value)> = task.to_api().into_iter().collect();
     fields.retain(|(name, _)| name != "self" && name != "schema");
@@ -41,7 +41,7 @@ pub fn glance_task(task: &Task) -> View<'static> {
     View::Record(record)
 }
 
-/// A task as `openstack image task show` prints it.
+/// Returns a task as `openstack image task show` prints it.
 pub fn openstack_task(task: &Task) -> View<'static> {
     let api = task.to_api();
     let field = |name: &str| api.get(name).cloned().unwrap_or_default();
@@ -57,7 +57,7 @@ pub fn openstack_task(task: &Task) -> View<'static> {
     View::Record(record)
 }
 
-/// The tasks of an image, as `glance image-tasks` lists them; with every column if `verbose`.
+/// Returns the tasks of an image as `glance image-tasks` prints them; all columns if `verbose`.
 pub async fn of_image(
     service: &dyn ImageService,
     id: &str,

@@ -1,11 +1,11 @@
-//! How images, members and stores look in each grammar.
+//! Output of images, members and stores in each grammar.
 
 use serde_json::{Map, Value, json};
 
 use crate::model::{Image, Member, StoreInfo};
 use crate::output::{Cell, Record};
 
-/// Attributes that the second grammar shows in rows of their own; the rest are `properties`.
+/// Attributes that the second grammar prints as fields of their own; the others are in `properties`.
 const OWN_ROWS: [&str; 16] = [
     "status",
     "name",
@@ -25,7 +25,7 @@ const OWN_ROWS: [&str; 16] = [
     "min_ram",
 ];
 
-/// Properties that openstacksdk knows, in its order; with their types where these are not text.
+/// Properties known to openstacksdk, in its order, with the types of those that are not strings.
 ///
 /// *Source:* `openstack/image/v2/image.py` of openstacksdk.
 const KNOWN: [(&str, Type); 37] = [
@@ -77,7 +77,7 @@ enum Type {
 }
 
 impl Type {
-    /// The value as openstacksdk reads it: what cannot be read stays as it is.
+    /// Converts a value as openstacksdk does; an invalid value is kept.
     fn read(self, value: Value) -> Value {
         let Some(text) = value.as_str() else {
             return value;
@@ -101,7 +101,7 @@ impl Type {
     }
 }
 
-/// An image as `glance image-show` prints it.
+/// Returns an image as `glance image-show` prints it.
 pub fn glance_image(image: &Image, human_readable: bool) -> Record {
     let mut fields = Vec::new();
     for (name, value) in image.to_api() {
@@ -120,7 +120,7 @@ pub fn glance_image(image: &Image, human_readable: bool) -> Record {
     fields.into_iter().collect()
 }
 
-/// An image as the commands of the first grammar print it that change its locations: all of it.
+/// Returns an image as the location commands of the first grammar print it: with all attributes.
 pub fn glance_patched_image(image: &Image) -> Record {
     let mut fields: Vec<(String, Cell)> = image
         .to_api()
@@ -132,7 +132,7 @@ pub fn glance_patched_image(image: &Image) -> Record {
     fields.into_iter().collect()
 }
 
-/// An image as `openstack image show` prints it.
+/// Returns an image as `openstack image show` prints it.
 pub fn openstack_image(image: &Image, human_readable: bool) -> Record {
     let mut api = image.to_api();
     let tags = api.shift_remove("tags").unwrap_or_default();
@@ -169,7 +169,7 @@ pub fn openstack_image(image: &Image, human_readable: bool) -> Record {
     fields.into_iter().collect()
 }
 
-/// A field of an image in text, as the second grammar sorts and filters by it; None where it has none.
+/// Returns the text of a field, by which the second grammar sorts and filters; `None` if the image lacks it.
 pub fn field_text(image: &Image, name: &str) -> Option<String> {
     if let Some(value) = image.property(name) {
         return Some(value.to_string());
@@ -191,7 +191,7 @@ pub fn field_text(image: &Image, name: &str) -> Option<String> {
     }
 }
 
-/// Whether images can be sorted by that field.
+/// Returns whether images can be sorted by the field.
 pub fn is_field(name: &str) -> bool {
     crate::model::schema::attribute_named(name).is_some()
         || matches!(
@@ -201,7 +201,7 @@ pub fn is_field(name: &str) -> bool {
         || KNOWN.iter().any(|(known, _)| *known == name)
 }
 
-/// A member as both grammars show it.
+/// Returns a member as both grammars print it.
 pub fn member(member: &Member) -> Record {
     let mut fields: Vec<(String, Cell)> = member
         .to_api()
@@ -212,7 +212,7 @@ pub fn member(member: &Member) -> Record {
     fields.into_iter().collect()
 }
 
-/// A store in the API's words.
+/// Returns a store by the field names of the API.
 pub fn store(info: &StoreInfo) -> Map<String, Value> {
     let mut store = Map::new();
     store.insert("id".to_string(), json!(info.id));

@@ -15,7 +15,7 @@ use crate::{Error, ErrorKind, Result};
 /// Remove invalid and stalled files from the cache.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheClean {
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -42,13 +42,13 @@ impl Leaf for CacheClean {
     }
 }
 
-/// Empty the cache, its queue, or both.
+/// Clear the cache, its queue, or both.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheClear {
-    /// What to empty.
+    /// Part to clear.
     #[arg(long, value_parser = ["both", "cache", "queue"], default_value = "both")]
     pub target: String,
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -56,7 +56,7 @@ pub struct CacheClear {
 impl Leaf for CacheClear {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let target = CacheTarget::parse(&self.target)
-            .ok_or_else(|| Error::usage(format!("'{}' is no part of a cache", self.target)))?;
+            .ok_or_else(|| Error::usage(format!("'{}' is not a part of the cache", self.target)))?;
         let service = session.service().await?;
         let mut outcome = Outcome::nothing();
         match cache::clear(service, target, self.dry_run).await {
@@ -75,13 +75,13 @@ impl Leaf for CacheClear {
     }
 }
 
-/// Drop images from the cache and its queue.
+/// Remove images from the cache and its queue.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheDelete {
     /// IDs of the images.
     #[arg(value_name = "IMAGE_ID", required = true, num_args = 1..)]
     pub image_ids: Vec<String>,
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -92,7 +92,7 @@ impl Leaf for CacheDelete {
     }
 }
 
-/// List what is cached and what is queued.
+/// List cached and queued images.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheList {}
 
@@ -130,10 +130,10 @@ impl Leaf for CacheNodesList {
     }
 }
 
-/// Shrink the cache to its permitted size.
+/// Remove images until the cache is within its maximum size.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CachePrune {
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -159,13 +159,13 @@ impl Leaf for CachePrune {
     }
 }
 
-/// Queue images to be cached.
+/// Queue images for caching.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheQueue {
     /// IDs of the images.
     #[arg(value_name = "IMAGE_ID", required = true, num_args = 1..)]
     pub image_ids: Vec<String>,
-    /// Only say what would be queued.
+    /// Show what would be queued without queueing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -176,7 +176,7 @@ impl Leaf for CacheQueue {
     }
 }
 
-/// Does something to each of the images; that one of them fails is told, and fails nothing.
+/// Applies `verb` to each image. Failures are printed as notices and do not change the exit code.
 async fn each<'s>(
     session: &'s Session,
     verb: Verb,
@@ -224,19 +224,15 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<CacheClear>(
         "cache-clear",
-        "Empty the cache, its queue, or both",
+        "Clear the cache, its queue, or both",
         Output::Plain,
     ),
     Row::of::<CacheDelete>(
         "cache-delete",
-        "Drop images from the cache and its queue",
+        "Remove images from the cache and its queue",
         Output::Plain,
     ),
-    Row::of::<CacheList>(
-        "cache-list",
-        "List what is cached and what is queued",
-        Output::Plain,
-    ),
+    Row::of::<CacheList>("cache-list", "List cached and queued images", Output::Plain),
     Row::of::<CacheNodesList>(
         "cache-nodes-list",
         "List the hosts that have an image in their cache",
@@ -244,8 +240,8 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<CachePrune>(
         "cache-prune",
-        "Shrink the cache to its permitted size",
+        "Remove images until the cache is within its maximum size",
         Output::Plain,
     ),
-    Row::of::<CacheQueue>("cache-queue", "Queue images to be cached", Output::Plain),
+    Row::of::<CacheQueue>("cache-queue", "Queue images for caching", Output::Plain),
 ];

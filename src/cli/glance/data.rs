@@ -13,7 +13,7 @@ use crate::ops::Outcome;
 use crate::ops::saving::{self, Target};
 use crate::{Error, ErrorKind, Result};
 
-/// The data to upload, a file that cannot be read refused in the real client's words.
+/// Opens the data to upload. An unreadable file is reported in upstream's wording.
 pub(super) fn readable(
     session: &Session,
     file: Option<&std::path::Path>,
@@ -29,10 +29,11 @@ pub(super) fn readable(
     })
 }
 
-/// The size that is promised with `--size`; 0 promises nothing, as for the real client.
+/// Returns the size given with `--size`; upstream ignores 0.
 ///
 /// # Errors
-/// `Failed` for a size below zero, and for another than the data's.
+///
+/// `Failed` if the size is negative or differs from the size of the data.
 pub(super) fn promised(size: Option<i64>, upload: &crate::service::Upload) -> Result<Option<u64>> {
     let Some(size) = size.filter(|size| *size != 0) else {
         return Ok(None);
@@ -47,22 +48,22 @@ pub(super) fn promised(size: Option<i64>, upload: &crate::service::Upload) -> Re
     Ok(Some(size))
 }
 
-/// An image whose data is wanted.
+/// Arguments of `image-download`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageDownload {
     /// ID of the image.
     #[arg(value_name = "IMAGE_ID")]
     id: String,
-    /// Verify by md5 where the secure hash is unknown here [env OS_IMAGE_ALLOW_MD5_FALLBACK].
+    /// Verify by MD5 if the secure hash algorithm is not supported [env OS_IMAGE_ALLOW_MD5_FALLBACK].
     #[arg(long)]
     allow_md5_fallback: bool,
-    /// File to save the data to; without it, standard output.
+    /// File to save the data to; default: standard output.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Show how the download goes on.
+    /// Show a progress bar.
     #[arg(long)]
     progress: bool,
-    /// Stores to try first, separated by commas.
+    /// Comma-separated stores to try first.
     #[arg(long, value_name = "STORES")]
     prefer: Option<String>,
 }
@@ -133,22 +134,22 @@ impl Leaf for ImageDownload {
     }
 }
 
-/// Data for an image.
+/// Arguments of `image-upload`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageUpload {
     /// ID of the image.
     #[arg(value_name = "IMAGE_ID")]
     id: String,
-    /// File with its data; without it, what is piped in.
+    /// File to upload; default: standard input.
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Bytes there will be, when that cannot be found out.
+    /// Size in bytes, if it cannot be determined.
     #[arg(long, value_name = "IMAGE_SIZE", value_parser = int, allow_negative_numbers = true)]
     size: Option<i64>,
-    /// Show how the upload goes on.
+    /// Show a progress bar.
     #[arg(long)]
     progress: bool,
-    /// Store to put the data in [env OS_IMAGE_STORE].
+    /// Store to upload to [env OS_IMAGE_STORE].
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
 }
@@ -158,8 +159,8 @@ impl Leaf for ImageUpload {
         let store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
         session.check_store(store.as_deref()).await?;
         let Some(mut upload) = session.upload(self.file.as_deref(), self.progress)? else {
-            return Err(Error::failed("there is no data to upload")
-                .hint("Name a file with --file, or pipe it in."));
+            return Err(Error::failed("no data to upload")
+                .hint("Pass a file with --file, or pipe the data to standard input."));
         };
         upload.store = store;
         upload.size = promised(self.size, &upload)?;
@@ -176,6 +177,10 @@ impl Leaf for ImageUpload {
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::of::<ImageDownload>("image-download", "Save the data of an image", Output::Plain),
-    Row::of::<ImageUpload>("image-upload", "Store data for an image", Output::Plain),
+    Row::of::<ImageDownload>(
+        "image-download",
+        "Download the data of an image",
+        Output::Plain,
+    ),
+    Row::of::<ImageUpload>("image-upload", "Upload the data of an image", Output::Plain),
 ];

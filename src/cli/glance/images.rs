@@ -18,64 +18,65 @@ use crate::ops::{Outcome, views};
 use crate::output::View;
 use crate::{Error, ErrorKind, Result};
 
-/// Attributes that the image schema gives options to.
+/// Options that set attributes from the image schema.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Attributes {
-    /// Architecture of the operating system.
+    /// Operating system architecture.
     #[arg(long, value_name = "ARCHITECTURE")]
     pub architecture: Option<String>,
-    /// Whether to refuse to delete the image.
+    /// Prevent the image from being deleted.
     #[arg(long, value_name = "True|False", value_parser = strict_bool)]
     pub protected: Option<bool>,
-    /// Name for people.
+    /// Display name.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Server that the image was made of.
+    /// ID of the server the image was created from.
     #[arg(long, value_name = "INSTANCE_UUID")]
     pub instance_uuid: Option<String>,
-    /// GiB of disk needed to boot it.
+    /// Minimum disk size to boot the image, in GiB.
     #[arg(long, value_name = "MIN_DISK", value_parser = int, allow_negative_numbers = true)]
     pub min_disk: Option<i64>,
-    /// Who may see it: public, private, shared or community.
+    /// Visibility: public, private, shared or community.
     #[arg(long, value_name = "VISIBILITY")]
     pub visibility: Option<String>,
-    /// Image that holds the kernel, for disk images without one.
+    /// ID of the image with the kernel (AMI-style images).
     #[arg(long, value_name = "KERNEL_ID")]
     pub kernel_id: Option<String>,
-    /// Version of the operating system, in its distributor's words.
+    /// Operating system version, as specified by the distributor.
     #[arg(long, value_name = "OS_VERSION")]
     pub os_version: Option<String>,
-    /// What the disk is written as: qcow2, raw, …
+    /// Disk format, such as qcow2 or raw
     #[arg(long, value_name = "DISK_FORMAT")]
     pub disk_format: Option<String>,
-    /// Distribution of the operating system.
+    /// Name of the operating system distribution.
     #[arg(long, value_name = "OS_DISTRO")]
     pub os_distro: Option<String>,
-    /// Project that owns it.
+    /// Project that owns the image.
     #[arg(long, value_name = "OWNER")]
     pub owner: Option<String>,
-    /// Image that holds the initial RAM disk, for disk images without one.
+    /// ID of the image with the RAM disk (AMI-style images).
     #[arg(long, value_name = "RAMDISK_ID")]
     pub ramdisk_id: Option<String>,
-    /// MiB of memory needed to boot it.
+    /// Minimum memory to boot the image, in MiB.
     #[arg(long, value_name = "MIN_RAM", value_parser = int, allow_negative_numbers = true)]
     pub min_ram: Option<i64>,
-    /// What the disk is wrapped in: bare, ova, …
+    /// Container format, such as bare or ova
     #[arg(long, value_name = "CONTAINER_FORMAT")]
     pub container_format: Option<String>,
-    /// Whether lists leave the image out.
+    /// Hide the image from listings.
     #[arg(long = "hidden", value_name = "True|False", value_parser = loose_bool())]
     pub os_hidden: Option<bool>,
-    /// A property of your own; may be repeated.
+    /// Property to set; may be repeated.
     #[arg(long, value_name = "key=value")]
     pub property: Vec<String>,
 }
 
 impl Attributes {
-    /// What was given, by the names of the API.
+    /// Returns the given values by their API names.
     ///
     /// # Errors
-    /// `Failed` for a property without `=` and for a value that the schema refuses.
+    ///
+    /// `Failed` for a property without `=` and for a value that the schema rejects.
     fn collect(&self) -> Result<Map<String, Value>> {
         let mut given = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
@@ -104,7 +105,7 @@ impl Attributes {
                 Error::failed(format!(
                     "--property {datum}: not enough values to unpack (expected 2, got 1)"
                 ))
-                .hint("Give properties as key=value.")
+                .hint("Pass properties as key=value.")
             })?;
             given.insert(name.to_string(), json!(value));
         }
@@ -112,8 +113,8 @@ impl Attributes {
     }
 }
 
-/// Refuses values that the image schema does, before anything is sent. The deployment is asked for its
-/// schema only where a value is none of the usual ones, or `--get-schema` wants it.
+/// Rejects values that violate the image schema before a request is sent. The service's schema is fetched only
+/// if a value is not a usual one or `--get-schema` is given.
 pub(super) async fn check(session: &Session, given: &Map<String, Value>) -> Result<()> {
     let ask = session.globals.given("get-schema");
     if !ask && check_against(&Allowed::usual(), given).is_ok() {
@@ -126,7 +127,7 @@ pub(super) async fn check(session: &Session, given: &Map<String, Value>) -> Resu
 
 fn check_against(allowed: &Allowed, given: &Map<String, Value>) -> Result<()> {
     for (name, value) in given {
-        // What is read-only is the service's to refuse.
+        // Read-only attributes are rejected by the service.
         if !attribute_named(name).is_some_and(|attribute| attribute.read_only) {
             let refused = |why| {
                 Error::failed(format!(
@@ -146,34 +147,35 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_string)
 }
 
-/// What a new image shall be, as both commands that make one are told.
+/// Options of both commands that create an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Creation {
     #[command(flatten)]
     attributes: Attributes,
-    /// Words to attach.
+    /// Tags.
     #[arg(long, value_name = "TAGS", num_args = 1.., action = clap::ArgAction::Set)]
     tags: Option<Vec<String>>,
-    /// UUID it shall have.
+    /// UUID to assign.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// File with its data; without it, what is piped in.
+    /// File to upload; default: standard input.
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// Not allowed here: the size is found out.
+    /// Not supported when creating an image.
     #[arg(long, value_name = "IMAGE_SIZE", value_parser = int, allow_negative_numbers = true)]
     size: Option<i64>,
-    /// Show how the upload goes on.
+    /// Show a progress bar.
     #[arg(long)]
     pub(super) progress: bool,
 }
 
 impl Creation {
-    /// What was given, by the names of the API; `sources` are the ways for data to get in, each with
-    /// whether it is taken.
+    /// Returns the given values by their API names. `sources` are the possible data sources, each with whether
+    /// it is used.
     ///
     /// # Errors
-    /// `Failed` for data without formats, and as [`Attributes::collect`].
+    ///
+    /// `Failed` for data without formats; the errors of [`Attributes::collect`].
     pub(super) fn collect(&self, sources: &[(&str, bool)]) -> Result<Map<String, Value>> {
         let formats = [
             ("--disk-format", &self.attributes.disk_format),
@@ -204,13 +206,15 @@ impl Creation {
     }
 }
 
-/// A new image.
+/// Arguments of `image-create`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "The Images API has one version left, 2 (--os-image-api-version).")]
+#[command(
+    after_help = "Version 2 is the only supported version of the Images API (--os-image-api-version)."
+)]
 pub struct ImageCreate {
     #[command(flatten)]
     new: Creation,
-    /// Store to put the data in [env OS_IMAGE_STORE].
+    /// Store to upload to [env OS_IMAGE_STORE].
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
 }
@@ -247,7 +251,7 @@ impl Leaf for ImageCreate {
         let told = session.stored_notice(self.new.progress, size, began);
         let failure = failure.map(|error| {
             let left = format!(
-                "The image is left queued: glance image-upload --file FILE {}",
+                "The image stays queued. To upload its data, run: glance image-upload --file FILE {}",
                 image.id
             );
             let hint = match error.hint_text() {
@@ -264,9 +268,11 @@ impl Leaf for ImageCreate {
     }
 }
 
-/// Changes to an image.
+/// Arguments of `image-update`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "The Images API has one version left, 2 (--os-image-api-version).")]
+#[command(
+    after_help = "Version 2 is the only supported version of the Images API (--os-image-api-version)."
+)]
 pub struct ImageUpdate {
     /// ID of the image.
     #[arg(value_name = "IMAGE_ID")]
@@ -286,8 +292,8 @@ impl Leaf for ImageUpdate {
         let image = images::find(service, Reference::Id(&self.id)).await?;
         let mut changes: Vec<Change> = Vec::new();
         for name in &self.remove_property {
-            // What is not there need not be removed, and what is set as well stays. An attribute of every image
-            // is there: the service refuses to remove it.
+            // Missing properties need not be removed; a property that is also set stays. Base attributes always
+            // exist, so the service rejects their removal.
             let is_there = image.property(name).is_some() || attribute_named(name).is_some();
             if is_there && !given.contains_key(name) {
                 changes.push(Change::remove(name.clone()));
@@ -308,17 +314,19 @@ impl Leaf for ImageUpdate {
     }
 }
 
-/// One image.
+/// Arguments of `image-show`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "The Images API has one version left, 2 (--os-image-api-version).")]
+#[command(
+    after_help = "Version 2 is the only supported version of the Images API (--os-image-api-version)."
+)]
 pub struct ImageShow {
     /// ID of the image.
     #[arg(value_name = "IMAGE_ID")]
     id: String,
-    /// Show its size in larger units.
+    /// Print the size in a human-readable format.
     #[arg(long)]
     human_readable: bool,
-    /// Widest a column may be before its text is wrapped.
+    /// Maximum width of a column, in characters; longer text is wrapped.
     #[arg(
         long,
         value_name = "integer",
@@ -336,7 +344,7 @@ impl Leaf for ImageShow {
                 "invalid literal for int() with base 10: '{}'",
                 self.max_column_width
             );
-            return Err(Error::failed(wrong).hint("Give --max-column-width a whole number."));
+            return Err(Error::failed(wrong).hint("Pass a whole number to --max-column-width."));
         }
         Ok(Outcome::from(View::Record(views::glance_image(
             &image,
@@ -345,7 +353,7 @@ impl Leaf for ImageShow {
     }
 }
 
-/// Images to delete.
+/// Arguments of `image-delete`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageDelete {
     /// IDs of the images.
@@ -387,7 +395,7 @@ impl Leaf for ImageDelete {
     }
 }
 
-/// An image to deactivate.
+/// Arguments of `image-deactivate`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageDeactivate {
     /// ID of the image.
@@ -402,7 +410,7 @@ impl Leaf for ImageDeactivate {
     }
 }
 
-/// An image to reactivate.
+/// Arguments of `image-reactivate`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageReactivate {
     /// ID of the image.
@@ -421,20 +429,16 @@ impl Leaf for ImageReactivate {
 pub const ROWS: &[Row] = &[
     Row::of::<ImageCreate>(
         "image-create",
-        "Make an image, with or without data",
+        "Create an image, optionally with data",
         Output::Plain,
     ),
-    Row::of::<ImageUpdate>("image-update", "Change an image", Output::Plain),
+    Row::of::<ImageUpdate>("image-update", "Update an image", Output::Plain),
     Row::of::<ImageShow>("image-show", "Show an image", Output::Plain),
     Row::of::<ImageDelete>("image-delete", "Delete images", Output::Plain),
     Row::of::<ImageDeactivate>(
         "image-deactivate",
-        "Keep everyone but administrators from the data",
+        "Deactivate an image (downloads by administrators only)",
         Output::Plain,
     ),
-    Row::of::<ImageReactivate>(
-        "image-reactivate",
-        "Let everyone at the data again",
-        Output::Plain,
-    ),
+    Row::of::<ImageReactivate>("image-reactivate", "Reactivate an image", Output::Plain),
 ];

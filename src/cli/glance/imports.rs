@@ -1,4 +1,4 @@
-//! Images that the service fetches or converts itself: `glance image-import` and what goes with it.
+//! Imports: `glance image-import` and related commands.
 
 use std::path::PathBuf;
 
@@ -14,40 +14,40 @@ use crate::output::View;
 use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, Result};
 
-/// Where the data of an import comes from, and where it goes.
+/// Source and destination options of an import.
 #[derive(Debug, Clone, clap::Args)]
 struct Means {
-    /// Address to fetch the data from, for web-download.
+    /// URL to download from (web-download).
     #[arg(long, value_name = "IMAGE_URL")]
     uri: Option<String>,
-    /// Region to fetch the image from, for glance-download.
+    /// Region to download from (glance-download).
     #[arg(long, value_name = "REMOTE_GLANCE_REGION")]
     remote_region: Option<String>,
-    /// ID of the image in that region, for glance-download.
+    /// ID of the image in that region (glance-download).
     #[arg(long)]
     remote_image_id: Option<String>,
-    /// Interface of the remote image service to use, for glance-download.
+    /// Endpoint interface of the remote image service (glance-download).
     #[arg(long, default_value = "public")]
     remote_service_interface: String,
-    /// The one store to put the data into; else OS_IMAGE_STORE.
+    /// Store to import into [env OS_IMAGE_STORE].
     #[arg(long)]
     store: Option<String>,
-    /// Several stores, separated by commas; else OS_IMAGE_STORES.
+    /// Comma-separated stores to import into [env OS_IMAGE_STORES].
     #[arg(long)]
     stores: Option<String>,
-    /// Put the data into every store there is.
+    /// Import into all stores.
     #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
     all_stores: Option<bool>,
-    /// Go on when some stores fail; else OS_IMAGE_ALLOW_FAILURE, else true.
+    /// Continue if some stores fail; default: true [env OS_IMAGE_ALLOW_FAILURE].
     #[arg(long, value_name = "True|False", value_parser = values::loose_bool())]
     allow_failure: Option<bool>,
-    /// Return only when the import is over, and fail if it failed.
+    /// Wait for the import to finish; exit 1 if it fails.
     #[arg(long, hide = true)]
     wait: bool,
 }
 
 impl Means {
-    /// What the environment says where no option does.
+    /// Fills in defaults from the environment.
     fn complete(mut self, session: &Session) -> Self {
         self.store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
         self.stores = session.or_variable(self.stores.as_deref(), "OS_IMAGE_STORES");
@@ -58,10 +58,11 @@ impl Means {
         self
     }
 
-    /// Where the data goes.
+    /// Returns the destination stores.
     ///
     /// # Errors
-    /// `Failed` for more than one answer.
+    ///
+    /// `Failed` if more than one of the store options is given.
     fn destination(&self) -> Result<Destination> {
         let all = self.all_stores == Some(true);
         match (&self.store, &self.stores, all) {
@@ -77,7 +78,7 @@ impl Means {
         }
     }
 
-    /// Refuses stores that the deployment does not have.
+    /// Rejects unknown stores.
     async fn check_stores(&self, session: &Session, to: &Destination) -> Result<()> {
         match to {
             Destination::One(store) => session.check_stores(std::slice::from_ref(store)).await,
@@ -86,7 +87,7 @@ impl Means {
         }
     }
 
-    /// The import that is asked for.
+    /// Builds the import request.
     fn import(&self, method: &str, to: Destination) -> Import {
         let method = match (
             method,
@@ -116,7 +117,7 @@ impl Means {
     }
 }
 
-/// Refuses an import method that the deployment does not offer.
+/// Rejects an import method that the deployment does not support.
 async fn check_method(service: &dyn ImageService, method: &str) -> Result<()> {
     let offered = match service.import_methods().await {
         Err(e) if e.kind() == crate::ErrorKind::NotFound => {
@@ -132,10 +133,10 @@ async fn check_method(service: &dyn ImageService, method: &str) -> Result<()> {
     Err(Error::failed(format!(
         "Import method '{method}' is not valid for this cloud. Valid values can be retrieved with import-info command."
     ))
-    .hint(format!("It offers: {}.", offered.join(", "))))
+    .hint(format!("Supported methods: {}.", offered.join(", "))))
 }
 
-/// Data for the staging area.
+/// Builds the staging request.
 fn staging(upload: Upload, size: Option<u64>) -> Staging {
     Staging {
         size,
@@ -144,12 +145,12 @@ fn staging(upload: Upload, size: Option<u64>) -> Staging {
     }
 }
 
-/// Create an image and import its data in one go.
+/// Create an image and import its data.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageCreateViaImport {
     #[command(flatten)]
     new: Creation,
-    /// How the data gets in; else OS_IMAGE_IMPORT_METHOD; see import-info.
+    /// Import method; import-info lists them [env OS_IMAGE_IMPORT_METHOD].
     #[arg(long, value_name = "METHOD")]
     import_method: Option<String>,
     #[command(flatten)]
@@ -157,7 +158,7 @@ pub struct ImageCreateViaImport {
 }
 
 impl ImageCreateViaImport {
-    /// Refuses what does not go together, as the real client does and in its words.
+    /// Rejects invalid combinations of options in upstream's wording.
     fn check_means(&self, method: Option<&str>, piped: bool) -> Result<()> {
         let means = &self.means;
         let refuse = |why: &str| Err(Error::failed(why.to_string()));
@@ -287,7 +288,7 @@ fn record<'a>(image: &Image) -> Outcome<'a> {
     Outcome::from(View::Record(views::glance_image(image, false)))
 }
 
-/// Has an image imported, as the options want it.
+/// Starts the import and, if requested, waits for it.
 async fn run<'a>(
     session: &'a Session,
     id: &str,
@@ -310,23 +311,23 @@ async fn run<'a>(
     })
 }
 
-/// Start the import of an image's data.
+/// Import the data of an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageImport {
     /// ID of the image.
     image_id: String,
-    /// How the data gets in; see import-info.
+    /// Import method; import-info lists them.
     #[arg(long, value_name = "METHOD", default_value = "glance-direct")]
     import_method: String,
     #[command(flatten)]
     means: Means,
-    /// Tell how the import goes on, until it is over.
+    /// Report the progress of the import until it finishes.
     #[arg(long, hide = true)]
     progress: bool,
 }
 
 impl ImageImport {
-    /// Refuses what does not go together, as the real client does and in its words.
+    /// Rejects invalid combinations of options in upstream's wording.
     fn check_means(&self, to: &Destination) -> Result<()> {
         let means = &self.means;
         let method = self.import_method.as_str();
@@ -365,7 +366,7 @@ impl ImageImport {
     }
 }
 
-/// Refuses an image that is in no state for an import, in the real client's words.
+/// Rejects an image whose status does not allow the import, in upstream's wording.
 fn check_state(image: &Image, method: &str) -> Result<()> {
     if image.container_format.is_none() || image.disk_format.is_none() {
         return Err(Error::failed(
@@ -393,7 +394,7 @@ fn check_state(image: &Image, method: &str) -> Result<()> {
     let error = Error::failed(format!("The '{method}' import method {why}"));
     Err(match method {
         "glance-direct" if image.status == ImageStatus::Queued => error.hint(format!(
-            "Stage its data first: glance image-stage --file FILE {}",
+            "Stage the data first: glance image-stage --file FILE {}",
             image.id
         )),
         _ => error,
@@ -415,7 +416,7 @@ impl Leaf for ImageImport {
         let wait = self.means.wait;
         match run(session, &self.image_id, import, wait, self.progress).await {
             Ok(outcome) => Ok(outcome),
-            // The real client looks at the image beforehand; the service does so too.
+            // Both upstream's client and the service load the image first.
             Err(error) if error.kind() == crate::ErrorKind::Conflict => {
                 let image = service.get_image(&self.image_id).await?;
                 check_state(&image, method)?;
@@ -426,18 +427,18 @@ impl Leaf for ImageImport {
     }
 }
 
-/// Send the data of an image to the staging area, to be imported later.
+/// Upload data to the staging area, to be imported later.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageStage {
     /// ID of the image.
     image_id: String,
-    /// File to read the data from, instead of standard input.
+    /// File to upload; default: standard input.
     #[arg(long)]
     file: Option<PathBuf>,
-    /// Size of the data in bytes, where it cannot be told from the file.
+    /// Size in bytes, if it cannot be determined.
     #[arg(long, value_name = "IMAGE_SIZE", value_parser = values::int, allow_negative_numbers = true)]
     size: Option<i64>,
-    /// Draw a progress bar.
+    /// Show a progress bar.
     #[arg(long)]
     progress: bool,
 }
@@ -445,8 +446,8 @@ pub struct ImageStage {
 impl Leaf for ImageStage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(upload) = session.upload(self.file.as_deref(), self.progress)? else {
-            return Err(Error::failed("there is no data to stage")
-                .hint("Name a file with --file, or pipe it in."));
+            return Err(Error::failed("no data to stage")
+                .hint("Pass a file with --file, or pipe the data to standard input."));
         };
         let size = super::data::promised(self.size, &upload)?;
         let service = session.service().await?;
@@ -457,7 +458,7 @@ impl Leaf for ImageStage {
     }
 }
 
-/// Show which ways of importing the service offers.
+/// Show the available import methods.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportInfo {}
 
@@ -473,22 +474,18 @@ impl Leaf for ImportInfo {
 pub const ROWS: &[Row] = &[
     Row::of::<ImageCreateViaImport>(
         "image-create-via-import",
-        "Create an image and import its data in one go",
+        "Create an image and import its data",
         Output::Plain,
     ),
-    Row::of::<ImageImport>(
-        "image-import",
-        "Start the import of an image's data",
-        Output::Plain,
-    ),
+    Row::of::<ImageImport>("image-import", "Import the data of an image", Output::Plain),
     Row::of::<ImageStage>(
         "image-stage",
-        "Send the data of an image to the staging area, to be imported later",
+        "Upload data to the staging area, to be imported later",
         Output::Plain,
     ),
     Row::of::<ImportInfo>(
         "import-info",
-        "Show which ways of importing the service offers",
+        "Show the available import methods",
         Output::Plain,
     ),
 ];

@@ -1,4 +1,4 @@
-//! Lists of images in the first grammar.
+//! Image lists in the first grammar.
 
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -12,52 +12,54 @@ use crate::ops::images::{self, List};
 use crate::output::{Cell, Table, View};
 use crate::{Error, Result};
 
-/// A list of images.
+/// Arguments of `image-list`.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = "The Images API has one version left, 2 (--os-image-api-version).")]
+#[command(
+    after_help = "Version 2 is the only supported version of the Images API (--os-image-api-version)."
+)]
 pub struct ImageList {
-    /// At most so many images; 0 for all of them.
+    /// Maximum number of images to list; 0 lists all of them.
     #[arg(long, value_name = "LIMIT", value_parser = int, allow_negative_numbers = true)]
     limit: Option<i64>,
-    /// How many to ask a server for at a time.
+    /// Number of images to request per page.
     #[arg(long, value_name = "SIZE", value_parser = int, allow_negative_numbers = true)]
     page_size: Option<i64>,
-    /// Only images of this visibility.
+    /// List only images with this visibility.
     #[arg(long, value_name = "VISIBILITY")]
     visibility: Option<String>,
-    /// Only shared images whose membership is pending, accepted, rejected, or all of them.
+    /// List only shared images with this membership status: pending, accepted, rejected or all.
     #[arg(long, value_name = "MEMBER_STATUS")]
     member_status: Option<String>,
-    /// Only images that this project owns.
+    /// List only images owned by this project.
     #[arg(long, value_name = "OWNER")]
     owner: Option<String>,
-    /// Only images with this attribute or property; may be repeated.
+    /// List only images with this property value; may be repeated.
     #[arg(long, value_name = "KEY=VALUE")]
     property_filter: Vec<String>,
-    /// Only images with this md5.
+    /// List only images with this MD5 checksum.
     #[arg(long, value_name = "CHECKSUM")]
     checksum: Option<String>,
-    /// Only images with this secure hash.
+    /// List only images with this os_hash_value.
     #[arg(long, value_name = "HASH_VALUE")]
     hash: Option<String>,
-    /// Only images with this tag; may be repeated.
+    /// List only images with this tag; may be repeated.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// Sort by this; may be repeated.
+    /// Attribute to sort by; may be repeated.
     #[arg(long, value_parser = ["name", "status", "container_format", "disk_format", "size", "id", "created_at",
         "updated_at"], hide_possible_values = true)]
     sort_key: Vec<String>,
-    /// Which way: asc or desc; may be repeated.
+    /// Sort direction: asc or desc; may be repeated.
     #[arg(long, value_parser = ["asc", "desc"], hide_possible_values = true)]
     sort_dir: Vec<String>,
-    /// Sort by these keys, each with its direction behind a colon.
+    /// Comma-separated sort keys, each with an optional direction: key[:asc|desc].
     #[arg(long, value_name = "key>[:<direction")]
     sort: Option<String>,
-    /// Only hidden images.
+    /// List only hidden images.
     #[arg(long, value_name = "True|False", num_args = 0..=1, default_missing_value = "True",
         value_parser = loose_bool())]
     hidden: Option<bool>,
-    /// Show the stores that hold each image.
+    /// Include the stores of each image.
     #[arg(long, value_name = "True|False", num_args = 0..=1, default_missing_value = "True",
         value_parser = loose_bool())]
     include_stores: Option<bool>,
@@ -90,7 +92,7 @@ impl Leaf for ImageList {
     }
 }
 
-/// What the first grammar's lists show of an image.
+/// Returns the cells of one image in the first grammar's lists.
 fn row(image: &Image, names: &[String]) -> Vec<Cell> {
     let cell = |name: &String| match name.as_str() {
         "id" => json!(image.id),
@@ -211,7 +213,7 @@ impl ImageList {
     }
 }
 
-/// `name:desc`; without a direction the service's, which is descending.
+/// Parses `name:desc`. The default direction is the service's, descending.
 fn sort_part(part: &str) -> Result<(SortKey, Direction)> {
     let (key, direction) = part.split_once(':').unwrap_or((part, ""));
     let direction = match direction {
@@ -235,6 +237,6 @@ fn sort_part(part: &str) -> Result<(SortKey, Direction)> {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[Row::of::<ImageList>(
     "image-list",
-    "List the images you may see",
+    "List images",
     Output::Plain,
 )];

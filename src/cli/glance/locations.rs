@@ -1,4 +1,4 @@
-//! Where the data of an image lies: `glance location-*` and `glance add-location`.
+//! Image locations: `glance location-*` and `glance add-location`.
 
 use serde_json::{Map, Value};
 
@@ -8,15 +8,15 @@ use crate::model::{Location, MultiHash, ValidationData};
 use crate::ops::{Outcome, locations};
 use crate::{Error, Result};
 
-/// Give a queued image its data by address, through the location API.
+/// Add a location to a queued image, verified through the location API.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AddLocation {
     /// ID of the image.
     pub image_id: String,
-    /// Address of the data.
+    /// URL of the data.
     #[arg(long)]
     pub url: String,
-    /// JSON object with os_hash_algo and os_hash_value of the data.
+    /// Expected hash: JSON object with os_hash_algo and os_hash_value.
     #[arg(long, value_name = "STRING", default_value = "{}")]
     pub validation_data: String,
 }
@@ -31,10 +31,10 @@ impl Leaf for AddLocation {
     }
 }
 
-/// Hashes that data may be registered with.
+/// Hash algorithms accepted for a location.
 const HASHES: [&str; 4] = ["sha512", "sha256", "sha1", "md5"];
 
-/// The hash that `--validation-data` says the data has.
+/// Parses the expected hash from `--validation-data`.
 fn expected_hash(text: &str) -> Result<Option<MultiHash>> {
     let Ok(Value::Object(mut members)) = serde_json::from_str(text) else {
         return Err(Error::failed("validation-data is not a valid JSON object."));
@@ -54,7 +54,7 @@ fn expected_hash(text: &str) -> Result<Option<MultiHash>> {
     let text = |name: &str, value: Option<Value>| match value {
         Some(Value::String(text)) => Ok(text),
         _ => Err(Error::failed(format!(
-            "Validation Data should contain os_hash_algo and os_hash_value: {name} is no text"
+            "Validation Data should contain os_hash_algo and os_hash_value: {name} must be a string"
         ))),
     };
     let algorithm = text("os_hash_algo", algorithm)?;
@@ -68,7 +68,7 @@ fn expected_hash(text: &str) -> Result<Option<MultiHash>> {
     Ok(Some(MultiHash { algorithm, value }))
 }
 
-/// What `--metadata` says. Anything but an object is refused as servers refuse it.
+/// Parses `--metadata`. Values other than objects are rejected in the service's wording.
 fn metadata(text: &str) -> Result<Map<String, Value>> {
     match serde_json::from_str(text) {
         Ok(Value::Object(metadata)) => Ok(metadata),
@@ -79,24 +79,24 @@ fn metadata(text: &str) -> Result<Map<String, Value>> {
     }
 }
 
-/// Add an address to those of an image.
+/// Add a location to an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocationAdd {
     /// ID of the image.
     pub image_id: String,
-    /// Address of the data.
+    /// URL of the data.
     #[arg(long)]
     pub url: String,
-    /// JSON object to keep with the address.
+    /// Metadata of the location, as a JSON object.
     #[arg(long, value_name = "STRING", default_value = "{}")]
     pub metadata: String,
-    /// MD5 of the data.
+    /// MD5 checksum of the data.
     #[arg(long, value_name = "STRING")]
     pub checksum: Option<String>,
-    /// Name of the hash that is given as value.
+    /// Hash algorithm of --hash-value.
     #[arg(long, value_name = "STRING")]
     pub hash_algo: Option<String>,
-    /// Hash of the data.
+    /// Expected hash of the data.
     #[arg(long, value_name = "STRING")]
     pub hash_value: Option<String>,
 }
@@ -119,12 +119,12 @@ impl Leaf for LocationAdd {
     }
 }
 
-/// Take addresses away from an image.
+/// Remove locations from an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocationDelete {
     /// ID of the image.
     pub image_id: String,
-    /// Address to take away; may be repeated.
+    /// URL of a location to remove; may be repeated.
     #[arg(long = "url", value_name = "URL", required = true)]
     pub urls: Vec<String>,
 }
@@ -137,15 +137,15 @@ impl Leaf for LocationDelete {
     }
 }
 
-/// Change what is kept with an address of an image.
+/// Update the metadata of a location.
 #[derive(Debug, Clone, clap::Args)]
 pub struct LocationUpdate {
     /// ID of the image.
     pub image_id: String,
-    /// Address, as the image has it.
+    /// URL of the location to update.
     #[arg(long)]
     pub url: String,
-    /// JSON object that takes the place of the old one.
+    /// New metadata of the location, as a JSON object.
     #[arg(long, value_name = "STRING", default_value = "{}")]
     pub metadata: String,
 }
@@ -169,22 +169,18 @@ impl Leaf for LocationUpdate {
 pub const ROWS: &[Row] = &[
     Row::of::<AddLocation>(
         "add-location",
-        "Give a queued image its data by address, through the location API",
+        "Add a location to a queued image, verified through the location API",
         Output::Plain,
     ),
-    Row::of::<LocationAdd>(
-        "location-add",
-        "Add an address to those of an image",
-        Output::Plain,
-    ),
+    Row::of::<LocationAdd>("location-add", "Add a location to an image", Output::Plain),
     Row::of::<LocationDelete>(
         "location-delete",
-        "Take addresses away from an image",
+        "Remove locations from an image",
         Output::Plain,
     ),
     Row::of::<LocationUpdate>(
         "location-update",
-        "Change what is kept with an address of an image",
+        "Update the metadata of a location",
         Output::Plain,
     ),
 ];
@@ -206,10 +202,10 @@ mod tests {
                 r#"{"os_hash_algo": "crc", "os_hash_value": "1"}"#,
                 "`crc` is incorrect",
             ),
-            (r#"{"os_hash_value": "1"}"#, "os_hash_algo is no text"),
+            (r#"{"os_hash_value": "1"}"#, "os_hash_algo must be a string"),
             (
                 r#"{"os_hash_algo": "md5", "os_hash_value": 1}"#,
-                "os_hash_value is no text",
+                "os_hash_value must be a string",
             ),
         ] {
             let error = expected_hash(text).unwrap_err();

@@ -1,4 +1,4 @@
-//! Projects an image is shared with: `glance member-*`.
+//! Image members: `glance member-*`.
 
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
@@ -11,7 +11,7 @@ use crate::{Error, Result};
 pub struct MemberCreate {
     /// ID of the image.
     pub image_id: String,
-    /// ID of the project the image is shared with.
+    /// ID of the project.
     pub member_id: String,
 }
 
@@ -33,7 +33,7 @@ impl Leaf for MemberCreate {
 pub struct MemberDelete {
     /// ID of the image.
     pub image_id: String,
-    /// ID of the project the image is shared with.
+    /// ID of the project.
     pub member_id: String,
 }
 
@@ -52,12 +52,12 @@ impl Leaf for MemberDelete {
     }
 }
 
-/// Show one project an image is shared with.
+/// Show a member of an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberGet {
     /// ID of the image.
     pub image_id: String,
-    /// ID of the project the image is shared with.
+    /// ID of the project.
     pub member_id: String,
 }
 
@@ -85,14 +85,14 @@ impl Leaf for MemberList {
     }
 }
 
-/// Accept or reject an image that is shared with a project.
+/// Set the membership status of a project.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberUpdate {
     /// ID of the image.
     pub image_id: String,
-    /// ID of the project the image is shared with.
+    /// ID of the project.
     pub member_id: String,
-    /// What the project says to it.
+    /// Status of the membership: accepted, rejected or pending.
     #[arg(value_parser = ["accepted", "rejected", "pending"])]
     pub member_status: String,
 }
@@ -105,7 +105,10 @@ impl Leaf for MemberUpdate {
             ));
         }
         let status = MemberStatus::parse(&self.member_status).ok_or_else(|| {
-            Error::usage(format!("'{}' is no answer to an offer", self.member_status))
+            Error::usage(format!(
+                "'{}' is not a membership status",
+                self.member_status
+            ))
         })?;
         let service = session.service().await?;
         let member = service
@@ -127,11 +130,7 @@ pub const ROWS: &[Row] = &[
         "Stop sharing an image with a project",
         Output::Plain,
     ),
-    Row::of::<MemberGet>(
-        "member-get",
-        "Show one project an image is shared with",
-        Output::Plain,
-    ),
+    Row::of::<MemberGet>("member-get", "Show a member of an image", Output::Plain),
     Row::of::<MemberList>(
         "member-list",
         "List the projects an image is shared with",
@@ -139,7 +138,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<MemberUpdate>(
         "member-update",
-        "Accept or reject an image that is shared with a project",
+        "Set the membership status of a project",
         Output::Plain,
     ),
 ];

@@ -1,4 +1,4 @@
-//! The first grammar: python-glanceclient's commands.
+//! The first grammar: the commands of python-glanceclient.
 
 mod cache;
 mod data;
@@ -15,7 +15,7 @@ mod tasks;
 
 use super::registry::Row;
 
-/// Every command, a group a resource.
+/// All commands, one group per resource.
 pub const GROUPS: &[&[Row]] = &[
     images::ROWS,
     lists::ROWS,

@@ -1,4 +1,4 @@
-//! Removing the data of what was deleted while deletion is delayed: `glance scrub`, which is ours.
+//! `glance scrub`: removal of image data whose deletion was delayed. An extension.
 
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
@@ -7,13 +7,13 @@ use crate::ops::{Outcome, scrub};
 use crate::output::View;
 use crate::{Error, Result};
 
-/// Remove the data of images that wait to be deleted.
+/// Remove the data of images pending deletion.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Scrub {
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, conflicts_with = "restore")]
     dry_run: bool,
-    /// Make this image active again, and remove nothing.
+    /// Restore this image instead of scrubbing.
     #[arg(long, value_name = "IMAGE_ID")]
     restore: Option<String>,
 }
@@ -58,6 +58,6 @@ impl Leaf for Scrub {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[Row::ours::<Scrub>(
     "scrub",
-    "Remove the data of images that wait to be deleted",
+    "Remove the data of images pending deletion",
     Output::Plain,
 )];

@@ -1,4 +1,4 @@
-//! Stores of the service and what they hold: `glance stores-*` and `glance usage`.
+//! Stores and their usage: `glance stores-*` and `glance usage`.
 
 use crate::Result;
 use crate::cli::registry::{Leaf, Output, Row};
@@ -6,7 +6,7 @@ use crate::cli::session::Session;
 use crate::cli::ui::inline;
 use crate::ops::{Outcome, locations, stores};
 
-/// Delete the copy of an image that one store holds.
+/// Delete the copy of an image in one store.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoresDelete {
     /// ID of the image.
@@ -27,10 +27,10 @@ impl Leaf for StoresDelete {
     }
 }
 
-/// Show the stores of the service.
+/// Show the available stores.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoresInfo {
-    /// Show how each store is set up too (administrators).
+    /// Include the configuration of each store (administrators only).
     #[arg(long)]
     pub detail: bool,
 }
@@ -43,7 +43,7 @@ impl Leaf for StoresInfo {
     }
 }
 
-/// Show how much of its quotas the project uses.
+/// Show quota usage of the project.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Usage {}
 
@@ -55,10 +55,10 @@ impl Leaf for Usage {
     }
 }
 
-/// A model of the API.
+/// Arguments of `explain`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Explain {
-    /// Name of the model: image, images.
+    /// Name of the model, such as image or images.
     #[arg(value_name = "MODEL")]
     model: String,
 }
@@ -73,20 +73,12 @@ impl Leaf for Explain {
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::of::<Explain>("explain", "Explain a model of the API", Output::Plain),
+    Row::of::<Explain>("explain", "Describe a model of the API", Output::Plain),
     Row::of::<StoresDelete>(
         "stores-delete",
-        "Delete the copy of an image that one store holds",
+        "Delete the copy of an image in one store",
         Output::Plain,
     ),
-    Row::of::<StoresInfo>(
-        "stores-info",
-        "Show the stores of the service",
-        Output::Plain,
-    ),
-    Row::of::<Usage>(
-        "usage",
-        "Show how much of its quotas the project uses",
-        Output::Plain,
-    ),
+    Row::of::<StoresInfo>("stores-info", "Show the available stores", Output::Plain),
+    Row::of::<Usage>("usage", "Show quota usage of the project", Output::Plain),
 ];

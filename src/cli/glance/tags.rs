@@ -8,13 +8,13 @@ use crate::ops::Outcome;
 use crate::output::{Cell, Table, View};
 use crate::{Error, Result};
 
-/// A tag to attach.
+/// Arguments of `image-tag-update`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageTagUpdate {
     /// ID of the image.
     #[arg(value_name = "IMAGE_ID")]
     id: String,
-    /// The tag.
+    /// Name of the tag.
     #[arg(value_name = "TAG_VALUE")]
     tag: String,
 }
@@ -37,13 +37,13 @@ impl Leaf for ImageTagUpdate {
     }
 }
 
-/// A tag to take off.
+/// Arguments of `image-tag-delete`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageTagDelete {
     /// ID of the image.
     #[arg(value_name = "IMAGE_ID")]
     id: String,
-    /// The tag.
+    /// Name of the tag.
     #[arg(value_name = "TAG_VALUE")]
     tag: String,
 }
@@ -66,10 +66,10 @@ impl Leaf for ImageTagDelete {
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::of::<ImageTagUpdate>(
-        "image-tag-update",
-        "Attach a tag to an image",
+    Row::of::<ImageTagUpdate>("image-tag-update", "Add a tag to an image", Output::Plain),
+    Row::of::<ImageTagDelete>(
+        "image-tag-delete",
+        "Remove a tag from an image",
         Output::Plain,
     ),
-    Row::of::<ImageTagDelete>("image-tag-delete", "Take a tag off an image", Output::Plain),
 ];

@@ -1,4 +1,4 @@
-//! Work the service does in the background: `glance task-*` and `glance image-tasks`.
+//! Background tasks of the service: `glance task-*` and `glance image-tasks`.
 
 use crate::cli::advice::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
@@ -36,18 +36,18 @@ impl Leaf for ImageTasks {
     }
 }
 
-/// Start a task.
+/// Create a task.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskCreate {
-    /// Kind of task.
+    /// Type of the task.
     #[arg(long = "type", value_name = "TYPE")]
     pub task_type: Option<String>,
-    /// JSON object to give to the task.
+    /// Input of the task, as a JSON object.
     #[arg(long, value_name = "STRING", default_value = "{}")]
     pub input: String,
 }
 
-/// The kinds of task that the API has a schema for.
+/// The task types in the API's schema.
 ///
 /// *Source:* the schema `task` of the reference implementation.
 const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
@@ -78,19 +78,19 @@ impl Leaf for TaskCreate {
 /// List tasks.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskList {
-    /// What to sort by.
+    /// Attribute to sort by.
     #[arg(long, value_parser = ["id", "type", "status"], default_value = "status")]
     pub sort_key: String,
-    /// Which way to sort.
+    /// Sort direction.
     #[arg(long, value_parser = ["asc", "desc"], default_value = "desc")]
     pub sort_dir: String,
-    /// How many tasks to ask for at a time.
+    /// Number of tasks to request per page.
     #[arg(long, value_name = "SIZE", value_parser = values::int, allow_negative_numbers = true)]
     pub page_size: Option<i64>,
-    /// Only tasks of this kind.
+    /// List only tasks of this type.
     #[arg(long = "type", value_name = "TYPE")]
     pub task_type: Option<String>,
-    /// Only tasks in this state.
+    /// List only tasks with this status.
     #[arg(long)]
     pub status: Option<String>,
 }
@@ -99,7 +99,8 @@ impl Leaf for TaskList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let page = self.page_size.filter(|size| *size != 0);
         let page = page.map(u64::try_from).transpose().map_err(|_| {
-            Error::failed("--page-size is below zero").hint("Give a number of tasks.")
+            Error::failed("--page-size must not be negative")
+                .hint("Pass a number of tasks, or 0 for the default.")
         })?;
         let query = TaskQuery {
             kind: self.task_type,
@@ -113,7 +114,7 @@ impl Leaf for TaskList {
     }
 }
 
-/// Show one task.
+/// Show a task.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskShow {
     /// ID of the task.
@@ -134,7 +135,7 @@ pub const ROWS: &[Row] = &[
         "List the tasks that worked on an image",
         Output::Plain,
     ),
-    Row::of::<TaskCreate>("task-create", "Start a task", Output::Plain),
+    Row::of::<TaskCreate>("task-create", "Create a task", Output::Plain),
     Row::of::<TaskList>("task-list", "List tasks", Output::Plain),
-    Row::of::<TaskShow>("task-show", "Show one task", Output::Plain),
+    Row::of::<TaskShow>("task-show", "Show a task", Output::Plain),
 ];

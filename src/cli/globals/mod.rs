@@ -1,4 +1,4 @@
-//! Options of the programs: those that stand before the command, and those that may stand after it.
+//! Global options: those accepted before the command and those also accepted after it.
 
 mod tables;
 
@@ -11,31 +11,31 @@ use super::registry::{Grammar, Row};
 use crate::Error;
 use tables::{GLANCE, OPENSTACK, OURS, OURS_IN_GLANCE, OURS_IN_OPENSTACK};
 
-/// An option of the program rather than of a command.
+/// A global option, which belongs to the program rather than to a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Global {
-    /// Name without dashes.
+    /// The name without dashes.
     pub long: &'static str,
-    /// Letter, if it has one.
+    /// The one-letter name.
     pub short: Option<char>,
-    /// Other names for it, shown in help when `shown_aliases` says so.
+    /// Other names. Shown in help if `shown_aliases` is set.
     pub aliases: &'static [&'static str],
     /// Whether help shows the aliases.
     pub shown_aliases: bool,
-    /// What its value is called; None: it takes none.
+    /// The placeholder of the value; `None` for a flag.
     pub value: Option<&'static str>,
-    /// What the value may be; empty: anything.
+    /// The valid values; empty if any value is valid.
     pub choices: &'static [&'static str],
-    /// What it does.
+    /// The help text.
     pub help: &'static str,
-    /// Whether it may be given several times, all of which count.
+    /// Whether the option may be repeated, with all values kept.
     pub repeated: bool,
-    /// Whether help leaves it out.
+    /// Whether help omits the option.
     pub hidden: bool,
 }
 
 impl Grammar {
-    /// Returns the options that the real client's program has in this grammar.
+    /// Returns the options of upstream's program for this grammar.
     fn real_globals(self) -> &'static [Global] {
         match self {
             Self::Glance => GLANCE,
@@ -43,7 +43,7 @@ impl Grammar {
         }
     }
 
-    /// Returns the options that only our program has in this grammar.
+    /// Returns the additional options of our program for this grammar.
     fn own_globals(self) -> impl Iterator<Item = &'static Global> {
         let ours: &'static [Global] = match self {
             Self::Glance => OURS_IN_GLANCE,
@@ -52,16 +52,16 @@ impl Grammar {
         OURS.iter().chain(ours)
     }
 
-    /// Returns the options of the program in this grammar, which may stand before a command.
+    /// Returns all global options of this grammar.
     pub fn globals(self) -> impl Iterator<Item = &'static Global> {
         self.real_globals().iter().chain(self.own_globals())
     }
 
-    /// Returns the options of the program that may stand after a command as well: our own ones, and the real
-    /// client's where its parser takes them there.
+    /// Returns the global options accepted after a command: the additional ones, and upstream's if its parser
+    /// accepts them there.
     ///
     /// *Source:* cliff's `App.run` parses the whole line for them (`parse_known_args`); glanceclient's parser
-    /// hands everything after the command to the command's parser.
+    /// passes everything after the command to the command's parser.
     pub fn globals_after(self) -> impl Iterator<Item = &'static Global> {
         let real: &'static [Global] = match self {
             Self::Glance => &[],
@@ -71,7 +71,7 @@ impl Grammar {
     }
 }
 
-/// Options of which one excludes the other.
+/// Mutually exclusive options.
 ///
 /// *Source:* `build_option_parser` in `osc_lib/shell.py`.
 const EXCLUSIVE: [(&str, &str); 6] = [
@@ -86,10 +86,10 @@ const EXCLUSIVE: [(&str, &str); 6] = [
     ("local", "config-file"),
 ];
 
-/// Options that mean a deployment without a server.
+/// Options that select a local deployment.
 const LOCAL: [&str; 5] = ["local", "data-dir", "config-file", "config-dir", "as"];
 
-/// Options that mean a cloud: which one, or who logs in there.
+/// Options that select a cloud or provide credentials.
 const REMOTE: [&str; 15] = [
     "os-cloud",
     "os-auth-url",
@@ -108,11 +108,11 @@ const REMOTE: [&str; 15] = [
     "os-region-name",
 ];
 
-/// The help heading that tells the options of the program from those of a command.
+/// The help heading that separates global options from those of a command.
 const HEADING: &str = "options of the program";
 
 impl Global {
-    /// The option as clap knows it.
+    /// Returns the option as a clap argument.
     pub fn arg(&self) -> Arg {
         let mut arg = Arg::new(self.long)
             .long(self.long)
@@ -135,25 +135,25 @@ impl Global {
         if let Some(short) = self.short {
             arg = arg.short(short);
         }
-        // Spellings with underscores are old ones.
+        // Names with underscores are deprecated spellings.
         let old = |alias: &&str| !self.shown_aliases || alias.contains('_');
         let (hidden, shown): (Vec<&str>, Vec<&str>) =
             self.aliases.iter().partition(|alias| old(alias));
         arg.visible_aliases(shown).aliases(hidden)
     }
 
-    /// Whether an argument of a command is one that [`append`] put there.
+    /// Returns whether a command's argument was added by [`append`].
     pub fn is_behind(arg: &Arg) -> bool {
         arg.get_help_heading() == Some(HEADING)
     }
 
-    /// Whether it is called that.
+    /// Returns whether the option has this name.
     fn is(&self, long: &str) -> bool {
         self.long == long || self.aliases.contains(&long)
     }
 }
 
-/// Returns the parser of the options that stand before a command.
+/// Returns the parser for the options before a command.
 pub fn before(grammar: Grammar) -> Command {
     Command::new(grammar.program())
         .disable_help_flag(true)
@@ -163,8 +163,8 @@ pub fn before(grammar: Grammar) -> Command {
         .args(grammar.globals().map(Global::arg))
 }
 
-/// Appends the options of the program that may stand after a command, hidden, except where the command has
-/// its own.
+/// Appends the global options accepted after a command, hidden. Options that the command defines itself are
+/// skipped.
 pub fn append(mut command: Command, grammar: Grammar) -> Command {
     let (mut longs, mut shorts) = (Vec::new(), Vec::new());
     for arg in command.get_arguments() {
@@ -195,10 +195,11 @@ pub fn append(mut command: Command, grammar: Grammar) -> Command {
     command
 }
 
-/// The option of the program that a word is, exactly or abbreviated to what only it begins with.
+/// Finds the global option for a word; unique prefixes are accepted.
 ///
 /// # Errors
-/// The candidates, when there are several.
+///
+/// The candidates if the prefix is ambiguous.
 pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec<String>> {
     let Some(long) = word.strip_prefix("--") else {
         let letter = word.chars().nth(1);
@@ -214,7 +215,7 @@ pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec
         .globals()
         .filter(|global| global.long.starts_with(long))
         .collect();
-    // What abbreviates an option of the real client does so still, whatever options of ours there are.
+    // An abbreviation of an upstream option stays valid whatever options are added.
     if begin.iter().any(|global| !global.hidden) {
         begin.retain(|global| !global.hidden);
     }
@@ -228,11 +229,12 @@ pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec
     }
 }
 
-/// Returns the option of the program that `--long` is after a command: a real client's may be abbreviated to
-/// what only it begins with, our own are spelled out.
+/// Finds the global option for `--long` after a command. Upstream's may be abbreviated to a unique prefix,
+/// additional ones may not.
 ///
 /// # Errors
-/// The candidates, when there are several.
+///
+/// The candidates if the prefix is ambiguous.
 pub fn find_after(grammar: Grammar, long: &str) -> Result<Option<&'static Global>, Vec<String>> {
     if let Some(exact) = grammar.globals_after().find(|global| global.is(long)) {
         return Ok(Some(exact));
@@ -249,14 +251,14 @@ pub fn find_after(grammar: Grammar, long: &str) -> Result<Option<&'static Global
     }
 }
 
-/// The values of the program's options on one command line.
+/// The values of the global options on a command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Globals {
     values: HashMap<&'static str, Vec<String>>,
 }
 
 impl Globals {
-    /// Reads the options before a command (see [`before`]), and those after it (see [`append`]).
+    /// Collects the options before a command (see [`before`]) and after it (see [`append`]).
     pub fn from_matches(grammar: Grammar, before: &ArgMatches, after: &ArgMatches) -> Self {
         let mut values = HashMap::new();
         for global in grammar.globals() {
@@ -268,10 +270,11 @@ impl Globals {
         Self { values }
     }
 
-    /// Refuses options that contradict each other in a line for `row`.
+    /// Rejects contradictory options.
     ///
     /// # Errors
-    /// `Usage`, in argparse's words.
+    ///
+    /// `Usage`, in argparse's wording.
     pub fn refuse_contradictions(&self, row: &Row) -> crate::Result<()> {
         let given = |name: &&&str| self.given(name);
         let refuse = |one: &str, other: &str| {
@@ -287,7 +290,7 @@ impl Globals {
         let Some(local) = LOCAL.iter().find(given) else {
             return Ok(());
         };
-        // An import into a deployment without a server may fetch its data from a cloud.
+        // An import into a local deployment may download from a cloud.
         if row.name.contains("import") || row.name == "task-create" {
             return Ok(());
         }
@@ -297,28 +300,28 @@ impl Globals {
         }
     }
 
-    /// Whether the option was given.
+    /// Returns whether the option was given.
     pub fn given(&self, long: &str) -> bool {
         self.values.contains_key(long)
     }
 
-    /// How often a repeated option without a value was given.
+    /// Returns how often a repeatable flag was given.
     pub fn count(&self, long: &str) -> usize {
         self.values.get(long).map_or(0, Vec::len)
     }
 
-    /// Its value; the last one, where it was given several times.
+    /// Returns the value of an option; the last one if it was repeated.
     pub fn value(&self, long: &str) -> Option<&str> {
         self.values.get(long)?.last().map(String::as_str)
     }
 
-    /// All of its values.
+    /// Returns all values of an option.
     pub fn all(&self, long: &str) -> &[String] {
         self.values.get(long).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Adds what `matches` have for one option.
+/// Collects the values of one option.
 fn read_values(
     global: &Global,
     matches: &ArgMatches,

@@ -1,4 +1,4 @@
-//! The tables of options: of each grammar's real client, and ours.
+//! The tables of global options: upstream's for each grammar, and the additional ones.
 
 use super::Global;
 
@@ -58,24 +58,24 @@ const fn hidden(mut global: Global) -> Global {
 
 /// python-glanceclient's.
 pub static GLANCE: &[Global] = &[
-    flag("version", None, "Print the version and leave"),
-    flag("debug", Some('d'), "Show what is sent and received"),
-    flag("verbose", Some('v'), "Show more columns"),
+    flag("version", None, "Print the version and exit"),
+    flag(
+        "debug",
+        Some('d'),
+        "Show HTTP requests and responses, without secrets",
+    ),
+    flag("verbose", Some('v'), "Print more columns"),
     flag(
         "get-schema",
         None,
-        "Check values against the server's own schema, not the one built in",
+        "Validate values against the server's schema instead of the built-in one",
     ),
-    flag(
-        "force",
-        Some('f'),
-        "Do not ask before doing what cannot be undone",
-    ),
+    flag("force", Some('f'), "Do not ask for confirmation"),
     old(
         value(
             "os-image-url",
             "OS_IMAGE_URL",
-            "Address of the image service [env OS_IMAGE_URL]",
+            "URL of the image service [env OS_IMAGE_URL]",
         ),
         &["os_image_url"],
     ),
@@ -83,21 +83,20 @@ pub static GLANCE: &[Global] = &[
         value(
             "os-image-api-version",
             "OS_IMAGE_API_VERSION",
-            "Version of the Images API: 2, the only one left; help of \
-              another --os-image-api-* version is refused",
+            "Images API version; 2 is the only one, any other --os-image-api-* is refused",
         ),
         &["os_image_api_version"],
     ),
     value(
         "profile",
         "HMAC_KEY",
-        "Key to sign tracing headers with (osprofiler)",
+        "HMAC key for osprofiler trace headers",
     ),
     old(
         value(
             "os-region-name",
             "OS_REGION_NAME",
-            "Region [env OS_REGION_NAME]",
+            "Region name [env OS_REGION_NAME]",
         ),
         &["os_region_name"],
     ),
@@ -105,7 +104,7 @@ pub static GLANCE: &[Global] = &[
         value(
             "os-auth-token",
             "OS_AUTH_TOKEN",
-            "Token to use as it is [env OS_AUTH_TOKEN]",
+            "Authentication token, used without logging in [env OS_AUTH_TOKEN]",
         ),
         &["os_auth_token"],
     ),
@@ -113,7 +112,7 @@ pub static GLANCE: &[Global] = &[
         value(
             "os-service-type",
             "OS_SERVICE_TYPE",
-            "Service type in the catalogue [env OS_SERVICE_TYPE]",
+            "Service type in the service catalog [env OS_SERVICE_TYPE]",
         ),
         &["os_service_type"],
     ),
@@ -121,7 +120,7 @@ pub static GLANCE: &[Global] = &[
         value(
             "os-endpoint-type",
             "OS_ENDPOINT_TYPE",
-            "Interface of the endpoint [env OS_ENDPOINT_TYPE]",
+            "Endpoint interface [env OS_ENDPOINT_TYPE]",
         ),
         &["os_endpoint_type"],
     ),
@@ -129,98 +128,94 @@ pub static GLANCE: &[Global] = &[
     value(
         "os-cacert",
         "ca-certificate",
-        "Certificates to trust [env OS_CACERT]",
+        "CA certificate bundle file [env OS_CACERT]",
     ),
     value(
         "os-cert",
         "certificate",
-        "Certificate to show [env OS_CERT]",
+        "Client certificate file [env OS_CERT]",
     ),
-    value("os-key", "key", "Key of that certificate [env OS_KEY]"),
-    value("timeout", "seconds", "How long an answer may take"),
+    value(
+        "os-key",
+        "key",
+        "Key file of the client certificate [env OS_KEY]",
+    ),
+    value("timeout", "seconds", "Seconds to wait for a response"),
     flag(
         "collect-timing",
         None,
-        "Taken, and of no use: openstack shows times",
+        "Ignored; openstack can show timings",
     ),
     value("tls-ciphers", "ciphers", "TLS ciphers to allow"),
     one_of(
-        value("tls-min-version", "1.2|1.3", "Oldest TLS version to allow"),
+        value("tls-min-version", "1.2|1.3", "Minimum TLS version"),
         &["1.2", "1.3"],
     ),
     also(
-        value("os-auth-type", "name", "Kind of login [env OS_AUTH_TYPE]"),
+        value(
+            "os-auth-type",
+            "name",
+            "Authentication type [env OS_AUTH_TYPE]",
+        ),
         &["os-auth-plugin"],
     ),
     value(
         "os-auth-url",
         "OS_AUTH_URL",
-        "Address of Keystone [env OS_AUTH_URL]",
+        "Keystone URL [env OS_AUTH_URL]",
     ),
     value(
         "os-system-scope",
         "OS_SYSTEM_SCOPE",
-        "Scope of system operations",
+        "Scope for system operations",
     ),
-    value("os-domain-id", "OS_DOMAIN_ID", "Domain to act in, by id"),
+    value("os-domain-id", "OS_DOMAIN_ID", "Domain ID for domain scope"),
     value(
         "os-domain-name",
         "OS_DOMAIN_NAME",
-        "Domain to act in, by name",
+        "Domain name for domain scope",
     ),
     also(
-        value("os-project-id", "OS_PROJECT_ID", "Project to act in, by id"),
+        value("os-project-id", "OS_PROJECT_ID", "Project ID"),
         &["os-tenant-id", "os_tenant_id"],
     ),
     also(
-        value(
-            "os-project-name",
-            "OS_PROJECT_NAME",
-            "Project to act in, by name",
-        ),
+        value("os-project-name", "OS_PROJECT_NAME", "Project name"),
         &["os-tenant-name", "os_tenant_name"],
     ),
     value(
         "os-project-domain-id",
         "OS_PROJECT_DOMAIN_ID",
-        "Domain of the project, by id",
+        "Project's domain ID",
     ),
     value(
         "os-project-domain-name",
         "OS_PROJECT_DOMAIN_NAME",
-        "Domain of the project, by name",
+        "Project's domain name",
     ),
-    value("os-trust-id", "OS_TRUST_ID", "Trust to act under"),
+    value("os-trust-id", "OS_TRUST_ID", "Trust ID"),
     value(
         "os-default-domain-id",
         "OS_DEFAULT_DOMAIN_ID",
-        "Domain of user and project, by id",
+        "Default domain ID of user and project",
     ),
     value(
         "os-default-domain-name",
         "OS_DEFAULT_DOMAIN_NAME",
-        "Domain of user and project, by name",
+        "Default domain name of user and project",
     ),
-    value("os-user-id", "OS_USER_ID", "User, by id"),
+    value("os-user-id", "OS_USER_ID", "User ID"),
     also(
-        value("os-username", "OS_USERNAME", "User, by name"),
+        value("os-username", "OS_USERNAME", "Username"),
         &["os-user-name"],
     ),
-    value(
-        "os-user-domain-id",
-        "OS_USER_DOMAIN_ID",
-        "Domain of the user, by id",
-    ),
+    value("os-user-domain-id", "OS_USER_DOMAIN_ID", "User's domain ID"),
     value(
         "os-user-domain-name",
         "OS_USER_DOMAIN_NAME",
-        "Domain of the user, by name",
+        "User's domain name",
     ),
-    value(
-        "os-password",
-        "OS_PASSWORD",
-        "The user's password [env OS_PASSWORD]",
-    ),
+    value("os-password", "OS_PASSWORD", "Password [env OS_PASSWORD]"),
 ];
 
 /// What openstackclient's plugins know of logins.
@@ -251,209 +246,193 @@ const AUTH_TYPES: &[&str] = &[
 
 /// python-openstackclient's, with those of its login plugins.
 pub static OPENSTACK: &[Global] = &[
-    flag("version", None, "Print the version and leave"),
+    flag("version", None, "Print the version and exit"),
     repeated(flag(
         "verbose",
         Some('v'),
-        "Say a line on stderr about each request; twice: as --debug",
+        "Print each request on stderr; given twice, same as --debug",
     )),
-    flag("quiet", Some('q'), "Say nothing but errors"),
-    value(
-        "log-file",
-        "LOG_FILE",
-        "File to write what is said to as well",
+    flag(
+        "quiet",
+        Some('q'),
+        "Suppress output except warnings and errors",
     ),
-    flag("debug", None, "Show what is sent and received"),
+    value("log-file", "LOG_FILE", "File to append messages to"),
+    flag(
+        "debug",
+        None,
+        "Show HTTP requests and responses, without secrets",
+    ),
     value(
         "os-cloud",
         "cloud-config-name",
-        "Cloud of clouds.yaml [env OS_CLOUD]",
+        "Cloud name in clouds.yaml [env OS_CLOUD]",
     ),
     value(
         "os-region-name",
         "auth-region-name",
-        "Region [env OS_REGION_NAME]",
+        "Region name [env OS_REGION_NAME]",
     ),
     value(
         "os-cacert",
         "ca-bundle-file",
-        "Certificates to trust [env OS_CACERT]",
+        "CA certificate bundle file [env OS_CACERT]",
     ),
     value(
         "os-cert",
         "certificate-file",
-        "Certificate to show [env OS_CERT]",
+        "Client certificate file [env OS_CERT]",
     ),
-    value("os-key", "key-file", "Key of that certificate [env OS_KEY]"),
-    flag(
-        "verify",
-        None,
-        "Verify the server's certificate (the default)",
+    value(
+        "os-key",
+        "key-file",
+        "Key file of the client certificate [env OS_KEY]",
     ),
+    flag("verify", None, "Verify the server's certificate (default)"),
     flag("insecure", None, "Do not verify the server's certificate"),
     value(
         "os-default-domain",
         "auth-domain",
-        "Domain of user and project",
+        "Default domain ID of user and project",
     ),
     one_of(
         value(
             "os-interface",
             "interface",
-            "Interface of the endpoint: public, internal or admin",
+            "Endpoint interface: public, internal or admin",
         ),
         &["admin", "public", "internal"],
     ),
     value(
         "os-service-provider",
         "service_provider",
-        "Not supported: logins from one Keystone to another",
+        "Not supported (Keystone-to-Keystone federation)",
     ),
     value(
         "os-remote-project-name",
         "remote_project_name",
-        "Not supported: logins from one Keystone to another",
+        "Not supported (Keystone-to-Keystone federation)",
     ),
     value(
         "os-remote-project-id",
         "remote_project_id",
-        "Not supported: logins from one Keystone to another",
+        "Not supported (Keystone-to-Keystone federation)",
     ),
     value(
         "os-remote-project-domain-name",
         "remote_project_domain_name",
-        "Not supported: logins from one Keystone to another",
+        "Not supported (Keystone-to-Keystone federation)",
     ),
     value(
         "os-remote-project-domain-id",
         "remote_project_domain_id",
-        "Not supported: logins from one Keystone to another",
+        "Not supported (Keystone-to-Keystone federation)",
     ),
-    flag("timing", None, "Show how long each call took"),
-    flag(
-        "os-beta-command",
-        None,
-        "Allow commands that may still change",
-    ),
+    flag("timing", None, "Print the duration of each request"),
+    flag("os-beta-command", None, "Enable beta commands"),
     value(
         "os-profile",
         "hmac-key",
-        "Key to sign tracing headers with (osprofiler)",
+        "HMAC key for osprofiler trace headers",
     ),
     value(
         "os-accelerator-api-version",
         "accelerator-api-version",
-        "Taken, and of no use here",
+        "Ignored",
     ),
-    value(
-        "os-compute-api-version",
-        "compute-api-version",
-        "Taken, and of no use here",
-    ),
+    value("os-compute-api-version", "compute-api-version", "Ignored"),
     value(
         "os-identity-api-version",
         "identity-api-version",
-        "Version of the Identity API: 3",
+        "Identity API version; 3 is the only one",
     ),
     value(
         "os-image-api-version",
         "image-api-version",
-        "Version of the Images API: 2",
+        "Images API version; 2 is the only one",
     ),
-    value(
-        "os-network-api-version",
-        "network-api-version",
-        "Taken, and of no use here",
-    ),
-    value(
-        "os-object-api-version",
-        "object-api-version",
-        "Taken, and of no use here",
-    ),
-    value(
-        "os-volume-api-version",
-        "volume-api-version",
-        "Taken, and of no use here",
-    ),
+    value("os-network-api-version", "network-api-version", "Ignored"),
+    value("os-object-api-version", "object-api-version", "Ignored"),
+    value("os-volume-api-version", "volume-api-version", "Ignored"),
     value(
         "os-share-api-version",
         "shared-file-system-api-version",
-        "Taken, and of no use here",
+        "Ignored",
     ),
     value(
         "os-endpoint-override",
         "endpoint-override",
-        "Address of the image service",
+        "URL of the image service",
     ),
     value(
         "os-key-manager-api-version",
         "key-manager-api-version",
-        "Taken, and of no use here",
+        "Ignored",
     ),
     one_of(
         value(
             "os-auth-type",
             "auth-type",
-            "Kind of login [env OS_AUTH_TYPE]",
+            "Authentication type [env OS_AUTH_TYPE]",
         ),
         AUTH_TYPES,
     ),
     value(
         "os-auth-url",
         "auth-auth-url",
-        "Address of Keystone [env OS_AUTH_URL]",
+        "Keystone URL [env OS_AUTH_URL]",
     ),
     value(
         "os-system-scope",
         "auth-system-scope",
-        "Scope of system operations",
+        "Scope for system operations",
     ),
-    value("os-domain-id", "auth-domain-id", "Domain to act in, by id"),
+    value(
+        "os-domain-id",
+        "auth-domain-id",
+        "Domain ID for domain scope",
+    ),
     value(
         "os-domain-name",
         "auth-domain-name",
-        "Domain to act in, by name",
+        "Domain name for domain scope",
     ),
     old(
-        value(
-            "os-project-id",
-            "auth-project-id",
-            "Project to act in, by id",
-        ),
+        value("os-project-id", "auth-project-id", "Project ID"),
         &["os-tenant-id"],
     ),
     old(
-        value(
-            "os-project-name",
-            "auth-project-name",
-            "Project to act in, by name",
-        ),
+        value("os-project-name", "auth-project-name", "Project name"),
         &["os-tenant-name"],
     ),
     value(
         "os-project-domain-id",
         "auth-project-domain-id",
-        "Domain of the project, by id",
+        "Project's domain ID",
     ),
     value(
         "os-project-domain-name",
         "auth-project-domain-name",
-        "Domain of the project, by name",
+        "Project's domain name",
     ),
-    value("os-trust-id", "auth-trust-id", "Trust to act under"),
+    value("os-trust-id", "auth-trust-id", "Trust ID"),
     value(
         "os-identity-provider",
         "auth-identity-provider",
-        "Identity provider (federation)",
+        "Identity provider's name",
     ),
-    value("os-protocol", "auth-protocol", "Protocol of the federation"),
+    value("os-protocol", "auth-protocol", "Federation protocol"),
     value(
         "os-access-token",
         "auth-access-token",
         "OpenID Connect access token",
     ),
-    value("os-client-id", "auth-client-id", "OAuth 2.0 client"),
-    value("os-client-secret", "auth-client-secret", "Its secret"),
+    value("os-client-id", "auth-client-id", "OAuth 2.0 client ID"),
+    value(
+        "os-client-secret",
+        "auth-client-secret",
+        "OAuth 2.0 client secret",
+    ),
     value(
         "os-openid-scope",
         "auth-openid-scope",
@@ -462,7 +441,7 @@ pub static OPENSTACK: &[Global] = &[
     value(
         "os-access-token-endpoint",
         "auth-access-token-endpoint",
-        "Where OpenID Connect gives tokens",
+        "OpenID Connect token endpoint",
     ),
     value(
         "os-discovery-endpoint",
@@ -472,61 +451,57 @@ pub static OPENSTACK: &[Global] = &[
     value(
         "os-access-token-type",
         "auth-access-token-type",
-        "Which OpenID Connect token to use",
+        "OpenID Connect token type: access_token or id_token",
     ),
-    value("os-username", "auth-username", "User, by name"),
-    value(
-        "os-password",
-        "auth-password",
-        "The user's password [env OS_PASSWORD]",
-    ),
+    value("os-username", "auth-username", "Username"),
+    value("os-password", "auth-password", "Password [env OS_PASSWORD]"),
     value(
         "os-idp-otp-key",
         "auth-idp-otp-key",
-        "Name of the identity provider's one-time field",
+        "Name of the one-time password field at the identity provider",
     ),
     value(
         "os-endpoint",
         "auth-endpoint",
-        "Address of the service, with a token of its own",
+        "Image service endpoint, used with a token",
     ),
-    value("os-token", "auth-token", "Token to use as it is"),
+    value("os-token", "auth-token", "Authentication token"),
     value(
         "os-auth-methods",
         "auth-auth-methods",
-        "Login methods, separated by commas",
+        "Comma-separated authentication methods",
     ),
     value(
         "os-redirect-uri",
         "auth-redirect-uri",
-        "OpenID Connect redirection",
+        "OpenID Connect redirect URI",
     ),
-    value("os-code", "auth-code", "OAuth 2.0 authorisation code"),
-    value("os-user-id", "auth-user-id", "User, by id"),
+    value("os-code", "auth-code", "OAuth 2.0 authorization code"),
+    value("os-user-id", "auth-user-id", "User ID"),
     value(
         "os-user-domain-id",
         "auth-user-domain-id",
-        "Domain of the user, by id",
+        "User's domain ID",
     ),
     value(
         "os-user-domain-name",
         "auth-user-domain-name",
-        "Domain of the user, by name",
+        "User's domain name",
     ),
     value(
         "os-application-credential-secret",
         "auth-application-credential-secret",
-        "Secret of the application credential",
+        "Application credential secret",
     ),
     value(
         "os-application-credential-id",
         "auth-application-credential-id",
-        "Application credential, by id",
+        "Application credential ID",
     ),
     value(
         "os-application-credential-name",
         "auth-application-credential-name",
-        "Application credential, by name",
+        "Application credential name",
     ),
     value(
         "os-oauth2-endpoint",
@@ -536,17 +511,17 @@ pub static OPENSTACK: &[Global] = &[
     value(
         "os-oauth2-client-id",
         "auth-oauth2-client-id",
-        "OAuth 2.0 client",
+        "OAuth 2.0 client ID",
     ),
     value(
         "os-oauth2-client-secret",
         "auth-oauth2-client-secret",
-        "Its secret",
+        "OAuth 2.0 client secret",
     ),
     value(
         "os-device-authorization-endpoint",
         "auth-device-authorization-endpoint",
-        "OAuth 2.0 device endpoint",
+        "OAuth 2.0 device authorization endpoint",
     ),
     value(
         "os-code-challenge-method",
@@ -556,47 +531,47 @@ pub static OPENSTACK: &[Global] = &[
     value(
         "os-default-domain-id",
         "auth-default-domain-id",
-        "Domain of user and project, by id",
+        "Default domain ID of user and project",
     ),
     value(
         "os-default-domain-name",
         "auth-default-domain-name",
-        "Domain of user and project, by name",
+        "Default domain name of user and project",
     ),
     value(
         "os-redirect-host",
         "auth-redirect-host",
-        "Not supported: logins through a browser on this machine",
+        "Not supported (WebSSO)",
     ),
     value(
         "os-redirect-port",
         "auth-redirect-port",
-        "Not supported: logins through a browser on this machine",
+        "Not supported (WebSSO)",
     ),
     value(
         "os-login-timeout",
         "auth-login-timeout",
-        "Not supported: logins through a browser on this machine",
+        "Not supported (WebSSO)",
     ),
     value(
         "os-consumer-key",
         "auth-consumer-key",
-        "Not supported: OAuth 1.0",
+        "Not supported (OAuth 1.0)",
     ),
     value(
         "os-consumer-secret",
         "auth-consumer-secret",
-        "Not supported: OAuth 1.0",
+        "Not supported (OAuth 1.0)",
     ),
     value(
         "os-access-key",
         "auth-access-key",
-        "Not supported: OAuth 1.0",
+        "Not supported (OAuth 1.0)",
     ),
     value(
         "os-access-secret",
         "auth-access-secret",
-        "Not supported: OAuth 1.0",
+        "Not supported (OAuth 1.0)",
     ),
     value("os-passcode", "auth-passcode", "One-time password (TOTP)"),
 ];
@@ -606,57 +581,49 @@ pub static OURS: &[Global] = &[
     hidden(value(
         "data-dir",
         "DIR",
-        "Work without a server, on the images kept in DIR [env GLANCE_DATA_DIR]",
+        "Use the local deployment in DIR [env GLANCE_DATA_DIR]",
     )),
     hidden(repeated(value(
         "config-file",
         "FILE",
-        "Work without a server, on the deployment that FILE configures",
+        "Use the local deployment configured by FILE",
     ))),
     hidden(repeated(value(
         "config-dir",
         "DIR",
-        "Read every *.conf in DIR behind the files",
+        "Read every *.conf file in DIR, after the configuration files",
     ))),
-    hidden(flag(
-        "local",
-        None,
-        "Work without a server, on the images of this user",
-    )),
+    hidden(flag("local", None, "Use the local deployment of this user")),
     hidden(value(
         "as",
         "PROJECT[:ROLE[:USER]]",
-        "Who is asking, where there is no Keystone [env GLANCE_AS]",
+        "Identity in a local deployment [env GLANCE_AS]",
     )),
     hidden(flag(
         "sparse",
         None,
-        "Leave holes for zeros in a file that image data is saved to",
+        "Write runs of zeros as holes when saving to a file",
     )),
     hidden(value(
         "parallel",
         "N",
-        "Parts of an image to ask a server for at a time",
+        "Number of parts of an image to download at a time",
     )),
     hidden(flag(
         "skip-verification",
         None,
-        "Do not compare hashes of what was sent with what the server stored",
+        "Do not verify uploads against the hashes the server computed",
     )),
     hidden(flag(
         "os-no-cache",
         None,
-        "Log in anew, and keep no token for the next command [env OS_NO_CACHE]",
+        "Do not read or write the token cache [env OS_NO_CACHE]",
     )),
-    hidden(flag(
-        "os-forget-tokens",
-        None,
-        "Forget the tokens of all clouds that earlier commands left",
-    )),
+    hidden(flag("os-forget-tokens", None, "Delete all cached tokens")),
     hidden(flag(
         "allow-format-mismatch",
         None,
-        "Take image data that is not what its disk format says",
+        "Accept image data that does not match its disk format",
     )),
 ];
 
@@ -665,21 +632,21 @@ pub static OURS_IN_OPENSTACK: &[Global] = &[
     hidden(value(
         "os-image-url",
         "URL",
-        "Address of the image service [env OS_IMAGE_URL]",
+        "URL of the image service [env OS_IMAGE_URL]",
     )),
     hidden(value(
         "os-auth-token",
         "TOKEN",
-        "Token to use as it is [env OS_AUTH_TOKEN]",
+        "Authentication token, used without logging in [env OS_AUTH_TOKEN]",
     )),
-    hidden(value("timeout", "SECONDS", "How long an answer may take")),
+    hidden(value(
+        "timeout",
+        "SECONDS",
+        "Seconds to wait for a response",
+    )),
     hidden(value("tls-ciphers", "CIPHERS", "TLS ciphers to allow")),
     one_of(
-        hidden(value(
-            "tls-min-version",
-            "VERSION",
-            "Oldest TLS version to allow",
-        )),
+        hidden(value("tls-min-version", "VERSION", "Minimum TLS version")),
         &["1.2", "1.3"],
     ),
 ];
@@ -689,27 +656,27 @@ pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-cloud",
         "CLOUD",
-        "Cloud of clouds.yaml [env OS_CLOUD]",
+        "Cloud name in clouds.yaml [env OS_CLOUD]",
     )),
     hidden(value(
         "os-endpoint",
         "URL",
-        "Address of the image service, with a token of its own [env OS_ENDPOINT]",
+        "Image service endpoint, used with a token [env OS_ENDPOINT]",
     )),
     hidden(value(
         "os-endpoint-override",
         "URL",
-        "Address of the image service",
+        "URL of the image service",
     )),
     hidden(value(
         "os-interface",
         "public|internal|admin",
-        "Interface of the endpoint [env OS_INTERFACE]",
+        "Endpoint interface [env OS_INTERFACE]",
     )),
     hidden(value(
         "os-token",
         "TOKEN",
-        "Token to log in with, or to use as it is with --os-endpoint [env OS_TOKEN]",
+        "Token to log in with, or with --os-endpoint the token to use [env OS_TOKEN]",
     )),
     hidden(value(
         "os-passcode",
@@ -719,47 +686,47 @@ pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-auth-methods",
         "METHODS",
-        "Login methods, separated by commas [env OS_AUTH_METHODS]",
+        "Comma-separated authentication methods [env OS_AUTH_METHODS]",
     )),
     hidden(value(
         "os-application-credential-id",
         "ID",
-        "Application credential, by id [env OS_APPLICATION_CREDENTIAL_ID]",
+        "Application credential ID [env OS_APPLICATION_CREDENTIAL_ID]",
     )),
     hidden(value(
         "os-application-credential-name",
         "NAME",
-        "Application credential, by name [env OS_APPLICATION_CREDENTIAL_NAME]",
+        "Application credential name [env OS_APPLICATION_CREDENTIAL_NAME]",
     )),
     hidden(value(
         "os-application-credential-secret",
         "SECRET",
-        "Secret of the application credential [env OS_APPLICATION_CREDENTIAL_SECRET]",
+        "Application credential secret [env OS_APPLICATION_CREDENTIAL_SECRET]",
     )),
     hidden(value(
         "os-identity-provider",
         "NAME",
-        "Identity provider in Keystone [env OS_IDENTITY_PROVIDER]",
+        "Identity provider's name in Keystone [env OS_IDENTITY_PROVIDER]",
     )),
     hidden(value(
         "os-protocol",
         "NAME",
-        "Protocol of the identity provider in Keystone [env OS_PROTOCOL]",
+        "Federation protocol [env OS_PROTOCOL]",
     )),
     hidden(value(
         "os-access-token",
         "TOKEN",
-        "Token of the identity provider [env OS_ACCESS_TOKEN]",
+        "OpenID Connect access token [env OS_ACCESS_TOKEN]",
     )),
     hidden(value(
         "os-client-id",
         "ID",
-        "Client at the identity provider [env OS_CLIENT_ID]",
+        "OpenID Connect client ID [env OS_CLIENT_ID]",
     )),
     hidden(value(
         "os-client-secret",
         "SECRET",
-        "Its secret [env OS_CLIENT_SECRET]",
+        "OpenID Connect client secret [env OS_CLIENT_SECRET]",
     )),
     hidden(value(
         "os-openid-scope",
@@ -769,7 +736,7 @@ pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-access-token-endpoint",
         "URL",
-        "Where the identity provider gives tokens [env OS_ACCESS_TOKEN_ENDPOINT]",
+        "OpenID Connect token endpoint [env OS_ACCESS_TOKEN_ENDPOINT]",
     )),
     hidden(value(
         "os-discovery-endpoint",
@@ -779,12 +746,12 @@ pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-access-token-type",
         "access_token|id_token",
-        "Token of the identity provider to use [env OS_ACCESS_TOKEN_TYPE]",
+        "OpenID Connect token type: access_token or id_token [env OS_ACCESS_TOKEN_TYPE]",
     )),
     hidden(value(
         "os-device-authorization-endpoint",
         "URL",
-        "Where logins of devices begin [env OS_DEVICE_AUTHORIZATION_ENDPOINT]",
+        "OAuth 2.0 device authorization endpoint [env OS_DEVICE_AUTHORIZATION_ENDPOINT]",
     )),
     hidden(value(
         "os-code-challenge-method",
@@ -799,12 +766,12 @@ pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-redirect-uri",
         "URI",
-        "Address that the code was sent to [env OS_REDIRECT_URI]",
+        "OpenID Connect redirect URI [env OS_REDIRECT_URI]",
     )),
     hidden(value(
         "os-idp-otp-key",
         "NAME",
-        "Name of the identity provider's one-time field [env OS_IDP_OTP_KEY]",
+        "Name of the one-time password field at the identity provider [env OS_IDP_OTP_KEY]",
     )),
     hidden(value(
         "os-oauth2-endpoint",
@@ -814,44 +781,44 @@ pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-oauth2-client-id",
         "ID",
-        "OAuth 2.0 client [env OS_OAUTH2_CLIENT_ID]",
+        "OAuth 2.0 client ID [env OS_OAUTH2_CLIENT_ID]",
     )),
     hidden(value(
         "os-oauth2-client-secret",
         "SECRET",
-        "Its secret [env OS_OAUTH2_CLIENT_SECRET]",
+        "OAuth 2.0 client secret [env OS_OAUTH2_CLIENT_SECRET]",
     )),
     hidden(value(
         "os-default-domain",
         "DOMAIN",
-        "Domain of user and project, by id [env OS_DEFAULT_DOMAIN]",
+        "Default domain ID of user and project [env OS_DEFAULT_DOMAIN]",
     )),
     hidden(value(
         "format",
         "table|json|yaml|csv|value|shell",
-        "How to print the answer",
+        "Output format",
     )),
     hidden(repeated(value(
         "column",
         "COLUMN",
-        "Print this column; may be repeated",
+        "Column to print; may be repeated",
     ))),
     hidden(repeated(value(
         "sort-column",
         "COLUMN",
-        "Sort by this column; may be repeated",
+        "Column to sort by; may be repeated",
     ))),
-    hidden(flag("sort-ascending", None, "Sort smallest first")),
-    hidden(flag("sort-descending", None, "Sort largest first")),
-    hidden(flag("noindent", None, "Print JSON in one line")),
+    hidden(flag("sort-ascending", None, "Sort in ascending order")),
+    hidden(flag("sort-descending", None, "Sort in descending order")),
+    hidden(flag("noindent", None, "Print JSON on one line")),
     hidden(value(
         "quote",
         "all|minimal|none|nonnumeric",
-        "What to quote in CSV",
+        "When to quote values in CSV: all, minimal, none or nonnumeric",
     )),
     hidden(flag(
         "print-empty",
         None,
-        "Print the table even when it is empty",
+        "Print a table even if it is empty",
     )),
 ];

@@ -1,4 +1,4 @@
-//! Options that several image commands of the second grammar share.
+//! Options shared by several image commands of the second grammar.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::cli::registry::Grammar;
 use crate::cli::values::int;
 use crate::{Error, Result};
 
-/// What `--disk-format` takes: the real client's words, and luks.
+/// Values of `--disk-format`: upstream's, and luks.
 pub(super) const DISK_FORMATS: [&str; 12] = [
     "ami", "ari", "aki", "vhd", "vmdk", "raw", "qcow2", "vhdx", "vdi", "iso", "ploop", "luks",
 ];
 
-/// What `--container-format` takes: the real client's words, and compressed.
+/// Values of `--container-format`: upstream's, and compressed.
 pub(super) const CONTAINER_FORMATS: [&str; 8] = [
     "ami",
     "ari",
@@ -24,14 +24,14 @@ pub(super) const CONTAINER_FORMATS: [&str; 8] = [
     "compressed",
 ];
 
-/// Whether an image may be deleted.
+/// Options that protect an image from deletion.
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "protection", multiple = false)]
 pub(super) struct Protection {
-    /// Refuse to delete the image.
+    /// Prevent the image from being deleted.
     #[arg(long, conflicts_with = "unprotected")]
     protected: bool,
-    /// Allow to delete the image.
+    /// Allow the image to be deleted (default).
     #[arg(long)]
     unprotected: bool,
 }
@@ -42,7 +42,7 @@ impl Protection {
     }
 }
 
-/// Of two flags that exclude each other: true for the first, false for the second.
+/// Returns the choice between two exclusive flags: true for the first, false for the second.
 pub(super) fn chosen(yes: bool, no: bool) -> Option<bool> {
     match (yes, no) {
         (true, _) => Some(true),
@@ -51,7 +51,7 @@ pub(super) fn chosen(yes: bool, no: bool) -> Option<bool> {
     }
 }
 
-/// Who may see an image.
+/// Options that set the visibility of an image.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
@@ -59,16 +59,16 @@ pub(super) fn chosen(yes: bool, no: bool) -> Option<bool> {
 #[derive(Debug, Clone, clap::Args)]
 #[group(id = "seen-by", multiple = false)]
 pub(super) struct Visible {
-    /// Everyone sees it.
+    /// Make the image visible to every project.
     #[arg(long, conflicts_with_all = ["private", "community", "shared"])]
     public: bool,
-    /// Its project sees it (--os-image-api-version 2.5 made shared the default).
+    /// Make the image visible to its project only (default before --os-image-api-version 2.5).
     #[arg(long, conflicts_with_all = ["community", "shared"])]
     private: bool,
-    /// Everyone who knows it sees it; it is listed for its project.
+    /// Make the image usable by every project, but listed for its own only.
     #[arg(long, conflicts_with_all = ["shared"])]
     community: bool,
-    /// Its project and its members see it.
+    /// Make the image visible to its project and its members.
     #[arg(long)]
     shared: bool,
 }
@@ -88,10 +88,11 @@ impl Visible {
     }
 }
 
-/// Refuses options that `command` had for the Images API v1.
+/// Rejects options that `command` had in the Images API v1.
 ///
 /// # Errors
-/// `Failed`, with a hint that names what replaces the option.
+///
+/// `Failed`, with a hint that names the replacement.
 pub(super) fn refuse_dead(command: &str, options: &[(&str, &Option<String>)]) -> Result<()> {
     let Some((name, _)) = options.iter().find(|(_, given)| given.is_some()) else {
         return Ok(());
@@ -107,7 +108,7 @@ pub(super) fn refuse_dead(command: &str, options: &[(&str, &Option<String>)]) ->
     )
 }
 
-/// A property's value as openstacksdk sends it: a few are numbers, the rest text.
+/// Converts the value of a property as openstacksdk does: some are numbers, the others strings.
 pub(super) fn typed(name: &str, value: &str) -> Result<Value> {
     match name {
         "min_disk" | "min_ram" | "size" | "virtual_size" => int(value)

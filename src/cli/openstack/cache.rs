@@ -10,16 +10,16 @@ use crate::ops::images::Reference;
 use crate::output::View;
 use crate::{Error, ErrorKind, Result};
 
-/// Empty the cache and its queue, or one of them.
+/// Clear the cache, its queue, or both.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Clear {
-    /// Only the cache.
+    /// Clear only the cache.
     #[arg(long, overrides_with = "queue")]
     pub cache: bool,
-    /// Only the queue.
+    /// Clear only the queue.
     #[arg(long, overrides_with = "cache")]
     pub queue: bool,
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -33,7 +33,7 @@ impl Leaf for Clear {
         };
         let cleared = cache::clear(session.service().await?, target, self.dry_run).await;
         let view = cleared.map_err(|error| {
-            // The real client does not say why; in one word more than it, that is said here.
+            // Upstream does not print the reason; it is added here.
             let failed = Error::failed(format!("Failed to clear image cache: {}", error.message()));
             match error.hint_text() {
                 Some(hint) => failed.hint(hint),
@@ -44,13 +44,13 @@ impl Leaf for Clear {
     }
 }
 
-/// Drop images from the cache and its queue.
+/// Remove images from the cache and its queue.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Delete {
-    /// Images, as names or IDs.
+    /// Image IDs or names.
     #[arg(value_name = "image", required = true, num_args = 1..)]
     pub images: Vec<String>,
-    /// Only say what would be removed.
+    /// Show what would be removed without removing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -61,7 +61,7 @@ impl Leaf for Delete {
     }
 }
 
-/// List what is cached and what is queued.
+/// List cached and queued images.
 #[derive(Debug, Clone, clap::Args)]
 pub struct List {}
 
@@ -72,13 +72,13 @@ impl Leaf for List {
     }
 }
 
-/// Queue images to be cached.
+/// Queue images for caching.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Queue {
-    /// Images, as names or IDs.
+    /// Image IDs or names.
     #[arg(value_name = "image", required = true, num_args = 1..)]
     pub images: Vec<String>,
-    /// Only say what would be queued.
+    /// Show what would be queued without queueing it.
     #[arg(long, hide = true)]
     dry_run: bool,
 }
@@ -89,7 +89,7 @@ impl Leaf for Queue {
     }
 }
 
-/// Does something to each of the images, and says in the end how many it failed for.
+/// Applies `verb` to each image and reports how many failed.
 async fn each<'s>(
     session: &'s Session,
     verb: Verb,
@@ -139,22 +139,22 @@ async fn each<'s>(
 pub const ROWS: &[Row] = &[
     Row::of::<Clear>(
         "cached image clear",
-        "Empty the cache and its queue, or one of them",
+        "Clear the cache, its queue, or both",
         Output::Plain,
     ),
     Row::of::<Delete>(
         "cached image delete",
-        "Drop images from the cache and its queue",
+        "Remove images from the cache and its queue",
         Output::Plain,
     ),
     Row::of::<List>(
         "cached image list",
-        "List what is cached and what is queued",
+        "List cached and queued images",
         Output::List,
     ),
     Row::of::<Queue>(
         "cached image queue",
-        "Queue images to be cached",
+        "Queue images for caching",
         Output::Plain,
     ),
 ];

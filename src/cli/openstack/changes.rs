@@ -1,4 +1,4 @@
-//! Changes to images in the second grammar.
+//! Image updates in the second grammar.
 
 use serde_json::Value;
 
@@ -14,86 +14,86 @@ use crate::ops::images::{self, Reference};
 use crate::ops::{Outcome, members};
 use crate::{Error, ErrorKind, Result};
 
-/// Changes to an image.
+/// Arguments of `image set`.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageSet {
-    /// Name or id of the image.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     image: String,
-    /// New name.
+    /// New name of the image.
     #[arg(long, value_name = "name")]
     name: Option<String>,
-    /// GiB of disk needed to boot it.
+    /// Minimum disk size to boot the image, in GiB.
     #[arg(long, value_name = "disk-gb", value_parser = int, allow_negative_numbers = true)]
     min_disk: Option<i64>,
-    /// MiB of memory needed to boot it.
+    /// Minimum memory to boot the image, in MiB.
     #[arg(long, value_name = "ram-mb", value_parser = int, allow_negative_numbers = true)]
     min_ram: Option<i64>,
-    /// What the disk is wrapped in.
+    /// Container format.
     #[arg(long, value_name = "container-format", value_parser = CONTAINER_FORMATS, hide_possible_values = true)]
     container_format: Option<String>,
-    /// What the disk is written as.
+    /// Disk format.
     #[arg(long, value_name = "disk-format", value_parser = DISK_FORMATS, hide_possible_values = true)]
     disk_format: Option<String>,
     #[command(flatten)]
     protection: Protection,
     #[command(flatten)]
     visible: Visible,
-    /// A property to set; may be repeated.
+    /// Property to set; may be repeated.
     #[arg(long, value_name = "key=value", value_parser = key_value)]
     property: Vec<(String, String)>,
-    /// A tag to attach; may be repeated.
+    /// Tag to add; may be repeated.
     #[arg(long, value_name = "tag")]
     tag: Vec<String>,
-    /// Architecture of the operating system.
+    /// Operating system architecture.
     #[arg(long, value_name = "architecture")]
     architecture: Option<String>,
-    /// Server that the image was made of.
+    /// ID of the server the image was created from.
     #[arg(long, value_name = "instance-id", alias = "instance-uuid")]
     instance_id: Option<String>,
-    /// Image that holds the kernel.
+    /// Kernel image ID.
     #[arg(long, value_name = "kernel-id")]
     kernel_id: Option<String>,
-    /// Distribution of the operating system.
+    /// Name of the operating system distribution.
     #[arg(long, value_name = "os-distro")]
     os_distro: Option<String>,
-    /// Version of the operating system.
+    /// Operating system version.
     #[arg(long, value_name = "os-version")]
     os_version: Option<String>,
-    /// Image that holds the initial RAM disk.
+    /// RAM disk image ID.
     #[arg(long, value_name = "ramdisk-id")]
     ramdisk_id: Option<String>,
-    /// Keep everyone but administrators from the data.
+    /// Deactivate an image (downloads by administrators only).
     #[arg(long, conflicts_with = "activate")]
     deactivate: bool,
-    /// Let everyone at the data again.
+    /// Reactivate an image.
     #[arg(long)]
     activate: bool,
-    /// Project to give the image to; or whose membership is meant.
+    /// New owner of the image, or project whose membership to update.
     #[arg(long, value_name = "project")]
     project: Option<String>,
-    /// Domain of that project.
+    /// Domain of the project.
     #[arg(long, value_name = "project-domain")]
     project_domain: Option<String>,
     #[arg(long = "visibility", hide = true)]
     dead_visibility: Option<String>,
-    /// Accept that the image is shared with the project.
+    /// Accept the image membership.
     #[arg(long, conflicts_with_all = ["reject", "pending"])]
     accept: bool,
-    /// Reject that the image is shared with the project.
+    /// Reject the image membership.
     #[arg(long, conflicts_with_all = ["pending"])]
     reject: bool,
-    /// Leave it open whether the project wants the image.
+    /// Reset the image membership to pending.
     #[arg(long)]
     pending: bool,
-    /// Leave the image out of lists (any --os-image-api-version from 2.7 on).
+    /// Hide the image from listings (--os-image-api-version 2.7 or later).
     #[arg(long, conflicts_with = "unhidden")]
     hidden: bool,
-    /// Show the image in lists.
+    /// Show the image in listings.
     #[arg(long)]
     unhidden: bool,
 }
@@ -118,7 +118,7 @@ impl Leaf for ImageSet {
                 service.reactivate_image(&image.id).await
             };
             match result {
-                // openstacksdk does not look at the answer, and scripts count on the exit code.
+                // openstacksdk ignores the response, and scripts rely on the exit code.
                 Err(error) if error.kind() == ErrorKind::Forbidden => {
                     notices.push(inline(session.grammar, &error));
                 }
@@ -142,7 +142,7 @@ impl Leaf for ImageSet {
 }
 
 impl ImageSet {
-    /// What a project says to the offer of the image, if that is to be recorded.
+    /// Returns the membership status to set, if one is given.
     fn answer(&self) -> Option<MemberStatus> {
         let words = [
             (self.accept, MemberStatus::Accepted),
@@ -185,7 +185,7 @@ impl ImageSet {
         let attributes = wanted
             .into_iter()
             .map(|(name, value)| Change::add(name, value));
-        // Each is attached alone: a list of all would undo what others do at the same time.
+        // Tags are added one by one: replacing the list would discard concurrent changes.
         let mut tags: Vec<&String> = Vec::new();
         for tag in &self.tag {
             if !image.tags.contains(tag) && !tags.contains(&tag) {
@@ -198,16 +198,16 @@ impl ImageSet {
     }
 }
 
-/// What to take off an image.
+/// Arguments of `image unset`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageUnset {
-    /// Name or id of the image.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     image: String,
-    /// A tag to take off; may be repeated.
+    /// Tag to remove; may be repeated.
     #[arg(long, value_name = "tag")]
     tag: Vec<String>,
-    /// A property to remove; may be repeated.
+    /// Property to remove; may be repeated.
     #[arg(long, value_name = "property-key")]
     property: Vec<String>,
 }
@@ -259,10 +259,10 @@ impl Leaf for ImageUnset {
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::of::<ImageSet>("image set", "Change an image", Output::Plain),
+    Row::of::<ImageSet>("image set", "Update an image", Output::Plain),
     Row::of::<ImageUnset>(
         "image unset",
-        "Take tags and properties off an image",
+        "Remove tags and properties from an image",
         Output::Plain,
     ),
 ];

@@ -11,16 +11,16 @@ use crate::ops::images::{self, Reference};
 use crate::ops::saving::{self, Target, Verified};
 use crate::{Error, Result};
 
-/// An image whose data is wanted.
+/// Arguments of `image save`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageSave {
-    /// Name or id of the image.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     image: String,
-    /// Bytes to write at a time; taken, and of no effect: what is read is written.
+    /// Chunk size in bytes; ignored.
     #[arg(long, value_name = "chunk-size", value_parser = int, allow_negative_numbers = true)]
     chunk_size: Option<i64>,
-    /// File to save the data to; without it, standard output.
+    /// File to save the data to; default: standard output.
     #[arg(long, value_name = "filename")]
     file: Option<PathBuf>,
     /// Store to try first; may be repeated.
@@ -33,8 +33,8 @@ impl Leaf for ImageSave {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-            return Err(Error::failed("image data does not belong on a terminal")
-                .hint("Name a file with --file, or redirect the output."));
+            return Err(Error::failed("refusing to write image data to a terminal")
+                .hint("Pass a file with --file, or redirect standard output."));
         }
         let id = image.id.clone();
         let reading = session.reading(Some(image), self.store_preference)?;
@@ -46,7 +46,7 @@ impl Leaf for ImageSave {
             },
             None => Target::Output,
         };
-        // An image without data is saved as an empty file, as the real client does.
+        // Like upstream, saves an image without data as an empty file.
         let source = bytes.source.unwrap_or_else(|| Source::Pipe {
             reader: Box::new(std::io::empty()),
             name: "an image without data",
@@ -67,6 +67,6 @@ impl Leaf for ImageSave {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[Row::of::<ImageSave>(
     "image save",
-    "Save the data of an image",
+    "Download the data of an image",
     Output::Plain,
 )];

@@ -18,66 +18,66 @@ use crate::output::View;
 use crate::service::Upload;
 use crate::{Error, ErrorKind, Result};
 
-/// A new image.
+/// Arguments of `image create`.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group = ArgGroup::new("data").args(["file", "volume"]).multiple(false))]
 pub struct ImageCreate {
     /// Name of the image.
     #[arg(value_name = "image-name")]
     name: String,
-    /// UUID it shall have.
+    /// UUID to assign.
     #[arg(long, value_name = "id")]
     id: Option<String>,
-    /// What the disk is wrapped in; bare unless told otherwise.
+    /// Container format; default: bare.
     #[arg(long, value_name = "container-format", value_parser = CONTAINER_FORMATS, hide_possible_values = true)]
     container_format: Option<String>,
-    /// What the disk is written as; raw unless told otherwise.
+    /// Disk format; default: raw.
     #[arg(long, value_name = "disk-format", value_parser = DISK_FORMATS, hide_possible_values = true)]
     disk_format: Option<String>,
-    /// GiB of disk needed to boot it.
+    /// Minimum disk size to boot the image, in GiB.
     #[arg(long, value_name = "disk-gb", value_parser = int, allow_negative_numbers = true)]
     min_disk: Option<i64>,
-    /// MiB of memory needed to boot it.
+    /// Minimum memory to boot the image, in MiB.
     #[arg(long, value_name = "ram-mb", value_parser = int, allow_negative_numbers = true)]
     min_ram: Option<i64>,
-    /// Bytes there will be, when that cannot be found out.
+    /// Size in bytes, if it cannot be determined.
     #[arg(long, value_name = "size", value_parser = image_size, allow_negative_numbers = true)]
     size: Option<u64>,
-    /// File with its data; without it, what is piped in.
+    /// File to upload; default: standard input.
     #[arg(long, value_name = "file", conflicts_with = "volume")]
     file: Option<PathBuf>,
-    /// Volume to make it of (needs a block storage service).
+    /// Volume to create the image from (requires a block storage service).
     #[arg(long, value_name = "volume")]
     volume: Option<String>,
-    /// Take the volume although it is in use.
+    /// Create the image even if the volume is in use.
     #[arg(long)]
     force: bool,
-    /// Show how the upload goes on.
+    /// Show a progress bar.
     #[arg(long)]
     progress: bool,
-    /// Private key to sign the data with.
+    /// Private key to sign the image with.
     #[arg(long, value_name = "sign-key-path")]
     sign_key_path: Option<PathBuf>,
-    /// Certificate to verify that signature by (UUID in the key manager).
+    /// UUID in the key manager of the certificate to verify the signature with.
     #[arg(long, value_name = "sign-cert-id")]
     sign_cert_id: Option<String>,
     #[command(flatten)]
     protection: Protection,
     #[command(flatten)]
     visible: Visible,
-    /// A property; may be repeated.
+    /// Property to set; may be repeated.
     #[arg(long, value_name = "key=value", value_parser = key_value)]
     property: Vec<(String, String)>,
-    /// A tag; may be repeated.
+    /// Tag to add; may be repeated.
     #[arg(long, value_name = "tag")]
     tag: Vec<String>,
-    /// Project that shall own it.
+    /// Project that owns the image.
     #[arg(long, value_name = "project")]
     project: Option<String>,
-    /// Let the service import the data.
+    /// Upload by staging and importing the data.
     #[arg(long)]
     import: bool,
-    /// Domain of that project.
+    /// Domain of the project.
     #[arg(long, value_name = "project-domain")]
     project_domain: Option<String>,
     #[arg(long, hide = true)]
@@ -90,7 +90,7 @@ pub struct ImageCreate {
     store: Option<String>,
 }
 
-/// The data to upload, a file that is none refused in the real client's words.
+/// Opens the data to upload. An invalid file is reported in upstream's wording.
 pub(super) fn data(
     session: &Session,
     file: Option<&Path>,
@@ -117,7 +117,7 @@ impl Leaf for ImageCreate {
         )?;
         self.refuse_unbuilt()?;
         if self.name.is_empty() {
-            return Err(Error::failed("an image made by this command needs a name"));
+            return Err(Error::failed("image create requires a name"));
         }
         let piped = session.is_piped();
         if self.size.is_some() && self.file.is_none() && !piped {
@@ -132,7 +132,7 @@ impl Leaf for ImageCreate {
         let progress = self.progress;
         let mut notices = Vec::new();
         let mut name = self.name.clone();
-        // openstacksdk takes a name that is a file's for that file.
+        // Like openstacksdk, uploads the file whose name is given as the image's name.
         let file = Path::new(&self.name);
         if upload.is_none() && file.is_file() {
             upload = Some(session.upload_of(Source::open(file)?, self.progress));
@@ -142,7 +142,7 @@ impl Leaf for ImageCreate {
                 .to_string_lossy()
                 .into_owned();
             notices.push(format!(
-                "Uploading the file {} as image {name}.",
+                "Uploading file {} as image {name}.",
                 file.display()
             ));
         }
@@ -154,7 +154,7 @@ impl Leaf for ImageCreate {
             }
             None => None,
         };
-        // The record says raw when nothing else is said, as the real client's does.
+        // Without --disk-format the record says raw, as upstream's does.
         let is_bare = self.container_format.as_deref().unwrap_or("bare") == "bare";
         let mut nature = None;
         if let Some(upload) = &mut upload
@@ -179,7 +179,7 @@ impl Leaf for ImageCreate {
                 && let (Some(mismatch), Some(format)) = (nature.mismatch(&image), nature.format())
             {
                 notices.push(format!(
-                    "{mismatch} Without --disk-format an image is created as raw: if that is not intended, delete \
+                    "{mismatch} Without --disk-format, images are created as raw. If that is not intended, delete \
                      it and create it again with --disk-format {format}."
                 ));
             }
@@ -193,27 +193,25 @@ impl Leaf for ImageCreate {
 }
 
 impl ImageCreate {
-    /// What needs another service.
+    /// Rejects options that need another service.
     fn refuse_unbuilt(&self) -> Result<()> {
         let unbuilt = [
             (
                 self.volume.is_some(),
-                "--volume needs a block storage service",
+                "--volume requires a block storage service",
             ),
             (
                 self.sign_key_path.is_some() || self.sign_cert_id.is_some(),
-                "signing needs a key manager",
+                "signing requires a key manager",
             ),
         ];
         match unbuilt.into_iter().find(|(given, _)| *given) {
-            Some((_, why)) => Err(Error::failed(format!(
-                "{why}, which this version does not have"
-            ))),
+            Some((_, why)) => Err(Error::failed(format!("{why}, which is not supported"))),
             None => Ok(()),
         }
     }
 
-    /// The image as openstacksdk would ask for it: with its three marks of where it came from.
+    /// Builds the request as openstacksdk does, including its three owner_specified properties.
     fn new_image(&self, name: &str, owner: Option<String>) -> Result<NewImage> {
         let mut image = NewImage::default();
         image.set("name", name);
@@ -252,13 +250,13 @@ impl ImageCreate {
     }
 }
 
-/// Images to delete.
+/// Arguments of `image delete`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageDelete {
-    /// Names or ids of the images.
+    /// Image IDs or names.
     #[arg(value_name = "image", required = true, num_args = 1..)]
     images: Vec<String>,
-    /// Delete only the copy in this store.
+    /// Delete the copy in this store only.
     #[arg(long, value_name = "STORE")]
     store: Option<String>,
 }
@@ -298,13 +296,13 @@ impl Leaf for ImageDelete {
     }
 }
 
-/// One image.
+/// Arguments of `image show`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageShow {
-    /// Show its size in larger units.
+    /// Print the size in a human-readable format.
     #[arg(long)]
     human_readable: bool,
-    /// Name or id of the image.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     image: String,
 }
@@ -324,7 +322,7 @@ impl Leaf for ImageShow {
 pub const ROWS: &[Row] = &[
     Row::of::<ImageCreate>(
         "image create",
-        "Make an image, with or without data",
+        "Create an image, optionally with data",
         Output::Show,
     ),
     Row::of::<ImageDelete>("image delete", "Delete images", Output::Plain),

@@ -1,4 +1,4 @@
-//! Images that the service fetches or converts itself: `openstack image import`, `… import info`, `… stage`.
+//! Imports: `openstack image import`, `… import info`, `… stage`.
 
 use std::path::PathBuf;
 
@@ -14,53 +14,53 @@ use crate::output::View;
 use crate::service::Staging;
 use crate::{Error, ErrorKind, Result};
 
-/// Start the import of an image's data.
+/// Import the data of an image.
 #[derive(Debug, Clone, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "one field for each option of the grammar"
 )]
 pub struct ImageImport {
-    /// Image, as a name or an ID.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     pub image: String,
-    /// How the data gets in.
+    /// Import method.
     #[arg(long = "method", value_name = "method", value_parser = ["glance-direct", "web-download", "glance-download", "copy-image"], default_value = "glance-direct")]
     pub method: String,
-    /// Address to fetch the data from, for web-download.
+    /// URL to download from (web-download).
     #[arg(long, value_name = "uri")]
     pub uri: Option<String>,
-    /// ID of the image in the other region, for glance-download.
+    /// ID of the image in that region (glance-download).
     #[arg(long)]
     pub remote_image: Option<String>,
-    /// Region to fetch the image from, for glance-download.
+    /// Region to download from (glance-download).
     #[arg(long, value_name = "REMOTE_GLANCE_REGION")]
     pub remote_region: Option<String>,
-    /// Interface of the remote image service to use, for glance-download.
+    /// Endpoint interface of the remote image service (glance-download).
     #[arg(long)]
     pub remote_service_interface: Option<String>,
-    /// Stores to put the data into, one or more.
+    /// Stores to import into.
     #[arg(long = "store", value_name = "STORE", num_args = 0.., action = ArgAction::Set, conflicts_with = "all_stores")]
     pub stores: Vec<String>,
-    /// Put the data into every store there is.
+    /// Import into all stores.
     #[arg(long, conflicts_with = "stores")]
     pub all_stores: bool,
-    /// Go on when some of the stores fail, as is usual.
+    /// Continue if some stores fail (default).
     #[arg(long, conflicts_with = "disallow_failure")]
     pub allow_failure: bool,
-    /// Undo the import when any of the stores fails.
+    /// Undo the import if any store fails.
     #[arg(long, conflicts_with = "allow_failure")]
     pub disallow_failure: bool,
-    /// Return only when the import is done.
+    /// Wait for the import to finish; exit 1 if it fails.
     #[arg(long)]
     pub wait: bool,
-    /// Tell how the import goes on, until it is over.
+    /// Report the progress of the import until it finishes.
     #[arg(long, hide = true)]
     pub progress: bool,
 }
 
 impl ImageImport {
-    /// Refuses what does not go together, as the real client does and in its words.
+    /// Rejects invalid combinations of options in upstream's wording.
     fn check_means(&self) -> Result<()> {
         let method = self.method.as_str();
         let only = |option: &str, method: &str| {
@@ -106,7 +106,7 @@ impl ImageImport {
         Ok(())
     }
 
-    /// Refuses an image that is in no state for the import, in the real client's words.
+    /// Rejects an image whose status does not allow the import, in upstream's wording.
     fn check_state(&self, image: &Image) -> Result<()> {
         if image.container_format.is_none() && image.disk_format.is_none() {
             return Err(Error::failed(
@@ -126,10 +126,10 @@ impl ImageImport {
         Err(Error::failed(format!(
             "The '{method}' import method can only be used with an image in status '{wanted}'"
         ))
-        .hint(format!("The image is {}.", image.status)))
+        .hint(format!("The status of the image is {}.", image.status)))
     }
 
-    /// The import that is asked for.
+    /// Builds the import request.
     fn import(&self) -> Import {
         let method = match (&self.uri, &self.remote_region, &self.remote_image) {
             (Some(uri), ..) => ImportMethod::WebDownload { uri: uri.clone() },
@@ -146,7 +146,7 @@ impl ImageImport {
             ([], false) => Destination::Default,
             (stores, false) => Destination::Several(stores.to_vec()),
         };
-        // Services without named stores refuse to be told what to do about several.
+        // Services without named stores reject options about several stores.
         let several = to != Destination::Default;
         Import {
             method,
@@ -172,7 +172,7 @@ impl Leaf for ImageImport {
                     "The '{}' import method is not supported by this deployment.",
                     self.method
                 ))
-                .hint("See image import info.")
+                .hint("Run \"openstack image import info\" to list the supported methods.")
                 .because(error)
             }
             _ => error,
@@ -180,7 +180,7 @@ impl Leaf for ImageImport {
         let record =
             |image: &Image| Outcome::from(View::Record(views::openstack_image(image, false)));
         if !self.wait && !self.progress {
-            // It is shown as it was, as by the real client.
+            // Like upstream, prints the image as it was before.
             return Ok(record(&image).then(running));
         }
         running.await?;
@@ -191,7 +191,7 @@ impl Leaf for ImageImport {
     }
 }
 
-/// Show which ways of importing the service offers.
+/// Show the available import methods.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportInfo {}
 
@@ -203,19 +203,19 @@ impl Leaf for ImportInfo {
     }
 }
 
-/// Send the data of an image to the staging area, to be imported later.
+/// Upload data to the staging area, to be imported later.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Stage {
-    /// Image, as a name or an ID.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     pub image: String,
-    /// File to read the data from, instead of standard input.
+    /// File to upload; default: standard input.
     #[arg(long, value_name = "file")]
     pub file: Option<PathBuf>,
-    /// Size of the data in bytes, where it cannot be told from the file.
+    /// Size in bytes, if it cannot be determined.
     #[arg(long, value_name = "size", value_parser = image_size, allow_negative_numbers = true)]
     pub size: Option<u64>,
-    /// Draw a progress bar.
+    /// Show a progress bar.
     #[arg(long)]
     pub progress: bool,
 }
@@ -226,13 +226,13 @@ impl Leaf for Stage {
         let Some(mut upload) = upload else {
             return Err(Error::failed(match self.size {
                 Some(_) => "--size requires image data via --file or stdin",
-                None => "there is no data to stage",
+                None => "no data to stage",
             })
-            .hint("Name a file with --file, or pipe it in."));
+            .hint("Pass a file with --file, or pipe the data to standard input."));
         };
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
-        // The record says raw also where nothing was said when the image was created.
+        // The record says raw even if no format was given when the image was created.
         let nature = Nature::observe(&mut upload.source);
         let staging = Staging {
             source: upload.source,
@@ -249,19 +249,15 @@ impl Leaf for Stage {
 
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
-    Row::of::<ImageImport>(
-        "image import",
-        "Start the import of an image's data",
-        Output::Show,
-    ),
+    Row::of::<ImageImport>("image import", "Import the data of an image", Output::Show),
     Row::of::<ImportInfo>(
         "image import info",
-        "Show which ways of importing the service offers",
+        "Show the available import methods",
         Output::Show,
     ),
     Row::of::<Stage>(
         "image stage",
-        "Send the data of an image to the staging area, to be imported later",
+        "Upload data to the staging area, to be imported later",
         Output::Plain,
     ),
 ];

@@ -1,4 +1,4 @@
-//! Lists of images in the second grammar.
+//! Image lists in the second grammar.
 
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -12,59 +12,59 @@ use crate::ops::{Outcome, views};
 use crate::output::{Cell, Table, View};
 use crate::{Error, Result};
 
-/// A list of images.
+/// Arguments of `image list`.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"
 )]
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImageList {
-    /// Only public images.
+    /// List only public images.
     #[arg(long, conflicts_with_all = ["private", "community", "shared", "all"])]
     public: bool,
-    /// Only private images.
+    /// List only private images.
     #[arg(long, conflicts_with_all = ["community", "shared", "all"])]
     private: bool,
-    /// Only community images.
+    /// List only community images.
     #[arg(long, conflicts_with_all = ["shared", "all"])]
     community: bool,
-    /// Only shared images.
+    /// List only shared images.
     #[arg(long, conflicts_with_all = ["all"])]
     shared: bool,
-    /// Images of every visibility.
+    /// List images of every visibility.
     #[arg(long)]
     all: bool,
-    /// Only images with this property; may be repeated.
+    /// List only images with this property; may be repeated.
     #[arg(long, value_name = "key=value", value_parser = key_value)]
     property: Vec<(String, String)>,
-    /// Only images of this name.
+    /// List only images with this name.
     #[arg(long, value_name = "name")]
     name: Option<String>,
-    /// Only images in this status.
+    /// List only images with this status.
     #[arg(long, value_name = "status")]
     status: Option<String>,
-    /// Only shared images whose membership is in this status: accepted, pending, rejected or all.
+    /// List only shared images with this membership status: accepted, pending, rejected or all.
     #[arg(long, value_name = "member-status", value_parser = ["accepted", "pending", "rejected", "all"],
         hide_possible_values = true)]
     member_status: Option<String>,
-    /// Only images that this project owns.
+    /// List only images owned by this project.
     #[arg(long, value_name = "project")]
     project: Option<String>,
-    /// Domain of that project.
+    /// Domain of the project.
     #[arg(long, value_name = "project-domain")]
     project_domain: Option<String>,
-    /// Only images with this tag; may be repeated.
+    /// List only images with this tag; may be repeated.
     #[arg(long, value_name = "tag")]
     tag: Vec<String>,
-    /// Only hidden images (any --os-image-api-* of 2.7 and later).
+    /// List only hidden images (--os-image-api-* 2.7 or later).
     #[arg(long)]
     hidden: bool,
-    /// Show more columns.
+    /// List additional fields.
     #[arg(long)]
     long: bool,
     #[arg(long, hide = true)]
     page_size: Option<String>,
-    /// Sort by these keys, each with asc or desc behind a colon; name:asc unless told otherwise.
+    /// Comma-separated sort keys, each with an optional direction: key[:asc|desc]; default: name:asc.
     #[arg(
         long,
         value_name = "key>[:<direction",
@@ -72,13 +72,13 @@ pub struct ImageList {
         hide_default_value = true
     )]
     sort: String,
-    /// At most so many images of each request to the service.
+    /// Maximum number of images to request per page.
     #[arg(long, value_name = "limit", value_parser = non_negative, allow_negative_numbers = true)]
     limit: Option<u64>,
-    /// Begin behind this image.
+    /// Last image of the previous page.
     #[arg(long, value_name = "marker")]
     marker: Option<String>,
-    /// At most so many images in all.
+    /// Maximum number of images to list.
     #[arg(long, value_name = "max-items", value_parser = non_negative, allow_negative_numbers = true)]
     max_items: Option<u64>,
 }
@@ -125,10 +125,10 @@ impl Leaf for ImageList {
             filter,
             member_status: match self.member_status.as_deref() {
                 None => Some(MemberStatus::Accepted),
-                // The one other word that is taken is `all`.
+                // The only other accepted value is `all`.
                 Some(word) => MemberStatus::parse(word),
             },
-            // A limit of 0 is none; the smaller one of the two counts.
+            // A limit of 0 means no limit; otherwise the smaller one applies.
             limit: [self.limit.filter(|limit| *limit > 0), self.max_items]
                 .into_iter()
                 .flatten()
@@ -216,10 +216,11 @@ fn row(image: &Image, long: bool) -> Vec<Cell> {
         .collect()
 }
 
-/// `name:asc,size:desc`.
+/// Parses `name:asc,size:desc`.
 ///
 /// # Errors
-/// `Failed` for a direction or a field that there is none of, in osc-lib's words.
+///
+/// `Failed` for an unknown direction or field, in osc-lib's wording.
 fn sort_keys(text: &str) -> Result<Vec<(String, Direction)>> {
     let mut keys = Vec::new();
     for part in text.trim().split(',').filter(|part| !part.is_empty()) {
@@ -257,6 +258,6 @@ fn sort_keys(text: &str) -> Result<Vec<(String, Direction)>> {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[Row::of::<ImageList>(
     "image list",
-    "List the images you may see",
+    "List images",
     Output::List,
 )];

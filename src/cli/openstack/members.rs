@@ -1,4 +1,4 @@
-//! Projects an image is shared with: `openstack image add project` and its like.
+//! Image members: `openstack image add project` and related commands.
 
 use crate::Result;
 use crate::cli::registry::{Leaf, Output, Row};
@@ -8,22 +8,22 @@ use crate::ops::images::{self, Reference};
 use crate::ops::{Outcome, members};
 use crate::service::ImageService;
 
-/// What the commands about one project name.
+/// Arguments of commands about one project.
 #[derive(Debug, Clone, clap::Args)]
 struct ImageAndProject {
-    /// Image, as a name or an ID.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     pub image: String,
-    /// Project, as a name or an ID.
+    /// Project ID or name.
     #[arg(value_name = "project")]
     pub project: String,
-    /// Domain of the project, as a name or an ID.
+    /// Domain of the project (ID or name).
     #[arg(long, value_name = "project-domain")]
     pub project_domain: Option<String>,
 }
 
 impl ImageAndProject {
-    /// The ids of the project and of the image, which are looked up in the order of the real client.
+    /// Looks up the project and the image, in upstream's order, and returns their IDs.
     async fn find(&self, service: &dyn ImageService) -> Result<(String, String)> {
         let domain = self.project_domain.as_deref();
         let project = service.find_project(&self.project, domain).await?;
@@ -48,7 +48,7 @@ impl Leaf for AddProject {
     }
 }
 
-/// Show one project an image is shared with.
+/// Show a member of an image.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberGet {
     #[command(flatten)]
@@ -59,7 +59,7 @@ impl Leaf for MemberGet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.of.image)).await?;
-        // The real one does not look the project up either.
+        // Upstream does not look up the project, either.
         let member = service.get_member(&image.id, &self.of.project).await?;
         Ok(Outcome::from(members::record(&member)))
     }
@@ -68,10 +68,10 @@ impl Leaf for MemberGet {
 /// List the projects an image is shared with.
 #[derive(Debug, Clone, clap::Args)]
 pub struct MemberList {
-    /// Image, as a name or an ID.
+    /// Image ID or name.
     #[arg(value_name = "image")]
     pub image: String,
-    /// Domain of the project, as a name or an ID.
+    /// Domain of the project (ID or name).
     #[arg(long, value_name = "project-domain")]
     pub project_domain: Option<String>,
 }
@@ -112,7 +112,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<MemberGet>(
         "image member get",
-        "Show one project an image is shared with",
+        "Show a member of an image",
         Output::Show,
     ),
     Row::of::<MemberList>(

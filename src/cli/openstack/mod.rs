@@ -1,4 +1,4 @@
-//! The second grammar: python-openstackclient's image commands.
+//! The second grammar: the image commands of python-openstackclient.
 
 mod attributes;
 mod cache;
@@ -14,7 +14,7 @@ mod tasks;
 
 use super::registry::Row;
 
-/// Every command, a group a resource.
+/// All commands, one group per resource.
 pub const GROUPS: &[&[Row]] = &[
     images::ROWS,
     lists::ROWS,

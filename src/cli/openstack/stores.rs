@@ -5,10 +5,10 @@ use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::ops::{Outcome, stores};
 
-/// List the stores of the service.
+/// List the available stores.
 #[derive(Debug, Clone, clap::Args)]
 pub struct StoresList {
-    /// Show how each store is set up too (administrators).
+    /// Include the configuration of each store (administrators only).
     #[arg(long)]
     pub detail: bool,
 }
@@ -24,6 +24,6 @@ impl Leaf for StoresList {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[Row::of::<StoresList>(
     "image stores list",
-    "List the stores of the service",
+    "List the available stores",
     Output::List,
 )];

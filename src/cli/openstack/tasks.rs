@@ -1,4 +1,4 @@
-//! Work the service does in the background: `openstack image task`.
+//! Background tasks of the service: `openstack image task`.
 
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
@@ -10,25 +10,25 @@ use crate::{Error, ErrorKind, Result};
 /// List tasks.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskList {
-    /// created_at, expires_at, id, status, type or updated_at; several with commas.
+    /// Comma-separated sort keys: created_at, expires_at, id, status, type or updated_at.
     #[arg(long, value_name = "key[:field]")]
     pub sort_key: Option<String>,
-    /// Which way to sort, asc or desc; several with commas.
+    /// Comma-separated sort directions: asc or desc.
     #[arg(long, value_name = "key[:direction]")]
     pub sort_dir: Option<String>,
-    /// How many tasks to ask for at a time.
+    /// Number of tasks to request per page.
     #[arg(long, value_name = "limit", value_parser = values::non_negative, allow_negative_numbers = true)]
     pub limit: Option<u64>,
-    /// ID of the task after which the list starts.
+    /// Last task of the previous page, by ID.
     #[arg(long, value_name = "marker")]
     pub marker: Option<String>,
-    /// How many tasks to list at most.
+    /// Maximum number of tasks to list.
     #[arg(long, value_name = "max-items", value_parser = values::non_negative, allow_negative_numbers = true)]
     pub max_items: Option<u64>,
-    /// Only tasks of this kind.
+    /// List only tasks of this type.
     #[arg(long = "type", value_name = "type", value_parser = ["import"])]
     pub task_type: Option<String>,
-    /// Only tasks in this state.
+    /// List only tasks with this status.
     #[arg(long, value_name = "status", value_parser = ["pending", "processing", "success", "failure"])]
     pub status: Option<String>,
 }
@@ -37,7 +37,7 @@ impl Leaf for TaskList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let direction = self.sort_dir.as_deref().map(|word| {
             Direction::parse(word).ok_or_else(|| {
-                Error::invalid(format!("Invalid sort direction: {word}")).hint("Give asc or desc.")
+                Error::invalid(format!("Invalid sort direction: {word}")).hint("Pass asc or desc.")
             })
         });
         let query = TaskQuery {
@@ -53,7 +53,7 @@ impl Leaf for TaskList {
     }
 }
 
-/// Show one task.
+/// Show a task.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TaskShow {
     /// ID of the task.
@@ -79,5 +79,5 @@ impl Leaf for TaskShow {
 /// The commands of this file.
 pub const ROWS: &[Row] = &[
     Row::of::<TaskList>("image task list", "List tasks", Output::List),
-    Row::of::<TaskShow>("image task show", "Show one task", Output::Show),
+    Row::of::<TaskShow>("image task show", "Show a task", Output::Show),
 ];

@@ -1,4 +1,4 @@
-//! Metadata definitions: changes that begin with what is there, and how definitions look.
+//! Metadata definitions: read-modify-write updates and output.
 
 pub mod views;
 
@@ -8,7 +8,7 @@ use crate::model::metadef::{Association, Definition, Kind, Namespace, Object, wr
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Result};
 
-/// The attributes of a namespace that callers set, other than what it holds.
+/// Attributes that callers set on a namespace, excluding its contents.
 const OWN: [&str; 6] = [
     "namespace",
     "display_name",
@@ -18,27 +18,29 @@ const OWN: [&str; 6] = [
     "owner",
 ];
 
-/// Checks a definition before it is sent anywhere, as the first grammar's client does.
+/// Validates a definition before it is sent, as the first grammar's client does.
 ///
 /// # Errors
-/// `Failed` for one that the schema refuses.
+///
+/// `Failed` if the schema rejects it.
 pub fn check(kind: Kind, definition: &Definition) -> Result<()> {
     kind.check(definition).map_err(Error::failed)
 }
 
-/// Reads a JSON object.
+/// Parses a JSON object.
 ///
 /// # Errors
-/// What is wrong with it, in a fragment.
+///
+/// A message fragment.
 pub fn parse(text: &[u8]) -> Result<Definition, String> {
     match serde_json::from_slice(text) {
         Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err("it is JSON, but no object".to_string()),
+        Ok(_) => Err("not a JSON object".to_string()),
         Err(e) => Err(e.to_string()),
     }
 }
 
-/// Changes some attributes of a namespace, and leaves the others.
+/// Updates some attributes of a namespace and keeps the others.
 pub async fn update_namespace(
     service: &dyn ImageService,
     name: &str,
@@ -61,14 +63,14 @@ pub async fn update_namespace(
     }
 }
 
-/// What callers set of a namespace.
+/// Returns the attributes that callers set on a namespace.
 fn own_attributes(namespace: &Namespace) -> Definition {
     let mut attributes = written(namespace);
     attributes.retain(|name, _| OWN.contains(&name.as_str()));
     attributes
 }
 
-/// Changes some attributes of an object, and leaves the others; its name then.
+/// Updates some attributes of an object and keeps the others. Returns its name.
 pub async fn update_object(
     service: &dyn ImageService,
     namespace: &str,
@@ -93,7 +95,7 @@ pub async fn update_object(
     }
 }
 
-/// Changes some attributes of a property, and leaves the others.
+/// Updates some attributes of a property and keeps the others.
 pub async fn update_property(
     service: &dyn ImageService,
     namespace: &str,
@@ -115,8 +117,8 @@ pub async fn update_property(
     }
 }
 
-/// Returns what a definition is now, where a change of it was refused because another caller had changed it;
-/// else the refusal. A caller that repeats its change goes on for as long as others succeed with theirs.
+/// Returns the current definition if an update conflicted with a concurrent one, otherwise the error. Callers
+/// retry for as long as other updates succeed.
 async fn changed_since<T: PartialEq>(
     was: &T,
     refusal: Error,
@@ -129,10 +131,11 @@ async fn changed_since<T: PartialEq>(
     if is == *was { Err(refusal) } else { Ok(is) }
 }
 
-/// The property of an object, by its name.
+/// Returns a property of an object by name.
 ///
 /// # Errors
-/// `Failed` for one that the object has not.
+///
+/// `Failed` if the object lacks it.
 pub fn property_of(object: &Object, name: &str) -> Result<Definition> {
     let found = object.properties.as_ref().and_then(|all| all.get(name));
     let mut property = found.and_then(Value::as_object).cloned().ok_or_else(|| {
@@ -145,8 +148,8 @@ pub fn property_of(object: &Object, name: &str) -> Result<Definition> {
     Ok(property)
 }
 
-/// Takes a type of resources away from a namespace, which is unprotected meanwhile when that is needed
-/// and `force` is set.
+/// Removes the association of a resource type with a namespace. With `force`, a protected namespace is
+/// unprotected for the duration.
 pub async fn dissociate(
     service: &dyn ImageService,
     namespace: &str,
@@ -160,7 +163,7 @@ pub async fn dissociate(
     if !there.protected {
         return service.dissociate(namespace, resource_type).await;
     }
-    // Nothing is unprotected for a type that is not there.
+    // A namespace is unprotected only if it has the association.
     let is_there = |association: &Association| association.name == resource_type;
     if !there.resource_type_associations.iter().any(is_there) {
         return service.dissociate(namespace, resource_type).await;
@@ -174,7 +177,7 @@ pub async fn dissociate(
     dissociated.and(again)
 }
 
-/// What the second grammar says of a thing that is not there; other errors are what they are.
+/// Maps `NotFound` to the second grammar's message; other errors are unchanged.
 pub fn missing(what: &'static str, name: &str) -> impl Fn(Error) -> Error {
     let name = name.to_string();
     move |error| match error.kind() {

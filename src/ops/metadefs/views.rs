@@ -1,4 +1,4 @@
-//! How metadata definitions look in each grammar.
+//! Output of metadata definitions in each grammar.
 
 use futures_util::TryStreamExt;
 use serde_json::{Map, Value, json};
@@ -10,11 +10,11 @@ use crate::model::metadef::{
 use crate::output::{Cell, Column, Record, Row, Table, View};
 use crate::service::ImageService;
 
-/// Characters of a description in the first grammar's lists.
+/// Maximum length of a description in the first grammar's lists, in characters.
 const DESCRIPTION: usize = 50;
 
-/// The attributes of a property that the second grammar shows: those whose name in openstacksdk is
-/// that of the API.
+/// The attributes of a property that the second grammar prints: those with the same name in openstacksdk and
+/// the API.
 ///
 /// *Source:* `_format_property` in `openstackclient/image/v2/metadef_properties.py`.
 const SHOWN: [&str; 11] = [
@@ -31,7 +31,7 @@ const SHOWN: [&str; 11] = [
     "items",
 ];
 
-/// A record of an object of the API.
+/// Returns a record from an object of the API.
 fn record(fields: Map<String, Value>) -> View<'static> {
     let mut fields: Vec<(String, Cell)> = fields
         .into_iter()
@@ -45,7 +45,7 @@ fn row<const N: usize>(values: [Value; N]) -> Row {
     values.map(Cell::new).into()
 }
 
-/// The names of the namespaces that match; nothing for what is empty in the first grammar alone.
+/// Returns the names of matching namespaces. An empty list prints nothing in the first grammar.
 pub fn namespaces(service: &dyn ImageService, query: NamespaceQuery) -> Table<'_> {
     let rows = service.list_namespaces(query).map_ok(|namespaces| {
         let rows = namespaces.iter();
@@ -54,7 +54,7 @@ pub fn namespaces(service: &dyn ImageService, query: NamespaceQuery) -> Table<'_
     Table::new(vec!["namespace"], Box::pin(rows))
 }
 
-/// A namespace as the first grammar shows it: of what it holds, the names.
+/// Returns a namespace as the first grammar prints it: names only for its contents.
 pub fn glance_namespace(namespace: &Namespace) -> View<'static> {
     let mut fields = namespace.to_api();
     fields.shift_remove("self");
@@ -79,7 +79,7 @@ pub fn glance_namespace(namespace: &Namespace) -> View<'static> {
     record(fields)
 }
 
-/// A namespace as the second grammar shows it: its own attributes, its types of resources, its tags.
+/// Returns a namespace as the second grammar prints it: attributes, resource types and tags.
 pub fn openstack_namespace(namespace: &Namespace) -> View<'static> {
     let mut fields = written(namespace);
     for name in ["properties", "objects"] {
@@ -98,13 +98,13 @@ pub fn openstack_namespace(namespace: &Namespace) -> View<'static> {
     record(fields)
 }
 
-/// The names of the types of resources that a namespace describes.
+/// Returns the names of a namespace's resource types.
 fn associated(namespace: &Namespace) -> Value {
     let names = namespace.resource_type_associations.iter();
     names.map(|held| held.name.as_str()).collect()
 }
 
-/// An object as the first grammar shows it: of its properties, the names.
+/// Returns an object as the first grammar prints it: names only for its properties.
 pub fn glance_object(namespace: &str, object: &Object) -> View<'static> {
     let mut fields = object.to_api(namespace);
     fields.shift_remove("self");
@@ -115,7 +115,7 @@ pub fn glance_object(namespace: &str, object: &Object) -> View<'static> {
     record(fields)
 }
 
-/// An object as the second grammar shows it: the same rows whatever it has.
+/// Returns an object as the second grammar prints it: always the same fields.
 pub fn openstack_object(namespace: &str, object: &Object) -> View<'static> {
     let fields = [
         ("created_at", json!(object.created_at)),
@@ -130,7 +130,7 @@ pub fn openstack_object(namespace: &str, object: &Object) -> View<'static> {
     View::Record(fields.into_iter().collect())
 }
 
-/// Objects, as both grammars list them.
+/// Returns the table of objects, as both grammars print it.
 pub fn objects(objects: &[Object]) -> Table<'static> {
     let columns = [
         Column::new("name"),
@@ -141,24 +141,24 @@ pub fn objects(objects: &[Object]) -> Table<'static> {
     Table::from_rows(columns, rows.collect())
 }
 
-/// A property as the first grammar shows it, `uniqueItems` in any case.
+/// Returns a property as the first grammar prints it, always with `uniqueItems`.
 pub fn glance_property(mut property: Definition) -> View<'static> {
     property.entry("uniqueItems").or_insert(false.into());
     record(property)
 }
 
-/// A property as the second grammar shows it.
+/// Returns a property as the second grammar prints it.
 pub fn openstack_property(mut property: Definition) -> View<'static> {
     property.retain(|name, value| SHOWN.contains(&name.as_str()) && !value.is_null());
     record(property)
 }
 
-/// A property of an object, as both grammars show it.
+/// Returns a property of an object, as both grammars print it.
 pub fn object_property(property: Definition) -> View<'static> {
     record(property)
 }
 
-/// Properties, as both grammars list them.
+/// Returns the table of properties, as both grammars print it.
 pub fn properties(properties: &Properties) -> Table<'static> {
     let rows = properties.iter().map(|(name, property)| {
         let value = |name: &str| property.get(name).cloned().unwrap_or_default();
@@ -167,29 +167,29 @@ pub fn properties(properties: &Properties) -> Table<'static> {
     Table::from_rows(vec!["name", "title", "type"], rows.collect())
 }
 
-/// A tag.
+/// Returns a tag.
 pub fn tag(tag: &Tag) -> View<'static> {
     record(written(tag))
 }
 
-/// The names of tags.
+/// Returns the table of tag names.
 pub fn tags(tags: &[Tag]) -> Table<'static> {
     let rows = tags.iter().map(|tag| row([json!(tag.name)]));
     Table::from_rows(vec!["name"], rows.collect())
 }
 
-/// The names of types of resources; each grammar has a heading of its own.
+/// Returns the table of resource type names; `heading` depends on the grammar.
 pub fn resource_types(heading: &'static str, types: &[ResourceType]) -> Table<'static> {
     let rows = types.iter().map(|known| row([json!(known.name)]));
     Table::from_rows(vec![heading], rows.collect())
 }
 
-/// An association as the first grammar shows it.
+/// Returns an association as the first grammar prints it.
 pub fn glance_association(association: &Association) -> View<'static> {
     record(written(association))
 }
 
-/// An association as the second grammar shows it: the same rows whatever it has.
+/// Returns an association as the second grammar prints it: always the same fields.
 pub fn openstack_association(association: &Association) -> View<'static> {
     let fields = [
         ("created_at", json!(association.created_at)),
@@ -203,7 +203,7 @@ pub fn openstack_association(association: &Association) -> View<'static> {
     View::Record(fields.into_iter().collect())
 }
 
-/// Associations as the first grammar lists them.
+/// Returns the table of associations, as the first grammar prints it.
 pub fn glance_associations(associations: &[Association]) -> Table<'static> {
     let rows = associations.iter().map(|known| {
         row([
@@ -215,7 +215,7 @@ pub fn glance_associations(associations: &[Association]) -> Table<'static> {
     Table::from_rows(vec!["name", "prefix", "properties_target"], rows.collect())
 }
 
-/// Associations as the second grammar lists them.
+/// Returns the table of associations, as the second grammar prints it.
 pub fn openstack_associations(associations: &[Association]) -> Table<'static> {
     let rows = associations.iter().map(|known| row([json!(known.name)]));
     Table::from_rows(vec!["Name"], rows.collect())

@@ -1,4 +1,4 @@
-//! The catalogue of metadata definitions: `glance md-*`.
+//! Metadata definitions: `glance md-*`.
 
 pub mod namespaces;
 pub mod objects;
@@ -11,10 +11,10 @@ use crate::model::metadef::Definition;
 use crate::ops::metadefs;
 use crate::{Error, Result};
 
-/// How wide a record may be drawn.
+/// The maximum column width of a table.
 #[derive(Debug, Clone, clap::Args)]
 struct ColumnWidth {
-    /// Widest a column of the table may get, in characters.
+    /// Maximum width of a column, in characters.
     #[arg(
         long,
         value_name = "integer",
@@ -26,22 +26,22 @@ struct ColumnWidth {
 }
 
 impl ColumnWidth {
-    /// Refuses what is no number.
+    /// Rejects a value that is not a number.
     fn check(&self) -> Result<()> {
         let text = &self.max_column_width;
         values::int(text).map(|_| ()).map_err(|_| {
             Error::failed(format!("invalid literal for int() with base 10: '{text}'"))
-                .hint("Give --max-column-width a whole number.")
+                .hint("Pass a whole number to --max-column-width.")
         })
     }
 }
 
-/// The JSON object that an option holds.
+/// Parses the JSON object in an option's value.
 fn schema(text: &str) -> Result<Definition> {
     metadefs::parse(text.as_bytes()).map_err(no_json)
 }
 
-/// The refusal of a text that is no JSON object, for that reason.
+/// Returns the error for text that is not a JSON object, with the reason as a hint.
 fn no_json(why: String) -> Error {
     Error::failed("Schema is not a valid JSON object.").hint(why)
 }

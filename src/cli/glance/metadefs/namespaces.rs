@@ -17,31 +17,31 @@ use crate::ops::metadefs::{self, views};
 use crate::output::View;
 use crate::{Error, Result};
 
-/// Bytes of a document at most.
+/// Maximum size of a document, in bytes.
 const LARGEST: u64 = 64 << 20;
 
-/// What a namespace may be given.
+/// Options that set attributes of a namespace.
 #[derive(Debug, Clone, clap::Args)]
 struct Attributes {
     /// Project that owns the namespace.
     #[arg(long)]
     pub owner: Option<String>,
-    /// Refuse to delete the namespace.
+    /// Prevent the namespace from being deleted.
     #[arg(long, value_name = "True|False", value_parser = values::strict_bool)]
     pub protected: Option<bool>,
-    /// Who sees the namespace: public or private.
+    /// Visibility of the namespace: public or private.
     #[arg(long)]
     pub visibility: Option<String>,
-    /// What the namespace is for.
+    /// Description of the namespace.
     #[arg(long)]
     pub description: Option<String>,
-    /// Name to show to people.
+    /// Display name.
     #[arg(long)]
     pub display_name: Option<String>,
 }
 
 impl Attributes {
-    /// What was given, by the names of the API.
+    /// Returns the given values by their API names.
     fn given(self) -> Definition {
         let mut given = Definition::new();
         let texts = [
@@ -80,7 +80,7 @@ impl Leaf for NamespaceCreate {
         new.insert("namespace".to_string(), self.namespace.into());
         if !self.resource_type_associations.is_empty() {
             let given = self.resource_type_associations.iter();
-            // What is no JSON stays a text, which the schema refuses.
+            // Invalid JSON is kept as a string, which the schema rejects.
             let given = given.map(|text| serde_json::from_str(text).unwrap_or(json!(text)));
             new.insert("resource_type_associations".to_string(), given.collect());
         }
@@ -90,7 +90,7 @@ impl Leaf for NamespaceCreate {
     }
 }
 
-/// Delete a namespace with all it holds.
+/// Delete a namespace and its contents.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceDelete {
     /// Name of the namespace.
@@ -105,10 +105,10 @@ impl Leaf for NamespaceDelete {
     }
 }
 
-/// Create a namespace with all it holds from a JSON document.
+/// Create a namespace and its contents from a JSON document.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceImport {
-    /// File to read the document from, instead of standard input.
+    /// JSON document to import; default: standard input.
     #[arg(long, value_name = "FILEPATH")]
     pub file: Option<PathBuf>,
 }
@@ -130,13 +130,13 @@ impl Leaf for NamespaceImport {
 /// List namespaces.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceList {
-    /// Only namespaces associated with this resource type; may be repeated.
+    /// List only namespaces associated with this resource type; may be repeated.
     #[arg(long)]
     pub resource_types: Vec<String>,
-    /// Only public or only private namespaces.
+    /// List only namespaces with this visibility: public or private.
     #[arg(long)]
     pub visibility: Option<String>,
-    /// How many namespaces to ask for at a time.
+    /// Number of namespaces to request per page.
     #[arg(long, value_name = "SIZE", value_parser = values::int, allow_negative_numbers = true)]
     pub page_size: Option<i64>,
 }
@@ -165,7 +165,7 @@ impl Leaf for NamespaceList {
 pub struct NamespaceShow {
     /// Name of the namespace.
     pub namespace: String,
-    /// Put this resource type's prefix before the names of the properties.
+    /// Prepend the prefix of this resource type to property names.
     #[arg(long)]
     pub resource_type: Option<String>,
     #[command(flatten)]
@@ -187,7 +187,7 @@ impl Leaf for NamespaceShow {
     }
 }
 
-/// Change a namespace.
+/// Update a namespace.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceUpdate {
     /// Name of the namespace.
@@ -211,12 +211,12 @@ impl Leaf for NamespaceUpdate {
     }
 }
 
-/// The document in a file, or that is piped in; None where there is neither.
+/// Reads the document from the file or from piped standard input; `None` without either.
 async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<u8>>> {
     if file.is_none() && !piped {
         return Ok(None);
     }
-    // On a thread, so that a signal ends the waiting for input.
+    // On a separate thread, so that a signal can interrupt waiting for input.
     let reading = tokio::task::spawn_blocking(move || {
         let (name, input): (PathBuf, Box<dyn Read>) = match file {
             Some(path) => {
@@ -230,7 +230,7 @@ async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<
         read.map_err(|e| Error::io("read", &name, e))?;
         if text.len() as u64 > LARGEST {
             return Err(Error::failed(format!(
-                "{} has more than {} MiB, which is no namespace",
+                "{} is larger than {} MiB",
                 name.display(),
                 LARGEST >> 20
             )));
@@ -239,7 +239,7 @@ async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<
     });
     match reading.await {
         Ok(read) => read,
-        Err(e) => Err(Error::internal("reading the document broke off").because(e)),
+        Err(e) => Err(Error::internal("the reading thread failed").because(e)),
     }
 }
 
@@ -248,12 +248,12 @@ pub const ROWS: &[Row] = &[
     Row::of::<NamespaceCreate>("md-namespace-create", "Create a namespace", Output::Plain),
     Row::of::<NamespaceDelete>(
         "md-namespace-delete",
-        "Delete a namespace with all it holds",
+        "Delete a namespace and its contents",
         Output::Plain,
     ),
     Row::of::<NamespaceImport>(
         "md-namespace-import",
-        "Create a namespace with all it holds from a JSON document",
+        "Create a namespace and its contents from a JSON document",
         Output::Plain,
     ),
     Row::of::<NamespaceList>("md-namespace-list", "List namespaces", Output::Plain),
@@ -262,5 +262,5 @@ pub const ROWS: &[Row] = &[
         "Show a namespace with its properties, objects and resource types",
         Output::Plain,
     ),
-    Row::of::<NamespaceUpdate>("md-namespace-update", "Change a namespace", Output::Plain),
+    Row::of::<NamespaceUpdate>("md-namespace-update", "Update a namespace", Output::Plain),
 ];

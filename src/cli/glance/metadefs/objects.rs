@@ -32,7 +32,7 @@ pub struct ObjectCreate {
     /// Name of the object.
     #[arg(long)]
     pub name: String,
-    /// JSON object that describes it.
+    /// JSON schema of the object.
     #[arg(long)]
     pub schema: String,
 }
@@ -131,7 +131,7 @@ impl Leaf for ObjectShow {
     }
 }
 
-/// Change an object.
+/// Update an object.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ObjectUpdate {
     /// Name of the namespace.
@@ -141,7 +141,7 @@ pub struct ObjectUpdate {
     /// New name of the object.
     #[arg(long)]
     pub name: Option<String>,
-    /// JSON object that describes it.
+    /// JSON schema of the object.
     #[arg(long)]
     pub schema: Option<String>,
 }
@@ -189,5 +189,5 @@ pub const ROWS: &[Row] = &[
         Output::Plain,
     ),
     Row::of::<ObjectShow>("md-object-show", "Show an object", Output::Plain),
-    Row::of::<ObjectUpdate>("md-object-update", "Change an object", Output::Plain),
+    Row::of::<ObjectUpdate>("md-object-update", "Update an object", Output::Plain),
 ];

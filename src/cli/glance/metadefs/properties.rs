@@ -32,13 +32,13 @@ pub struct PropertyCreate {
     /// Name of the property.
     #[arg(long)]
     pub name: String,
-    /// Name to show to people.
+    /// Display name.
     #[arg(long)]
     pub title: String,
-    /// JSON schema of its values.
+    /// JSON schema of the property.
     #[arg(long)]
     pub schema: String,
-    /// Type of its values.
+    /// Type of the property.
     #[arg(long = "type", value_name = "TYPE")]
     pub property_type: String,
 }
@@ -54,7 +54,7 @@ impl Leaf for PropertyCreate {
             new.insert(name.to_string(), value.into());
         }
         new.extend(schema(&self.schema)?);
-        // The real client sends what the schema says of a property that does not say it.
+        // Like upstream, adds the schema's default for a missing `uniqueItems`.
         new.entry("uniqueItems").or_insert(false.into());
         metadefs::check(Kind::Property, &new)?;
         let service = session.service().await?;
@@ -120,7 +120,7 @@ impl Leaf for PropertyShow {
     }
 }
 
-/// Change a property.
+/// Update a property.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PropertyUpdate {
     /// Name of the namespace.
@@ -130,10 +130,10 @@ pub struct PropertyUpdate {
     /// New name of the property.
     #[arg(long)]
     pub name: Option<String>,
-    /// Name to show to people.
+    /// Display name.
     #[arg(long)]
     pub title: Option<String>,
-    /// JSON schema of its values.
+    /// JSON schema of the property.
     #[arg(long)]
     pub schema: Option<String>,
 }
@@ -175,5 +175,5 @@ pub const ROWS: &[Row] = &[
         Output::Plain,
     ),
     Row::of::<PropertyShow>("md-property-show", "Show a property", Output::Plain),
-    Row::of::<PropertyUpdate>("md-property-update", "Change a property", Output::Plain),
+    Row::of::<PropertyUpdate>("md-property-update", "Update a property", Output::Plain),
 ];

@@ -1,4 +1,4 @@
-//! What metadata definitions are about: `glance md-resource-type-*`.
+//! Resource types of metadata definitions: `glance md-resource-type-*`.
 
 use crate::Result;
 use crate::cli::registry::{Leaf, Output, Row};
@@ -8,7 +8,7 @@ use crate::ops::Outcome;
 use crate::ops::metadefs::{self, views};
 use crate::output::View;
 
-/// List the resource types a namespace is associated with.
+/// List the resource types associated with a namespace.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceResourceTypeList {
     /// Name of the namespace.
@@ -29,10 +29,10 @@ impl Leaf for NamespaceResourceTypeList {
 pub struct ResourceTypeAssociate {
     /// Name of the namespace.
     pub namespace: String,
-    /// Which of the resource's metadata are meant, where it has more than one kind.
+    /// Kind of properties to associate, if the resource type has several.
     #[arg(long)]
     pub properties_target: Option<String>,
-    /// What the names of properties start with on such resources, separator included.
+    /// Prefix of property names for this resource type, including the separator.
     #[arg(long)]
     pub prefix: Option<String>,
     /// Name of the resource type.
@@ -59,7 +59,7 @@ impl Leaf for ResourceTypeAssociate {
     }
 }
 
-/// Take a resource type away from a namespace.
+/// Remove the association of a resource type with a namespace.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeDeassociate {
     /// Name of the namespace.
@@ -78,7 +78,7 @@ impl Leaf for ResourceTypeDeassociate {
     }
 }
 
-/// List the resource types there are.
+/// List resource types.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeList {}
 
@@ -94,7 +94,7 @@ impl Leaf for ResourceTypeList {
 pub const ROWS: &[Row] = &[
     Row::of::<NamespaceResourceTypeList>(
         "md-namespace-resource-type-list",
-        "List the resource types a namespace is associated with",
+        "List the resource types associated with a namespace",
         Output::Plain,
     ),
     Row::of::<ResourceTypeAssociate>(
@@ -104,12 +104,12 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<ResourceTypeDeassociate>(
         "md-resource-type-deassociate",
-        "Take a resource type away from a namespace",
+        "Remove the association of a resource type with a namespace",
         Output::Plain,
     ),
     Row::of::<ResourceTypeList>(
         "md-resource-type-list",
-        "List the resource types there are",
+        "List resource types",
         Output::Plain,
     ),
 ];

@@ -46,13 +46,13 @@ impl Leaf for TagCreate {
 pub struct TagCreateMultiple {
     /// Name of the namespace.
     pub namespace: String,
-    /// Names of the tags in one string.
+    /// Names of the tags, as one string.
     #[arg(long)]
     pub names: String,
-    /// What separates the names; a comma if not given.
+    /// Separator between the names; default: a comma.
     #[arg(long)]
     pub delim: Option<String>,
-    /// Keep the tags that are there already.
+    /// Keep the existing tags.
     #[arg(long)]
     pub append: bool,
 }
@@ -147,7 +147,7 @@ impl Leaf for TagUpdate {
     }
 }
 
-/// A name without the blanks around it.
+/// Returns a name without surrounding whitespace.
 fn word(name: &str) -> Result<&str> {
     match name.trim() {
         "" => Err(Error::failed(

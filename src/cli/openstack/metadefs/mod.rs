@@ -1,4 +1,4 @@
-//! The catalogue of metadata definitions: `openstack image metadef`.
+//! Metadata definitions: `openstack image metadef`.
 
 pub mod namespaces;
 pub mod objects;
@@ -10,14 +10,14 @@ use crate::cli::ui::inline;
 use crate::ops::Outcome;
 use crate::{Error, ErrorKind, Result};
 
-/// What failed of several things that were to be done, each for itself.
+/// The failures of a command that continues after errors.
 struct Failures {
     grammar: Grammar,
     failed: Vec<Error>,
 }
 
 impl Failures {
-    /// None yet.
+    /// Returns an empty collection.
     fn of(grammar: Grammar) -> Self {
         Self {
             grammar,
@@ -25,13 +25,13 @@ impl Failures {
         }
     }
 
-    /// Notes that one failed, in the words that `describe` makes of the reason. A signal ends the rest.
+    /// Records a failure; `describe` words it from the reason. A signal is returned as an error.
     fn note<T>(&mut self, done: Result<T>, describe: impl Fn(&str) -> String) -> Result<()> {
         let grammar = self.grammar;
         self.add(done, |error| describe(&inline(grammar, error)))
     }
 
-    /// The same without the status of the service's answer.
+    /// Like [`Self::note`], but without the status of the response in the reason.
     fn note_plainly<T>(
         &mut self,
         done: Result<T>,
@@ -53,7 +53,7 @@ impl Failures {
         Ok(())
     }
 
-    /// What the command came to; `summary` says how many failed.
+    /// Returns the result of the command; `summary` words the number of failures.
     fn outcome(mut self, summary: impl Fn(usize) -> String) -> Outcome<'static> {
         if !self.failed.is_empty() {
             self.failed.push(Error::failed(summary(self.failed.len())));

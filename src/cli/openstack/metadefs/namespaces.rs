@@ -12,35 +12,35 @@ use crate::ops::Outcome;
 use crate::ops::metadefs::{missing, views};
 use crate::output::View;
 
-/// What a namespace may be given.
+/// Options that set attributes of a namespace.
 #[derive(Debug, Clone, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "one field for each option of the grammar"
 )]
 struct Attributes {
-    /// Name to show to people.
+    /// Display name.
     #[arg(long, value_name = "display_name")]
     pub display_name: Option<String>,
-    /// What the namespace is for.
+    /// Description of the namespace.
     #[arg(long, value_name = "description")]
     pub description: Option<String>,
-    /// Let every project see the namespace.
+    /// Make the namespace visible to every project.
     #[arg(long, conflicts_with = "private")]
     pub public: bool,
-    /// Let only its own project see the namespace.
+    /// Make the namespace visible to its own project only.
     #[arg(long, conflicts_with = "public")]
     pub private: bool,
-    /// Refuse to delete the namespace.
+    /// Prevent the namespace from being deleted.
     #[arg(long, conflicts_with = "unprotected")]
     pub protected: bool,
-    /// Let the namespace be deleted.
+    /// Allow the namespace to be deleted.
     #[arg(long, conflicts_with = "protected")]
     pub unprotected: bool,
 }
 
 impl Attributes {
-    /// A namespace of that name, with what was given.
+    /// Builds a namespace of that name from the options.
     fn of(self, namespace: String) -> Definition {
         let mut given = Definition::new();
         given.insert("namespace".to_string(), namespace.into());
@@ -86,7 +86,7 @@ impl Leaf for NamespaceCreate {
     }
 }
 
-/// Delete namespaces with all they hold.
+/// Delete namespaces and their contents.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceDelete {
     /// Names of the namespaces.
@@ -115,10 +115,10 @@ impl Leaf for NamespaceDelete {
 /// List namespaces.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceList {
-    /// Only namespaces associated with these resource types.
+    /// List only namespaces associated with these resource types.
     #[arg(long, value_name = "resource_types")]
     pub resource_types: Option<String>,
-    /// Only public or only private namespaces.
+    /// List only namespaces with this visibility: public or private.
     #[arg(long, value_name = "visibility")]
     pub visibility: Option<String>,
 }
@@ -138,7 +138,7 @@ impl Leaf for NamespaceList {
     }
 }
 
-/// Change a namespace.
+/// Update a namespace.
 #[derive(Debug, Clone, clap::Args)]
 pub struct NamespaceSet {
     /// Name of the namespace.
@@ -185,17 +185,17 @@ impl Leaf for NamespaceShow {
     }
 }
 
-/// Take tags away from a namespace.
+/// Remove tags from a namespace.
 #[derive(Debug, Clone, clap::Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["tags", "all_tags"]))]
 pub struct NamespaceUnset {
     /// Name of the namespace.
     #[arg(value_name = "namespace")]
     pub namespace: String,
-    /// Tag to take away; may be repeated.
+    /// Tag to remove; may be repeated.
     #[arg(long = "tag", value_name = "tag")]
     pub tags: Vec<String>,
-    /// Take all tags away.
+    /// Remove all tags.
     #[arg(long)]
     pub all_tags: bool,
 }
@@ -229,7 +229,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<NamespaceDelete>(
         "image metadef namespace delete",
-        "Delete namespaces with all they hold",
+        "Delete namespaces and their contents",
         Output::Plain,
     ),
     Row::of::<NamespaceList>(
@@ -239,7 +239,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<NamespaceSet>(
         "image metadef namespace set",
-        "Change a namespace",
+        "Update a namespace",
         Output::Plain,
     ),
     Row::of::<NamespaceShow>(
@@ -249,7 +249,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<NamespaceUnset>(
         "image metadef namespace unset",
-        "Take tags away from a namespace",
+        "Remove tags from a namespace",
         Output::Plain,
     ),
 ];

@@ -24,7 +24,7 @@ impl Leaf for ObjectCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(namespace) = self.namespace.filter(|name| !name.is_empty()) else {
             return Err(Error::failed("Request requires an ID but none was found")
-                .hint("Name the namespace with --namespace."));
+                .hint("Pass the namespace with --namespace."));
         };
         let mut new = Definition::new();
         new.insert("name".to_string(), self.name.into());
@@ -44,7 +44,7 @@ pub struct ObjectDelete {
     /// Name of the namespace.
     #[arg(value_name = "namespace")]
     pub namespace: String,
-    /// Names of the objects; all of them if none is given.
+    /// Names of the objects; default: all.
     #[arg(value_name = "object", num_args = 0..)]
     pub objects: Vec<String>,
 }

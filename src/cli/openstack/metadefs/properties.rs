@@ -18,13 +18,13 @@ pub struct PropertyCreate {
     /// Name of the property.
     #[arg(long)]
     pub name: String,
-    /// Name to show to people.
+    /// Display name.
     #[arg(long)]
     pub title: String,
-    /// Type of its values.
+    /// Type of the property.
     #[arg(long = "type", value_name = "TYPE")]
     pub property_type: String,
-    /// JSON schema of its values.
+    /// JSON schema of the property.
     #[arg(long)]
     pub schema: String,
 }
@@ -52,7 +52,7 @@ pub struct PropertyDelete {
     /// Name of the namespace.
     #[arg(value_name = "namespace")]
     pub namespace: String,
-    /// Names of the properties; all of them if none is given.
+    /// Names of the properties; default: all.
     #[arg(value_name = "property", num_args = 0..)]
     pub properties: Vec<String>,
 }
@@ -95,7 +95,7 @@ impl Leaf for PropertyList {
     }
 }
 
-/// Change a property.
+/// Update a property.
 #[derive(Debug, Clone, clap::Args)]
 pub struct PropertySet {
     /// Name of the namespace.
@@ -107,13 +107,13 @@ pub struct PropertySet {
     /// New name of the property.
     #[arg(long)]
     pub name: Option<String>,
-    /// Name to show to people.
+    /// Display name.
     #[arg(long)]
     pub title: Option<String>,
-    /// Type of its values.
+    /// Type of the property.
     #[arg(long = "type", value_name = "TYPE")]
     pub property_type: Option<String>,
-    /// JSON schema of its values.
+    /// JSON schema of the property.
     #[arg(long)]
     pub schema: Option<String>,
 }
@@ -162,7 +162,7 @@ impl Leaf for PropertyShow {
     }
 }
 
-/// The JSON object that an option holds.
+/// Parses the JSON object in an option's value.
 fn schema(text: &str) -> Result<Definition> {
     metadefs::parse(text.as_bytes())
         .map_err(|why| Error::failed(format!("Failed to load JSON schema: {why}")))
@@ -187,7 +187,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<PropertySet>(
         "image metadef property set",
-        "Change a property",
+        "Update a property",
         Output::Plain,
     ),
     Row::of::<PropertyShow>(

@@ -1,4 +1,4 @@
-//! What metadata definitions are about: `openstack image metadef resource type`.
+//! Resource types of metadata definitions: `openstack image metadef resource type`.
 
 use super::Failures;
 use crate::Result;
@@ -18,7 +18,7 @@ pub struct ResourceTypeAssociationCreate {
     /// Name of the resource type.
     #[arg(value_name = "name")]
     pub name: String,
-    /// Which of the resource's metadata are meant, where it has more than one kind.
+    /// Kind of properties to associate, if the resource type has several.
     #[arg(long, value_name = "properties_target")]
     pub properties_target: Option<String>,
 }
@@ -36,7 +36,7 @@ impl Leaf for ResourceTypeAssociationCreate {
     }
 }
 
-/// Take resource types away from a namespace.
+/// Remove associations of resource types with a namespace.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeAssociationDelete {
     /// Name of the namespace.
@@ -45,7 +45,7 @@ pub struct ResourceTypeAssociationDelete {
     /// Names of the resource types.
     #[arg(value_name = "name", required = true, num_args = 1..)]
     pub names: Vec<String>,
-    /// Do it even if the namespace is protected.
+    /// Remove the association even if the namespace is protected.
     #[arg(long)]
     pub force: bool,
 }
@@ -66,7 +66,7 @@ impl Leaf for ResourceTypeAssociationDelete {
     }
 }
 
-/// List the resource types a namespace is associated with.
+/// List the resource types associated with a namespace.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeAssociationList {
     /// Name of the namespace.
@@ -83,7 +83,7 @@ impl Leaf for ResourceTypeAssociationList {
     }
 }
 
-/// List the resource types there are.
+/// List resource types.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeList {}
 
@@ -104,17 +104,17 @@ pub const ROWS: &[Row] = &[
     ),
     Row::of::<ResourceTypeAssociationDelete>(
         "image metadef resource type association delete",
-        "Take resource types away from a namespace",
+        "Remove associations of resource types with a namespace",
         Output::Plain,
     ),
     Row::of::<ResourceTypeAssociationList>(
         "image metadef resource type association list",
-        "List the resource types a namespace is associated with",
+        "List the resource types associated with a namespace",
         Output::List,
     ),
     Row::of::<ResourceTypeList>(
         "image metadef resource type list",
-        "List the resource types there are",
+        "List resource types",
         Output::List,
     ),
 ];
