@@ -504,7 +504,7 @@ fn a_name_that_is_a_files_uploads_that_file() {
     ]);
     assert_eq!((run.code, run.text().as_str()), (0, "disk\n4\n"));
     assert!(
-        run.stderr.starts_with("Uploading the file disk.img"),
+        run.stderr.starts_with("Uploading file disk.img"),
         "{}",
         run.stderr
     );
@@ -637,13 +637,13 @@ fn a_name_where_an_id_is_taken_is_explained() {
         &["member-list", "--image-id", "debian"],
     ] {
         let said = place.glance(words).fails(1);
-        let hint = format!("{} takes the id of an image", words[0]);
+        let hint = format!("{} expects an image ID", words[0]);
         assert!(said.contains(&hint), "{words:?}: {said}");
         assert!(said.contains("--property-filter \"name=debian\""), "{said}");
     }
     let unknown = "7a1ec3e5-8f2f-4c34-8a1b-2d8d1e0f7f11";
     let said = place.glance(&["image-show", unknown]).fails(1);
-    assert!(!said.contains("takes the id"), "{said}");
+    assert!(!said.contains("expects an image ID"), "{said}");
 }
 
 #[test]

@@ -200,7 +200,8 @@ fn an_undo_that_fails_is_done_by_a_later_command() {
         assert_eq!(run.text(), "saving\nimporting\n", "{}", run.stderr);
         assert_eq!(run.code, 0);
         assert!(
-            run.stderr.contains("did not finish failed"),
+            run.stderr
+                .contains("cannot clean up after an interrupted command"),
             "{}",
             run.stderr
         );

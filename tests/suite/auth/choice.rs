@@ -105,8 +105,7 @@ fn the_users_own_directory_is_announced_and_only_made_by_what_creates() {
         let run = glance(&place, words, &[]);
         assert_eq!(run.code, code, "{words:?}: {}", run.stderr);
         assert!(
-            run.stderr
-                .starts_with("No cloud is named, and there are no images in "),
+            run.stderr.starts_with("No cloud selected; no images in "),
             "{}",
             run.stderr
         );
@@ -125,7 +124,7 @@ fn the_users_own_directory_is_announced_and_only_made_by_what_creates() {
         run.stderr
     );
     assert!(
-        run.stderr.starts_with("Using the images in "),
+        run.stderr.starts_with("Using local images in "),
         "{}",
         run.stderr
     );
@@ -133,7 +132,7 @@ fn the_users_own_directory_is_announced_and_only_made_by_what_creates() {
     let run = glance(&place, &["image", "list", "-f", "value", "-c", "Name"], &[]);
     assert_eq!(run.text(), "x\n");
     assert!(
-        run.stderr.starts_with("Using the images in "),
+        run.stderr.starts_with("Using local images in "),
         "{}",
         run.stderr
     );

@@ -255,7 +255,10 @@ fn bounds_that_make_no_sense_are_refused() {
         &["--age_in_days", "5", "6", "7"],
     ] {
         let error = purge(&place, &url, &[&["db", "purge"], words].concat()).fails(2);
-        assert!(error.contains("by option and by position"), "{error}");
+        assert!(
+            error.contains("both as an option and by position"),
+            "{error}"
+        );
     }
 }
 

@@ -392,8 +392,8 @@ fn scrubbing_is_for_administrators_of_the_deployment_itself() {
     let told = Run::of(command.output().unwrap()).fails(1);
     assert_eq!(
         told,
-        "scrubbing works on a deployment itself, and not on a cloud\n\
-         Hint: Name it with --config-file or --data-dir on a host of the service.\n"
+        "scrubbing requires a local deployment, not a cloud\n\
+         Hint: Select the deployment with --config-file or --data-dir on a host of the service.\n"
     );
     assert!(server.lines().is_empty());
 }
