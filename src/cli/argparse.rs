@@ -54,7 +54,6 @@ pub struct Parsed {
 /// Parses a command line without the program's name. `called` is the grammar of the program that was called.
 ///
 /// # Errors
-///
 /// `Usage`, in argparse's wording, with a usage line that names the program as it was called.
 pub fn read(called: Grammar, words: Vec<OsString>) -> Result<Request> {
     read_words(called, to_text(words)?)
@@ -63,7 +62,6 @@ pub fn read(called: Grammar, words: Vec<OsString>) -> Result<Request> {
 /// Parses words like [`read`].
 ///
 /// # Errors
-///
 /// The errors of [`read`].
 pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     let (grammar, before, rest) = split_globals(called, &words)?;

@@ -89,7 +89,7 @@ pub fn command() -> Command {
                 .hide(true),
         )
         .args([
-            flag("verbose", "Print how long the command took").short('v'),
+            flag("verbose", "Enable verbose output").short('v'),
             flag("debug", "Enable debug output").short('d'),
             value(
                 "host",
@@ -194,7 +194,7 @@ pub fn command_list() -> String {
     reason = "each is a switch of the command line"
 )]
 pub struct Invocation {
-    /// Whether to print how long the command took.
+    /// Whether to print more messages, and how long the command took.
     pub verbose: bool,
     /// Whether to log at debug level.
     pub debug: bool,
@@ -341,7 +341,6 @@ impl CacheManageCommand {
     /// Parses the positional words. Extra words after a command without an image are ignored.
     ///
     /// # Errors
-    ///
     /// An unknown command, or a command without exactly one image ID where one is required.
     pub fn from_words(words: &[String]) -> Result<Self, WrongCommand> {
         let first = words.first().map_or("help", String::as_str);

@@ -241,7 +241,7 @@ impl Manager<'_> {
                 if self.invocation.debug {
                     return Err(error);
                 }
-                Ok(self.tell(action, remote, &error))
+                Ok(self.print_failure(action, remote, &error))
             }
             other => other,
         }
@@ -274,7 +274,7 @@ impl Manager<'_> {
     }
 
     /// Prints a failure on standard output, as upstream does.
-    fn tell(&self, action: &Action, remote: bool, error: &Error) -> ExitCode {
+    fn print_failure(&self, action: &Action, remote: bool, error: &Error) -> ExitCode {
         let names_image = action
             .image()
             .is_some_and(|id| error.message().contains(id));

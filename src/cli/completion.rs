@@ -56,7 +56,6 @@ const SCRIPTS: [(&str, &str, &str); 8] = [
 /// Returns the completion script of `program` for `shell` (`bash` or `zsh`).
 ///
 /// # Errors
-///
 /// `Failed` for another program or shell.
 pub fn script(program: &str, shell: &str) -> Result<&'static str> {
     let found = SCRIPTS.iter().find(|(name, ..)| *name == program);
@@ -72,7 +71,6 @@ pub fn script(program: &str, shell: &str) -> Result<&'static str> {
 /// Returns the output of `complete`: a bash script, or with `--shell none` the completion data.
 ///
 /// # Errors
-///
 /// `Usage` for other arguments.
 pub fn complete(called: Grammar, words: &[String]) -> Result<String> {
     let program = called.program();

@@ -60,7 +60,7 @@ pub(super) async fn run(
 }
 
 /// Opens the database without changing it; `None` if it does not exist yet.
-async fn look(settings: &Settings) -> Result<Option<Catalog>> {
+async fn open_unchanged(settings: &Settings) -> Result<Option<Catalog>> {
     if let Database::Sqlite(path) = settings.require_database()? {
         let absent = match std::fs::metadata(path) {
             Ok(metadata) => metadata.len() == 0,
@@ -77,7 +77,7 @@ async fn look(settings: &Settings) -> Result<Option<Catalog>> {
 }
 
 async fn version(settings: &Settings) -> Result<ExitCode> {
-    let state = match look(settings).await? {
+    let state = match open_unchanged(settings).await? {
         Some(catalog) => catalog.state().await?,
         None => State::Empty,
     };
@@ -110,7 +110,7 @@ fn not_heads(noted: &[String]) -> Option<String> {
 }
 
 async fn check(settings: &Settings) -> Result<ExitCode> {
-    let due = match look(settings).await? {
+    let due = match open_unchanged(settings).await? {
         Some(catalog) => match catalog.state().await? {
             State::At(heads) => {
                 if let Some(text) = not_heads(&heads) {
@@ -188,7 +188,6 @@ impl<'a> Change<'a> {
     /// Returns the revisions recorded in the database.
     ///
     /// # Errors
-    ///
     /// `Failed` for tables without a revision and for unknown revisions.
     async fn heads(&self) -> Result<Vec<String>> {
         match self.catalog.state().await? {
@@ -322,7 +321,6 @@ impl<'a> Change<'a> {
     /// Returns whether the second or third step has work to do; false at the head.
     ///
     /// # Errors
-    ///
     /// `Failed` if the first step is due.
     async fn is_expanded(&self, what: &str) -> Result<bool> {
         let heads = self.heads().await?;

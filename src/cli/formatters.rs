@@ -144,7 +144,6 @@ impl Given<'_> {
 /// Returns the output format of a command line.
 ///
 /// # Errors
-///
 /// `Usage` for an unknown format.
 pub fn options(
     grammar: Grammar,

@@ -133,8 +133,8 @@ Transfers:
   --debug               show HTTP requests and responses, without secrets
 
 Server certificates are verified against --os-cacert FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, or the
-certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR), whichever is set first. --insecure disables
-verification and prints a warning. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (including socks5h://) and NO_PROXY
+certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR): the first of these that is set. --insecure
+disables verification and prints a warning. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (including socks5h://) and NO_PROXY
 are respected.
 ";
 
@@ -156,8 +156,8 @@ Choosing a deployment:
 
 Options take precedence over environment variables, and local settings over remote ones (--os-cloud,
 --os-auth-url, --os-image-url, --os-endpoint and login options; OS_* variables; a single cloud in
-clouds.yaml). If nothing selects a deployment, the data directory of this user is used and a message on
-standard error says so.
+clouds.yaml). If nothing selects a deployment, the data directory of this user is used, and a message on
+standard error names it.
 
 Image data:
 

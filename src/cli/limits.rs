@@ -15,10 +15,10 @@ use crate::output::escape_controls;
 use crate::{Error, Result};
 
 /// Minimum stack size of a command, in bytes.
-const STACK: usize = 8 << 20;
+const MIN_STACK: usize = 8 << 20;
 
 /// Minimum stack size for running on the main thread, in bytes.
-const ENOUGH: u64 = 4 << 20;
+const MIN_MAIN_STACK: u64 = 4 << 20;
 
 /// The messages of system errors caused by process limits.
 const LIMITS: [&str; 3] = [
@@ -45,10 +45,10 @@ pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, arrived);
     std::panic::set_hook(Box::new(end_after_panic));
     let stack = getrlimit(Resource::Stack).current;
-    if stack.is_none_or(|bytes| bytes >= ENOUGH) {
+    if stack.is_none_or(|bytes| bytes >= MIN_MAIN_STACK) {
         return run();
     }
-    let thread = thread::Builder::new().stack_size(STACK).spawn(run);
+    let thread = thread::Builder::new().stack_size(MIN_STACK).spawn(run);
     match thread {
         Ok(thread) => thread.join().unwrap_or(ExitCode::FAILURE),
         Err(e) => {
@@ -61,7 +61,6 @@ pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
 /// Builds the runtime that commands run on.
 ///
 /// # Errors
-///
 /// `Failed` if a process limit is reached.
 pub fn runtime() -> Result<Runtime> {
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -28,13 +28,13 @@ use crate::output::{is_null, was_closed};
 use crate::{Error, ErrorKind, Result};
 
 /// Maximum length of a line, in bytes.
-const LONGEST: u64 = 1 << 20;
+const MAX_LINE: u64 = 1 << 20;
 
 /// Number of sessions kept open for later lines, one per set of global options.
-const KEPT: usize = 4;
+const MAX_SESSIONS: usize = 4;
 
 /// Interval between checks for a signal while waiting for a line.
-const PAUSE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Runs a program called without a command. The global `options` apply to all lines.
 pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> ExitCode {
@@ -71,7 +71,6 @@ impl Line {
     /// Parses a line.
     ///
     /// # Errors
-    ///
     /// `Usage` for unbalanced quotes and for shell syntax.
     fn parse(line: &str) -> Result<Self> {
         let line = line.trim();
@@ -258,7 +257,6 @@ impl Batch<'_> {
     /// Runs all lines. Returns whether there were any.
     ///
     /// # Errors
-    ///
     /// `Interrupted`, `ClosedPipe`, or `Io` if standard input cannot be read.
     async fn run(&mut self) -> Result<bool> {
         let called = self.lines.called;
@@ -323,7 +321,7 @@ impl Batch<'_> {
         let place = if let Some(place) = known {
             place
         } else {
-            if self.sessions.len() == KEPT {
+            if self.sessions.len() == MAX_SESSIONS {
                 let oldest = self.sessions.remove(0);
                 Catalog::finish(&oldest.databases()).await;
             }
@@ -340,12 +338,12 @@ impl Batch<'_> {
     async fn next_line(&self) -> Result<Option<Vec<u8>>> {
         let read = tokio::task::spawn_blocking(|| {
             let mut line = Vec::new();
-            let mut input = std::io::stdin().lock().take(LONGEST + 1);
+            let mut input = std::io::stdin().lock().take(MAX_LINE + 1);
             let read = input.read_until(b'\n', &mut line);
             read.map_err(|e| Error::io("read", "standard input", e))?;
-            if line.len() as u64 > LONGEST {
+            if line.len() as u64 > MAX_LINE {
                 return Err(Error::usage(format!(
-                    "a line of standard input is longer than {LONGEST} bytes"
+                    "a line of standard input is longer than {MAX_LINE} bytes"
                 )));
             }
             Ok(Some(line).filter(|line| !line.is_empty()))
@@ -356,7 +354,7 @@ impl Batch<'_> {
                 line = &mut read => {
                     return line.map_err(|e| Error::internal("the reading thread failed").because(e))?;
                 }
-                () = tokio::time::sleep(PAUSE) => self.watch.check()?,
+                () = tokio::time::sleep(POLL_INTERVAL) => self.watch.check()?,
             }
         }
     }

@@ -35,7 +35,6 @@ impl Log {
     /// `name` is the logger's name in each line. Only a log file is opened immediately.
     ///
     /// # Errors
-    ///
     /// `Io` if the log file cannot be opened; `Usage` for unsupported options.
     pub fn begin(
         program: &'static str,

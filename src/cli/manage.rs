@@ -402,7 +402,6 @@ impl Invocation {
     /// Collects the values parsed by [`command`].
     ///
     /// # Errors
-    ///
     /// The usage error for an invalid positional value (exit 2).
     pub fn from_matches(matches: &ArgMatches) -> Result<Self, String> {
         let oslo = OsloOptions::from_matches(matches);

@@ -82,7 +82,6 @@ impl Metrics {
     /// `succeeded` refers to this run. Writing in place is reported on stderr.
     ///
     /// # Errors
-    ///
     /// `Io`.
     /// `Io`.
     pub(super) fn write(self, path: &Path, succeeded: bool) -> Result<()> {

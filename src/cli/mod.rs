@@ -62,7 +62,7 @@ const GRACE: Duration = Duration::from_secs(4);
 
 /// Time after a signal until the process is ended if its command does not end; less than the documented five
 /// seconds.
-const LAST: Duration = Duration::from_millis(4500);
+const EXIT_DEADLINE: Duration = Duration::from_millis(4500);
 
 /// Runs a program with the process's arguments and environment.
 pub fn main(program: Program) -> ExitCode {
@@ -166,7 +166,6 @@ fn leaf(called: Grammar, parsed: &Parsed, environment: Environment) -> ExitCode 
 /// Validates the global options and creates a session that has not opened anything.
 ///
 /// # Errors
-///
 /// `Usage` for contradictory options; `Failed` for an unsupported API version; `Io` for a log file.
 fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) -> Result<Session> {
     let (grammar, globals) = (parsed.grammar, &parsed.globals);
@@ -248,7 +247,7 @@ fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {
 /// Runs a future on this thread until it completes or a signal requests the end of the program.
 fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = limits::runtime()?;
-    let _guard = Guard::start(Some(LAST));
+    let _guard = Guard::start(Some(EXIT_DEADLINE));
     let result = runtime.block_on(async {
         let interrupted = Error::new(ErrorKind::Interrupted, "interrupted");
         // Installed before any work that a signal could leave half done.

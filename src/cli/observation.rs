@@ -47,7 +47,6 @@ impl Observation {
     /// Starts the diagnostics requested by options and environment.
     ///
     /// # Errors
-    ///
     /// `Io` if the log file cannot be opened.
     pub fn begin(grammar: Grammar, globals: &Globals, environment: &Environment) -> Result<Self> {
         if let Some(path) = globals.value("log-file") {
@@ -183,7 +182,7 @@ fn line(timing: &Timing) -> String {
 fn table(timings: &[Timing]) -> View<'static> {
     let seconds = |microseconds: u128| {
         // Exact up to 53 bits, which is 285 years.
-        #[expect(clippy::cast_precision_loss, reason = "as said")]
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
         let seconds = microseconds as f64 / 1e6;
         Cell::new(json!(seconds))
     };

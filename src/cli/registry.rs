@@ -17,9 +17,9 @@ use crate::ops::Outcome;
 pub enum Output {
     /// None: the command prints nothing, or a format of its own.
     Plain,
-    /// Those of show commands.
+    /// The options of show commands.
     Show,
-    /// Those of list commands.
+    /// The options of list commands.
     List,
 }
 

@@ -29,7 +29,7 @@ use crate::{Error, ErrorKind, Result};
 const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-scrubber"];
 
 /// Minimum delay between two runs of a daemon.
-const REST: Duration = Duration::from_secs(1);
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs `glance-scrubber`.
 pub(super) fn run(matches: &ArgMatches, environment: &Environment) -> Result<ExitCode> {
@@ -228,7 +228,7 @@ impl Scrubber<'_> {
     /// Scrubs at intervals until a signal arrives. The first signal lets the current batch finish, a second one
     /// does not. Failures are logged and retried by the next scrub.
     fn keep_running(&self, watch: &Watch) -> Result<ExitCode> {
-        let rest = self.settings.scrubber.get()?.wakeup_time.max(REST);
+        let rest = self.settings.scrubber.get()?.wakeup_time.max(MIN_INTERVAL);
         let runtime = limits::runtime()?;
         // A batch may take long after the first signal; a second one ends it at any point.
         let _guard = Guard::start(None);

@@ -32,7 +32,7 @@ pub fn command() -> Command {
     .arg(data_dir())
     .arg(flag("dry-run", "Show what would be removed without removing it").hide(true))
     .arg(
-        value("format", "FORMAT", "Output format of the summary: json")
+        value("format", "FORMAT", "Output format of the summary")
             .short('f')
             .value_parser(["json", "shell", "table", "value", "yaml"])
             .hide(true),

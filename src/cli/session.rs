@@ -133,7 +133,6 @@ impl Session {
     /// error.
     ///
     /// # Errors
-    ///
     /// `Failed` on a cloud.
     pub async fn local(&self, what: &str) -> Result<Local> {
         match self.deployment()? {

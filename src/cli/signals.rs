@@ -22,7 +22,7 @@ use crate::{Error, ErrorKind};
 const INTERRUPTED: i32 = 130;
 
 /// Time that a second signal leaves for the command to end by itself.
-const MOMENT: Duration = Duration::from_millis(200);
+const SECOND_SIGNAL_GRACE: Duration = Duration::from_millis(200);
 
 /// Returns the signals to handle. Signals ignored at start stay ignored, as `nohup` and background jobs of a
 /// shell expect.
@@ -121,7 +121,7 @@ fn watch_over(mut reader: UnixStream, patience: Option<Duration>) {
     if !is_asking {
         match wait(patience) {
             None => return,
-            Some(true) if wait(Some(MOMENT)).is_none() => return,
+            Some(true) if wait(Some(SECOND_SIGNAL_GRACE)).is_none() => return,
             Some(_) => {}
         }
     }
@@ -145,7 +145,7 @@ fn end() {
         super::ui::plain_error(&Error::new(ErrorKind::Interrupted, "interrupted"));
         let _ = done.send(());
     });
-    let _ = is_done.recv_timeout(MOMENT);
+    let _ = is_done.recv_timeout(SECOND_SIGNAL_GRACE);
     std::process::exit(INTERRUPTED);
 }
 
@@ -163,7 +163,7 @@ pub fn at_prompt<T>(ask: impl FnOnce() -> T) -> T {
     let before = tcgetattr(std::io::stdin()).ok();
     let set = |asking| *PROMPT.lock().unwrap_or_else(PoisonError::into_inner) = asking;
     set(Some(Asking { before }));
-    let _guard = Guard::start(Some(MOMENT));
+    let _guard = Guard::start(Some(SECOND_SIGNAL_GRACE));
     let answer = ask();
     set(None);
     answer

@@ -33,16 +33,16 @@ pub fn new_line() {
 }
 
 /// Writes a line to stderr and to the log.
-fn tell(level: &str, line: &str) {
+fn write_line(level: &str, line: &str) {
     say(line);
-    if let Some(log) = LOG.get() {
+    if let Some(log) = SINK.get() {
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.write(level, line);
     }
 }
 
 /// Optional second sink for stderr messages; process-wide.
-static LOG: OnceLock<Mutex<Box<dyn Record>>> = OnceLock::new();
+static SINK: OnceLock<Mutex<Box<dyn Record>>> = OnceLock::new();
 
 /// A sink for messages.
 pub trait Record: Send {
@@ -53,7 +53,7 @@ pub trait Record: Send {
 /// Installs a sink for all further messages.
 pub fn record(log: Box<dyn Record>) {
     // A second sink is ignored: a process runs one command.
-    let _ = LOG.set(Mutex::new(log));
+    let _ = SINK.set(Mutex::new(log));
 }
 
 struct Log {
@@ -74,7 +74,6 @@ impl Record for Log {
 /// Appends all further messages to the file at `path`, each with time (UTC) and level.
 ///
 /// # Errors
-///
 /// `Io` if the file cannot be opened.
 pub fn log_to(path: &Path, grammar: Grammar) -> Result<()> {
     let file = open_log(path)?;
@@ -92,20 +91,20 @@ pub fn open_log(path: &Path) -> Result<File> {
 /// Prints one or more lines of `--debug` output.
 pub fn debug(text: &str) {
     for line in text.lines() {
-        tell("DEBUG", &format!("DEBUG {}", escape_controls(line)));
+        write_line("DEBUG", &format!("DEBUG {}", escape_controls(line)));
     }
 }
 
 /// Prints an informational line.
 pub fn info(text: &str) {
-    tell("INFO", &escape_controls(text));
+    write_line("INFO", &escape_controls(text));
 }
 
 /// A logger that prints the library's warnings as notices.
 struct Library;
 
 impl log::Log for Library {
-    /// Log records of other libraries are for developers.
+    /// Accepts records of this library only; those of others are for developers.
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
         metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
     }
@@ -129,7 +128,7 @@ pub fn listen() {
 
 /// Prints a notice, which is not a failure.
 pub fn notice(text: &str) {
-    tell("WARNING", &escape_controls(text));
+    write_line("WARNING", &escape_controls(text));
 }
 
 /// Prints an error in the format of `grammar`, with its hint.
@@ -140,7 +139,7 @@ pub fn error(grammar: Grammar, error: &Error) {
 /// Prints the errors of a command in the format of `grammar`, with their hints.
 pub fn errors(grammar: Grammar, errors: &[Error]) {
     for line in lines(errors, |error| describe(grammar, error)) {
-        tell("ERROR", &line);
+        write_line("ERROR", &line);
     }
 }
 
@@ -149,7 +148,7 @@ pub fn plain_error(error: &Error) {
     for line in lines(std::slice::from_ref(error), |error| {
         error.message().to_string()
     }) {
-        tell("ERROR", &line);
+        write_line("ERROR", &line);
     }
 }
 
@@ -198,7 +197,6 @@ impl Prompt for Terminal {
 /// Asks for confirmation: at a terminal, or like Python's `input` on any other standard input.
 ///
 /// # Errors
-///
 /// `Failed` if nothing can be read.
 pub fn confirm(question: &str) -> Result<bool> {
     let unreadable = |e| Error::failed("cannot read from the terminal").because(e);

@@ -86,7 +86,6 @@ impl Verb {
     /// effect instead.
     ///
     /// # Errors
-    ///
     /// The errors of the lookup and of the action.
     pub async fn apply(
         self,

@@ -33,7 +33,6 @@ pub enum Reference<'a> {
 /// only if no visible image has that name.
 ///
 /// # Errors
-///
 /// `NotFound` for an unknown ID; `Failed` for a name with no image or with several.
 pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Result<Image> {
     let word = match reference {
@@ -78,15 +77,15 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
 
 /// Number of newest images whose names are compared to suggest a similar one. Bounded, so that the hint does
 /// not delay the error.
-const LOOKED_THROUGH: u64 = 100;
+const MAX_COMPARED: u64 = 100;
 
 /// Minimum similarity of a suggested name, from 0 to 1.
-const ALIKE: f64 = 0.88;
+const MIN_SIMILARITY: f64 = 0.88;
 
 /// Returns at most three names similar to `word`; none if images cannot be listed.
 async fn nearest(service: &dyn ImageService, word: &str) -> Vec<String> {
     let query = ImageQuery {
-        limit: Some(LOOKED_THROUGH),
+        limit: Some(MAX_COMPARED),
         fields: Fields::SHORT,
         ..ImageQuery::default()
     };
@@ -99,7 +98,7 @@ async fn nearest(service: &dyn ImageService, word: &str) -> Vec<String> {
         .into_iter()
         .filter_map(|image| image.name)
         .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .filter(|(likeness, _)| *likeness >= MIN_SIMILARITY)
         .collect();
     names.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     names.dedup_by(|a, b| a.1 == b.1);
@@ -170,7 +169,7 @@ async fn stage_and_import(service: &dyn ImageService, id: &str, upload: Upload) 
 
 /// Delays between attempts to delete a new image. Their sum is shorter than the grace period of an interrupted
 /// command.
-const WAITS: [Duration; 5] = [
+const RETRY_DELAYS: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(250),
     Duration::from_millis(500),
@@ -182,10 +181,9 @@ const WAITS: [Duration; 5] = [
 /// when a server rejects data early; the outcome of the deletion is unknown then.
 ///
 /// # Errors
-///
 /// The error of the last attempt.
 pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
-    let mut waits = WAITS.iter();
+    let mut waits = RETRY_DELAYS.iter();
     let mut is_first = true;
     loop {
         let error = match service.delete_image(id).await {
@@ -195,14 +193,14 @@ pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
         };
         is_first = false;
         match waits.next() {
-            Some(wait) if is_passing(&error) => tokio::time::sleep(*wait).await,
+            Some(wait) if is_transient(&error) => tokio::time::sleep(*wait).await,
             _ => return Err(error),
         }
     }
 }
 
 /// Returns whether an error may be transient.
-fn is_passing(error: &Error) -> bool {
+fn is_transient(error: &Error) -> bool {
     let too_many = error.status().is_some_and(|(status, _)| status == 429);
     too_many
         || matches!(
@@ -343,7 +341,7 @@ fn effective(image: &Image, changes: &[Change]) -> Vec<Change> {
 }
 
 /// Number of leading bytes used to detect the format; an ISO 9660 signature is at 32 KiB.
-const BEGINNING: usize = 128 * 1024;
+const PROBE_SIZE: usize = 128 * 1024;
 
 /// The format of upload data, detected from its first bytes.
 #[derive(Clone, Debug, Default)]
@@ -355,7 +353,7 @@ impl Nature {
         let nature = Self::default();
         match source {
             Source::File { file, .. } => {
-                let mut beginning = vec![0; BEGINNING];
+                let mut beginning = vec![0; PROBE_SIZE];
                 let mut length = 0;
                 while let Ok(read @ 1..) = file.read_at(&mut beginning[length..], length as u64) {
                     length += read;
@@ -380,7 +378,7 @@ impl Nature {
         self.0.get().copied()
     }
 
-    /// Returns a warning if the data has another format than raw but the record says raw.
+    /// Returns a warning if the data has another format than raw but the disk format of the image is raw.
     pub fn mismatch(&self, image: &Image) -> Option<String> {
         let format = self.format()?;
         let is_raw = image.disk_format.as_deref() == Some(Format::Raw.name())
@@ -416,9 +414,9 @@ impl Read for Observed {
         if let Some(beginning) = &mut self.beginning
             && !buffer.is_empty()
         {
-            let left = BEGINNING - beginning.len();
+            let left = PROBE_SIZE - beginning.len();
             beginning.extend_from_slice(&buffer[..read.min(left)]);
-            if read == 0 || beginning.len() == BEGINNING {
+            if read == 0 || beginning.len() == PROBE_SIZE {
                 self.nature.decide(beginning);
                 self.beginning = None;
             }
@@ -430,7 +428,6 @@ impl Read for Observed {
 /// Opens the upload data: the given file, or piped standard input, or nothing.
 ///
 /// # Errors
-///
 /// `Failed` for a file that cannot be read.
 pub fn open_data(file: Option<&std::path::Path>, piped: bool) -> Result<Option<Source>> {
     match file {

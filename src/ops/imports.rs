@@ -12,13 +12,13 @@ use crate::service::{ImageService, Running};
 use crate::{Error, ErrorKind, Result};
 
 /// Initial and maximum delay between checks of an image.
-const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Number of checks of a task after its image is unlocked: the task's status is updated slightly later.
-const LAST_LOOKS: usize = 20;
+const FINAL_CHECKS: usize = 20;
 
 /// Maximum time without progress of a task; equals the lifetime of its lock.
-const PATIENCE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+const STALL_TIMEOUT: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// How to wait for an import.
 pub struct Waiting<'a> {
@@ -34,16 +34,15 @@ pub struct Waiting<'a> {
 /// make the task's own write fail on SQLite.
 ///
 /// # Errors
-///
 /// `Failed` with the task's message if it fails, or if it makes no progress for an hour.
 pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -> Result<Image> {
-    let mut pause = WAITS.0;
+    let mut pause = POLL_INTERVALS.0;
     let mut told = String::new();
     let mut image = service.get_image(id).await?;
     while let Some(task) = image.property(LOCK).map(str::to_string) {
-        if Timestamp::now().since(image.updated_at) > PATIENCE {
+        if Timestamp::now().since(image.updated_at) > STALL_TIMEOUT {
             let newest = newest(service, id).await?;
-            if Timestamp::now().since(newest.updated_at) > PATIENCE {
+            if Timestamp::now().since(newest.updated_at) > STALL_TIMEOUT {
                 return Err(Error::failed(format!(
                     "task {task} has made no progress since {}",
                     newest.updated_at
@@ -53,7 +52,7 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
         }
         waiting.watch.check()?;
         tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(WAITS.1);
+        pause = (pause * 3 / 2).min(POLL_INTERVALS.1);
         image = service.get_image(id).await?;
         if let Some(tell) = waiting.tell {
             let now = describe(&newest(service, id).await?, &image);
@@ -64,14 +63,14 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
         }
     }
     let mut task = newest(service, id).await?;
-    for _ in 0..LAST_LOOKS {
+    for _ in 0..FINAL_CHECKS {
         if task.status.is_final() {
             break;
         }
-        tokio::time::sleep(WAITS.0).await;
+        tokio::time::sleep(POLL_INTERVALS.0).await;
         task = newest(service, id).await?;
     }
-    over(image, &task)
+    result_of(image, &task)
 }
 
 /// Returns the latest import task of an image.
@@ -100,7 +99,7 @@ async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
 }
 
 /// Returns the result of a finished import.
-fn over(image: Image, task: &Task) -> Result<Image> {
+fn result_of(image: Image, task: &Task) -> Result<Image> {
     let id = image.id.clone();
     if task.status == TaskStatus::Success {
         let failed = failed_stores(&image, task);

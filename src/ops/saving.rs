@@ -13,7 +13,7 @@ use crate::output::StandardOutput;
 use crate::{Error, Result};
 
 /// Permission bits of a new file, before the umask.
-const MODE: u32 = 0o666;
+const NEW_FILE_MODE: u32 = 0o666;
 
 /// The destination of a download.
 pub enum Target {
@@ -33,7 +33,7 @@ pub enum Target {
 pub enum Verified {
     /// A digest of this algorithm.
     By(&'static str),
-    /// None: the record has no digest.
+    /// Not verified: the record has no digest.
     Unverified,
 }
 
@@ -77,7 +77,6 @@ fn expectation(image: &Image, allow_md5: bool) -> Result<Option<(Algorithm, Stri
 /// place is truncated on failure; see [`Replacement`].
 ///
 /// # Errors
-///
 /// `Corrupt` if the data does not match the record; errors of reading and writing.
 pub async fn save(
     image: &Image,
@@ -117,7 +116,7 @@ fn write_out(
     match target {
         Target::Output => {
             let mut output = StandardOutput::open()?;
-            let passed = pass_on(id, size, source, expected, watch, |block| {
+            let passed = copy_verified(id, size, source, expected, watch, |block| {
                 output
                     .write_all(block)
                     .map_err(|e| Error::io("write to", "standard output", e))
@@ -134,13 +133,13 @@ fn write_out(
                     .write(true)
                     .open(&path)
                     .map_err(|e| Error::io("open", &path, e))?;
-                let passed = pass_on(id, size, source, expected, watch, |block| {
+                let passed = copy_verified(id, size, source, expected, watch, |block| {
                     file.write_all(block)
                         .map_err(|e| Error::io("write", &path, e))
                 })?;
                 return Ok((passed, None));
             }
-            let new = Replacement::create(&path, MODE)?;
+            let new = Replacement::create(&path, NEW_FILE_MODE)?;
             let algorithms: Vec<Algorithm> =
                 expected.iter().map(|(algorithm, _)| *algorithm).collect();
             let into = pump::Target::of(new.file(), new.path(), sparse)?;
@@ -155,7 +154,7 @@ fn write_out(
 }
 
 /// Reads the data, hashes it, passes it to `write` and verifies it. Returns its size in bytes.
-fn pass_on(
+fn copy_verified(
     id: &str,
     size: Option<u64>,
     source: Source,

@@ -45,6 +45,7 @@ mod observation;
 mod one_file;
 mod operators;
 mod plans;
+mod prose;
 mod quota;
 mod realcloud;
 mod recovery;

@@ -32,7 +32,6 @@ pub(super) fn readable(
 /// Returns the size given with `--size`; upstream ignores 0.
 ///
 /// # Errors
-///
 /// `Failed` if the size is negative or differs from the size of the data.
 pub(super) fn promised(size: Option<i64>, upload: &crate::service::Upload) -> Result<Option<u64>> {
     let Some(size) = size.filter(|size| *size != 0) else {

@@ -75,7 +75,6 @@ impl Attributes {
     /// Returns the given values by their API names.
     ///
     /// # Errors
-    ///
     /// `Failed` for a property without `=` and for a value that the schema rejects.
     fn collect(&self) -> Result<Map<String, Value>> {
         let mut given = Map::new();
@@ -174,7 +173,6 @@ impl Creation {
     /// it is used.
     ///
     /// # Errors
-    ///
     /// `Failed` for data without formats; the errors of [`Attributes::collect`].
     pub(super) fn collect(&self, sources: &[(&str, bool)]) -> Result<Map<String, Value>> {
         let formats = [

@@ -61,7 +61,6 @@ impl Means {
     /// Returns the destination stores.
     ///
     /// # Errors
-    ///
     /// `Failed` if more than one of the store options is given.
     fn destination(&self) -> Result<Destination> {
         let all = self.all_stores == Some(true);

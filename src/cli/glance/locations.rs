@@ -8,7 +8,7 @@ use crate::model::{Location, MultiHash, ValidationData};
 use crate::ops::{Outcome, locations};
 use crate::{Error, Result};
 
-/// Add a location to a queued image, verified through the location API.
+/// Add a location to a queued image (new location API).
 #[derive(Debug, Clone, clap::Args)]
 pub struct AddLocation {
     /// ID of the image.
@@ -169,7 +169,7 @@ impl Leaf for LocationUpdate {
 pub const ROWS: &[Row] = &[
     Row::of::<AddLocation>(
         "add-location",
-        "Add a location to a queued image, verified through the location API",
+        "Add a location to a queued image (new location API)",
         Output::Plain,
     ),
     Row::of::<LocationAdd>("location-add", "Add a location to an image", Output::Plain),

@@ -198,7 +198,6 @@ pub fn append(mut command: Command, grammar: Grammar) -> Command {
 /// Finds the global option for a word; unique prefixes are accepted.
 ///
 /// # Errors
-///
 /// The candidates if the prefix is ambiguous.
 pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec<String>> {
     let Some(long) = word.strip_prefix("--") else {
@@ -233,7 +232,6 @@ pub fn find(grammar: Grammar, word: &str) -> Result<Option<&'static Global>, Vec
 /// additional ones may not.
 ///
 /// # Errors
-///
 /// The candidates if the prefix is ambiguous.
 pub fn find_after(grammar: Grammar, long: &str) -> Result<Option<&'static Global>, Vec<String>> {
     if let Some(exact) = grammar.globals_after().find(|global| global.is(long)) {
@@ -273,7 +271,6 @@ impl Globals {
     /// Rejects contradictory options.
     ///
     /// # Errors
-    ///
     /// `Usage`, in argparse's wording.
     pub fn refuse_contradictions(&self, row: &Row) -> crate::Result<()> {
         let given = |name: &&&str| self.given(name);

@@ -56,7 +56,7 @@ const fn hidden(mut global: Global) -> Global {
     global
 }
 
-/// python-glanceclient's.
+/// The global options of python-glanceclient.
 pub static GLANCE: &[Global] = &[
     flag("version", None, "Print the version and exit"),
     flag(
@@ -218,7 +218,7 @@ pub static GLANCE: &[Global] = &[
     value("os-password", "OS_PASSWORD", "Password [env OS_PASSWORD]"),
 ];
 
-/// What openstackclient's plugins know of logins.
+/// The authentication types of openstackclient's plugins.
 const AUTH_TYPES: &[&str] = &[
     "v3oidcaccesstoken",
     "v3oidcpassword",
@@ -244,7 +244,7 @@ const AUTH_TYPES: &[&str] = &[
     "v2token",
 ];
 
-/// python-openstackclient's, with those of its login plugins.
+/// The global options of python-openstackclient, including those of its authentication plugins.
 pub static OPENSTACK: &[Global] = &[
     flag("version", None, "Print the version and exit"),
     repeated(flag(
@@ -576,7 +576,7 @@ pub static OPENSTACK: &[Global] = &[
     value("os-passcode", "auth-passcode", "One-time password (TOTP)"),
 ];
 
-/// Ours, in both grammars; `glance help local` and `glance help output` explain them.
+/// Additional options in both grammars; see `glance help local` and `glance help output`.
 pub static OURS: &[Global] = &[
     hidden(value(
         "data-dir",
@@ -627,7 +627,7 @@ pub static OURS: &[Global] = &[
     )),
 ];
 
-/// The options that `glance help cloud` documents for either grammar and the second one's client lacks.
+/// Options documented by `glance help cloud` that python-openstackclient lacks.
 pub static OURS_IN_OPENSTACK: &[Global] = &[
     hidden(value(
         "os-image-url",
@@ -651,7 +651,7 @@ pub static OURS_IN_OPENSTACK: &[Global] = &[
     ),
 ];
 
-/// What the first grammar lacked: clouds.yaml, and more than tables.
+/// Options that python-glanceclient lacks: those for clouds.yaml, and output formats.
 pub static OURS_IN_GLANCE: &[Global] = &[
     hidden(value(
         "os-cloud",

@@ -91,7 +91,6 @@ impl Visible {
 /// Rejects options that `command` had in the Images API v1.
 ///
 /// # Errors
-///
 /// `Failed`, with a hint that names the replacement.
 pub(super) fn refuse_dead(command: &str, options: &[(&str, &Option<String>)]) -> Result<()> {
     let Some((name, _)) = options.iter().find(|(_, given)| given.is_some()) else {

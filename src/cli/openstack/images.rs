@@ -154,7 +154,7 @@ impl Leaf for ImageCreate {
             }
             None => None,
         };
-        // Without --disk-format the record says raw, as upstream's does.
+        // Without --disk-format, the disk format is raw, like upstream's.
         let is_bare = self.container_format.as_deref().unwrap_or("bare") == "bare";
         let mut nature = None;
         if let Some(upload) = &mut upload

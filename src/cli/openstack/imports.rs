@@ -232,7 +232,7 @@ impl Leaf for Stage {
         };
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
-        // The record says raw even if no format was given when the image was created.
+        // The disk format is raw even if none was given when the image was created.
         let nature = Nature::observe(&mut upload.source);
         let staging = Staging {
             source: upload.source,

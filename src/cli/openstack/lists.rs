@@ -219,7 +219,6 @@ fn row(image: &Image, long: bool) -> Vec<Cell> {
 /// Parses `name:asc,size:desc`.
 ///
 /// # Errors
-///
 /// `Failed` for an unknown direction or field, in osc-lib's wording.
 fn sort_keys(text: &str) -> Result<Vec<(String, Direction)>> {
     let mut keys = Vec::new();

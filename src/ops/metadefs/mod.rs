@@ -21,7 +21,6 @@ const OWN: [&str; 6] = [
 /// Validates a definition before it is sent, as the first grammar's client does.
 ///
 /// # Errors
-///
 /// `Failed` if the schema rejects it.
 pub fn check(kind: Kind, definition: &Definition) -> Result<()> {
     kind.check(definition).map_err(Error::failed)
@@ -30,7 +29,6 @@ pub fn check(kind: Kind, definition: &Definition) -> Result<()> {
 /// Parses a JSON object.
 ///
 /// # Errors
-///
 /// A message fragment.
 pub fn parse(text: &[u8]) -> Result<Definition, String> {
     match serde_json::from_slice(text) {
@@ -134,7 +132,6 @@ async fn changed_since<T: PartialEq>(
 /// Returns a property of an object by name.
 ///
 /// # Errors
-///
 /// `Failed` if the object lacks it.
 pub fn property_of(object: &Object, name: &str) -> Result<Definition> {
     let found = object.properties.as_ref().and_then(|all| all.get(name));

@@ -11,7 +11,7 @@ use crate::output::{Cell, Column, Record, Row, Table, View};
 use crate::service::ImageService;
 
 /// Maximum length of a description in the first grammar's lists, in characters.
-const DESCRIPTION: usize = 50;
+const MAX_DESCRIPTION: usize = 50;
 
 /// The attributes of a property that the second grammar prints: those with the same name in openstacksdk and
 /// the API.
@@ -134,7 +134,7 @@ pub fn openstack_object(namespace: &str, object: &Object) -> View<'static> {
 pub fn objects(objects: &[Object]) -> Table<'static> {
     let columns = [
         Column::new("name"),
-        Column::new("description").max_width(DESCRIPTION),
+        Column::new("description").max_width(MAX_DESCRIPTION),
     ];
     let rows = objects.iter();
     let rows = rows.map(|object| row([json!(object.name), json!(object.description)]));

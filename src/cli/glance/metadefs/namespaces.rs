@@ -18,7 +18,7 @@ use crate::output::View;
 use crate::{Error, Result};
 
 /// Maximum size of a document, in bytes.
-const LARGEST: u64 = 64 << 20;
+const MAX_DOCUMENT: u64 = 64 << 20;
 
 /// Options that set attributes of a namespace.
 #[derive(Debug, Clone, clap::Args)]
@@ -226,13 +226,13 @@ async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<
             None => ("standard input".into(), Box::new(std::io::stdin())),
         };
         let mut text = Vec::new();
-        let read = input.take(LARGEST + 1).read_to_end(&mut text);
+        let read = input.take(MAX_DOCUMENT + 1).read_to_end(&mut text);
         read.map_err(|e| Error::io("read", &name, e))?;
-        if text.len() as u64 > LARGEST {
+        if text.len() as u64 > MAX_DOCUMENT {
             return Err(Error::failed(format!(
                 "{} is larger than {} MiB",
                 name.display(),
-                LARGEST >> 20
+                MAX_DOCUMENT >> 20
             )));
         }
         Ok(Some(text))

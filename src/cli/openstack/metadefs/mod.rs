@@ -31,7 +31,7 @@ impl Failures {
         self.add(done, |error| describe(&inline(grammar, error)))
     }
 
-    /// Like [`Self::note`], but without the status of the response in the reason.
+    /// Records a failure like [`Self::note`], but without the status of the response in the reason.
     fn note_plainly<T>(
         &mut self,
         done: Result<T>,
