@@ -176,6 +176,13 @@ fn literals(source: &str) -> Vec<(usize, String)> {
     found
 }
 
+/// Returns the marker of a line that is a comment as a whole.
+fn marker(line: &str) -> Option<&'static str> {
+    ["///", "//!", "//"]
+        .into_iter()
+        .find(|marker| line.starts_with(marker))
+}
+
 /// Returns the texts of `source` before its unit tests.
 fn texts(source: &str) -> Vec<Text> {
     let source = source
@@ -186,18 +193,17 @@ fn texts(source: &str) -> Vec<Text> {
     let mut found: Vec<Text> = Vec::new();
     let mut index = 0;
     while index < lines.len() {
-        let line = lines[index];
-        let marker = ["///", "//!", "//"]
-            .into_iter()
-            .find(|marker| line.starts_with(marker));
-        let Some(marker) = marker else {
+        let Some(begin) = marker(lines[index]) else {
             index += 1;
             continue;
         };
         let start = index;
         let mut text = String::new();
-        while let Some(more) = lines.get(index).and_then(|line| line.strip_prefix(marker)) {
-            // A paragraph ends as a sentence does.
+        while let Some(line) = lines.get(index)
+            && marker(line) == Some(begin)
+        {
+            // An empty line separates paragraphs.
+            let more = &line[begin.len()..];
             text.push_str(if more.is_empty() { "\n" } else { more });
             index += 1;
         }
@@ -211,7 +217,7 @@ fn texts(source: &str) -> Vec<Text> {
             .copied()
             .unwrap_or_default();
         found.push(Text {
-            kind: if marker == "//" {
+            kind: if begin == "//" {
                 Kind::Comment
             } else {
                 Kind::Doc
@@ -257,9 +263,10 @@ fn contains(text: &str, phrase: &str) -> bool {
 
 /// Returns whether a line of code begins a function.
 fn is_function(item: &str) -> bool {
-    let words = item.split([' ', '(']).take(6);
-    let mut words = words.filter(|word| !matches!(*word, "pub" | "super)" | "const" | "async"));
-    item.contains("fn ") && words.any(|word| word == "fn")
+    let mut words = item.split([' ', '(']).filter(|word| {
+        !matches!(*word, "pub" | "in" | "const" | "async" | "unsafe") && !word.ends_with(')')
+    });
+    words.next() == Some("fn")
 }
 
 /// Returns what is wrong with a text.
@@ -322,11 +329,16 @@ fn texts_are_in_plain_english() {
                 }
             }
         }
-        for kind in [Kind::Doc, Kind::Comment, Kind::Literal] {
+        // Fewer would mean that something was not read.
+        let files = paths.len();
+        for (kind, least) in [
+            (Kind::Doc, 3 * files),
+            (Kind::Comment, files / 2),
+            (Kind::Literal, files),
+        ] {
             let count = counts.get(&kind).copied().unwrap_or_default();
-            println!("{folder}: {count} texts of kind {kind:?}");
-            // Even a small file has one of each.
-            assert!(count >= paths.len(), "{folder}: {count} texts of {kind:?}");
+            println!("{folder}: {count} texts of kind {kind:?} in {files} files");
+            assert!(files > 0 && count >= least, "{folder}: {count} {kind:?}");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -359,6 +371,7 @@ fn a_description_names_its_subject() {
         "/// What it came to.\nstruct A;\n",
         "/// It.\nconst fn f() {}\n",
         "/// The value.\npub(super) async fn f() {}\n",
+        "/// The value.\npub(in crate::cli) const fn f() {}\n",
         "/// Set for all.\n#[serde(default)]\npub all: bool,\n",
     ] {
         assert!(found(wrong) > 0, "{wrong}");
@@ -384,7 +397,7 @@ fn only_a_marked_literal_is_exempt() {
 }
 
 #[test]
-fn literals_are_told_from_comments_characters_and_lifetimes() {
+fn literals_are_separated_from_comments_characters_and_lifetimes() {
     let one = |line, text: &str| vec![(line, text.to_string())];
     assert_eq!(literals("// \"a b\"\nf(\"c d\")"), one(2, "c d"));
     assert_eq!(literals("f('\"', \"c d\", '\\'')"), one(1, "c d"));
