@@ -1,16 +1,24 @@
 //! The command tables of both grammars.
 
-use super::registry::{Grammar, Row};
+use super::registry::{Grammar, Group, Row};
 use super::{glance, openstack};
 
 impl Grammar {
-    /// Returns all commands, sorted by name.
-    pub fn rows(self) -> Vec<&'static Row> {
-        let groups: &[&'static [Row]] = match self {
+    /// Returns the groups of commands, in the order of the help.
+    pub const fn groups(self) -> &'static [Group] {
+        match self {
             Self::Glance => glance::GROUPS,
             Self::Openstack => openstack::GROUPS,
-        };
-        let mut rows: Vec<&Row> = groups.iter().flat_map(|rows| rows.iter()).collect();
+        }
+    }
+
+    /// Returns all commands, sorted by name.
+    pub fn rows(self) -> Vec<&'static Row> {
+        let mut rows: Vec<&Row> = self
+            .groups()
+            .iter()
+            .flat_map(|group| group.rows())
+            .collect();
         rows.sort_by_key(|row| row.name);
         rows
     }
@@ -24,13 +32,7 @@ impl Grammar {
 
     /// Returns the command with exactly this name.
     pub fn find(self, name: &str) -> Option<&'static Row> {
-        let groups: &[&'static [Row]] = match self {
-            Self::Glance => glance::GROUPS,
-            Self::Openstack => openstack::GROUPS,
-        };
-        groups
-            .iter()
-            .flat_map(|rows| rows.iter())
-            .find(|row| row.name == name)
+        let mut rows = self.groups().iter().flat_map(|group| group.rows());
+        rows.find(|row| row.name == name)
     }
 }

@@ -225,27 +225,28 @@ pub fn program(grammar: Grammar) -> String {
     } else {
         "Commands:\n"
     });
-    let indent = if grammar == Grammar::Glance {
-        "    "
-    } else {
-        "  "
-    };
-    let mut lines: Vec<(&str, &str)> = grammar
-        .shown_rows()
-        .iter()
-        .map(|row| (row.name, row.about))
-        .collect();
-    lines.extend(builtins(&[grammar]).map(|builtin| (builtin.name, builtin.about)));
-    if grammar == Grammar::Openstack {
+    let mut groups: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
+    for group in grammar.groups() {
+        let rows = group.rows().filter(|row| !row.is_ours);
+        let mut lines: Vec<_> = rows.map(|row| (row.name, row.about)).collect();
         lines.sort_unstable();
+        groups.push((group.title, lines));
     }
-    let width = lines
+    let others = builtins(&[grammar])
+        .map(|builtin| (builtin.name, builtin.about))
+        .collect();
+    groups.push(("Other commands", others));
+    let width = groups
         .iter()
+        .flat_map(|(_, lines)| lines)
         .map(|(name, _)| name.len())
         .max()
         .unwrap_or_default();
-    for (name, about) in lines {
-        let _ = writeln!(text, "{indent}{name:width$}  {about}");
+    for (title, lines) in groups {
+        let _ = writeln!(text, "\n  {title}:");
+        for (name, about) in lines {
+            let _ = writeln!(text, "    {name:width$}  {about}");
+        }
     }
     let mut options = Command::new(name)
         .disable_help_flag(true)
@@ -394,6 +395,26 @@ mod tests {
             }
         }
         assert!(section(&program(Grammar::Glance), "Positional arguments:"));
+    }
+
+    #[test]
+    fn a_program_lists_each_command_once_in_a_group() {
+        for grammar in [Grammar::Glance, Grammar::Openstack] {
+            let text = program(grammar);
+            let titles = grammar.groups().iter().map(|group| group.title);
+            for title in titles.chain(["Other commands"]) {
+                let heading = format!("  {title}:");
+                assert_eq!(text.lines().filter(|line| **line == heading).count(), 1);
+            }
+            let called = [grammar];
+            let builtins = builtins(&called).map(|builtin| builtin.name);
+            let rows = grammar.shown_rows().into_iter().map(|row| row.name);
+            for name in rows.chain(builtins) {
+                let begin = format!("    {name}  ");
+                let listed = text.lines().filter(|line| line.starts_with(&begin)).count();
+                assert_eq!(listed, 1, "{name}");
+            }
+        }
     }
 
     #[test]

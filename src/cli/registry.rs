@@ -46,6 +46,22 @@ pub struct Row {
     pub is_ours: bool,
 }
 
+/// Commands under one heading of a program's help.
+#[derive(Clone, Copy)]
+pub struct Group {
+    /// The heading.
+    pub title: &'static str,
+    /// The tables of commands.
+    pub tables: &'static [&'static [Row]],
+}
+
+impl Group {
+    /// Returns the commands.
+    pub fn rows(self) -> impl Iterator<Item = &'static Row> {
+        self.tables.iter().copied().flatten()
+    }
+}
+
 /// The arguments of a command.
 pub trait Leaf: clap::Args {
     /// Runs the command.

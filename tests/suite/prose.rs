@@ -103,7 +103,7 @@ struct Text {
     /// The number of its first line.
     line: usize,
     /// The text on one line.
-    text: String,
+    content: String,
     /// The first line of code after a doc comment and its attributes.
     item: String,
     /// Whether an attribute of clap follows a doc comment, so that it is a help text.
@@ -223,7 +223,7 @@ fn texts(source: &str) -> Vec<Text> {
                 Kind::Doc
             },
             line: start + 1,
-            text: text.trim().to_string(),
+            content: text.trim().to_string(),
             item: item.to_string(),
             is_help,
         });
@@ -235,7 +235,7 @@ fn texts(source: &str) -> Vec<Text> {
             found.push(Text {
                 kind: Kind::Literal,
                 line,
-                text,
+                content: text,
                 item: String::new(),
                 is_help: false,
             });
@@ -272,7 +272,7 @@ fn is_function(item: &str) -> bool {
 /// Returns what is wrong with a text.
 fn complaints(text: &Text) -> Vec<String> {
     let mut wrong = Vec::new();
-    let plain = plain(&text.text);
+    let plain = plain(&text.content);
     for (phrase, better) in DENIED {
         if contains(&plain, phrase) {
             wrong.push(format!("'{phrase}': write {better}"));
@@ -281,7 +281,7 @@ fn complaints(text: &Text) -> Vec<String> {
     if text.kind != Kind::Doc {
         return wrong;
     }
-    let first = text.text.split([' ', '\n']).next().unwrap_or_default();
+    let first = text.content.split([' ', '\n']).next().unwrap_or_default();
     if HEADLESS.contains(&first.trim_end_matches(['.', ',', ':', ';'])) {
         wrong.push(format!("begins with '{first}': name the subject"));
     }

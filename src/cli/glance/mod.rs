@@ -13,24 +13,38 @@ mod stores;
 mod tags;
 mod tasks;
 
-use super::registry::Row;
+use super::registry::Group;
 
-/// All commands, one group per resource.
-pub const GROUPS: &[&[Row]] = &[
-    images::ROWS,
-    lists::ROWS,
-    data::ROWS,
-    tags::ROWS,
-    members::ROWS,
-    locations::ROWS,
-    imports::ROWS,
-    tasks::ROWS,
-    stores::ROWS,
-    metadefs::namespaces::ROWS,
-    metadefs::objects::ROWS,
-    metadefs::properties::ROWS,
-    metadefs::tags::ROWS,
-    metadefs::resource_types::ROWS,
-    cache::ROWS,
-    scrub::ROWS,
+/// All commands.
+pub const GROUPS: &[Group] = &[
+    Group {
+        title: "Images",
+        tables: &[images::ROWS, lists::ROWS, data::ROWS, tags::ROWS],
+    },
+    Group {
+        title: "Sharing",
+        tables: &[members::ROWS],
+    },
+    Group {
+        title: "Imports and tasks",
+        tables: &[imports::ROWS, tasks::ROWS],
+    },
+    Group {
+        title: "Locations, stores and service information",
+        tables: &[locations::ROWS, stores::ROWS],
+    },
+    Group {
+        title: "Cache and maintenance",
+        tables: &[cache::ROWS, scrub::ROWS],
+    },
+    Group {
+        title: "Metadata definitions",
+        tables: &[
+            metadefs::namespaces::ROWS,
+            metadefs::objects::ROWS,
+            metadefs::properties::ROWS,
+            metadefs::tags::ROWS,
+            metadefs::resource_types::ROWS,
+        ],
+    },
 ];

@@ -12,21 +12,37 @@ mod metadefs;
 mod stores;
 mod tasks;
 
-use super::registry::Row;
+use super::registry::Group;
 
-/// All commands, one group per resource.
-pub const GROUPS: &[&[Row]] = &[
-    images::ROWS,
-    lists::ROWS,
-    changes::ROWS,
-    data::ROWS,
-    members::ROWS,
-    imports::ROWS,
-    tasks::ROWS,
-    stores::ROWS,
-    metadefs::namespaces::ROWS,
-    metadefs::objects::ROWS,
-    metadefs::properties::ROWS,
-    metadefs::resource_types::ROWS,
-    cache::ROWS,
+/// All commands.
+pub const GROUPS: &[Group] = &[
+    Group {
+        title: "Images",
+        tables: &[images::ROWS, lists::ROWS, changes::ROWS, data::ROWS],
+    },
+    Group {
+        title: "Sharing",
+        tables: &[members::ROWS],
+    },
+    Group {
+        title: "Imports and tasks",
+        tables: &[imports::ROWS, tasks::ROWS],
+    },
+    Group {
+        title: "Stores",
+        tables: &[stores::ROWS],
+    },
+    Group {
+        title: "Cache",
+        tables: &[cache::ROWS],
+    },
+    Group {
+        title: "Metadata definitions",
+        tables: &[
+            metadefs::namespaces::ROWS,
+            metadefs::objects::ROWS,
+            metadefs::properties::ROWS,
+            metadefs::resource_types::ROWS,
+        ],
+    },
 ];
