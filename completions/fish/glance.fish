@@ -432,7 +432,7 @@ complete -c glance -n '__glance_in "image list" "image-list"' -l tag -x -d 'List
 complete -c glance -n '__glance_in "image create" "image metadef namespace set" "image set"' -l tag -x -d 'Tag to add; may be repeated'
 complete -c glance -n '__glance_in "image metadef namespace unset" "image unset"' -l tag -x -d 'Tag to remove; may be repeated'
 complete -c glance -n '__glance_in "image-create" "image-create-via-import"' -l tags -x -d 'Tags'
-complete -c glance -n '__glance_in "cache-clear"' -l target -x -a 'both cache queue' -d 'What to clear'
+complete -c glance -n '__glance_in "cache-clear"' -l target -x -a 'both cache queue' -d 'Part of the cache to clear'
 complete -c glance -n '__glance_in "image metadef property create" "image metadef property set" "md-property-create" "md-property-update"' -l title -x -d 'Display name'
 complete -c glance -n '__glance_in "image task list"' -l type -x -a 'import' -d 'List only tasks of this type'
 complete -c glance -n '__glance_in "task-list"' -l type -x -d 'List only tasks of this type'

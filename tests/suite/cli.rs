@@ -606,7 +606,7 @@ fn a_mismatch_names_the_disk_format_and_no_http() {
         said.starts_with("Image disk_format vdi does not match"),
         "{said}"
     );
-    assert!(said.contains("use --disk-format qcow2"), "{said}");
+    assert!(said.contains("Pass --disk-format qcow2"), "{said}");
     assert!(!said.contains("Http"), "{said}");
     let words = [
         "image-create",
@@ -618,7 +618,7 @@ fn a_mismatch_names_the_disk_format_and_no_http() {
         file,
     ];
     let said = place.glance(&words).fails(1);
-    assert!(said.contains("use --disk-format qcow2"), "{said}");
+    assert!(said.contains("Pass --disk-format qcow2"), "{said}");
 }
 
 #[test]

@@ -392,7 +392,7 @@ fn only_a_marked_literal_is_exempt() {
     assert_eq!(found("fn f() {\n    g(\"they say so\")\n}\n"), 1);
     let marked = format!("fn f() {{\n    // {MARK}: f.py.\n    g(\"they say so\")\n}}\n");
     assert_eq!(found(&marked), 0);
-    let docs = format!("// {MARK}\n/// They say so.\n");
+    let docs = format!("// {MARK}\n/// Texts say so.\n");
     assert_eq!(found(&docs), 1);
 }
 

@@ -45,7 +45,7 @@ impl Leaf for CacheClean {
 /// Clear the cache, its queue, or both.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheClear {
-    /// What to clear.
+    /// Part of the cache to clear.
     #[arg(long, value_parser = ["both", "cache", "queue"], default_value = "both")]
     pub target: String,
     /// Show what would be removed without removing it.
