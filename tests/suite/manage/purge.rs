@@ -222,7 +222,7 @@ fn a_dry_run_says_what_would_go_and_leaves_it() {
         "{said}"
     );
     let said = purge(&place, &url, &["db", "purge_images_table", "--dry-run"]).ok();
-    assert!(said.contains("nothing of images"), "{said}");
+    assert!(said.contains("no rows of images"), "{said}");
     assert_eq!(content(&on, "a"), before);
     done(&purge(&place, &url, &["db", "purge"]));
     let said = purge(&place, &url, &["db", "purge_images_table", "--dry-run"]).ok();
