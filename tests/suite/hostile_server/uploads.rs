@@ -276,7 +276,10 @@ fn data_that_was_stored_wrong_is_not_kept() {
             let told = complaint(cloud.glance(&create(grammar, file.to_str().unwrap())), 1);
             assert!(told.contains("stored other data"), "{told}");
             assert!(cloud.server.state().images.is_empty(), "{told}");
-            assert!(told.contains("was deleted again"), "{told}");
+            assert!(
+                told.contains("The image was deleted. Create it again."),
+                "{told}"
+            );
         }
         // An image that was there before is not ours to delete.
         let cloud = Cloud::new();

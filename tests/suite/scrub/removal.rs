@@ -53,7 +53,7 @@ fn data_stays_for_as_long_as_scrub_time_says() {
     let id = place.deleted("a", b"data");
     assert_eq!(place.scrubber(&[]).ok(), "");
     assert_eq!(place.status(&id), "pending_delete");
-    place.sql("UPDATE images SET deleted_at = datetime('now', '-3599 seconds') || '.000000'");
+    place.sql("UPDATE images SET deleted_at = datetime('now', '-3500 seconds') || '.000000'");
     assert_eq!(place.scrubber(&[]).ok(), "");
     place.sql("UPDATE images SET deleted_at = datetime('now', '-3601 seconds') || '.000000'");
     assert_eq!(place.scrubber(&[]).code, 0);
