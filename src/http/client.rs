@@ -42,7 +42,7 @@ pub struct Timing {
 /// A function that is called with the time that each request took.
 pub type Timer = Arc<dyn Fn(Timing) + Send + Sync>;
 
-/// Those who learn of requests.
+/// The observers of requests.
 #[derive(Clone, Default)]
 pub struct Observer {
     /// Learns of requests and responses as text.
@@ -71,7 +71,7 @@ pub struct Options {
     pub retries: retry::Policy,
     /// Whether a connection is kept for the next request.
     pub keep_alive: bool,
-    /// Those who learn of requests.
+    /// The observers of requests.
     pub observer: Observer,
 }
 

@@ -10,7 +10,7 @@ use crate::config::Secret;
 /// The proxies that requests go through.
 #[derive(Clone, Default)]
 pub enum Proxies {
-    /// Those of the environment: `http_proxy`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+    /// The proxies that the environment names: `http_proxy`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
     #[default]
     Environment,
     /// None, whatever the environment says.

@@ -42,7 +42,7 @@ impl Policy {
 /// The delay before a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
-    /// That of the policy.
+    /// The delay that the policy computes.
     Backoff,
     /// One that the server asks for.
     After(Duration),

@@ -52,7 +52,7 @@ impl fmt::Display for SetupError {
             Self::NoClientCertificate(path, _) => {
                 write!(f, "{} holds no certificate with a key", path.display())
             }
-            Self::NothingTrusted(_) => f.write_str("there is no certificate to trust"),
+            Self::NothingTrusted(_) => f.write_str("no trusted certificates were found"),
             Self::NoCipherSuite(list) => {
                 write!(f, "no cipher suite is left by the list {list}")
             }

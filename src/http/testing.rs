@@ -1,4 +1,4 @@
-//! What the tests of the client share.
+//! Helpers for the tests of the client.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

@@ -12,14 +12,14 @@ use crate::data::sparse::{Segment, segments};
 use crate::data::{Algorithm, BLOCK, Source, Watch};
 use crate::{Error, Result};
 
-/// Copies a source into a new file, hashing it on the way.
+/// Copies a source into a new file and hashes it.
 ///
-/// What is hashed is what was written: of a cloned file the clone is read. Holes stay holes. `look`
-/// sees every byte in order, and may refuse. A file is read to its end, whatever its size is said to be.
+/// The digests are those of the bytes written: of a cloned file the clone is read. Holes stay holes. `look` receives every
+/// byte in order, and may refuse. A file is read to its end, whatever size the system reports.
 ///
 /// # Errors
-/// Those of reading, writing and `look`; `Failed` for a file that changed while it was read; `Interrupted` once `watch` was asked to stop. Nothing is
-/// removed or synchronised here.
+/// The errors of reading, of writing and of `look`; `Failed` for a file that changed while it was read; `Interrupted` once
+/// `watch` was asked to stop. The file is neither removed nor synced.
 pub fn take_in(
     source: Source,
     target: &Target,
@@ -152,13 +152,8 @@ impl Intake<'_> {
         Ok(block.len() as u64)
     }
 
-    /// What was not written at the end is a hole.
     fn set_length(&self, size: u64) -> Result<u64> {
-        self.target
-            .file
-            .set_len(size)
-            .map_err(|e| Error::io("write", &self.target.path, e))?;
-        Ok(size)
+        self.target.set_length(size).map(|()| size)
     }
 }
 

@@ -161,14 +161,18 @@ impl Lane {
         }
     }
 
-    /// Hashes the pieces that are there, or some of them; whether there are more.
+    /// Hashes the pieces that are there, or some of them. Returns whether there are more.
     fn work(&self) -> bool {
         for _ in 0..TURN {
             let mut state = self.lock();
-            let (Some(piece), Some(mut hasher)) = (state.pieces.pop_front(), state.hasher.take())
-            else {
+            let Some(piece) = state.pieces.pop_front() else {
+                // The transfer was cancelled.
                 state.is_queued = false;
-                break;
+                return false;
+            };
+            let Some(mut hasher) = state.hasher.take() else {
+                state.is_queued = false;
+                return false;
             };
             drop(state);
             hash_piece(&mut hasher, &piece);
@@ -187,7 +191,7 @@ impl Lane {
         self.lock().is_queued
     }
 
-    /// Forgets what is not hashed yet: nobody waits for the digest any more.
+    /// Drops the pieces that are not hashed yet: the transfer has ended without its digests.
     fn cancel(&self) {
         self.lock().pieces.clear();
     }
@@ -205,7 +209,7 @@ struct Workers(Mutex<Option<Sender<Arc<Lane>>>>);
 static WORKERS: Workers = Workers(Mutex::new(None));
 
 impl Workers {
-    /// Has a thread hash what `lane` holds.
+    /// Queues a lane for the next thread that is free.
     fn give(&self, lane: Arc<Lane>) -> Result<()> {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lanes = match &mut *lanes {
@@ -245,7 +249,7 @@ fn work(lanes: &Mutex<Receiver<Arc<Lane>>>, again: &Sender<Arc<Lane>>) {
     loop {
         let next = lanes.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(lane) = next else { return };
-        // Others have their turn before this lane has the next.
+        // Other transfers come before the rest of this one.
         if lane.work() && again.send(lane).is_err() {
             return;
         }

@@ -1,7 +1,7 @@
 //! The pump: every byte is read once, hashed, inspected and written on its way.
 //!
-//! What a thread can read (a file, a pipe) is taken in by one thread that reads and writes (`file`); what arrives over
-//! a network, by a task (`stream`). Hashing runs on threads that all transfers share (`hashing`).
+//! Files and pipes are taken in by a thread that reads and writes (`file`), data from a network by a task (`stream`).
+//! Hashing runs on threads that all transfers share (`hashing`).
 
 mod file;
 mod hashing;
@@ -57,7 +57,7 @@ impl Target {
         written.map_err(|e| Error::io("write", &self.path, e))
     }
 
-    /// Sets the length of the file: what was not written at its end is a hole.
+    /// Sets the length of the file; zeros at its end that were not written are a hole.
     fn set_length(&self, size: u64) -> Result<()> {
         let set = self.file.set_len(size);
         set.map_err(|e| Error::io("write", &self.path, e))

@@ -15,8 +15,8 @@ use crate::{Error, Result};
 /// there is one.
 ///
 /// # Errors
-/// Those of the stream, of writing and of `look`; `Interrupted` once `watch` was asked to stop. Nothing is removed or
-/// synchronised here.
+/// The errors of the stream, of writing and of `look`; `Interrupted` once `watch` was asked to stop. The file is neither
+/// removed nor synced.
 pub async fn take_stream(
     stream: ByteStream,
     target: Option<Target>,
@@ -80,7 +80,10 @@ async fn take(
         }
     }
     let size = end.size;
-    blocking(move || end.finish()).await?;
+    if let Some(target) = end.target.filter(|target| target.sparse) {
+        // A run of zeros at the end is a hole that was not written.
+        blocking(move || target.set_length(size)).await?;
+    }
     Ok(Taken {
         size,
         digests: blocks.finish_from_task().await?,
@@ -107,14 +110,6 @@ impl End {
         }
         self.size += block.len() as u64;
         Ok(())
-    }
-
-    /// What was not written at the end is a hole.
-    fn finish(self) -> Result<()> {
-        match &self.target {
-            Some(target) if target.sparse => target.set_length(self.size),
-            _ => Ok(()),
-        }
     }
 }
 

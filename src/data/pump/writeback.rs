@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::JoinHandle;
 
 use crate::{Error, Result};
 
@@ -11,7 +10,8 @@ use crate::{Error, Result};
 pub(super) struct Writeback {
     pending: usize,
     file: Option<File>,
-    thread: Option<(SyncSender<()>, JoinHandle<()>)>,
+    /// Wakes the thread, which ends when this is dropped.
+    nudge: Option<SyncSender<()>>,
 }
 
 impl Writeback {
@@ -25,7 +25,7 @@ impl Writeback {
         Ok(Self {
             pending: 0,
             file: Some(file),
-            thread: None,
+            nudge: None,
         })
     }
 
@@ -45,20 +45,11 @@ impl Writeback {
                         let _ = file.sync_data();
                     }
                 });
-            self.thread = spawned.ok().map(|thread| (nudge, thread));
+            self.nudge = spawned.is_ok().then_some(nudge);
         }
-        if let Some((nudge, _)) = &self.thread {
+        if let Some(nudge) = &self.nudge {
             // Busy with the last step: it will see these pages too.
             let _ = nudge.try_send(());
-        }
-    }
-}
-
-impl Drop for Writeback {
-    fn drop(&mut self) {
-        if let Some((nudge, thread)) = self.thread.take() {
-            drop(nudge);
-            let _ = thread.join();
         }
     }
 }
