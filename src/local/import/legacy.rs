@@ -82,7 +82,7 @@ impl Local {
 
     /// Creates the image that a task asks for, and imports its data.
     async fn make(&self, task: &Task, asked: Asked) -> Result<()> {
-        let has_own_id = asked.image_id().is_none();
+        let has_own_id = asked.has_own_id;
         let image = NewImage {
             attributes: asked.attributes,
         };
@@ -122,7 +122,10 @@ impl Engine {
                         }
                         is_free
                     }
-                    Some(image) => image.status == ImageStatus::Active,
+                    // Its data has arrived, or the owner has staged other data.
+                    Some(image) => {
+                        !matches!(image.status, ImageStatus::Saving | ImageStatus::Importing)
+                    }
                     None => true,
                 })
             })
