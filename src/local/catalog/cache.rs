@@ -4,7 +4,7 @@
 //! `glance/db/sqlalchemy/api.py` of the reference implementation.
 
 use super::columns::{Columns, Row};
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Catalog, Sql, Transaction, reader};
 use crate::config::Database;
 use crate::model::{CachedImage, Timestamp};

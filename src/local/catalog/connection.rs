@@ -1,4 +1,4 @@
-//! Opening a catalogue, and its transactions.
+//! The connections of a catalogue.
 //!
 //! On SQLite one task of the process writes at a time, in the order of asking: there is one connection for all that is
 //! written, apart from those that read. Tasks of one process therefore do not poll for a lock that they hold
@@ -17,16 +17,17 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySql, Sqlite};
-use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::columns::{Columns, Row};
-use super::failure::{Transient, failed, in_doubt, is_refusal, locked, transient};
+use super::failure::{Transient, failed, locked, transient};
 use super::mysql::Connections;
+use super::transaction::{Inner, Run, Transaction, mysql_rows, sqlite_rows};
 use super::{Sql, mysql, plans};
 use crate::config::{Database, MysqlServer};
 use crate::data::durable::directory_of;
 use crate::model::Timestamp;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// How long a statement waits for the lock of another process.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -74,7 +75,7 @@ pub enum Dialect {
 impl Dialect {
     /// Returns the present moment as exactly as the database keeps it: MySQL knows whole seconds, and some of its
     /// versions would round where others cut.
-    fn now(self) -> Timestamp {
+    pub(super) fn now(self) -> Timestamp {
         match self {
             Self::Sqlite => Timestamp::now(),
             Self::Mysql => Timestamp::now().whole_second(),
@@ -251,15 +252,15 @@ impl Catalog {
             .unwrap_or(0))
     }
 
-    /// Writes the log of SQLite to the disk, as far as it is written: whoever commits next need not wait for that. A
-    /// failure shows again, and is reported, when the log is copied.
-    pub(super) async fn sync_log(&self) {
+    /// Starts to sync the log of SQLite, so that the next process that commits does not wait for all of it. A failure
+    /// shows again, and is reported, when the log is copied.
+    pub(super) fn start_log_sync(&self) -> Option<JoinHandle<()>> {
         let Database::Sqlite(path) = self.database() else {
-            return;
+            return None;
         };
         let log = log_of(path);
-        let sync = move || File::open(log).and_then(|log| log.sync_data());
-        let _ = tokio::task::spawn_blocking(sync).await;
+        let sync = move || drop(File::open(log).and_then(|log| log.sync_data()));
+        Some(tokio::task::spawn_blocking(sync))
     }
 
     /// Returns which database this is.
@@ -313,13 +314,12 @@ impl Catalog {
             }
             Pool::Mysql(pool) => pool.begin().await.map(Inner::Mysql),
         };
-        Ok(Transaction {
-            inner: Mutex::new(inner.map_err(|e| self.write_failed(e))?),
-            dialect: self.dialect(),
-            has_changed: AtomicBool::new(false),
-            has_written: Arc::clone(&self.has_written),
-            name: Arc::clone(&self.name),
-        })
+        Ok(Transaction::new(
+            inner.map_err(|e| self.write_failed(e))?,
+            self.dialect(),
+            Arc::clone(&self.has_written),
+            Arc::clone(&self.name),
+        ))
     }
 
     /// Returns the error of what could not be written, or not begun.
@@ -493,102 +493,6 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
     options.disable_statement_logging()
 }
 
-/// A transaction that is rolled back unless committed.
-pub struct Transaction {
-    inner: Mutex<Inner>,
-    dialect: Dialect,
-    /// Whether a statement has changed rows or the schema.
-    has_changed: AtomicBool,
-    has_written: Arc<AtomicBool>,
-    name: Arc<str>,
-}
-
-enum Inner {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
-    Mysql(sqlx::Transaction<'static, MySql>),
-}
-
-impl Transaction {
-    /// Commits the changes.
-    ///
-    /// # Errors
-    /// One that [`is_in_doubt`](super::is_in_doubt) where they may be committed nevertheless: the answer of a server
-    /// was lost, or the disk failed SQLite once its log may hold the whole transaction.
-    pub async fn commit(self) -> Result<()> {
-        let Self {
-            inner,
-            dialect,
-            has_changed,
-            has_written,
-            name,
-        } = self;
-        let committed = match inner.into_inner() {
-            Inner::Sqlite(transaction) => transaction.commit().await,
-            Inner::Mysql(transaction) => transaction.commit().await,
-        };
-        if committed.is_ok() && has_changed.into_inner() {
-            has_written.store(true, Ordering::Relaxed);
-        }
-        let committed = committed.map_err(|e| failed(e).about(name));
-        committed.map_err(|error| match dialect {
-            Dialect::Mysql if transient(&error) != Some(Transient::Disconnected) => error,
-            Dialect::Mysql => in_doubt(Error::new(
-                ErrorKind::Unavailable,
-                "the connection to the database was lost while a change was committed",
-            )),
-            Dialect::Sqlite if is_refusal(&error) => error,
-            Dialect::Sqlite => in_doubt(error),
-        })
-    }
-
-    /// Waits until no other transaction that took the turn is under way: for what no row of an image stands
-    /// for, such as what a project has in all, or that a name is free. On SQLite every transaction has waited for
-    /// that. The row that is locked is of a table that always has one, and that only changes of the schema write
-    /// to; those who lock an image as well do that first.
-    pub async fn take_turn(&self) -> Result<()> {
-        if self.dialect == Dialect::Mysql {
-            self.row(Sql::new("SELECT version_num FROM alembic_version").text(self.lock()))
-                .await?;
-        }
-        Ok(())
-    }
-
-    /// Returns the dialect of SQL that the database speaks.
-    pub fn dialect(&self) -> Dialect {
-        self.dialect
-    }
-
-    /// Returns the present moment as exactly as the database keeps it.
-    pub fn now(&self) -> Timestamp {
-        self.dialect.now()
-    }
-
-    fn note_change(&self) {
-        self.has_changed.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What can run statements: a catalogue, each on its own, or a transaction.
-pub(in crate::local) trait Run {
-    /// Returns what is appended to a query for one row to keep others from changing it: nothing where none can, and
-    /// nothing outside of a transaction.
-    fn lock(&self) -> &'static str;
-
-    /// Returns every row of a query.
-    async fn rows(&self, sql: Sql) -> Result<Vec<Row>>;
-
-    /// Returns the first row of a query.
-    async fn row(&self, sql: Sql) -> Result<Option<Row>> {
-        Ok(self.rows(sql).await?.into_iter().next())
-    }
-
-    /// Runs a statement; returns the number of rows it changed.
-    async fn execute(&self, sql: Sql) -> Result<u64>;
-
-    /// Runs statements without values, one after the other.
-    async fn batch(&self, text: &str) -> Result<()>;
-}
-
 impl Run for Catalog {
     fn lock(&self) -> &'static str {
         ""
@@ -644,76 +548,13 @@ impl Run for Catalog {
     }
 }
 
-impl Run for Transaction {
-    fn lock(&self) -> &'static str {
-        match self.dialect {
-            Dialect::Sqlite => "",
-            Dialect::Mysql => " FOR UPDATE",
-        }
-    }
-
-    async fn rows(&self, sql: Sql) -> Result<Vec<Row>> {
-        plans::check(&sql.text);
-        let rows = match &mut *self.inner.lock().await {
-            Inner::Sqlite(on) => sql
-                .query::<Sqlite>()
-                .fetch_all(&mut **on)
-                .await
-                .map(sqlite_rows),
-            Inner::Mysql(on) => sql
-                .query::<MySql>()
-                .fetch_all(&mut **on)
-                .await
-                .map(mysql_rows),
-        };
-        rows.map_err(|e| failed(e).about(&self.name))
-    }
-
-    async fn execute(&self, sql: Sql) -> Result<u64> {
-        plans::check(&sql.text);
-        let changed = match &mut *self.inner.lock().await {
-            Inner::Sqlite(on) => {
-                let done = sql.query::<Sqlite>().execute(&mut **on).await;
-                done.map(|done| done.rows_affected())
-            }
-            Inner::Mysql(on) => {
-                let done = sql.query::<MySql>().execute(&mut **on).await;
-                done.map(|done| done.rows_affected())
-            }
-        };
-        let changed = changed.map_err(|e| failed(e).about(&self.name))?;
-        if changed > 0 {
-            self.note_change();
-        }
-        Ok(changed)
-    }
-
-    async fn batch(&self, text: &str) -> Result<()> {
-        let text = AssertSqlSafe(text.to_string());
-        let done = match &mut *self.inner.lock().await {
-            Inner::Sqlite(on) => (&mut **on).execute(text).await.map(drop),
-            Inner::Mysql(on) => (&mut **on).execute(text).await.map(drop),
-        };
-        done.map_err(|e| failed(e).about(&self.name))?;
-        self.note_change();
-        Ok(())
-    }
-}
-
-fn sqlite_rows(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
-    rows.into_iter().map(Row::Sqlite).collect()
-}
-
-fn mysql_rows(rows: Vec<sqlx::mysql::MySqlRow>) -> Vec<Row> {
-    rows.into_iter().map(Row::Mysql).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
 
     use super::super::Value;
     use super::*;
+    use crate::ErrorKind;
 
     /// Returns a catalogue in a directory of its own, and its file.
     async fn catalogue() -> (tempfile::TempDir, PathBuf, Catalog) {

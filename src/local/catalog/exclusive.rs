@@ -13,8 +13,8 @@ use sqlx::mysql::{MySqlConnection, MySqlPool};
 use sqlx::{Connection, Executor};
 
 use super::columns::Columns;
-use super::connection::Run;
 use super::failure::failed;
+use super::transaction::Run;
 use super::{Catalog, Sql};
 use crate::config::{Database, MysqlServer};
 use crate::data::durable::give_to_owner;

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use super::columns::{Columns, Row};
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Catalog, Sql, Transaction, Value};
 use crate::Result;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Map;
 
 use super::columns::{Column, Columns, columns};
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Dialect, Sql, Transaction};
 use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, Visibility};
 use crate::{Error, Result};

@@ -3,8 +3,8 @@
 use serde_json::Map;
 
 use super::columns::{Columns, Row};
-use super::connection::Run;
 use super::images::read_metadata;
+use super::transaction::Run;
 use super::{Sql, Transaction};
 use crate::Result;
 use crate::model::{Location, json};

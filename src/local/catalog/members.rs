@@ -5,7 +5,7 @@
 //! leaves it, its old time of deletion.
 
 use super::columns::Columns;
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Catalog, Sql, Transaction};
 use crate::model::{Member, MemberStatus, Timestamp};
 use crate::{Error, Result};

@@ -26,8 +26,9 @@ mod rows;
 mod scrub;
 mod sql;
 mod tasks;
+mod transaction;
 
-pub use connection::{Catalog, Dialect, Transaction};
+pub use connection::{Catalog, Dialect};
 pub use exclusive::{Held, in_use};
 pub(in crate::local) use failure::failed as database_error;
 pub use failure::is_in_doubt;
@@ -44,5 +45,6 @@ pub use query::{UsageCounts, is_property};
 pub use revision::{State, Turn};
 pub(in crate::local) use scrub::{Place, Restorable, StrayLocation, WaitingLocation};
 pub use sql::{Sql, Value};
+pub use transaction::Transaction;
 
 use failure::failed;

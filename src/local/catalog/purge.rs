@@ -10,8 +10,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
+
 use super::columns::{Columns, Row};
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Catalog, Dialect, Sql, Value, reader};
 use crate::Result;
 use crate::config::Database;
@@ -247,6 +249,7 @@ impl Catalog {
                 size: FIRST_BATCH,
                 images: FIRST_IMAGES,
                 log: Log::default(),
+                log_sync: None,
             };
             let limit = match max_rows {
                 Some(rows) => catalog
@@ -411,6 +414,8 @@ struct Batches<'a> {
     /// Images of the next batch of children.
     images: u64,
     log: Log,
+    /// The last sync of the log, which goes on beside the next batch.
+    log_sync: Option<JoinHandle<()>>,
 }
 
 impl Batches<'_> {
@@ -534,8 +539,8 @@ impl Batches<'_> {
             if self.log.is_due() {
                 let pages = self.catalog.copy_log().await?;
                 self.log.copied(pages);
-            } else {
-                self.catalog.sync_log().await;
+            } else if self.log_sync.as_ref().is_none_or(JoinHandle::is_finished) {
+                self.log_sync = self.catalog.start_log_sync();
             }
             let pause = took.min(LONGEST_PAUSE);
             tokio::time::sleep(pause.saturating_sub(begun.elapsed())).await;

@@ -5,10 +5,10 @@ use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 
 use super::columns::Columns;
-use super::connection::Run;
 use super::images::{StoredImage, load, selected};
 use super::reader::Reader;
 use super::rows;
+use super::transaction::Run;
 use super::{Catalog, Dialect, Sql, Transaction, Value};
 use crate::config::Database;
 use crate::model::schema::attribute_named;

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::columns::Columns;
-use super::connection::Run;
 use super::exclusive::take_alone;
 use super::migration::{self, EXPANDED, HEAD, check_revisions};
+use super::transaction::Run;
 use super::{Catalog, Dialect, Sql};
 use crate::config::Database;
 use crate::data::durable::{directory_of, give_to_owner};

@@ -1,8 +1,8 @@
 //! Images whose data waits to be deleted, and how they become deleted, or active again.
 
 use super::columns::{Columns, Row};
-use super::connection::Run;
 use super::images::{bytes, read_metadata};
+use super::transaction::Run;
 use super::{Catalog, Dialect, Sql, Transaction, Value};
 use crate::Result;
 use crate::model::{ImageStatus, Location, Timestamp};

@@ -6,7 +6,7 @@
 use serde_json::Value as Json;
 
 use super::columns::Columns;
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Catalog, Sql, Transaction, Value};
 use crate::model::{Direction, Task, TaskQuery, TaskStatus, Timestamp, json};
 use crate::{Error, Result};

@@ -6,7 +6,7 @@ use super::{MetadefRows, json_object, shown};
 use crate::Result;
 use crate::local::catalog::Sql;
 use crate::local::catalog::columns::{Columns, Row};
-use crate::local::catalog::connection::Run;
+use crate::local::catalog::transaction::Run;
 use crate::model::metadef::{Definition, Object, Properties, Tag};
 use crate::model::{Timestamp, json};
 

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Content, MetadefRows};
 use crate::Result;
 use crate::local::catalog::columns::Columns;
-use crate::local::catalog::connection::{Run, Transaction};
+use crate::local::catalog::transaction::{Run, Transaction};
 use crate::local::catalog::{Sql, Value};
 use crate::local::metadefs::{Document, WrittenObject};
 use crate::model::{Timestamp, json};

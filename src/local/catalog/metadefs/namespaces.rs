@@ -2,7 +2,7 @@
 
 use super::MetadefRows;
 use crate::local::catalog::columns::Columns;
-use crate::local::catalog::connection::Run;
+use crate::local::catalog::transaction::Run;
 use crate::local::catalog::{Sql, Value};
 use crate::model::metadef::{Namespace, NamespaceQuery, NamespaceSort, PUBLIC, private};
 use crate::model::{Direction, Timestamp};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::MetadefRows;
 use crate::local::catalog::Sql;
 use crate::local::catalog::columns::{Columns, Row};
-use crate::local::catalog::connection::Run;
+use crate::local::catalog::transaction::Run;
 use crate::model::Timestamp;
 use crate::model::metadef::{Association, ResourceType};
 use crate::{Error, Result};

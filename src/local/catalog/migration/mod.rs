@@ -16,7 +16,7 @@ use chain::Progress;
 use statement::{Object, Statement, statements};
 
 use super::columns::Columns;
-use super::connection::Run;
+use super::transaction::Run;
 use super::{Catalog, Dialect, Sql};
 use crate::config::Database;
 use crate::data::durable::sync_directory;

@@ -9,7 +9,7 @@
 use super::chain::Progress;
 use crate::Result;
 use crate::local::catalog::Sql;
-use crate::local::catalog::connection::Run;
+use crate::local::catalog::transaction::Run;
 
 /// A change of rows that are as an older release wrote them.
 struct Change {

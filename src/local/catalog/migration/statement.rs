@@ -5,7 +5,7 @@
 
 use crate::Result;
 use crate::local::catalog::columns::Columns;
-use crate::local::catalog::connection::Run;
+use crate::local::catalog::transaction::Run;
 use crate::local::catalog::{Dialect, Sql};
 
 /// What is written in braces, as each database spells it: the marker, SQLite, MySQL.
