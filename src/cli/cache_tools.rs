@@ -26,7 +26,6 @@ use crate::config::{
 use crate::data::Watch;
 use crate::http::{Listener, Observer};
 use crate::local::cache::ImageCache;
-use crate::local::catalog::Catalog;
 use crate::model::schema::is_uuid;
 use crate::ops::caches::{self, Action};
 use crate::output::{self, Dialect, Options, StandardOutput, View};
@@ -221,8 +220,7 @@ impl Manager<'_> {
                     let settings = directory_settings(self.invocation, self.environment)?;
                     let cache = ImageCache::open(&settings).await?;
                     let said = caches::run(&cache, action, dry_run).await;
-                    let opened: Vec<Catalog> = cache.catalog().cloned().into_iter().collect();
-                    Catalog::finish(&opened).await;
+                    cache.finish().await;
                     said?
                 };
                 if said.always || self.invocation.verbose {

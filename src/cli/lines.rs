@@ -23,7 +23,6 @@ use super::signals::at_prompt;
 use super::{answer, block_on, fail, help, open_session, perform, print, ui};
 use crate::config::Environment;
 use crate::data::Watch;
-use crate::local::catalog::Catalog;
 use crate::output::{is_null, was_closed};
 use crate::{Error, ErrorKind, Result};
 
@@ -169,8 +168,9 @@ impl Lines {
         };
         let result = block_on(&watch, async {
             let result = batch.run().await;
-            let opened = batch.sessions.iter().flat_map(Session::databases);
-            Catalog::finish(&opened.collect::<Vec<_>>()).await;
+            for session in &batch.sessions {
+                session.finish().await;
+            }
             result
         });
         let code = batch.code.unwrap_or_default();
@@ -233,7 +233,7 @@ impl Lines {
         let result = open_session(parsed, self.environment.clone(), &watch).and_then(|session| {
             block_on(&watch, async {
                 let result = perform(parsed, &session).await;
-                Catalog::finish(&session.databases()).await;
+                session.finish().await;
                 result
             })
         });
@@ -323,7 +323,7 @@ impl Batch<'_> {
         } else {
             if self.sessions.len() == MAX_SESSIONS {
                 let oldest = self.sessions.remove(0);
-                Catalog::finish(&oldest.databases()).await;
+                oldest.finish().await;
             }
             let environment = self.lines.environment.clone();
             let mut session = open_session(parsed, environment, &self.watch)?;

@@ -37,7 +37,7 @@ pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<Ex
         None => settings.metadef_dir.get()?,
     };
     let left_out = metadefs::load(&catalog, path, merge).await;
-    Catalog::finish(&[catalog]).await;
+    catalog.finish().await;
     for why in left_out? {
         ui::notice(why.message());
     }
@@ -48,7 +48,7 @@ pub(super) async fn load(settings: &Settings, wanted: LoadMetadefs) -> Result<Ex
 pub(super) async fn unload(settings: &Settings) -> Result<ExitCode> {
     let catalog = open(settings).await?;
     let unloaded = metadefs::unload(&catalog).await;
-    Catalog::finish(&[catalog]).await;
+    catalog.finish().await;
     unloaded.map(|()| ExitCode::SUCCESS)
 }
 

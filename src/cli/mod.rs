@@ -47,7 +47,6 @@ use signals::{Guard, Signals};
 
 use crate::config::Environment;
 use crate::data::Watch;
-use crate::local::catalog::Catalog;
 use crate::ops::Outcome;
 use crate::output::{self, Dialect, StandardOutput};
 use crate::{Error, ErrorKind, Result};
@@ -153,7 +152,7 @@ fn leaf(called: Grammar, parsed: &Parsed, environment: Environment) -> ExitCode 
     };
     let result = block_on(&watch, async {
         let result = perform(parsed, &session).await;
-        Catalog::finish(&session.databases()).await;
+        session.finish().await;
         result
     });
     session.forget();

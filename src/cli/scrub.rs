@@ -18,7 +18,6 @@ use super::signals::{Guard, Signals};
 use super::{block_on, limits, print, programs};
 use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
-use crate::local::catalog::Catalog;
 use crate::local::{Engine, Local, Told};
 use crate::model::{Caller, Scrubbed, Timestamp};
 use crate::ops::scrub;
@@ -215,7 +214,7 @@ impl Scrubber<'_> {
 
     /// Ends the use of a deployment.
     async fn finish(&self, local: Local) {
-        Catalog::finish(&[local.catalog().clone()]).await;
+        local.finish().await;
         if self.stays {
             // Nothing is kept open until the next round.
             let _ = local.close().await;

@@ -20,7 +20,6 @@ use crate::config::{
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
-use crate::local::catalog::Catalog;
 use crate::local::{Engine, Local};
 use crate::model::{Caller, Image};
 use crate::ops::saving::{Saved, Verified};
@@ -94,8 +93,8 @@ pub struct Session {
     /// Whether standard input holds commands and thus no image data.
     pub reads_commands: bool,
     service: OnceCell<Box<dyn ImageService>>,
-    /// The databases that were opened.
-    databases: Mutex<Vec<Catalog>>,
+    /// The local deployments that were opened.
+    engines: Mutex<Vec<Arc<Engine>>>,
     /// The temporary data directory of an empty deployment.
     empty: Mutex<Option<TempDir>>,
 }
@@ -118,7 +117,7 @@ impl Session {
             creates: false,
             reads_commands: false,
             service: OnceCell::new(),
-            databases: Mutex::default(),
+            engines: Mutex::default(),
             empty: Mutex::new(None),
         }
     }
@@ -149,11 +148,12 @@ impl Session {
     async fn open_local(&self, place: Place, announced: bool) -> Result<Local> {
         self.observation.without_server();
         let settings = self.settings(place, announced)?;
-        let local = Engine::open(settings).await?.act_as(self.caller()?);
-        self.databases
+        let engine = Engine::open(settings).await?;
+        let local = engine.act_as(self.caller()?);
+        self.engines
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(local.catalog().clone());
+            .push(engine);
         warn_of_unfinished(&local);
         Ok(local)
     }
@@ -279,10 +279,13 @@ impl Session {
         empty.is_some()
     }
 
-    /// Returns the databases that were opened, for [`Catalog::finish`].
-    pub fn databases(&self) -> Vec<Catalog> {
-        let databases = self.databases.lock();
-        databases.unwrap_or_else(PoisonError::into_inner).clone()
+    /// Ends the use of the local deployments that were opened (see [`Engine::finish`]).
+    pub async fn finish(&self) {
+        let engines = self.engines.lock();
+        let engines = std::mem::take(&mut *engines.unwrap_or_else(PoisonError::into_inner));
+        for engine in engines {
+            engine.finish().await;
+        }
     }
 
     /// Ends the run without closing databases, which may wait for the disk: what was changed is in one file already, and

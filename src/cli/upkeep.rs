@@ -12,7 +12,6 @@ use crate::config::{Cloud, Settings};
 use crate::data::Watch;
 use crate::local::Engine;
 use crate::local::cache::ImageCache;
-use crate::local::catalog::Catalog;
 use crate::model::Caller;
 use crate::ops::cache;
 use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
@@ -44,8 +43,7 @@ impl Upkeep {
         let done = match ImageCache::open(&self.settings).await {
             Ok(cache) => {
                 let done = self.work(&cache, command, watch).await;
-                let opened: Vec<Catalog> = cache.catalog().cloned().into_iter().collect();
-                Catalog::finish(&opened).await;
+                cache.finish().await;
                 done
             }
             Err(error) => Err(error),
@@ -167,8 +165,7 @@ impl Upkeep {
             };
             let exists = async |id: &str| exists(&local, id).await;
             let done = cache.prefetch(open, exists, dry_run, watch).await;
-            let opened = cache.catalog().into_iter().chain([local.catalog()]);
-            Catalog::finish(&opened.cloned().collect::<Vec<_>>()).await;
+            local.finish().await;
             done?
         };
         for (id, size) in &done.fetched {

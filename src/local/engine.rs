@@ -77,11 +77,6 @@ impl Engine {
         self.unfinished.as_ref()
     }
 
-    /// Returns the catalogue, for [`Catalog::finish`].
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
     /// Runs a change as a task that goes on when the returned future is dropped.
     ///
     /// # Errors
@@ -108,6 +103,13 @@ impl Engine {
         self.changes.close();
         self.changes.wait().await;
         self.changes.reopen();
+    }
+
+    /// Ends the use of the deployment by a command: waits for its changes, then leaves an SQLite database in one file
+    /// (see [`Catalog::finish`]).
+    pub async fn finish(&self) {
+        self.finish_changes().await;
+        self.catalog.finish().await;
     }
 
     /// Ends all changes, then closes the database.

@@ -118,9 +118,11 @@ impl ImageCache {
         })
     }
 
-    /// Returns the catalogue, if it is one that this cache has opened or was given, for [`Catalog::finish`].
-    pub fn catalog(&self) -> Option<&Catalog> {
-        self.records.as_ref()
+    /// Ends the use of the cache by a command (see [`Catalog::finish`]).
+    pub async fn finish(&self) {
+        if let Some(records) = &self.records {
+            records.finish().await;
+        }
     }
 
     /// The same cache, which knows the records of the images.

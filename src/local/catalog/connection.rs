@@ -421,22 +421,20 @@ impl Catalog {
         Ok(())
     }
 
-    /// Ends the use of databases by a command. Where this process has changed an SQLite database, its log is copied
+    /// Ends the use of the database by a command. Where this process has changed an SQLite database, its log is copied
     /// into it and made empty, unless another process is reading or writing: all of it is in one file then. That waits
-    /// for the disk twice at most. Nothing is done for any other database.
+    /// for the disk twice at most. Nothing is done for any other database, nor a second time.
     ///
     /// The files of the log and of its index stay: without them a full disk could not be read.
     ///
     /// No failure is reported: every change was durable when it was committed, and stays in the log.
-    pub async fn finish(catalogs: &[Self]) {
-        for catalog in catalogs {
-            if let Pool::Sqlite(pools) = &catalog.pool
-                && catalog.has_written.swap(false, Ordering::Relaxed)
-            {
-                // A task that was left alone may still hold the connection.
-                let emptied = empty_log(&pools.writer);
-                let _ = tokio::time::timeout(FINISH_TIMEOUT, emptied).await;
-            }
+    pub async fn finish(&self) {
+        if let Pool::Sqlite(pools) = &self.pool
+            && self.has_written.swap(false, Ordering::Relaxed)
+        {
+            // A task that was left alone may still hold the connection.
+            let emptied = empty_log(&pools.writer);
+            let _ = tokio::time::timeout(FINISH_TIMEOUT, emptied).await;
         }
     }
 }
@@ -695,7 +693,7 @@ mod tests {
         assert_eq!(nodes(&second).await, [""; 0]);
         catalog.execute(insert_node("kept")).await.unwrap();
         assert!(log_of(&path).is_some());
-        Catalog::finish(std::slice::from_ref(&catalog)).await;
+        catalog.finish().await;
         assert_eq!(log_of(&path), None);
         let copy = path.with_file_name("copy.db");
         std::fs::copy(&path, &copy).unwrap();
@@ -716,7 +714,7 @@ mod tests {
         assert!(read.unwrap());
         let length = log_of(&path);
         assert!(length.is_some());
-        Catalog::finish(std::slice::from_ref(&reading)).await;
+        reading.finish().await;
         assert_eq!(log_of(&path), length);
         let mut connection = rusqlite::Connection::open(&path).unwrap();
         let snapshot = connection.transaction().unwrap();
@@ -724,7 +722,7 @@ mod tests {
         let count = || snapshot.query_row(count, (), |row| row.get::<_, i64>(0));
         assert_eq!(count().unwrap(), 0);
         catalog.execute(insert_node("new")).await.unwrap();
-        Catalog::finish(&[catalog]).await;
+        catalog.finish().await;
         assert!(log_of(&path).is_some());
         assert_eq!(count().unwrap(), 0);
         assert_eq!(nodes(&reading).await, ["new"]);
