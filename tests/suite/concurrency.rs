@@ -155,6 +155,56 @@ fn change_at_once(place: &Place) {
 }
 
 #[test]
+fn an_image_is_read_as_it_was_at_one_moment() {
+    read_while_changing(&Place::new());
+}
+
+#[test]
+fn an_image_on_mariadb_is_read_as_it_was_at_one_moment() {
+    read_while_changing(&block_on(Place::on_mariadb()));
+}
+
+/// Changes the name and a property of an image together, and reads it.
+fn read_while_changing(place: &Place) {
+    use glance_tools::model::{Change, NewImage};
+    use glance_tools::service::Images;
+    use serde_json::{Value, json};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let attributes = |number: u32| json!({"name": number.to_string(), "same": number.to_string()});
+    let image = block_on(async {
+        let attributes = attributes(0).as_object().unwrap().clone();
+        let new = NewImage { attributes };
+        place.open().await.create_image(new).await.unwrap()
+    });
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            block_on(async {
+                let local = place.open().await;
+                for number in 1..300 {
+                    let values = attributes(number);
+                    let change = |(name, value): (&String, &Value)| Change::Replace {
+                        name: name.clone(),
+                        value: value.clone(),
+                    };
+                    let changes: Vec<Change> =
+                        values.as_object().unwrap().iter().map(change).collect();
+                    local.update_image(&image.id, &changes).await.unwrap();
+                }
+            });
+            ended.store(true, Ordering::Relaxed);
+        });
+        block_on(async {
+            let local = place.open().await;
+            while !ended.load(Ordering::Relaxed) {
+                let read = local.get_image(&image.id).await.unwrap();
+                assert_eq!(read.name.as_deref(), read.property("same"));
+            }
+        });
+    });
+}
+
+#[test]
 fn tags_that_several_callers_attach_on_a_server_are_all_kept() {
     let (place, server) = (Place::new(), crate::server::Server::start());
     let id = server.image("shared", "data");

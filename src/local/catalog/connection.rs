@@ -54,6 +54,10 @@ const MAX_RETRIES: usize = 12;
 /// How often a transaction is repeated because another process wrote the same before.
 const MAX_CONFLICT_RETRIES: u32 = 2;
 
+/// How a transaction of MySQL begins that sees one moment.
+const SNAPSHOT: &str =
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
+
 /// Returns the pauses between attempts.
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
@@ -320,6 +324,39 @@ impl Catalog {
             Arc::clone(&self.has_written),
             Arc::clone(&self.name),
         ))
+    }
+
+    /// Runs `work`, which reads with several statements and MUST NOT change anything: all of it sees the database as it
+    /// was at one moment. Repeated where the connection broke.
+    ///
+    /// # Errors
+    /// Those of `work`, and of the connection.
+    pub async fn read<T, W>(&self, work: impl Fn(Arc<Transaction>) -> W) -> Result<T>
+    where
+        W: Future<Output = Result<T>>,
+    {
+        let attempt = || {
+            Box::pin(async {
+                let snapshot = Arc::new(self.begin_snapshot().await?);
+                let value = work(Arc::clone(&snapshot)).await;
+                // Otherwise the connection ends the transaction when it is used again.
+                if let Some(snapshot) = Arc::into_inner(snapshot) {
+                    let _ = snapshot.commit().await;
+                }
+                value
+            })
+        };
+        self.retry(attempt).await
+    }
+
+    async fn begin_snapshot(&self) -> Result<Transaction> {
+        let inner = match &self.pool {
+            Pool::Sqlite(pools) => pools.readers.begin().await.map(Inner::Sqlite),
+            Pool::Mysql(pool) => pool.begin_with(SNAPSHOT).await.map(Inner::Mysql),
+        };
+        let inner = inner.map_err(|e| failed(e).about(&self.name))?;
+        let (written, name) = (Arc::clone(&self.has_written), Arc::clone(&self.name));
+        Ok(Transaction::new(inner, self.dialect(), written, name).into_snapshot())
     }
 
     /// Returns the error of what could not be written, or not begun.

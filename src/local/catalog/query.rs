@@ -42,7 +42,8 @@ impl Catalog {
     /// Loads one image, whoever may see it; None when there is none or it is deleted. `project` is
     /// whose membership is looked up.
     pub async fn load_image(&self, id: &str, project: &str) -> Result<Option<StoredImage>> {
-        load(self, id, project).await
+        self.read(async |snapshot| load(&*snapshot, id, project).await)
+            .await
     }
 
     /// The images that match and that `caller` may see, streamed in chunks, all as they were at one
@@ -171,7 +172,8 @@ impl Catalog {
 
     /// How many images `owner` has, and the bytes their data takes, each copy counted.
     pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
-        usage(self, owner).await
+        self.read(async |snapshot| usage(&*snapshot, owner).await)
+            .await
     }
 }
 

@@ -226,7 +226,8 @@ impl Catalog {
 
     /// An image that is to be taken back, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
-        restorable(self, id).await
+        self.read(async |snapshot| restorable(&*snapshot, id).await)
+            .await
     }
 }
 

@@ -17,6 +17,8 @@ use crate::{Error, ErrorKind, Result};
 pub struct Transaction {
     inner: Mutex<Inner>,
     dialect: Dialect,
+    /// Whether it only reads: what one moment was like, without locks.
+    is_snapshot: bool,
     /// Whether a statement has changed rows or the schema.
     has_changed: AtomicBool,
     has_written: Arc<AtomicBool>,
@@ -39,9 +41,18 @@ impl Transaction {
         Self {
             inner: Mutex::new(inner),
             dialect,
+            is_snapshot: false,
             has_changed: AtomicBool::new(false),
             has_written,
             name,
+        }
+    }
+
+    /// Returns the same transaction, in which queries lock nothing.
+    pub(super) fn into_snapshot(self) -> Self {
+        Self {
+            is_snapshot: true,
+            ..self
         }
     }
 
@@ -57,6 +68,7 @@ impl Transaction {
             has_changed,
             has_written,
             name,
+            ..
         } = self;
         let committed = match inner.into_inner() {
             Inner::Sqlite(transaction) => transaction.commit().await,
@@ -128,8 +140,8 @@ pub(in crate::local) trait Run {
 impl Run for Transaction {
     fn lock(&self) -> &'static str {
         match self.dialect {
-            Dialect::Sqlite => "",
-            Dialect::Mysql => " FOR UPDATE",
+            Dialect::Mysql if !self.is_snapshot => " FOR UPDATE",
+            Dialect::Sqlite | Dialect::Mysql => "",
         }
     }
 

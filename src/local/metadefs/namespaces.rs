@@ -59,13 +59,18 @@ impl Namespaces for Local {
     }
 
     async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace> {
-        let StoredNamespace { id, mut namespace } = self.find_namespace(name).await?;
-        let rows = self.catalog.metadefs();
-        namespace.objects = rows.objects(id).await?;
-        namespace.resource_type_associations = rows.associations_of(id).await?;
-        namespace.properties = rows.properties(id).await?;
-        let tags = rows.tags(id).await?.into_iter();
-        namespace.tags = tags.map(|tag| Tag::named(tag.name)).collect();
+        let whole = self.catalog.read(async |snapshot| {
+            let rows = snapshot.metadefs();
+            let found = self.known_namespace(rows.namespace(name).await?, name)?;
+            let StoredNamespace { id, mut namespace } = found;
+            namespace.objects = rows.objects(id).await?;
+            namespace.resource_type_associations = rows.associations_of(id).await?;
+            namespace.properties = rows.properties(id).await?;
+            let tags = rows.tags(id).await?.into_iter();
+            namespace.tags = tags.map(|tag| Tag::named(tag.name)).collect();
+            Ok(namespace)
+        });
+        let namespace = whole.await?;
         Ok(match resource_type {
             Some(resource_type) => namespace.prefixed(resource_type),
             None => namespace,
@@ -154,11 +159,14 @@ impl Local {
             Some(name) => Some(self.find_namespace(name).await?.id),
             None => None,
         };
-        let rows = self.catalog.metadefs();
         let project = (!self.caller.is_admin()).then_some(self.caller.project.as_str());
-        let found = rows.namespaces(&query, project, after).await?;
-        let ids: Vec<i64> = found.iter().map(|stored| stored.id).collect();
-        let mut associations = rows.associations(&ids).await?;
+        let read = self.catalog.read(async |snapshot| {
+            let rows = snapshot.metadefs();
+            let found = rows.namespaces(&query, project, after).await?;
+            let ids: Vec<i64> = found.iter().map(|stored| stored.id).collect();
+            Ok((found, rows.associations(&ids).await?))
+        });
+        let (found, mut associations) = read.await?;
         let with_associations = found.into_iter().map(|StoredNamespace { id, namespace }| {
             let resource_type_associations = associations.remove(&id).unwrap_or_default();
             Namespace {
