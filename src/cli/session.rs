@@ -21,7 +21,7 @@ use crate::config::{
 use crate::data::{Source, Watch};
 use crate::http::Observer;
 use crate::local::{Engine, Local};
-use crate::model::{Caller, Image};
+use crate::model::{ByteRange, Caller, Image};
 use crate::ops::saving::{Saved, Verified};
 use crate::output::was_closed;
 use crate::remote::Remote;
@@ -344,6 +344,7 @@ impl Session {
         Ok(Reading {
             known,
             prefer,
+            range: ByteRange::ALL,
             parallel,
         })
     }

@@ -64,6 +64,11 @@ pub(super) struct Located<'a, T> {
 }
 
 impl<T> Located<'_, T> {
+    /// Whether no file and no variable sets the option.
+    pub(super) fn is_default(&self) -> bool {
+        matches!(self.place, Place::Default)
+    }
+
     /// The error that refuses this value: `FILE:LINE: [section] option: why`.
     pub(super) fn refuse(&self, why: impl fmt::Display) -> Error {
         refuse(&self.place, &self.name, why)

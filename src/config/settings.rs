@@ -21,7 +21,7 @@ use super::reader::Reader;
 use super::scrubber::{ScrubberSettings, read_scrubber};
 use super::search::{ConfigSource, read_sources};
 use super::setting::Setting;
-use super::stores::{Layout, Stores, read_stores};
+use super::stores::{Layout, Store, Stores, read_stores};
 use super::values::quoted;
 use crate::error::{Error, Result};
 
@@ -41,6 +41,8 @@ pub struct Settings {
     pub stores: Setting<Stores>,
     /// Where data waits between stage and import.
     pub staging_dir: Setting<PathBuf>,
+    /// Where this node notes which uploads, imports and deletions are under way: the data directory, or the staging area.
+    pub journal_dir: Setting<PathBuf>,
     /// The image cache; None without one.
     pub cache: Setting<Option<CacheSettings>>,
     /// Sizes and counts that are refused or cut.
@@ -208,10 +210,13 @@ fn absolute(path: &Path) -> Result<PathBuf> {
 fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
     let stores = read_stores(reader, layout);
     let named = stores.as_ref().is_ok_and(|stores| stores.named);
+    let staging = read_staging_dir(reader, layout.base, named);
+    let journal = journal_dir(reader, layout, staging.as_ref().ok(), stores.as_ref().ok());
     Settings {
         data_dir: layout.data_dir.map(Path::to_path_buf),
         database: read_database(reader, layout.base).into(),
-        staging_dir: read_staging_dir(reader, layout.base, named).into(),
+        staging_dir: staging.into(),
+        journal_dir: journal.into(),
         stores: stores.into(),
         cache: read_cache(reader, layout.base).into(),
         limits: read_limits(reader),
@@ -289,6 +294,30 @@ fn read_staging_dir(reader: &Reader<'_>, base: &Path, named: bool) -> Result<Pat
             quoted(&uri.value)
         ))),
     }
+}
+
+/// Returns where the journal is. A staging area that the configuration does not name is a temporary directory, which
+/// does not outlive a restart of the machine as what is in the stores does: a directory of a store is better then.
+fn journal_dir(
+    reader: &Reader<'_>,
+    layout: &Layout<'_>,
+    staging: Option<&PathBuf>,
+    stores: Option<&Stores>,
+) -> Result<PathBuf> {
+    if let Some(directory) = layout.data_dir {
+        return Ok(directory.to_path_buf());
+    }
+    let named = stores.is_some_and(|stores| stores.named);
+    let is_temporary = !named && reader.text_or_default(&NODE_STAGING_URI)?.is_default();
+    let of_stores = || stores?.list.iter().find_map(Store::directory);
+    let directory = match staging {
+        Some(staging) if !is_temporary => Some(staging.as_path()),
+        staging => of_stores().or(staging.map(PathBuf::as_path)),
+    };
+    directory.map(Path::to_path_buf).ok_or_else(|| {
+        Error::failed("the configuration names no directory for the journal")
+            .hint("Set node_staging_uri in the section [DEFAULT].")
+    })
 }
 
 fn read_limits(reader: &Reader<'_>) -> Limits {

@@ -49,6 +49,16 @@ pub struct Store {
     pub weight: i64,
 }
 
+impl Store {
+    /// Returns the first directory of a store of files.
+    pub fn directory(&self) -> Option<&Path> {
+        match self.kind.get() {
+            Ok(StoreKind::File(file)) => file.directories.first().map(|at| at.path.as_path()),
+            _ => None,
+        }
+    }
+}
+
 /// The kinds of store that Glance knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {

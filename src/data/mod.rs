@@ -1,5 +1,6 @@
 //! Bytes: where image data comes from, how it is hashed and inspected on the way, how it is written.
 
+mod blocking;
 pub mod digest;
 pub mod durable;
 pub mod format;
@@ -9,6 +10,7 @@ pub mod source;
 pub mod sparse;
 pub mod watch;
 
+pub use blocking::blocking;
 pub use digest::{Algorithm, Digests, Hasher};
 pub use source::Source;
 pub use watch::Watch;

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
 
 use async_stream::try_stream;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
-use super::Watch;
 use super::sparse::{Segment, segments};
-use crate::{Error, Result};
+use super::{BLOCK, Watch};
+use crate::model::ByteRange;
+use crate::{Error, ErrorKind, Result};
 
 /// Buffers of a stream that are taken in ahead of their reader: of a connection, some hundred KiB each.
 const AHEAD: usize = 4;
@@ -24,12 +25,14 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// Image data on its way in or out; read once, from beginning to end.
 pub enum Source {
-    /// A regular file, from its beginning; may be cloned, and holes in it are known.
+    /// A regular file, or a range of it; may be cloned, and holes in it are known.
     File {
         /// The open file.
         file: File,
         /// Its name, for messages.
         path: PathBuf,
+        /// The bytes that are read; within the file where it is not all of it.
+        range: ByteRange,
     },
     /// A pipe, a terminal, standard input.
     Pipe {
@@ -144,7 +147,8 @@ impl Source {
             return Err(Error::io("read", &path, io::ErrorKind::IsADirectory.into()));
         }
         Ok(if metadata.is_file() && is_positioned(&file) {
-            Self::File { file, path }
+            let range = ByteRange::ALL;
+            Self::File { file, path, range }
         } else {
             Self::Pipe {
                 reader: Box::new(file),
@@ -169,7 +173,8 @@ impl Source {
             return Ok(Self::Pipe { reader, name });
         }
         if is_positioned(&file) && file.stream_position().is_ok_and(|at| at == 0) {
-            return Ok(Self::File { file, path });
+            let range = ByteRange::ALL;
+            return Ok(Self::File { file, path, range });
         }
         let begun = Stamp::of(&file, &path)?;
         let reader = Box::new(Rest { file, path, begun });
@@ -179,7 +184,7 @@ impl Source {
     /// Size in bytes, where it is known beforehand.
     pub fn size(&self) -> Option<u64> {
         match self {
-            Self::File { file, .. } => known_size(file).ok().flatten(),
+            Self::File { file, range, .. } => range.length(known_size(file).ok()??),
             Self::Through { size, .. } => *size,
             Self::Pipe { .. } | Self::Stream(_) => None,
         }
@@ -189,9 +194,12 @@ impl Source {
     /// without the holes of a file.
     pub fn stored_size(&self) -> Option<u64> {
         let size = self.size()?;
-        let Self::File { file, .. } = self else {
+        let Self::File { file, range, .. } = self else {
             return Some(size);
         };
+        if !range.is_all() {
+            return Some(size);
+        }
         let blocks = file.metadata().ok()?.blocks();
         if blocks.saturating_mul(512) >= size {
             return Some(size);
@@ -210,12 +218,70 @@ impl Source {
     /// The same data once more, where it can be read again: that of a file.
     pub fn again(&self) -> Option<Self> {
         match self {
-            Self::File { file, path } => Some(Self::File {
+            Self::File { file, path, range } => Some(Self::File {
                 file: file.try_clone().ok()?,
                 path: path.clone(),
+                range: *range,
             }),
             Self::Pipe { .. } | Self::Stream(_) | Self::Through { .. } => None,
         }
+    }
+
+    /// Returns a range of this data.
+    ///
+    /// # Errors
+    /// `RangeNotSatisfiable` for one that begins at the end of the data or after it, as far as that is known now; what
+    /// arrives later ends with that error.
+    pub fn limited_to(self, range: ByteRange) -> Result<Self> {
+        if range.is_all() {
+            return Ok(self);
+        }
+        let size = self.size();
+        if let Some(size) = size
+            && range.length(size).is_none()
+        {
+            return Err(outside(range));
+        }
+        Ok(match self {
+            Self::File {
+                file,
+                path,
+                range: ByteRange::ALL,
+            } => Self::File { file, path, range },
+            other => Self::Stream(clip(other.into_stream(), range)),
+        })
+    }
+
+    /// Returns the same data as a stream. What has to be read by a thread is read a little ahead.
+    ///
+    /// MUST be called within a tokio runtime.
+    pub fn into_stream(self) -> ByteStream {
+        if let Self::Stream(stream) = self {
+            return stream;
+        }
+        let (blocks, inbox) = mpsc::channel(AHEAD);
+        tokio::task::spawn_blocking(move || {
+            let read = || {
+                let mut reader = self.into_reader()?;
+                loop {
+                    let mut block = BytesMut::zeroed(BLOCK);
+                    let length = reader.fill(&mut block)?;
+                    block.truncate(length);
+                    if length == 0 || blocks.blocking_send(Ok(block.freeze())).is_err() {
+                        return Ok(());
+                    }
+                }
+            };
+            if let Err(error) = read() {
+                // Nobody reads any more where this fails.
+                let _ = blocks.blocking_send(Err(error));
+            }
+        });
+        let stream = futures_util::stream::unfold(inbox, async |mut inbox| {
+            let block = inbox.recv().await?;
+            Some((block, inbox))
+        });
+        stream.boxed()
     }
 
     /// Returns the same data, which ends with an error once `watch` is asked to stop: also while none arrives.
@@ -243,12 +309,13 @@ impl Source {
     /// MUST be read from a thread that may block, within a tokio runtime.
     pub fn into_reader(self) -> Result<Reader> {
         Ok(match self {
-            Self::File { file, path } => {
+            Self::File { file, path, range } => {
                 let begun = Stamp::of(&file, &path)?;
                 Reader(Inner::File {
                     file,
                     path,
-                    at: 0,
+                    at: range.start,
+                    end: range.end,
                     begun,
                 })
             }
@@ -273,6 +340,44 @@ impl Source {
     }
 }
 
+/// Returns a range of the bytes of a stream.
+fn clip(mut stream: ByteStream, range: ByteRange) -> ByteStream {
+    let clipped = try_stream! {
+        let mut at = 0;
+        let mut is_empty = true;
+        while range.end.is_none_or(|end| at < end)
+            && let Some(bytes) = stream.next().await
+        {
+            let mut bytes = bytes?;
+            let begins = at;
+            at += bytes.len() as u64;
+            if let Some(after) = range.end.map(|end| end - begins)
+                && let Ok(after) = usize::try_from(after)
+            {
+                bytes.truncate(after);
+            }
+            let before = range.start.saturating_sub(begins).min(bytes.len() as u64);
+            let bytes = bytes.slice(usize::try_from(before).unwrap_or(bytes.len())..);
+            if !bytes.is_empty() {
+                is_empty = false;
+                yield bytes;
+            }
+        }
+        if is_empty {
+            Err(outside(range))?;
+        }
+    };
+    clipped.boxed()
+}
+
+/// Returns the error for a range that holds none of the data.
+fn outside(range: ByteRange) -> Error {
+    Error::new(
+        ErrorKind::RangeNotSatisfiable,
+        format!("there is no data at byte {}", range.start),
+    )
+}
+
 /// Image data as blocking code reads it.
 pub struct Reader(Inner);
 
@@ -282,6 +387,8 @@ enum Inner {
         file: File,
         path: PathBuf,
         at: u64,
+        /// Where reading ends; None: at the end of the file.
+        end: Option<u64>,
         begun: Stamp,
     },
     Read(Box<dyn Read + Send>, PathBuf),
@@ -310,9 +417,13 @@ impl Reader {
                 file,
                 path,
                 at,
+                end,
                 begun,
             } => loop {
-                match file.read_at(buffer, *at) {
+                let left = end.map_or(u64::MAX, |end| end.saturating_sub(*at));
+                let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+                let wanted = wanted.min(buffer.len());
+                match file.read_at(&mut buffer[..wanted], *at) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => return Err(Error::io("read", path, e)),
                     Ok(0) if !buffer.is_empty() => {
@@ -349,6 +460,8 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use std::time::SystemTime;
+
+    use futures_util::{TryStreamExt, stream};
 
     use super::*;
 
@@ -462,5 +575,52 @@ mod tests {
         let grow = || std::fs::write(&path, [1; 200]).unwrap();
         let text = read(rest(), grow).unwrap_err().to_string();
         assert!(text.contains("changed while it was read"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn ranges_of_files_and_streams_are_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let bytes: Vec<u8> = (0..=255).cycle().take(3 * BLOCK + 100).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let size = bytes.len() as u64;
+        let arriving = |step| {
+            let chunks: Vec<_> = bytes.chunks(step).map(Bytes::copy_from_slice).collect();
+            Source::Stream(stream::iter(chunks.into_iter().map(Ok)).boxed())
+        };
+        for (start, end) in [
+            (0, None),
+            (0, Some(1)),
+            (7, Some(8)),
+            (7, None),
+            (1000, Some(2 * BLOCK as u64 + 3)),
+            (size - 1, None),
+            (5, Some(size + 10)),
+        ] {
+            let range = ByteRange { start, end };
+            let last = usize::try_from(end.unwrap_or(size).min(size)).unwrap();
+            let expected = &bytes[usize::try_from(start).unwrap()..last];
+            for source in [
+                Source::open(&path).unwrap(),
+                arriving(1000),
+                arriving(bytes.len()),
+            ] {
+                let source = source.limited_to(range).unwrap();
+                if let Some(size) = source.size() {
+                    assert_eq!(size, expected.len() as u64, "{range:?}");
+                }
+                let chunks: Vec<Bytes> = source.into_stream().try_collect().await.unwrap();
+                assert!(chunks.concat() == expected, "{range:?}");
+            }
+        }
+        let range = ByteRange {
+            start: size,
+            end: None,
+        };
+        let file = Source::open(&path).unwrap().limited_to(range);
+        assert_eq!(file.err().unwrap().kind(), ErrorKind::RangeNotSatisfiable);
+        let stream = arriving(1000).limited_to(range).unwrap().into_stream();
+        let refused = stream.try_collect::<Vec<Bytes>>().await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::RangeNotSatisfiable);
     }
 }

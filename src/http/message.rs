@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -12,6 +12,7 @@ use super::pace::Pace;
 use super::reason::{Failure, Reason};
 use super::redirect::Stripped;
 use crate::config::Secret;
+use crate::model::ByteRange;
 
 /// Bytes of a response that is read into memory: a page of a thousand images is around a MiB.
 const MAX_RESPONSE: usize = 64 * 1024 * 1024;
@@ -47,6 +48,14 @@ impl Request {
             is_body_secret: false,
             secrets: Vec::new(),
             is_idempotent,
+        }
+    }
+
+    /// Asks for a range of the data. A server may send all of it nevertheless.
+    pub fn ask_for(&mut self, range: ByteRange) {
+        // The header is made of digits.
+        if let Ok(value) = HeaderValue::try_from(range.header()) {
+            self.headers.insert(RANGE, value);
         }
     }
 
@@ -118,6 +127,18 @@ impl StreamingResponse {
     pub fn content_length(&self) -> Option<u64> {
         let length = self.headers().get(CONTENT_LENGTH)?;
         length.to_str().ok()?.trim().parse().ok()
+    }
+
+    /// Position in the data of the first byte of the body; None where a partial response does not say it.
+    ///
+    /// *Source:* RFC 9110, section 14.4.
+    pub fn first_byte(&self) -> Option<u64> {
+        if self.status() != StatusCode::PARTIAL_CONTENT {
+            return Some(0);
+        }
+        let range = self.headers().get(CONTENT_RANGE)?.to_str().ok()?;
+        let (first, _) = range.strip_prefix("bytes ")?.split_once('-')?;
+        first.parse().ok()
     }
 
     /// Returns the next bytes of the body; None at its end.

@@ -11,11 +11,11 @@ use super::access::{self, Target};
 use super::catalog::NewLocation;
 use super::inspection::Inspection;
 use super::quota::Cap;
-use super::recovery::discard;
-use super::store::{Put, Store};
+use super::store::Store;
+use super::storing::Storing;
 use super::{Local, StoredImage};
 use crate::data::{Algorithm, Source, Watch};
-use crate::model::{Image, ImageStatus, MultiHash};
+use crate::model::{ByteRange, Image, ImageStatus, MultiHash};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, ErrorKind, Result};
 
@@ -31,7 +31,7 @@ impl ImageData for Local {
 
     /// A record at hand is of no use: whether the caller may read the data is decided here and now.
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
-        let prefer = reading.prefer;
+        let Reading { prefer, range, .. } = reading;
         let stored = self.find(id).await?;
         let deactivated = stored.image.status == ImageStatus::Deactivated;
         access::check_download(
@@ -42,17 +42,18 @@ impl ImageData for Local {
         // An image that is deactivated is an administrator's alone, who sees what the store has.
         let cache = self.download_cache().filter(|_| !deactivated);
         let Some(cache) = cache else {
-            return self.open_from_stores(stored, &prefer).await;
+            return self.open_from_stores(stored, &prefer, range).await;
         };
         // A cache that fails keeps nobody from the data: it is in the store.
         if let Ok(Some(source)) = cache.open_image(&stored.image).await {
             return Ok(ImageBytes {
                 image: self.shown(stored.image, stored.locations)?,
-                source: Some(source),
+                source: Some(source.limited_to(range)?),
             });
         }
-        let mut bytes = self.open_from_stores(stored, &prefer).await?;
-        if bytes.source.is_some()
+        let mut bytes = self.open_from_stores(stored, &prefer, range).await?;
+        if range.is_all()
+            && bytes.source.is_some()
             && let Ok(Some(fill)) = cache.begin_fill(&bytes.image).await
             && let Some(source) = bytes.source.take()
         {
@@ -84,21 +85,23 @@ impl Local {
             return Err(cap.exceeded());
         }
         let room = upload.source.stored_size().or(size);
-        let mut put = self.begin_cleared(|| store.begin(id, room)).await?;
+        let mut storing = self.begin_upload(store, id, room).await?;
         let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {
-            return Err(discard(put, error).await);
+            return Err(storing.discard(error).await);
         }
         match self
-            .store_data(stored, upload, put.as_mut(), &location, cap)
+            .store_data(stored, upload, &mut storing, &location, cap)
             .await
         {
             Ok(()) => {
-                put.finish().await?;
+                storing.close().await?;
                 self.keep_reserve().await?;
                 self.get_image(id).await
             }
-            Err(error) => Err(self.undo_upload(id, put, ImageStatus::Saving, error).await),
+            Err(error) => Err(self
+                .undo_upload(id, storing, ImageStatus::Saving, error)
+                .await),
         }
     }
 
@@ -111,7 +114,7 @@ impl Local {
         let target = Target::new(&stored.image, stored.is_member);
         let deactivated = stored.image.status == ImageStatus::Deactivated;
         access::check_download(&self.caller, target, deactivated)?;
-        self.open_from_stores(stored, &[]).await
+        self.open_from_stores(stored, &[], ByteRange::ALL).await
     }
 
     /// Opens data where it is stored, in the first of the preferred stores that has it, else in any.
@@ -119,21 +122,28 @@ impl Local {
         &self,
         stored: StoredImage,
         prefer: &[String],
+        range: ByteRange,
     ) -> Result<ImageBytes> {
-        let source = self.source_of(&stored, prefer).await?;
+        let source = self.source_of(&stored, prefer, range).await?;
         Ok(ImageBytes {
             image: self.shown(stored.image, stored.locations)?,
             source,
         })
     }
 
-    /// The data of an image, from the first of the preferred stores that has it, else from any; None
+    /// Returns a range of the data of an image, from the first of the preferred stores that has it, else from any; None
     /// where it has none.
     pub(super) async fn source_of(
         &self,
         stored: &StoredImage,
         prefer: &[String],
+        range: ByteRange,
     ) -> Result<Option<Source>> {
+        let size = stored.image.size;
+        let length = match size {
+            Some(size) => range.length(size),
+            None => range.end.map(|end| end - range.start),
+        };
         let mut locations: Vec<_> = stored.locations.iter().collect();
         let rank = |store: Option<&str>| {
             let preferred = prefer.iter().position(|id| Some(id.as_str()) == store);
@@ -143,11 +153,12 @@ impl Local {
         let mut failure = None;
         for location in locations {
             let opened = match self.stores.holding(location) {
-                Ok(store) => store.open(&location.url).await,
+                Ok(store) => store.open(&location.url, range).await,
                 Err(e) => Err(e),
             };
             match opened {
-                Ok(source) => return Ok(Some(limited_to(stored.image.size, source))),
+                Ok(source) => return Ok(Some(limited_to(length, source))),
+                Err(error) if error.kind() == ErrorKind::RangeNotSatisfiable => return Err(error),
                 Err(error) => failure = Some(error),
             }
         }
@@ -171,7 +182,7 @@ impl Local {
         &self,
         stored: StoredImage,
         upload: Upload,
-        put: &mut dyn Put,
+        storing: &mut Storing,
         metadata: &Map<String, Value>,
         cap: Cap,
     ) -> Result<()> {
@@ -182,8 +193,8 @@ impl Local {
             watch: upload.watch,
             cap,
         };
-        let image = self.take(stored.image, intake, put).await?;
-        let url = put.publish().await?;
+        let image = self.take(stored.image, intake, storing).await?;
+        let url = storing.commit().await?;
         self.catalog
             .write(async |transaction| {
                 if !transaction.activate(&image, ImageStatus::Saving).await? {
@@ -207,7 +218,7 @@ impl Local {
         &self,
         mut image: Image,
         intake: Intake,
-        put: &mut dyn Put,
+        storing: &mut Storing,
     ) -> Result<Image> {
         let secure = Algorithm::parse(self.settings.hashing_algorithm.get()?)?;
         let inspection =
@@ -223,7 +234,7 @@ impl Local {
                 .look(bytes)
         });
         let algorithms = vec![Algorithm::Md5, secure];
-        let taken = put
+        let taken = storing
             .take(intake.source, algorithms, intake.watch, look)
             .await?;
         check_promise(intake.promised, taken.size)?;

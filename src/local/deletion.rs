@@ -1,11 +1,12 @@
 //! Deleting data: first the record, then the data that no record names any more.
 //!
-//! The journal notes the addresses before the record is changed; who dies after that is followed by the next
-//! command (see [`super::recovery`]). The place of the data has to be there before anything is changed: what
+//! The journal notes the addresses before the record is changed; a process that crashes after that is followed by the
+//! next command (see [`super::journal`]). The place of the data has to be there before anything is changed: what
 //! is on a file system that is not mounted would come back with it.
 
 use super::Engine;
-use super::store::{Delete, Store, blocking};
+use super::journal::{Datum, Entry, Intent, Note};
+use crate::data::blocking;
 use crate::model::Location;
 use crate::{Error, Result};
 
@@ -13,14 +14,14 @@ use crate::{Error, Result};
 pub(super) struct Deletion {
     /// The image.
     id: String,
-    /// The addresses of its data.
-    urls: Vec<String>,
-    /// Whether other images may name these.
+    /// Its data.
+    data: Vec<Datum>,
+    /// Whether other images may name the same data.
     shared: bool,
-    /// Whether what is staged goes as well.
+    /// Whether what is staged is removed as well.
     staged: bool,
     /// The entry of the journal; None where there is nothing to remove.
-    delete: Option<Box<dyn Delete>>,
+    entry: Option<Entry>,
 }
 
 impl Engine {
@@ -36,8 +37,11 @@ impl Engine {
         locations: &[Location],
         staged: bool,
     ) -> Result<Deletion> {
-        let urls: Vec<String> = locations.iter().map(|at| at.url.clone()).collect();
-        let mut keeper: Option<&dyn Store> = if staged { Some(self.staging()?) } else { None };
+        if staged {
+            // Without a staging area nothing could be removed from it.
+            self.staging()?;
+        }
+        let mut data = Vec::new();
         // Where locations are shown, callers can name them, and could name files before Glance refused that.
         let mut shared = self.settings.exposure.get()?.locations;
         for location in locations {
@@ -47,8 +51,11 @@ impl Engine {
             })?;
             store.check_delete(&location.url).await?;
             if !store.info().read_only {
-                keeper.get_or_insert(store);
                 shared |= !store.is_exclusive(&location.url, id);
+                data.push(Datum {
+                    url: location.url.clone(),
+                    store: store.info().id.clone(),
+                });
             }
         }
         if let Some(reserve) = self.reserve.clone() {
@@ -58,19 +65,23 @@ impl Engine {
             })
             .await?;
         }
-        let delete = match keeper {
-            Some(store) => {
-                let begin = || store.begin_delete(id, &urls);
-                Some(self.begin_cleared(begin).await?)
-            }
-            None => None,
+        let entry = if staged || !data.is_empty() {
+            let note = Note {
+                data: data.clone(),
+                ..Note::default()
+            };
+            let busy =
+                || Error::conflict(format!("image {id} is being deleted by another process"));
+            Some(self.note(id, &Intent::Delete, Some(note), busy).await?)
+        } else {
+            None
         };
         Ok(Deletion {
             id: id.to_string(),
-            urls,
+            data,
             shared,
             staged,
-            delete,
+            entry,
         })
     }
 
@@ -81,10 +92,10 @@ impl Engine {
     pub(super) async fn finish_deletion(&self, deletion: Deletion) -> Result<()> {
         let Deletion {
             id,
-            urls,
+            mut data,
             shared,
             staged,
-            delete: Some(delete),
+            entry: Some(entry),
         } = deletion
         else {
             return Ok(());
@@ -93,16 +104,16 @@ impl Engine {
             if staged {
                 self.unstage(&id).await?;
             }
-            let addresses: Vec<&str> = urls.iter().map(String::as_str).collect();
+            let addresses: Vec<&str> = data.iter().map(|one| one.url.as_str()).collect();
             // Others who delete what names the same data look after their own commit: the last one removes it.
             let held = if shared {
                 self.catalog.holders(&addresses).await?
             } else {
                 self.catalog.holders_of_image(&id, &addresses).await?
             };
-            let held = |url: &String| held.iter().any(|(_, holder)| holder == url);
-            let removals: Vec<String> = urls.iter().filter(|url| !held(url)).cloned().collect();
-            delete.finish(&removals).await
+            data.retain(|one| !held.iter().any(|(_, holder)| *holder == one.url));
+            self.remove_data(data).await?;
+            entry.close().await
         };
         finish.await.map_err(|error| {
             Error::new(
@@ -130,8 +141,8 @@ impl Engine {
 
     /// Forgets a deletion that did not happen.
     pub(super) async fn abandon_deletion(&self, deletion: Deletion) -> Result<()> {
-        match deletion.delete {
-            Some(delete) => delete.abandon().await,
+        match deletion.entry {
+            Some(entry) => entry.close().await,
             None => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::cache::{self, ImageCache};
 use super::catalog::Catalog;
+use super::journal::Journal;
 use super::reserve::Reserve;
 use super::store::{self, FileStore, Store, StoreSet};
 use super::{Local, staging};
@@ -22,6 +23,7 @@ pub struct Engine {
     pub(super) cache: Setting<Option<ImageCache>>,
     pub(super) stores: StoreSet,
     pub(super) staging: Setting<FileStore>,
+    pub(super) journal: Setting<Journal>,
     pub(super) settings: Settings,
     pub(super) reserve: Option<Reserve>,
     /// Changes under way, whether or not their callers still wait for them.
@@ -45,6 +47,7 @@ impl Engine {
         let catalog = Catalog::open_current(prepare(&settings)?).await?;
         let stores = open_stores(&settings)?;
         let staging = settings.staging_dir.get().map(|at| staging::store(at));
+        let journal = settings.journal_dir.get().map(|at| Journal::of(at));
         let cache = cache::of_deployment(&settings, &catalog).await;
         let reserve = Reserve::of(&settings);
         let mut engine = Self {
@@ -52,6 +55,7 @@ impl Engine {
             cache: cache.into(),
             stores,
             staging: staging.into(),
+            journal: journal.into(),
             settings,
             reserve,
             changes: TaskTracker::new(),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::access::{self, Target};
 use super::catalog::{Transaction, is_in_doubt, is_property};
-use super::recovery::explained;
+use super::journal::explained;
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};

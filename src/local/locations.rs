@@ -11,13 +11,13 @@ use super::Local;
 use super::access::{self, Target};
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::{check_formats, limited_to};
-use super::recovery::explained;
-use super::store::{Store, transfer};
+use super::journal::explained;
+use super::store::Store;
 use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
-use crate::data::pump::{Blocks, Taken, take_stream};
+use crate::data::pump::{self, Sink, Taken};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::address::discreet;
-use crate::model::{Image, ImageStatus, Location, MultiHash, ValidationData};
+use crate::model::{ByteRange, Image, ImageStatus, Location, MultiHash, ValidationData};
 use crate::service::{Images, Locations};
 use crate::{Error, Result};
 
@@ -281,7 +281,8 @@ impl Local {
         let taken = loop {
             let read = async {
                 let store = self.stores.holding(location)?;
-                let source = limited_to(Some(size), store.open(&location.url).await?);
+                let source =
+                    limited_to(Some(size), store.open(&location.url, ByteRange::ALL).await?);
                 hash(source, vec![Algorithm::Md5, algorithm]).await
             };
             match read.await {
@@ -508,23 +509,8 @@ async fn touch(transaction: &Transaction, image: &Image) -> Result<()> {
 
 /// Hashes data.
 async fn hash(source: Source, algorithms: Vec<Algorithm>) -> Result<Taken> {
-    let watch = Watch::default();
-    if let Source::Stream(stream) = source {
-        return take_stream(stream, None, &algorithms, &watch, Box::new(|_| Ok(()))).await;
-    }
-    transfer(move || {
-        let mut blocks = Blocks::new(&algorithms);
-        let mut reader = source.into_reader()?;
-        let mut size = 0;
-        while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
-            size += block.len() as u64;
-        }
-        Ok(Taken {
-            size,
-            digests: blocks.finish()?,
-        })
-    })
-    .await
+    let (watch, look) = (Watch::default(), Box::new(|_: &[u8]| Ok(())));
+    pump::transfer(source, Sink::Nowhere, algorithms, watch, look).await
 }
 
 fn wrong_status(verb: &str, status: ImageStatus) -> Error {

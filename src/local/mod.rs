@@ -20,11 +20,11 @@ mod locations;
 mod members;
 pub mod metadefs;
 mod quota;
-mod recovery;
 mod reserve;
 mod scrub;
 mod staging;
 pub mod store;
+mod storing;
 mod tasks;
 mod validation;
 

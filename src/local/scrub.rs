@@ -416,7 +416,7 @@ impl Scrub<'_> {
         turn.check().await?;
         let dry_run = self.dry_run;
         let work = shares.into_iter().map(|share| async move {
-            let outcomes = share.store.remove(share.removals, dry_run).await;
+            let outcomes = share.store.delete(share.removals, dry_run).await;
             (share.places, outcomes)
         });
         let mut done = stream::iter(work).buffer_unordered(self.pool_size);

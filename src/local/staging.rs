@@ -1,7 +1,7 @@
 //! The staging area: where data waits to be imported, a file an image, named by its id.
 //!
 //! It is a store of its own, on the same rules: written beside its name, durable, renamed, and noted in
-//! the journal meanwhile.
+//! the journal until then.
 //!
 //! *Source:* `stage` in `glance/api/v2/image_data.py` of the reference implementation.
 
@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use super::access::{self, Target};
 use super::data::check_promise;
 use super::engine::FILE_MODE;
-use super::journal::Journal;
-use super::recovery::discard;
-use super::store::{Directory, FileStore, Store, Writing, is_residue};
+use super::journal::Intent;
+use super::store::{Directory, FileStore, Writing};
+use super::storing::Storing;
 use super::{Engine, Local};
-use crate::data::Source;
 use crate::data::durable::remove_durably;
+use crate::data::{Source, blocking};
 use crate::model::{ImageStatus, StoreInfo};
 use crate::service::Staging;
 use crate::{Error, ErrorKind, Result};
@@ -57,9 +57,17 @@ impl Engine {
         Ok(self.settings.staging_dir.get()?.join(id))
     }
 
-    /// The journal of the staging area.
-    pub(super) fn staging_journal(&self) -> Result<Journal> {
-        Ok(Journal::of(self.settings.staging_dir.get()?))
+    /// Begins to stage data for image `id`.
+    ///
+    /// # Errors
+    /// `Conflict` while another process does the same; those of [`Engine::begin_storing`].
+    async fn begin_staging(&self, id: &str, size: Option<u64>) -> Result<Storing> {
+        let busy = || {
+            not_allowed(ImageStatus::Uploading)
+                .hint("Another process is staging data for this image.")
+        };
+        self.begin_storing(self.staging()?, Intent::Stage, id, size, busy)
+            .await
     }
 
     /// Removes what is staged for an image, if anything is, and what was made of it; durably.
@@ -80,7 +88,7 @@ impl Engine {
     /// `Io` when it is not there; `Corrupt` for another size. It stays as it is.
     pub(super) async fn check_staged(&self, id: &str, size: Option<u64>) -> Result<()> {
         let path = self.staged(id)?;
-        super::store::blocking(move || {
+        blocking(move || {
             let found = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, e))?;
             match size {
                 Some(size) if size != found.len() => Err(Error::corrupt(format!(
@@ -96,10 +104,7 @@ impl Engine {
 
     async fn remove_staged(&self, paths: Vec<PathBuf>) -> Result<()> {
         let directory = self.settings.staging_dir.get()?.clone();
-        super::store::blocking(move || {
-            remove_durably(&directory, paths.iter().map(PathBuf::as_path))
-        })
-        .await
+        blocking(move || remove_durably(&directory, paths.iter().map(PathBuf::as_path))).await
     }
 
     /// Puts data that was fetched into the staging area, for an import that goes on.
@@ -112,20 +117,19 @@ impl Engine {
     ) -> Result<u64> {
         // What an earlier attempt left is of no use.
         self.unstage(id).await?;
-        let area = self.staging()?;
-        let mut put = self.begin_cleared(|| area.begin(id, None)).await?;
+        let mut storing = self.begin_staging(id, None).await?;
         let kept = async {
             let look = Box::new(cap.counter());
-            let taken = put.take(source, Vec::new(), watch, look).await?;
-            put.publish().await?;
+            let taken = storing.take(source, Vec::new(), watch, look).await?;
+            storing.commit().await?;
             Ok(taken.size)
         };
         match kept.await {
             Ok(size) => {
-                put.finish().await?;
+                storing.close().await?;
                 Ok(size)
             }
-            Err(error) => Err(discard(put, error).await),
+            Err(error) => Err(storing.discard(error).await),
         }
     }
 }
@@ -147,15 +151,9 @@ impl Local {
             return Err(cap.exceeded());
         }
         let room = staging.source.stored_size().or(size);
-        let area = self.staging()?;
-        let begun = self.begin_cleared(|| area.begin(id, room));
-        let mut put = begun.await.map_err(|error| match error.kind() {
-            ErrorKind::Conflict if !is_residue(&error) => not_allowed(ImageStatus::Uploading)
-                .hint("Another process is staging data for this image."),
-            _ => error,
-        })?;
+        let mut storing = self.begin_staging(id, room).await?;
         if let Err(error) = self.start_staging(id).await {
-            return Err(discard(put, error).await);
+            return Err(storing.discard(error).await);
         }
         let staged = async {
             // What is there all the same is of no use to an image that was queued.
@@ -166,18 +164,18 @@ impl Local {
                 watch,
             } = staging;
             let look = Box::new(cap.counter());
-            let taken = put.take(source, Vec::new(), watch, look).await?;
+            let taken = storing.take(source, Vec::new(), watch, look).await?;
             check_promise(size, taken.size)?;
-            put.publish().await?;
+            storing.commit().await?;
             self.finish_staging(id, taken.size).await
         };
         match staged.await {
             Ok(()) => {
-                put.finish().await?;
+                storing.close().await?;
                 self.keep_reserve().await
             }
             Err(error) => Err(self
-                .undo_upload(id, put, ImageStatus::Uploading, error)
+                .undo_upload(id, storing, ImageStatus::Uploading, error)
                 .await),
         }
     }

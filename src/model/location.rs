@@ -13,6 +13,16 @@ pub struct Location {
 }
 
 impl Location {
+    /// Returns the location of data in the store of that ID; an empty one is not known.
+    pub fn in_store(url: String, store: &str) -> Self {
+        let store = Some(store).filter(|store| !store.is_empty());
+        let metadata = store.map(|store| ("store".to_string(), Value::from(store)));
+        Self {
+            url,
+            metadata: metadata.into_iter().collect(),
+        }
+    }
+
     /// The store that holds the data, when it is known.
     pub fn store(&self) -> Option<&str> {
         self.metadata.get("store").and_then(Value::as_str)

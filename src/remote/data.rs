@@ -15,7 +15,7 @@ use crate::data::pump::Blocks;
 use crate::data::{Algorithm, Source, Watch};
 use crate::http::Request;
 use crate::http::retry::{self, Delay};
-use crate::model::{Image, ImageStatus};
+use crate::model::{ByteRange, Image, ImageStatus};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, Result};
 
@@ -81,9 +81,13 @@ impl ImageData for Remote {
         let in_parts = image
             .size
             .filter(|size| reading.parallel > 1 && *size > download::PART);
+        let range = reading.range;
+        let in_parts = in_parts.filter(|_| range.is_all());
         if in_parts.is_some() {
-            own.headers
-                .insert(RANGE, download::range(0, Some(download::PART))?);
+            let end = Some(download::PART);
+            own.ask_for(ByteRange { start: 0, end });
+        } else if !range.is_all() {
+            own.ask_for(range);
         }
         for renewed in [false, true] {
             let sent = self.access.read().await.clone();
@@ -104,12 +108,22 @@ impl ImageData for Remote {
                 status if status.is_success() => {
                     call.headers.remove(RANGE);
                     let download = Download::new(self.http.clone(), call, &image);
-                    Some(Source::Stream(match (status, in_parts) {
+                    Some(match (status, in_parts) {
                         (StatusCode::PARTIAL_CONTENT, Some(size)) => {
-                            download.in_parts(response, size, reading.parallel)
+                            Source::Stream(download.in_parts(response, size, reading.parallel))
                         }
-                        _ => download.stream(response),
-                    }))
+                        (StatusCode::PARTIAL_CONTENT, None)
+                            if response.first_byte() == Some(range.start) =>
+                        {
+                            Source::Stream(download.of(range).stream(response))
+                        }
+                        (StatusCode::PARTIAL_CONTENT, None) => {
+                            return Err(Error::corrupt(format!(
+                                "the server sends another part of image {id} than it was asked for"
+                            )));
+                        }
+                        _ => Source::Stream(download.stream(response)).limited_to(range)?,
+                    })
                 }
                 status => {
                     let aged = Aged::of_answer(&call, status, response.headers());

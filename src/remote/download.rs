@@ -4,14 +4,13 @@ use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::StatusCode;
-use http::header::{CONTENT_RANGE, HeaderValue, RANGE};
 
 use super::answer;
 use super::failure::failed;
 use crate::data::source::ByteStream;
 use crate::http::retry::Delay;
 use crate::http::{Client, Request, StreamingResponse};
-use crate::model::Image;
+use crate::model::{ByteRange, Image};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes that are asked for at a time, where several parts are.
@@ -19,13 +18,6 @@ pub const PART: u64 = 4 * 1024 * 1024;
 
 /// Bytes after which a transfer counts as going on, and may be cut as often again.
 const PROGRESS: u64 = 16 * 1024 * 1024;
-
-/// The bytes from `start` to the one before `end`, as a header says it.
-pub fn range(start: u64, end: Option<u64>) -> Result<HeaderValue> {
-    let last = end.map_or_else(String::new, |end| (end - 1).to_string());
-    HeaderValue::try_from(format!("bytes={start}-{last}"))
-        .map_err(|e| Error::internal("no header").because(e))
-}
 
 /// Data on its way from a server.
 #[derive(Clone)]
@@ -53,6 +45,17 @@ impl Download {
             end: image.size,
             is_part: false,
         }
+    }
+
+    /// Returns the same download of a range, of which the response brings the beginning.
+    #[must_use]
+    pub fn of(mut self, range: ByteRange) -> Self {
+        self.start = range.start;
+        if let Some(end) = range.end {
+            self.end = Some(self.end.map_or(end, |size| size.min(end)));
+            self.is_part = true;
+        }
+        self
     }
 
     /// The data, `size` bytes, in parts of which so many are asked for at a time; `first` brings the
@@ -139,21 +142,9 @@ impl Download {
         let mut call = self.call.clone();
         let from = self.start + received;
         let end = self.end.filter(|_| self.is_part);
-        call.headers.insert(RANGE, range(from, end)?);
+        call.ask_for(ByteRange { start: from, end });
         let response = self.http.open(&call).await.map_err(failed)?;
-        let begins = response
-            .headers()
-            .get(CONTENT_RANGE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|range| {
-                range
-                    .strip_prefix("bytes ")?
-                    .split_once('-')?
-                    .0
-                    .parse()
-                    .ok()
-            });
-        match (response.status(), begins) {
+        match (response.status(), response.first_byte()) {
             (StatusCode::OK, _) | (StatusCode::PARTIAL_CONTENT, Some(0)) => Ok((response, from)),
             (StatusCode::PARTIAL_CONTENT, Some(begins)) if begins == from => Ok((response, 0)),
             (StatusCode::PARTIAL_CONTENT, Some(_)) => {

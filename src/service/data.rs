@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use crate::Result;
 use crate::data::{Source, Watch};
-use crate::model::Image;
+use crate::model::{ByteRange, Image};
 
 /// Data on its way to an image.
 pub struct Upload {
@@ -43,6 +43,8 @@ pub struct Reading {
     pub known: Option<Image>,
     /// Ids of the stores to try first.
     pub prefer: Vec<String>,
+    /// The bytes that are wanted.
+    pub range: ByteRange,
     /// Parts to ask a server for at a time, where it keeps to them; up to 1: all of it at once.
     pub parallel: usize,
 }
@@ -74,6 +76,7 @@ pub trait ImageData: Send + Sync {
     ///
     /// # Errors
     /// `NotFound`; `Forbidden` for a deactivated image unless the caller is an administrator; `Internal`
-    /// when the data is not where it should be.
+    /// when the data is not where it should be; `RangeNotSatisfiable` for a range that begins at the end of the data or
+    /// after it.
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes>;
 }

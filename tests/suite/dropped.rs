@@ -117,9 +117,9 @@ async fn assert_whole(place: &Place, local: &Local, id: &str, when: &str) {
         other => panic!("{when}: {other:?}"),
     };
     assert_eq!((has_data, is_staged), expected, "{when}: {status:?}");
+    let journal = files(&data.join(".journal"));
+    assert_eq!(journal.len(), 0, "{when}: {journal:?}");
     for directory in ["images", "images2", "staging"] {
-        let journal = data.join(directory).join(".journal");
-        assert_eq!(files(&journal).len(), 0, "{when}: an entry in {directory}");
         let part = |name: &String| Path::new(name).extension().is_some();
         let parts: Vec<String> = files(&data.join(directory))
             .into_iter()

@@ -554,7 +554,7 @@ fn data_go_to_the_directory_that_is_preferred_and_leave_it_again() {
         assert!(files(&place.data().join("low")).is_empty());
         local.delete_image(&id).await.unwrap();
         assert!(files(&high).is_empty());
-        assert!(files(&high.join(".journal")).is_empty());
+        assert!(files(&place.data().join(".journal")).is_empty());
     });
 }
 
@@ -604,7 +604,7 @@ fn a_location_that_is_removed_takes_its_data_along() {
         let image = local.remove_locations(&id, &[0]).await.unwrap();
         assert_eq!(image.locations.unwrap()[0].url, web.url("/a.img"));
         assert!(!files(&images).contains(&id));
-        assert!(files(&images.join(".journal")).is_empty());
+        assert!(files(&web.place.data().join(".journal")).is_empty());
         assert_eq!(web.saved(&id).unwrap(), CONTENT, "from the web");
         local.delete_image(&id).await.unwrap();
     });
@@ -655,7 +655,7 @@ fn killed_deletions_of_copies_lose_nothing_and_leave_nothing() {
             kept,
             "the data are where the record says"
         );
-        assert!(files(&images.join(".journal")).is_empty());
+        assert!(files(&web.place.data().join(".journal")).is_empty());
         assert_eq!(web.saved(&id).unwrap(), CONTENT);
         deleted += usize::from(!kept);
     }
@@ -735,13 +735,17 @@ fn what_waits_for_the_scrubber_is_not_cleared_as_left_behind() {
         local.delete_from_store(&copied, "fast").await.unwrap();
         // As if both had been killed behind their last commit.
         for id in [&deleted, &copied] {
-            let entry = images.join(".journal").join(format!("{id}.delete"));
+            let entry = web.place.data().join(format!(".journal/{id}.delete"));
             let url = format!("file://{}", images.join(id).display());
-            std::fs::write(entry, json!({"version": 1, "noted": [url]}).to_string()).unwrap();
+            std::fs::write(
+                entry,
+                json!({"version": 2, "data": [{"url": url, "store": "fast"}]}).to_string(),
+            )
+            .unwrap();
         }
         web.place.open().await;
         assert!(files(&images).contains(&deleted) && files(&images).contains(&copied));
-        assert!(files(&images.join(".journal")).is_empty());
+        assert!(files(&web.place.data().join(".journal")).is_empty());
     });
 }
 

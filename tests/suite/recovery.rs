@@ -54,9 +54,9 @@ fn staged(place: &Place, content: &[u8]) -> String {
     id
 }
 
-/// Leaves an entry in the journal of a directory, as a process does that dies.
-fn leave(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-    let journal = directory.join(".journal");
+/// Leaves an entry in the journal of a data directory, as a process does that crashes.
+fn leave(place: &Place, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let journal = place.data().join(".journal");
     fs::create_dir_all(&journal).unwrap();
     let path = journal.join(name);
     fs::write(&path, content).unwrap();
@@ -64,11 +64,10 @@ fn leave(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
 }
 
 fn deletion(paths: &[&Path]) -> String {
-    let urls: Vec<String> = paths
-        .iter()
-        .map(|path| format!("file://{}", path.display()))
-        .collect();
-    json!({"version": 1, "noted": urls}).to_string()
+    let datum =
+        |path: &&Path| json!({"url": format!("file://{}", path.display()), "store": "file"});
+    let data: Vec<_> = paths.iter().map(datum).collect();
+    json!({"version": 2, "data": data}).to_string()
 }
 
 #[test]
@@ -81,7 +80,10 @@ fn journal_entries_remove_nothing_but_data_that_was_deleted() {
     fs::write(&beside, "not an image").unwrap();
     place.glance(&["image-delete", &deleted]).ok();
     let stranger = "11111111-2222-4333-8444-555555555555";
-    let link = images.join(".journal").join(format!("{stranger}.delete"));
+    let link = place
+        .data()
+        .join(".journal")
+        .join(format!("{stranger}.delete"));
     fs::create_dir_all(link.parent().unwrap()).unwrap();
     symlink(&secret, &link).unwrap();
     let named = [
@@ -92,12 +94,12 @@ fn journal_entries_remove_nothing_but_data_that_was_deleted() {
     ];
     for id in [&kept, &deleted, "beside", "..", "glance-api.conf"] {
         for path in named {
-            leave(&images, &format!("{id}.delete"), deletion(&[path]));
+            leave(&place, &format!("{id}.delete"), deletion(&[path]));
             place.glance(&["image-list"]).ok();
         }
     }
     for id in ["beside", "x"] {
-        leave(&images, &format!("{id}.import"), deletion(&[&secret]));
+        leave(&place, &format!("{id}.import"), deletion(&[&secret]));
     }
     place.glance(&["image-list"]).ok();
     for path in named {
@@ -119,7 +121,7 @@ fn a_recorded_deletion_is_finished_by_the_next_command() {
              UPDATE images SET status = 'deleted', deleted = 1 WHERE id = '{id}'"
         ),
     );
-    leave(&images, &format!("{id}.delete"), deletion(&[&data]));
+    leave(&place, &format!("{id}.delete"), deletion(&[&data]));
     place.glance(&["image-list"]).ok();
     assert!(!data.exists());
     block_on(assert_consistent(&place));
@@ -141,9 +143,9 @@ fn entries_that_cannot_be_read_never_lead_to_a_deletion() {
         ),
     );
     for damaged in ["", "\0\0\0\0", "{\"version\":1", "/etc/passwd\n"] {
-        leave(&images, &format!("{kept}.delete"), damaged);
-        leave(&staging, &format!("{waiting}.import"), damaged);
-        leave(&staging, &format!("{kept}.import"), damaged);
+        leave(&place, &format!("{kept}.delete"), damaged);
+        leave(&place, &format!("{waiting}.import"), damaged);
+        leave(&place, &format!("{kept}.import"), damaged);
         place.glance(&["image-list"]).ok();
         assert_eq!(fs::read(images.join(&kept)).unwrap(), b"kept");
         assert_eq!(fs::read(staging.join(&waiting)).unwrap(), b"staged");
@@ -165,10 +167,10 @@ fn staged_data_outlives_entries_that_come_back() {
             &place,
             &format!("UPDATE images SET status = '{status}' WHERE id = '{id}'"),
         );
-        leave(&staging, &format!("{id}.upload"), "");
+        leave(&place, &format!("{id}.stage"), "");
         place.glance(&["image-list"]).ok();
         assert_eq!(fs::read(staging.join(&id)).unwrap(), b"staged");
-        assert!(files(&staging.join(".journal")).is_empty());
+        assert!(files(&place.data().join(".journal")).is_empty());
     }
 }
 
@@ -315,7 +317,7 @@ fn data_that_another_image_names_stays_on_every_path() {
                 );
                 let both = ["images", "images2"].map(|name| place.data().join(name).join(&id));
                 let entry = deletion(&[&both[0], &both[1]]);
-                leave(&place.data().join("images"), &format!("{id}.delete"), entry);
+                leave(&place, &format!("{id}.delete"), entry);
                 place.glance(&["image-list"]).ok()
             }
         };
@@ -385,12 +387,8 @@ fn a_task_whose_process_died_before_its_image_was_made_fails() {
              INSERT INTO task_info (task_id) VALUES ('{task}')"
         ),
     );
-    let noted = json!({"version": 1, "noted": [task]}).to_string();
-    leave(
-        &place.data().join("staging"),
-        &format!("{task}.import"),
-        noted,
-    );
+    let noted = json!({"version": 2, "task": task}).to_string();
+    leave(&place, &format!("{task}.import"), noted);
     let listed: Value =
         serde_json::from_str(&place.glance(&["--format", "json", "task-list"]).ok()).unwrap();
     assert_eq!(listed[0]["Status"], "failure", "{listed}");
@@ -407,12 +405,15 @@ fn a_deletion_that_was_noted_on_a_full_disk_is_finished_by_the_record() {
     place.glance(&["image-delete", &doomed]).ok();
     // As it was before the data went, with an entry that there was no room for.
     fs::write(images.join(&doomed), "doomed").unwrap();
-    leave(&images, &format!("{doomed}.delete"), "");
-    leave(&images, &format!("{kept}.delete"), "");
+    leave(&place, &format!("{doomed}.delete"), "");
+    leave(&place, &format!("{kept}.delete"), "");
     place.glance(&["image-list"]).ok();
     assert!(!images.join(&doomed).exists());
     assert_eq!(fs::read(images.join(&kept)).unwrap(), b"kept");
-    assert_eq!(fs::read_dir(images.join(".journal")).unwrap().count(), 0);
+    assert_eq!(
+        fs::read_dir(place.data().join(".journal")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -422,7 +423,7 @@ fn data_that_waits_for_the_scrubber_outlives_an_entry_that_cannot_be_read() {
     let images = place.data().join("images");
     let waiting = place.image("waiting", b"waiting");
     place.glance(&["image-delete", &waiting]).ok();
-    leave(&images, &format!("{waiting}.delete"), "");
+    leave(&place, &format!("{waiting}.delete"), "");
     place.glance(&["image-list"]).ok();
     assert_eq!(fs::read(images.join(&waiting)).unwrap(), b"waiting");
 }

@@ -263,7 +263,7 @@ pub async fn assert_consistent(place: &Place) {
         "files in the store"
     );
     assert_eq!(
-        files(&place.data().join("images/.journal")),
+        files(&place.data().join(".journal")),
         std::collections::BTreeSet::new(),
         "journal"
     );

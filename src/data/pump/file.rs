@@ -10,6 +10,7 @@ use super::{Blocks, Taken, Target};
 use crate::data::source::{Stamp, changed, known_size};
 use crate::data::sparse::{Segment, segments};
 use crate::data::{Algorithm, BLOCK, Source, Watch};
+use crate::model::ByteRange;
 use crate::{Error, Result};
 
 /// Copies a source into a new file and hashes it.
@@ -37,7 +38,11 @@ pub fn take_in(
         look,
     };
     let size = match source {
-        Source::File { file, path } => intake.take_file(file, path),
+        Source::File {
+            file,
+            path,
+            range: ByteRange::ALL,
+        } => intake.take_file(file, path),
         other => intake.take_read(other),
     };
     watch.end();
@@ -85,7 +90,11 @@ impl Intake<'_> {
         }
         let size = known_size(&file).map_err(|e| Error::io("read", &from, e))?;
         let Some(size) = size else {
-            return self.take_read(Source::File { file, path: from });
+            return self.take_read(Source::File {
+                file,
+                path: from,
+                range: ByteRange::ALL,
+            });
         };
         self.take_segments(&file, &from, size, false)?;
         begun.check(&file, &from)?;

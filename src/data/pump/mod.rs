@@ -10,7 +10,10 @@ mod writeback;
 
 pub use file::take_in;
 pub use hashing::{Block, Blocks};
-pub use stream::take_stream;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -18,6 +21,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::sparse::write_sparse;
+use super::{Algorithm, Source, Watch, blocking};
 use crate::{Error, Result};
 
 /// Sees every byte of a transfer in order; refuses by an error.
@@ -64,6 +68,55 @@ impl Target {
     }
 }
 
+/// Where data goes.
+pub enum Sink<'a> {
+    /// Nowhere: it is hashed alone.
+    Nowhere,
+    /// Into a file. Another file is cloned into it where the file system can.
+    File(Target),
+    /// Elsewhere, block by block.
+    Blocks(&'a mut dyn BlockSink),
+}
+
+/// What takes data block by block, in order.
+#[async_trait]
+pub trait BlockSink: Send {
+    /// Takes a block: [`BLOCK`](super::BLOCK) bytes, or fewer at the end of the data.
+    async fn write(&mut self, block: Bytes) -> Result<()>;
+}
+
+/// The most transfers of files that run at a time. Each keeps a thread busy, and small work must find one.
+static TRANSFERS: Semaphore = Semaphore::const_new(8);
+
+/// Moves all data of `source` into `sink`: hashes it, and shows every byte in order to `look`, which may refuse.
+///
+/// Data from a network costs one buffer and a task; files and pipes are read by a thread. What is written to a file is
+/// neither synced nor, after an error, removed.
+///
+/// # Errors
+/// The errors of the source, of the sink and of `look`; `Interrupted` once `watch` was asked to stop.
+pub async fn transfer(
+    source: Source,
+    sink: Sink<'_>,
+    algorithms: Vec<Algorithm>,
+    watch: Watch,
+    mut look: Look,
+) -> Result<Taken> {
+    match (source.stopping_with(&watch), sink) {
+        (Source::Stream(stream), sink) => {
+            stream::take_stream(stream, sink, &algorithms, &watch, look).await
+        }
+        (source, Sink::File(target)) => {
+            let _permit = TRANSFERS.acquire().await;
+            blocking(move || take_in(source, &target, &algorithms, &watch, &mut look)).await
+        }
+        (source, sink) => {
+            let _permit = TRANSFERS.acquire().await;
+            stream::take_stream(source.into_stream(), sink, &algorithms, &watch, look).await
+        }
+    }
+}
+
 /// The result of taking data in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -77,7 +130,7 @@ pub struct Taken {
 mod tests {
 
     use super::*;
-    use crate::data::{Algorithm, BLOCK, Hasher, Source, Watch};
+    use crate::data::{BLOCK, Hasher};
 
     fn of(file: File, path: &Path) -> Target {
         Target {

@@ -1,31 +1,32 @@
-//! Data from a network on its way into a file: no thread waits for it.
+//! Data that arrives as a stream: no thread waits for it.
 //!
 //! A slow client costs one buffer and a task. Full blocks alone are handed to threads: to the hashing ones, and to
 //! one that writes.
 
+use bytes::Bytes;
 use futures_util::StreamExt;
 
 use super::writeback::Writeback;
-use super::{Blocks, Look, Taken, Target};
+use super::{BlockSink, Blocks, Look, Sink, Taken, Target};
+use crate::Result;
 use crate::data::source::ByteStream;
-use crate::data::{Algorithm, Watch};
-use crate::{Error, Result};
+use crate::data::{Algorithm, Watch, blocking};
 
-/// Takes a stream in: hashes it, shows every byte in order to `look`, which may refuse, and writes it to `target`, if
-/// there is one.
-///
-/// # Errors
-/// The errors of the stream, of writing and of `look`; `Interrupted` once `watch` was asked to stop. The file is neither
-/// removed nor synced.
-pub async fn take_stream(
+/// Takes a stream in; see [`transfer`](super::transfer).
+pub(super) async fn take_stream(
     stream: ByteStream,
-    target: Option<Target>,
+    sink: Sink<'_>,
     algorithms: &[Algorithm],
     watch: &Watch,
     look: Look,
 ) -> Result<Taken> {
     watch.begin(None);
-    let taken = take(stream, target, algorithms, watch, look).await;
+    let (target, blocks) = match sink {
+        Sink::Nowhere => (None, None),
+        Sink::File(target) => (Some(target), None),
+        Sink::Blocks(sink) => (None, Some(sink)),
+    };
+    let taken = take(stream, target, blocks, algorithms, watch, look).await;
     watch.end();
     taken
 }
@@ -33,6 +34,7 @@ pub async fn take_stream(
 async fn take(
     mut stream: ByteStream,
     target: Option<Target>,
+    mut sink: Option<&mut dyn BlockSink>,
     algorithms: &[Algorithm],
     watch: &Watch,
     look: Look,
@@ -47,7 +49,7 @@ async fn take(
         look,
         size: 0,
     };
-    let mut rest = bytes::Bytes::new();
+    let mut rest = Bytes::new();
     loop {
         let mut buffer = blocks.buffer();
         let mut filled = 0;
@@ -68,11 +70,15 @@ async fn take(
         let is_last = filled < buffer.len();
         if filled > 0 {
             let block = blocks.share_filled(buffer, filled).await?;
+            let shared = block.clone();
             end = blocking(move || {
-                end.take(&block)?;
+                end.take(&shared)?;
                 Ok(end)
             })
             .await?;
+            if let Some(sink) = &mut sink {
+                sink.write(Bytes::from_owner(block)).await?;
+            }
             watch.advance(filled as u64)?;
         }
         if is_last {
@@ -113,23 +119,17 @@ impl End {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|e| Error::internal("a worker thread failed").because(e))?
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::MetadataExt;
 
-    use bytes::Bytes;
+    use async_trait::async_trait;
     use futures_util::stream;
 
     use super::super::tests::{digest, target};
     use super::*;
-    use crate::data::BLOCK;
+    use crate::Error;
+    use crate::data::{BLOCK, Source};
 
     fn arriving(bytes: &[u8], step: usize) -> ByteStream {
         let chunks: Vec<_> = bytes
@@ -151,7 +151,7 @@ mod tests {
                 let stream = arriving(&bytes, step);
                 let taken = take_stream(
                     stream,
-                    Some(part),
+                    Sink::File(part),
                     &algorithms,
                     &watch,
                     Box::new(|_| Ok(())),
@@ -173,7 +173,7 @@ mod tests {
         let bytes = vec![0; 20 * BLOCK + 5];
         let watch = Watch::default();
         let stream = arriving(&bytes, 100_000);
-        let taken = take_stream(stream, Some(part), &[], &watch, Box::new(|_| Ok(())));
+        let taken = take_stream(stream, Sink::File(part), &[], &watch, Box::new(|_| Ok(())));
         assert_eq!(taken.await.unwrap().size, bytes.len() as u64);
         let stored = std::fs::metadata(directory.path().join("part")).unwrap();
         assert_eq!((stored.len(), stored.blocks()), (bytes.len() as u64, 0));
@@ -186,7 +186,7 @@ mod tests {
         let look: Look = Box::new(|_| Err(Error::unsupported_media("no")));
         let refused = take_stream(
             arriving(&bytes, 9999),
-            None,
+            Sink::Nowhere,
             &[Algorithm::Md5],
             &watch,
             look,
@@ -195,7 +195,7 @@ mod tests {
         watch.stop();
         let stopped = take_stream(
             arriving(&bytes, 9999),
-            None,
+            Sink::Nowhere,
             &[],
             &watch,
             Box::new(|_| Ok(())),
@@ -204,5 +204,44 @@ mod tests {
             stopped.await.unwrap_err().kind(),
             crate::ErrorKind::Interrupted
         );
+    }
+
+    struct Collected(Vec<Bytes>);
+
+    #[async_trait]
+    impl BlockSink for Collected {
+        async fn write(&mut self, block: Bytes) -> Result<()> {
+            self.0.push(block);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_goes_elsewhere_goes_in_whole_blocks() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        for length in [0, 1, BLOCK, 3 * BLOCK + 17] {
+            let bytes: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
+            std::fs::write(&path, &bytes).unwrap();
+            for source in [
+                Source::Stream(arriving(&bytes, 700)),
+                Source::open(&path).unwrap(),
+            ] {
+                let mut sink = Collected(Vec::new());
+                let taken = super::super::transfer(
+                    source,
+                    Sink::Blocks(&mut sink),
+                    vec![Algorithm::Md5],
+                    Watch::default(),
+                    Box::new(|_| Ok(())),
+                );
+                let taken = taken.await.unwrap();
+                assert_eq!(taken.size, length as u64);
+                assert_eq!(taken.digests, [digest(Algorithm::Md5, &bytes)]);
+                assert!(sink.0.concat() == bytes);
+                let short = sink.0.iter().rev().skip(1).find(|one| one.len() != BLOCK);
+                assert!(short.is_none(), "only the last block may be short");
+            }
+        }
     }
 }

@@ -9,8 +9,8 @@ use super::directory::Directory;
 use super::{sqlite, xattr};
 use crate::Result;
 use crate::config::{CacheDriver, CacheSettings};
+use crate::data::blocking;
 use crate::local::catalog::Catalog;
-use crate::local::store::blocking;
 use crate::model::CachedImage;
 
 /// Where the accounts are; nothing is opened or made before it is needed.

@@ -10,12 +10,11 @@ use tokio::runtime::Handle;
 use super::directory::{Part, remove};
 use super::{FILE_MODE, ImageCache};
 use crate::data::durable::{directory_of, give_to_owner};
-use crate::data::pump::{Block, Blocks, Taken, Target, take_in};
+use crate::data::pump::{self, Block, Blocks, Sink, Taken, Target};
 use crate::data::source::Reader;
-use crate::data::{Algorithm, Source, Watch};
+use crate::data::{Algorithm, Source, Watch, blocking};
 use crate::local::journal::{Begun, Entry, Intent};
-use crate::local::store::blocking;
-use crate::model::{Image, Removed};
+use crate::model::{ByteRange, Image, Removed};
 use crate::{Error, Result};
 
 /// What the data of an image has to be.
@@ -68,7 +67,12 @@ impl Expected {
     pub(super) fn is_met_by(&self, id: &str, file: File) -> Result<bool> {
         let mut blocks = Blocks::new(&self.algorithms());
         let path = PathBuf::from(id);
-        let mut reader = Source::File { file, path }.into_reader()?;
+        let mut reader = Source::File {
+            file,
+            path,
+            range: ByteRange::ALL,
+        }
+        .into_reader()?;
         let mut size = 0;
         while let Some(block) = blocks.read(|buffer| reader.fill(buffer))? {
             size += block.len() as u64;
@@ -102,7 +106,7 @@ impl ImageCache {
     fn start(&self, image: &Image) -> Result<Option<Fill>> {
         let id = &image.id;
         let path = self.directory.path_in(Part::Incomplete, id)?;
-        let Begun::Ours(entry) = self.directory.journal().begin(id, Intent::Upload, &[])? else {
+        let Begun::Ours(entry) = self.directory.journal().begin(id, &Intent::Fill, None)? else {
             return Ok(None);
         };
         if self.directory.has(id)? {
@@ -143,13 +147,10 @@ impl ImageCache {
         let Some(fill) = self.begin_fill(image).await? else {
             return Ok(false);
         };
-        let (fill, taken) = blocking(move || {
-            let target = Target::of(&fill.file, &fill.path, false)?;
-            let algorithms = fill.expected.algorithms();
-            let taken = take_in(source, &target, &algorithms, &watch, &mut |_| Ok(()))?;
-            Ok((fill, taken))
-        })
-        .await?;
+        let sink = Sink::File(Target::of(&fill.file, &fill.path, false)?);
+        let algorithms = fill.expected.algorithms();
+        let look = Box::new(|_: &[u8]| Ok(()));
+        let taken = pump::transfer(source, sink, algorithms, watch, look).await?;
         fill.finish(taken).await?;
         Ok(true)
     }
@@ -158,7 +159,7 @@ impl ImageCache {
     pub(super) async fn recover(&self) -> Result<Removed> {
         let mut removed = Removed::default();
         let journal = self.directory.journal();
-        for entry in blocking(move || journal.residue(&[Intent::Upload])).await? {
+        for entry in blocking(move || journal.residue()).await? {
             let id = entry.id.clone();
             if let Ok(path) = self.directory.path_in(Part::Incomplete, &id) {
                 let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());

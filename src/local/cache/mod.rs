@@ -30,11 +30,10 @@ pub use upkeep::Prefetched;
 
 use super::catalog::Catalog;
 use super::engine::prepare;
-use super::store::blocking;
 use crate::config::{CacheDriver, CacheSettings, Setting, Settings};
-use crate::data::Source;
 use crate::data::durable::{directory_of, give_to_owner};
-use crate::model::{CachedImage, Image};
+use crate::data::{Source, blocking};
+use crate::model::{ByteRange, CachedImage, Image};
 use crate::service::CacheKeeper;
 use crate::{Error, Result};
 
@@ -182,7 +181,8 @@ impl ImageCache {
             recorded.await?;
         }
         self.accounts.count_hit(&image.id).await?;
-        Ok(Some(Source::File { file, path }))
+        let range = ByteRange::ALL;
+        Ok(Some(Source::File { file, path, range }))
     }
 
     /// The file of an image's data, locked against pruning, if it is there and of the right size.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::ImageCache;
 use crate::data::Watch;
 use crate::local::{Local, access};
-use crate::model::{CacheState, CacheTarget, ImageStatus, Removed};
+use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
 use crate::service::{Cache, CacheKeeper};
 use crate::{Error, ErrorKind, Result};
 
@@ -32,7 +32,7 @@ impl Cache for Local {
             ));
         }
         cache.queue(id).await?;
-        let bytes = self.open_from_stores(stored, &[]).await?;
+        let bytes = self.open_from_stores(stored, &[], ByteRange::ALL).await?;
         let cache = cache.clone();
         let fetch = async move { cache.prefetch_one(bytes, Watch::default()).await };
         let fetched = self.spawn(fetch).await.map_err(|error| {

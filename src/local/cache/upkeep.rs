@@ -7,9 +7,7 @@ use std::time::SystemTime;
 
 use super::ImageCache;
 use super::directory::{Found, Part, remove};
-use crate::data::Watch;
-use crate::local::journal::Intent;
-use crate::local::store::blocking;
+use crate::data::{Watch, blocking};
 use crate::model::{ImageStatus, Removed, Timestamp};
 use crate::service::{CacheKeeper, ImageBytes};
 use crate::{Error, ErrorKind, Result};
@@ -169,7 +167,7 @@ impl ImageCache {
             let (directory, journal) = (self.directory.clone(), self.directory.journal());
             let dead = blocking(move || {
                 let mut dead = Vec::new();
-                for entry in journal.residue(&[Intent::Upload])? {
+                for entry in journal.residue()? {
                     if let Ok(path) = directory.path_in(Part::Incomplete, &entry.id)
                         && let Ok(metadata) = std::fs::metadata(&path)
                     {

@@ -26,8 +26,8 @@ use tokio::process::{Child, Command};
 use self::confinement::Confinement;
 use super::plugins::create_derived;
 use crate::data::Watch;
+use crate::data::blocking;
 use crate::local::quota::Cap;
-use crate::local::store::blocking;
 use crate::{Error, Result};
 
 /// Address space that `qemu-img` may take, in bytes: as much for looking as the reference implementation

@@ -9,15 +9,15 @@ use serde_json::json;
 use super::plugins::Workpiece;
 use super::{Job, fetch, merge, subtract};
 use crate::data::watch::Progress;
-use crate::data::{Source, Watch};
+use crate::data::{Source, Watch, blocking};
 use crate::local::Local;
 use crate::local::catalog::{NewLocation, StoredImage, Transaction, is_in_doubt};
 use crate::local::data::Intake;
+use crate::local::journal::explained;
 use crate::local::quota::Cap;
-use crate::local::recovery::{discard, explained};
-use crate::local::store::{Put, blocking, close};
+use crate::local::storing::Storing;
 use crate::model::import::{FAILED, LOCK, NOT_INTO, TO_GO};
-use crate::model::{Image, ImageStatus, ImportMethod};
+use crate::model::{ByteRange, Image, ImageStatus, ImportMethod};
 use crate::{Error, ErrorKind, Result};
 
 /// How often a task tells how far it is.
@@ -37,7 +37,7 @@ enum Feed {
 
 /// A copy in a store: under its final name, but not the image's yet.
 struct Copy {
-    put: Box<dyn Put>,
+    storing: Storing,
     url: String,
     store: Option<String>,
 }
@@ -46,7 +46,7 @@ impl Local {
     /// Does an import. Whatever happens, the task says it, and the image is as it was, queued, or active.
     pub(super) async fn run(&self, job: Job, watch: &Watch) -> Result<()> {
         let Job { id, task, .. } = &job;
-        match self.work(&job, watch).await {
+        match Box::pin(self.work(&job, watch)).await {
             Ok(()) => {
                 let tidied = self.unstage(id).await;
                 let tidied = tidied.map_err(|error| {
@@ -60,14 +60,14 @@ impl Local {
                     .because(error)
                 });
                 tidied?;
-                close(job.entry).await
+                job.entry.close().await
             }
             // Whether the data is the image's is for recovery to find out; so is what is not undone.
             Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => {
                 let undone = self.undo(id, task, &error).await;
                 let undone = match undone {
-                    Ok(()) => close(job.entry).await,
+                    Ok(()) => job.entry.close().await,
                     failed => failed,
                 };
                 Err(explained(error, undone))
@@ -184,7 +184,7 @@ impl Local {
         let (source, promised) = self.open_feed(feed).await?;
         let size = promised.or_else(|| source.size());
         let room = source.stored_size().or(size);
-        let mut put = self.begin_cleared(|| target.begin(&job.id, room)).await?;
+        let mut storing = self.begin_upload(target, &job.id, room).await?;
         let metered = Meter::on(watch);
         watch.begin(size);
         let copied = async {
@@ -195,10 +195,10 @@ impl Local {
                 watch: metered.watch(),
                 cap,
             };
-            let taken = self.take(image.clone(), intake, put.as_mut());
+            let taken = self.take(image.clone(), intake, &mut storing);
             let taken = self.reporting(job, &metered, taken).await?;
             same(image, &taken)?;
-            let url = put.publish().await?;
+            let url = storing.commit().await?;
             Ok((taken, url))
         };
         let copied = copied.await;
@@ -210,12 +210,12 @@ impl Local {
                     *image = taken;
                 }
                 Ok(Copy {
-                    put,
+                    storing,
                     url,
                     store: store.map(str::to_string),
                 })
             }
-            Err(error) => Err(discard(put, error).await),
+            Err(error) => Err(storing.discard(error).await),
         }
     }
 
@@ -227,7 +227,7 @@ impl Local {
                 Ok((blocking(move || Source::open(path)).await?, None))
             }
             Feed::Stored(stored) => {
-                let source = self.source_of(stored, &[]).await?;
+                let source = self.source_of(stored, &[], ByteRange::ALL).await?;
                 let source = source.ok_or_else(|| Error::conflict("the image has no data"))?;
                 Ok((source, stored.image.size))
             }
@@ -252,7 +252,7 @@ impl Local {
             return Err(discard_all(copies, error).await);
         }
         for copy in copies {
-            copy.put.finish().await?;
+            copy.storing.close().await?;
         }
         Ok(())
     }
@@ -393,7 +393,7 @@ impl Failures {
 /// Undoes copies that are nobody's, after `error`.
 async fn discard_all(copies: Vec<Copy>, mut error: Error) -> Error {
     for copy in copies {
-        error = discard(copy.put, error).await;
+        error = copy.storing.discard(error).await;
     }
     error
 }

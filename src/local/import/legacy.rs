@@ -9,9 +9,7 @@ use uuid::Uuid;
 use super::address;
 use crate::data::Watch;
 use crate::local::catalog::is_in_doubt;
-use crate::local::journal::Entry;
-use crate::local::recovery::explained;
-use crate::local::store::close;
+use crate::local::journal::{Entry, explained};
 use crate::local::{Engine, Local};
 use crate::model::import::LOCK;
 use crate::model::task::IMPORT;
@@ -45,9 +43,9 @@ impl Local {
     async fn begin_task(&self, task: &Task, asked: &Asked) -> Result<Entry> {
         // Until the image has an import of its own, the entry says that the task's process has crashed. An ID that
         // the caller chose may be that of another image, which recovery must not delete.
-        let noted = [task.id.as_str()].into_iter().chain(asked.image_id());
-        let noted = noted.map(str::to_string).collect();
-        let entry = self.note_import(&task.id, noted).await?;
+        let entry = self
+            .note_import(&task.id, &task.id, asked.image_id())
+            .await?;
         let committed = self
             .catalog
             .write(async |transaction| transaction.insert_task(task).await)
@@ -55,7 +53,7 @@ impl Local {
         match committed {
             Ok(()) => Ok(entry),
             Err(error) if is_in_doubt(&error) => Err(error),
-            Err(error) => Err(explained(error, close(entry).await)),
+            Err(error) => Err(explained(error, entry.close().await)),
         }
     }
 
@@ -63,7 +61,7 @@ impl Local {
     async fn run_task(&self, task: Task, asked: Asked, entry: Entry) -> Result<()> {
         let made = asked.image_id().map(str::to_string);
         let error = match Box::pin(self.make(&task, asked)).await {
-            Ok(()) => return close(entry).await,
+            Ok(()) => return entry.close().await,
             // The entry stays for recovery.
             Err(error) if is_in_doubt(&error) => return Err(error),
             Err(error) => error,
@@ -77,7 +75,7 @@ impl Local {
         {
             return Ok(());
         }
-        close(entry).await
+        entry.close().await
     }
 
     /// Creates the image that a task asks for, and imports its data.

@@ -1,8 +1,8 @@
 //! Imports: a task takes data that was staged, fetches it, or copies it, and stores it, in one store or
 //! several.
 //!
-//! The command that asks for an import does it, and tells the image as it is meanwhile. An entry in the staging area's journal is locked
-//! meanwhile, and the image bears the task's id as the reference implementation's lock
+//! The command that asks for an import does it, and reports the image as it is before the end. An entry in the journal is
+//! locked until then, and the image bears the task's id as the reference implementation's lock
 //! (`os_glance_import_task`); the next command after a death undoes what was done. Where all stores must
 //! succeed, the data gets its final names in all of them first, and one transaction makes it theirs;
 //! else each copy is recorded on its own.
@@ -27,9 +27,7 @@ use uuid::Uuid;
 use super::Local;
 use super::access::{self, Target};
 use super::catalog::{StoredImage, is_in_doubt};
-use super::journal::{Entry, Intent};
-use super::recovery::explained;
-use super::store::{blocking, close, ours};
+use super::journal::{Entry, Intent, Note, explained};
 use crate::data::Watch;
 use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
@@ -164,7 +162,7 @@ impl Local {
             Some(task) => task.id.clone(),
             None => Uuid::new_v4().to_string(),
         };
-        let entry = self.note_import(&id, vec![task_id.clone()]).await?;
+        let entry = self.note_import(&id, &task_id, None).await?;
         let prepared = self.take_image(&id, import, task, &task_id).await;
         match prepared {
             Ok(Some((task, stores))) => Ok(Some(Job {
@@ -176,29 +174,25 @@ impl Local {
                 entry,
             })),
             Ok(None) => {
-                close(entry).await?;
+                entry.close().await?;
                 Ok(None)
             }
             // The entry of the journal stays, and recovery finds out.
             Err(error) if is_in_doubt(&error) => Err(error),
-            Err(error) => Err(explained(error, close(entry).await)),
+            Err(error) => Err(explained(error, entry.close().await)),
         }
     }
 
-    /// Notes in the journal that this process does an import: of image `id`, or of a task that has yet to create
-    /// its image, where `id` is the task's. `noted` is the ID of the task, then that of the image to create, if it
-    /// is known.
-    async fn note_import(&self, id: &str, noted: Vec<String>) -> Result<Entry> {
-        let begin = || async {
-            let journal = self.staging_journal()?;
-            let (id, noted) = (id.to_string(), noted.clone());
-            blocking(move || {
-                let begun = journal.begin(&id, Intent::Import, &noted)?;
-                ours(begun, &id, || busy(&id))
-            })
-            .await
+    /// Notes in the journal that this process does an import by `task`: of image `id`, or of a task that has yet to
+    /// create its image, where `id` is the task's and `image` that of the image, if it is known.
+    async fn note_import(&self, id: &str, task: &str, image: Option<&str>) -> Result<Entry> {
+        let note = Note {
+            task: Some(task.to_string()),
+            image: image.map(str::to_string),
+            ..Note::default()
         };
-        self.begin_cleared(begin).await
+        self.note(id, &Intent::Import, Some(note), || busy(id))
+            .await
     }
 
     /// In one transaction: looks at everything, locks the image, and records the task, by the id that the journal

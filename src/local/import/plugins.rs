@@ -17,12 +17,12 @@ use super::convert;
 use crate::config::Formats;
 use crate::config::import::Plugin;
 use crate::data::Watch;
+use crate::data::blocking;
 use crate::data::durable::{directory_of, give_to_owner};
 use crate::local::engine::FILE_MODE;
 use crate::local::inspection::Inspection;
 use crate::local::quota::Cap;
 use crate::local::staging::{CONVERTED, UNWRAPPED};
-use crate::local::store::blocking;
 use crate::model::{Caller, Image, Role};
 use crate::{Error, Result};
 

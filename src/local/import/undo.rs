@@ -4,7 +4,6 @@
 use super::{check_lock, listed, merge};
 use crate::local::Engine;
 use crate::local::journal::Entry;
-use crate::local::store::close;
 use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::{ImageStatus, Task, TaskStatus};
 use crate::{Error, ErrorKind, Result};
@@ -25,10 +24,10 @@ impl Engine {
 
     /// Undoes an import whose process is dead.
     pub(in crate::local) async fn clear_import(&self, entry: Entry) -> Result<()> {
-        let Some(noted) = entry.noted()? else {
+        let Some(note) = entry.note()? else {
             return self.clear_unreadable(entry).await;
         };
-        let lock = noted.first().map(String::as_str);
+        let lock = note.task.as_deref();
         let task = match lock {
             Some(lock) => self.catalog.load_task(lock).await?,
             None => None,
@@ -36,12 +35,12 @@ impl Engine {
         self.give_back(&entry.id, lock, task.as_ref(), true, DIED)
             .await?;
         // What a task created for the data that did not arrive. An import that has it by now goes on.
-        if let Some(image) = noted.get(1)
+        if let Some(image) = &note.image
             && !self.delete_unfilled(image).await?
         {
             return Ok(());
         }
-        close(entry).await
+        entry.close().await
     }
 
     /// Undoes an import of which it cannot be read which one it was: the one that holds the image, once it has
@@ -55,7 +54,7 @@ impl Engine {
             self.give_back(&entry.id, Some(&lock), task.as_ref(), true, DIED)
                 .await?;
         }
-        close(entry).await
+        entry.close().await
     }
 
     /// Takes `lock`, the id of `task`, off an image and says why the task failed; what is staged is kept where it

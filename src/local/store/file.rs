@@ -14,19 +14,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
-use super::{Delete, Put, Removal, Residue, Store, blocking, close, file_path, ours, transfer};
+use super::{Removal, Store, Writer, file_path, full, storage_error};
 use crate::data::durable::{
     create_directory, directory_of, give_to_owner, remove, remove_durably, sync_directory,
 };
-use crate::data::pump::{Look, Taken, Target, take_in, take_stream};
-use crate::data::{Algorithm, Source, Watch};
+use crate::data::pump::{Sink, Target};
+use crate::data::{Source, blocking};
 use crate::local::engine::DIRECTORY_MODE;
-use crate::local::journal::{Entry, Intent, Journal};
-use crate::model::{StoreInfo, Timestamp};
+use crate::model::{ByteRange, StoreInfo, Timestamp};
 use crate::{Error, Result};
-
-/// What a store does.
-const STORING: [Intent; 2] = [Intent::Upload, Intent::Delete];
 
 /// Tolerance for databases that truncate timestamps to seconds.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
@@ -50,6 +46,7 @@ pub struct Writing {
 }
 
 /// A store of files.
+#[derive(Clone)]
 pub struct FileStore {
     info: StoreInfo,
     directories: Vec<Directory>,
@@ -69,8 +66,8 @@ impl FileStore {
         }
     }
 
-    /// The same for files that belong to nobody before they are recorded: what an upload finds under its final
-    /// name is the caller's to remove, before it publishes.
+    /// Returns the same store for files that belong to no image before they are recorded: what is found at the address
+    /// of new data is the caller's to remove, before it commits.
     #[must_use]
     pub fn tolerant(mut self) -> Self {
         self.refuses_existing = false;
@@ -122,22 +119,6 @@ fn missing(path: &Path) -> Error {
     Error::not_found(format!("image data {} is missing", path.display()))
 }
 
-fn full(why: &str) -> Error {
-    Error::too_large(format!("Image storage media is full: {why}"))
-        .hint("Make room in the store's directory, or name another store with --store.")
-}
-
-/// A full disk is the service's fault and has a status of its own.
-fn storage(error: Error) -> Error {
-    let source = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
-    match source.map(io::Error::kind) {
-        Some(
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge,
-        ) => full(error.message()),
-        _ => error,
-    }
-}
-
 #[async_trait]
 impl Store for FileStore {
     fn info(&self) -> &StoreInfo {
@@ -155,34 +136,32 @@ impl Store for FileStore {
         })
     }
 
+    fn addresses(&self, id: &str) -> Vec<String> {
+        let paths = self.directories.iter().map(|at| at.path.join(id));
+        paths.map(|path| address_of(&path)).collect()
+    }
+
     /// *Source:* `validate_external_location` in `glance/common/store_utils.py`: of all kinds, addresses of files
     /// are refused.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
-        let path = file_path(url).filter(|_| self.owns(url));
-        path.is_some_and(|path| path.file_name().is_some_and(|name| name == id))
+        self.addresses(id).iter().any(|address| address == url)
     }
 
-    async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>> {
-        let directory = self.choose(size)?.to_path_buf();
-        let (at, id, refuses) = (directory.clone(), id.to_string(), self.refuses_existing);
-        let entry = blocking(move || {
-            let (path, journal) = (at.join(&id), Journal::of(&at));
-            // Once this upload is noted, a file of that name would pass for what it published.
-            if refuses && lookup(&path)?.is_some() && !journal.has(&id, Intent::Upload) {
-                return Err(taken(&path));
+    async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>> {
+        let (store, id) = (self.clone(), id.to_string());
+        let writer = blocking(move || {
+            let directory = store.choose(size)?.to_path_buf();
+            if store.refuses_existing {
+                for directory in &store.directories {
+                    let path = directory.path.join(&id);
+                    if lookup(&path)?.is_some() {
+                        return Err(taken(&path));
+                    }
+                }
             }
-            ours(journal.begin(&id, Intent::Upload, &[])?, &id, || {
-                Error::conflict("Image status transition from saving to saving is not allowed")
-                    .hint("Another process is uploading data for this image.")
-            })
+            Ok(FileWriter::new(directory, &id, store.writing))
         });
-        let entry = entry.await?;
-        Ok(Box::new(FilePut::new(
-            directory,
-            entry,
-            self.writing,
-            false,
-        )))
+        Ok(Box::new(writer.await?))
     }
 
     async fn size(&self, url: &str) -> Result<u64> {
@@ -196,12 +175,12 @@ impl Store for FileStore {
         .await
     }
 
-    async fn open(&self, url: &str) -> Result<Source> {
+    async fn open(&self, url: &str, range: ByteRange) -> Result<Source> {
         let path = file_path(url)
             .ok_or_else(|| Error::internal("a location of a file store is no file:// address"))?;
         blocking(move || match Source::open(&path) {
             Err(_) if !path.exists() => Err(missing(&path)),
-            other => other,
+            other => other?.limited_to(range),
         })
         .await
     }
@@ -213,26 +192,7 @@ impl Store for FileStore {
         blocking(move || find(&path).map(drop)).await
     }
 
-    async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>> {
-        let owned = |directory: &&Directory| urls.iter().any(|url| is_in(url, &directory.path));
-        let directory = self.directories.iter().find(owned);
-        let directory = directory.or(self.directories.first());
-        let directory = directory.ok_or_else(|| Error::internal("a store has no directory"))?;
-        let (id, noted, at) = (id.to_string(), urls.to_vec(), directory.path.clone());
-        let entry = blocking(move || {
-            let begun = Journal::of(&at).begin(&id, Intent::Delete, &noted)?;
-            let busy =
-                || Error::conflict(format!("image {id} is being deleted by another process"));
-            ours(begun, &id, busy)
-        });
-        Ok(Box::new(FileDelete {
-            entry: entry.await?,
-            noted: Some(urls.to_vec()),
-            directories: self.paths(),
-        }))
-    }
-
-    async fn remove(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+    async fn delete(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
         let count = removals.len();
         let removed = blocking(move || Ok(remove_all(&removals, dry_run))).await;
         removed.unwrap_or_else(|error| {
@@ -243,104 +203,83 @@ impl Store for FileStore {
         })
     }
 
-    async fn residue(&self) -> Result<Vec<Residue>> {
-        let (directories, writing) = (self.paths(), self.writing);
+    async fn clear(&self, id: &str, recorded: &[String]) -> Result<()> {
+        let recorded: Vec<PathBuf> = recorded.iter().filter_map(|url| file_path(url)).collect();
+        let (directories, id) = (self.paths(), id.to_string());
         blocking(move || {
-            let mut residue = Vec::new();
             for directory in &directories {
-                for entry in Journal::of(directory).residue(&STORING)? {
-                    let id = entry.id.clone();
-                    residue.push(match entry.intent {
-                        Intent::Upload => Residue::Upload {
-                            id,
-                            put: Box::new(FilePut::new(directory.clone(), entry, writing, true)),
-                        },
-                        Intent::Delete | Intent::Import => Residue::Delete {
-                            id,
-                            delete: Box::new(FileDelete {
-                                noted: entry.noted().unwrap_or_default(),
-                                entry,
-                                directories: directories.clone(),
-                            }),
-                        },
-                    });
+                // It was there when the process began, and comes back with what is in it.
+                if !directory.is_dir() {
+                    return Err(unmounted(directory, io::ErrorKind::NotFound.into()));
                 }
+                let (part, path) = (part_of(directory, &id), directory.join(&id));
+                let is_left = !recorded.contains(&path)
+                    && lookup(&path)?.is_some_and(|found| found.is_file());
+                let path = is_left.then_some(path.as_path());
+                remove_durably(directory, std::iter::once(part.as_path()).chain(path))?;
             }
-            Ok(residue)
+            Ok(())
         })
         .await
     }
 }
 
-/// Whether an address is that of a file directly in a directory.
-fn is_in(url: &str, directory: &Path) -> bool {
-    file_path(url).is_some_and(|path| path.parent() == Some(directory))
+/// Returns the name of what is not committed yet.
+fn part_of(directory: &Path, id: &str) -> PathBuf {
+    directory.join(format!("{id}.part"))
 }
 
-struct FilePut {
+/// Returns the address of a file.
+fn address_of(path: &Path) -> String {
+    format!("file://{}", path.display())
+}
+
+/// Data on its way into a file.
+struct FileWriter {
     directory: PathBuf,
     part: PathBuf,
     path: PathBuf,
-    entry: Entry,
+    address: String,
     writing: Writing,
-    /// What was written; None before.
+    /// The file that is written; None before.
     file: Option<Arc<File>>,
-    /// Whether it is what a dead process left, which may have published it.
-    is_residue: bool,
 }
 
-impl FilePut {
-    fn new(directory: PathBuf, entry: Entry, writing: Writing, is_residue: bool) -> Self {
-        let (part, path) = (
-            directory.join(format!("{}.part", entry.id)),
-            directory.join(&entry.id),
-        );
+impl FileWriter {
+    fn new(directory: PathBuf, id: &str, writing: Writing) -> Self {
+        let path = directory.join(id);
         Self {
+            part: part_of(&directory, id),
+            address: address_of(&path),
             directory,
-            part,
             path,
-            entry,
             writing,
             file: None,
-            is_residue,
         }
     }
 }
 
 #[async_trait]
-impl Put for FilePut {
-    async fn take(
-        &mut self,
-        source: Source,
-        algorithms: Vec<Algorithm>,
-        watch: Watch,
-        mut look: Look,
-    ) -> Result<Taken> {
-        let part = self.part.clone();
-        let writing = self.writing;
-        let target = blocking(move || create_part(&part, writing)).await?;
-        self.file = Some(Arc::clone(&target.file));
-        let taken = match source.stopping_with(&watch) {
-            Source::Stream(stream) => {
-                take_stream(stream, Some(target), &algorithms, &watch, look).await
-            }
-            source => {
-                transfer(move || take_in(source, &target, &algorithms, &watch, &mut look)).await
-            }
-        };
-        taken.map_err(storage)
+impl Writer for FileWriter {
+    fn address(&self) -> &str {
+        &self.address
     }
 
-    async fn publish(&mut self) -> Result<String> {
-        let file = self
-            .file
-            .clone()
-            .ok_or_else(|| Error::internal("nothing was stored"))?;
+    async fn sink(&mut self) -> Result<Sink<'_>> {
+        let (part, writing) = (self.part.clone(), self.writing);
+        let target = blocking(move || create_part(&part, writing)).await?;
+        self.file = Some(Arc::clone(&target.file));
+        Ok(Sink::File(target))
+    }
+
+    async fn commit(&mut self) -> Result<()> {
+        let file = self.file.clone();
+        let file = file.ok_or_else(|| Error::internal("nothing was stored"))?;
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
         blocking(move || {
             file.sync_all()
-                .map_err(|e| storage(Error::io("write", &part, e)))?;
+                .map_err(|e| storage_error(Error::io("write", &part, e)))?;
             match rustix::fs::renameat_with(CWD, &part, CWD, &path, RenameFlags::NOREPLACE) {
                 Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
                     rename_by_link(&part, &path)
@@ -349,47 +288,32 @@ impl Put for FilePut {
             }
             .map_err(|e| match e.kind() {
                 io::ErrorKind::AlreadyExists => taken(&path),
-                _ => storage(Error::io("create", &path, e)),
+                _ => storage_error(Error::io("create", &path, e)),
             })?;
             sync_directory(&directory)
         })
-        .await?;
-        Ok(self.address())
+        .await
     }
 
-    fn address(&self) -> String {
-        format!("file://{}", self.path.display())
-    }
-
-    async fn finish(self: Box<Self>) -> Result<()> {
-        let Self {
-            part,
-            directory,
-            entry,
-            ..
-        } = *self;
-        blocking(move || remove_durably(&directory, [part.as_path()])).await?;
-        close(entry).await
-    }
-
-    async fn discard(&mut self) -> Result<()> {
+    async fn abort(&mut self) -> Result<()> {
+        // Without a file nothing was written.
+        let Some(written) = self.file.take() else {
+            return Ok(());
+        };
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
-        let (written, is_residue) = (self.file.take(), self.is_residue);
         blocking(move || {
-            // Whether the renaming happened is not known where it, or what followed, failed.
-            let published = match (lookup(&path)?, written) {
-                (Some(found), Some(written)) => {
+            // Where renaming failed, or what followed it, the data may be at its address.
+            let is_ours = match lookup(&path)? {
+                Some(found) => {
                     let ours = written
                         .metadata()
                         .map_err(|e| Error::io("read", &part, e))?;
                     (found.dev(), found.ino()) == (ours.dev(), ours.ino())
                 }
-                // Nothing had that name when the dead process began.
-                (Some(found), None) => is_residue && found.is_file(),
-                (None, _) => false,
+                None => false,
             };
-            let path = published.then_some(path.as_path());
+            let path = is_ours.then_some(path.as_path());
             remove_durably(&directory, std::iter::once(part.as_path()).chain(path))
         })
         .await
@@ -407,7 +331,7 @@ fn create_part(part: &Path, writing: Writing) -> Result<Target> {
         .create_new(true)
         .mode(writing.mode)
         .open(part);
-    let file = file.map_err(|e| storage(Error::io("create", part, e)))?;
+    let file = file.map_err(|e| storage_error(Error::io("create", part, e)))?;
     give_to_owner(&file, directory_of(part));
     // The mode is the operator's, whatever the umask.
     let permissions = fs::Permissions::from_mode(writing.mode);
@@ -486,9 +410,7 @@ fn find(path: &Path) -> Result<Option<Metadata>> {
         return Ok(found);
     }
     let directory = path.parent().unwrap_or(path);
-    let mut entries = fs::read_dir(directory).map_err(|e| {
-        Error::io("open", directory, e).hint("Is its file system mounted? Nothing was deleted.")
-    })?;
+    let mut entries = fs::read_dir(directory).map_err(|e| unmounted(directory, e))?;
     if entries.next().is_none() {
         return Err(Error::failed(format!(
             "directory {} is empty, and may be one whose file system is not mounted",
@@ -497,6 +419,11 @@ fn find(path: &Path) -> Result<Option<Metadata>> {
         .hint("Mount it; or put a file into it if the data is lost for good."));
     }
     Ok(None)
+}
+
+/// Returns the error for a directory that is not there.
+fn unmounted(directory: &Path, error: io::Error) -> Error {
+    Error::io("open", directory, error).hint("Is its file system mounted? Nothing was deleted.")
 }
 
 /// A name that is taken by a file that is not an image's data.
@@ -529,46 +456,4 @@ fn measure(path: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> 
         }
     }
     Ok(Some(metadata.len()))
-}
-
-struct FileDelete {
-    entry: Entry,
-    noted: Option<Vec<String>>,
-    /// Those of the store.
-    directories: Vec<PathBuf>,
-}
-
-#[async_trait]
-impl Delete for FileDelete {
-    fn noted(&self) -> Option<&[String]> {
-        self.noted.as_deref()
-    }
-
-    fn is_own(&self, url: &str, id: &str) -> bool {
-        let owned = self.directories.iter().any(|at| is_in(url, at));
-        let path = file_path(url).filter(|_| owned);
-        path.is_some_and(|path| path.file_name().is_some_and(|name| name == id))
-    }
-
-    async fn finish(self: Box<Self>, removals: &[String]) -> Result<()> {
-        let removals: Vec<Removal> = removals
-            .iter()
-            .filter(|url| file_path(url).is_some())
-            .map(|url| Removal {
-                url: url.clone(),
-                unless_later: None,
-            })
-            .collect();
-        blocking(move || {
-            remove_all(&removals, false)
-                .into_iter()
-                .try_for_each(|one| one.map(drop))
-        })
-        .await?;
-        close(self.entry).await
-    }
-
-    async fn abandon(self: Box<Self>) -> Result<()> {
-        close(self.entry).await
-    }
 }

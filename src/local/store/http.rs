@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt};
-use http::Method;
+use http::{Method, StatusCode};
 use url::Url;
 
-use super::{Delete, Put, Residue, Store};
+use super::{Store, Writer};
 use crate::config::{self, Tls, Trust};
 use crate::data::Source;
 use crate::http::{
     Client, Failure, Options, Proxies, Reason, Request, SetupError, StreamingResponse, redirect,
     retry,
 };
-use crate::model::StoreInfo;
 use crate::model::address::{discreet, place};
+use crate::model::{ByteRange, StoreInfo};
 use crate::{Error, ErrorKind, Result};
 
 /// How long a response, or the next bytes of it, may take.
@@ -42,9 +42,17 @@ impl HttpStore {
         }
     }
 
-    /// Returns the response to a request for `address`, or for where that redirects to; a success.
-    async fn request(&self, method: Method, address: &str) -> Result<StreamingResponse> {
-        let request = Request::new(method, parse(address)?);
+    /// Returns the response to a request for a range of what is at `address`, or at where that redirects to; a success.
+    async fn request(
+        &self,
+        method: Method,
+        address: &str,
+        range: ByteRange,
+    ) -> Result<StreamingResponse> {
+        let mut request = Request::new(method, parse(address)?);
+        if !range.is_all() {
+            request.ask_for(range);
+        }
         let response = self.client.open(&request).await.map_err(failed)?;
         let url = response.url();
         match response.status().as_u16() {
@@ -53,6 +61,13 @@ impl HttpStore {
             404 => {
                 let message = format!("there is nothing at {}", place(url));
                 Err(Error::not_found(message))
+            }
+            416 => {
+                let message = format!(
+                    "there are fewer bytes at {} than were asked for",
+                    place(url)
+                );
+                Err(Error::new(ErrorKind::RangeNotSatisfiable, message))
             }
             status => Err(refused(url, &format!("answers {status}"))),
         }
@@ -157,7 +172,11 @@ impl Store for HttpStore {
         self.reads(url)
     }
 
-    async fn begin(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Put>> {
+    fn addresses(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn create(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Writer>> {
         let message = "Error in store configuration. Adding images to store is disabled.";
         Err(Error::new(ErrorKind::Gone, message)
             .hint("Web servers are only read: name another store with --store."))
@@ -165,48 +184,33 @@ impl Store for HttpStore {
 
     /// What the server says, 0 where it does not.
     async fn size(&self, url: &str) -> Result<u64> {
-        let response = self.request(Method::HEAD, url).await?;
+        let response = self.request(Method::HEAD, url, ByteRange::ALL).await?;
         Ok(response.content_length().unwrap_or(0))
     }
 
-    async fn open(&self, url: &str) -> Result<Source> {
-        let response = self.request(Method::GET, url).await?;
+    /// What a server sends that knows no ranges is cut here.
+    async fn open(&self, url: &str, range: ByteRange) -> Result<Source> {
+        let response = self.request(Method::GET, url, range).await?;
+        let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
+        if is_part && response.first_byte() != Some(range.start) {
+            let how = "sends another part than it was asked for";
+            return Err(refused(response.url(), how));
+        }
         let body = response.into_stream().map_err(failed);
-        Ok(Source::Stream(body.boxed()))
+        let source = Source::Stream(body.boxed());
+        if is_part {
+            Ok(source)
+        } else {
+            source.limited_to(range)
+        }
     }
 
     async fn check_delete(&self, _: &str) -> Result<()> {
         Ok(())
     }
 
-    /// Nothing is deleted on a web server.
-    async fn begin_delete(&self, _: &str, _: &[String]) -> Result<Box<dyn Delete>> {
-        Ok(Box::new(Kept))
-    }
-
-    async fn residue(&self) -> Result<Vec<Residue>> {
-        Ok(Vec::new())
-    }
-}
-
-/// Data that stays where it is.
-struct Kept;
-
-#[async_trait]
-impl Delete for Kept {
-    fn noted(&self) -> Option<&[String]> {
-        Some(&[])
-    }
-
-    fn is_own(&self, _: &str, _: &str) -> bool {
-        false
-    }
-
-    async fn finish(self: Box<Self>, _: &[String]) -> Result<()> {
-        Ok(())
-    }
-
-    async fn abandon(self: Box<Self>) -> Result<()> {
+    /// Nothing is ever left on a web server.
+    async fn clear(&self, _: &str, _: &[String]) -> Result<()> {
         Ok(())
     }
 }

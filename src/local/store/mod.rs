@@ -8,19 +8,21 @@ pub use file::{Directory, FileStore, Writing};
 pub use http::HttpStore;
 pub use unopened::UnopenedStore;
 
+use std::io;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
 
-use super::journal::{Begun, Entry};
 use crate::config::Setting;
-use crate::data::pump::{Look, Taken};
-use crate::data::{Algorithm, Source, Watch};
-use crate::model::{Location, StoreInfo, Timestamp};
+use crate::data::Source;
+use crate::data::pump::Sink;
+use crate::model::{ByteRange, Location, StoreInfo, Timestamp};
 use crate::{Error, Result};
 
-/// A place that keeps the data of images.
+/// A place that keeps the data of images. It knows nothing of records, nor of the journal.
+///
+/// Opening a store MUST NOT wait for it: files are read and connections made when data is asked for, so that a store that
+/// is down, or whose configuration is refused, fails only what needs its data.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Returns what callers may know of it, details included.
@@ -32,32 +34,35 @@ pub trait Store: Send + Sync {
     /// Whether what is at an address is, or would be, its own.
     fn owns(&self, url: &str) -> bool;
 
-    /// Whether an address is the one that this store gives the data of image `id`, and of a kind that services take
-    /// from nobody who names locations: records of other images do not name it.
+    /// Returns the addresses that this store may give the data of image `id`. None for a store that is only read.
+    fn addresses(&self, id: &str) -> Vec<String>;
+
+    /// Whether an address is one of [`Store::addresses`], and of a kind that services take from no caller who names
+    /// locations: records of other images do not name it.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
         let _ = (url, id);
         false
     }
 
-    /// Begins to store the data of image `id`; `size` is how many bytes will be written, where that is known.
+    /// Prepares to store the data of image `id`: chooses its place. `size` is how many bytes will be written, where that
+    /// is known. Nothing is written yet.
     ///
     /// # Errors
-    /// `Conflict` while another process does the same, where a dead process left residue of the same (see
-    /// [`is_residue`]), and where there is data of that name already; `TooLarge` when it cannot fit; `Gone` for a
+    /// `Conflict` where there is data at any of [`Store::addresses`] already; `TooLarge` when it cannot fit; `Gone` for a
     /// store that is only read.
-    async fn begin(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Put>>;
+    async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>>;
 
-    /// Bytes at an address, as far as that is told without reading them.
+    /// Returns the number of bytes at an address, as far as that is told without reading them.
     ///
     /// # Errors
-    /// `NotFound` when there are none, `Invalid` for no address, `Unreachable`.
+    /// `NotFound` when there are none, `Invalid` for what is not an address, `Unreachable`.
     async fn size(&self, url: &str) -> Result<u64>;
 
-    /// Opens data by its address.
+    /// Opens data, or a range of it, by its address.
     ///
     /// # Errors
-    /// `NotFound` when there is none.
-    async fn open(&self, url: &str) -> Result<Source>;
+    /// `NotFound` when there is none; `RangeNotSatisfiable` for a range that begins at the end of the data or after it.
+    async fn open(&self, url: &str, range: ByteRange) -> Result<Source>;
 
     /// Checks that the data at an address could be deleted now: it is there, or its absence is certain.
     ///
@@ -65,18 +70,11 @@ pub trait Store: Send + Sync {
     /// `Io` and `Failed` where the place of the data is not there, such as a file system that is not mounted.
     async fn check_delete(&self, url: &str) -> Result<()>;
 
-    /// Notes, durably, that the data of image `id` at `urls` is about to be deleted.
+    /// Deletes data that no record names any more; or only checks, if `dry_run`. Returns for each, in their order, its
+    /// bytes, or None where nothing was there. What is reported as deleted MUST stay so when the machine stops.
     ///
-    /// # Errors
-    /// As of [`Store::begin`] for residue; `Io`.
-    async fn begin_delete(&self, id: &str, urls: &[String]) -> Result<Box<dyn Delete>>;
-
-    /// Removes data whose record says already that it is to go, and which no other record names; or only
-    /// looks, if `dry_run`. For each, in their order, its bytes, or None where nothing was there. What is
-    /// told as removed MUST stay removed when the machine stops.
-    ///
-    /// A store that is only read removes nothing.
-    async fn remove(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+    /// A store that is only read deletes nothing.
+    async fn delete(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
         let _ = dry_run;
         let refuse = |_| {
             Err(Error::failed(format!(
@@ -87,8 +85,11 @@ pub trait Store: Send + Sync {
         removals.into_iter().map(refuse).collect()
     }
 
-    /// Uploads and deletions that a dead process left unfinished; now ours to clear.
-    async fn residue(&self) -> Result<Vec<Residue>>;
+    /// Removes, durably, what a crashed process left that was storing the data of image `id`: what was not committed, and
+    /// what is at any of [`Store::addresses`] but not in `recorded`. [`Store::create`] has found nothing there.
+    ///
+    /// MUST be harmless where nothing is left, and MUST NOT be called while another process stores data of that image.
+    async fn clear(&self, id: &str, recorded: &[String]) -> Result<()>;
 }
 
 /// A request to remove data.
@@ -100,68 +101,24 @@ pub struct Removal {
     pub unless_later: Option<Timestamp>,
 }
 
-/// Data that is being stored. Nothing is under its final name before [`Put::publish`]; dropping it
-/// before [`Put::finish`] leaves residue, as dying does.
+/// Data that is being stored. Nothing is at its address before [`Writer::commit`]. Dropping it leaves what
+/// [`Store::clear`] removes, as a crash does.
 #[async_trait]
-pub trait Put: Send + Sync {
-    /// Reads all of `source`. At most once.
-    async fn take(
-        &mut self,
-        source: Source,
-        algorithms: Vec<Algorithm>,
-        watch: Watch,
-        look: Look,
-    ) -> Result<Taken>;
+pub trait Writer: Send + Sync {
+    /// Returns the address that the data has once it is committed.
+    fn address(&self) -> &str;
 
-    /// Makes the data durable under its final name; its address.
-    async fn publish(&mut self) -> Result<String>;
+    /// Begins to write: returns where the data goes. At most once.
+    async fn sink(&mut self) -> Result<Sink<'_>>;
 
-    /// The address that the data has, or will have once published.
-    fn address(&self) -> String;
-
-    /// Removes whatever was stored, published or not, durably. It stays known as residue until [`Put::finish`],
-    /// so that the record can be mended between the two. Data of the same name that is not this one's stays.
-    async fn discard(&mut self) -> Result<()>;
-
-    /// The record says what became of the data: nothing is left to do.
-    async fn finish(self: Box<Self>) -> Result<()>;
-}
-
-/// Data that is being deleted. Dropping it before [`Delete::finish`] leaves residue, as dying does.
-#[async_trait]
-pub trait Delete: Send {
-    /// The addresses that were noted; None where they cannot be read any more.
-    fn noted(&self) -> Option<&[String]>;
-
-    /// Whether an address is the one that this store gives the data of image `id`.
-    fn is_own(&self, url: &str, id: &str) -> bool;
-
-    /// The deletion is recorded: removes the data at `removals`, durably.
+    /// Makes what was written durable at its address.
     ///
     /// # Errors
-    /// `Io`, also where the place of the data is not there; it stays known as residue.
-    async fn finish(self: Box<Self>, removals: &[String]) -> Result<()>;
+    /// `Conflict` where there is other data by now, which stays. After any error [`Writer::abort`] is allowed.
+    async fn commit(&mut self) -> Result<()>;
 
-    /// The data stays.
-    async fn abandon(self: Box<Self>) -> Result<()>;
-}
-
-/// What a dead process left.
-pub enum Residue {
-    /// An upload, maybe with its data already under the final name.
-    Upload {
-        /// The image.
-        id: String,
-        /// Discards the data, or finishes when it turns out to be recorded.
-        put: Box<dyn Put>,
-    },
-    /// A deletion, recorded or not.
-    Delete {
-        /// The image.
-        id: String,
-        /// Removes the data that turns out not to be recorded any more.
-        delete: Box<dyn Delete>,
-    },
+    /// Removes what was written, committed or not, durably. Data of the same address that is not this one's MUST stay.
+    async fn abort(&mut self) -> Result<()>;
 }
 
 /// The stores of a deployment.
@@ -247,61 +204,19 @@ pub fn file_path(url: &str) -> Option<PathBuf> {
     url.strip_prefix("file://").map(PathBuf::from)
 }
 
-/// Removes a journal entry whose work is over.
-pub(super) async fn close(entry: Entry) -> Result<()> {
-    blocking(move || entry.finish()).await
+/// Returns the error for a store that has no room.
+fn full(why: &str) -> Error {
+    Error::too_large(format!("Image storage media is full: {why}"))
+        .hint("Make room in the store's directory, or name another store with --store.")
 }
 
-/// The cause of an error that says that a dead process left something to be cleared first.
-#[derive(Debug)]
-struct LeftOver;
-
-impl std::fmt::Display for LeftOver {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a process died over this image")
-    }
-}
-
-impl std::error::Error for LeftOver {}
-
-/// Whether an error says that a dead process left something to be cleared first.
-pub fn is_residue(error: &Error) -> bool {
-    let cause = std::error::Error::source(error);
-    cause.is_some_and(<dyn std::error::Error>::is::<LeftOver>)
-}
-
-/// Returns the entry, if it is a new one.
-///
-/// # Errors
-/// `Conflict`: the one of `busy` while another process is at the same work, and one of [`is_residue`].
-pub(super) fn ours(begun: Begun, id: &str, busy: impl FnOnce() -> Error) -> Result<Entry> {
-    match begun {
-        Begun::Ours(entry) => Ok(entry),
-        Begun::Theirs => Err(busy()),
-        Begun::Residue => Err(Error::conflict(format!(
-            "image {id} was left unfinished by a process that died, and cleaning up failed"
-        ))
-        .because(LeftOver)),
-    }
-}
-
-/// The most transfers between files that run at a time. Each keeps a thread busy, and small work must find one.
-static TRANSFERS: Semaphore = Semaphore::const_new(8);
-
-/// Runs a transfer on a thread that may wait for a disk, once few enough others run.
-pub(super) async fn transfer<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let _permit = TRANSFERS.acquire().await;
-    blocking(work).await
-}
-
-/// Runs what may wait for a disk on a thread that may.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(e) => Err(Error::internal("a worker thread failed").because(e)),
+/// Returns the error of a transfer into a store. A full disk has a status of its own.
+pub(super) fn storage_error(error: Error) -> Error {
+    let source = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
+    match source.map(io::Error::kind) {
+        Some(
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge,
+        ) => full(error.message()),
+        _ => error,
     }
 }

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{Delete, Put, Residue, Store};
+use super::{Removal, Store, Writer};
 use crate::config::{Setting, StoreKind, schemes};
 use crate::data::Source;
-use crate::model::StoreInfo;
+use crate::model::{ByteRange, StoreInfo};
 use crate::{Error, Result};
 
 /// A store that is known by name and kind alone: whatever needs its data fails, and nothing else does.
@@ -50,7 +50,12 @@ impl Store for UnopenedStore {
         false
     }
 
-    async fn begin(&self, _id: &str, _size: Option<u64>) -> Result<Box<dyn Put>> {
+    /// Not known, for the same reason; nothing is written there.
+    fn addresses(&self, _id: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn create(&self, _id: &str, _size: Option<u64>) -> Result<Box<dyn Writer>> {
         Err(self.refusal())
     }
 
@@ -58,7 +63,7 @@ impl Store for UnopenedStore {
         Err(self.refusal())
     }
 
-    async fn open(&self, _url: &str) -> Result<Source> {
+    async fn open(&self, _url: &str, _range: ByteRange) -> Result<Source> {
         Err(self.refusal())
     }
 
@@ -66,20 +71,11 @@ impl Store for UnopenedStore {
         Err(self.refusal())
     }
 
-    async fn begin_delete(&self, _id: &str, _urls: &[String]) -> Result<Box<dyn Delete>> {
-        Err(self.refusal())
-    }
-
-    async fn remove(
-        &self,
-        removals: Vec<super::Removal>,
-        _dry_run: bool,
-    ) -> Vec<Result<Option<u64>>> {
+    async fn delete(&self, removals: Vec<Removal>, _dry_run: bool) -> Vec<Result<Option<u64>>> {
         removals.iter().map(|_| Err(self.refusal())).collect()
     }
 
-    /// None that could be known of: nothing is written there.
-    async fn residue(&self) -> Result<Vec<Residue>> {
-        Ok(Vec::new())
+    async fn clear(&self, _id: &str, _recorded: &[String]) -> Result<()> {
+        Err(self.refusal())
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use glance_tools::ErrorKind::{
-    Conflict, Forbidden, Interrupted, Invalid, NotFound, UnsupportedMedia,
+    Conflict, Forbidden, Interrupted, Invalid, NotFound, RangeNotSatisfiable, UnsupportedMedia,
 };
 use glance_tools::data::{Algorithm, Hasher, Source, Watch};
-use glance_tools::model::ImageStatus;
+use glance_tools::model::{ByteRange, ImageStatus};
 use glance_tools::service::{ImageBytes, ImageService, Reading, Upload};
 use serde_json::json;
 
@@ -15,6 +16,7 @@ use super::{Deployment, contract, kind, new_image, raw_image};
 contract! {
     data_makes_an_image_active_and_comes_back
     data_of_any_length_comes_back
+    a_range_of_the_data_is_read_alone
     an_image_takes_data_once
     data_needs_formats
     a_promised_size_is_held
@@ -121,6 +123,42 @@ async fn data_of_any_length_comes_back(on: impl Deployment) {
             "{length}"
         );
     }
+}
+
+async fn a_range_of_the_data_is_read_alone(on: impl Deployment) {
+    let service = on.service("demo:member:u").await;
+    let image = raw_image(service.as_ref(), "x").await;
+    let content: Vec<u8> = (0..=250_u8).cycle().take(300_000).collect();
+    service
+        .upload_image(&image.id, Upload::new(pipe(&content)))
+        .await
+        .unwrap();
+    let size = content.len() as u64;
+    let open = async |start, end| {
+        let reading = Reading {
+            range: ByteRange { start, end },
+            ..Reading::default()
+        };
+        service.open_image(&image.id, reading).await
+    };
+    for (start, end) in [
+        (0, Some(1)),
+        (262_143, Some(262_146)),
+        (100, None),
+        (299_999, Some(size)),
+        // Longer than the data.
+        (5, Some(size + 5)),
+    ] {
+        let source = open(start, end).await.unwrap().source.unwrap();
+        let pieces: Vec<_> = source.into_stream().try_collect().await.unwrap();
+        let last = end.unwrap_or(size).min(size);
+        assert!(
+            pieces.concat() == content[start as usize..last as usize],
+            "{start} to {end:?}"
+        );
+    }
+    let behind = open(size, None).await.err().unwrap();
+    assert_eq!(behind.kind(), RangeNotSatisfiable);
 }
 
 async fn an_image_takes_data_once(on: impl Deployment) {

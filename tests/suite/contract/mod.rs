@@ -8,6 +8,7 @@ mod lists;
 mod locations;
 mod members;
 mod metadefs;
+mod stores;
 
 use glance_tools::config::{Cloud, Environment};
 use glance_tools::http::Observer;

@@ -1,8 +1,8 @@
-//! The journal of a directory: what was begun there, so that the next process can tell the dead from the living.
+//! The journal of a node: what was begun there, so that the next process can tell crashed processes from running ones.
 //!
-//! An entry is a file `.journal/ID.upload`, `ID.delete` or `ID.import`, locked (flock) by its owner while the work
-//! goes on. The system drops the lock when the owner dies, however it dies: an entry that can be locked is
-//! residue. Its content, one JSON object, never changes: a deletion's addresses, an import's task.
+//! An entry is a file in `.journal/`: `ID.STORE.upload` (the store's ID percent-encoded), `ID.stage`, `ID.delete` or
+//! `ID.import`. It is locked (flock) by its owner while the work goes on. The system drops the lock when the owner ends,
+//! however it ends: an entry that can be locked is residue. Its content, one JSON object, never changes.
 //!
 //! An entry is durable, name and content, before [`Journal::begin`] returns: what it announces happens later.
 //! Its removal is not synced: an entry may come back after a power cut, and clearing it again MUST be harmless.
@@ -10,15 +10,21 @@
 //!
 //! Looking for residue costs one read of a directory that is nearly always empty or absent.
 
+mod recovery;
+
+pub(super) use recovery::explained;
+
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::data::blocking;
 use crate::data::durable::{
     create_directory, give_to_owner, link_nameless, remove, sync_directory,
 };
@@ -34,28 +40,85 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// What an entry that has no name of its own yet is called where the file system knows no nameless files.
 const UNFINISHED: &str = "new";
 
+/// Characters of a store's ID that the name of an entry holds as they are. A dot separates its parts.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
 /// What an entry's owner is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Storing the data of an image. Notes nothing.
-    Upload,
-    /// Deleting an image, or some of its locations. Notes the addresses of the data.
+    /// Storing the data of an image in a store.
+    Upload {
+        /// ID of the store.
+        store: String,
+    },
+    /// Storing the data of an image in the staging area.
+    Stage,
+    /// Deleting an image, or some of its locations. Its note has the addresses of the data.
     Delete,
-    /// Importing the data of an image. Its entry is in the staging area, and notes the id of the task.
+    /// Importing the data of an image. Its note has the task.
     Import,
+    /// Storing the data of an image in the cache, in the cache's own journal.
+    Fill,
 }
 
 impl Intent {
-    const fn suffix(self) -> &'static str {
+    /// Returns the name of the entry of image `id`.
+    fn name(&self, id: &str) -> String {
         match self {
-            Self::Upload => "upload",
-            Self::Delete => "delete",
-            Self::Import => "import",
+            Self::Upload { store } => {
+                format!("{id}.{}.upload", utf8_percent_encode(store, PLAIN))
+            }
+            Self::Stage => format!("{id}.stage"),
+            Self::Delete => format!("{id}.delete"),
+            Self::Import => format!("{id}.import"),
+            Self::Fill => format!("{id}.fill"),
         }
+    }
+
+    /// Reads the name of an entry: the image and what is done to it.
+    fn parse(name: &str) -> Option<(String, Self)> {
+        let (rest, word) = name.rsplit_once('.')?;
+        let (id, intent) = match word {
+            "upload" => {
+                let (id, store) = rest.rsplit_once('.')?;
+                let store = percent_decode_str(store).decode_utf8().ok()?.into_owned();
+                (id, Self::Upload { store })
+            }
+            "stage" => (rest, Self::Stage),
+            "delete" => (rest, Self::Delete),
+            "import" => (rest, Self::Import),
+            "fill" => (rest, Self::Fill),
+            _ => return None,
+        };
+        // What begins with a dot is not an ID, and might be a directory.
+        (!id.is_empty() && !id.starts_with('.')).then(|| (id.to_string(), intent))
     }
 }
 
-/// The journal of one directory.
+/// The content of an entry, as far as its name does not say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// The data that is going to be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data: Vec<Datum>,
+    /// ID of the task that imports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// ID of the image that the task is going to create.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+}
+
+/// Data in a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Datum {
+    /// The address of the data.
+    pub url: String,
+    /// ID of the store.
+    pub store: String,
+}
+
+/// The journal of a node, or of a cache.
 #[derive(Clone, Debug)]
 pub struct Journal {
     directory: PathBuf,
@@ -68,7 +131,7 @@ pub struct Journal {
 pub struct Entry {
     /// The image.
     pub id: String,
-    /// What is being done.
+    /// What is being done to it.
     pub intent: Intent,
     file: File,
     path: PathBuf,
@@ -81,36 +144,27 @@ pub enum Begun {
     Ours(Entry),
     /// Another process is at the same work.
     Theirs,
-    /// A dead process left an entry: what it left MUST be cleared before the same is begun again.
+    /// A crashed process left an entry: what it left MUST be cleared before the same is begun again.
     Residue,
 }
 
-/// What is written into an entry.
-enum Note<'a> {
-    /// Nothing: its name says all.
-    None,
-    /// These.
-    Needed(&'a [String]),
-    /// These, or nothing where the disk is full: the record of the image tells them as well.
-    IfRoom(&'a [String]),
-}
-
-/// The content of an entry.
+/// The content of an entry as it is written.
 #[derive(Serialize, Deserialize)]
 struct Content {
     /// Version of the format.
     version: u32,
-    noted: Vec<String>,
+    #[serde(flatten)]
+    note: Note,
 }
 
 /// The version of [`Content`] that this code writes, and the only one that it reads.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 impl Journal {
-    /// Returns the journal kept in the directory of a store or of the staging area.
-    pub fn of(store: &Path) -> Self {
+    /// Returns the journal that is kept in a directory.
+    pub fn of(directory: &Path) -> Self {
         Self {
-            directory: store.join(".journal"),
+            directory: directory.join(".journal"),
             durable: true,
         }
     }
@@ -127,28 +181,30 @@ impl Journal {
     /// Notes that this process begins `intent` on image `id`. Another deletion is waited for: it does not take
     /// long, and then there is nothing left to delete.
     ///
+    /// The note of a deletion is left out where the disk is full: the record of the image has it as well.
+    ///
     /// # Errors
     /// `Io` when the entry cannot be written and synced; there is no entry then.
-    pub fn begin(&self, id: &str, intent: Intent, noted: &[String]) -> Result<Begun> {
-        let path = self.directory.join(format!("{id}.{}", intent.suffix()));
+    pub fn begin(&self, id: &str, intent: &Intent, note: Option<&Note>) -> Result<Begun> {
+        let path = self.directory.join(intent.name(id));
+        let content = match note {
+            Some(note) => serialize(note)?,
+            None => Vec::new(),
+        };
         loop {
             let Some(file) = open_plain(&path)? else {
-                let note = match intent {
-                    Intent::Upload => Note::None,
-                    Intent::Delete => Note::IfRoom(noted),
-                    Intent::Import => Note::Needed(noted),
-                };
-                let Some(file) = self.create(&path, &note)? else {
+                let is_optional = *intent == Intent::Delete;
+                let Some(file) = self.create(&path, &content, is_optional)? else {
                     continue;
                 };
                 return Ok(Begun::Ours(Entry {
                     id: id.to_string(),
-                    intent,
+                    intent: intent.clone(),
                     file,
                     path,
                 }));
             };
-            if intent == Intent::Delete {
+            if *intent == Intent::Delete {
                 file.lock().map_err(|e| Error::io("lock", &path, e))?;
             }
             match lock(&file, &path)? {
@@ -160,15 +216,17 @@ impl Journal {
         }
     }
 
-    /// Returns whether there is an entry, of this process, another, or a dead one.
-    pub fn has(&self, id: &str, intent: Intent) -> bool {
-        let name = format!("{id}.{}", intent.suffix());
-        self.directory.join(name).symlink_metadata().is_ok()
+    /// Whether there is an entry, of a running process or a crashed one.
+    pub fn has(&self, id: &str, intent: &Intent) -> bool {
+        self.directory
+            .join(intent.name(id))
+            .symlink_metadata()
+            .is_ok()
     }
 
     /// Creates a durable entry, locked before it has its name: a search for residue never finds it without
     /// its owner. None where another process was faster.
-    fn create(&self, path: &Path, note: &Note<'_>) -> Result<Option<File>> {
+    fn create(&self, path: &Path, content: &[u8], is_optional: bool) -> Result<Option<File>> {
         let failed = |e: Errno| Error::io("create", path, e.into());
         create_directory(&self.directory, DIRECTORY_MODE)?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -177,23 +235,23 @@ impl Journal {
             Ok(file) => File::from(file),
             // The file system knows no nameless files.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-                return self.create_named(path, note);
+                return self.create_named(path, content, is_optional);
             }
             Err(e) => return Err(failed(e)),
         };
-        self.fill(&file, path, note)?;
+        self.fill(&file, path, content, is_optional)?;
         match link_nameless(&file, path) {
             Ok(()) => self.sync(path)?,
             Err(Errno::EXIST) => return Ok(None),
             // Without /proc a nameless file may get no name.
-            Err(Errno::NOENT) => return self.create_named(path, note),
+            Err(Errno::NOENT) => return self.create_named(path, content, is_optional),
             Err(e) => return Err(failed(e)),
         }
         Ok(Some(file))
     }
 
     /// The same through a temporary name, which a search for residue removes if its owner dies.
-    fn create_named(&self, path: &Path, note: &Note<'_>) -> Result<Option<File>> {
+    fn create_named(&self, path: &Path, content: &[u8], is_optional: bool) -> Result<Option<File>> {
         let name = format!("{}.{UNFINISHED}", uuid::Uuid::new_v4());
         let temporary = self.directory.join(name);
         let mut options = OpenOptions::new();
@@ -204,14 +262,14 @@ impl Journal {
             .mode(FILE_MODE);
         let file = options.open(&temporary);
         let file = file.map_err(|e| Error::io("create", &temporary, e))?;
-        let named = self.fill(&file, &temporary, note).and_then(|()| {
-            match fs::hard_link(&temporary, path) {
+        let named = self
+            .fill(&file, &temporary, content, is_optional)
+            .and_then(|()| match fs::hard_link(&temporary, path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
                 linked => linked
                     .map(|()| true)
                     .map_err(|e| Error::io("create", path, e)),
-            }
-        });
+            });
         remove(&temporary)?;
         if !named? {
             return Ok(None);
@@ -220,22 +278,16 @@ impl Journal {
         Ok(Some(file))
     }
 
-    /// Locks an entry that has no name yet, and writes its content.
-    fn fill(&self, file: &File, path: &Path, note: &Note<'_>) -> Result<()> {
+    /// Locks an entry that has no name yet, and writes its content; without it, if `is_optional` and the disk is full.
+    fn fill(&self, file: &File, path: &Path, content: &[u8], is_optional: bool) -> Result<()> {
         file.lock().map_err(|e| Error::io("lock", path, e))?;
         give_to_owner(file, &self.directory);
-        let (Note::Needed(noted) | Note::IfRoom(noted)) = note else {
+        if content.is_empty() {
             return Ok(());
-        };
-        let content = Content {
-            version: VERSION,
-            noted: noted.to_vec(),
-        };
-        let content = serde_json::to_vec(&content)
-            .map_err(|e| Error::internal("a journal entry cannot be written").because(e))?;
+        }
         let mut writer = file;
-        let written = match writer.write_all(&content) {
-            Err(e) if is_full(&e) && matches!(note, Note::IfRoom(_)) => file.set_len(0),
+        let written = match writer.write_all(content) {
+            Err(e) if is_full(&e) && is_optional => file.set_len(0),
             written => written,
         };
         written
@@ -260,13 +312,13 @@ impl Journal {
         })
     }
 
-    /// Returns the entries of these intents whose owners are dead, now locked by this process.
+    /// Returns the entries whose owners have ended, now locked by this process.
     ///
     /// What is not a plain file, or cannot be opened, is left alone.
     ///
     /// # Errors
     /// `Io` when the directory cannot be read.
-    pub fn residue(&self, intents: &[Intent]) -> Result<Vec<Entry>> {
+    pub fn residue(&self) -> Result<Vec<Entry>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|e| Error::io("read", &self.directory, e))?,
@@ -280,8 +332,8 @@ impl Journal {
                 remove_unfinished(&path);
                 continue;
             }
-            let Some((id, intent)) = parse(&path).filter(|(_, intent)| intents.contains(intent))
-            else {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let Some((id, intent)) = name.and_then(Intent::parse) else {
                 continue;
             };
             let Ok(Some(file)) = open_plain(&path) else {
@@ -301,21 +353,20 @@ impl Journal {
 }
 
 impl Entry {
-    /// Returns what was noted when the work was begun; None where the entry cannot be understood: it was
-    /// damaged, or written by another version.
+    /// Returns the note of the entry; None where the entry cannot be understood: it was damaged, or written by another
+    /// version.
     ///
     /// # Errors
     /// `Io` when it cannot be read.
-    pub fn noted(&self) -> Result<Option<Vec<String>>> {
+    pub fn note(&self) -> Result<Option<Note>> {
         let mut text = Vec::new();
         let read = (&self.file)
             .rewind()
             .and_then(|()| (&self.file).take(LARGEST).read_to_end(&mut text));
         read.map_err(|e| Error::io("read", &self.path, e))?;
         let content: Option<Content> = serde_json::from_slice(&text).ok();
-        Ok(content
-            .filter(|content| content.version == VERSION)
-            .map(|content| content.noted))
+        let content = content.filter(|content| content.version == VERSION);
+        Ok(content.map(|content| content.note))
     }
 
     /// Removes the entry: the work is done, or undone, and nothing is left of it.
@@ -325,6 +376,23 @@ impl Entry {
     pub fn finish(self) -> Result<()> {
         remove(&self.path).map(drop)
     }
+
+    /// Removes the entry, on a thread that may wait for the disk.
+    ///
+    /// # Errors
+    /// Those of [`Entry::finish`].
+    pub async fn close(self) -> Result<()> {
+        blocking(move || self.finish()).await
+    }
+}
+
+fn serialize(note: &Note) -> Result<Vec<u8>> {
+    let content = Content {
+        version: VERSION,
+        note: note.clone(),
+    };
+    serde_json::to_vec(&content)
+        .map_err(|e| Error::internal("a journal entry cannot be written").because(e))
 }
 
 /// Whether there was no room for what was written.
@@ -365,15 +433,6 @@ fn remove_unfinished(path: &Path) {
     }
 }
 
-fn parse(path: &Path) -> Option<(String, Intent)> {
-    let (id, suffix) = path.file_name()?.to_str()?.rsplit_once('.')?;
-    let intent = [Intent::Upload, Intent::Delete, Intent::Import]
-        .into_iter()
-        .find(|intent| intent.suffix() == suffix)?;
-    // What begins with a dot is no id, and might be a directory.
-    (!id.is_empty() && !id.starts_with('.')).then(|| (id.to_string(), intent))
-}
-
 #[derive(PartialEq, Eq)]
 enum Held {
     Ours,
@@ -401,10 +460,25 @@ fn lock(file: &File, path: &Path) -> Result<Held> {
 mod tests {
     use super::*;
 
-    const ALL: [Intent; 3] = [Intent::Upload, Intent::Delete, Intent::Import];
+    fn upload() -> Intent {
+        Intent::Upload {
+            store: "a store.1".to_string(),
+        }
+    }
 
-    fn begin(journal: &Journal, intent: Intent, noted: &[String]) -> Entry {
-        match journal.begin("a", intent, noted).unwrap() {
+    fn note(urls: &[&str]) -> Note {
+        let datum = |url: &&str| Datum {
+            url: (*url).to_string(),
+            store: "file".to_string(),
+        };
+        Note {
+            data: urls.iter().map(datum).collect(),
+            ..Note::default()
+        }
+    }
+
+    fn begin(journal: &Journal, intent: &Intent, note: Option<&Note>) -> Entry {
+        match journal.begin("a", intent, note).unwrap() {
             Begun::Ours(entry) => entry,
             other => panic!("{other:?}"),
         }
@@ -412,44 +486,49 @@ mod tests {
 
     #[test]
     fn entries_of_the_living_are_theirs_and_those_of_the_dead_are_residue() {
-        let store = tempfile::tempdir().unwrap();
-        let journal = Journal::of(store.path());
-        assert!(journal.residue(&ALL).unwrap().is_empty());
-        let entry = begin(&journal, Intent::Upload, &[]);
-        let second = journal.begin("a", Intent::Upload, &[]).unwrap();
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
+        assert!(journal.residue().unwrap().is_empty());
+        let entry = begin(&journal, &upload(), None);
+        let second = journal.begin("a", &upload(), None).unwrap();
         assert!(matches!(second, Begun::Theirs), "one at a time");
-        assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
+        assert!(journal.residue().unwrap().is_empty(), "its owner lives");
         drop(entry);
-        for intent in [Intent::Upload, Intent::Delete] {
-            drop(journal.begin("a", intent, &[]).unwrap());
-            let again = journal.begin("a", intent, &[]).unwrap();
+        for intent in [upload(), Intent::Delete] {
+            drop(journal.begin("a", &intent, None).unwrap());
+            let again = journal.begin("a", &intent, None).unwrap();
             assert!(
                 matches!(again, Begun::Residue),
                 "it has to be cleared first"
             );
         }
-        let mut residue = journal.residue(&[Intent::Upload]).unwrap();
-        assert_eq!(residue.len(), 1);
-        let entry = residue.pop().unwrap();
-        assert_eq!((entry.id.as_str(), entry.intent), ("a", Intent::Upload));
-        entry.finish().unwrap();
-        assert!(journal.residue(&[Intent::Upload]).unwrap().is_empty());
+        let mut residue = journal.residue().unwrap();
+        residue.sort_by_key(|entry| entry.path.clone());
+        let found: Vec<_> = residue
+            .iter()
+            .map(|entry| (entry.id.as_str(), entry.intent.clone()))
+            .collect();
+        assert_eq!(found, [("a", upload()), ("a", Intent::Delete)]);
+        for entry in residue {
+            entry.finish().unwrap();
+        }
+        assert!(journal.residue().unwrap().is_empty());
     }
 
     #[test]
     fn an_entry_is_never_found_without_its_owner() {
-        let store = tempfile::tempdir().unwrap();
-        let journal = Journal::of(store.path());
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
         let ended = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !ended.load(std::sync::atomic::Ordering::Relaxed) {
-                    let residue = journal.residue(&[Intent::Upload]).unwrap();
+                    let residue = journal.residue().unwrap();
                     assert!(residue.is_empty(), "it was taken for residue");
                 }
             });
             for _ in 0..3000 {
-                begin(&journal, Intent::Upload, &[]).finish().unwrap();
+                begin(&journal, &upload(), None).finish().unwrap();
             }
             ended.store(true, std::sync::atomic::Ordering::Relaxed);
         });
@@ -457,28 +536,68 @@ mod tests {
 
     #[test]
     fn what_was_noted_is_read_back() {
-        let store = tempfile::tempdir().unwrap();
-        let journal = Journal::of(store.path());
-        let noted = ["file:///x/a b\n".to_string(), "file:///y/c".to_string()];
-        drop(begin(&journal, Intent::Delete, &noted));
-        let mut residue = journal.residue(&ALL).unwrap();
-        assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
-        residue.pop().unwrap().finish().unwrap();
-        drop(begin(&journal, Intent::Delete, &[]));
-        let residue = journal.residue(&ALL).unwrap();
-        assert_eq!(residue[0].noted().unwrap().unwrap(), noted[..0], "no data");
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
+        for (intent, note) in [
+            (
+                Intent::Delete,
+                note(&["file:///x/a b\n", "rbd://f/p/i/snap"]),
+            ),
+            (Intent::Delete, note(&[])),
+            (
+                Intent::Import,
+                Note {
+                    task: Some("t".to_string()),
+                    image: Some("i".to_string()),
+                    ..Note::default()
+                },
+            ),
+        ] {
+            drop(begin(&journal, &intent, Some(&note)));
+            let entry = journal.residue().unwrap().pop().unwrap();
+            assert_eq!(entry.note().unwrap(), Some(note));
+            entry.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn uploads_into_several_stores_have_an_entry_each() {
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
+        let stores = ["file", "a store.1", "../x/é", ""];
+        for store in stores {
+            let store = store.to_string();
+            drop(begin(&journal, &Intent::Upload { store }, None));
+        }
+        let mut found: Vec<_> = journal
+            .residue()
+            .unwrap()
+            .into_iter()
+            .map(|entry| match entry.intent {
+                Intent::Upload { store } => (entry.id, store),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        found.sort();
+        let mut expected = stores.map(|store| ("a".to_string(), store.to_string()));
+        expected.sort();
+        assert_eq!(found, expected);
     }
 
     #[test]
     fn entries_that_were_damaged_note_nothing() {
-        let store = tempfile::tempdir().unwrap();
-        let journal = Journal::of(store.path());
-        drop(begin(&journal, Intent::Delete, &["file:///x".to_string()]));
-        let path = store.path().join(".journal/a.delete");
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
+        drop(begin(
+            &journal,
+            &Intent::Delete,
+            Some(&note(&["file:///x"])),
+        ));
+        let path = node.path().join(".journal/a.delete");
         let whole = fs::read(&path).unwrap();
-        let other = String::from_utf8(whole.clone())
-            .unwrap()
-            .replace(":1,", ":2,");
+        let other = String::from_utf8(whole.clone()).unwrap();
+        let other = other.replace("\"version\":2", "\"version\":3");
+        assert_ne!(other.as_bytes(), whole);
         for damaged in [
             &b""[..],
             &whole[..whole.len() - 1],
@@ -486,44 +605,46 @@ mod tests {
             other.as_bytes(),
         ] {
             fs::write(&path, damaged).unwrap();
-            let residue = journal.residue(&ALL).unwrap();
-            assert_eq!(residue[0].noted().unwrap(), None);
+            let residue = journal.residue().unwrap();
+            assert_eq!(residue[0].note().unwrap(), None);
         }
     }
 
     #[test]
     fn links_and_hidden_names_are_not_entries() {
-        let store = tempfile::tempdir().unwrap();
-        let journal = Journal::of(store.path());
-        begin(&journal, Intent::Upload, &[]).finish().unwrap();
-        let directory = store.path().join(".journal");
-        let secret = store.path().join("secret");
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
+        begin(&journal, &upload(), None).finish().unwrap();
+        let directory = node.path().join(".journal");
+        let secret = node.path().join("secret");
         fs::write(&secret, "{}").unwrap();
         std::os::unix::fs::symlink(&secret, directory.join("a.delete")).unwrap();
         fs::write(directory.join("..upload"), "").unwrap();
-        fs::write(directory.join(".upload"), "").unwrap();
+        fs::write(directory.join(".file.upload"), "").unwrap();
+        fs::write(directory.join("a.upload"), "").unwrap();
         fs::create_dir(directory.join("b.delete")).unwrap();
-        assert!(journal.residue(&ALL).unwrap().is_empty());
-        assert!(journal.begin("a", Intent::Delete, &[]).is_err());
+        assert!(journal.residue().unwrap().is_empty());
+        assert!(journal.begin("a", &Intent::Delete, None).is_err());
     }
 
     #[test]
     fn without_nameless_files_entries_are_the_same() {
-        let store = tempfile::tempdir().unwrap();
-        let journal = Journal::of(store.path());
-        begin(&journal, Intent::Upload, &[]).finish().unwrap();
-        let directory = store.path().join(".journal");
+        let node = tempfile::tempdir().unwrap();
+        let journal = Journal::of(node.path());
+        begin(&journal, &upload(), None).finish().unwrap();
+        let directory = node.path().join(".journal");
         let path = directory.join("a.delete");
-        let noted = ["file:///x".to_string()];
-        let first = journal.create_named(&path, &Note::Needed(&noted)).unwrap();
+        let noted = note(&["file:///x"]);
+        let content = serialize(&noted).unwrap();
+        let first = journal.create_named(&path, &content, false).unwrap();
         assert!(first.is_some());
-        let second = journal.create_named(&path, &Note::Needed(&noted)).unwrap();
+        let second = journal.create_named(&path, &content, false).unwrap();
         assert!(second.is_none());
-        assert!(journal.residue(&ALL).unwrap().is_empty(), "its owner lives");
+        assert!(journal.residue().unwrap().is_empty(), "its owner lives");
         drop(first);
         fs::write(directory.join("b.new"), "").unwrap();
-        let residue = journal.residue(&ALL).unwrap();
-        assert_eq!(residue[0].noted().unwrap().unwrap(), noted);
+        let residue = journal.residue().unwrap();
+        assert_eq!(residue[0].note().unwrap(), Some(noted));
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
 }

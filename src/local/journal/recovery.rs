@@ -1,0 +1,286 @@
+//! Clearing what crashed processes left.
+//!
+//! The journal says what was begun, the record says how far it came. A failed operation is undone by its own
+//! process where it can be: first the data, then the record, then the entry of the journal. Where a step of that
+//! fails, or it is not known whether a commit was made, the entry stays, and the next command clears it as if
+//! the process had crashed there.
+
+use super::{Begun, Datum, Entry, Intent, Journal, Note};
+use crate::data::blocking;
+use crate::local::Engine;
+use crate::local::catalog::{StoredImage, Transaction};
+use crate::local::store::{Removal, Store};
+use crate::model::schema::is_uuid;
+use crate::model::{ImageStatus, Location};
+use crate::{Error, Result};
+
+impl Engine {
+    /// Returns the journal of this node.
+    ///
+    /// # Errors
+    /// `Failed` where the configuration names no valid place for it.
+    pub(in crate::local) fn journal(&self) -> Result<&Journal> {
+        self.journal.get()
+    }
+
+    /// Notes in the journal that this process begins `intent` on image `id`. What a crashed process left of the same
+    /// is cleared first.
+    ///
+    /// # Errors
+    /// That of `busy` while another process is at the same work; why the residue could not be cleared; `Io`.
+    pub(in crate::local) async fn note(
+        &self,
+        id: &str,
+        intent: &Intent,
+        note: Option<Note>,
+        busy: impl Fn() -> Error,
+    ) -> Result<Entry> {
+        match self.begin(id, intent, note.clone()).await? {
+            Begun::Ours(entry) => return Ok(entry),
+            Begun::Theirs => return Err(busy()),
+            Begun::Residue => {}
+        }
+        let cleared = self.recover().await;
+        match self.begin(id, intent, note).await? {
+            Begun::Ours(entry) => Ok(entry),
+            Begun::Theirs => Err(busy()),
+            Begun::Residue => Err(cleared.err().unwrap_or_else(|| {
+                Error::conflict(format!(
+                    "image {id} was left unfinished by a process that crashed, and cleaning up failed"
+                ))
+            })),
+        }
+    }
+
+    async fn begin(&self, id: &str, intent: &Intent, note: Option<Note>) -> Result<Begun> {
+        let journal = self.journal()?.clone();
+        let (id, intent) = (id.to_string(), intent.clone());
+        blocking(move || journal.begin(&id, &intent, note.as_ref())).await
+    }
+
+    /// Undoes the uploads and imports, and finishes the deletions, whose processes have crashed.
+    ///
+    /// # Errors
+    /// The first of those for which something could not be cleared; the rest is.
+    pub(in crate::local) async fn recover(&self) -> Result<()> {
+        // Without a place for the journal nothing was begun.
+        let Ok(journal) = self.journal() else {
+            return Ok(());
+        };
+        let journal = journal.clone();
+        let mut residue = blocking(move || journal.residue()).await?;
+        if residue.is_empty() {
+            return Ok(());
+        }
+        self.catalog.settle().await?;
+        // The import of an image comes after the uploads that belong to it, and the task that created the image last.
+        residue.sort_by_cached_key(|entry| {
+            let creates = || matches!(entry.note(), Ok(Some(note)) if note.image.is_some());
+            match entry.intent {
+                Intent::Import if creates() => 2,
+                Intent::Import => 1,
+                _ => 0,
+            }
+        });
+        let mut failure = None;
+        for entry in residue {
+            if let Err(error) = self.clear(entry).await {
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn clear(&self, entry: Entry) -> Result<()> {
+        match &entry.intent {
+            Intent::Upload { store } => {
+                let store = self.stores.get(Some(store)).map_err(|error| {
+                    error.about(format_args!("an upload of image {}", entry.id))
+                })?;
+                self.clear_upload(entry, store).await
+            }
+            Intent::Stage => self.clear_staging(entry).await,
+            Intent::Delete => self.clear_deletion(entry).await,
+            Intent::Import => self.clear_import(entry).await,
+            // A cache clears its own journal.
+            Intent::Fill => Ok(()),
+        }
+    }
+
+    /// Undoes an upload, unless an image has the data and only the end of the work is missing.
+    async fn clear_upload(&self, entry: Entry, store: &dyn Store) -> Result<()> {
+        let addresses = store.addresses(&entry.id);
+        let transaction = self.catalog.begin().await?;
+        let stored = transaction.load_image(&entry.id, "").await?;
+        let wanted: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        let holders = transaction.holders(&wanted).await?;
+        let recorded: Vec<String> = holders.into_iter().map(|(_, address)| address).collect();
+        let unrecorded = Unrecorded {
+            stored: stored.filter(|_| recorded.is_empty()),
+            while_storing: ImageStatus::Saving,
+        };
+        self.clear_data(transaction, entry, store, &recorded, unrecorded)
+            .await
+    }
+
+    /// Undoes a staging, unless it is recorded, and only the end of the work is missing.
+    async fn clear_staging(&self, entry: Entry) -> Result<()> {
+        let area = self.staging()?;
+        let transaction = self.catalog.begin().await?;
+        let stored = transaction.load_image(&entry.id, "").await?;
+        let is_recorded = stored
+            .as_ref()
+            .is_some_and(|stored| match stored.image.status {
+                // The size is recorded last.
+                ImageStatus::Uploading => stored.image.size.is_some(),
+                // Whatever is staged then is the import's.
+                ImageStatus::Importing => true,
+                _ => false,
+            });
+        let recorded = if is_recorded {
+            area.addresses(&entry.id)
+        } else {
+            Vec::new()
+        };
+        let unrecorded = Unrecorded {
+            stored: stored.filter(|_| !is_recorded),
+            while_storing: ImageStatus::Uploading,
+        };
+        self.clear_data(transaction, entry, area, &recorded, unrecorded)
+            .await
+    }
+
+    /// Removes what is in `store` for the image of an entry but not at the addresses that are recorded, then mends
+    /// the record.
+    async fn clear_data(
+        &self,
+        transaction: Transaction,
+        entry: Entry,
+        store: &dyn Store,
+        recorded: &[String],
+        unrecorded: Unrecorded,
+    ) -> Result<()> {
+        // The data goes before the status: until then no other process may store any.
+        store.clear(&entry.id, recorded).await?;
+        let Unrecorded {
+            stored,
+            while_storing,
+        } = unrecorded;
+        if let Some(stored) = stored.filter(|stored| stored.image.status == while_storing) {
+            transaction
+                .set_status(&stored.image.id, while_storing, ImageStatus::Queued)
+                .await?;
+        }
+        transaction.commit().await?;
+        // Last, so that a process that crashes on the way here is followed by another.
+        entry.close().await
+    }
+
+    /// Finishes a deletion, if it is recorded.
+    ///
+    /// The entry alone is not believed: what goes is data that a record of the image names, or that is under the
+    /// name that a store gives it, and that no other record names.
+    async fn clear_deletion(&self, entry: Entry) -> Result<()> {
+        let id = entry.id.clone();
+        let noted = entry.note()?.map(|note| note.data);
+        // In a transaction: the last word of a crashed process may still be on its way through a server, which
+        // keeps the image locked until then.
+        let read = self.catalog.write(async |transaction| {
+            let found = transaction.load_image(&id, "").await?;
+            let is_alive = found.is_some();
+            let recorded = match &noted {
+                Some(_) => transaction.addresses(&id).await?,
+                // It was written on a full disk, or is damaged: what the record says is deleted goes.
+                None => transaction.deleted_addresses(&id).await?,
+            };
+            let noted = match &noted {
+                None if !is_alive && !recorded.is_empty() => {
+                    let datum = |url: &String| Datum {
+                        url: url.clone(),
+                        store: String::new(),
+                    };
+                    Some(recorded.iter().map(datum).collect::<Vec<_>>())
+                }
+                noted => (*noted).clone(),
+            };
+            let urls: Vec<&str> = noted.iter().flatten().map(|one| one.url.as_str()).collect();
+            let held = transaction.holders(&urls).await?;
+            Ok((is_alive, recorded, noted, held))
+        });
+        let (is_alive, recorded, noted, held) = read.await?;
+        let Some(mut removals) = noted else {
+            // Nothing was deleted, or it is not known what is left of it.
+            return if is_alive {
+                entry.close().await
+            } else {
+                Ok(())
+            };
+        };
+        if !is_alive && is_uuid(&id) {
+            self.unstage(&id).await?;
+        }
+        removals.retain(|one| {
+            let is_known = recorded.contains(&one.url)
+                || !is_alive
+                    && is_uuid(&id)
+                    && self
+                        .stores
+                        .iter()
+                        .any(|store| store.addresses(&id).contains(&one.url));
+            is_known && !held.iter().any(|(_, holder)| *holder == one.url)
+        });
+        self.remove_data(removals).await?;
+        entry.close().await
+    }
+
+    /// Removes data that no record names any more, in whatever store it is.
+    ///
+    /// # Errors
+    /// Those of the stores; `Invalid` for an address that no store reads.
+    pub(in crate::local) async fn remove_data(&self, data: Vec<Datum>) -> Result<()> {
+        let mut shares: Vec<(&dyn Store, Vec<Removal>)> = Vec::new();
+        for datum in data {
+            let location = Location::in_store(datum.url, &datum.store);
+            let store = self.stores.holding(&location)?;
+            if store.info().read_only {
+                continue;
+            }
+            let removal = Removal {
+                url: location.url,
+                unless_later: None,
+            };
+            let id = &store.info().id;
+            match shares.iter_mut().find(|(one, _)| one.info().id == *id) {
+                Some((_, removals)) => removals.push(removal),
+                None => shares.push((store, vec![removal])),
+            }
+        }
+        let mut failure = None;
+        for (store, removals) in shares {
+            for removed in store.delete(removals, false).await {
+                if let Err(error) = removed {
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// What is to be mended in the record of an image whose data is not recorded.
+struct Unrecorded {
+    /// The record; None where there is nothing to mend.
+    stored: Option<StoredImage>,
+    /// The status that the image has while its data is stored.
+    while_storing: ImageStatus,
+}
+
+/// The error of an operation that failed, and whose undoing may have failed as well.
+pub(in crate::local) fn explained(error: Error, undone: Result<()>) -> Error {
+    match undone {
+        Ok(()) => error,
+        Err(why) => error.and_hint(format!(
+            "Undoing it failed ({why}); the next command tries again."
+        )),
+    }
+}
