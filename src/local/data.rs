@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
-use super::access::{self, Target};
 use super::catalog::NewLocation;
 use super::inspection::Inspection;
+use super::policy::{self, Action, ImageTarget};
 use super::quota::Cap;
 use super::store::Store;
 use super::storing::Storing;
-use super::{Local, StoredImage};
+use super::{Local, StoredImage, visibility};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{ByteRange, Image, ImageStatus, MultiHash};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
@@ -34,11 +34,7 @@ impl ImageData for Local {
         let Reading { prefer, range, .. } = reading;
         let stored = self.find(id).await?;
         let deactivated = stored.image.status == ImageStatus::Deactivated;
-        access::check_download(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            deactivated,
-        )?;
+        self.check_download(&stored)?;
         // An image that is deactivated is an administrator's alone, who sees what the store has.
         let cache = self.download_cache().filter(|_| !deactivated);
         let Some(cache) = cache else {
@@ -67,11 +63,8 @@ impl Local {
     /// Takes the data of a queued image, which is active then.
     async fn upload(&self, id: &str, upload: Upload) -> Result<Image> {
         let stored = self.find(id).await?;
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            "upload data to",
-        )?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        policy::check(&self.caller, Action::UploadImage, target)?;
         check_formats(&stored.image)?;
         let status = stored.image.status;
         if !status.may_become(ImageStatus::Saving) {
@@ -105,15 +98,22 @@ impl Local {
         }
     }
 
+    /// Refuses a download that the caller may not make; that of a deactivated image is for administrators.
+    fn check_download(&self, stored: &StoredImage) -> Result<()> {
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        if stored.image.status == ImageStatus::Deactivated {
+            policy::check(&self.caller, Action::DownloadDeactivated, target)?;
+        }
+        policy::check(&self.caller, Action::DownloadImage, target)
+    }
+
     /// Opens the data of an image where it is stored, past any cache.
     ///
     /// # Errors
     /// As of [`ImageData::open_image`].
     pub async fn open_stored(&self, id: &str) -> Result<ImageBytes> {
         let stored = self.find(id).await?;
-        let target = Target::new(&stored.image, stored.is_member);
-        let deactivated = stored.image.status == ImageStatus::Deactivated;
-        access::check_download(&self.caller, target, deactivated)?;
+        self.check_download(&stored)?;
         self.open_from_stores(stored, &[], ByteRange::ALL).await
     }
 
@@ -273,7 +273,7 @@ impl Local {
                 {
                     let now = transaction.load_image(id, &self.caller.project).await?;
                     return Err(now.map_or_else(
-                        || access::not_found(id),
+                        || visibility::not_found(id),
                         |now| not_allowed(now.image.status),
                     ));
                 }

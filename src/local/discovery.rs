@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 
-use super::{Local, access};
+use super::Local;
+use super::policy::{self, Action, Target};
 use crate::model::metadef::Kind;
 use crate::model::{Member, StoreInfo, Task};
 use crate::service::{Discovery, Projects, Stores, Usage};
@@ -19,7 +20,7 @@ impl Stores for Local {
             );
         }
         if detail {
-            access::check_store_details(&self.caller)?;
+            policy::check(&self.caller, Action::StoresInfoDetail, Target::Deployment)?;
         }
         let known = self.stores.iter().map(|store| store.info().clone());
         Ok(known

@@ -5,9 +5,9 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::access::{self, Target};
 use super::catalog::{Transaction, is_in_doubt, is_property};
 use super::journal::explained;
+use super::policy::{self, Action, ImageTarget, Target};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
@@ -25,8 +25,8 @@ impl Images for Local {
     async fn create_image(&self, new: NewImage) -> Result<Image> {
         let image = self.new_image(&new)?;
         let owner = image.owner.as_deref().unwrap_or_default();
-        access::check_create(&self.caller, owner)?;
-        access::check_visibility(&self.caller, image.visibility)?;
+        policy::check(&self.caller, Action::AddImage, Target::Project(owner))?;
+        self.check_visibility(image.visibility)?;
         self.check_quotas(&image)?;
         self.catalog
             .write(async |transaction| {
@@ -106,7 +106,7 @@ impl Images for Local {
             id,
             ImageStatus::Active,
             ImageStatus::Deactivated,
-            "deactivate",
+            Action::Deactivate,
         )
         .await
     }
@@ -116,7 +116,7 @@ impl Images for Local {
             id,
             ImageStatus::Deactivated,
             ImageStatus::Active,
-            "reactivate",
+            Action::Reactivate,
         )
         .await
     }
@@ -214,8 +214,8 @@ impl Local {
     async fn changeable(&self, transaction: &Transaction, id: &str) -> Result<StoredImage> {
         let found = transaction.load_image(id, &self.caller.project).await?;
         let stored = self.visible(found, id)?;
-        let target = Target::new(&stored.image, stored.is_member);
-        access::check_change(&self.caller, target, "change")?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        policy::check(&self.caller, Action::ModifyImage, target)?;
         Ok(stored)
     }
 
@@ -270,24 +270,31 @@ impl Local {
         }
     }
 
+    /// Refuses a visibility that the caller may not give.
+    fn check_visibility(&self, visibility: Visibility) -> Result<()> {
+        let action = match visibility {
+            Visibility::Public => Action::PublicizeImage,
+            Visibility::Community => Action::CommunitizeImage,
+            Visibility::Shared | Visibility::Private => return Ok(()),
+        };
+        policy::check(&self.caller, action, Target::Deployment)
+    }
+
     /// Makes one change to `image`, if the caller may.
     fn apply(&self, image: &mut Image, stored: &StoredImage, change: &Change) -> Result<()> {
         let name = change.name();
         let is_attribute = attribute_named(name).is_some();
+        let target = ImageTarget::new(&stored.image, stored.is_member);
         if let (Change::Add { value, .. } | Change::Replace { value, .. }, "visibility") =
             (change, name)
             && let Some(visibility) = value.as_str().and_then(Visibility::parse)
         {
-            access::check_visibility(&self.caller, visibility)?;
+            self.check_visibility(visibility)?;
         }
         if name == "owner" {
-            access::check_owner_change(&self.caller)?;
+            policy::check(&self.caller, Action::ChangeOwner, target)?;
         }
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            "change",
-        )?;
+        policy::check(&self.caller, Action::ModifyImage, target)?;
         match change {
             Change::Add { value, .. } => set(image, name, value),
             Change::Replace { value, .. } => {
@@ -317,11 +324,8 @@ impl Local {
     }
 
     fn check_delete(&self, stored: &StoredImage) -> Result<()> {
-        access::check_change(
-            &self.caller,
-            Target::new(&stored.image, stored.is_member),
-            "delete",
-        )?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        policy::check(&self.caller, Action::DeleteImage, target)?;
         if stored.image.protected {
             let id = &stored.image.id;
             return Err(Error::forbidden(format!(
@@ -365,24 +369,22 @@ impl Local {
         id: &str,
         from: ImageStatus,
         to: ImageStatus,
-        verb: &str,
+        action: Action,
     ) -> Result<()> {
         self.catalog
             .write(async |transaction| {
                 let stored =
                     self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
-                access::check_change(
-                    &self.caller,
-                    Target::new(&stored.image, stored.is_member),
-                    verb,
-                )?;
+                let target = ImageTarget::new(&stored.image, stored.is_member);
+                policy::check(&self.caller, action, target)?;
                 let status = stored.image.status;
                 if status == to {
                     return Ok(());
                 }
                 if status != from {
                     return Err(Error::forbidden(format!(
-                        "Not allowed to {verb} image in status '{status}'"
+                        "Not allowed to {} image in status '{status}'",
+                        action.name()
                     )));
                 }
                 transaction.set_status(id, from, to).await?;

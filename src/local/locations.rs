@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 
 use super::Local;
-use super::access::{self, Target};
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::{check_formats, limited_to};
 use super::journal::explained;
+use super::policy::{self, Action, ImageTarget};
 use super::store::Store;
 use super::validation::{self, Hashes, check_address, check_hash, check_metadata};
 use crate::data::pump::{self, Sink, Taken};
@@ -186,12 +186,12 @@ impl Locations for Local {
 impl Local {
     /// May the caller change the list of locations of an image in this way, and is it in a state for it?
     fn check_locations(&self, stored: &StoredImage, verb: Verb) -> Result<()> {
-        let target = Target::new(&stored.image, stored.is_member);
+        let target = ImageTarget::new(&stored.image, stored.is_member);
         match verb {
             Verb::Add | Verb::Replace => {
-                access::check_change(&self.caller, target, "change the locations of")?;
+                policy::check(&self.caller, Action::SetImageLocation, target)?;
             }
-            Verb::Remove => access::check_remove_location(&self.caller, target)?,
+            Verb::Remove => policy::check(&self.caller, Action::DeleteImageLocation, target)?,
         }
         if !self.settings.exposure.get()?.locations {
             let word = match verb {
@@ -222,8 +222,8 @@ impl Local {
         if status != ImageStatus::Queued {
             return Err(wrong_status("add", status));
         }
-        let target = Target::new(&stored.image, stored.is_member);
-        access::check_register(&self.caller, target)?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        policy::check(&self.caller, Action::AddImageLocation, target)?;
         let read = |store: &dyn Store| store.info().read_only && store.reads(url);
         if !self.stores.iter().any(read) {
             return Err(Error::forbidden(
@@ -434,7 +434,8 @@ impl Local {
             .hint("See glance stores-info."));
         }
         let stored = self.find(id).await?;
-        access::check_remove_location(&self.caller, Target::new(&stored.image, stored.is_member))?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        policy::check(&self.caller, Action::DeleteImageLocation, target)?;
         if stored.image.status != ImageStatus::Active {
             return Err(Error::conflict(
                 "It's not allowed to remove image data from store if image status is not 'active'",

@@ -6,9 +6,10 @@
 use async_trait::async_trait;
 
 use super::Local;
-use super::access::{self, Target};
+
 use super::catalog::{StoredImage, Transaction};
-use crate::model::{Member, MemberStatus};
+use super::policy::{self, Action, ImageTarget, Target};
+use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
 use crate::{Error, ErrorKind, Result};
 
@@ -19,17 +20,17 @@ const LONGEST: usize = 255;
 impl Members for Local {
     async fn list_members(&self, id: &str) -> Result<Vec<Member>> {
         let stored = self.find(id).await?;
-        let target = Target::new(&stored.image, stored.is_member);
-        access::check_has_members(target, "list")?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        check_has_members(target, "list")?;
         let mut members = self.catalog.load_members(id).await?;
-        members.retain(|member| access::may_know_member(&self.caller, target, &member.member_id));
+        members.retain(|member| self.may_know(target, &member.member_id));
         Ok(members)
     }
 
     async fn get_member(&self, id: &str, member: &str) -> Result<Member> {
         let stored = self.find(id).await?;
-        let target = Target::new(&stored.image, stored.is_member);
-        access::check_has_members(target, "show")
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        check_has_members(target, "show")
             .map_err(|error| Error::new(ErrorKind::NotFound, error.message()))?;
         let found = self.catalog.load_member(id, member).await?;
         self.known(found, &stored, member)
@@ -39,8 +40,8 @@ impl Members for Local {
         check_project(member)?;
         self.catalog.write(async |transaction| {
             let stored = self.with_members(&transaction, id, "create").await?;
-            let target = Target::new(&stored.image, stored.is_member);
-            access::check_change(&self.caller, target, "share")?;
+            let target = ImageTarget::new(&stored.image, stored.is_member);
+            policy::check(&self.caller, Action::AddMember, target)?;
             let members = transaction.load_members(id).await?;
             let count = members.len() as u64 + 1;
             if let Some(limit) = self.settings.limits.members.copied()?
@@ -73,7 +74,8 @@ impl Members for Local {
                 let stored = self.with_members(&transaction, id, "update").await?;
                 let found = transaction.load_member(id, member).await?;
                 self.known(found, &stored, member)?;
-                access::check_answer(&self.caller, Target::new(&stored.image, stored.is_member))?;
+                let target = ImageTarget::new(&stored.image, stored.is_member);
+                policy::check(&self.caller, Action::ModifyMember, target)?;
                 transaction.set_member_status(id, member, status).await?;
                 let answered = transaction.load_member(id, member).await?;
                 answered.ok_or_else(|| no_member(id, member))
@@ -87,11 +89,8 @@ impl Members for Local {
                 let stored = self.with_members(&transaction, id, "delete").await?;
                 let found = transaction.load_member(id, member).await?;
                 self.known(found, &stored, member)?;
-                access::check_change(
-                    &self.caller,
-                    Target::new(&stored.image, stored.is_member),
-                    "stop sharing",
-                )?;
+                let target = ImageTarget::new(&stored.image, stored.is_member);
+                policy::check(&self.caller, Action::DeleteMember, target)?;
                 transaction.delete_member(id, member).await
             })
             .await
@@ -109,17 +108,38 @@ impl Local {
     ) -> Result<StoredImage> {
         let stored = transaction.load_image(id, &self.caller.project).await?;
         let stored = self.visible(stored, id)?;
-        access::check_has_members(Target::new(&stored.image, stored.is_member), verb)?;
+        check_has_members(ImageTarget::new(&stored.image, stored.is_member), verb)?;
         Ok(stored)
+    }
+
+    /// Whether the caller may know of a member of an image.
+    fn may_know(&self, target: ImageTarget<'_>, member: &str) -> bool {
+        let member = Target::Member(target, member);
+        policy::may(&self.caller, Action::GetMember, member)
     }
 
     /// The member that was found, if the caller may know of it.
     fn known(&self, found: Option<Member>, stored: &StoredImage, member: &str) -> Result<Member> {
-        let target = Target::new(&stored.image, stored.is_member);
+        let target = ImageTarget::new(&stored.image, stored.is_member);
         found
-            .filter(|found| access::may_know_member(&self.caller, target, &found.member_id))
+            .filter(|found| self.may_know(target, &found.member_id))
             .ok_or_else(|| no_member(&stored.image.id, member))
     }
+}
+
+/// Refuses an image that has no members: only those of visibility `shared` have, even for administrators. `verb` is what
+/// the caller is about to do to them.
+fn check_has_members(target: ImageTarget<'_>, verb: &str) -> Result<()> {
+    if target.visibility == Visibility::Shared {
+        return Ok(());
+    }
+    let id = target.id;
+    Err(Error::forbidden(format!(
+        "Not allowed to {verb} members for image {id}: Only shared images have members."
+    ))
+    .hint(format!(
+        "Its owner can change that: glance image-update --visibility shared {id}"
+    )))
 }
 
 fn no_member(id: &str, member: &str) -> Error {

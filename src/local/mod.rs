@@ -5,7 +5,6 @@
 //! A straight line, not an onion: each operation reads like its specification. May the caller? Is the
 //! transition legal? Within the limits? One transaction; done.
 
-pub mod access;
 pub mod cache;
 pub mod catalog;
 mod data;
@@ -19,6 +18,7 @@ mod journal;
 mod locations;
 mod members;
 pub mod metadefs;
+pub mod policy;
 mod quota;
 mod reserve;
 mod scrub;
@@ -27,6 +27,7 @@ pub mod store;
 mod storing;
 mod tasks;
 mod validation;
+pub mod visibility;
 
 pub use engine::{Engine, database};
 pub use scrub::Told;
@@ -35,6 +36,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use catalog::StoredImage;
+use policy::ImageTarget;
 
 use crate::Result;
 use crate::data::Watch;
@@ -97,12 +99,12 @@ impl Local {
     fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
         let mut stored = stored
             .filter(|stored| {
-                access::may_see(
+                visibility::may_see(
                     &self.caller,
-                    access::Target::new(&stored.image, stored.is_member),
+                    ImageTarget::new(&stored.image, stored.is_member),
                 )
             })
-            .ok_or_else(|| access::not_found(id))?;
+            .ok_or_else(|| visibility::not_found(id))?;
         self.sort(&mut stored.locations);
         Ok(stored)
     }

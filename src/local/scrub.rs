@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{self, StreamExt};
 
 use super::Local;
-use super::access;
 use super::catalog::{
     Catalog, Held, Place, Restorable, Strangers, StrayLocation, WaitingLocation, in_use,
 };
+use super::policy::{self, Action, Target};
 use super::store::{Removal, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::discreet;
@@ -74,7 +74,7 @@ impl Local {
         watch: &Watch,
         tell: &mut (dyn FnMut(Told<'_>) + Send),
     ) -> Result<Scrubbed> {
-        access::check_scrub(&self.caller)?;
+        policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
         let settings = self.settings.scrubber.copied()?;
         let mut scrub = Scrub {
             catalog: &self.catalog,
@@ -116,7 +116,7 @@ impl Local {
     /// `NotFound`; `Conflict` for an image in another status; `Failed` when none of its data is there any
     /// more; those of the stores where no copy could be looked at; `Forbidden`.
     pub async fn restore(&self, id: &str) -> Result<Vec<String>> {
-        access::check_scrub(&self.caller)?;
+        policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
         // A scrubber may be at it: what it has left is looked at.
         let _held = turn(&self.catalog, &Watch::default()).await?;
         let found = restorable(id, self.catalog.restorable(id).await?)?;

@@ -7,13 +7,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::access::{self, Target};
 use super::data::check_promise;
 use super::engine::FILE_MODE;
 use super::journal::Intent;
+use super::policy::{self, Action, ImageTarget};
 use super::store::{Directory, FileStore, Writing};
 use super::storing::Storing;
-use super::{Engine, Local};
+use super::{Engine, Local, visibility};
 use crate::data::durable::remove_durably;
 use crate::data::{Source, blocking};
 use crate::model::{ImageStatus, StoreInfo};
@@ -138,8 +138,8 @@ impl Local {
     /// From `queued` to `uploading`, with the data in the staging area.
     pub(super) async fn stage(&self, id: &str, staging: Staging) -> Result<()> {
         let stored = self.find(id).await?;
-        let target = Target::new(&stored.image, stored.is_member);
-        access::check_change(&self.caller, target, "stage data for")?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        policy::check(&self.caller, Action::StageImage, target)?;
         let status = stored.image.status;
         if status != ImageStatus::Queued {
             return Err(not_allowed(status));
@@ -210,7 +210,7 @@ impl Local {
                 }
                 let now = transaction.load_image(id, &self.caller.project).await?;
                 Err(now.map_or_else(
-                    || access::not_found(id),
+                    || visibility::not_found(id),
                     |now| not_allowed(now.image.status),
                 ))
             })

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 
 use super::ImageCache;
 use crate::data::Watch;
-use crate::local::{Local, access};
+use crate::local::Local;
+use crate::local::policy::{self, Action, Target};
 use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
 use crate::service::{Cache, CacheKeeper};
 use crate::{Error, ErrorKind, Result};
@@ -15,7 +16,7 @@ use crate::{Error, ErrorKind, Result};
 #[async_trait]
 impl Cache for Local {
     async fn cache_state(&self) -> Result<CacheState> {
-        let cache = self.administered_cache("cache_list")?;
+        let cache = self.administered_cache(Action::CacheList)?;
         Ok(CacheState {
             cached: cache.list_cached().await?,
             queued: cache.list_queued().await?,
@@ -25,7 +26,7 @@ impl Cache for Local {
     /// There is nobody to fetch it afterwards: it is fetched before this returns.
     async fn cache_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await.map_err(|error| missing(error, id))?;
-        let cache = self.administered_cache("cache_image")?;
+        let cache = self.administered_cache(Action::CacheImage)?;
         if stored.image.status != ImageStatus::Active {
             return Err(Error::invalid(
                 "Only images with status active can be targeted for queueing",
@@ -51,13 +52,13 @@ impl Cache for Local {
                 return Err(missing(error, id));
             }
         }
-        let cache = self.administered_cache("cache_delete")?;
+        let cache = self.administered_cache(Action::CacheDelete)?;
         cache.delete_cached(id).await?;
         cache.delete_queued(id).await
     }
 
     async fn clear_cache(&self, target: CacheTarget) -> Result<()> {
-        let cache = self.administered_cache("cache_delete")?;
+        let cache = self.administered_cache(Action::CacheDelete)?;
         if target.has_cache() {
             cache.delete_all_cached().await?;
         }
@@ -68,16 +69,18 @@ impl Cache for Local {
     }
 
     async fn clean_cache(&self, dry_run: bool) -> Result<Option<Removed>> {
-        let cache = self.administered_cache("cache_clean")?;
+        let cache = self.administered_cache(Action::CacheClean)?;
         cache.clean(dry_run).await.map(Some)
     }
 
     async fn prune_cache(&self, dry_run: bool) -> Result<Removed> {
-        self.administered_cache("cache_prune")?.prune(dry_run).await
+        self.administered_cache(Action::CachePrune)?
+            .prune(dry_run)
+            .await
     }
 
     async fn cached_nodes(&self, id: &str) -> Result<Vec<String>> {
-        let cache = self.administered_cache("list_cached_nodes")?;
+        let cache = self.administered_cache(Action::ListCachedNodes)?;
         if !cache.accounts.are_central() {
             return Err(Error::conflict("Centralized caching is not enabled"));
         }
@@ -88,8 +91,8 @@ impl Cache for Local {
 
 impl Local {
     /// The cache, for an administrator who may do `action` (the policy's name) to it.
-    fn administered_cache(&self, action: &str) -> Result<&ImageCache> {
-        access::check_cache(&self.caller, action)?;
+    fn administered_cache(&self, action: Action) -> Result<&ImageCache> {
+        policy::check(&self.caller, action, Target::Deployment)?;
         self.cache.get()?.as_ref().ok_or_else(|| {
             Error::not_found("Caching via API is not supported at this site.")
                 .hint("Set image_cache_dir in the section [DEFAULT].")

@@ -25,9 +25,9 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Local;
-use super::access::{self, Target};
 use super::catalog::{StoredImage, is_in_doubt};
 use super::journal::{Entry, Intent, Note, explained};
+use super::policy::{self, Action, ImageTarget};
 use crate::data::Watch;
 use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
@@ -295,10 +295,10 @@ impl Local {
                 )));
             }
         }
-        let target = Target::new(image, stored.is_member);
+        let target = ImageTarget::new(image, stored.is_member);
         match method {
-            ImportMethod::CopyImage => access::check_copy(&self.caller, target),
-            _ => access::check_change(&self.caller, target, "import data to"),
+            ImportMethod::CopyImage => policy::check(&self.caller, Action::CopyImage, target),
+            _ => policy::check(&self.caller, Action::ImportImage, target),
         }
     }
 

@@ -3,7 +3,6 @@
 //! *Source:* `glance/api/v2/metadef_*.py` of the reference implementation, for the rules and for the
 //! order in which they are looked at.
 
-mod access;
 mod files;
 mod load;
 mod namespaces;
@@ -17,10 +16,23 @@ pub use load::{Merge, export, load, unload};
 
 use serde_json::Value;
 
-use super::Local;
 use super::catalog::{StoredNamespace, Transaction};
-use crate::model::metadef::{Definition, Kind, Properties, property};
+use super::policy::{self, Action, Target};
+use super::{Local, visibility};
+use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
+use crate::service::how_to_unprotect_namespace;
 use crate::{Error, Result};
+
+/// Refuses to delete anything of a namespace that is protected. `what` names the thing.
+fn check_not_protected(namespace: &Namespace, what: &str) -> Result<()> {
+    if !namespace.protected {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "Metadata definition {what} is protected and cannot be deleted."
+    ))
+    .hint(how_to_unprotect_namespace(&namespace.name)))
+}
 
 /// Characters of a name at most: the catalogue has room for no more.
 const LONGEST: usize = 80;
@@ -39,7 +51,7 @@ impl Local {
         name: &str,
     ) -> Result<StoredNamespace> {
         found
-            .filter(|found| access::may_see(&self.caller, &found.namespace))
+            .filter(|found| visibility::may_see_namespace(&self.caller, &found.namespace))
             .ok_or_else(|| no_namespace(name))
     }
 
@@ -49,12 +61,12 @@ impl Local {
         &self,
         transaction: &Transaction,
         name: &str,
-        action: &str,
+        action: Action,
     ) -> Result<StoredNamespace> {
         transaction.take_turn().await?;
         let found = transaction.metadefs().namespace(name).await?;
         let found = self.known_namespace(found, name)?;
-        access::check_change(&self.caller, action)?;
+        policy::check(&self.caller, action, Target::Namespace(&found.namespace))?;
         Ok(found)
     }
 }

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use serde_json::Value;
 
-use super::access;
 use super::{
-    changed, check_definition, check_name, no_namespace, objects, properties_of, resource_types,
-    text,
+    changed, check_definition, check_name, check_not_protected, no_namespace, objects,
+    properties_of, resource_types, text,
 };
 use crate::local::Local;
 use crate::local::catalog::{Content, StoredNamespace, Transaction};
+use crate::local::policy::{self, Action, Target};
 use crate::model::Caller;
 use crate::model::metadef::{Definition, Kind, Namespace, NamespaceQuery, Tag, private};
 use crate::service::{NamespaceStream, Namespaces};
@@ -23,7 +23,9 @@ use crate::{Error, Result};
 impl Namespaces for Local {
     async fn create_namespace(&self, new: Definition) -> Result<Namespace> {
         check_definition(Kind::Namespace, &new)?;
-        access::check_change(&self.caller, "add_metadef_namespace")?;
+        let new_one = Namespace::default();
+        let target = Target::Namespace(&new_one);
+        policy::check(&self.caller, Action::AddMetadefNamespace, target)?;
         let mut namespace = own_attributes(&self.caller, &new)?;
         namespace.properties = properties_of(&new)?;
         for given in items(&new, "resource_type_associations") {
@@ -96,9 +98,9 @@ impl Namespaces for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, name, "delete_metadef_namespace")
+                    .change_namespace(&transaction, name, Action::DeleteMetadefNamespace)
                     .await?;
-                access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+                check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
                 transaction.metadefs().delete_namespace(stored.id).await
             })
             .await
@@ -127,7 +129,7 @@ impl Local {
     ) -> Result<()> {
         check_definition(Kind::Namespace, &with)?;
         self.catalog.write(async |transaction| {
-            let stored = self.change_namespace(&transaction, name, "modify_metadef_namespace").await?;
+            let stored = self.change_namespace(&transaction, name, Action::ModifyMetadefNamespace).await?;
             if was.is_some_and(|was| !has_attributes_of(&stored.namespace, was)) {
                 return Err(changed(&format!("namespace {name}")));
             }
@@ -182,12 +184,12 @@ impl Local {
         &self,
         name: &str,
         content: Content,
-        action: &str,
+        action: Action,
     ) -> Result<()> {
         self.catalog
             .write(async |transaction| {
                 let stored = self.change_namespace(&transaction, name, action).await?;
-                access::check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
+                check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
                 transaction
                     .metadefs()
                     .delete(content, stored.id, None)

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{access, changed, check_definition, check_name, properties_of, text};
+use super::{changed, check_definition, check_name, check_not_protected, properties_of, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
+use crate::local::policy::Action;
 use crate::model::metadef::{Definition, Kind, Object};
 use crate::service::MetadefObjects;
 use crate::{Error, Result};
@@ -18,7 +19,7 @@ impl MetadefObjects for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "add_metadef_object")
+                    .change_namespace(&transaction, namespace, Action::AddMetadefObject)
                     .await?;
                 let rows = transaction.metadefs();
                 let there = rows.find(Content::Objects, stored.id, &new.name).await?;
@@ -65,19 +66,19 @@ impl MetadefObjects for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "delete_metadef_object")
+                    .change_namespace(&transaction, namespace, Action::DeleteMetadefObject)
                     .await?;
                 let rows = transaction.metadefs();
                 let there = rows.find(Content::Objects, stored.id, name).await?;
                 there.ok_or_else(|| no_object(name))?;
-                access::check_not_protected(&stored.namespace, &format!("object {name}"))?;
+                check_not_protected(&stored.namespace, &format!("object {name}"))?;
                 rows.delete(Content::Objects, stored.id, Some(name)).await
             })
             .await
     }
 
     async fn delete_objects(&self, namespace: &str) -> Result<()> {
-        self.delete_contents(namespace, Content::Objects, "delete_metadef_namespace")
+        self.delete_contents(namespace, Content::Objects, Action::DeleteMetadefNamespace)
             .await
     }
 }
@@ -94,7 +95,7 @@ impl Local {
         check_definition(Kind::Object, &with)?;
         let with = object(&with)?;
         self.catalog.write(async |transaction| {
-            let stored = self.change_namespace(&transaction, namespace, "modify_metadef_object").await?;
+            let stored = self.change_namespace(&transaction, namespace, Action::ModifyMetadefObject).await?;
             let rows = transaction.metadefs();
             let id = rows.find(Content::Objects, stored.id, name).await?;
             let id = id.ok_or_else(|| no_object(name))?;

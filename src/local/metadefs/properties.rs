@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{access, changed, check_definition, check_name, kept, text};
+use super::{changed, check_definition, check_name, check_not_protected, kept, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
+use crate::local::policy::Action;
 use crate::model::metadef::{Definition, Kind, Properties};
 use crate::service::MetadefProperties;
 use crate::{Error, Result};
@@ -17,7 +18,7 @@ impl MetadefProperties for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "add_metadef_property")
+                    .change_namespace(&transaction, namespace, Action::AddMetadefProperty)
                     .await?;
                 let rows = transaction.metadefs();
                 let there = rows.find(Content::Properties, stored.id, &name).await?;
@@ -70,12 +71,12 @@ impl MetadefProperties for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "remove_metadef_property")
+                    .change_namespace(&transaction, namespace, Action::RemoveMetadefProperty)
                     .await?;
                 let rows = transaction.metadefs();
                 let there = rows.find(Content::Properties, stored.id, name).await?;
                 there.ok_or_else(|| no_property(name))?;
-                access::check_not_protected(&stored.namespace, &format!("property {name}"))?;
+                check_not_protected(&stored.namespace, &format!("property {name}"))?;
                 rows.delete(Content::Properties, stored.id, Some(name))
                     .await
             })
@@ -83,8 +84,12 @@ impl MetadefProperties for Local {
     }
 
     async fn delete_properties(&self, namespace: &str) -> Result<()> {
-        self.delete_contents(namespace, Content::Properties, "delete_metadef_namespace")
-            .await
+        self.delete_contents(
+            namespace,
+            Content::Properties,
+            Action::DeleteMetadefNamespace,
+        )
+        .await
     }
 }
 
@@ -99,7 +104,7 @@ impl Local {
     ) -> Result<Definition> {
         let (new_name, with) = property(with)?;
         self.catalog.write(async |transaction| {
-            let stored = self.change_namespace(&transaction, namespace, "modify_metadef_property").await?;
+            let stored = self.change_namespace(&transaction, namespace, Action::ModifyMetadefProperty).await?;
             let rows = transaction.metadefs();
             let id = rows.find(Content::Properties, stored.id, name).await?;
             let id = id.ok_or_else(|| no_property(name))?;

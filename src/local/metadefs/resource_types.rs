@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 
-use super::{LONGEST, access, check_definition, check_name, text};
+use super::{LONGEST, check_definition, check_name, check_not_protected, text};
 use crate::local::Local;
+use crate::local::policy::Action;
 use crate::model::metadef::{Association, Definition, Kind, ResourceType};
 use crate::service::ResourceTypes;
 use crate::{Error, Result};
@@ -28,7 +29,7 @@ impl ResourceTypes for Local {
                     .change_namespace(
                         &transaction,
                         namespace,
-                        "add_metadef_resource_type_association",
+                        Action::AddMetadefResourceTypeAssociation,
                     )
                     .await?;
                 let rows = transaction.metadefs();
@@ -54,7 +55,7 @@ impl ResourceTypes for Local {
                     .change_namespace(
                         &transaction,
                         namespace,
-                        "remove_metadef_resource_type_association",
+                        Action::RemoveMetadefResourceTypeAssociation,
                     )
                     .await?;
                 let rows = transaction.metadefs();
@@ -65,7 +66,7 @@ impl ResourceTypes for Local {
                     )));
                 }
                 let what = format!("resource-type-association {resource_type}");
-                access::check_not_protected(&stored.namespace, &what)?;
+                check_not_protected(&stored.namespace, &what)?;
                 rows.delete_association(stored.id, resource_type).await
             })
             .await

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 
 use async_trait::async_trait;
 
-use super::{access, check_name};
+use super::{check_name, check_not_protected};
 use crate::local::Local;
 use crate::local::catalog::Content;
+use crate::local::policy::Action;
 use crate::model::metadef::Tag;
 use crate::service::MetadefTags;
 use crate::{Error, Result};
@@ -18,7 +19,7 @@ impl MetadefTags for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "add_metadef_tag")
+                    .change_namespace(&transaction, namespace, Action::AddMetadefTag)
                     .await?;
                 let rows = transaction.metadefs();
                 if rows.find(Content::Tags, stored.id, name).await?.is_some() {
@@ -51,7 +52,7 @@ impl MetadefTags for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "add_metadef_tags")
+                    .change_namespace(&transaction, namespace, Action::AddMetadefTags)
                     .await?;
                 let rows = transaction.metadefs();
                 if !append && !names.is_empty() {
@@ -86,7 +87,7 @@ impl MetadefTags for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "modify_metadef_tag")
+                    .change_namespace(&transaction, namespace, Action::ModifyMetadefTag)
                     .await?;
                 let rows = transaction.metadefs();
                 let id = rows.find(Content::Tags, stored.id, name).await?;
@@ -104,19 +105,19 @@ impl MetadefTags for Local {
         self.catalog
             .write(async |transaction| {
                 let stored = self
-                    .change_namespace(&transaction, namespace, "delete_metadef_tag")
+                    .change_namespace(&transaction, namespace, Action::DeleteMetadefTag)
                     .await?;
                 let rows = transaction.metadefs();
                 let there = rows.find(Content::Tags, stored.id, name).await?;
                 there.ok_or_else(|| no_tag(name))?;
-                access::check_not_protected(&stored.namespace, &format!("tag {name}"))?;
+                check_not_protected(&stored.namespace, &format!("tag {name}"))?;
                 rows.delete(Content::Tags, stored.id, Some(name)).await
             })
             .await
     }
 
     async fn delete_tags(&self, namespace: &str) -> Result<()> {
-        self.delete_contents(namespace, Content::Tags, "delete_metadef_tags")
+        self.delete_contents(namespace, Content::Tags, Action::DeleteMetadefTags)
             .await
     }
 }

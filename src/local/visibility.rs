@@ -1,0 +1,81 @@
+//! Who gets to see what. The filter of lists that says the same in SQL is in `catalog/query.rs`.
+//!
+//! *Source:* `glance/policies/base.py`, `glance/policies/metadef.py` of the reference implementation.
+
+use super::policy::ImageTarget;
+use crate::Error;
+use crate::model::metadef::{Namespace, PUBLIC};
+use crate::model::{Caller, Visibility};
+
+/// Whether an image is shown to the caller: to administrators; to everyone if it has no owner, is public or a community
+/// one; to its owner; to members of a shared image.
+pub fn may_see(caller: &Caller, image: ImageTarget<'_>) -> bool {
+    caller.is_admin()
+        || image.owner.is_none()
+        || matches!(image.visibility, Visibility::Public | Visibility::Community)
+        || image.is_owned_by(caller)
+        || (image.visibility == Visibility::Shared && image.is_member)
+}
+
+/// Whether a namespace, and what it holds, is shown to the caller: to administrators; to everyone if it is public; to the
+/// project that owns it.
+pub fn may_see_namespace(caller: &Caller, namespace: &Namespace) -> bool {
+    caller.is_admin()
+        || namespace.visibility == PUBLIC
+        || namespace.owner.as_ref() == Some(&caller.project)
+}
+
+/// Returns the error for an image that the caller may not see: the same as for one that does not exist.
+pub fn not_found(id: &str) -> Error {
+    Error::not_found(format!("No image found with ID {id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(text: &str) -> Caller {
+        Caller::parse(text).unwrap()
+    }
+
+    #[test]
+    fn images_are_seen_by_those_they_are_offered_to() {
+        use Visibility::{Community, Private, Public, Shared};
+        let other = caller("other:member");
+        let image = |owner, visibility, is_member| ImageTarget {
+            id: "x",
+            owner,
+            visibility,
+            is_member,
+        };
+        for (visibility, is_member, seen) in [
+            (Public, false, true),
+            (Community, false, true),
+            (Shared, false, false),
+            (Shared, true, true),
+            (Private, false, false),
+            (Private, true, false),
+        ] {
+            let target = image(Some("demo"), visibility, is_member);
+            assert_eq!(may_see(&other, target), seen, "{visibility}");
+            assert!(may_see(&caller("demo:reader"), target));
+            assert!(may_see(&caller("root:admin"), target));
+        }
+        assert!(may_see(&other, image(None, Private, false)));
+    }
+
+    #[test]
+    fn namespaces_are_seen_by_those_they_are_for() {
+        for (visibility, by_others) in [("public", true), ("private", false), ("odd", false)] {
+            let namespace = Namespace {
+                owner: Some("demo".to_string()),
+                visibility: visibility.to_string(),
+                ..Namespace::default()
+            };
+            assert!(may_see_namespace(&caller("demo:reader"), &namespace));
+            assert!(may_see_namespace(&caller("root:admin"), &namespace));
+            let seen = may_see_namespace(&caller("other:member"), &namespace);
+            assert_eq!(seen, by_others, "{visibility}");
+        }
+    }
+}
