@@ -241,7 +241,9 @@ struct FileWriter {
     path: PathBuf,
     address: String,
     writing: Writing,
-    /// The file that is written; None before.
+    /// Whether there may be a file of our own.
+    has_begun: bool,
+    /// The file that is written; None until it was created.
     file: Option<Arc<File>>,
 }
 
@@ -254,6 +256,7 @@ impl FileWriter {
             directory,
             path,
             writing,
+            has_begun: false,
             file: None,
         }
     }
@@ -267,6 +270,7 @@ impl Writer for FileWriter {
 
     async fn sink(&mut self) -> Result<Sink<'_>> {
         let (part, writing) = (self.part.clone(), self.writing);
+        self.has_begun = true;
         let target = blocking(move || create_part(&part, writing)).await?;
         self.file = Some(Arc::clone(&target.file));
         Ok(Sink::File(target))
@@ -296,22 +300,22 @@ impl Writer for FileWriter {
     }
 
     async fn abort(&mut self) -> Result<()> {
-        // Without a file nothing was written.
-        let Some(written) = self.file.take() else {
+        if !self.has_begun {
             return Ok(());
-        };
+        }
+        let written = self.file.take();
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
         blocking(move || {
             // Where renaming failed, or what followed it, the data may be at its address.
-            let is_ours = match lookup(&path)? {
-                Some(found) => {
+            let is_ours = match (lookup(&path)?, written) {
+                (Some(found), Some(written)) => {
                     let ours = written
                         .metadata()
                         .map_err(|e| Error::io("read", &part, e))?;
                     (found.dev(), found.ino()) == (ours.dev(), ours.ino())
                 }
-                None => false,
+                _ => false,
             };
             let path = is_ours.then_some(path.as_path());
             remove_durably(&directory, std::iter::once(part.as_path()).chain(path))
