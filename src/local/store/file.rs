@@ -303,7 +303,7 @@ impl Writer for FileWriter {
         if !self.has_begun {
             return Ok(());
         }
-        let written = self.file.take();
+        let written = self.file.clone();
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
         blocking(move || {
