@@ -1,7 +1,7 @@
 //! Writes what is generated from the command table: shell completions and manual pages.
 //!
 //! `cargo run --example generate` writes them into `completions/` and `man/`, which are checked in;
-//! `tests/suite/generated.rs` fails when they drift.
+//! `tests/suite/house/generated.rs` fails when they drift.
 
 use std::io;
 use std::path::Path;

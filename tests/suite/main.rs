@@ -1,4 +1,4 @@
-//! Every integration test, in one binary.
+//! Every integration test, in one binary, by kind: CONTRIBUTING.md describes which test goes where.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,50 +13,10 @@
     reason = "a test is a list of steps on small data"
 )]
 
-mod auth;
-mod cache;
 mod cli;
-mod concurrency;
-mod conformance;
 mod contract;
-mod contrib;
-mod crash;
-mod deployments;
-mod documents;
-mod dropped;
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod faults;
-mod foreign_options;
-mod full_disk;
-mod generated;
-mod grammar;
+mod engine;
 mod hostile;
-mod hostile_server;
-mod imports;
-mod interop;
-mod layers;
-mod limits;
-mod lines;
-mod locations;
-mod manage;
-mod mariadb;
-mod metadefs;
-mod observation;
-mod one_file;
-mod operators;
-mod plans;
-mod prose;
-mod quota;
-mod realcloud;
-mod recovery;
-mod requests;
-mod saving;
-mod scrub;
-mod server;
-mod shell_output;
-mod signals;
+mod house;
+mod real;
 mod support;
-mod tls;
-mod trickle;
-mod untold;
-mod web;

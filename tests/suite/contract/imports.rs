@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::data::{pipe, read};
 use super::{Deployment, contract, kind, new_image, raw_image};
-use crate::web::Web;
+use crate::support::web::Web;
 
 contract! {
     what_is_staged_becomes_the_image

@@ -18,7 +18,7 @@ use glance_tools::remote::auth::Prompt;
 use glance_tools::service::ImageService;
 use serde_json::{Value, json};
 
-use crate::realcloud::SharedCloud;
+use crate::support::realcloud::SharedCloud;
 use crate::support::{Place, files};
 
 /// A deployment that the suite runs on; it holds nothing at first.
@@ -106,7 +106,7 @@ impl Deployment for Place {
     }
 
     async fn with_named_stores(self) -> Self {
-        self.configure(crate::locations::NAMED);
+        self.configure(crate::engine::locations::NAMED);
         self
     }
 }

@@ -1,0 +1,13 @@
+//! The command line: grammar, wiring, lines, signals, logins, and what is printed where.
+
+mod auth;
+pub mod grammar;
+mod lines;
+mod metadefs;
+mod observation;
+mod operators;
+mod programs;
+mod requests;
+mod saving;
+mod shell_output;
+mod signals;

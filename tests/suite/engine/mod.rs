@@ -1,0 +1,18 @@
+//! The local engine: crashes, faults, recovery, concurrency, stores, cache, imports, quotas and removal.
+
+mod cache;
+mod concurrency;
+mod crash;
+mod dropped;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod faults;
+mod full_disk;
+mod imports;
+pub mod locations;
+mod one_file;
+mod plans;
+mod quota;
+mod recovery;
+mod scrub;
+mod trickle;
+mod untold;

@@ -1,0 +1,7 @@
+//! The repository itself: imports, words, documents, generated files, and the files that operators copy.
+
+mod contrib;
+mod documents;
+mod generated;
+mod layers;
+mod prose;
