@@ -1,6 +1,5 @@
 //! The client on servers of the loopback.
 
-use std::io::{Read, Write};
 use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 
-use super::testing::{block_on, serve};
+use super::testing::{Answer, Server, block_on};
 use super::*;
 use crate::config::{Secret, Tls, Trust};
 
@@ -109,18 +108,16 @@ fn a_server_that_does_not_respond_in_time_is_the_reason() {
 #[test]
 fn a_response_that_is_too_large_is_not_read() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\nConnection: close\r\n\r\nx";
-    let (url, serving) = serve(vec![head.to_string()]);
-    let reason = reason(options(), &url);
+    let server = Server::scripted([head.to_string()]);
+    let reason = reason(options(), &server.url("/"));
     assert!(matches!(reason, Reason::TooLarge), "{reason:?}");
-    serving.join().unwrap();
 }
 
 #[test]
 fn a_response_that_is_not_http_is_the_reason() {
-    let (url, serving) = serve(vec!["what?\r\n\r\n".to_string()]);
-    let reason = reason(options(), &url);
+    let server = Server::scripted(["what?\r\n\r\n".to_string()]);
+    let reason = reason(options(), &server.url("/"));
     assert!(matches!(reason, Reason::Protocol { .. }), "{reason:?}");
-    serving.join().unwrap();
 }
 
 #[test]
@@ -133,8 +130,8 @@ fn only_what_may_be_repeated_is_sent_again_after_a_broken_connection() {
         (idempotent, 4),
     ];
     for (mut request, times) in cases {
-        let (url, serving) = serve(vec![String::new(); times]);
-        request.url = Url::parse(&url).unwrap();
+        let server = Server::scripted(vec![String::new(); times]);
+        request.url = Url::parse(&server.url("/")).unwrap();
         let failure = block_on(Client::new(options()).call(&request));
         let failure = failure.err().unwrap();
         assert!(failure.is_transient() && !failure.is_connect());
@@ -149,51 +146,49 @@ fn only_what_may_be_repeated_is_sent_again_after_a_broken_connection() {
             ),
             "{reason:?}"
         );
-        assert_eq!(serving.join().unwrap().len(), times);
+        assert_eq!(server.requests().len(), times);
     }
 }
 
 #[test]
 fn a_server_that_asks_for_a_retry_gets_one_unless_it_may_have_changed_something() {
-    let (url, serving) = serve(vec![busy(0), busy(0), fine()]);
-    let response = block_on(Client::new(options()).call(&request(Method::GET, &url)));
+    let server = Server::scripted([busy(0), busy(0), fine()]);
+    let response = block_on(Client::new(options()).call(&request(Method::GET, &server.url("/"))));
     assert_eq!(&*response.unwrap().body, b"fine");
-    assert_eq!(serving.join().unwrap().len(), 3);
+    assert_eq!(server.requests().len(), 3);
     for (method, wait) in [(Method::POST, 0), (Method::GET, 31)] {
-        let (url, serving) = serve(vec![busy(wait)]);
-        let response = block_on(Client::new(options()).call(&request(method, &url)));
+        let server = Server::scripted([busy(wait)]);
+        let response = block_on(Client::new(options()).call(&request(method, &server.url("/"))));
         assert_eq!(response.unwrap().status, 503);
-        serving.join().unwrap();
     }
 }
 
 #[test]
 fn the_last_response_is_returned_when_there_are_no_retries_left() {
     for (policy, times) in [(options().retries, 4), (retry::Policy::NEVER, 1)] {
-        let (url, serving) = serve(vec![busy(0); times]);
+        let server = Server::scripted(vec![busy(0); times]);
         let client = Client::new(Options {
             retries: policy,
             ..options()
         });
-        let response = block_on(client.open(&request(Method::GET, &url)));
+        let response = block_on(client.open(&request(Method::GET, &server.url("/"))));
         assert_eq!(response.unwrap().status(), 503);
-        assert_eq!(serving.join().unwrap().len(), times);
+        assert_eq!(server.requests().len(), times);
     }
 }
 
 #[test]
 fn data_that_cannot_be_had_is_the_reason_of_an_upload() {
-    let (url, serving) = serve(vec![String::new()]);
+    let server = Server::scripted([String::new()]);
     let blocks = futures_util::stream::iter([Err(crate::Error::invalid("the file has changed"))]);
     let client = Client::new(options());
-    let failure = block_on(client.upload(&request(Method::PUT, &url), blocks));
+    let failure = block_on(client.upload(&request(Method::PUT, &server.url("/")), blocks));
     let failure = failure.err().unwrap();
     assert!(!failure.is_transient());
     let Reason::Upload(error) = failure.reason() else {
         panic!("{failure:?}")
     };
     assert_eq!(error.message(), "the file has changed");
-    serving.join().unwrap();
 }
 
 /// A guard that lets no host be connected to.
@@ -212,7 +207,7 @@ impl redirect::Guard for Nowhere {
 
 #[test]
 fn a_host_whose_addresses_the_guard_refuses_is_not_connected_to() {
-    let (url, serving) = serve(vec![fine()]);
+    let server = Server::scripted([fine()]);
     let guarded = Options {
         redirects: redirect::Policy {
             guard: Some(Arc::new(Nowhere)),
@@ -220,15 +215,17 @@ fn a_host_whose_addresses_the_guard_refuses_is_not_connected_to() {
         },
         ..options()
     };
-    let reason = reason(guarded.clone(), &url.replace("127.0.0.1", "localhost"));
+    let reason = reason(
+        guarded.clone(),
+        &server.url("/").replace("127.0.0.1", "localhost"),
+    );
     assert!(
         matches!(&reason, Reason::HostBlocked(cause) if cause == "localhost is refused"),
         "{reason:?}"
     );
-    // One request ends the server: nothing else has reached it.
-    let response = block_on(Client::new(options()).call(&request(Method::GET, &url)));
+    let response = block_on(Client::new(options()).call(&request(Method::GET, &server.url("/"))));
     assert_eq!(response.unwrap().status, 200);
-    assert_eq!(serving.join().unwrap(), ["GET / HTTP/1.1"]);
+    assert_eq!(server.lines(), ["GET /"]);
 }
 
 #[test]
@@ -242,10 +239,9 @@ fn what_tls_needs_is_not_read_before_an_address_with_tls() {
         tls: missing,
         ..options()
     });
-    let (url, serving) = serve(vec![fine()]);
-    let response = block_on(client.call(&request(Method::GET, &url)));
+    let server = Server::scripted([fine()]);
+    let response = block_on(client.call(&request(Method::GET, &server.url("/"))));
     assert_eq!(response.unwrap().status, 200);
-    serving.join().unwrap();
     let url = format!("https://{}/", dead());
     let failure = block_on(client.call(&request(Method::GET, &url)));
     let (reason, _) = failure.err().unwrap().into_parts();
@@ -267,8 +263,8 @@ fn secrets_do_not_reach_the_listener() {
         ..options()
     });
     let repeated = "HTTP/1.1 400 No\r\nContent-Length: 12\r\nConnection: close\r\n\r\nnot 'sesame'";
-    let (url, serving) = serve(vec![repeated.to_string()]);
-    let mut request = request(Method::POST, &url);
+    let server = Server::scripted([repeated.to_string()]);
+    let mut request = request(Method::POST, &server.url("/"));
     request.body = "open=sesame".into();
     request.is_body_secret = true;
     request.secrets.push(Secret::new("sesame"));
@@ -277,7 +273,6 @@ fn secrets_do_not_reach_the_listener() {
     let shown = shown.lock().unwrap();
     assert!(shown.contains("curl") && shown.contains("400") && shown.contains("not '***'"));
     assert!(!shown.contains("sesame"), "{shown}");
-    serving.join().unwrap();
 }
 
 /// A certificate of 127.0.0.1, and its key.
@@ -305,8 +300,8 @@ impl Certificate {
         Self { directory, file }
     }
 
-    /// Serves one connection with TLS, which the client may give up.
-    fn serve(&self) -> (String, std::thread::JoinHandle<()>) {
+    /// Starts a server with TLS that shows the certificate.
+    fn serve(&self) -> Server {
         let chain = CertificateDer::pem_file_iter(&self.file).unwrap();
         let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
         let key = PrivateKeyDer::from_pem_file(self.directory.path().join("key.pem")).unwrap();
@@ -317,17 +312,7 @@ impl Certificate {
             .with_no_client_auth()
             .with_single_cert(chain, key)
             .unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("https://{}/", listener.local_addr().unwrap());
-        let serving = std::thread::spawn(move || {
-            let mut connection = rustls::ServerConnection::new(Arc::new(config)).unwrap();
-            let (mut stream, _) = listener.accept().unwrap();
-            let mut tls = rustls::Stream::new(&mut connection, &mut stream);
-            if tls.read(&mut [0; 1000]).is_ok() {
-                let _ = tls.write_all(fine().as_bytes());
-            }
-        });
-        (url, serving)
+        Server::start_tls(config, |exchange| exchange.send(&Answer::empty(200)))
     }
 }
 
@@ -350,10 +335,9 @@ fn a_certificate_that_is_not_trusted_is_the_reason() {
         (insecure, true),
         (trusting(&other.file), false),
     ] {
-        let (url, serving) = own.serve();
+        let server = own.serve();
         let client = Client::new(Options { tls, ..options() });
-        let outcome = block_on(client.call(&request(Method::GET, &url)));
-        serving.join().unwrap();
+        let outcome = block_on(client.call(&request(Method::GET, &server.url("/"))));
         match outcome {
             Ok(response) => assert!(is_trusted && response.status == 200),
             Err(failure) => {
@@ -369,13 +353,8 @@ fn a_certificate_that_is_not_trusted_is_the_reason() {
 
 #[test]
 fn a_server_that_does_not_speak_tls_is_the_reason() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}/", listener.local_addr().unwrap());
-    let serving = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let _ = stream.read(&mut [0; 1000]);
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    });
+    let server = Server::serving(b"");
+    let url = server.url("/").replace("http:", "https:");
     let reason = reason(
         Options {
             tls: trusting(&Certificate::make("other").file),
@@ -387,5 +366,4 @@ fn a_server_that_does_not_speak_tls_is_the_reason() {
         matches!(reason, Reason::Tls(TlsReason::NotTls)),
         "{reason:?}"
     );
-    serving.join().unwrap();
 }

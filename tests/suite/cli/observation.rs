@@ -95,7 +95,7 @@ fn a_trace_is_asked_for_with_every_request_and_its_id_is_told() {
         lines.last().unwrap().trim_end(),
         format!("osprofiler trace show --html {trace}")
     );
-    let seen = server.state().seen.clone();
+    let seen = server.requests();
     let of = |name| {
         seen.iter()
             .map(|seen| seen.header(name).unwrap())

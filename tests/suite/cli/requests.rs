@@ -645,7 +645,7 @@ const LOCAL: &[&str] = &["scrub"];
 
 const UUID: &str = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
 
-/// Runs a command against a server with the images of the table; the requests that came.
+/// Runs a command against a server with the images of the table. Returns the requests that it sent.
 fn requests_of(words: &str) -> Vec<String> {
     let (place, server) = (Place::new(), Server::start());
     let hidden = server.image("hidden", "hidden");
@@ -707,7 +707,7 @@ fn requests_of(words: &str) -> Vec<String> {
             .iter()
             .fold(line, |line, (name, value)| line.replace(value, name))
     };
-    state.seen.iter().map(|seen| named(seen.line())).collect()
+    server.lines().into_iter().map(named).collect()
 }
 
 #[test]

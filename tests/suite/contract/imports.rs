@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::data::{pipe, read};
 use super::{Deployment, contract, kind, new_image, raw_image};
-use crate::support::web::Web;
+use crate::support::http::{Answer, Server};
 
 contract! {
     what_is_staged_becomes_the_image
@@ -202,7 +202,7 @@ async fn only_what_is_staged_is_imported_directly(on: impl Deployment) {
 
 async fn what_is_on_the_web_is_fetched(on: impl Deployment) {
     on.with_imports();
-    let page = Web::serving(b"from the web");
+    let page = Server::serving(b"from the web");
     let demo = on.service("demo:member:u").await;
     let image = raw_image(demo.as_ref(), "fetched").await;
     let done = import(demo.as_ref(), &image.id, web(page.url("/x")))
@@ -216,7 +216,7 @@ async fn what_is_on_the_web_is_fetched(on: impl Deployment) {
 
 async fn what_is_not_on_the_web_fails_in_the_task(on: impl Deployment) {
     on.with_imports();
-    let page = Web::answering(|_| b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n".to_vec());
+    let page = Server::answering(|_| Answer::empty(404));
     let demo = on.service("demo:member:u").await;
     let image = raw_image(demo.as_ref(), "missing").await;
     let failed = import(demo.as_ref(), &image.id, web(page.url("/x"))).await;
@@ -228,7 +228,7 @@ async fn what_is_not_on_the_web_fails_in_the_task(on: impl Deployment) {
     assert_eq!(known[0].status, TaskStatus::Failure);
     assert_ne!(known[0].message, "");
     // It can be tried again.
-    let page = Web::serving(b"now it is there");
+    let page = Server::serving(b"now it is there");
     import(demo.as_ref(), &image.id, web(page.url("/x")))
         .await
         .unwrap();

@@ -1,7 +1,5 @@
 //! Imports by the programs: web servers that attack, deaths in every phase, plugins, and waiting.
 
-use std::io::Write;
-use std::net::TcpStream;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::glance::{Server, TOKEN};
-use crate::support::web::{Web, answer};
+use crate::support::http::{self, Answer, Exchange, Then};
 use crate::support::{GLANCE, Place, Random, Run, assert_consistent, block_on, files};
 
 /// A data directory that fetches from this machine, whatever the port, and nothing larger than 1 MiB.
@@ -90,47 +88,48 @@ fn assert_undone_beside(place: &Place, id: &str, others: usize) {
     }
 }
 
-/// What a server does with a connection.
-type Doing = Box<dyn Fn(&str, &mut TcpStream) + Send + Sync>;
+/// What a hostile server does with a request, and what is said of it.
+type Attack = (&'static str, Box<http::Handler>, &'static str);
 
-/// What a hostile server does, and what is said of it.
-type Attack = (&'static str, Doing, &'static str);
-
-fn says(bytes: impl Into<Vec<u8>>) -> Doing {
+/// Writes bytes and closes the connection.
+fn says(bytes: impl Into<Vec<u8>>) -> Box<http::Handler> {
     let bytes = bytes.into();
-    Box::new(move |_, stream| {
-        let _ = stream.write_all(&bytes);
+    Box::new(move |exchange| {
+        exchange.write(&bytes);
+        Then::Close
     })
 }
 
-fn leads_to(to: &str) -> Doing {
-    says(answer(302, &[("Location", to)], b""))
+/// Writes `head`, then `block` until the client closes the connection.
+fn repeats(head: &'static str, block: Vec<u8>) -> Box<http::Handler> {
+    Box::new(move |exchange| {
+        exchange.write(head.as_bytes());
+        while exchange.write(&block) {}
+        Then::Close
+    })
+}
+
+fn answers(status: u16) -> Answer {
+    Answer::new(status, "text/plain", "no")
+}
+
+fn leads_to(to: &str) -> Box<http::Handler> {
+    says(Answer::empty(302).with("Location", to).bytes())
 }
 
 #[test]
 fn hostile_web_servers_are_refused_or_bounded_each_with_its_line() {
-    let endless = |_: &str, stream: &mut TcpStream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
-        while stream.write_all(&[7; 8192]).is_ok() {}
-    };
-    let chunks = |_: &str, stream: &mut TcpStream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-        while stream
-            .write_all(&[b"2000\r\n", &[7; 8192][..], b"\r\n"].concat())
-            .is_ok()
-        {}
-    };
-    let head = |_: &str, stream: &mut TcpStream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n");
-        while stream
-            .write_all(b"X-More: and more and more and more\r\n")
-            .is_ok()
-        {}
-    };
+    let data = "HTTP/1.1 200 OK\r\n\r\n";
+    let endless = repeats(data, vec![7; 8192]);
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = [b"2000\r\n", &[7; 8192][..], b"\r\n"].concat();
+    let chunks = repeats(chunked, chunk);
+    let field = b"X-More: and more and more and more\r\n";
+    let head = repeats("HTTP/1.1 200 OK\r\n", field.to_vec());
     let hops = AtomicU64::new(0);
-    let for_ever = move |_: &str, stream: &mut TcpStream| {
+    let for_ever = move |exchange: &mut Exchange| {
         let hop = hops.fetch_add(1, Ordering::Relaxed);
-        let _ = stream.write_all(&answer(302, &[("Location", &format!("/{hop}"))], b""));
+        exchange.send(&Answer::empty(302).with("Location", &format!("/{hop}")))
     };
     let filter = "does not pass filtering";
     let attacks: Vec<Attack> = vec![
@@ -214,7 +213,7 @@ fn hostile_web_servers_are_refused_or_bounded_each_with_its_line() {
         ("a redirect to nonsense", leads_to("http://[/x"), filter),
         (
             "a redirect to nowhere",
-            says(answer(302, &[], b"")),
+            says(Answer::empty(302).bytes()),
             "not where to",
         ),
         (
@@ -222,17 +221,17 @@ fn hostile_web_servers_are_refused_or_bounded_each_with_its_line() {
             Box::new(for_ever),
             "leads from one address to the next",
         ),
-        ("not found", says(answer(404, &[], b"no")), "404"),
-        ("an error", says(answer(500, &[], b"no")), "500"),
+        ("not found", says(answers(404).bytes()), "404"),
+        ("an error", says(answers(500).bytes()), "500"),
         (
             "a part",
-            says(answer(206, &[("Content-Range", "bytes 0-1/9")], b"no")),
+            says(answers(206).with("Content-Range", "bytes 0-1/9").bytes()),
             "206",
         ),
         ("nothing", says(""), "cannot be fetched"),
         ("garbage", says([0; 500]), "cannot be fetched"),
         ("half a head", says("HTTP/1.1 200"), "cannot be fetched"),
-        ("a head without an end", Box::new(head), "cannot be fetched"),
+        ("a head without an end", head, "cannot be fetched"),
         (
             "less than promised",
             says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nless"),
@@ -248,8 +247,8 @@ fn hostile_web_servers_are_refused_or_bounded_each_with_its_line() {
             says("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999\r\n\r\nx"),
             "too large",
         ),
-        ("a body without an end", Box::new(endless), "too large"),
-        ("chunks without an end", Box::new(chunks), "too large"),
+        ("a body without an end", endless, "too large"),
+        ("chunks without an end", chunks, "too large"),
         (
             "a chunk of no size",
             says("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nno\r\n"),
@@ -259,7 +258,7 @@ fn hostile_web_servers_are_refused_or_bounded_each_with_its_line() {
     assert!(attacks.len() >= 30);
     let place = place();
     for (name, attack, line) in attacks {
-        let web = Web::handling(attack);
+        let web = http::Server::start(attack);
         let id = queued(&place, "raw");
         let began = Instant::now();
         let run = fetch(&place, &id, &web.url("/x"));
@@ -282,7 +281,7 @@ fn hostile_web_servers_are_refused_or_bounded_each_with_its_line() {
 #[test]
 fn addresses_that_are_not_allowed_are_not_asked() {
     let place = Place::new();
-    let web = Web::serving(b"inside");
+    let web = http::Server::serving(b"inside");
     let id = queued(&place, "raw");
     let port = web.port();
     for uri in [
@@ -298,21 +297,21 @@ fn addresses_that_are_not_allowed_are_not_asked() {
         assert!(said.contains("does not pass filtering"), "{uri}: {said}");
         assert!(!said.contains("sesame"), "{said}");
     }
-    assert_eq!(web.seen(), Vec::<String>::new());
+    assert_eq!(web.lines(), Vec::<String>::new());
     assert_eq!(shown(&place, &id)["status"], "queued");
 }
 
 #[test]
 fn a_redirect_to_what_is_allowed_is_followed() {
     let place = place();
-    let web = Web::answering(|target| match target {
-        "/a" => answer(301, &[("Location", "b?q=1")], b""),
-        "/b?q=1" => answer(200, &[], b"at last"),
-        _ => answer(404, &[], b""),
+    let web = http::Server::answering(|target| match target {
+        "/a" => Answer::empty(301).with("Location", "b?q=1"),
+        "/b?q=1" => Answer::new(200, "application/octet-stream", "at last"),
+        _ => Answer::empty(404),
     });
     let id = queued(&place, "raw");
     fetch(&place, &id, &web.url("/a")).ok();
-    assert_eq!(web.seen(), ["/a", "/b?q=1"]);
+    assert_eq!(web.lines(), ["GET /a", "GET /b?q=1"]);
     let saved = place.file("saved");
     place
         .glance(&["image-download", "--file", saved.to_str().unwrap(), &id])
@@ -323,7 +322,7 @@ fn a_redirect_to_what_is_allowed_is_followed() {
 #[test]
 fn what_is_printed_is_the_image_as_the_import_began_unless_it_is_waited_for() {
     let place = place();
-    let web = Web::serving(b"data");
+    let web = http::Server::serving(b"data");
     let id = queued(&place, "raw");
     let printed = fetch(&place, &id, &web.url("/x")).ok();
     assert_eq!(field(&printed, "status"), "importing");
@@ -432,7 +431,7 @@ fn data_that_cannot_be_unwrapped_or_converted_is_refused() {
         ),
     ];
     for (name, format, content, line) in cases {
-        let web = Web::serving(&content);
+        let web = http::Server::serving(&content);
         let id = queued(&place, format);
         let said = fetch(&place, &id, &web.url("/x")).fails(1);
         assert!(said.contains(line), "{name}: {said}");
@@ -463,7 +462,7 @@ fn imports_that_are_killed_are_undone_or_done_by_the_next_command() {
     let content = random.bytes(900_000);
     let file = place.write("a.img", &content);
     let file = file.to_str().unwrap();
-    let web = Web::serving(&content);
+    let web = http::Server::serving(&content);
     let uri = web.url("/x");
     let began = Instant::now();
     let id = queued(&place, "raw");
@@ -577,10 +576,11 @@ fn two_imports_of_an_image_do_not_meet() {
     let place = place();
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    let web = Web::handling(move |_, stream| {
-        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nda");
+    let web = http::Server::start(move |exchange| {
+        exchange.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nda");
         let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(30));
-        let _ = stream.write_all(b"ta");
+        exchange.write(b"ta");
+        Then::Close
     });
     let id = queued(&place, "raw");
     let uri = web.url("/x");
@@ -592,7 +592,7 @@ fn two_imports_of_an_image_do_not_meet() {
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let first = command.spawn().unwrap();
-    while web.seen().is_empty() {
+    while web.lines().is_empty() {
         std::thread::yield_now();
     }
     // It is under way, and its owner lives: nobody undoes it, and nobody else may.
@@ -668,7 +668,7 @@ fn an_image_of_a_cloud_is_downloaded_with_what_is_to_be_taken_over() {
 #[test]
 fn a_task_of_the_older_kind_makes_an_image() {
     let place = place();
-    let web = Web::serving(b"data");
+    let web = http::Server::serving(b"data");
     let ask = |uri: &str| {
         let input = serde_json::json!({"import_from": uri, "import_from_format": "raw",
             "image_properties": {"name": "made", "p": "v"}});

@@ -1,12 +1,12 @@
 //! TLS: certificates are verified, shown and refused, against openssl's own server.
 
-use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::glance::aim;
+use crate::support::http;
 use crate::support::{GLANCE, Place, Run};
 
 /// Runs openssl, quietly, in a directory.
@@ -241,15 +241,8 @@ fn what_speaks_no_tls_is_said_to() {
         aim(&mut command, url);
         Run::of(command.output().unwrap()).fails(1)
     };
-    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}", plain.local_addr().unwrap());
-    let answering = std::thread::spawn(move || {
-        let (mut stream, _) = plain.accept().unwrap();
-        let _ = stream.read(&mut [0; 64]);
-        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
-    });
-    let told = list(&url);
-    answering.join().unwrap();
+    let plain = http::Server::serving(b"");
+    let told = list(&plain.url("").replace("http:", "https:"));
     assert!(
         told.contains("does not speak TLS") && told.contains("http://"),
         "{told}"

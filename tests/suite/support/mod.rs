@@ -1,10 +1,13 @@
 //! What the tests share: a data directory of one's own, and the programs run on it.
 
 pub mod glance;
+#[path = "../../../src/http/testing.rs"]
+pub mod http;
 pub mod keystone;
 pub mod mariadb;
 pub mod realcloud;
-pub mod web;
+
+pub use http::block_on;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -223,15 +226,6 @@ pub async fn all_images(local: &Local) -> Vec<Image> {
         images.extend(local.list_images(query).try_concat().await.unwrap());
     }
     images
-}
-
-/// Runs a future to its end.
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(work)
 }
 
 /// Checks that catalogue and store of a data directory agree, and that nothing is left over: every

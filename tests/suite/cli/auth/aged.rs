@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{demo, glance, with};
 use crate::support::Place;
-use crate::support::keystone::{Reply, Server, catalog, token_reply};
+use crate::support::keystone::{Server, catalog, refusal, reply, token_reply};
 
 /// A Keystone whose first login gives `before`, and each later one `after`.
 fn keystone(before: Value, after: Value) -> Server {
@@ -18,20 +18,20 @@ fn keystone(before: Value, after: Value) -> Server {
             let catalog = if *logins == 1 { &before } else { &after };
             token_reply(&format!("token-{logins}"), 36_000, catalog)
         }
-        _ => Reply::refusal(404, "Not found."),
+        _ => refusal(404, "Not found."),
     })
 }
 
 /// A Glance that has one image, which no list shows, and takes namespaces.
 fn service() -> Server {
     Server::new(|_, asked| match asked.line.as_str() {
-        "POST /v2/metadefs/namespaces" => Reply::new(201, json!({"namespace": "x"})),
-        "PUT /v2/images/i/file" => Reply::new(200, json!("")),
-        "GET /v2/images/i" => Reply::new(200, json!({"id": "i", "status": "active", "size": 4})),
+        "POST /v2/metadefs/namespaces" => reply(201, json!({"namespace": "x"})),
+        "PUT /v2/images/i/file" => reply(200, json!("")),
+        "GET /v2/images/i" => reply(200, json!({"id": "i", "status": "active", "size": 4})),
         line if line.starts_with("GET /v2/images?") => {
-            Reply::new(200, json!({"images": [], "first": "/v2/images"}))
+            reply(200, json!({"images": [], "first": "/v2/images"}))
         }
-        _ => Reply::refusal(404, "No image found."),
+        _ => refusal(404, "No image found."),
     })
 }
 
@@ -43,8 +43,8 @@ fn an_endpoint_that_moved_is_found_by_another_login() {
         ("a proxy has no service behind it", Some(503)),
     ] {
         let other = Server::new(move |_, _| {
-            Reply::new(status.unwrap_or(500), json!({"message": "no such page"}))
-                .header("retry-after", "0")
+            reply(status.unwrap_or(500), json!({"message": "no such page"}))
+                .with("retry-after", "0")
         });
         let old = match status {
             Some(_) => other.url.clone(),
@@ -95,9 +95,9 @@ fn data_goes_to_the_new_address_and_comes_from_there() {
 fn what_may_have_been_done_is_not_done_again() {
     let old = Server::new(|_, asked| {
         if asked.line.starts_with("GET") {
-            return Reply::new(200, json!({"images": [], "first": "/v2/images"}));
+            return reply(200, json!({"images": [], "first": "/v2/images"}));
         }
-        Reply::new(504, json!({"message": "too slow"}))
+        reply(504, json!({"message": "too slow"}))
     });
     let service = service();
     let server = keystone(catalog(&old.url), catalog(&service.url));
@@ -136,17 +136,19 @@ fn a_role_that_was_granted_is_seen_and_one_that_was_not_is_no_loop() {
                 *logins += 1;
                 let mut reply = token_reply(&format!("token-{logins}"), 36_000, &catalog(url));
                 if *logins > 1 && granted {
-                    reply.body["token"]["roles"] = json!([{"id": "a", "name": "admin"}]);
+                    let mut body: Value = serde_json::from_slice(&reply.body).unwrap();
+                    body["token"]["roles"] = json!([{"id": "a", "name": "admin"}]);
+                    reply.body = body.to_string().into();
                 }
                 reply
             }
             line if line.starts_with("GET /v2/images?") => {
-                Reply::new(200, json!({"images": [], "first": "/v2/images"}))
+                reply(200, json!({"images": [], "first": "/v2/images"}))
             }
             _ if granted && asked.headers["x-auth-token"] == "token-2" => {
-                Reply::new(201, json!({"namespace": "x"}))
+                reply(201, json!({"namespace": "x"}))
             }
-            _ => Reply::refusal(403, "You are not authorized."),
+            _ => refusal(403, "You are not authorized."),
         });
         let place = Place::new();
         glance(&place, &["image-list"], &demo(&server)).ok();
@@ -166,9 +168,9 @@ fn a_role_that_was_granted_is_seen_and_one_that_was_not_is_no_loop() {
 fn an_image_that_there_is_not_costs_no_login() {
     let service = Server::new(|_, asked| {
         if asked.line.starts_with("GET /v2/images?") {
-            return Reply::new(200, json!({"images": [], "first": "/v2/images"}));
+            return reply(200, json!({"images": [], "first": "/v2/images"}));
         }
-        Reply::refusal(404, "No image found.")
+        refusal(404, "No image found.")
     });
     let server = keystone(catalog(&service.url), catalog(&service.url));
     let place = Place::new();

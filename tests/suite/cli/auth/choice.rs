@@ -164,7 +164,7 @@ fn no_verification_is_no_matter_without_tls() {
 
 #[test]
 fn the_old_name_of_an_interface_wins() {
-    use crate::support::keystone::{Reply, token_reply};
+    use crate::support::keystone::{reply, token_reply};
     use serde_json::json;
     let server = Server::new(|url, asked| {
         if asked.line.starts_with("POST") {
@@ -177,7 +177,7 @@ fn the_old_name_of_an_interface_wins() {
                 json!([{"id": "s", "name": "glance", "type": "image", "endpoints": endpoints}]);
             return token_reply("t", 3600, &catalog);
         }
-        Reply::new(200, json!({"images": [], "first": "/v2/images"}))
+        reply(200, json!({"images": [], "first": "/v2/images"}))
     });
     let place = Place::new();
     let both = with(
@@ -206,18 +206,18 @@ fn the_old_name_of_an_interface_wins() {
 
 #[test]
 fn a_profile_that_a_server_publishes_is_fetched_once_and_kept() {
-    use crate::support::keystone::{Reply, catalog, token_reply};
+    use crate::support::keystone::{catalog, refusal, reply, token_reply};
     use serde_json::json;
     let server = Server::new(|url, asked| match asked.line.as_str() {
-        "GET /.well-known/openstack/api" => Reply::new(
+        "GET /.well-known/openstack/api" => reply(
             200,
             json!({"name": "x", "profile": {"auth": {"auth_url": url}, "regions": ["Two", "One"]}}),
         ),
         "POST /v3/auth/tokens" => token_reply("t", 3600, &catalog(url)),
         line if line.starts_with("GET /v2/") => {
-            Reply::new(200, json!({"images": [], "first": "/v2/images"}))
+            reply(200, json!({"images": [], "first": "/v2/images"}))
         }
-        _ => Reply::refusal(404, "Not found."),
+        _ => refusal(404, "Not found."),
     });
     let place = Place::new();
     let cloud = |profile: &str| {
@@ -231,7 +231,7 @@ fn a_profile_that_a_server_publishes_is_fetched_once_and_kept() {
     }
     assert_eq!(server.count("GET /.well-known/"), 1);
     assert_eq!(server.counts(), (1, 2));
-    let nothing = Server::new(|_, _| Reply::refusal(404, "Not found."));
+    let nothing = Server::new(|_, _| refusal(404, "Not found."));
     place.write("clouds.yaml", cloud(&nothing.url));
     let said = glance(&place, &["image-list"], &[]).fails(1);
     assert!(

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Typist, connect_with, glance};
 use crate::support::Place;
-use crate::support::keystone::{Reply, Server, catalog, token_reply};
+use crate::support::keystone::{Server, catalog, refusal, reply, token_reply};
 use crate::support::realcloud::{SharedCloud, known};
 
 /// A Keystone that is its own identity provider. Of a device, the third question is answered; a token without a
@@ -17,12 +17,12 @@ fn provider() -> Server {
     Server::new(move |url, asked| {
         let text = |name: &str| asked.body[name].as_str().unwrap_or_default();
         match asked.line.as_str() {
-            "GET /discovery" => Reply::new(
+            "GET /discovery" => reply(
                 200,
                 json!({"token_endpoint": format!("{url}/token"),
                        "device_authorization_endpoint": format!("{url}/device")}),
             ),
-            "POST /device" => Reply::new(
+            "POST /device" => reply(
                 200,
                 json!({"device_code": "d", "user_code": "AB-CD", "verification_uri": "http://browse",
                        "expires_in": 30, "interval": 0}),
@@ -31,26 +31,26 @@ fn provider() -> Server {
                 let mut asked_for = asked_for.lock().unwrap();
                 *asked_for += 1;
                 if *asked_for < 3 {
-                    return Reply::new(400, json!({"error": "authorization_pending"}));
+                    return reply(400, json!({"error": "authorization_pending"}));
                 }
-                Reply::new(200, json!({"access_token": "good"}))
+                reply(200, json!({"access_token": "good"}))
             }
-            "POST /token" if text("password") == "wrong-sesame" => Reply::new(
+            "POST /token" if text("password") == "wrong-sesame" => reply(
                 400,
                 json!({"error": "invalid_grant", "error_description": "wrong-sesame is wrong"}),
             ),
-            "POST /token" => Reply::new(200, json!({"access_token": "good", "id_token": "id"})),
+            "POST /token" => reply(200, json!({"access_token": "good", "id_token": "id"})),
             line if line.starts_with("POST /v3/OS-FEDERATION/") => {
                 match asked.headers.get("authorization").map(String::as_str) {
                     Some("Bearer good" | "Bearer id") => token_reply("unscoped", 3600, &json!([])),
-                    _ => Reply::refusal(401, "The request you have made requires authentication."),
+                    _ => refusal(401, "The request you have made requires authentication."),
                 }
             }
             "POST /v3/auth/tokens" => token_reply("scoped", 3600, &catalog(url)),
             line if line.starts_with("GET /v2/images") => {
-                Reply::new(200, json!({"images": [], "first": "/v2/images"}))
+                reply(200, json!({"images": [], "first": "/v2/images"}))
             }
-            _ => Reply::refusal(404, "Not found."),
+            _ => refusal(404, "Not found."),
         }
     })
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{demo, glance, with};
 use crate::support::Place;
-use crate::support::keystone::{Reply, Server, catalog, token_reply};
+use crate::support::keystone::{Server, catalog, refusal, reply, token_reply};
 
 #[test]
 fn a_cloud_of_clouds_yaml_is_reached_in_both_grammars() {
@@ -46,9 +46,9 @@ fn each_failure_is_one_line_and_a_hint() {
             &json!([{"id": "n", "name": "nova", "type": "compute", "endpoints": []}]),
         )
     });
-    let none = Server::new(|_, _| Reply::new(200, json!({"hello": "world"})));
-    let missing = Server::new(|_, _| Reply::refusal(404, "Not found."));
-    let choices = Server::new(|_, _| Reply::new(300, json!({"versions": []})));
+    let none = Server::new(|_, _| reply(200, json!({"hello": "world"})));
+    let missing = Server::new(|_, _| refusal(404, "Not found."));
+    let choices = Server::new(|_, _| reply(300, json!({"versions": []})));
     let refused = "http://127.0.0.1:1";
     let cases: [Case; 15] = [
         (
@@ -154,9 +154,8 @@ fn each_failure_is_one_line_and_a_hint() {
 
 #[test]
 fn an_expired_token_is_explained() {
-    let server = Server::new(|_, _| {
-        Reply::refusal(401, "The request you have made requires authentication.")
-    });
+    let server =
+        Server::new(|_, _| refusal(401, "The request you have made requires authentication."));
     let place = Place::new();
     let words = [
         "--os-auth-url",
@@ -181,7 +180,7 @@ fn an_expired_token_is_explained() {
 
 #[test]
 fn a_token_that_keystone_cannot_read_is_no_missing_keystone() {
-    let server = Server::new(|_, _| Reply::refusal(404, "Could not recognize Fernet token"));
+    let server = Server::new(|_, _| refusal(404, "Could not recognize Fernet token"));
     let place = Place::new();
     let words = [
         "--os-auth-url",
@@ -223,21 +222,19 @@ fn projects_are_found_by_name_and_id() {
     let server = Server::new(move |url, asked| match asked.line.as_str() {
         "POST /v3/auth/tokens" => token_reply("t", 3600, &catalog(url)),
         "GET /v3/projects?name=there" | "GET /v3/projects?name=there&domain_id=d1" => {
-            Reply::new(200, json!({"projects": [{"id": "p9", "name": "there"}]}))
+            reply(200, json!({"projects": [{"id": "p9", "name": "there"}]}))
         }
-        "GET /v3/projects?name=two" => {
-            Reply::new(200, json!({"projects": [{"id": "a"}, {"id": "b"}]}))
-        }
-        "GET /v3/projects?name=secret" => Reply::refusal(403, "You may not."),
-        "GET /v3/domains?name=Dom" => Reply::new(200, json!({"domains": [{"id": "d1"}]})),
+        "GET /v3/projects?name=two" => reply(200, json!({"projects": [{"id": "a"}, {"id": "b"}]})),
+        "GET /v3/projects?name=secret" => refusal(403, "You may not."),
+        "GET /v3/domains?name=Dom" => reply(200, json!({"domains": [{"id": "d1"}]})),
         line if line == format!("GET /v3/projects/{id}") => {
-            Reply::new(200, json!({"project": {"id": id, "name": "x"}}))
+            reply(200, json!({"project": {"id": id, "name": "x"}}))
         }
-        line if line.starts_with("GET /v3/projects?") => Reply::new(200, json!({"projects": []})),
+        line if line.starts_with("GET /v3/projects?") => reply(200, json!({"projects": []})),
         line if line.starts_with("GET /v2/images") => {
-            Reply::new(200, json!({"images": [], "first": "/v2/images"}))
+            reply(200, json!({"images": [], "first": "/v2/images"}))
         }
-        _ => Reply::refusal(404, "Could not find it."),
+        _ => refusal(404, "Could not find it."),
     });
     let place = Place::new();
     // A project, the owner that is asked for, and how many requests to Keystone that took.
@@ -289,12 +286,12 @@ fn an_offer_is_answered_for_the_project_of_the_token() {
     let answered = member.clone();
     let server = Server::new(move |url, asked| match asked.line.as_str() {
         "POST /v3/auth/tokens" => token_reply("t", 3600, &catalog(url)),
-        line if line == image => Reply::new(200, json!({"id": id, "status": "active"})),
+        line if line == image => reply(200, json!({"id": id, "status": "active"})),
         line if line == answered => {
             let member = json!({"image_id": id, "member_id": "p1", "status": "accepted"});
-            Reply::new(200, member)
+            reply(200, member)
         }
-        _ => Reply::refusal(404, "Could not find it."),
+        _ => refusal(404, "Could not find it."),
     });
     let place = Place::new();
     glance(&place, &["image", "set", "--accept", id], &demo(&server)).ok();

@@ -17,7 +17,7 @@ use glance_tools::http::{Client, Options};
 use glance_tools::remote::auth::{Access, Prompt, connect};
 use serde_json::{Value, json};
 
-use crate::support::keystone::{Reply, Server, catalog, token_reply};
+use crate::support::keystone::{Server, catalog, refusal, reply, token_reply};
 use crate::support::{GLANCE, Place, Run};
 
 /// `glance` with these words and variables, and no data directory.
@@ -287,7 +287,7 @@ async fn a_second_factor_that_keystone_wants_is_asked_for() {
             },
             "required_auth_methods": [["password", "totp"]],
         });
-        Reply::new(401, receipt).header("openstack-auth-receipt", "r")
+        reply(401, receipt).with("openstack-auth-receipt", "r")
     });
     let typist = Typist::new(Some("123456"));
     connect_with(&demo(&server), &typist).await.unwrap();
@@ -319,7 +319,7 @@ async fn a_login_is_sent_again_where_keystone_is_busy_and_never_sent_on() {
         if failed.swap(true, Ordering::SeqCst) {
             return token_reply("t", 3600, &catalog(url));
         }
-        Reply::refusal(503, "busy").header("retry-after", "0")
+        refusal(503, "busy").with("retry-after", "0")
     });
     connect_with(&demo(&server), &Typist::new(None))
         .await
@@ -327,7 +327,7 @@ async fn a_login_is_sent_again_where_keystone_is_busy_and_never_sent_on() {
     assert_eq!(server.counts(), (2, 0));
 
     let server = Server::new(|_, _| {
-        Reply::new(301, Value::Null).header("location", "https://other.example:1/v3/auth/tokens")
+        reply(301, Value::Null).with("location", "https://other.example:1/v3/auth/tokens")
     });
     let error = connect_with(&demo(&server), &Typist::new(None))
         .await

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{demo, glance, with};
 use crate::support::Place;
-use crate::support::keystone::{Reply, Server, catalog, token_reply};
+use crate::support::keystone::{Server, catalog, reply, token_reply};
 
 #[test]
 fn a_token_that_is_kept_costs_no_request() {
@@ -135,7 +135,7 @@ fn a_kept_token_that_is_refused_is_renewed_once() {
 fn a_token_about_to_expire_and_a_broken_file_are_not_used() {
     let server = Server::new(|url, asked| match asked.line.as_str() {
         "POST /v3/auth/tokens" => token_reply("t", 50, &catalog(url)),
-        _ => Reply::new(200, json!({"images": [], "first": "/v2/images"})),
+        _ => reply(200, json!({"images": [], "first": "/v2/images"})),
     });
     let place = Place::new();
     glance(&place, &["image-list"], &demo(&server)).ok();

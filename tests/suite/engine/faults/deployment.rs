@@ -11,7 +11,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::web::Web;
+use crate::support::http;
 use crate::support::{GLANCE, Random, Run};
 
 /// Programs under test.
@@ -45,7 +45,7 @@ const STORES: &str = "[DEFAULT]\nenabled_backends = fast:file, slow:file, web:ht
 /// A directory for one worker: a deployment in `case`, its template, and what the operations read.
 pub struct Deployment {
     top: TempDir,
-    web: Web,
+    web: http::Server,
 }
 
 impl Deployment {
@@ -66,7 +66,7 @@ impl Deployment {
         }
         let content = Random::new(1).bytes(SIZE);
         let deployment = Self {
-            web: Web::serving(&content),
+            web: http::Server::serving(&content),
             top,
         };
         fs::write(deployment.input("new"), &content).unwrap();

@@ -14,9 +14,8 @@ fn a_download_that_is_cut_goes_on_where_it_was() {
                 .on("GET", "/file", 1..=1, tricks::cut_body(cut));
             cloud.glance(&save(grammar, &id)).ok();
             assert_eq!(cloud.saved().as_deref(), Some(&content[..]));
-            let state = cloud.server.state();
-            let requests: Vec<_> = state
-                .seen
+            let requests = cloud.server.requests();
+            let requests: Vec<_> = requests
                 .iter()
                 .filter(|seen| seen.target.ends_with("/file"))
                 .collect();

@@ -38,7 +38,7 @@ fn odd_ids_of_the_user_never_leave_their_place() {
             ]),
             1,
         );
-        for seen in &cloud.server.state().seen {
+        for seen in &cloud.server.requests() {
             let path = seen.target.split('?').next().unwrap();
             let parts: Vec<&str> = path.split('/').collect();
             let stays = matches!(parts[..], ["", "v2", "images"] if seen.method == "GET")
@@ -73,7 +73,7 @@ fn an_id_with_a_newline_in_it_is_not_that_of_another_image() {
         ] {
             assert_eq!(cloud.glance(words).code, 1, "{words:?}");
         }
-        for seen in &cloud.server.state().seen {
+        for seen in &cloud.server.requests() {
             assert!(seen.target.starts_with("/v2/images/"), "{}", seen.line());
             assert!(!seen.target.contains("images//"), "{}", seen.line());
             assert_ne!(seen.target.split('/').nth(3), Some(&*id), "{}", seen.line());
@@ -102,7 +102,7 @@ fn odd_ids_of_the_server_never_leave_their_place() {
         cloud.glance(&["image", "delete", "n"]);
         cloud.glance(&["image", "save", "n", "--file", "out"]);
         cloud.glance(&["image-list"]);
-        for seen in &cloud.server.state().seen {
+        for seen in &cloud.server.requests() {
             let path = seen.target.split('?').next().unwrap();
             let parts: Vec<&str> = path.split('/').collect();
             let stays = matches!(parts[..], ["", "v2", "images"]) && seen.method != "DELETE"

@@ -24,7 +24,7 @@ fn redirects_are_followed_and_the_token_stays_at_home() {
         words.extend(save(First, &id));
         assert_eq!(cloud.glance(&words).code, 0);
         assert_eq!(cloud.saved().as_deref(), Some(b"data".as_slice()));
-        let seen = other.state().seen.clone();
+        let seen = other.requests();
         assert_eq!(seen.len(), 1);
         assert!(
             seen[0]

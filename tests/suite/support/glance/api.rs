@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Seen, State, Stored};
+use super::{Answer, Request, State, Stored};
 
 /// Images on a page at most, as the reference implementation has it.
 const LARGEST_PAGE: usize = 1000;
 
 /// What a faithful server answers.
-pub fn answer(state: &mut State, request: &Seen, body: &[u8]) -> Answer {
+pub fn answer(state: &mut State, request: &Request, body: &[u8]) -> Answer {
     if request.header("x-auth-token") != Some(super::TOKEN) {
         let error = json!({"error": {"code": 401, "title": "Unauthorized",
             "message": "The request you have made requires authentication."}});
@@ -79,7 +79,7 @@ fn decoded(part: &str) -> String {
         .unwrap()
 }
 
-fn list(state: &State, request: &Seen) -> Answer {
+fn list(state: &State, request: &Request) -> Answer {
     let first = |name: &str| request.query(name).into_iter().next();
     let limit = first("limit")
         .and_then(|text| text.parse().ok())
@@ -142,7 +142,7 @@ fn create(state: &mut State, body: &[u8]) -> Answer {
 
 fn of_image(
     state: &mut State,
-    request: &Seen,
+    request: &Request,
     body: &[u8],
     method: &str,
     id: &str,
@@ -224,7 +224,7 @@ fn task(image: Option<&str>) -> Value {
 }
 
 /// The cache holds the first image there is, and the last one is queued.
-fn of_cache(state: &mut State, request: &Seen, method: &str, rest: &[&str]) -> Answer {
+fn of_cache(state: &mut State, request: &Request, method: &str, rest: &[&str]) -> Answer {
     match (method, rest) {
         ("GET", []) => {
             let cached = state.images.iter().take(1).map(|image| {
@@ -318,7 +318,7 @@ fn patch(image: &mut Stored, body: &[u8]) -> Answer {
     Answer::json(200, &json!(image.record))
 }
 
-fn file(image: &Stored, request: &Seen) -> Answer {
+fn file(image: &Stored, request: &Request) -> Answer {
     let Some(data) = &image.data else {
         return Answer::empty(204);
     };

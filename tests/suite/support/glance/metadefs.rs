@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Seen};
+use super::{Answer, Request};
 
 const NOW: &str = "2026-01-02T03:04:05Z";
 
 /// What is answered to a request for `path` under `/v2/metadefs`.
-pub fn answer(request: &Seen, path: &[&str], body: &[u8]) -> Answer {
+pub fn answer(request: &Request, path: &[&str], body: &[u8]) -> Answer {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let property = json!({"name": "p", "title": "P", "type": "string", "maxLength": 5});
     let object = json!({"name": "o", "properties": {"x": property}, "required": ["x"],
