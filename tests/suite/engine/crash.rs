@@ -9,7 +9,7 @@ use crate::support::{GLANCE, Place, Random, assert_consistent, block_on, files};
 const KILLS: u64 = 500;
 
 /// Starts a command.
-pub fn spawn(place: &Place, words: &[&str]) -> Child {
+fn spawn(place: &Place, words: &[&str]) -> Child {
     let mut command = place.command(GLANCE);
     command
         .args(words)
@@ -20,7 +20,7 @@ pub fn spawn(place: &Place, words: &[&str]) -> Child {
 }
 
 /// Kills a process after up to `most` microseconds, if it is still there.
-pub fn kill_within(random: &mut Random, mut child: Child, most: u64) {
+fn kill_within(random: &mut Random, mut child: Child, most: u64) {
     // The moment is what is random here; nothing waits for anything.
     std::thread::sleep(Duration::from_micros(random.below(most)));
     child.kill().unwrap();

@@ -6,6 +6,8 @@ pub mod http;
 pub mod keystone;
 pub mod mariadb;
 pub mod realcloud;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub mod tracer;
 
 pub use http::block_on;
 

@@ -13,8 +13,8 @@ use rusqlite::types::Value;
 
 use super::deployment::{Deployment, KNOWN, SECOND, SUBJECT};
 use super::operations::Operation;
-use super::tracer::{End, Observer, trace};
 use crate::support::Run;
+use crate::support::tracer::{End, Observer, trace};
 
 /// Columns that tell when something happened, or how often.
 const TIMES: [&str; 7] = [

@@ -7,10 +7,9 @@ use nix::errno::Errno;
 use tempfile::TempDir;
 
 use super::injection::{self, Fault, Files};
-use super::is_skipped;
 use super::operations::Operation;
 use super::power;
-use super::tracer::{Answer, Call, End, Observer, trace};
+use crate::support::tracer::{Answer, Call, End, Observer, is_skipped, trace};
 
 /// Fails a call of that name on a path that ends so, and remembers all calls.
 struct Watcher {

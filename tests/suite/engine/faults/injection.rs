@@ -10,8 +10,8 @@ use nix::errno::Errno;
 
 use super::checks::Bench;
 use super::operations::Operation;
-use super::tracer::{Answer, Call, Observer};
 use crate::support::Random;
+use crate::support::tracer::{Answer, Call, Observer};
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

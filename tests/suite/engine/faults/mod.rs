@@ -1,6 +1,6 @@
 //! Faults of disks, and sudden ends, at every I/O call of everything that changes a deployment.
 //!
-//! `tracer` follows the system calls of a command, `operations` lists the commands, `checks` says what MUST
+//! `support::tracer` follows the system calls of a command, `operations` lists the commands, `checks` says what MUST
 //! be true afterwards, `injection` makes calls fail and kills processes, and `power` replays on the model of
 //! a disk (`disk`) what would be left if the power had failed.
 //!
@@ -34,7 +34,6 @@ mod injection;
 mod operations;
 mod power;
 mod syncs;
-mod tracer;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,6 +42,8 @@ use std::time::Instant;
 use checks::Bench;
 use injection::{Choice, FAULTS, Fault, Report, told, walk};
 use operations::Operation;
+
+use crate::support::tracer::is_skipped;
 
 /// What `GLANCE_FAULTS` picks.
 struct Pick {
@@ -89,15 +90,6 @@ impl Pick {
 
 fn processors() -> usize {
     std::thread::available_parallelism().map_or(2, usize::from)
-}
-
-/// Whether commands cannot be traced here, which is said then.
-fn is_skipped() -> bool {
-    let allowed = tracer::probe();
-    if let Err(why) = &allowed {
-        eprintln!("skipped: commands cannot be traced: {why}");
-    }
-    allowed.is_err()
 }
 
 /// Points and cuts of each operation that are tried with the other tests.

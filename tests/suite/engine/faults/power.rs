@@ -17,8 +17,8 @@ use super::checks::{Bench, Ended};
 use super::disk::{Change, Disk, Inode, Policy, ROOT, Tree};
 use super::injection::Report;
 use super::operations::Operation;
-use super::tracer::{Answer, Call, End, Observer, flags_of};
 use crate::support::Random;
+use crate::support::tracer::{Answer, Call, End, Observer, flags_of};
 
 /// Seeds of what a journal may leave at each cut.
 const SEEDS: u64 = 4;

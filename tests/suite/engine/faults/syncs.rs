@@ -4,9 +4,8 @@ use std::fs::File;
 use std::process::Stdio;
 
 use super::deployment::Deployment;
-use super::is_skipped;
-use super::tracer::{Answer, Call, End, Observer, trace};
 use crate::support::GLANCE;
+use crate::support::tracer::{Answer, Call, End, Observer, is_skipped, trace};
 
 /// The files that a command syncs, in their order.
 #[derive(Default)]

@@ -1,6 +1,7 @@
 //! Data that waits to be deleted: removed, kept and taken back, by one process or several.
 
 mod daemon;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod killed;
 mod removal;
 mod restoring;

@@ -223,6 +223,52 @@ pub fn probe() -> Result<(), String> {
     }
 }
 
+/// Whether a test that traces commands is skipped here; prints the reason.
+#[expect(clippy::print_stderr, reason = "a skipped test gives its reason")]
+pub fn is_skipped() -> bool {
+    let allowed = probe();
+    if let Err(why) = &allowed {
+        eprintln!("skipped: commands cannot be traced: {why}");
+    }
+    allowed.is_err()
+}
+
+/// Runs `command`, without input and output, and kills it before the call of that number, from 1, of those on files below
+/// `root` that `is_counted` accepts; a number of 0 kills nothing. Returns how the command ended, and how many calls were
+/// accepted.
+pub fn kill_before(
+    command: &Command,
+    root: &Path,
+    number: u64,
+    is_counted: impl Fn(&Call) -> bool,
+) -> (End, u64) {
+    struct Counter<F> {
+        is_counted: F,
+        number: u64,
+        count: u64,
+    }
+    impl<F: Fn(&Call) -> bool> Observer for Counter<F> {
+        fn enter(&mut self, call: &Call) -> Answer {
+            if (self.is_counted)(call) {
+                self.count += 1;
+                if self.count == self.number {
+                    return Answer::Kill;
+                }
+            }
+            Answer::Proceed
+        }
+    }
+    let root = std::fs::canonicalize(root).unwrap();
+    let mut counter = Counter {
+        is_counted,
+        number,
+        count: 0,
+    };
+    let outputs = [Stdio::null(), Stdio::null()];
+    let end = trace(command, Stdio::null(), outputs, &[&root], &mut counter).unwrap();
+    (end, counter.count)
+}
+
 /// The command behind a shell that stops itself first, in a process group of its own. Standard input
 /// that is no pipe is closed, as for a command that gets none.
 fn stopped(command: &Command) -> Command {
