@@ -2,10 +2,8 @@
 
 #![no_main]
 
-mod shared;
-
+use glance_tools_fuzz::{halves, inspect};
 use libfuzzer_sys::fuzz_target;
-use shared::{halves, inspect};
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (chunk, data) = input;

@@ -2,10 +2,8 @@
 
 #![no_main]
 
-mod shared;
-
+use glance_tools_fuzz::inspect;
 use libfuzzer_sys::fuzz_target;
-use shared::inspect;
 
 const MAGICS: [&[u8]; 4] = [
     b"WithoutFreeSpace\x02\0\0\0",

@@ -2,10 +2,8 @@
 
 #![no_main]
 
-mod shared;
-
+use glance_tools_fuzz::inspect;
 use libfuzzer_sys::fuzz_target;
-use shared::inspect;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (chunk, data) = input;

@@ -2,10 +2,8 @@
 
 #![no_main]
 
-mod shared;
-
+use glance_tools_fuzz::{halves, inspect};
 use libfuzzer_sys::fuzz_target;
-use shared::{halves, inspect};
 
 const REGIONS: usize = 192 * 1024;
 const METADATA: usize = 256 * 1024;

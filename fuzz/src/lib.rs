@@ -1,8 +1,12 @@
-//! What every target does with the image it has made.
+//! The inspectors of disk formats, and what every target does with an image.
+//!
+//! They need nothing but the standard library and are compiled here by themselves: the whole of the programs would take
+//! minutes.
 
-#![allow(dead_code, reason = "not every target needs all of it")]
+#[path = "../../src/data/format/mod.rs"]
+pub mod format;
 
-use glance_tools::data::format::{Declared, Inspector, Policy, Verdict};
+use format::{Declared, Inspector, Policy, Verdict};
 
 /// Lays pieces out at their offsets in bytes, a later one over an earlier one, and inspects the image:
 /// whole, and in chunks of 1 to 256 bytes (longer ones where the image is large), with the same result, within
