@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
@@ -37,6 +38,9 @@ fn server() -> PathBuf {
     }
     directory
 }
+
+/// How long the server may take to end the connections that are killed.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A database that is dropped in the end.
 pub struct Schema {
@@ -136,14 +140,25 @@ impl Schema {
     }
 }
 
-/// Ends every connection to a database.
+/// Ends every connection to a database, and waits until the server has released what they held: `KILL` returns before.
 async fn kill_connections(on: &mut MySqlConnection, database: &str) {
     let open = format!("SELECT id FROM information_schema.processlist WHERE db = '{database}'");
     let open = sqlx::raw_sql(AssertSqlSafe(open));
-    for row in open.fetch_all(&mut *on).await.unwrap() {
-        let kill = format!("KILL {}", row.get_unchecked::<i64, _>(0));
+    let rows = open.fetch_all(&mut *on).await.unwrap();
+    let ids: Vec<i64> = rows.iter().map(|row| row.get_unchecked(0)).collect();
+    let began = Instant::now();
+    for id in ids {
         // It may have ended by itself.
-        let _ = sqlx::raw_sql(AssertSqlSafe(kill)).execute(&mut *on).await;
+        let kill = sqlx::raw_sql(AssertSqlSafe(format!("KILL {id}")));
+        let _ = kill.execute(&mut *on).await;
+        let left = format!("SELECT id FROM information_schema.processlist WHERE id = {id}");
+        let is_left = async |on: &mut MySqlConnection| {
+            let left = sqlx::raw_sql(AssertSqlSafe(left.clone()));
+            !left.fetch_all(on).await.unwrap().is_empty()
+        };
+        while began.elapsed() < KILL_TIMEOUT && is_left(&mut *on).await {
+            std::thread::yield_now();
+        }
     }
 }
 
