@@ -1,8 +1,12 @@
 //! The one error of the library, and the one table of what each kind of it means
 //! to an HTTP client and to a shell.
 
+mod hint;
+
 use std::fmt;
 use std::path::Path;
+
+pub use hint::{Hint, Operation, Parameter};
 
 /// A result of any library floor.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -91,6 +95,35 @@ impl ErrorKind {
         }
     }
 
+    /// Returns the sentence that a stranger may read about an error of this kind.
+    fn public_sentence(self) -> &'static str {
+        match self {
+            Self::Invalid => "The request is invalid.",
+            Self::Unauthenticated => "Authentication is required.",
+            Self::Forbidden => "The request is not allowed.",
+            Self::NotFound => "The resource does not exist.",
+            Self::Conflict => "The resource is in a state that does not allow the request.",
+            Self::Gone => "The resource no longer exists.",
+            Self::TooLarge => "The data exceeds a limit or the available storage.",
+            Self::UnsupportedMedia => "The format of the data is not allowed.",
+            Self::RangeNotSatisfiable => "The requested range is outside of the data.",
+            Self::Unavailable => "The service is temporarily unavailable.",
+            Self::Internal
+            | Self::Usage
+            | Self::Failed
+            | Self::Unreachable
+            | Self::Io
+            | Self::Corrupt
+            | Self::Interrupted
+            | Self::ClosedPipe => "The service failed to process the request.",
+        }
+    }
+
+    /// Returns whether an error of this kind is about the service or its host rather than about a request.
+    fn is_internal(self) -> bool {
+        self.status().is_none_or(|(status, _)| status >= 500)
+    }
+
     /// Exit code of a program that ends with this.
     pub fn exit_code(self) -> u8 {
         match self {
@@ -102,17 +135,19 @@ impl ErrorKind {
     }
 }
 
-/// What failed, in a message for a person; with a hint where something can be done.
+/// A failure: a message for a person, and hints on what can be done.
 ///
-/// The message is a lowercase fragment that names the thing and the value; the hint is one
-/// sentence that can be acted on. Neither ever holds a secret.
+/// The message is a lowercase fragment that names the thing and the value. Neither message nor hints hold a secret.
+/// The message may name paths of the host; [`Error::public_message`] does not.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     /// The HTTP status of a server, where it is another than the kind's.
     status: Option<u16>,
     message: String,
-    hint: Option<String>,
+    /// Whether the message is for users of the host only.
+    is_private: bool,
+    hints: Vec<Hint>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -123,7 +158,8 @@ impl Error {
             kind,
             status: None,
             message: message.into(),
-            hint: None,
+            is_private: false,
+            hints: Vec::new(),
             source: None,
         }
     }
@@ -146,30 +182,36 @@ impl Error {
             path.as_ref().display(),
             describe(&source)
         );
-        Self::new(kind, message).because(source)
+        Self::new(kind, message).because(source).private()
     }
 
-    /// The same error with a hint.
+    /// Adds a hint, unless the error has it already.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
+        let hint = hint.into();
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
-    /// The same error with one more sentence of a hint.
+    /// Adds the hints of another error, for an error that replaces it.
     #[must_use]
-    pub fn and_hint(mut self, hint: impl AsRef<str>) -> Self {
-        self.hint = Some(match self.hint {
-            Some(before) => format!("{before} {}", hint.as_ref()),
-            None => hint.as_ref().to_string(),
-        });
+    pub fn hints_of(self, other: &Self) -> Self {
+        other.hints.iter().cloned().fold(self, Self::hint)
+    }
+
+    /// Puts the subject of the error, and a colon, before the message. Kind, source and hints remain.
+    #[must_use]
+    pub fn context(mut self, subject: impl fmt::Display) -> Self {
+        self.message = format!("{subject}: {}", self.message);
         self
     }
 
-    /// The same error, whose message begins with what it is about.
+    /// Keeps the message out of [`Error::public_message`].
     #[must_use]
-    pub fn about(mut self, what: impl fmt::Display) -> Self {
-        self.message = format!("{what}: {}", self.message);
+    pub fn private(mut self) -> Self {
+        self.is_private = true;
         self
     }
 
@@ -203,15 +245,51 @@ impl Error {
         }
     }
 
-    /// The message alone, without hint or source.
+    /// Returns the message, without hints and source.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What the user can do about it.
-    pub fn hint_text(&self) -> Option<&str> {
-        self.hint.as_deref()
+    /// Returns the text for a caller over HTTP, who does not know the host: the message, if it is about the request
+    /// and names no path of the host; otherwise a general sentence for the kind.
+    ///
+    /// A message is withheld if it is [private](Self::private), if its kind is a failure of the service, or if it
+    /// contains what looks like an absolute path or a `file:` URL. The last rule also withholds a JSON pointer of more than
+    /// one segment.
+    pub fn public_message(&self) -> &str {
+        if self.is_private || self.kind.is_internal() || names_path(&self.message) {
+            self.kind.public_sentence()
+        } else {
+            &self.message
+        }
     }
+
+    /// Returns what can be done about the error.
+    pub fn hints(&self) -> &[Hint] {
+        &self.hints
+    }
+}
+
+/// Returns whether a text contains an absolute path of more than one segment, or a `file:` URL.
+fn names_path(text: &str) -> bool {
+    let is_path = |at: usize| {
+        let before = text[..at].chars().next_back();
+        let is_url = before == Some(':') && text[at..].starts_with("//");
+        let starts_word = !is_url
+            && before.is_none_or(|before| !before.is_alphanumeric() && !"/.-_~*".contains(before));
+        let end = text[at..].find(char::is_whitespace);
+        let word = end.map_or(&text[at..], |end| &text[at..at + end]);
+        starts_word
+            && word
+                .split('/')
+                .filter(|segment| !segment.is_empty())
+                .count()
+                > 1
+    };
+    let lower = text.to_ascii_lowercase();
+    lower.contains("file:/")
+        || lower.contains("filesystem:/")
+        || text.match_indices('/').any(|(at, _)| is_path(at))
 }
 
 /// An I/O error in the operating system's words, without Rust's "(os error N)".
@@ -291,6 +369,81 @@ mod tests {
         assert_eq!(status(502), Some((502, "Bad Gateway")));
         assert_eq!(status(418), Some((418, "I'm a teapot")));
         assert_eq!(status(599), Some((599, "Unknown")));
+    }
+
+    #[test]
+    fn a_public_message_names_no_path_of_the_host() {
+        let path = "/var/lib/glance/images/5e";
+        let denied = || std::io::Error::from_raw_os_error(13);
+        for error in [
+            Error::io("open", path, denied()),
+            Error::io("open", path, denied()).context("store 'fast'"),
+            Error::io("open", "images", denied()),
+            Error::failed("broken"),
+            Error::internal("broken").context("database glance on db.internal"),
+            Error::new(ErrorKind::Unavailable, "the server db.internal is down"),
+            Error::not_found(format!("image data {path} is missing")),
+            Error::conflict(format!("'{path}' exists already")),
+            Error::conflict("locked").context(format_args!("database {path}")),
+            Error::conflict(format!("no room at ({path})")),
+            Error::too_large(format!(
+                "full: cannot write {path}: No space left on device"
+            )),
+            Error::invalid("Invalid location file:///etc/passwd"),
+            Error::invalid("Invalid location FILE:/secret"),
+            Error::invalid("option:/etc/passwd is not readable"),
+            Error::not_found("'x' of the host's list").private(),
+            Error::of_status(502, "bad gateway 10.0.0.7"),
+        ] {
+            let public = error.public_message();
+            assert_eq!(public, error.kind().public_sentence(), "{error}");
+            assert!(!public.contains('/'), "{public}");
+            assert_ne!(public, error.message());
+        }
+    }
+
+    #[test]
+    fn a_public_message_is_the_message_about_a_request() {
+        for error in [
+            Error::not_found("No image found with ID x"),
+            Error::forbidden("image 5e is protected").hint("Ask its owner."),
+            Error::invalid("'a/b' is not a valid tag"),
+            Error::invalid("Unsupported JSON pointer '/name'"),
+            Error::invalid("Invalid location https://example.org/images/a.qcow2"),
+            Error::conflict("locked").context("image 5e"),
+            Error::of_status(418, "no and/or yes"),
+        ] {
+            assert_eq!(error.public_message(), error.message());
+        }
+    }
+
+    #[test]
+    fn every_kind_has_a_public_sentence_without_detail() {
+        for status in (400..=599).chain([0]) {
+            let sentence = ErrorKind::of_status(status).public_sentence();
+            assert!(sentence.ends_with('.') && !sentence.contains(['/', ':']));
+        }
+    }
+
+    #[test]
+    fn context_keeps_kind_source_and_hints() {
+        let error = Error::io("open", "/x", std::io::Error::from_raw_os_error(2))
+            .hint("Mount the disk.")
+            .hint(Operation::ListStores)
+            .hint("Mount the disk.")
+            .context("store 'fast'")
+            .context("image 5e");
+        assert_eq!(
+            error.message(),
+            "image 5e: store 'fast': cannot open /x: No such file or directory"
+        );
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.is::<std::io::Error>());
+        let hints = [Hint::from("Mount the disk."), Operation::ListStores.into()];
+        assert_eq!(error.hints(), hints);
+        let other = Error::failed("other").hint("First.").hints_of(&error);
+        assert_eq!(other.hints().len(), 3);
     }
 
     #[test]

@@ -66,4 +66,4 @@ pub mod output;
 pub mod remote;
 pub mod service;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Hint, Operation, Parameter, Result};

@@ -1024,13 +1024,13 @@ mod tests {
                 panic!("{line} was accepted");
             };
             assert_eq!(error.kind(), crate::ErrorKind::Usage, "{line}");
-            let hint = error.hint_text().unwrap_or_default();
+            let hint = format!("{:?}", error.hints());
             assert!(hint.contains(instead), "{line}: {hint}");
         }
         let Err(error) = read_line(Grammar::Glance, "image-show ID --is-public True") else {
             panic!("accepted");
         };
-        assert_eq!(error.hint_text(), None);
+        assert_eq!(error.hints(), []);
     }
 
     #[test]

@@ -16,12 +16,15 @@ use clap::{ArgMatches, Command};
 use super::cache_manage::{
     self, CacheManageCommand, Invocation, OLD_NAMES, Service, UPKEEP, WrongCommand,
 };
+use super::globals::cloud::option_names;
 use super::log::Log;
 use super::oslo::{OsloOptions, path_of};
+use super::registry::Grammar;
 use super::upkeep::Upkeep;
-use super::{block_on, print, programs, ui};
+use super::{block_on, hints, print, programs, ui};
 use crate::config::{
-    Cloud, ConfigSource, Deployment, DeploymentOptions, Environment, Settings, choose_deployment,
+    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Settings,
+    choose_deployment,
 };
 use crate::data::Watch;
 use crate::http::{Listener, Observer};
@@ -263,7 +266,7 @@ impl Manager<'_> {
         };
         let nowhere = std::path::Path::new("");
         let chosen = choose_deployment(&options, self.environment, Some(nowhere))?;
-        Ok(matches!(chosen, Deployment::Remote { .. }))
+        Ok(matches!(chosen, Deployment::Remote))
     }
 
     async fn service(&self) -> Result<Remote> {
@@ -288,9 +291,9 @@ impl Manager<'_> {
         let code = print(&text, 1);
         // The system's message is sufficient for a failed connection.
         if os_error(error).is_none()
-            && let Some(hint) = error.hint_text()
+            && let Some(line) = hints::line(Grammar::Glance, error.hints())
         {
-            ui::notice(&format!("Hint: {hint}"));
+            ui::notice(&line);
         }
         code
     }
@@ -368,23 +371,27 @@ fn cloud(service: &Service, environment: &Environment) -> Result<Cloud> {
         || ["OS_AUTH_TOKEN", "OS_TOKEN"]
             .iter()
             .any(|name| environment.get(name).is_some());
-    let options = |name: &str| match name {
-        "os-image-url" => Some(url.clone()),
-        "os-auth-type" if !keystone && !token => Some("none".to_string()),
-        "os-auth-token" => service.os_auth_token.clone(),
-        "os-username" => service.os_username.clone(),
-        "os-password" => service.os_password.clone(),
-        "os-region-name" => service.os_region_name.clone(),
-        "os-project-id" => service.os_project_id.clone(),
-        "os-project-name" => service.os_project_name.clone(),
-        "os-user-domain-id" => service.os_user_domain_id.clone(),
-        "os-project-domain-id" => service.os_project_domain_id.clone(),
-        "os-default-domain-id" => service.os_domain_id.clone(),
-        "os-auth-url" => service.os_auth_url.clone(),
-        "insecure" => service.insecure.then(|| "true".to_string()),
+    let value = |name: &str| match name {
+        "--os-image-url" => Some(url.clone()),
+        "--os-auth-type" if !keystone && !token => Some("none".to_string()),
+        "--os-auth-token" => service.os_auth_token.clone(),
+        "--os-username" => service.os_username.clone(),
+        "--os-password" => service.os_password.clone(),
+        "--os-region-name" => service.os_region_name.clone(),
+        "--os-project-id" => service.os_project_id.clone(),
+        "--os-project-name" => service.os_project_name.clone(),
+        "--os-user-domain-id" => service.os_user_domain_id.clone(),
+        "--os-project-domain-id" => service.os_project_domain_id.clone(),
+        "--os-default-domain-id" => service.os_domain_id.clone(),
+        "--os-auth-url" => service.os_auth_url.clone(),
+        "--insecure" => service.insecure.then(|| "true".to_string()),
         _ => None,
     };
-    Cloud::load(&options, environment)
+    let options = CloudOptions {
+        names: option_names,
+        value: &value,
+    };
+    Cloud::load(options, environment)
 }
 
 pub(super) async fn connect(cloud: Cloud, debug: bool) -> Result<Remote> {

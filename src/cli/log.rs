@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use syslog::{Facility, Formatter3164, Logger, LoggerBackend};
 
+use super::hints;
 use super::oslo::OsloOptions;
+use super::registry::Grammar;
 use super::ui;
 use crate::config::LogSettings;
 use crate::model::Timestamp;
@@ -144,10 +146,10 @@ fn file(program: &str, options: &OsloOptions, settings: &LogSettings) -> Option<
     }
 }
 
-/// Formats an error and its hint on one line.
+/// Formats an error and its hints on one line.
 fn whole(error: &Error) -> String {
-    match error.hint_text() {
-        Some(hint) => format!("{}. {hint}", error.message()),
+    match hints::sentences(Grammar::Glance, error.hints()) {
+        Some(hints) => format!("{}. {hints}", error.message()),
         None => error.message().to_string(),
     }
 }

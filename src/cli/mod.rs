@@ -1,6 +1,5 @@
 //! The programs. This is the only module that uses clap.
 
-mod advice;
 pub mod argparse;
 pub mod cache_manage;
 mod cache_tools;
@@ -11,6 +10,7 @@ mod formatters;
 pub mod glance;
 pub mod globals;
 pub mod help;
+mod hints;
 mod limits;
 mod lines;
 mod log;
@@ -188,7 +188,7 @@ async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
     } = parsed;
     let options = formatters::options(*grammar, matches, globals, &session.environment)?;
     let done = async {
-        let advise = |error| advice::advise(error, *grammar, row, matches);
+        let advise = |error| hints::advise(error, *grammar, row, matches);
         let mut outcome = (row.run)(matches, session).await.map_err(advise)?;
         outcome.failures = outcome.failures.into_iter().map(advise).collect();
         finish(*grammar, outcome, &options).await
@@ -206,8 +206,13 @@ async fn finish(grammar: Grammar, outcome: Outcome<'_>, options: &output::Option
         Grammar::Openstack => Dialect::Openstack,
     };
     let mut out = StandardOutput::open()?;
-    let printed = output::print(outcome.view, dialect, options, &mut out).await?;
-    for notice in printed.warnings.iter().chain(&outcome.notices) {
+    let printed = output::print(outcome.view, dialect, options, &mut out).await;
+    let printed = printed.map_err(|error| match error.kind() {
+        ErrorKind::Usage => error.context("argument -f/--format"),
+        _ => error,
+    })?;
+    let hint = hints::line(grammar, &outcome.hints);
+    for notice in printed.warnings.iter().chain(&outcome.notices).chain(&hint) {
         ui::notice(notice);
     }
     let mut failures = outcome.failures;

@@ -118,11 +118,7 @@ impl Scrubber<'_> {
         self.finish(local).await;
         let lost = restored.map_err(|error| {
             // In upstream's wording for any kind of error.
-            let failed = Error::failed(format!("ERROR: {}", error.message()));
-            match error.hint_text() {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
+            Error::failed(format!("ERROR: {}", error.message())).hints_of(&error)
         })?;
         for lost in lost {
             self.log.warning(&Error::failed(lost));

@@ -11,12 +11,13 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
+use super::globals::cloud::{is_given, option_names};
 use super::observation::Observation;
 use super::progress::{Bar, summary};
 use super::registry::Grammar;
 use crate::config::{
     Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
-    Settings, choose_client_deployment, cloud_options, complete_sources, platform_data_dir,
+    Settings, choose_client_deployment, complete_sources, platform_data_dir,
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
@@ -31,14 +32,15 @@ use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
 
 /// Returns a global option in the form the cloud configuration expects.
-fn option(globals: &Globals, long: &str) -> Option<String> {
+fn option(globals: &Globals, name: &str) -> Option<String> {
+    let long = name.strip_prefix("--")?;
     let flag = || globals.given(long).then_some("true");
     globals.value(long).or_else(flag).map(str::to_string)
 }
 
 /// Loads the cloud selected by options and environment, fetching its profile if it has one.
 async fn load_cloud(
-    options: &CloudOptions<'_>,
+    options: CloudOptions<'_>,
     environment: &Environment,
     observer: &Observer,
 ) -> Result<Cloud> {
@@ -64,12 +66,18 @@ struct Elsewhere {
 #[async_trait]
 impl Regions for Elsewhere {
     async fn open(&self, region: &str, interface: Option<&str>) -> Result<Box<dyn ImageService>> {
-        let option = |long: &str| match (long, interface) {
-            ("os-region-name", _) => Some(region.to_string()),
-            ("os-interface" | "os-endpoint-type", Some(interface)) => Some(interface.to_string()),
-            _ => option(&self.globals, long),
+        let value = |name: &str| match (name, interface) {
+            ("--os-region-name", _) => Some(region.to_string()),
+            ("--os-interface" | "--os-endpoint-type", Some(interface)) => {
+                Some(interface.to_string())
+            }
+            _ => option(&self.globals, name),
         };
-        let cloud = load_cloud(&option, &self.environment, &self.observer).await?;
+        let options = CloudOptions {
+            names: option_names,
+            value: &value,
+        };
+        let cloud = load_cloud(options, &self.environment, &self.observer).await?;
         let observer = self.observer.clone();
         let remote = Remote::open(cloud, Box::new(super::ui::Terminal), observer);
         Ok(Box::new(remote.await?))
@@ -136,7 +144,7 @@ impl Session {
     pub async fn local(&self, what: &str) -> Result<Local> {
         match self.deployment()? {
             Deployment::Local { place, announced } => self.open_local(place, announced).await,
-            Deployment::Remote { .. } => Err(Error::failed(format!(
+            Deployment::Remote => Err(Error::failed(format!(
                 "{what} requires a local deployment, not a cloud"
             ))
             .hint(
@@ -168,7 +176,7 @@ impl Session {
                     observer: self.observation.observer(),
                 }))))
             }
-            Deployment::Remote { .. } => {
+            Deployment::Remote => {
                 let cloud = self.cloud().await?;
                 let warnings = cloud.warnings();
                 for warning in &warnings {
@@ -191,15 +199,8 @@ impl Session {
             data_dir: self.globals.value("data-dir").map(Path::new),
             config: &config,
             local: self.globals.given("local"),
-            os_cloud: self.globals.value("os-cloud"),
-            os_auth_url: self.globals.value("os-auth-url"),
-            os_image_url: self
-                .globals
-                .value("os-image-url")
-                .or(self.globals.value("os-endpoint-override")),
-            os_endpoint: self.globals.value("os-endpoint"),
-            login: cloud_options(false).any(|option| self.globals.given(option)),
-            cloud: cloud_options(true).any(|option| self.globals.given(option)),
+            login: is_given(&self.globals, false),
+            cloud: is_given(&self.globals, true),
         };
         choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref())
     }
@@ -212,8 +213,12 @@ impl Session {
         {
             forget_tokens(&directory)?;
         }
-        let option = |long: &str| option(&self.globals, long);
-        load_cloud(&option, &self.environment, &self.observation.observer()).await
+        let value = |name: &str| option(&self.globals, name);
+        let options = CloudOptions {
+            names: option_names,
+            value: &value,
+        };
+        load_cloud(options, &self.environment, &self.observation.observer()).await
     }
 
     fn config_sources(&self) -> Vec<ConfigSource> {

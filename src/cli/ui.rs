@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::hints;
 use super::registry::Grammar;
 use super::signals::at_prompt;
 use crate::config::Environment;
@@ -131,39 +132,40 @@ pub fn notice(text: &str) {
     write_line("WARNING", &escape_controls(text));
 }
 
-/// Prints an error in the format of `grammar`, with its hint.
+/// Prints an error in the format of `grammar`, with its hints.
 pub fn error(grammar: Grammar, error: &Error) {
     errors(grammar, std::slice::from_ref(error));
 }
 
 /// Prints the errors of a command in the format of `grammar`, with their hints.
 pub fn errors(grammar: Grammar, errors: &[Error]) {
-    for line in lines(errors, |error| describe(grammar, error)) {
+    for line in lines(grammar, errors, |error| describe(grammar, error)) {
         write_line("ERROR", &line);
     }
 }
 
-/// Prints an error without an HTTP status, with its hint.
+/// Prints an error without an HTTP status, with its hints.
 pub fn plain_error(error: &Error) {
-    for line in lines(std::slice::from_ref(error), |error| {
-        error.message().to_string()
-    }) {
+    let message = |error: &Error| error.message().to_string();
+    for line in lines(Grammar::Glance, std::slice::from_ref(error), message) {
         write_line("ERROR", &line);
     }
 }
 
-/// Returns the lines to print for errors: each error formatted by `word`, then its hint, unless the next error
-/// has the same one. Errors about closed output are omitted.
-fn lines(errors: &[Error], word: impl Fn(&Error) -> String) -> Vec<String> {
+/// Returns the lines to print for errors: each error formatted by `word`, then its hints on one line, unless the next
+/// error has the same ones. Errors about closed output are omitted.
+fn lines(grammar: Grammar, errors: &[Error], word: impl Fn(&Error) -> String) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, error) in errors.iter().enumerate() {
         if error.kind() == ErrorKind::ClosedPipe {
             continue;
         }
         lines.push(escape_controls(&word(error)).into_owned());
-        let next = errors.get(index + 1).and_then(Error::hint_text);
-        if let Some(hint) = error.hint_text().filter(|hint| next != Some(*hint)) {
-            lines.push(escape_controls(&format!("Hint: {hint}")).into_owned());
+        let next = errors.get(index + 1).map(Error::hints);
+        if next != Some(error.hints())
+            && let Some(line) = hints::line(grammar, error.hints())
+        {
+            lines.push(escape_controls(&line).into_owned());
         }
     }
     lines
@@ -281,7 +283,9 @@ mod tests {
             Error::failed("c").hint("Wait."),
             Error::failed("d").hint("Wait."),
         ];
-        let lines = lines(&errors, |error| error.message().to_string());
+        let lines = lines(Grammar::Glance, &errors, |error| {
+            error.message().to_string()
+        });
         assert_eq!(
             lines,
             ["a", "Hint: Mount the disk.", "c", "d", "Hint: Wait."]

@@ -4,28 +4,20 @@ use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
 use super::search::ConfigSource;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Parameter, Result};
 
 /// What of the command line says which deployment is meant.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeploymentOptions<'a> {
-    /// `--data-dir`
+    /// A data directory.
     pub data_dir: Option<&'a Path>,
-    /// `--config-file` and `--config-dir`, in the order of the command line.
+    /// Configuration files and directories of them, in the order of the command line.
     pub config: &'a [ConfigSource],
-    /// `--local`
+    /// Whether the local deployment of the user is selected.
     pub local: bool,
-    /// `--os-cloud`
-    pub os_cloud: Option<&'a str>,
-    /// `--os-auth-url`
-    pub os_auth_url: Option<&'a str>,
-    /// `--os-image-url`
-    pub os_image_url: Option<&'a str>,
-    /// `--os-endpoint`
-    pub os_endpoint: Option<&'a str>,
-    /// An option that only a login has, such as `--os-username`.
+    /// Whether an option selects a cloud or logs in to one.
     pub login: bool,
-    /// An option that only a cloud has, such as `--os-region-name`.
+    /// Whether an option only says how to reach a cloud.
     pub cloud: bool,
 }
 
@@ -40,10 +32,7 @@ pub enum Deployment {
         announced: bool,
     },
     /// A cloud.
-    Remote {
-        /// The option or variable that says so, such as `--os-cloud` or `OS_CLOUD`.
-        why: &'static str,
-    },
+    Remote,
 }
 
 /// Where a local deployment is described.
@@ -90,7 +79,7 @@ pub fn choose_deployment(
     let default_dir = || {
         platform_data_dir.map(Path::to_path_buf).ok_or_else(|| {
             Error::failed("there is no home directory to keep images in")
-                .hint("Name a directory with --data-dir or GLANCE_DATA_DIR.")
+                .hint(Parameter::DataDirectory)
         })
     };
     let asked_for = |place| {
@@ -104,7 +93,7 @@ pub fn choose_deployment(
     match (options.data_dir, options.config) {
         (Some(_), [_, ..]) => {
             return Err(Error::usage(
-                "--data-dir and --config-file or --config-dir exclude each other",
+                "a data directory and configuration files cannot be used together",
             ));
         }
         (Some(directory), []) => return asked_for(Place::DataDir(directory.to_path_buf())),
@@ -114,24 +103,17 @@ pub fn choose_deployment(
     if options.local {
         return asked_for(Place::DataDir(variable_dir.map_or_else(default_dir, Ok)?));
     }
-    let remote_options = [
-        ("--os-cloud", options.os_cloud.is_some()),
-        ("--os-auth-url", options.os_auth_url.is_some()),
-        ("--os-image-url", options.os_image_url.is_some()),
-        ("--os-endpoint", options.os_endpoint.is_some()),
-        ("a login", options.login),
-    ];
-    if let Some((why, _)) = remote_options.into_iter().find(|(_, given)| *given) {
-        return Ok(Deployment::Remote { why });
+    if options.login {
+        return Ok(Deployment::Remote);
     }
     if let Some(directory) = variable_dir {
         return asked_for(Place::DataDir(directory));
     }
-    if let Some(why) = REMOTE_VARIABLES
+    if REMOTE_VARIABLES
         .into_iter()
-        .find(|name| environment.get(name).is_some())
+        .any(|name| environment.get(name).is_some())
     {
-        return Ok(Deployment::Remote { why });
+        return Ok(Deployment::Remote);
     }
     Ok(Deployment::Local {
         place: Place::DataDir(default_dir()?),
@@ -158,18 +140,18 @@ pub fn choose_client_deployment(
             Deployment::Local {
                 announced: false, ..
             }
-            | Deployment::Remote { .. },
+            | Deployment::Remote,
         ) => return chosen,
         Err(error) if error.kind() == ErrorKind::Usage => return chosen,
         _ => {}
     }
     if options.cloud {
-        return Ok(Deployment::Remote { why: "a cloud" });
+        return Ok(Deployment::Remote);
     }
-    match super::cloud::pointer(environment)? {
-        Some(why) => Ok(Deployment::Remote { why }),
-        None => chosen,
+    if super::cloud::has_pointer(environment)? {
+        return Ok(Deployment::Remote);
     }
+    chosen
 }
 
 /// Where the platform keeps a user's data (`~/.local/share/glance` on Linux, `XDG_DATA_HOME`
@@ -208,7 +190,7 @@ mod tests {
         let options = DeploymentOptions {
             data_dir: Some(Path::new("/option")),
             local: true,
-            os_cloud: Some("x"),
+            login: true,
             ..Default::default()
         };
         assert_eq!(
@@ -225,7 +207,7 @@ mod tests {
         ];
         let options = DeploymentOptions {
             config: &config,
-            os_auth_url: Some("x"),
+            login: true,
             ..Default::default()
         };
         let place = Place::Config(config.to_vec());
@@ -240,7 +222,7 @@ mod tests {
     fn the_local_option_takes_the_variable_or_the_default_place() {
         let options = DeploymentOptions {
             local: true,
-            os_cloud: Some("x"),
+            login: true,
             ..Default::default()
         };
         assert_eq!(
@@ -254,49 +236,15 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_option_beats_the_environment() {
-        for (why, options) in [
-            (
-                "--os-cloud",
-                DeploymentOptions {
-                    os_cloud: Some("x"),
-                    ..Default::default()
-                },
-            ),
-            (
-                "--os-auth-url",
-                DeploymentOptions {
-                    os_auth_url: Some("x"),
-                    ..Default::default()
-                },
-            ),
-            (
-                "--os-image-url",
-                DeploymentOptions {
-                    os_image_url: Some("x"),
-                    ..Default::default()
-                },
-            ),
-            (
-                "--os-endpoint",
-                DeploymentOptions {
-                    os_endpoint: Some("x"),
-                    ..Default::default()
-                },
-            ),
-            (
-                "a login",
-                DeploymentOptions {
-                    login: true,
-                    ..Default::default()
-                },
-            ),
-        ] {
-            assert_eq!(
-                choose(&options, &every_variable()).unwrap(),
-                Deployment::Remote { why }
-            );
-        }
+    fn an_option_of_a_login_beats_the_environment() {
+        let options = DeploymentOptions {
+            login: true,
+            ..Default::default()
+        };
+        assert_eq!(
+            choose(&options, &every_variable()).unwrap(),
+            Deployment::Remote
+        );
     }
 
     #[test]
@@ -307,9 +255,9 @@ mod tests {
 
     #[test]
     fn a_remote_variable_beats_the_default() {
-        for why in &REMOTE_VARIABLES {
-            let chosen = choose(&DeploymentOptions::default(), &[why]).unwrap();
-            assert_eq!(chosen, Deployment::Remote { why });
+        for name in &REMOTE_VARIABLES {
+            let chosen = choose(&DeploymentOptions::default(), &[name]).unwrap();
+            assert_eq!(chosen, Deployment::Remote, "{name}");
         }
     }
 
@@ -344,9 +292,8 @@ mod tests {
 
     #[test]
     fn the_only_cloud_of_clouds_yaml_is_meant_and_of_several_none() {
-        let why = "clouds.yaml";
         let one = "clouds: {a: {auth: {}}}";
-        assert_eq!(client(&[], Some(one)).unwrap(), Deployment::Remote { why });
+        assert_eq!(client(&[], Some(one)).unwrap(), Deployment::Remote);
         let error = client(&[], Some("clouds: {a: {}, b: {}}")).unwrap_err();
         assert_eq!(error.kind().exit_code(), 1);
         assert!(error.message().contains("a, b"), "{error}");
@@ -358,7 +305,7 @@ mod tests {
 
     #[test]
     fn any_variable_of_a_cloud_means_a_cloud() {
-        for why in [
+        for name in [
             "OS_PROJECT_NAME",
             "OS_TENANT_ID",
             "OS_USER_DOMAIN_NAME",
@@ -369,8 +316,8 @@ mod tests {
             "OS_CLIENT_CONFIG_FILE",
             "OS_IDENTITY_API_VERSION",
         ] {
-            let chosen = client(&[why], None).unwrap();
-            assert_eq!(chosen, Deployment::Remote { why });
+            let chosen = client(&[name], None).unwrap();
+            assert_eq!(chosen, Deployment::Remote, "{name}");
         }
     }
 
@@ -411,10 +358,6 @@ mod tests {
     fn without_a_home_a_directory_must_be_named() {
         let none = Environment::default();
         let error = choose_deployment(&DeploymentOptions::default(), &none, None).unwrap_err();
-        assert!(
-            error
-                .hint_text()
-                .is_some_and(|hint| hint.contains("--data-dir"))
-        );
+        assert_eq!(error.hints(), [Parameter::DataDirectory.into()]);
     }
 }

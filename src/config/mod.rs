@@ -27,9 +27,9 @@ mod values;
 
 pub use cache::{CacheDriver, CacheSettings};
 pub use cloud::{
-    Address, Challenge, Cloud, CloudOptions, Federation, Grant, Interface, Keystone, Login, Method,
-    Named, Need, Prepared, Profile, Published, Reference, Scope, Tls, TlsVersion, Trust,
-    cloud_options, root_of,
+    Address, Challenge, Cloud, CloudOptions, Federation, Field, Grant, Interface, Keystone, Login,
+    Method, Named, Need, OptionNames, Prepared, Profile, Published, Reference, Scope, Tls,
+    TlsVersion, Trust, fields, root_of,
 };
 pub use database::Database;
 pub use deployment::{

@@ -1,6 +1,6 @@
 //! A value of the configuration that is refused where it is needed.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Hint, Result};
 
 /// A value of the configuration, or why it is refused.
 ///
@@ -14,7 +14,7 @@ pub struct Setting<T>(Result<T, Refusal>);
 struct Refusal {
     /// `FILE:LINE: [section] option: why`.
     message: String,
-    hint: Option<String>,
+    hints: Vec<Hint>,
 }
 
 impl<T> Setting<T> {
@@ -25,10 +25,7 @@ impl<T> Setting<T> {
     pub fn get(&self) -> Result<&T> {
         self.0.as_ref().map_err(|refusal| {
             let error = Error::failed(refusal.message.clone());
-            match &refusal.hint {
-                Some(hint) => error.hint(hint.clone()),
-                None => error,
-            }
+            refusal.hints.iter().cloned().fold(error, Error::hint)
         })
     }
 
@@ -54,7 +51,7 @@ impl<T> From<Result<T>> for Setting<T> {
     fn from(read: Result<T>) -> Self {
         Self(read.map_err(|error| Refusal {
             message: error.message().to_string(),
-            hint: error.hint_text().map(str::to_string),
+            hints: error.hints().to_vec(),
         }))
     }
 }

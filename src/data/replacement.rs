@@ -273,10 +273,10 @@ impl Replacement {
         };
         let path = self.path.display();
         match self.file.set_len(0) {
-            Ok(()) => error.and_hint(format!(
+            Ok(()) => error.hint(format!(
                 "{path} was written in place because {reason}, and is empty now."
             )),
-            Err(_) => error.and_hint(format!(
+            Err(_) => error.hint(format!(
                 "{path} was written in place because {reason}: its content is damaged."
             )),
         }
@@ -646,14 +646,14 @@ mod tests {
         let new = Replacement::create(&beside("one"), 0o666).unwrap();
         new.file().write_all(b"half").unwrap();
         let error = new.give_up(Error::failed("cut off"));
-        assert_eq!(error.hint_text(), None);
+        assert_eq!(error.hints(), []);
         assert_eq!(std::fs::read(beside("one")).unwrap(), b"old");
         std::fs::hard_link(beside("one"), beside("two")).unwrap();
         let new = Replacement::create(&beside("one"), 0o666).unwrap();
         new.file().write_all(b"half").unwrap();
         let error = new.give_up(Error::failed("cut off"));
-        let hint = error.hint_text().unwrap();
-        assert!(hint.contains("is empty now"), "{hint}");
+        let hints = format!("{:?}", error.hints());
+        assert!(hints.contains("is empty now"), "{hints}");
         assert_eq!(std::fs::read(beside("one")).unwrap(), b"");
     }
 

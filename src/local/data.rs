@@ -163,16 +163,20 @@ impl Local {
             }
         }
         match failure {
-            Some(error) => Err(Error::internal(format!(
-                "the data of image {} cannot be read: {error}",
-                stored.image.id
-            ))
-            .hint(
-                error
-                    .hint_text()
-                    .unwrap_or("Its record is there but its data is not where it was stored."),
-            )
-            .because(error)),
+            Some(error) => {
+                let failure = Error::internal(format!(
+                    "the data of image {} cannot be read: {error}",
+                    stored.image.id
+                ));
+                let failure = if error.hints().is_empty() {
+                    failure.hint(
+                        "The record of the image exists, but its data is not where it was stored.",
+                    )
+                } else {
+                    failure.hints_of(&error)
+                };
+                Err(failure.because(error))
+            }
             None => Ok(None),
         }
     }

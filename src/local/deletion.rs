@@ -116,12 +116,10 @@ impl Engine {
             entry.close().await
         };
         finish.await.map_err(|error| {
-            Error::new(
-                error.kind(),
-                format!("image {id}: the record is deleted, its data is not yet: {error}"),
-            )
-            .hint("The next command tries again.")
-            .because(error)
+            error
+                .context("the record is deleted, its data is not yet")
+                .context(format_args!("image {id}"))
+                .hint("The next command tries again.")
         })
     }
 

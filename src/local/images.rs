@@ -11,8 +11,8 @@ use super::policy::{self, Action, ImageTarget, Target};
 use super::{Local, StoredImage};
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
-use crate::service::{self, CacheKeeper, ImageStream, Images};
-use crate::{Error, Result};
+use crate::service::{CacheKeeper, ImageStream, Images};
+use crate::{Error, Operation, Result};
 
 /// Names that no custom property may have.
 const RESERVED: [&str; 3] = ["location", "deleted", "deleted_at"];
@@ -331,7 +331,7 @@ impl Local {
             return Err(Error::forbidden(format!(
                 "Image {id} is protected and cannot be deleted."
             ))
-            .hint(service::how_to_unprotect(id)));
+            .hint(Operation::UnprotectImage(id.clone())));
         }
         Ok(())
     }
@@ -466,7 +466,7 @@ fn set(image: &mut Image, name: &str, value: &Value) -> Result<()> {
         "locations" => {
             return Err(
                 Error::forbidden("locations of an image are changed one by one")
-                    .hint("See glance help location-add."),
+                    .hint(Operation::AddLocation),
             );
         }
         property => {

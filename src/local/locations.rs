@@ -19,7 +19,7 @@ use crate::data::{Algorithm, Source, Watch};
 use crate::model::address::discreet;
 use crate::model::{ByteRange, Image, ImageStatus, Location, MultiHash, ValidationData};
 use crate::service::{Images, Locations};
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 /// What callers may do to the list of locations of an image.
 #[derive(Clone, Copy)]
@@ -431,7 +431,7 @@ impl Local {
             return Err(Error::conflict(format!(
                 "The selected store {store} is not available on this node."
             ))
-            .hint("See glance stores-info."));
+            .hint(Operation::ListStores));
         }
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);

@@ -11,7 +11,7 @@ use super::catalog::{StoredImage, Transaction};
 use super::policy::{self, Action, ImageTarget, Target};
 use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Characters of a project's id at most: the catalogue has room for no more.
 const LONGEST: usize = 255;
@@ -31,7 +31,7 @@ impl Members for Local {
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         check_has_members(target, "show")
-            .map_err(|error| Error::new(ErrorKind::NotFound, error.message()))?;
+            .map_err(|error| Error::not_found(error.message()).hints_of(&error))?;
         let found = self.catalog.load_member(id, member).await?;
         self.known(found, &stored, member)
     }
@@ -137,9 +137,7 @@ fn check_has_members(target: ImageTarget<'_>, verb: &str) -> Result<()> {
     Err(Error::forbidden(format!(
         "Not allowed to {verb} members for image {id}: Only shared images have members."
     ))
-    .hint(format!(
-        "Its owner can change that: glance image-update --visibility shared {id}"
-    )))
+    .hint(Operation::ShareImage(id.to_string())))
 }
 
 fn no_member(id: &str, member: &str) -> Error {

@@ -11,7 +11,7 @@ use super::Local;
 use super::catalog::{Transaction, UsageCounts};
 use crate::config::ProjectLimits;
 use crate::service::Usage;
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 /// Bytes in the unit of limits of sizes.
 const MIB: u64 = 1024 * 1024;
@@ -120,7 +120,8 @@ impl Local {
              usage {used} and delta {delta}]",
             quota.name()
         ))
-        .hint("See what glance usage shows; limits are in the section [local_limits]."))
+        .hint(Operation::ShowUsage)
+        .hint("The limits are in the section [local_limits] of the configuration."))
     }
 
     /// Is there room for `bytes` more of `owner` in stores, by `user_storage_quota`?

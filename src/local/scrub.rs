@@ -18,7 +18,7 @@ use super::store::{Removal, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::discreet;
 use crate::model::{ImageStatus, Scrubbed, Timestamp};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Operation, Result};
 
 /// Images, or locations of images that are alive, that are scrubbed under one lock.
 const BATCH: u64 = 1000;
@@ -157,6 +157,7 @@ impl Local {
                     "cannot restore image {id}: its data cannot be looked at: {}",
                     error.message()
                 ))
+                .hints_of(&error)
                 .because(error),
                 None => Error::failed(format!(
                     "cannot restore image {id}: its data is not there any more"
@@ -331,7 +332,8 @@ impl Scrub<'_> {
         let failed = Error::failed(format!(
             "the data of image {id} at {place} could not be removed, and will be tried again: {}",
             error.message()
-        ));
+        ))
+        .hints_of(error);
         (self.tell)(Told::Failed(failed));
     }
 
@@ -496,9 +498,7 @@ fn only_data(stray: &StrayLocation) -> Error {
         "image {image_id} is {status}, and has no data but what waits to be deleted: it is left alone"
     ));
     if is_left_waiting(status, false, false) || status == ImageStatus::PendingDelete.name() {
-        return error.hint(format!(
-            "glance-scrubber --restore {image_id} makes it whole."
-        ));
+        return error.hint(Operation::RestoreImage(image_id.clone()));
     }
     error
 }

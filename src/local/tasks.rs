@@ -14,7 +14,7 @@ use super::{Engine, Local};
 use crate::model::task::IMPORT;
 use crate::model::{Task, TaskQuery, TaskStatus};
 use crate::service::{Running, TaskStream, Tasks};
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 /// The kinds of task that lists can be narrowed to.
 const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
@@ -50,7 +50,7 @@ impl Tasks for Local {
             return Err(Error::invalid(format!(
                 "a task of type '{kind}' is not asked for this way"
             ))
-            .hint("Import an image with image-import or image-create-via-import."));
+            .hint(Operation::ImportImage));
         }
         self.import_by_task(input).await
     }

@@ -189,8 +189,6 @@ pub fn forgive(
         otherwise(&error)
     };
     outcome.notices.push(text);
-    outcome
-        .notices
-        .extend(error.hint_text().map(|hint| format!("Hint: {hint}")));
+    outcome.hints.extend_from_slice(error.hints());
     Ok(())
 }

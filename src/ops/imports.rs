@@ -9,7 +9,7 @@ use crate::model::import::{FAILED, LOCK, NOT_INTO, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{Image, Import, Task, TaskStatus, Timestamp};
 use crate::service::{ImageService, Running};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Operation, Parameter, Result};
 
 /// Initial and maximum delay between checks of an image.
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -47,7 +47,7 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
                     "task {task} has made no progress since {}",
                     newest.updated_at
                 ))
-                .hint(format!("Run \"glance image-tasks {id}\" for its status.")));
+                .hint(Operation::ListTasks(id.to_string())));
             }
         }
         waiting.watch.check()?;
@@ -79,7 +79,8 @@ async fn newest(service: &dyn ImageService, id: &str) -> Result<Task> {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return Err(match service.get_image(id).await {
                 Ok(_) => Error::failed("the service does not list the tasks of an image")
-                    .hint("Omit --wait and check the status of the image instead."),
+                    .hint(Parameter::NoWait)
+                    .hint("Check the status of the image instead."),
                 Err(gone) => gone,
             });
         }
@@ -113,7 +114,8 @@ fn result_of(image: Image, task: &Task) -> Result<Image> {
         let failed = reasons.map_or_else(|| failed.join(", "), str::to_string);
         return Err(
             Error::failed(format!("image {id} was not imported into {failed}"))
-                .hint("The other stores have it. Copy it with --import-method copy-image."),
+                .hint("The other stores have it.")
+                .hint(Operation::CopyImage(id)),
         );
     }
     Err(failure(&id, &task.message, image.status.name()))

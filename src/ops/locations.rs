@@ -7,7 +7,7 @@ use crate::model::address::discreet;
 use crate::model::{Image, Location, MultiHash, ValidationData};
 use crate::output::View;
 use crate::service::ImageService;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Operation, Result};
 
 /// Adds a location (`glance location-add`).
 pub async fn add(
@@ -91,20 +91,16 @@ pub async fn delete_copy(
     deleted.map_err(|error| match error.kind() {
         ErrorKind::NotFound => {
             Error::failed("Multi Backend support is not enabled or Image/store not found.")
-                .hint(format!(
-                    "See glance image-show {id} and glance stores-info."
-                ))
+                .hint(Operation::ShowImage(id.to_string()))
+                .hint(Operation::ListStores)
                 .because(error)
         }
         _ if error.status().is_some() => {
             let why = inline(&error);
-            let failed = Error::failed(format!(
+            Error::failed(format!(
                 "Unable to delete image '{id}' from store '{store}'. ({why})"
-            ));
-            match error.hint_text() {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
+            ))
+            .hints_of(&error)
         }
         _ => error,
     })

@@ -15,9 +15,9 @@ pub mod stores;
 pub mod tasks;
 pub mod views;
 
-use crate::Error;
 use crate::output::View;
 use crate::service::Running;
+use crate::{Error, Hint};
 
 /// The result of a command.
 pub struct Outcome<'a> {
@@ -25,6 +25,8 @@ pub struct Outcome<'a> {
     pub view: View<'a>,
     /// Messages for stderr that are not failures.
     pub notices: Vec<String>,
+    /// Hints for stderr, about the messages.
+    pub hints: Vec<Hint>,
     /// Failures after which the command continued. The exit code is that of the first one.
     pub failures: Vec<Error>,
     /// Work to await after the output has been printed.
@@ -42,6 +44,7 @@ impl<'a> Outcome<'a> {
         Self {
             view,
             notices: Vec::new(),
+            hints: Vec::new(),
             failures: Vec::new(),
             then: None,
         }

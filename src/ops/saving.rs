@@ -10,7 +10,7 @@ use crate::data::replacement::Replacement;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::Image;
 use crate::output::StandardOutput;
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// Permission bits of a new file, before the umask.
 const NEW_FILE_MODE: u32 = 0o666;
@@ -67,7 +67,7 @@ fn expectation(image: &Image, allow_md5: bool) -> Result<Option<(Algorithm, Stri
             "unknown hash algorithm {} of image {}",
             hash.algorithm, image.id
         ))
-        .hint("Use --allow-md5-fallback to verify by MD5.")),
+        .hint(Parameter::Md5)),
     }
 }
 
@@ -199,9 +199,10 @@ fn verify(
 ) -> Result<()> {
     let wrong = |what: String| {
         Err(
-            Error::corrupt(format!("the data of image {id} is corrupt: {what}")).hint(
-                "The download was discarded. Try another store (--prefer), or upload the image again.",
-            ),
+            Error::corrupt(format!("the data of image {id} is corrupt: {what}"))
+                .hint("The download was discarded.")
+                .hint(Parameter::SourceStore)
+                .hint("If the data is corrupt in all stores, upload the image again."),
         )
     };
     if size.is_some_and(|size| size != came.size) {

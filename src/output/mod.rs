@@ -401,11 +401,9 @@ fn sendable(text: &mut String, start: usize, escapes: bool) {
     }
 }
 
-/// The refusal of a format that a view has none of, in argparse's words.
+/// Returns the error for a format that a view does not have, in argparse's words but without the name of the option.
 fn no_such_format(name: &str, others: &str) -> Error {
-    Error::usage(format!(
-        "argument -f/--format: invalid choice: '{name}' (choose from {others})"
-    ))
+    Error::usage(format!("invalid choice: '{name}' (choose from {others})"))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::http::Response;
 use crate::model::address::{discreet, place};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Parameter};
 
 /// Characters of a server's message that are shown.
 const LONGEST_MESSAGE: usize = 2000;
@@ -92,7 +92,8 @@ pub fn nonsense(url: &Url, what: &str) -> Error {
         ErrorKind::Unreachable,
         format!("{} answers with {}", place(url), one_line(what)),
     )
-    .hint("Is that the address of an image service? See --os-image-url and --os-endpoint-override.")
+    .hint("The address may not be that of an image service.")
+    .hint(Parameter::ImageServiceAddress)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::Remote;
 use crate::http::Request;
 use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
 use crate::service::{Cache, CacheKeeper};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Operation, Result};
 
 /// Which part of the cache is emptied; none: both.
 const TARGET: &str = "x-image-cache-clear-target";
@@ -72,8 +72,7 @@ fn only_done(dry_run: bool) -> Result<()> {
     if !dry_run {
         return Ok(());
     }
-    Err(Error::failed("an image service has no dry run of this")
-        .hint("On the host itself: glance-cache-manage --config-file FILE --dry-run prune"))
+    Err(Error::failed("an image service has no dry run of this").hint(Operation::PreviewPrune))
 }
 
 /// What an older server's routes answer.

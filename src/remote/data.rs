@@ -411,7 +411,7 @@ fn blocks(
         });
         read.inspect_err(|error| {
             // The request is broken off, and fails with this.
-            let broken = Error::new(error.kind(), error.message());
+            let broken = Error::new(error.kind(), error.message()).hints_of(error);
             let _ = blocks.blocking_send(Err(broken));
         })
     });

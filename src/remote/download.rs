@@ -11,7 +11,7 @@ use crate::data::source::ByteStream;
 use crate::http::retry::Delay;
 use crate::http::{Client, Request, StreamingResponse};
 use crate::model::{ByteRange, Image};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Parameter, Result};
 
 /// Bytes that are asked for at a time, where several parts are.
 pub const PART: u64 = 4 * 1024 * 1024;
@@ -175,7 +175,9 @@ impl Download {
 
     fn wrong(&self, why: &str) -> Error {
         let message = format!("the data of image {} is corrupt: {why}", self.id);
-        Error::corrupt(message).hint("Nothing was kept of it. Try another store (--prefer).")
+        Error::corrupt(message)
+            .hint("The download was discarded.")
+            .hint(Parameter::SourceStore)
     }
 
     fn cut(&self, why: &str) -> Error {

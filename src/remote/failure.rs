@@ -1,16 +1,12 @@
-//! Failures of requests, in words, with hints that name options.
+//! Failures of requests, in words, with hints.
 
 use http::Method;
 use url::Url;
 
 use crate::http::{Failure, Reason, SetupError, TlsReason};
 use crate::model::address::place;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Hint, Parameter};
 
-const TRUST: &str =
-    "Name the certificates to trust with --os-cacert FILE, OS_CACERT or cacert in clouds.yaml.";
-const CLIENT_CERTIFICATE: &str =
-    "Name the certificate with --os-cert and its key with --os-key, both in PEM.";
 const SPEAKS_TLS: &str = "If it speaks TLS, its address begins with https://.";
 
 /// Returns the error that the failure of a request is for the user.
@@ -68,7 +64,8 @@ fn about(url: &Url, reason: &Reason) -> Error {
         Reason::TooSlow(limit) => {
             let seconds = limit.as_secs_f64();
             unreachable(format!("{place} did not answer within {seconds} s"))
-                .hint("Try again; give it more time with --timeout SECONDS.")
+                .hint("Try again.")
+                .hint(Parameter::Timeout)
         }
         Reason::TooLarge => Error::failed(format!("the answer of {place} has no end")),
         Reason::TooManyRedirects(_) => Error::failed(format!("{place} redirects without end")),
@@ -80,7 +77,7 @@ fn about(url: &Url, reason: &Reason) -> Error {
 fn redirected(from: &str, method: &Method, to: &Url) -> Error {
     let to = place(to);
     Error::failed(format!("{from} sends {method} elsewhere, to {to}"))
-        .hint("The address of the image service is wrong; see --os-endpoint-override.")
+        .hint(Parameter::ImageServiceAddress)
 }
 
 fn tls(url: &Url, reason: &TlsReason) -> Error {
@@ -110,20 +107,21 @@ fn tls(url: &Url, reason: &TlsReason) -> Error {
             format!("the certificate of {place} is not trusted: {cause}")
         }
     };
-    let hint = match reason {
-        TlsReason::ClientCertificateRequired => {
-            "Name it with --os-cert FILE, and its key with --os-key FILE."
-        }
-        TlsReason::Version => "Allow an older one with --tls-min-version 1.2.",
-        TlsReason::NotTls => "If it speaks plain HTTP, its address begins with http://.",
+    let hint: Hint = match reason {
+        TlsReason::ClientCertificateRequired => Parameter::ClientCertificate.into(),
+        TlsReason::Version => Parameter::OlderTls.into(),
+        TlsReason::NotTls => "If it speaks plain HTTP, its address begins with http://.".into(),
         TlsReason::WrongName(_) => {
             "Use a name of the certificate in the address, or have the certificate made for it."
+                .into()
         }
         TlsReason::Expired(_) => {
-            "Check the clock of this machine; otherwise the certificate has to be renewed."
+            "Check the clock of this machine; otherwise the certificate has to be renewed.".into()
         }
-        TlsReason::NotYetValid(_) => "Check the clock of this machine.",
-        TlsReason::UnknownIssuer | TlsReason::Untrusted(_) | TlsReason::Authority(_) => TRUST,
+        TlsReason::NotYetValid(_) => "Check the clock of this machine.".into(),
+        TlsReason::UnknownIssuer | TlsReason::Untrusted(_) | TlsReason::Authority(_) => {
+            Parameter::CaCertificates.into()
+        }
     };
     Error::new(ErrorKind::Unreachable, message).hint(hint)
 }
@@ -133,15 +131,13 @@ fn not_set_up(error: SetupError) -> Error {
     let said = Error::failed(error.to_string());
     let said = match error {
         SetupError::File(error) => return error,
-        SetupError::NoClientCertificate(..) => said.hint(CLIENT_CERTIFICATE),
+        SetupError::NoClientCertificate(..) => said.hint(Parameter::ClientCertificate),
         SetupError::NothingTrusted(_) => {
-            said.hint("Name the certificates to trust with --os-cacert FILE.")
+            said.hint(Parameter::CaCertificates)
         }
-        SetupError::NoCipherSuite(ref list) => {
-            Error::failed(format!("--tls-ciphers {list}: no cipher suite is left")).hint(
-                "There are ECDHE-RSA-AES256-GCM-SHA384, ECDHE+CHACHA20 and the like; see openssl-ciphers(1).",
-            )
-        }
+        SetupError::NoCipherSuite(_) => said.hint(
+            "There are ECDHE-RSA-AES256-GCM-SHA384, ECDHE+CHACHA20 and the like; see openssl-ciphers(1).",
+        ),
         SetupError::NoCertificate(_) | SetupError::InvalidProxy | SetupError::Tls(_) => said,
     };
     match error.into_source() {

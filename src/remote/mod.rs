@@ -31,7 +31,7 @@ use url::form_urlencoded::byte_serialize;
 use crate::config::{Cloud, Keystone, Tls};
 use crate::http::{Client, Observer, Options, Request, Response};
 use crate::model::address::place;
-use crate::{Error, ErrorKind, Result, service};
+use crate::{Error, ErrorKind, Operation, Parameter, Result};
 
 /// How long a response may take, and image data may stand still, unless told otherwise.
 ///
@@ -228,21 +228,22 @@ impl Remote {
     async fn refused(&self, answer: &Response) -> Error {
         let error = answer::refusal(answer);
         if let Some(stripped) = &answer.stripped {
-            return error.hint(format!(
-                "{} redirects to {}, where the token was not sent along; name that address with --os-image-url.",
+            let redirect = format!(
+                "{} redirects to {}, to which the token is not sent.",
                 place(&stripped.from),
                 place(&stripped.to)
-            ));
+            );
+            return error.hint(redirect).hint(Parameter::ImageServiceAddress);
         }
         if answer.status.is_redirection() {
-            return error.hint("Is that the address of an image service? See --os-image-url.");
+            return error.hint(Parameter::ImageServiceAddress);
         }
         match error.kind() {
             ErrorKind::Unauthenticated => {
                 error.hint("The token was refused. Log in with a password, or with a new token.")
             }
             ErrorKind::Forbidden if is_protected_definition(error.message()) => {
-                error.hint(service::how_to_unprotect_namespace("NAMESPACE"))
+                error.hint(Operation::UnprotectNamespace("NAMESPACE".to_string()))
             }
             ErrorKind::Forbidden if error.message().contains("is protected") => {
                 let id = error
@@ -251,13 +252,13 @@ impl Remote {
                     .find(|word| crate::model::schema::is_uuid(word))
                     .unwrap_or("IMAGE")
                     .to_string();
-                error.hint(service::how_to_unprotect(&id))
+                error.hint(Operation::UnprotectImage(id))
             }
             ErrorKind::Forbidden => match &self.access.read().await.caller {
                 Some(who) => error.hint(format!("Asked as {who}.")),
                 None => error,
             },
-            ErrorKind::TooLarge => error.hint("Compare with what glance usage shows."),
+            ErrorKind::TooLarge => error.hint(Operation::ShowUsage),
             _ => error,
         }
     }

@@ -11,7 +11,7 @@ use super::auth::Access;
 use super::failure::failed;
 use crate::config::{Cloud, Keystone};
 use crate::http::{Client, Request};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Parameter, Result};
 
 /// What is looked for.
 #[derive(Clone, Copy)]
@@ -77,7 +77,7 @@ pub fn own_project(access: &Access) -> Result<String> {
                 ErrorKind::Failed,
                 "which project is meant is not known: no Keystone said who is asking",
             )
-            .hint("Name the project with --project ID.")
+            .hint(Parameter::Project)
         })
 }
 

@@ -63,13 +63,3 @@ impl<T> ImageService for T where
         + Projects
 {
 }
-
-/// What to do about an image that is protected.
-pub fn how_to_unprotect(id: &str) -> String {
-    format!("Unprotect it first: glance image-update --protected False {id}")
-}
-
-/// What to do about a namespace of metadata definitions that is protected.
-pub fn how_to_unprotect_namespace(name: &str) -> String {
-    format!("Unprotect its namespace first: glance md-namespace-update --protected False {name}")
-}

@@ -1,6 +1,6 @@
 //! The image cache of a host: `glance cache-*`.
 
-use crate::cli::advice::takes_an_id;
+use crate::cli::hints::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::cli::advice::takes_an_id;
+use crate::cli::hints::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
@@ -93,13 +93,11 @@ impl Leaf for ImageDownload {
                 let text = inline(session.grammar, &error);
                 let failed =
                     Error::failed(format!("Unable to download image '{}'. ({text})", self.id));
-                match error.hint_text() {
-                    Some(hint) => failed.hint(hint),
-                    None if error.kind() == ErrorKind::NotFound && !is_uuid(&self.id) => {
-                        failed.hint(takes_an_id("image-download", &self.id))
-                    }
-                    None => failed,
+                let is_name = error.kind() == ErrorKind::NotFound && !is_uuid(&self.id);
+                if is_name && error.hints().is_empty() {
+                    return failed.hint(takes_an_id("image-download", &self.id));
                 }
+                failed.hints_of(&error)
             }
             None => error,
         })?;

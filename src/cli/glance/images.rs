@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::data::readable;
-use crate::cli::advice::takes_an_id;
+use crate::cli::hints::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::ui::inline;
@@ -248,15 +248,10 @@ impl Leaf for ImageCreate {
         let size = image.size.filter(|_| has_data && failure.is_none());
         let told = session.stored_notice(self.new.progress, size, began);
         let failure = failure.map(|error| {
-            let left = format!(
+            error.hint(format!(
                 "The image stays queued. To upload its data, run: glance image-upload --file FILE {}",
                 image.id
-            );
-            let hint = match error.hint_text() {
-                Some(hint) => format!("{hint} {left}"),
-                None => left,
-            };
-            error.hint(hint)
+            ))
         });
         let view = View::Record(views::glance_image(&image, false));
         Ok(Outcome {
@@ -381,12 +376,12 @@ impl Leaf for ImageDelete {
                     inline(session.grammar, &error)
                 ),
             };
-            let reason = error.hint_text().unwrap_or(error.message()).to_string();
             let failure = Error::failed(message);
             failures.push(match error.kind() {
                 ErrorKind::NotFound if is_uuid(id) => failure,
                 ErrorKind::NotFound => failure.hint(takes_an_id("image-delete", id)),
-                _ => failure.hint(reason),
+                _ if error.hints().is_empty() => failure.hint(error.message()),
+                _ => failure.hints_of(&error),
             });
         }
         Ok(Outcome::nothing().failing(failures))

@@ -1,6 +1,6 @@
 //! Background tasks of the service: `glance task-*` and `glance image-tasks`.
 
-use crate::cli::advice::takes_an_id;
+use crate::cli::hints::takes_an_id;
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values;

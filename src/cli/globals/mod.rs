@@ -1,5 +1,6 @@
 //! Global options: those accepted before the command and those also accepted after it.
 
+pub mod cloud;
 mod tables;
 
 use std::collections::HashMap;

@@ -34,11 +34,8 @@ impl Leaf for Clear {
         let cleared = cache::clear(session.service().await?, target, self.dry_run).await;
         let view = cleared.map_err(|error| {
             // Upstream does not print the reason; it is added here.
-            let failed = Error::failed(format!("Failed to clear image cache: {}", error.message()));
-            match error.hint_text() {
-                Some(hint) => failed.hint(hint),
-                None => failed,
-            }
+            Error::failed(format!("Failed to clear image cache: {}", error.message()))
+                .hints_of(&error)
         })?;
         Ok(Outcome::from(view))
     }
@@ -114,10 +111,7 @@ async fn each<'s>(
                 let failure = Error::failed(format!(
                     "Failed to {verb_text} image with name or ID '{word}': {why}"
                 ));
-                failures.push(match error.hint_text() {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                });
+                failures.push(failure.hints_of(&error));
             }
         }
     }

@@ -281,10 +281,7 @@ impl Leaf for ImageDelete {
             let failure = Error::failed(format!(
                 "Failed to delete image with name or ID '{word}': {why}"
             ));
-            failures.push(match error.hint_text() {
-                Some(hint) => failure.hint(hint),
-                None => failure,
-            });
+            failures.push(failure.hints_of(&error));
         }
         if !failures.is_empty() {
             let (failed, total) = (failures.len(), self.images.len());

@@ -68,6 +68,7 @@ impl Leaf for TaskShow {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 Err(
                     Error::failed(format!("No Task found for {}: {}", self.task, e.message()))
+                        .hints_of(&e)
                         .because(e),
                 )
             }

@@ -1,4 +1,4 @@
-//! Where each value comes from: options over variables over `clouds.yaml`; the one table of their names.
+//! Where each value comes from: options over variables over `clouds.yaml`; the table of the names of variables and keys.
 //!
 //! *Source:* `osc_lib/api/auth.py`, `openstack/config/loader.py`, `glanceclient/shell.py`.
 
@@ -6,13 +6,13 @@ use super::super::environment::Environment;
 use super::yaml::{Map, Value};
 use crate::{Error, Result};
 
-/// A value, under all of its names.
+/// A value of a cloud, under its names in the environment and in clouds.yaml. The command line has names of its own for
+/// it, see [`CloudOptions`].
+#[derive(Debug, PartialEq, Eq)]
 pub struct Field {
     /// What it is, with its article.
     pub what: &'static str,
-    /// Options, without dashes in front.
-    pub options: &'static [&'static str],
-    /// Variables.
+    /// Environment variables.
     pub variables: &'static [&'static str],
     /// Keys of a cloud, or of its `auth`; the first one there is counts.
     pub keys: &'static [&'static str],
@@ -20,90 +20,81 @@ pub struct Field {
 
 /// The fields, each in one line of names.
 macro_rules! fields {
-    ($($name:ident: $what:literal, $options:tt, $variables:tt, $keys:tt;)*) => {
+    ($($name:ident: $what:literal, $variables:tt, $keys:tt;)*) => {
     $(
+        #[doc = concat!("The field for ", $what, ".")]
         pub const $name: Field = Field {
             what: $what,
-            options: &$options,
             variables: &$variables,
             keys: &$keys,
         };
     )*
 
-    /// All of them.
+    /// All fields.
     pub const ALL: &[&Field] = &[$(&$name),*];
     };
 }
 
 fields! {
-    CLOUD: "the cloud", ["os-cloud"], ["OS_CLOUD"], [];
-    AUTH_TYPE: "the kind of login", ["os-auth-type"], ["OS_AUTH_TYPE", "OS_AUTH_PLUGIN"], ["auth_type", "auth_plugin"];
-    AUTH_METHODS: "the methods of the login", ["os-auth-methods"], ["OS_AUTH_METHODS"], ["auth_methods"];
-    AUTH_URL: "the address of Keystone", ["os-auth-url"], ["OS_AUTH_URL"], ["auth_url"];
-    USERNAME: "the user's name", ["os-username"], ["OS_USERNAME", "OS_USER_NAME"], ["username", "user_name"];
-    USER_ID: "the user's id", ["os-user-id"], ["OS_USER_ID"], ["user_id"];
-    USER_DOMAIN_NAME: "the user's domain", ["os-user-domain-name"], ["OS_USER_DOMAIN_NAME"], ["user_domain_name"];
-    USER_DOMAIN_ID: "the user's domain", ["os-user-domain-id"], ["OS_USER_DOMAIN_ID"], ["user_domain_id"];
-    PASSWORD: "the password", ["os-password"], ["OS_PASSWORD"], ["password"];
-    PASSCODE: "the one-time passcode", ["os-passcode"], ["OS_PASSCODE"], ["passcode"];
-    TOKEN: "the token", ["os-token", "os-auth-token"], ["OS_TOKEN", "OS_AUTH_TOKEN"], ["token", "auth_token"];
-    CREDENTIAL_ID: "the application credential", ["os-application-credential-id"], ["OS_APPLICATION_CREDENTIAL_ID"], ["application_credential_id"];
-    CREDENTIAL_NAME: "the application credential", ["os-application-credential-name"], ["OS_APPLICATION_CREDENTIAL_NAME"], ["application_credential_name"];
-    CREDENTIAL_SECRET: "the secret of the application credential", ["os-application-credential-secret"], ["OS_APPLICATION_CREDENTIAL_SECRET"], ["application_credential_secret"];
-    PROJECT_ID: "the project", ["os-project-id"], ["OS_PROJECT_ID", "OS_TENANT_ID"], ["project_id", "tenant_id"];
-    PROJECT_NAME: "the project", ["os-project-name"], ["OS_PROJECT_NAME", "OS_TENANT_NAME"], ["project_name", "tenant_name"];
-    PROJECT_DOMAIN_ID: "the project's domain", ["os-project-domain-id"], ["OS_PROJECT_DOMAIN_ID"], ["project_domain_id"];
-    PROJECT_DOMAIN_NAME: "the project's domain", ["os-project-domain-name"], ["OS_PROJECT_DOMAIN_NAME"], ["project_domain_name"];
-    DOMAIN_ID: "the domain", ["os-domain-id"], ["OS_DOMAIN_ID"], ["domain_id"];
-    DOMAIN_NAME: "the domain", ["os-domain-name"], ["OS_DOMAIN_NAME"], ["domain_name"];
-    DEFAULT_DOMAIN_ID: "the default domain", ["os-default-domain-id", "os-default-domain"], ["OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"], ["default_domain_id", "default_domain"];
-    DEFAULT_DOMAIN_NAME: "the default domain", ["os-default-domain-name"], ["OS_DEFAULT_DOMAIN_NAME"], ["default_domain_name"];
-    SYSTEM_SCOPE: "the system", ["os-system-scope"], ["OS_SYSTEM_SCOPE"], ["system_scope"];
-    TRUST_ID: "the trust", ["os-trust-id"], ["OS_TRUST_ID"], ["trust_id"];
-    IDENTITY_PROVIDER: "the identity provider", ["os-identity-provider"], ["OS_IDENTITY_PROVIDER"], ["identity_provider"];
-    PROTOCOL: "the protocol of the federation", ["os-protocol"], ["OS_PROTOCOL"], ["protocol"];
-    ACCESS_TOKEN: "the access token", ["os-access-token"], ["OS_ACCESS_TOKEN"], ["access_token"];
-    CLIENT_ID: "the client's id at the identity provider", ["os-client-id"], ["OS_CLIENT_ID"], ["client_id"];
-    CLIENT_SECRET: "the client's secret at the identity provider", ["os-client-secret"], ["OS_CLIENT_SECRET"], ["client_secret"];
-    OPENID_SCOPE: "the scope of OpenID Connect", ["os-openid-scope"], ["OS_OPENID_SCOPE"], ["openid_scope", "scope"];
-    ACCESS_TOKEN_ENDPOINT: "where the identity provider gives tokens", ["os-access-token-endpoint"], ["OS_ACCESS_TOKEN_ENDPOINT"], ["access_token_endpoint"];
-    DISCOVERY_ENDPOINT: "the identity provider's discovery document", ["os-discovery-endpoint"], ["OS_DISCOVERY_ENDPOINT"], ["discovery_endpoint"];
-    ACCESS_TOKEN_TYPE: "the identity provider's token to use", ["os-access-token-type"], ["OS_ACCESS_TOKEN_TYPE"], ["access_token_type"];
-    DEVICE_ENDPOINT: "where the identity provider begins logins of devices", ["os-device-authorization-endpoint"], ["OS_DEVICE_AUTHORIZATION_ENDPOINT"], ["device_authorization_endpoint"];
-    CODE_CHALLENGE_METHOD: "how the login of a device is proved", ["os-code-challenge-method"], ["OS_CODE_CHALLENGE_METHOD"], ["code_challenge_method"];
-    CODE: "the authorization code", ["os-code"], ["OS_CODE", "OS_AUTHORIZATION_CODE"], ["code", "authorization_code"];
-    REDIRECT_URI: "the address that the code was sent to", ["os-redirect-uri"], ["OS_REDIRECT_URI"], ["redirect_uri"];
-    PASSCODE_MEMBER: "the identity provider's name for a passcode", ["os-idp-otp-key"], ["OS_IDP_OTP_KEY"], ["idp_otp_key"];
-    OAUTH2_ENDPOINT: "where OAuth 2.0 tokens are given", ["os-oauth2-endpoint"], ["OS_OAUTH2_ENDPOINT"], ["oauth2_endpoint"];
-    OAUTH2_CLIENT_ID: "the OAuth 2.0 client", ["os-oauth2-client-id"], ["OS_OAUTH2_CLIENT_ID"], ["oauth2_client_id"];
-    OAUTH2_CLIENT_SECRET: "the secret of the OAuth 2.0 client", ["os-oauth2-client-secret"], ["OS_OAUTH2_CLIENT_SECRET"], ["oauth2_client_secret"];
-    SERVICE_PROVIDER: "the service provider", ["os-service-provider"], ["OS_SERVICE_PROVIDER"], ["service_provider"];
-    REGION: "the region", ["os-region-name"], ["OS_REGION_NAME"], ["image_region_name", "region_name"];
-    INTERFACE: "the interface", ["os-endpoint-type", "os-interface"], ["OS_ENDPOINT_TYPE", "OS_INTERFACE"], ["image_endpoint_type", "image_interface", "endpoint_type", "interface"];
-    SERVICE_TYPE: "the type of the service", ["os-service-type"], ["OS_SERVICE_TYPE"], ["image_service_type"];
-    ENDPOINT_OVERRIDE: "the address of the image service", ["os-image-url", "os-endpoint-override"], ["OS_IMAGE_URL", "OS_IMAGE_ENDPOINT_OVERRIDE", "OS_ENDPOINT_OVERRIDE"], ["image_endpoint_override", "image_endpoint", "endpoint_override"];
-    ENDPOINT: "the address of the image service", ["os-endpoint"], ["OS_ENDPOINT"], ["endpoint"];
-    CACERT: "the certificates to trust", ["os-cacert"], ["OS_CACERT"], ["cacert"];
-    CERT: "the certificate to show", ["os-cert"], ["OS_CERT"], ["cert"];
-    KEY: "the key of the certificate", ["os-key"], ["OS_KEY"], ["key"];
-    INSECURE: "whether to take any certificate", ["insecure"], ["OS_INSECURE"], ["insecure"];
-    VERIFY: "whether to verify certificates", ["verify"], [], ["verify"];
-    OLDEST_TLS: "the oldest version of TLS", ["tls-min-version"], [], [];
-    TLS_CIPHERS: "the ciphers of TLS", ["tls-ciphers"], [], [];
-    TIMEOUT: "the time for an answer", ["timeout"], [], ["api_timeout"];
-    NO_CACHE: "whether to keep no token", ["os-no-cache"], ["OS_NO_CACHE"], [];
-    AUTH_CACHE: "whether to keep tokens", [], [], ["auth_cache"];
-    API_VERSION: "the version of the Images API", ["os-image-api-version"], ["OS_IMAGE_API_VERSION"], ["image_api_version"];
-}
-
-impl Field {
-    /// What it is, and how it can be given: `the password (--os-password, OS_PASSWORD)`.
-    pub fn described(&self) -> String {
-        match (self.options.first(), self.variables.first()) {
-            (Some(option), Some(variable)) => format!("{} (--{option}, {variable})", self.what),
-            _ => self.what.to_string(),
-        }
-    }
+    CLOUD: "the cloud", ["OS_CLOUD"], [];
+    AUTH_TYPE: "the kind of login", ["OS_AUTH_TYPE", "OS_AUTH_PLUGIN"], ["auth_type", "auth_plugin"];
+    AUTH_METHODS: "the methods of the login", ["OS_AUTH_METHODS"], ["auth_methods"];
+    AUTH_URL: "the address of Keystone", ["OS_AUTH_URL"], ["auth_url"];
+    USERNAME: "the user's name", ["OS_USERNAME", "OS_USER_NAME"], ["username", "user_name"];
+    USER_ID: "the user's id", ["OS_USER_ID"], ["user_id"];
+    USER_DOMAIN_NAME: "the user's domain", ["OS_USER_DOMAIN_NAME"], ["user_domain_name"];
+    USER_DOMAIN_ID: "the user's domain", ["OS_USER_DOMAIN_ID"], ["user_domain_id"];
+    PASSWORD: "the password", ["OS_PASSWORD"], ["password"];
+    PASSCODE: "the one-time passcode", ["OS_PASSCODE"], ["passcode"];
+    TOKEN: "the token", ["OS_TOKEN", "OS_AUTH_TOKEN"], ["token", "auth_token"];
+    CREDENTIAL_ID: "the application credential", ["OS_APPLICATION_CREDENTIAL_ID"], ["application_credential_id"];
+    CREDENTIAL_NAME: "the application credential", ["OS_APPLICATION_CREDENTIAL_NAME"], ["application_credential_name"];
+    CREDENTIAL_SECRET: "the secret of the application credential", ["OS_APPLICATION_CREDENTIAL_SECRET"], ["application_credential_secret"];
+    PROJECT_ID: "the project", ["OS_PROJECT_ID", "OS_TENANT_ID"], ["project_id", "tenant_id"];
+    PROJECT_NAME: "the project", ["OS_PROJECT_NAME", "OS_TENANT_NAME"], ["project_name", "tenant_name"];
+    PROJECT_DOMAIN_ID: "the project's domain", ["OS_PROJECT_DOMAIN_ID"], ["project_domain_id"];
+    PROJECT_DOMAIN_NAME: "the project's domain", ["OS_PROJECT_DOMAIN_NAME"], ["project_domain_name"];
+    DOMAIN_ID: "the domain", ["OS_DOMAIN_ID"], ["domain_id"];
+    DOMAIN_NAME: "the domain", ["OS_DOMAIN_NAME"], ["domain_name"];
+    DEFAULT_DOMAIN_ID: "the default domain", ["OS_DEFAULT_DOMAIN_ID", "OS_DEFAULT_DOMAIN"], ["default_domain_id", "default_domain"];
+    DEFAULT_DOMAIN_NAME: "the default domain", ["OS_DEFAULT_DOMAIN_NAME"], ["default_domain_name"];
+    SYSTEM_SCOPE: "the system", ["OS_SYSTEM_SCOPE"], ["system_scope"];
+    TRUST_ID: "the trust", ["OS_TRUST_ID"], ["trust_id"];
+    IDENTITY_PROVIDER: "the identity provider", ["OS_IDENTITY_PROVIDER"], ["identity_provider"];
+    PROTOCOL: "the protocol of the federation", ["OS_PROTOCOL"], ["protocol"];
+    ACCESS_TOKEN: "the access token", ["OS_ACCESS_TOKEN"], ["access_token"];
+    CLIENT_ID: "the client's id at the identity provider", ["OS_CLIENT_ID"], ["client_id"];
+    CLIENT_SECRET: "the client's secret at the identity provider", ["OS_CLIENT_SECRET"], ["client_secret"];
+    OPENID_SCOPE: "the scope of OpenID Connect", ["OS_OPENID_SCOPE"], ["openid_scope", "scope"];
+    ACCESS_TOKEN_ENDPOINT: "where the identity provider gives tokens", ["OS_ACCESS_TOKEN_ENDPOINT"], ["access_token_endpoint"];
+    DISCOVERY_ENDPOINT: "the identity provider's discovery document", ["OS_DISCOVERY_ENDPOINT"], ["discovery_endpoint"];
+    ACCESS_TOKEN_TYPE: "the identity provider's token to use", ["OS_ACCESS_TOKEN_TYPE"], ["access_token_type"];
+    DEVICE_ENDPOINT: "where the identity provider begins logins of devices", ["OS_DEVICE_AUTHORIZATION_ENDPOINT"], ["device_authorization_endpoint"];
+    CODE_CHALLENGE_METHOD: "how the login of a device is proved", ["OS_CODE_CHALLENGE_METHOD"], ["code_challenge_method"];
+    CODE: "the authorization code", ["OS_CODE", "OS_AUTHORIZATION_CODE"], ["code", "authorization_code"];
+    REDIRECT_URI: "the address that the code was sent to", ["OS_REDIRECT_URI"], ["redirect_uri"];
+    PASSCODE_MEMBER: "the identity provider's name for a passcode", ["OS_IDP_OTP_KEY"], ["idp_otp_key"];
+    OAUTH2_ENDPOINT: "where OAuth 2.0 tokens are given", ["OS_OAUTH2_ENDPOINT"], ["oauth2_endpoint"];
+    OAUTH2_CLIENT_ID: "the OAuth 2.0 client", ["OS_OAUTH2_CLIENT_ID"], ["oauth2_client_id"];
+    OAUTH2_CLIENT_SECRET: "the secret of the OAuth 2.0 client", ["OS_OAUTH2_CLIENT_SECRET"], ["oauth2_client_secret"];
+    SERVICE_PROVIDER: "the service provider", ["OS_SERVICE_PROVIDER"], ["service_provider"];
+    REGION: "the region", ["OS_REGION_NAME"], ["image_region_name", "region_name"];
+    INTERFACE: "the interface", ["OS_ENDPOINT_TYPE", "OS_INTERFACE"], ["image_endpoint_type", "image_interface", "endpoint_type", "interface"];
+    SERVICE_TYPE: "the type of the service", ["OS_SERVICE_TYPE"], ["image_service_type"];
+    IMAGE_URL: "the address of the image service", ["OS_IMAGE_URL"], [];
+    ENDPOINT_OVERRIDE: "the address of the image service", ["OS_IMAGE_ENDPOINT_OVERRIDE", "OS_ENDPOINT_OVERRIDE"], ["image_endpoint_override", "image_endpoint", "endpoint_override"];
+    ENDPOINT: "the address of the image service", ["OS_ENDPOINT"], ["endpoint"];
+    CACERT: "the certificates to trust", ["OS_CACERT"], ["cacert"];
+    CERT: "the certificate to show", ["OS_CERT"], ["cert"];
+    KEY: "the key of the certificate", ["OS_KEY"], ["key"];
+    INSECURE: "whether to take any certificate", ["OS_INSECURE"], ["insecure"];
+    VERIFY: "whether to verify certificates", [], ["verify"];
+    OLDEST_TLS: "the oldest version of TLS", [], [];
+    TLS_CIPHERS: "the ciphers of TLS", [], [];
+    TIMEOUT: "the time for an answer", [], ["api_timeout"];
+    NO_CACHE: "whether to keep no token", ["OS_NO_CACHE"], [];
+    AUTH_CACHE: "whether to keep tokens", [], ["auth_cache"];
+    API_VERSION: "the version of the Images API", ["OS_IMAGE_API_VERSION"], ["image_api_version"];
 }
 
 /// How much a value counts; the smaller, the more.
@@ -123,17 +114,43 @@ pub struct Given {
     pub value: String,
     /// How much it counts.
     pub rank: Rank,
-    /// Where it was given: `--os-auth-url`, `OS_AUTH_URL`, `auth_url in clouds.yaml`.
+    /// Where it was given: an option, `OS_AUTH_URL`, `auth_url in clouds.yaml`.
     pub from: String,
 }
 
-/// What looks an option of the command line up: its value, or `true` for one that takes none.
-pub type CloudOptions<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
+/// Returns the options for a field as users write them, with dashes; first the one to recommend.
+pub type OptionNames = fn(&Field) -> &'static [&'static str];
+
+/// The options of a command line for the fields of a cloud.
+#[derive(Clone, Copy)]
+pub struct CloudOptions<'a> {
+    /// The names of the options.
+    pub names: OptionNames,
+    /// Returns the value of an option by its name; `true` for an option that takes none.
+    pub value: &'a (dyn Fn(&str) -> Option<String> + Sync),
+}
+
+impl CloudOptions<'_> {
+    /// A command line without options for clouds.
+    pub const NONE: CloudOptions<'static> = CloudOptions {
+        names: |_| &[],
+        value: &|_| None,
+    };
+}
+
+/// Describes a field and how to give it: `the password (--os-password, OS_PASSWORD)`.
+pub fn describe(field: &Field, names: OptionNames) -> String {
+    match (names(field).first(), field.variables.first()) {
+        (Some(option), Some(variable)) => format!("{} ({option}, {variable})", field.what),
+        (None, Some(variable)) => format!("{} ({variable})", field.what),
+        _ => field.what.to_string(),
+    }
+}
 
 /// All that values may come from.
 pub struct Sources<'a> {
     /// Options of the command line.
-    pub options: &'a CloudOptions<'a>,
+    pub options: CloudOptions<'a>,
     /// Variables.
     pub environment: &'a Environment,
     /// What the files say.
@@ -148,9 +165,9 @@ impl Sources<'_> {
     /// # Errors
     /// `Failed` for one that is no text.
     pub fn get(&self, field: &Field) -> Result<Option<Given>> {
-        for option in field.options {
-            if let Some(value) = (self.options)(option).filter(|value| !value.is_empty()) {
-                let (from, rank) = (format!("--{option}"), Rank::Option);
+        for option in (self.options.names)(field) {
+            if let Some(value) = (self.options.value)(option).filter(|value| !value.is_empty()) {
+                let (from, rank) = ((*option).to_string(), Rank::Option);
                 return Ok(Some(Given { value, rank, from }));
             }
         }

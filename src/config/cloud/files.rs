@@ -10,7 +10,7 @@ use super::super::environment::Environment;
 use super::super::values::{parse_boolean, quoted};
 use super::vendors::{self, Vendor};
 use super::yaml::{self, Map, Node, Value};
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// Names that an error lists before it counts the others.
 const MOST_NAMES: usize = 20;
@@ -86,9 +86,9 @@ impl Clouds {
             self.files(),
             list_names(clouds)
         );
-        Err(Error::failed(message).hint(
-            "Name one with --os-cloud or OS_CLOUD; --local works on the images of this machine.",
-        ))
+        Err(Error::failed(message)
+            .hint(Parameter::Cloud)
+            .hint(Parameter::LocalDeployment))
     }
 
     /// Returns the names of the files, for messages.
@@ -500,7 +500,7 @@ mod tests {
         assert_eq!(auth_url(None), ("http://a".into(), "one".into()));
         assert_eq!(auth_url(Some("two")), ("http://b".into(), "two".into()));
         let error = describe("a", Some("Two"), &environment).err().unwrap();
-        assert!(error.hint_text().unwrap().contains("one, two"));
+        assert!(format!("{:?}", error.hints()).contains("one, two"));
     }
 
     #[test]
@@ -508,14 +508,16 @@ mod tests {
         let (_home, environment) = home(&[("clouds.yaml", "clouds: {b: {}, a: {}}")]);
         let error = describe("c", None, &environment).err().unwrap();
         assert_eq!(error.message(), "Cloud c was not found.");
-        let hint = error.hint_text().unwrap();
+        let crate::Hint::Text(hint) = &error.hints()[0] else {
+            panic!("{:?}", error.hints());
+        };
         assert!(
             hint.starts_with("Clouds in /") && hint.ends_with("clouds.yaml: a, b."),
             "{hint}"
         );
         let (_home, environment) = home(&[]);
         let error = describe("c", None, &environment).err().unwrap();
-        assert!(error.hint_text().unwrap().contains("no clouds.yaml"));
+        assert!(format!("{:?}", error.hints()).contains("no clouds.yaml"));
         assert!(describe("envvars", None, &environment).is_ok());
     }
 
@@ -533,7 +535,10 @@ mod tests {
             error.message().ends_with("was chosen: it has a, b"),
             "{error}"
         );
-        assert!(error.hint_text().unwrap().contains("--local"));
+        assert_eq!(
+            error.hints(),
+            [Parameter::Cloud.into(), Parameter::LocalDeployment.into()]
+        );
         let many: Vec<String> = (0..500).map(|n| format!("  c{n}: {{}}")).collect();
         let error = only(&format!("clouds:\n{}\n", many.join("\n"))).unwrap_err();
         assert!(error.message().len() < 1000, "{error}");
@@ -581,7 +586,7 @@ mod tests {
         assert!(gone.message().contains("'ibmcloud'"), "{gone}");
         let unknown = described("nosuch", "", None).err().unwrap();
         assert!(unknown.message().contains("profile 'nosuch'"), "{unknown}");
-        assert!(unknown.hint_text().unwrap().contains("binero"));
+        assert!(format!("{:?}", unknown.hints()).contains("binero"));
         let own_address = ", auth: {auth_url: http://k}";
         let warned = described("nosuch", own_address, None).unwrap();
         assert!(warned.warnings[0].contains("'nosuch'"));

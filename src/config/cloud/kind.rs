@@ -71,7 +71,8 @@ pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
         "http_basic" => Ok(Kind::Basic),
         "v3multifactor" => {
             let methods = sources.get(&fields::AUTH_METHODS)?;
-            let methods = methods.ok_or_else(|| lacking(&[&fields::AUTH_METHODS]))?;
+            let methods =
+                methods.ok_or_else(|| lacking(&[&fields::AUTH_METHODS], sources.options.names))?;
             let parts = methods.value.split(',');
             let parts = parts.map(|part| parse_method(part).ok_or_else(|| unknown(part, &methods)));
             Ok(Kind::Keystone(parts.collect::<Result<_>>()?))
@@ -157,12 +158,10 @@ fn is_bare_token(sources: &Sources<'_>) -> Result<bool> {
         return Ok(false);
     }
     let keystone = sources.get(&fields::AUTH_URL)?;
-    let service = match sources.get(&fields::ENDPOINT_OVERRIDE)? {
+    let service = match sources.either(&fields::IMAGE_URL, &fields::ENDPOINT_OVERRIDE)? {
         // Keystone is never asked then, whatever is known of it.
-        Some(given) if matches!(given.from.as_str(), "--os-image-url" | "OS_IMAGE_URL") => {
-            return Ok(true);
-        }
-        Some(given) => Some(given),
+        Some((true, _)) => return Ok(true),
+        Some((false, given)) => Some(given),
         None => sources.get(&fields::ENDPOINT)?,
     };
     let Some(service) = service else {

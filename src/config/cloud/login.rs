@@ -7,10 +7,10 @@ use std::fmt;
 use super::super::secret::Secret;
 use super::super::values::quoted;
 use super::federation::{self, Federation, GrantKind};
-use super::fields::{self, Field, Given, Rank, Sources};
+use super::fields::{self, Field, Given, OptionNames, Rank, Sources, describe};
 use super::kind::{Kind, kind};
 use super::urls::{self, Address};
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// The domain of users and projects, where none is named.
 const DEFAULT_DOMAIN: &str = "default";
@@ -58,6 +58,8 @@ pub struct Keystone {
     pub federation: Option<Federation>,
     /// Where a token of OAuth 2.0 is given that the service wants besides, for the application credential.
     pub oauth2: Option<Address>,
+    /// The options that give missing values, for messages.
+    pub option_names: OptionNames,
 }
 
 /// What is shown to Keystone.
@@ -172,11 +174,6 @@ impl Need {
             Self::CredentialSecret => "Secret of the application credential",
         }
     }
-
-    /// That it was neither given nor can be asked for.
-    pub fn missing(self) -> Error {
-        lacking(&[self.field()])
-    }
 }
 
 impl Keystone {
@@ -197,6 +194,11 @@ impl Keystone {
         self.needs().is_empty()
             && !self.methods.contains(&Method::Totp)
             && self.federation.as_ref().is_none_or(Federation::is_silent)
+    }
+
+    /// Returns the error for a secret that was not given and cannot be asked for.
+    pub fn missing(&self, need: Need) -> Error {
+        lacking(&[need.field()], self.option_names)
     }
 
     /// Takes a secret that was asked for.
@@ -225,21 +227,21 @@ impl Keystone {
     }
 }
 
-/// That something was not given.
-pub(super) fn lacking(fields: &[&Field]) -> Error {
-    let mut what: Vec<String> = fields.iter().map(|field| field.described()).collect();
+/// Returns the error for fields that were not given.
+pub(super) fn lacking(fields: &[&Field], names: OptionNames) -> Error {
+    let mut what: Vec<String> = fields.iter().map(|field| describe(field, names)).collect();
     what.dedup();
-    Error::failed(format!("Missing: {}", what.join("; "))).hint(
-        "Name a cloud of clouds.yaml with --os-cloud, or read a file with OS_* variables in first; --local works \
-         without a cloud.",
-    )
+    Error::failed(format!("Missing: {}", what.join("; ")))
+        .hint(Parameter::Cloud)
+        .hint(Parameter::LocalDeployment)
 }
 
 /// Reads how to log in, and where the image service is if that is not left to the catalogue.
 pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Option<Address>)> {
     let kind = kind(sources)?;
     let asks_keystone = matches!(kind, Kind::Keystone(_) | Kind::Federation(_) | Kind::OAuth2);
-    let mut given = sources.get(&fields::ENDPOINT_OVERRIDE)?;
+    let given = sources.either(&fields::IMAGE_URL, &fields::ENDPOINT_OVERRIDE)?;
+    let mut given = given.map(|(_, given)| given);
     if given.is_none() {
         // With Keystone it is an old name for Keystone's own endpoint, unless somebody types it.
         let endpoint = sources.get(&fields::ENDPOINT)?;
@@ -253,7 +255,7 @@ pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Optio
         .map(Address);
     let mut lacks: Vec<&Field> = Vec::new();
     if endpoint.is_none() && !asks_keystone {
-        lacks.push(&fields::ENDPOINT_OVERRIDE);
+        lacks.push(&fields::IMAGE_URL);
     }
     let login = match kind {
         Kind::Keystone(methods) => {
@@ -294,7 +296,7 @@ pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Optio
     if lacks.is_empty() {
         return Ok((login, endpoint));
     }
-    Err(lacking(&lacks))
+    Err(lacking(&lacks, sources.options.names))
 }
 
 fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -> Result<Login> {
@@ -340,7 +342,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
                 lacks.push(field);
             }
         }
-        return Err(lacking(&lacks));
+        return Err(lacking(&lacks, sources.options.names));
     };
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
@@ -355,6 +357,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
         scope,
         federation: None,
         oauth2: None,
+        option_names: sources.options.names,
     })))
 }
 
@@ -375,7 +378,7 @@ fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> R
     }
     let federation = federation::load(sources, grant, &mut lacks)?;
     let (Some(auth_url), Some(federation)) = (auth_url, federation) else {
-        return Err(lacking(&lacks));
+        return Err(lacking(&lacks, sources.options.names));
     };
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
@@ -390,6 +393,7 @@ fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> R
         scope: scope(sources)?,
         federation: Some(federation),
         oauth2: None,
+        option_names: sources.options.names,
     })))
 }
 
@@ -414,7 +418,7 @@ fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
                 lacks.push(field);
             }
         }
-        return Err(lacking(&lacks));
+        return Err(lacking(&lacks, sources.options.names));
     };
     Ok(Login::Keystone(Box::new(Keystone {
         auth_url: keystone_address(auth_url, region)?,
@@ -428,6 +432,7 @@ fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
         scope: None,
         federation: None,
         oauth2: Some(Address(urls::parse(&endpoint)?)),
+        option_names: sources.options.names,
     })))
 }
 

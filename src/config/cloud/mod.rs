@@ -5,7 +5,7 @@
 //! too, and a scope among the options every scope among the variables.
 
 mod federation;
-mod fields;
+pub mod fields;
 mod files;
 mod kind;
 mod login;
@@ -23,7 +23,7 @@ use fields::{Rank, Sources};
 use files::{Clouds, Described, ProfileInput};
 
 pub use federation::{Challenge, Federation, Grant};
-pub use fields::CloudOptions;
+pub use fields::{CloudOptions, Field, OptionNames};
 pub use files::Published;
 pub use login::{Keystone, Login, Method, Named, Need, Reference, Scope};
 pub use urls::{Address, root_of};
@@ -137,7 +137,7 @@ impl Cloud {
     ///
     /// # Errors
     /// Those of [`Cloud::prepare`]; `Failed` for a profile that has to be fetched.
-    pub fn load(options: &CloudOptions<'_>, environment: &Environment) -> Result<Self> {
+    pub fn load(options: CloudOptions<'_>, environment: &Environment) -> Result<Self> {
         match Self::prepare(options, environment, None)? {
             Prepared::Cloud(cloud) => Ok(*cloud),
             Prepared::Profile(profile) => Err(Error::failed(format!(
@@ -155,7 +155,7 @@ impl Cloud {
     /// `Failed` for what is missing (all of it in one line, but for secrets that may still be asked for),
     /// for values that mean nothing, and for files that cannot be parsed.
     pub fn prepare(
-        options: &CloudOptions<'_>,
+        options: CloudOptions<'_>,
         environment: &Environment,
         profile: Option<&str>,
     ) -> Result<Prepared> {
@@ -243,8 +243,7 @@ impl Cloud {
 
     /// What is to be said before certificates are not verified, where that is so.
     pub fn tls_warning(&self) -> Option<String> {
-        let warning = "Warning: certificates are not verified (--insecure); anyone in between can read and \
-                       change what is sent.";
+        let warning = "Warning: certificates are not verified; anyone in between can read and change what is sent.";
         self.tls.insecure.then(|| warning.to_string())
     }
 
@@ -329,22 +328,11 @@ const OTHER_VARIABLES: [&str; 4] = [
     "OS_IDENTITY_API_VERSION",
 ];
 
-/// Whether a field only says how to talk to a cloud.
-fn is_modifier(field: &fields::Field) -> bool {
-    MODIFIERS.iter().any(|modifier| modifier.what == field.what)
-}
-
-/// Returns the options, without dashes, of a login and its cloud; or, where `modifiers` is set, those that say
-/// how to talk to one.
-pub fn cloud_options(modifiers: bool) -> impl Iterator<Item = &'static str> {
-    let fields = fields::ALL
-        .iter()
-        .filter(move |field| is_modifier(field) == modifiers);
-    let options = fields.flat_map(|field| field.options.iter().copied());
-    // These are about this program, or stand in scripts whatever they work on.
-    options.filter(|option| {
-        option.starts_with("os-") && !matches!(*option, "os-no-cache" | "os-image-api-version")
-    })
+impl Field {
+    /// Returns whether the field only says how to reach a cloud, or which one of several.
+    pub fn is_modifier(&self) -> bool {
+        MODIFIERS.contains(&self)
+    }
 }
 
 /// Whether options or variables describe a cloud, so that the files do not count: an address among the
@@ -354,7 +342,7 @@ pub fn cloud_options(modifiers: bool) -> impl Iterator<Item = &'static str> {
 fn describes_cloud(bare: &Sources<'_>) -> Result<bool> {
     for field in fields::ALL {
         let is_given = |name: &&str| bare.environment.get(name).is_some();
-        if !is_modifier(field) && field.variables.iter().any(is_given) {
+        if !field.is_modifier() && field.variables.iter().any(is_given) {
             return Ok(true);
         }
     }
@@ -365,6 +353,7 @@ fn describes_cloud(bare: &Sources<'_>) -> Result<bool> {
 fn has_address(bare: &Sources<'_>) -> Result<bool> {
     for field in [
         &fields::AUTH_URL,
+        &fields::IMAGE_URL,
         &fields::ENDPOINT_OVERRIDE,
         &fields::ENDPOINT,
     ] {
@@ -375,25 +364,23 @@ fn has_address(bare: &Sources<'_>) -> Result<bool> {
     Ok(false)
 }
 
-/// Returns why a cloud is meant though no option says so: a variable of a cloud, or a cloud in clouds.yaml;
-/// None where nothing points to a cloud.
+/// Returns whether a cloud is selected though no option does: by a variable of a cloud, or by a cloud in clouds.yaml.
 ///
 /// # Errors
 /// `Failed` where clouds.yaml has several clouds, or cannot be parsed.
-pub(super) fn pointer(environment: &Environment) -> Result<Option<&'static str>> {
+pub(super) fn has_pointer(environment: &Environment) -> Result<bool> {
     let fields = fields::ALL
         .iter()
-        .filter(|field| field.options != fields::NO_CACHE.options);
+        .filter(|field| ***field != fields::NO_CACHE);
     let variables = fields
         .flat_map(|field| field.variables)
         .chain(&OTHER_VARIABLES);
     for variable in variables {
         if environment.get(variable).is_some() {
-            return Ok(Some(variable));
+            return Ok(true);
         }
     }
-    let only = Clouds::read(environment)?.only()?;
-    Ok(only.map(|_| "clouds.yaml"))
+    Ok(Clouds::read(environment)?.only()?.is_some())
 }
 
 /// Types of other services, which a variable may be left to name after their client was used.
@@ -510,7 +497,7 @@ fn trust_of_variables(environment: &Environment) -> Trust {
     }
 }
 
-/// `--insecure` and `insecure: true` beat `--verify` and `verify: true`, where they count the same.
+/// `insecure: true` beats `verify: true`, where they count the same; so do the options.
 fn is_insecure(sources: &Sources<'_>) -> Result<bool> {
     let insecure = boolean(sources, &fields::INSECURE)?;
     let verify = boolean(sources, &fields::VERIFY)?;

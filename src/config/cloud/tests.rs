@@ -23,10 +23,16 @@ fn load(
     }
     let environment: Environment = all.into_iter().collect();
     let option = |long: &str| {
-        let found = options.iter().find(|(name, _)| *name == long);
+        let found = options
+            .iter()
+            .find(|(name, _)| long.strip_prefix("--") == Some(*name));
         found.map(|(_, value)| (*value).to_string())
     };
-    Cloud::load(&option, &environment)
+    let options = CloudOptions {
+        names: crate::cli::globals::cloud::option_names,
+        value: &option,
+    };
+    Cloud::load(options, &environment)
 }
 
 /// What lets [`load`] succeed, as variables.
@@ -304,7 +310,7 @@ fn the_kind_of_login_is_named_or_guessed() {
         let message =
             format!("the kind of login '{kind}' of --os-auth-type is not supported{reason}");
         assert!(error.message().starts_with(&message), "{error}");
-        let hint = error.hint_text().unwrap();
+        let hint = format!("{:?}", error.hints());
         assert!(hint.contains("v3applicationcredential"), "{hint}");
     }
     let elsewhere = [("os-service-provider", "sp")];

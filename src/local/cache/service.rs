@@ -11,7 +11,7 @@ use crate::local::Local;
 use crate::local::policy::{self, Action, Target};
 use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
 use crate::service::{Cache, CacheKeeper};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Operation, Result};
 
 #[async_trait]
 impl Cache for Local {
@@ -37,7 +37,9 @@ impl Cache for Local {
         let cache = cache.clone();
         let fetch = async move { cache.prefetch_one(bytes, Watch::default()).await };
         let fetched = self.spawn(fetch).await.map_err(|error| {
-            error.hint("It stays queued; glance-cache-manage prefetch tries again.")
+            error
+                .hint("The image stays queued.")
+                .hint(Operation::Prefetch)
         });
         fetched.map(drop)
     }

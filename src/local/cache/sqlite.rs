@@ -171,7 +171,7 @@ impl Database {
     }
 
     fn failed(&self, error: rusqlite::Error) -> Error {
-        database_error(error).about(format_args!(
+        database_error(error).context(format_args!(
             "database {} of the cache",
             self.path.display()
         ))

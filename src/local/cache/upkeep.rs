@@ -252,10 +252,10 @@ impl ImageCache {
                 Ok(Some(size)) => done.fetched.push((id, size)),
                 Ok(None) => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
-                Err(error) => done.failures.push(
-                    Error::failed(format!("image {id} stays queued: {}", error.message()))
-                        .because(error),
-                ),
+                Err(error) => {
+                    let context = format!("image {id} stays queued");
+                    done.failures.push(error.context(context));
+                }
             }
         }
         Ok(done)

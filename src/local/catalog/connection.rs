@@ -109,14 +109,14 @@ impl SqlitePools {
     async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
         let writer = pool_options(1).connect_lazy_with(options.clone());
         let readers = pool_options(READERS).connect_with(options).await;
-        let readers = readers.map_err(|e| failed(e).about(named(path)))?;
+        let readers = readers.map_err(|e| failed(e).context(named(path)))?;
         Ok(Self { readers, writer })
     }
 
     /// Connects to a database with one connection for everything.
     async fn connect_once(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
         let pool = pool_options(1).connect_with(options).await;
-        let pool = pool.map_err(|e| failed(e).about(named(path)))?;
+        let pool = pool.map_err(|e| failed(e).context(named(path)))?;
         Ok(Self {
             readers: pool.clone(),
             writer: pool,
@@ -366,7 +366,7 @@ impl Catalog {
             (Pool::Sqlite(_), sqlx::Error::PoolTimedOut) => locked().because(error),
             _ => failed(error),
         };
-        failure.about(&self.name)
+        failure.context(&self.name)
     }
 
     /// Runs `work` in a transaction and commits it; an error of `work` rolls it back. Where the database rolled it
@@ -543,7 +543,7 @@ impl Run for Catalog {
                 }
                 Pool::Mysql(pool) => sql.query::<MySql>().fetch_all(pool).await.map(mysql_rows),
             };
-            rows.map_err(|e| failed(e).about(&self.name))
+            rows.map_err(|e| failed(e).context(&self.name))
         };
         attempt
             .retry(backoff())

@@ -321,7 +321,7 @@ mod tests {
     fn an_io_error_has_the_description_of_sqlite() {
         let error = failed(of_code(1034, "disk I/O error"));
         assert!(error.message().ends_with("disk I/O error"), "{error}");
-        let hint = error.hint_text().unwrap_or_default();
+        let hint = format!("{:?}", error.hints());
         assert!(hint.contains("disk"), "{hint}");
     }
 }

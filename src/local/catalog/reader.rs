@@ -82,7 +82,7 @@ pub(super) async fn collect<T: Send + 'static>(
 
 /// An error that names the database it is of.
 fn named(error: Error, path: &Path) -> Error {
-    error.about(format_args!("database {}", path.display()))
+    error.context(format_args!("database {}", path.display()))
 }
 
 /// Sends the images of `list`, until there are no more or nobody asks for them any more.

@@ -12,7 +12,7 @@ use super::transaction::Run;
 use super::{Catalog, Dialect, Sql};
 use crate::config::Database;
 use crate::data::durable::{directory_of, give_to_owner};
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 const SCHEMA_SQLITE: &str = include_str!("schema.sqlite.sql");
 const SCHEMA_MYSQL: &str = include_str!("schema.mysql.sql");
@@ -177,7 +177,7 @@ impl Catalog {
                 self.name(),
                 heads.join(", ")
             ))
-            .hint("Run glance-manage db sync.")),
+            .hint(Operation::SyncDatabase)),
             State::Uncontrolled => Err(self.uncontrolled()),
             State::Legacy(version) => {
                 self.revision_of(version)?;
@@ -185,7 +185,7 @@ impl Catalog {
                     "database {} is of a release before Ocata; this program works on {HEAD}",
                     self.name()
                 ))
-                .hint("Run glance-manage db sync."))
+                .hint(Operation::SyncDatabase))
             }
             State::Empty | State::Foreign => {
                 self.make_schema().await?;
@@ -213,10 +213,8 @@ impl Catalog {
             "database {} has tables of Glance's names, but none that says of which revision",
             self.name()
         ))
-        .hint(
-            "Compare them with the schema of the release that made them; glance-manage db version_control \
-             REVISION then notes which it is.",
-        )
+        .hint("Compare them with the schema of the release that made them.")
+        .hint(Operation::RecordRevision)
     }
 
     async fn make_schema(&self) -> Result<()> {
@@ -252,7 +250,8 @@ impl Catalog {
                 "database {} has tables, and none of Glance's",
                 catalog.name()
             ))
-            .hint("If it is the right one, glance-manage db sync makes them."));
+            .hint("If it is the right one, create them.")
+            .hint(Operation::SyncDatabase));
         }
         catalog.sync().await?;
         match database {

@@ -77,7 +77,7 @@ impl Transaction {
         if committed.is_ok() && has_changed.into_inner() {
             has_written.store(true, Ordering::Relaxed);
         }
-        let committed = committed.map_err(|e| failed(e).about(name));
+        let committed = committed.map_err(|e| failed(e).context(name));
         committed.map_err(|error| match dialect {
             Dialect::Mysql if transient(&error) != Some(Transient::Disconnected) => error,
             Dialect::Mysql => in_doubt(Error::new(
@@ -159,7 +159,7 @@ impl Run for Transaction {
                 .await
                 .map(mysql_rows),
         };
-        rows.map_err(|e| failed(e).about(&self.name))
+        rows.map_err(|e| failed(e).context(&self.name))
     }
 
     async fn execute(&self, sql: Sql) -> Result<u64> {
@@ -174,7 +174,7 @@ impl Run for Transaction {
                 done.map(|done| done.rows_affected())
             }
         };
-        let changed = changed.map_err(|e| failed(e).about(&self.name))?;
+        let changed = changed.map_err(|e| failed(e).context(&self.name))?;
         if changed > 0 {
             self.note_change();
         }
@@ -187,7 +187,7 @@ impl Run for Transaction {
             Inner::Sqlite(on) => (&mut **on).execute(text).await.map(drop),
             Inner::Mysql(on) => (&mut **on).execute(text).await.map(drop),
         };
-        done.map_err(|e| failed(e).about(&self.name))?;
+        done.map_err(|e| failed(e).context(&self.name))?;
         self.note_change();
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::fetch::Fetched;
 use crate::local::Local;
 use crate::model::{Elsewhere, Image, ImageStatus};
 use crate::service::Reading;
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 impl Local {
     /// Opens the data of an image of another region, and takes over what of its record is to be taken
@@ -18,8 +18,7 @@ impl Local {
         image: &mut Image,
     ) -> Result<Fetched> {
         let regions = self.regions.as_ref().ok_or_else(|| {
-            Error::failed("there is no cloud to download an image from")
-                .hint("Name one: --os-cloud NAME, or OS_AUTH_URL and what goes with it.")
+            Error::failed("there is no cloud to download an image from").hint(Parameter::Cloud)
         })?;
         let interface = elsewhere.interface.as_deref();
         let service = regions.open(&elsewhere.region, interface).await?;

@@ -35,7 +35,7 @@ use crate::model::{
     Destination, Image, ImageStatus, Import, ImportMethod, Task, TaskStatus, Timestamp,
 };
 use crate::service::{Imports, Running, Staging};
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 /// The property that holds the server that staged the data.
 const STAGE_HOST: &str = "os_glance_stage_host";
@@ -341,13 +341,7 @@ impl Local {
         ids.dedup();
         for id in &ids {
             let store = self.stores.get(Some(id));
-            let store = store.map_err(|error| {
-                let conflict = Error::conflict(error.message());
-                match error.hint_text() {
-                    Some(hint) => conflict.hint(hint),
-                    None => conflict,
-                }
-            })?;
+            let store = store.map_err(|error| Error::conflict(error.message()).hints_of(&error))?;
             if store.info().read_only {
                 return Err(Error::conflict(format!(
                     "store '{id}' can only be read from"
@@ -373,8 +367,7 @@ impl Local {
 
 /// An image that is being imported already.
 fn busy(id: &str) -> Error {
-    Error::conflict("Image has active task")
-        .hint(format!("See how far it is: glance image-tasks {id}"))
+    Error::conflict("Image has active task").hint(Operation::ListTasks(id.to_string()))
 }
 
 /// Refuses an image whose lock is held by a task, unless that was not heard of for so long that it must

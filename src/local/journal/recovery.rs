@@ -95,7 +95,7 @@ impl Engine {
         match &entry.intent {
             Intent::Upload { store } => {
                 let store = self.stores.get(Some(store)).map_err(|error| {
-                    error.about(format_args!("an upload of image {}", entry.id))
+                    error.context(format_args!("an upload of image {}", entry.id))
                 })?;
                 self.clear_upload(entry, store).await
             }
@@ -279,7 +279,7 @@ struct Unrecorded {
 pub(in crate::local) fn explained(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
-        Err(why) => error.and_hint(format!(
+        Err(why) => error.hint(format!(
             "Undoing it failed ({why}); the next command tries again."
         )),
     }

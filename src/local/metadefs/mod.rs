@@ -20,7 +20,6 @@ use super::catalog::{StoredNamespace, Transaction};
 use super::policy::{self, Action, Target};
 use super::{Local, visibility};
 use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
-use crate::service::how_to_unprotect_namespace;
 use crate::{Error, Result};
 
 /// Refuses to delete anything of a namespace that is protected. `what` names the thing.
@@ -31,7 +30,7 @@ fn check_not_protected(namespace: &Namespace, what: &str) -> Result<()> {
     Err(Error::forbidden(format!(
         "Metadata definition {what} is protected and cannot be deleted."
     ))
-    .hint(how_to_unprotect_namespace(&namespace.name)))
+    .hint(Operation::UnprotectNamespace(namespace.name.clone())))
 }
 
 /// Characters of a name at most: the catalogue has room for no more.

@@ -19,7 +19,7 @@ use crate::http::{
 };
 use crate::model::address::{discreet, place};
 use crate::model::{ByteRange, StoreInfo};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Parameter, Result};
 
 /// How long a response, or the next bytes of it, may take.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -179,7 +179,8 @@ impl Store for HttpStore {
     async fn create(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Writer>> {
         let message = "Error in store configuration. Adding images to store is disabled.";
         Err(Error::new(ErrorKind::Gone, message)
-            .hint("Web servers are only read: name another store with --store."))
+            .hint("Web servers are only read.")
+            .hint(Parameter::Store))
     }
 
     /// What the server says, 0 where it does not.

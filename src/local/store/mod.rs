@@ -207,7 +207,8 @@ pub fn file_path(url: &str) -> Option<PathBuf> {
 /// Returns the error for a store that has no room.
 fn full(why: &str) -> Error {
     Error::too_large(format!("Image storage media is full: {why}"))
-        .hint("Make room in the store's directory, or name another store with --store.")
+        .hint("Make room in the store's directory.")
+        .hint(Parameter::Store)
 }
 
 /// Returns the error of a transfer into a store. A full disk has a status of its own.

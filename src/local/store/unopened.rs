@@ -6,7 +6,7 @@ use super::{Removal, Store, Writer};
 use crate::config::{Setting, StoreKind, schemes};
 use crate::data::Source;
 use crate::model::{ByteRange, StoreInfo};
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// A store that is known by name and kind alone: whatever needs its data fails, and nothing else does.
 pub struct UnopenedStore {
@@ -24,12 +24,12 @@ impl UnopenedStore {
     fn refusal(&self) -> Error {
         let id = &self.info.id;
         match self.kind.get() {
-            Err(error) => error.about(format_args!("store '{id}' cannot be opened")),
+            Err(error) => error.context(format_args!("store '{id}' cannot be opened")),
             Ok(_) => Error::failed(format!(
                 "store '{id}' is of kind {}, which this version cannot open",
                 self.driver
             ))
-            .hint("Ask the service of this deployment instead: --os-cloud NAME, or the options of a login."),
+            .hint(Parameter::Service),
         }
     }
 }

@@ -180,6 +180,7 @@ pub fn missing(what: &'static str, name: &str) -> impl Fn(Error) -> Error {
     move |error| match error.kind() {
         ErrorKind::NotFound => {
             Error::failed(format!("No {what} found for {name}: {}", error.message()))
+                .hints_of(&error)
         }
         _ => error,
     }

@@ -6,7 +6,7 @@ use openstack_sdk_auth_core::{CatalogEndpoint, ServiceEndpoints};
 use url::Url;
 
 use crate::config::{Cloud, root_of};
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// The root of the service that the cloud's options mean.
 ///
@@ -57,16 +57,14 @@ pub fn endpoint(catalog: &[ServiceEndpoints], cloud: &Cloud) -> Result<Url> {
     ));
     Err(if all().any(|endpoint| in_region(&endpoint)) {
         let interfaces = all().filter(in_region).map(spelled);
-        error.hint(format!(
-            "Interfaces it has there: {}; see --os-interface.",
-            list(interfaces)
-        ))
+        error
+            .hint(format!("Interfaces it has there: {}.", list(interfaces)))
+            .hint(Parameter::Interface)
     } else {
         let regions = all().filter_map(|endpoint| endpoint.region.as_deref());
-        error.hint(format!(
-            "Regions it is in: {}; see --os-region-name.",
-            list(regions)
-        ))
+        error
+            .hint(format!("Regions it is in: {}.", list(regions)))
+            .hint(Parameter::Region)
     })
 }
 
@@ -86,7 +84,7 @@ fn parse(text: &str, service: &str) -> Result<Url> {
             "the address of the {service} service in the catalogue is none: '{}'",
             text.escape_debug()
         ))
-        .hint("Name its address with --os-image-url or --os-endpoint-override.")
+        .hint(Parameter::ImageServiceAddress)
     })?;
     Ok(root_of(url))
 }

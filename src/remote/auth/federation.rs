@@ -21,7 +21,7 @@ use super::{Prompt, basic_header, login};
 use crate::config::{Address, Challenge, Federation, Grant, Keystone, Secret};
 use crate::http::{Client, Request, Response};
 use crate::model::address::place;
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
@@ -192,7 +192,8 @@ impl Provider<'_> {
             "{} is no discovery document of OpenID Connect",
             place(&address.0)
         ))
-        .hint("See --os-discovery-endpoint; it ends in /.well-known/openid-configuration."))
+        .hint("Its address ends in /.well-known/openid-configuration.")
+        .hint(Parameter::DiscoveryEndpoint))
     }
 
     /// Refuses a grant that the identity provider says it does not offer.
@@ -216,14 +217,12 @@ impl Provider<'_> {
             .and_then(|text| Url::parse(text).ok());
         let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
         url.ok_or_else(|| {
-            let option = if member == "token_endpoint" {
-                "--os-access-token-endpoint"
+            let parameter = if member == "token_endpoint" {
+                Parameter::TokenEndpoint
             } else {
-                "--os-device-authorization-endpoint"
+                Parameter::DeviceEndpoint
             };
-            Error::failed(format!("the identity provider names no {member}")).hint(format!(
-                "Name it with {option}, or the discovery document with --os-discovery-endpoint."
-            ))
+            Error::failed(format!("the identity provider names no {member}")).hint(parameter)
         })
     }
 
@@ -332,8 +331,9 @@ async fn post<T: AsRef<str>>(
     call.is_idempotent = false;
     let response = http.call(&call).await;
     response.map_err(|failure| {
-        let hint = "Secrets are not sent on; name the endpoint that it redirects to.";
-        login::redirected(&failure, &place(url), hint).unwrap_or_else(|| failed(failure))
+        let redirected = login::redirected(&failure, &place(url));
+        let hint = "Secrets are not sent on: configure the endpoint to which it redirects.";
+        redirected.map_or_else(|| failed(failure), |error| error.hint(hint))
     })
 }
 

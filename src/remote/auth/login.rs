@@ -20,7 +20,7 @@ use super::super::failure::failed;
 use super::{Prompt, federation, scope_in_words};
 use crate::config::{Address, Keystone, Method, Named, Need, Reference, Scope, Secret};
 use crate::http::{Client, Failure, Reason, Request, Response};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Parameter, Result};
 
 /// The header of a receipt: what was shown is right, and not enough.
 const RECEIPT: &str = "openstack-auth-receipt";
@@ -68,7 +68,7 @@ pub async fn log_in(
 fn ask(keystone: &mut Keystone, need: Need, prompt: &(dyn Prompt + Sync)) -> Result<()> {
     let secret = prompt
         .secret(need.prompt())?
-        .ok_or_else(|| need.missing())?;
+        .ok_or_else(|| keystone.missing(need))?;
     keystone.satisfy(need, Secret::new(secret));
     Ok(())
 }
@@ -103,20 +103,24 @@ pub(super) async fn send_login(
     request.is_idempotent = true;
     let response = http.call(&request).await;
     response.map_err(|failure| {
-        let hint = "A password is not sent on; give the right address with --os-auth-url.";
         let from = keystone.auth_url.to_string();
-        redirected(&failure, &from, hint).unwrap_or_else(|| failed(failure))
+        match redirected(&failure, &from) {
+            Some(error) => error
+                .hint("A password is not sent on.")
+                .hint(Parameter::KeystoneAddress),
+            None => failed(failure),
+        }
     })
 }
 
 /// Returns the error for a login that is redirected to another address.
-pub(super) fn redirected(failure: &Failure, from: &str, hint: &str) -> Option<Error> {
+pub(super) fn redirected(failure: &Failure, from: &str) -> Option<Error> {
     let Reason::NotRedirected { status, to, .. } = failure.reason() else {
         return None;
     };
     let (to, status) = (Address(to.clone()), status.as_u16());
     let message = format!("{from} sends logins on to {to} (HTTP {status})");
-    Some(Error::failed(message).hint(hint))
+    Some(Error::failed(message))
 }
 
 /// What is sent: who logs in, and for what.
@@ -250,12 +254,11 @@ pub(super) fn read(keystone: &Keystone, answer: Response) -> Result<AuthToken> {
     AuthToken::try_from(response).map_err(|e| {
         let message = format!("{} answers without a token", keystone.auth_url);
         Error::new(ErrorKind::Unreachable, message)
-            .hint(ADDRESS)
+            .hint("The address may not be that of Keystone.")
+            .hint(Parameter::KeystoneAddress)
             .because(e)
     })
 }
-
-const ADDRESS: &str = "Is that the address of Keystone? See --os-auth-url and OS_AUTH_URL.";
 
 /// The methods that Keystone wants besides, where it gave a receipt for those it was shown; of several
 /// ways the shortest.
@@ -287,16 +290,12 @@ fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
         .user
         .as_ref()
         .map_or("the user".to_string(), ToString::to_string);
+    let shown = keystone.methods.iter().map(|method| name_of(*method));
+    let methods = shown.chain(lacking.iter().map(String::as_str));
+    let methods = methods.map(|name| format!("v3{name}")).collect();
     let lacking = lacking.join(" and ");
-    let methods: Vec<String> = keystone
-        .methods
-        .iter()
-        .map(|method| format!("v3{}", name_of(*method)))
-        .collect();
-    Error::failed(format!("{who} must show {lacking} as well (HTTP 401)")).hint(format!(
-        "Log in with --os-auth-type v3multifactor --os-auth-methods {},v3{lacking}, and --os-passcode for totp.",
-        methods.join(",")
-    ))
+    Error::failed(format!("{who} must show {lacking} as well (HTTP 401)"))
+        .hint(Parameter::LoginMethods(methods))
 }
 
 /// Why Keystone does not let anybody in, as the real clients say it.
@@ -322,9 +321,9 @@ pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
             error.hint(doubt(keystone))
         }
         401 => error.hint(doubt(keystone)),
-        300 | 404 | 405 => error.hint(format!(
-            "There is no Keystone at {address}; see --os-auth-url."
-        )),
+        300 | 404 | 405 => error
+            .hint(format!("There is no Keystone at {address}."))
+            .hint(Parameter::KeystoneAddress),
         _ => error,
     }
 }

@@ -21,7 +21,7 @@ pub use cache::forget_tokens;
 
 use crate::config::{Cloud, Keystone, Login, Reference, Scope, Secret};
 use crate::http::Client;
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// The header that a token goes into.
 pub const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
@@ -170,7 +170,7 @@ fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken, kept: bool) -> 
         let services = services.unwrap_or_default();
         catalog::endpoint(services, cloud).map_err(|error| {
             if services.is_empty() && keystone.scope.is_none() {
-                return error.hint("Name a project: --os-project-name, OS_PROJECT_NAME.");
+                return error.hint(Parameter::LoginProject);
             }
             error
         })?

@@ -10,7 +10,7 @@ mod members;
 mod metadefs;
 mod stores;
 
-use glance_tools::config::{Cloud, Environment};
+use glance_tools::config::{Cloud, CloudOptions, Environment};
 use glance_tools::http::Observer;
 use glance_tools::model::{Image, NewImage};
 use glance_tools::remote::Remote;
@@ -119,12 +119,9 @@ impl Deployment for SharedCloud {
         };
         let (_, token) = self.caller(project, role, user);
         let glance = self.glance();
-        let options = |name: &str| match name {
-            "os-auth-token" => Some(token.clone()),
-            "os-image-url" => Some(glance.clone()),
-            _ => None,
-        };
-        let cloud = Cloud::load(&options, &Environment::default()).unwrap();
+        let variables = [("OS_AUTH_TOKEN", token), ("OS_IMAGE_URL", glance)];
+        let environment: Environment = variables.into_iter().collect();
+        let cloud = Cloud::load(CloudOptions::NONE, &environment).unwrap();
         Box::new(
             Remote::open(cloud, Box::new(Nobody), Observer::default())
                 .await

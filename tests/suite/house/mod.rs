@@ -5,3 +5,4 @@ mod documents;
 mod generated;
 mod layers;
 mod prose;
+mod source;

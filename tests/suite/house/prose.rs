@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+use super::source::literals;
+
 /// The folders that the rules apply to.
 const FOLDERS: [&str; 2] = ["src/cli", "src/ops"];
 
@@ -108,72 +110,6 @@ struct Text {
     item: String,
     /// Whether an attribute of clap follows a doc comment, so that it is a help text.
     is_help: bool,
-}
-
-/// Returns the string literals of `source` outside of comments, each with the number of its first line.
-fn literals(source: &str) -> Vec<(usize, String)> {
-    let chars: Vec<char> = source.chars().collect();
-    let at = |index: usize| chars.get(index).copied().unwrap_or('\0');
-    let mut found = Vec::new();
-    let (mut index, mut line) = (0, 1);
-    while index < chars.len() {
-        match (at(index), at(index + 1)) {
-            ('/', '/') => {
-                while index < chars.len() && at(index) != '\n' {
-                    index += 1;
-                }
-                continue;
-            }
-            ('\'', '\\') => {
-                // The escaped character may be a quote.
-                index += 3;
-                while index < chars.len() && at(index) != '\'' {
-                    index += 1;
-                }
-            }
-            // A lifetime has no second quote.
-            ('\'', _) if at(index + 2) == '\'' => index += 2,
-            ('"', _) => {
-                let start = line;
-                let before = chars[..index].iter().rev();
-                let hashes = before.take_while(|character| **character == '#').count();
-                let raw = index > hashes && at(index - hashes - 1) == 'r';
-                let mut text = String::new();
-                index += 1;
-                while index < chars.len() {
-                    let ends = !raw || (1..=hashes).all(|more| at(index + more) == '#');
-                    match at(index) {
-                        '"' if ends => break,
-                        '\\' if !raw && at(index + 1) == '\n' => {
-                            while at(index + 1).is_whitespace() {
-                                index += 1;
-                                line += usize::from(at(index) == '\n');
-                            }
-                        }
-                        '\\' if !raw => {
-                            index += 1;
-                            text.push(if matches!(at(index), 'n' | 't') {
-                                ' '
-                            } else {
-                                at(index)
-                            });
-                        }
-                        '\n' => {
-                            line += 1;
-                            text.push(' ');
-                        }
-                        other => text.push(other),
-                    }
-                    index += 1;
-                }
-                found.push((start, text));
-            }
-            ('\n', _) => line += 1,
-            _ => {}
-        }
-        index += 1;
-    }
-    found
 }
 
 /// Returns the marker of a line that is a comment as a whole.
@@ -394,17 +330,4 @@ fn only_a_marked_literal_is_exempt() {
     assert_eq!(found(&marked), 0);
     let docs = format!("// {MARK}\n/// Texts say so.\n");
     assert_eq!(found(&docs), 1);
-}
-
-#[test]
-fn literals_are_separated_from_comments_characters_and_lifetimes() {
-    let one = |line, text: &str| vec![(line, text.to_string())];
-    assert_eq!(literals("// \"a b\"\nf(\"c d\")"), one(2, "c d"));
-    assert_eq!(literals("f('\"', \"c d\", '\\'')"), one(1, "c d"));
-    assert_eq!(
-        literals("fn f<'a>(x: &'a str) { g(\"c d\") }"),
-        one(1, "c d")
-    );
-    assert_eq!(literals("f(r#\"c \\d \"e\"\"#)"), one(1, "c \\d \"e\""));
-    assert_eq!(literals("f(\"c \\\n   d\")"), one(1, "c d"));
 }

@@ -261,7 +261,7 @@ fn a_database_of_before_alembic_is_upgraded_from_the_version_that_it_notes() {
         let said = run(&place, MANAGE, &["db", "version"]).ok();
         assert!(said.contains("legacy migration control"), "{said}");
         let said = run(&place, GLANCE, &["image-list"]).fails(1);
-        assert!(said.contains("Run glance-manage db sync"), "{said}");
+        assert!(said.contains("Run \"glance-manage db sync\""), "{said}");
         let synced = run(&place, MANAGE, &["db", "sync"]);
         assert_eq!(synced.code, 0, "{}", synced.stderr);
         let said = synced.text();

@@ -46,10 +46,7 @@ impl Failures {
             return Err(error);
         }
         let failure = Error::failed(describe(&error));
-        self.failed.push(match error.hint_text() {
-            Some(hint) => failure.hint(hint),
-            None => failure,
-        });
+        self.failed.push(failure.hints_of(&error));
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use super::{Catalog, Dialect, Sql};
 use crate::config::Database;
 use crate::data::durable::sync_directory;
 use crate::model::Timestamp;
-use crate::{Error, Result};
+use crate::{Error, Operation, Parameter, Result};
 
 /// The table in which alembic notes the revisions.
 const VERSION_TABLE: &str = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, \
@@ -171,7 +171,7 @@ impl Catalog {
         if let Err(error) = made {
             // The copy is of no use, and the disk may be full.
             let _ = std::fs::remove_file(&part);
-            return Err(error.hint("With --no-backup none is made."));
+            return Err(error.hint(Parameter::NoBackup));
         }
         Ok(Some(backup))
     }
@@ -214,7 +214,8 @@ async fn climb(
     if at == Progress::default() && is_head_begun(run, dialect).await? {
         return Err(
             Error::failed("the database has tables but no alembic revision")
-                .hint("If making it was interrupted, glance-manage db sync goes on."),
+                .hint("If its creation was interrupted, continue it.")
+                .hint(Operation::SyncDatabase),
         );
     }
     while let Some((revision, then)) = at.next(goal) {
@@ -222,7 +223,7 @@ async fn climb(
             return Err(Error::failed(
                 "the rows are to be migrated before what they need is dropped",
             )
-            .hint("Run glance-manage db migrate first."));
+            .hint(Operation::MigrateRows));
         }
         for statement in statements(script(revision), dialect) {
             Statement::read(&statement).carry_out(run, dialect).await?;
@@ -282,7 +283,8 @@ async fn note(run: &impl Run, at: Progress, then: Progress) -> Result<()> {
             "another program changes the schema: its revision is {} now",
             noted.join(", ")
         ))
-        .hint("Wait for its end, then run glance-manage db sync."));
+        .hint("Wait for its end.")
+        .hint(Operation::SyncDatabase));
     }
     replace_heads(run, &noted, &then.heads()).await
 }

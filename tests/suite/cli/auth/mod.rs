@@ -11,10 +11,10 @@ mod tokens;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use glance_tools::Result;
-use glance_tools::config::{Cloud, Environment};
+use glance_tools::config::{Cloud, CloudOptions, Environment};
 use glance_tools::http::{Client, Options};
 use glance_tools::remote::auth::{Access, Prompt, connect};
+use glance_tools::{Parameter, Result};
 use serde_json::{Value, json};
 
 use crate::support::keystone::{Server, catalog, refusal, reply, token_reply};
@@ -71,7 +71,7 @@ impl Prompt for Typist {
 /// Connects with these variables, as a command does.
 async fn connect_with(variables: &[(&str, &str)], typist: &Typist) -> Result<Access> {
     let environment: Environment = variables.iter().copied().collect();
-    let cloud = Cloud::load(&|_: &str| None, &environment)?;
+    let cloud = Cloud::load(CloudOptions::NONE, &environment)?;
     let http = Client::new(Options::default());
     connect(&http, &cloud, typist, false).await
 }
@@ -304,12 +304,8 @@ async fn a_second_factor_that_keystone_wants_is_asked_for() {
         error.message(),
         "demo of domain default must show totp as well (HTTP 401)"
     );
-    assert!(
-        error
-            .hint_text()
-            .unwrap()
-            .contains("--os-auth-methods v3password,v3totp")
-    );
+    let methods = Parameter::LoginMethods(vec!["v3password".to_string(), "v3totp".to_string()]);
+    assert_eq!(error.hints(), [methods.into()]);
 }
 
 #[tokio::test]

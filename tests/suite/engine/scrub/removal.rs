@@ -325,7 +325,7 @@ fn an_active_image_whose_only_data_waits_is_left_alone() {
                 logged(&run.stderr),
                 [format!(
                     "image {id} is active, and has no data but what waits to be deleted: it is left alone. \
-                 glance-scrubber --restore {id} makes it whole."
+                 Run \"glance-scrubber --restore {id}\" to restore the image."
                 )]
             );
             assert_eq!(place.stored(), [id.clone()].into());
