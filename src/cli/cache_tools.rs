@@ -16,7 +16,7 @@ use clap::{ArgMatches, Command};
 use super::cache_manage::{
     self, CacheManageCommand, Invocation, OLD_NAMES, Service, UPKEEP, WrongCommand,
 };
-use super::globals::cloud::option_names;
+use super::globals::cloud::OPTION_NAMES;
 use super::log::Log;
 use super::oslo::{OsloOptions, path_of};
 use super::registry::Grammar;
@@ -388,7 +388,7 @@ fn cloud(service: &Service, environment: &Environment) -> Result<Cloud> {
         _ => None,
     };
     let options = CloudOptions {
-        names: option_names,
+        names: OPTION_NAMES,
         value: &value,
     };
     Cloud::load(options, environment)

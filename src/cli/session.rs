@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::globals::Globals;
-use super::globals::cloud::{is_given, option_names};
+use super::globals::cloud::{OPTION_NAMES, is_given};
 use super::observation::Observation;
 use super::progress::{Bar, summary};
 use super::registry::Grammar;
@@ -74,7 +74,7 @@ impl Regions for Elsewhere {
             _ => option(&self.globals, name),
         };
         let options = CloudOptions {
-            names: option_names,
+            names: OPTION_NAMES,
             value: &value,
         };
         let cloud = load_cloud(options, &self.environment, &self.observer).await?;
@@ -215,7 +215,7 @@ impl Session {
         }
         let value = |name: &str| option(&self.globals, name);
         let options = CloudOptions {
-            names: option_names,
+            names: OPTION_NAMES,
             value: &value,
         };
         load_cloud(options, &self.environment, &self.observation.observer()).await

@@ -1,7 +1,7 @@
 //! The options of both grammars for the fields of a cloud.
 
 use super::Globals;
-use crate::config::{Field, fields};
+use crate::config::{Field, OptionNames, fields};
 
 /// The options for each field; first the one that messages name.
 const OPTIONS: &[(&Field, &[&str])] = &[
@@ -89,8 +89,11 @@ const OPTIONS: &[(&Field, &[&str])] = &[
     (&fields::API_VERSION, &["--os-image-api-version"]),
 ];
 
+/// The names of the options.
+pub const OPTION_NAMES: OptionNames = OptionNames(option_names);
+
 /// Returns the options for a field.
-pub fn option_names(field: &Field) -> &'static [&'static str] {
+fn option_names(field: &Field) -> &'static [&'static str] {
     let found = OPTIONS.iter().find(|(known, _)| *known == field);
     found.map_or(&[], |(_, names)| names)
 }

@@ -2,6 +2,8 @@
 //!
 //! *Source:* `osc_lib/api/auth.py`, `openstack/config/loader.py`, `glanceclient/shell.py`.
 
+use std::fmt;
+
 use super::super::environment::Environment;
 use super::yaml::{Map, Value};
 use crate::{Error, Result};
@@ -118,8 +120,23 @@ pub struct Given {
     pub from: String,
 }
 
-/// Returns the options for a field as users write them, with dashes; first the one to recommend.
-pub type OptionNames = fn(&Field) -> &'static [&'static str];
+/// The names of options as users write them, with dashes.
+#[derive(Clone, Copy)]
+pub struct OptionNames(pub fn(&Field) -> &'static [&'static str]);
+
+impl OptionNames {
+    /// Returns the options for a field; first the one to recommend.
+    pub fn of(self, field: &Field) -> &'static [&'static str] {
+        (self.0)(field)
+    }
+}
+
+// The same in each process: the name of a token's file depends on it.
+impl fmt::Debug for OptionNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OptionNames")
+    }
+}
 
 /// The options of a command line for the fields of a cloud.
 #[derive(Clone, Copy)]
@@ -133,14 +150,14 @@ pub struct CloudOptions<'a> {
 impl CloudOptions<'_> {
     /// A command line without options for clouds.
     pub const NONE: CloudOptions<'static> = CloudOptions {
-        names: |_| &[],
+        names: OptionNames(|_| &[]),
         value: &|_| None,
     };
 }
 
 /// Describes a field and how to give it: `the password (--os-password, OS_PASSWORD)`.
 pub fn describe(field: &Field, names: OptionNames) -> String {
-    match (names(field).first(), field.variables.first()) {
+    match (names.of(field).first(), field.variables.first()) {
         (Some(option), Some(variable)) => format!("{} ({option}, {variable})", field.what),
         (None, Some(variable)) => format!("{} ({variable})", field.what),
         _ => field.what.to_string(),
@@ -165,7 +182,7 @@ impl Sources<'_> {
     /// # Errors
     /// `Failed` for one that is no text.
     pub fn get(&self, field: &Field) -> Result<Option<Given>> {
-        for option in (self.options.names)(field) {
+        for option in self.options.names.of(field) {
             if let Some(value) = (self.options.value)(option).filter(|value| !value.is_empty()) {
                 let (from, rank) = ((*option).to_string(), Rank::Option);
                 return Ok(Some(Given { value, rank, from }));

@@ -11,6 +11,7 @@ mod tokens;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use glance_tools::cli::globals::cloud::OPTION_NAMES;
 use glance_tools::config::{Cloud, CloudOptions, Environment};
 use glance_tools::http::{Client, Options};
 use glance_tools::remote::auth::{Access, Prompt, connect};
@@ -71,7 +72,11 @@ impl Prompt for Typist {
 /// Connects with these variables, as a command does.
 async fn connect_with(variables: &[(&str, &str)], typist: &Typist) -> Result<Access> {
     let environment: Environment = variables.iter().copied().collect();
-    let cloud = Cloud::load(CloudOptions::NONE, &environment)?;
+    let options = CloudOptions {
+        names: OPTION_NAMES,
+        ..CloudOptions::NONE
+    };
+    let cloud = Cloud::load(options, &environment)?;
     let http = Client::new(Options::default());
     connect(&http, &cloud, typist, false).await
 }
