@@ -45,7 +45,7 @@ fn a_redirect_after_which_the_token_was_missing_is_told() {
     other.always(tricks::say(Answer::new(401, "text/plain", "who are you?")));
     let told = complaint(cloud.glance(&["image-list"]), 1);
     assert!(
-        told.contains("where the token was not sent along") && told.contains(&other.url()),
+        told.contains("to which the token is not sent") && told.contains(&other.url()),
         "{told}"
     );
 }
