@@ -11,7 +11,7 @@ use super::catalog::{StoredImage, Transaction};
 use super::policy::{self, Action, ImageTarget, Target};
 use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 /// Characters of a project's id at most: the catalogue has room for no more.
 const LONGEST: usize = 255;

@@ -354,7 +354,7 @@ impl Catalog {
             Pool::Sqlite(pools) => pools.readers.begin().await.map(Inner::Sqlite),
             Pool::Mysql(pool) => pool.begin_with(SNAPSHOT).await.map(Inner::Mysql),
         };
-        let inner = inner.map_err(|e| failed(e).about(&self.name))?;
+        let inner = inner.map_err(|e| failed(e).context(&self.name))?;
         let (written, name) = (Arc::clone(&self.has_written), Arc::clone(&self.name));
         Ok(Transaction::new(inner, self.dialect(), written, name).into_snapshot())
     }

@@ -20,7 +20,7 @@ use super::catalog::{StoredNamespace, Transaction};
 use super::policy::{self, Action, Target};
 use super::{Local, visibility};
 use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
-use crate::{Error, Result};
+use crate::{Error, Operation, Result};
 
 /// Refuses to delete anything of a namespace that is protected. `what` names the thing.
 fn check_not_protected(namespace: &Namespace, what: &str) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::config::Setting;
 use crate::data::Source;
 use crate::data::pump::Sink;
 use crate::model::{ByteRange, Location, StoreInfo, Timestamp};
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// A place that keeps the data of images. It knows nothing of records, nor of the journal.
 ///

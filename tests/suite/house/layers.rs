@@ -327,7 +327,7 @@ struct Vocabulary {
 
 impl Vocabulary {
     fn new() -> Self {
-        let mut programs: BTreeSet<String> = crate::grammar::grammar()["tools"]
+        let mut programs: BTreeSet<String> = crate::cli::grammar::grammar()["tools"]
             .as_object()
             .unwrap()
             .keys()
