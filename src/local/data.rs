@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::catalog::NewLocation;
+use super::events::Event;
 use super::inspection::Inspection;
 use super::policy::{self, Action, ImageTarget};
 use super::quota::Cap;
@@ -83,6 +84,7 @@ impl Local {
         if let Err(error) = self.start_saving(id).await {
             return Err(storing.discard(error).await);
         }
+        self.emit(&self.caller, &Event::ImagePrepared(&stored.image));
         match self
             .store_data(stored, upload, &mut storing, &location, cap)
             .await
@@ -90,7 +92,10 @@ impl Local {
             Ok(()) => {
                 storing.close().await?;
                 self.keep_reserve().await?;
-                self.get_image(id).await
+                let image = self.get_image(id).await?;
+                self.emit(&self.caller, &Event::ImageUploaded(&image));
+                self.emit(&self.caller, &Event::ImageActivated(&image));
+                Ok(image)
             }
             Err(error) => Err(self
                 .undo_upload(id, storing, ImageStatus::Saving, error)

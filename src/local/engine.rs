@@ -7,7 +7,9 @@ use tokio_util::task::TaskTracker;
 
 use super::cache::{self, ImageCache};
 use super::catalog::Catalog;
+use super::events::{Events, NoEvents};
 use super::journal::Journal;
+use super::quota::{ConfiguredLimits, Limits};
 use super::reserve::Reserve;
 use super::store::{self, FileStore, Store, StoreSet};
 use super::{Local, staging};
@@ -24,6 +26,8 @@ pub struct Engine {
     pub(super) stores: StoreSet,
     pub(super) staging: Setting<FileStore>,
     pub(super) journal: Setting<Journal>,
+    pub(super) limits: Box<dyn Limits>,
+    pub(super) events: Box<dyn Events>,
     pub(super) settings: Settings,
     pub(super) reserve: Option<Reserve>,
     /// Changes under way, whether or not their callers still wait for them.
@@ -38,6 +42,14 @@ impl Engine {
     /// # Errors
     /// `Failed` when the database is of another revision or the configuration names what is not built.
     pub async fn open(settings: Settings) -> Result<Arc<Self>> {
+        Self::open_with(settings, Box::new(NoEvents)).await
+    }
+
+    /// Opens the deployment as [`Engine::open`] does; its events go to `events`.
+    ///
+    /// # Errors
+    /// Those of [`Engine::open`].
+    pub async fn open_with(settings: Settings, events: Box<dyn Events>) -> Result<Arc<Self>> {
         if settings.encrypted_locations.copied()? {
             return Err(Error::failed(
                 "the addresses of image data are encrypted (metadata_encryption_key), and cannot be read",
@@ -56,6 +68,8 @@ impl Engine {
             stores,
             staging: staging.into(),
             journal: journal.into(),
+            limits: Box::new(ConfiguredLimits(settings.limits.project.clone())),
+            events,
             settings,
             reserve,
             changes: TaskTracker::new(),

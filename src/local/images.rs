@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::catalog::{Transaction, is_in_doubt, is_property};
+use super::events::Event;
 use super::journal::explained;
 use super::policy::{self, Action, ImageTarget, Target};
 use super::{Local, StoredImage};
@@ -34,6 +35,7 @@ impl Images for Local {
                 transaction.insert_image(&image).await
             })
             .await?;
+        self.emit(&self.caller, &Event::ImageCreated(&image));
         self.shown(image, Vec::new())
     }
 
@@ -89,6 +91,9 @@ impl Images for Local {
                 Ok((image, stored.locations))
             })
             .await?;
+        if !changes.is_empty() {
+            self.emit(&self.caller, &Event::ImageUpdated(&image));
+        }
         self.shown(image, locations)
     }
 
@@ -125,23 +130,30 @@ impl Images for Local {
         self.allowed()?
             .check("tags", &Value::from(vec![tag]))
             .map_err(Error::invalid)?;
-        self.catalog
+        let updated = self
+            .catalog
             .write(async |transaction| {
                 let stored = self.changeable(&transaction, id).await?;
                 let mut image = stored.image.clone();
-                if !image.tags.iter().any(|attached| attached == tag) {
-                    image.tags.push(tag.to_string());
-                    self.check_quotas(&image)?;
-                    image.updated_at = self.catalog.now();
-                    transaction.update_image(&stored.image, &image).await?;
+                if image.tags.iter().any(|attached| attached == tag) {
+                    return Ok(None);
                 }
-                Ok(())
+                image.tags.push(tag.to_string());
+                self.check_quotas(&image)?;
+                image.updated_at = self.catalog.now();
+                transaction.update_image(&stored.image, &image).await?;
+                Ok(Some(image))
             })
-            .await
+            .await?;
+        if let Some(image) = updated {
+            self.emit(&self.caller, &Event::ImageUpdated(&image));
+        }
+        Ok(())
     }
 
     async fn remove_tag(&self, id: &str, tag: &str) -> Result<()> {
-        self.catalog
+        let updated = self
+            .catalog
             .write(async |transaction| {
                 let stored = self.changeable(&transaction, id).await?;
                 let mut image = stored.image.clone();
@@ -150,9 +162,12 @@ impl Images for Local {
                     return Err(Error::not_found(format!("image {id} has no tag '{tag}'")));
                 }
                 image.updated_at = self.catalog.now();
-                transaction.update_image(&stored.image, &image).await
+                transaction.update_image(&stored.image, &image).await?;
+                Ok(image)
             })
-            .await
+            .await?;
+        self.emit(&self.caller, &Event::ImageUpdated(&updated));
+        Ok(())
     }
 }
 
@@ -193,9 +208,16 @@ impl Local {
                         .hint("Try again."));
                 }
                 transaction.delete_image(id, to).await?;
-                Ok(later)
+                let mut image = stored.image;
+                image.status = to;
+                image.updated_at = transaction.now();
+                Ok((later, image))
             })
             .await;
+        let committed = committed.map(|(later, image)| {
+            self.emit(&self.caller, &Event::ImageDeleted(&image));
+            later
+        });
         let finished = match committed {
             Ok(true) => self.abandon_deletion(deletion).await,
             Ok(false) => self.finish_deletion(deletion).await,
@@ -371,7 +393,8 @@ impl Local {
         to: ImageStatus,
         action: Action,
     ) -> Result<()> {
-        self.catalog
+        let updated = self
+            .catalog
             .write(async |transaction| {
                 let stored =
                     self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
@@ -379,7 +402,7 @@ impl Local {
                 policy::check(&self.caller, action, target)?;
                 let status = stored.image.status;
                 if status == to {
-                    return Ok(());
+                    return Ok(None);
                 }
                 if status != from {
                     return Err(Error::forbidden(format!(
@@ -388,9 +411,16 @@ impl Local {
                     )));
                 }
                 transaction.set_status(id, from, to).await?;
-                Ok(())
+                let mut image = stored.image;
+                image.status = to;
+                image.updated_at = transaction.now();
+                Ok(Some(image))
             })
-            .await
+            .await?;
+        if let Some(image) = updated {
+            self.emit(&self.caller, &Event::ImageUpdated(&image));
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Local;
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::{check_formats, limited_to};
+use super::events::Event;
 use super::journal::explained;
 use super::policy::{self, Action, ImageTarget};
 use super::store::Store;
@@ -73,7 +74,7 @@ impl Locations for Local {
                 Ok(())
             })
             .await?;
-        self.get_image(id).await
+        self.updated(id).await
     }
 
     async fn replace_locations(&self, id: &str, locations: Vec<Location>) -> Result<Image> {
@@ -112,14 +113,14 @@ impl Locations for Local {
                 Ok(())
             })
             .await?;
-        self.get_image(id).await
+        self.updated(id).await
     }
 
     async fn remove_locations(&self, id: &str, positions: &[usize]) -> Result<Image> {
         let stored = self.find(id).await?;
         let chosen = self.choose_locations(&stored, positions)?;
         self.delete_locations(id, &chosen).await?;
-        self.get_image(id).await
+        self.updated(id).await
     }
 
     async fn remove_known_locations(
@@ -138,7 +139,7 @@ impl Locations for Local {
         let positions: Option<Vec<usize>> = chosen.map(place).collect();
         let chosen = self.choose_locations(&stored, &positions.ok_or_else(|| changed(id))?)?;
         self.delete_locations(id, &chosen).await?;
-        self.get_image(id).await
+        self.updated(id).await
     }
 
     async fn register_location(
@@ -184,6 +185,13 @@ impl Locations for Local {
 }
 
 impl Local {
+    /// Returns an image whose locations were changed.
+    async fn updated(&self, id: &str) -> Result<Image> {
+        let image = self.get_image(id).await?;
+        self.emit(&self.caller, &Event::ImageUpdated(&image));
+        Ok(image)
+    }
+
     /// May the caller change the list of locations of an image in this way, and is it in a state for it?
     fn check_locations(&self, stored: &StoredImage, verb: Verb) -> Result<()> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
@@ -396,7 +404,7 @@ impl Local {
                 Ok(())
             })
             .await?;
-        self.get_image(id).await
+        self.updated(id).await
     }
 
     /// The locations at `positions` of an image, which keeps others.

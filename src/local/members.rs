@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::Local;
 
 use super::catalog::{StoredImage, Transaction};
+use super::events::Event;
 use super::policy::{self, Action, ImageTarget, Target};
 use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
@@ -38,7 +39,7 @@ impl Members for Local {
 
     async fn add_member(&self, id: &str, member: &str) -> Result<Member> {
         check_project(member)?;
-        self.catalog.write(async |transaction| {
+        let added = self.catalog.write(async |transaction| {
             let stored = self.with_members(&transaction, id, "create").await?;
             let target = ImageTarget::new(&stored.image, stored.is_member);
             policy::check(&self.caller, Action::AddMember, target)?;
@@ -60,7 +61,10 @@ impl Members for Local {
             transaction.insert_member(id, member).await?;
             let added = transaction.load_member(id, member).await?;
             added.ok_or_else(|| no_member(id, member))
-        }).await
+        });
+        let added = added.await?;
+        self.emit(&self.caller, &Event::MemberCreated(&added));
+        Ok(added)
     }
 
     async fn set_member_status(
@@ -69,7 +73,8 @@ impl Members for Local {
         member: &str,
         status: MemberStatus,
     ) -> Result<Member> {
-        self.catalog
+        let answered = self
+            .catalog
             .write(async |transaction| {
                 let stored = self.with_members(&transaction, id, "update").await?;
                 let found = transaction.load_member(id, member).await?;
@@ -80,20 +85,27 @@ impl Members for Local {
                 let answered = transaction.load_member(id, member).await?;
                 answered.ok_or_else(|| no_member(id, member))
             })
-            .await
+            .await?;
+        self.emit(&self.caller, &Event::MemberUpdated(&answered));
+        Ok(answered)
     }
 
     async fn remove_member(&self, id: &str, member: &str) -> Result<()> {
-        self.catalog
+        let removed = self
+            .catalog
             .write(async |transaction| {
                 let stored = self.with_members(&transaction, id, "delete").await?;
                 let found = transaction.load_member(id, member).await?;
-                self.known(found, &stored, member)?;
+                let mut removed = self.known(found, &stored, member)?;
                 let target = ImageTarget::new(&stored.image, stored.is_member);
                 policy::check(&self.caller, Action::DeleteMember, target)?;
-                transaction.delete_member(id, member).await
+                transaction.delete_member(id, member).await?;
+                removed.updated_at = transaction.now();
+                Ok(removed)
             })
-            .await
+            .await?;
+        self.emit(&self.caller, &Event::MemberDeleted(&removed));
+        Ok(())
     }
 }
 

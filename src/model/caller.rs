@@ -16,6 +16,9 @@ pub enum Role {
 }
 
 impl Role {
+    /// Every role, the weakest first.
+    pub const ALL: [Self; 3] = [Self::Reader, Self::Member, Self::Admin];
+
     /// Keystone's word for it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,9 +38,34 @@ pub struct Caller {
     pub role: Role,
     /// User id, or any name for it.
     pub user: String,
+    /// ID of the domain that the project belongs to; None where there is no Keystone.
+    pub domain: Option<String>,
+    /// Every role that the caller has, in lower case, [`Caller::role`] and those it implies among them.
+    pub roles: Vec<String>,
+    /// Whether the caller acts on the system as a whole and not in a project.
+    pub has_system_scope: bool,
+    /// Roles of the service that asks on behalf of the caller; empty where none does.
+    pub service_roles: Vec<String>,
+    /// ID of the request that the caller makes, `req-` and a UUID; None outside of a server.
+    pub request_id: Option<String>,
 }
 
 impl Caller {
+    /// Returns a user in a project with a role and the roles that it implies.
+    pub fn new(project: &str, role: Role, user: &str) -> Self {
+        let implied = Role::ALL.into_iter().filter(|one| *one <= role);
+        Self {
+            project: project.to_string(),
+            role,
+            user: user.to_string(),
+            domain: None,
+            roles: implied.map(|one| one.name().to_string()).collect(),
+            has_system_scope: false,
+            service_roles: Vec::new(),
+            request_id: None,
+        }
+    }
+
     /// Reads `PROJECT[:ROLE[:USER]]`; without a role it is `member`, without a user the project's name.
     ///
     /// # Errors
@@ -62,11 +90,7 @@ impl Caller {
             .next()
             .filter(|user| !user.is_empty())
             .unwrap_or(project);
-        Ok(Self {
-            project: project.to_string(),
-            role,
-            user: user.to_string(),
-        })
+        Ok(Self::new(project, role, user))
     }
 
     /// Whether the caller is an administrator.
@@ -78,11 +102,7 @@ impl Caller {
 impl Default for Caller {
     /// The administrator of a machine of one's own: `admin:admin:admin`.
     fn default() -> Self {
-        Self {
-            project: "admin".to_string(),
-            role: Role::Admin,
-            user: "admin".to_string(),
-        }
+        Self::new("admin", Role::Admin, "admin")
     }
 }
 

@@ -13,11 +13,13 @@ use crate::data::{Source, Watch, blocking};
 use crate::local::Local;
 use crate::local::catalog::{NewLocation, StoredImage, Transaction, is_in_doubt};
 use crate::local::data::Intake;
+use crate::local::events::Event;
 use crate::local::journal::explained;
 use crate::local::quota::Cap;
 use crate::local::storing::Storing;
 use crate::model::import::{FAILED, LOCK, NOT_INTO, TO_GO};
 use crate::model::{ByteRange, Image, ImageStatus, ImportMethod};
+use crate::service::Images;
 use crate::{Error, ErrorKind, Result};
 
 /// How often a task tells how far it is.
@@ -48,6 +50,7 @@ impl Local {
         let Job { id, task, .. } = &job;
         match Box::pin(self.work(&job, watch)).await {
             Ok(()) => {
+                self.emit_imported(&job).await;
                 let tidied = self.unstage(id).await;
                 let tidied = tidied.map_err(|error| {
                     Error::new(
@@ -66,12 +69,30 @@ impl Local {
             Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => {
                 let undone = self.undo(id, task, &error).await;
+                let failed = self.over(task.clone(), Err(error.message().to_string()));
+                self.emit(&self.caller, &Event::TaskFailed(&failed));
                 let undone = match undone {
                     Ok(()) => job.entry.close().await,
                     failed => failed,
                 };
                 Err(explained(error, undone))
             }
+        }
+    }
+
+    /// Passes on that an import has succeeded.
+    async fn emit_imported(&self, job: &Job) {
+        if !self.events.is_listening() {
+            return;
+        }
+        if job.method != ImportMethod::CopyImage
+            && let Ok(image) = self.get_image(&job.id).await
+        {
+            self.emit(&self.caller, &Event::ImageUploaded(&image));
+            self.emit(&self.caller, &Event::ImageActivated(&image));
+        }
+        if let Ok(Some(task)) = self.catalog.load_task(&job.task.id).await {
+            self.emit(&self.caller, &Event::TaskSucceeded(&task));
         }
     }
 

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use super::Local;
 use super::catalog::{StoredImage, is_in_doubt};
+use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{self, Action, ImageTarget};
 use crate::data::Watch;
@@ -165,14 +166,17 @@ impl Local {
         let entry = self.note_import(&id, &task_id, None).await?;
         let prepared = self.take_image(&id, import, task, &task_id).await;
         match prepared {
-            Ok(Some((task, stores))) => Ok(Some(Job {
-                id,
-                task,
-                method: import.method.clone(),
-                stores,
-                all_or_none: import.all_must_succeed != Some(false),
-                entry,
-            })),
+            Ok(Some((task, stores))) => {
+                self.emit(&self.caller, &Event::TaskCreated(&task));
+                Ok(Some(Job {
+                    id,
+                    task,
+                    method: import.method.clone(),
+                    stores,
+                    all_or_none: import.all_must_succeed != Some(false),
+                    entry,
+                }))
+            }
             Ok(None) => {
                 entry.close().await?;
                 Ok(None)

@@ -23,7 +23,7 @@ use crate::local::engine::FILE_MODE;
 use crate::local::inspection::Inspection;
 use crate::local::quota::Cap;
 use crate::local::staging::{CONVERTED, UNWRAPPED};
-use crate::model::{Caller, Image, Role};
+use crate::model::{Caller, Image};
 use crate::{Error, Result};
 
 /// Bytes that are copied at a time.
@@ -57,9 +57,7 @@ impl Workpiece<'_> {
             let Plugin::Inject { properties, unless } = plugin else {
                 continue;
             };
-            let roles = [Role::Reader, Role::Member, Role::Admin];
-            let mut had = roles.into_iter().filter(|role| *role <= caller.role);
-            if had.any(|role| unless.iter().any(|name| name == role.name())) {
+            if caller.roles.iter().any(|role| unless.contains(role)) {
                 continue;
             }
             for (name, value) in properties {

@@ -24,6 +24,9 @@ use crate::local::engine::DIRECTORY_MODE;
 use crate::model::{ByteRange, StoreInfo, Timestamp};
 use crate::{Error, Result};
 
+/// A directory that the store creates in its own: one that holds nothing at all may be where a file system is not mounted.
+const MARKER: &str = ".store";
+
 /// Tolerance for databases that truncate timestamps to seconds.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
@@ -84,7 +87,7 @@ impl FileStore {
     fn choose(&self, size: Option<u64>) -> Result<&Path> {
         let mut best: Option<(&Directory, u64)> = None;
         for directory in &self.directories {
-            create_directory(&directory.path, DIRECTORY_MODE)?;
+            create_directory(&directory.path.join(MARKER), DIRECTORY_MODE)?;
             // With one directory and no promise there is nothing to choose or refuse.
             if self.directories.len() == 1 && size.is_none() {
                 return Ok(&directory.path);
@@ -208,13 +211,11 @@ impl Store for FileStore {
         let (directories, id) = (self.paths(), id.to_string());
         blocking(move || {
             for directory in &directories {
-                // It was there when the process began, and comes back with what is in it.
-                if !directory.is_dir() {
-                    return Err(unmounted(directory, io::ErrorKind::NotFound.into()));
-                }
                 let (part, path) = (part_of(directory, &id), directory.join(&id));
-                let is_left = !recorded.contains(&path)
-                    && lookup(&path)?.is_some_and(|found| found.is_file());
+                // What is on a file system that is not mounted comes back with it.
+                let found = find(&path)?;
+                let is_left =
+                    !recorded.contains(&path) && found.is_some_and(|found| found.is_file());
                 let path = is_left.then_some(path.as_path());
                 remove_durably(directory, std::iter::once(part.as_path()).chain(path))?;
             }
@@ -243,8 +244,10 @@ struct FileWriter {
     writing: Writing,
     /// Whether there may be a file of our own.
     has_begun: bool,
-    /// The file that is written; None until it was created.
+    /// The file that is written; None until it was created, and after an abort: only then is its space free.
     file: Option<Arc<File>>,
+    /// Device and inode of that file.
+    identity: Option<(u64, u64)>,
 }
 
 impl FileWriter {
@@ -258,6 +261,7 @@ impl FileWriter {
             writing,
             has_begun: false,
             file: None,
+            identity: None,
         }
     }
 }
@@ -271,8 +275,15 @@ impl Writer for FileWriter {
     async fn sink(&mut self) -> Result<Sink<'_>> {
         let (part, writing) = (self.part.clone(), self.writing);
         self.has_begun = true;
-        let target = blocking(move || create_part(&part, writing)).await?;
+        let (target, identity) = blocking(move || {
+            let target = create_part(&part, writing)?;
+            let metadata = target.file.metadata();
+            let metadata = metadata.map_err(|e| Error::io("read", &part, e))?;
+            Ok((target, (metadata.dev(), metadata.ino())))
+        })
+        .await?;
         self.file = Some(Arc::clone(&target.file));
+        self.identity = Some(identity);
         Ok(Sink::File(target))
     }
 
@@ -303,20 +314,14 @@ impl Writer for FileWriter {
         if !self.has_begun {
             return Ok(());
         }
-        let written = self.file.clone();
+        self.file = None;
+        let identity = self.identity;
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
         blocking(move || {
             // Where renaming failed, or what followed it, the data may be at its address.
-            let is_ours = match (lookup(&path)?, written) {
-                (Some(found), Some(written)) => {
-                    let ours = written
-                        .metadata()
-                        .map_err(|e| Error::io("read", &part, e))?;
-                    (found.dev(), found.ino()) == (ours.dev(), ours.ino())
-                }
-                _ => false,
-            };
+            let found = lookup(&path)?.map(|found| (found.dev(), found.ino()));
+            let is_ours = found.is_some() && found == identity;
             let path = is_ours.then_some(path.as_path());
             remove_durably(&directory, std::iter::once(part.as_path()).chain(path))
         })

@@ -94,6 +94,9 @@ impl Site for Files {
         for name in ["a", "b"] {
             for entry in std::fs::read_dir(self.top.join(name)).unwrap() {
                 let path = entry.unwrap().path();
+                if path.is_dir() {
+                    continue;
+                }
                 let file = path.file_name().unwrap().to_str().unwrap();
                 all.insert(format!("{name}/{file}"), std::fs::read(&path).unwrap());
             }

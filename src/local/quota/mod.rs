@@ -7,6 +7,10 @@
 //! *Source:* `glance/quota/keystone.py` and `check_quota` in `glance/api/common.py` of the reference
 //! implementation.
 
+mod limits;
+
+pub use limits::{ConfiguredLimits, Limits};
+
 use super::Local;
 use super::catalog::{Transaction, UsageCounts};
 use crate::config::ProjectLimits;
@@ -71,7 +75,7 @@ impl Local {
     /// The quotas of the caller's project.
     pub(super) async fn quotas(&self) -> Result<Vec<Usage>> {
         let counts = self.catalog.usage(&self.caller.project).await?;
-        let limits = self.settings.limits.project.copied()?;
+        let limits = self.limits.limits_of(&self.caller.project).await?;
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let usage = |quota: Quota| Usage {
             quota: quota.name().to_string(),
@@ -103,10 +107,10 @@ impl Local {
 
     /// Refuses `delta` more of what is limited. Nothing is counted where there is no limit.
     async fn check(&self, on: Option<&Transaction>, quota: Quota, delta: u64) -> Result<()> {
-        let Some(limit) = quota.limit(self.settings.limits.project.copied()?) else {
+        let project = &self.caller.project;
+        let Some(limit) = quota.limit(self.limits.limits_of(project).await?) else {
             return Ok(());
         };
-        let project = &self.caller.project;
         let counts = match on {
             Some(transaction) => transaction.usage(project).await?,
             None => self.catalog.usage(project).await?,
