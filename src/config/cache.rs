@@ -12,41 +12,41 @@ use super::setting::Setting;
 use super::values::quoted;
 use crate::error::Result;
 
-/// Where the accounts of a cache are kept: when each image was last read, and how often.
+/// The storage of the metadata of a cache: the hits and the last access of each image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheDriver {
-    /// In the catalogue, under the name of this host: one database for the caches of all of them.
+    /// In the catalogue, under the name of this host; one database serves the caches of all hosts.
     CentralizedDb {
         /// `worker_self_reference_url`; None: the host's own name.
         node: Option<String>,
     },
-    /// In a SQLite database of the host's own: `sqlite_file` of the settings.
+    /// In an SQLite database of this host: `sqlite_file` of the settings.
     Sqlite,
-    /// In the files themselves: extended attributes, and the times of their inodes.
+    /// In extended attributes and the timestamps of the cached files.
     Xattr,
 }
 
 /// The image cache of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// Its directory, which need not exist.
+    /// The cache directory; it need not exist.
     pub directory: PathBuf,
-    /// Where its accounts are.
+    /// The driver for the cache's metadata.
     pub driver: Setting<CacheDriver>,
-    /// Where the driver `sqlite` keeps them; absolute.
+    /// The database of the driver `sqlite`; absolute.
     pub sqlite_file: Setting<PathBuf>,
-    /// Bytes that a pruning leaves at most.
+    /// Maximum size of the cache after pruning, in bytes.
     pub max_size: Setting<u64>,
-    /// How long an image may stay incomplete.
+    /// Time after which an incomplete image is considered stalled.
     pub stall_time: Setting<Duration>,
-    /// Whether what is downloaded goes through the cache.
+    /// Whether downloads go through the cache.
     pub downloads: bool,
 }
 
-/// Names of the drivers.
+/// The names of the drivers.
 const DRIVERS: [&str; 3] = ["centralized_db", "sqlite", "xattr"];
 
-/// Reads what is said of the cache; None where it has no directory. Paths start at `base`.
+/// Reads the settings of the cache; None if it has no directory. Relative paths start at `base`.
 pub(super) fn read_cache(reader: &Reader<'_>, base: &Path) -> Result<Option<CacheSettings>> {
     let flavor = reader.text_if_any(&FLAVOR)?;
     let Some(directory) = reader.text_if_any(&IMAGE_CACHE_DIR)? else {
@@ -57,7 +57,7 @@ pub(super) fn read_cache(reader: &Reader<'_>, base: &Path) -> Result<Option<Cach
         let number = reader.integer(option)?.value;
         Ok(u64::try_from(number).unwrap_or(u64::MAX))
     };
-    // What the pipelines of the reference implementation are called, cut at every plus sign.
+    // The names of the reference implementation's pipelines, split at plus signs.
     let downloads = flavor.is_some_and(|flavor| {
         let mut parts = flavor.value.split('+');
         parts.any(|part| matches!(part, "caching" | "cachemanagement"))
@@ -92,7 +92,7 @@ fn read_driver(reader: &Reader<'_>) -> Result<CacheDriver> {
         },
         None => {
             return Err(named.refuse(format_args!(
-                "{} is none of {}",
+                "{} is not one of {}",
                 quoted(&named.value),
                 DRIVERS.join(", ")
             )));

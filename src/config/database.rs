@@ -10,17 +10,17 @@ use super::reader::Reader;
 use super::values::{parse_boolean, percent_decode};
 use crate::error;
 
-/// Where the catalogue is.
+/// The location of the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Database {
     /// An SQLite file; absolute.
     Sqlite(PathBuf),
-    /// On a MySQL or MariaDB server.
+    /// A database on a MySQL or MariaDB server.
     Mysql(Box<MysqlServer>),
 }
 
 impl Database {
-    /// What messages call it: no secret is in it.
+    /// Returns the name for messages; it contains no secret.
     pub fn name(&self) -> String {
         match self {
             Self::Sqlite(path) => path.display().to_string(),
@@ -28,7 +28,7 @@ impl Database {
         }
     }
 
-    /// Reads the options beside the URL.
+    /// Reads the options that complement the URL.
     pub(super) fn configure(self, reader: &Reader<'_>) -> error::Result<Self> {
         Ok(match self {
             Self::Sqlite(path) => Self::Sqlite(path),
@@ -36,7 +36,7 @@ impl Database {
         })
     }
 
-    /// What the configuration says of it that has no meaning here: a message each.
+    /// Returns a warning for each part of the configuration that has no meaning here.
     pub fn warnings(&self) -> &[String] {
         match self {
             Self::Sqlite(_) => &[],
@@ -44,10 +44,10 @@ impl Database {
         }
     }
 
-    /// Reads a connection URL, and parameters of a server that stand elsewhere; relative paths start at `base`.
+    /// Parses a connection URL, and additional parameters of a server; relative paths start at `base`.
     ///
     /// # Errors
-    /// The reason, without the URL: it may hold a password.
+    /// The reason, without the URL, which may contain a password.
     pub(super) fn parse(url: &str, parameters: Option<&str>, base: &Path) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err("not a database URL such as sqlite:////path/to/glance.db".to_owned());
@@ -59,13 +59,13 @@ impl Database {
                 let server = MysqlServer::parse(rest, parameters, base)?;
                 Ok(Self::Mysql(Box::new(server)))
             }
-            // What stands before '://' is quoted only where it cannot hold more than a scheme.
+            // The part before '://' is quoted only if it cannot contain more than a scheme.
             _ if scheme
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'_') =>
             {
                 Err(format!(
-                    "a database of type '{scheme}' is not supported: sqlite or mysql+pymysql"
+                    "database type '{scheme}' is not supported: expected sqlite or mysql+pymysql"
                 ))
             }
             _ => Err("not a database URL such as sqlite:////path/to/glance.db".to_owned()),
@@ -74,7 +74,7 @@ impl Database {
 }
 
 fn parse_sqlite(rest: &str, base: &Path) -> Result<Database, String> {
-    // The parameters are about how Python's program waits and shares: none of them moves the file, but one.
+    // The parameters concern locking and sharing in Python programs. Only one of them changes the file.
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let is_uri = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
         name == "uri" && parse_boolean(&value) != Some(false)
@@ -83,7 +83,7 @@ fn parse_sqlite(rest: &str, base: &Path) -> Result<Database, String> {
         return Err("an SQLite URL with uri=true is not supported".to_owned());
     }
     let Some(path) = rest.strip_prefix('/') else {
-        return Err("an SQLite URL has three slashes, four with an absolute path".to_owned());
+        return Err("an SQLite URL has three slashes, or four with an absolute path".to_owned());
     };
     let path = percent_decode(path)?;
     if path.is_empty() || path == ":memory:" {

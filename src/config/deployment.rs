@@ -1,4 +1,4 @@
-//! Which deployment a command is meant for.
+//! Selection of the deployment.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::environment::Environment;
 use super::search::ConfigSource;
 use crate::error::{Error, ErrorKind, Parameter, Result};
 
-/// What of the command line says which deployment is meant.
+/// The command line options that select a deployment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DeploymentOptions<'a> {
     /// A data directory.
@@ -21,21 +21,21 @@ pub struct DeploymentOptions<'a> {
     pub cloud: bool,
 }
 
-/// The deployment that is meant.
+/// The selected deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deployment {
     /// The engine in this process.
     Local {
-        /// Where its data is.
+        /// The location of its data.
         place: Place,
-        /// Whether nothing asked for it, which a line on stderr says.
+        /// Whether no option or variable selected it, which a line on stderr reports.
         announced: bool,
     },
     /// A cloud.
     Remote,
 }
 
-/// Where a local deployment is described.
+/// The description of a local deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A data directory.
@@ -44,9 +44,8 @@ pub enum Place {
     Config(Vec<ConfigSource>),
 }
 
-/// Variables that make a cloud the one that is meant: those that say where it is, and those that say who
-/// logs in. With the latter alone its address is missing, which is to be said: the images of this machine
-/// are not what somebody wants who logs in.
+/// Variables that select a cloud: its address or a login. With a login alone, the missing address is
+/// reported, because a user who logs in does not expect the images of this machine.
 const REMOTE_VARIABLES: [&str; 13] = [
     "OS_CLOUD",
     "OS_AUTH_URL",
@@ -63,14 +62,14 @@ const REMOTE_VARIABLES: [&str; 13] = [
     "OS_APPLICATION_CREDENTIAL_NAME",
 ];
 
-/// The deployment that options and environment name; options decide before the environment, and
-/// within each local before remote. An empty variable counts as unset.
+/// Returns the deployment that options and environment select. Options come before the environment, and
+/// within each local comes before remote. An empty variable counts as unset.
 ///
-/// `platform_data_dir` is where data is kept when nothing says where, see [`platform_data_dir`].
+/// `platform_data_dir` is the default data directory, see [`platform_data_dir`].
 ///
 /// # Errors
-/// `Usage` when both a data directory and configuration files are given; `Failed` when the
-/// platform's data directory is needed and unknown.
+/// `Usage` if both a data directory and configuration files are given; `Failed` if the platform's data
+/// directory is needed and unknown.
 pub fn choose_deployment(
     options: &DeploymentOptions<'_>,
     environment: &Environment,
@@ -121,14 +120,14 @@ pub fn choose_deployment(
     })
 }
 
-/// The deployment that the client's options and environment name, as [`choose_deployment`]; where they do not, a
-/// cloud that a variable or clouds.yaml points to comes before the user's own directory.
+/// Returns the deployment that the client's options and environment select, as [`choose_deployment`]. If
+/// they select none, a cloud of a variable or clouds.yaml comes before the user's own directory.
 ///
 /// *Source:* openstacksdk, `openstack/config/loader.py` (`OpenStackConfig.__init__`).
 ///
 /// # Errors
-/// Those of [`choose_deployment`]; `Failed` where clouds.yaml has several clouds and none was chosen, or cannot
-/// be parsed.
+/// The errors of [`choose_deployment`]; `Failed` if clouds.yaml has several clouds and none was selected,
+/// or cannot be parsed.
 pub fn choose_client_deployment(
     options: &DeploymentOptions<'_>,
     environment: &Environment,
@@ -154,9 +153,9 @@ pub fn choose_client_deployment(
     chosen
 }
 
-/// Where the platform keeps a user's data (`~/.local/share/glance` on Linux, `XDG_DATA_HOME`
-/// respected); None without a home. The one place here that asks the process's environment: for
-/// the program's start, to be passed to [`choose_deployment`].
+/// Returns the platform's directory for a user's data (`~/.local/share/glance` on Linux, `XDG_DATA_HOME`
+/// respected); None without a home directory. This is the only function here that reads the process's
+/// environment; call it at program start and pass the result to [`choose_deployment`].
 pub fn platform_data_dir() -> Option<PathBuf> {
     let project = directories::ProjectDirs::from("", "", "glance")?;
     Some(project.data_local_dir().to_path_buf())
@@ -267,7 +266,7 @@ mod tests {
         assert_eq!(chosen, local("/platform", true));
     }
 
-    /// What the client chooses with these variables, and a clouds.yaml with this content.
+    /// Returns the client's deployment with these variables, and a clouds.yaml with this content.
     fn client(variables: &[&str], clouds: Option<&str>) -> Result<Deployment> {
         let home = tempfile::tempdir().unwrap();
         let mut all: Vec<(String, String)> = variables
@@ -275,7 +274,7 @@ mod tests {
             .map(|name| ((*name).to_string(), "x".to_string()))
             .collect();
         all.push(("HOME".to_string(), home.path().display().to_string()));
-        // A file of the machine is no business of the test.
+        // Files of the machine must not affect the test.
         all.push((
             "XDG_CONFIG_DIRS".to_string(),
             home.path().display().to_string(),

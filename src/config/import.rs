@@ -1,4 +1,4 @@
-//! What imports are told: the methods and plugins, and from where data may be fetched.
+//! Import settings: the methods, the plugins, and the sources that data may be fetched from.
 //!
 //! *Source:* `glance/common/config.py`, `glance/async_/flows/api_image_import.py`,
 //! `glance/async_/flows/_internal_plugins/__init__.py`, `glance/async_/flows/plugins/*.py`.
@@ -13,8 +13,7 @@ use super::setting::Setting;
 use super::values::quoted;
 use crate::error::Result;
 
-/// What may be done to data and image between the fetching and the storing, by the names of the
-/// configuration.
+/// The names of the import plugins in the configuration.
 pub(super) const PLUGINS: &[&str] = &[
     "no_op",
     "image_decompression",
@@ -22,14 +21,14 @@ pub(super) const PLUGINS: &[&str] = &[
     "inject_image_metadata",
 ];
 
-/// What is done to data and image between the fetching and the storing.
+/// A step between fetching and storing the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plugin {
-    /// Data in a gzip, zip or LHA wrapping is unwrapped.
+    /// Decompresses gzip, zip or LHA data.
     Decompress,
-    /// Data becomes another disk format: `qcow2`, `raw` or `vmdk`.
+    /// Converts data to another disk format: `qcow2`, `raw` or `vmdk`.
     Convert(String),
-    /// The image gets properties, unless one of the caller's roles is among these.
+    /// Adds properties to the image, unless the caller has one of these roles.
     Inject {
         /// Names and values.
         properties: Vec<(String, String)>,
@@ -38,29 +37,28 @@ pub enum Plugin {
     },
 }
 
-/// From where data may be fetched. Of an allowed and a disallowed list only the allowed one counts,
-/// unless it is empty.
+/// Sources that data may be fetched from. If an allowed list is not empty, the disallowed list is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// Schemes, lower case.
+    /// Schemes, in lower case.
     pub schemes: Lists<String>,
-    /// Names and addresses of hosts. One that is allowed by name may be any machine.
+    /// Host names and addresses. A name may resolve to any machine.
     pub hosts: Lists<String>,
     /// Ports.
     pub ports: Lists<u16>,
 }
 
-/// What is allowed, or else what is not.
+/// Allowed items, or else disallowed items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lists<T> {
-    /// Only these; empty: all that is not disallowed.
+    /// The only allowed items; empty: all that are not disallowed.
     pub allowed: Vec<T>,
-    /// Not these.
+    /// The disallowed items.
     pub disallowed: Vec<T>,
 }
 
 impl<T: PartialEq> Lists<T> {
-    /// Whether `item` is allowed.
+    /// Returns whether `item` is allowed.
     pub fn allow(&self, item: &T) -> bool {
         if self.allowed.is_empty() {
             !self.disallowed.contains(item)
@@ -70,22 +68,22 @@ impl<T: PartialEq> Lists<T> {
     }
 }
 
-/// What imports are told.
+/// The import settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportSettings {
-    /// The methods on offer, in the order of the configuration.
+    /// The available methods, in the order of the configuration.
     pub methods: Setting<Vec<String>>,
-    /// What is done to data and image, in order.
+    /// The plugins, in order.
     pub plugins: Setting<Vec<Plugin>>,
-    /// From where data may be fetched.
+    /// The sources that data may be fetched from.
     pub addresses: Setting<Addresses>,
-    /// What the names of properties begin with that an image of another region brings along.
+    /// The prefixes of the properties that are copied from an image of another region.
     pub extra_properties: Setting<Vec<String>>,
-    /// Hours that a task is remembered after it is over.
+    /// Hours for which a completed task is kept.
     pub task_hours: Setting<u32>,
 }
 
-/// Reads what imports are told.
+/// Reads the import settings.
 pub(super) fn read_import(reader: &Reader<'_>) -> ImportSettings {
     let list = |option| -> Setting<Vec<String>> {
         let list: Result<Located<'_, Vec<String>>> = reader.list(option);
@@ -140,7 +138,7 @@ fn read_addresses(reader: &Reader<'_>) -> Result<Addresses> {
     })
 }
 
-/// Words in lower case: schemes and names of hosts.
+/// Reads a list in lower case: schemes or host names.
 fn lower(reader: &Reader<'_>, option: &'static OptionSpec) -> Result<Vec<String>> {
     let words = reader.list(option)?.value;
     Ok(words.into_iter().map(|word| word.to_lowercase()).collect())
@@ -150,7 +148,7 @@ fn ports(reader: &Reader<'_>, option: &'static OptionSpec) -> Result<Vec<u16>> {
     let words = reader.list(option)?;
     let ports = words.value.iter().map(|word| {
         let port = word.parse().ok().filter(|port| *port > 0);
-        port.ok_or_else(|| words.refuse(format_args!("{} is no port", quoted(word))))
+        port.ok_or_else(|| words.refuse(format_args!("{} is not a port", quoted(word))))
     });
     ports.collect()
 }

@@ -1,8 +1,8 @@
 //! The ini dialect of oslo.config.
 //!
-//! Written here because no crate reads it: rust-ini and configparser know neither line numbers
-//! nor continuation lines, the streaming ones (ini_core, ini-roundtrip, light-ini) split keys at
-//! `=` only and leave the rest to the caller.
+//! It has its own parser because no crate reads it: rust-ini and configparser support neither line numbers
+//! nor continuation lines, and the streaming ones (ini_core, ini-roundtrip, light-ini) split keys at `=`
+//! only.
 //!
 //! *Source:* `oslo_config/iniparser.py`, `oslo_config/cfg.py` (`ConfigParser`).
 
@@ -11,34 +11,34 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// A parsed file: its sections in the order of appearance, a repeated one as often as it appears.
+/// A parsed file: its sections in order of appearance, including repeated ones.
 #[derive(Debug)]
 pub struct Ini {
-    /// The file, as it was named.
+    /// The path of the file, as it was given.
     pub path: PathBuf,
-    /// Everything between one section header and the next.
+    /// All sections, one for each header.
     sections: Vec<Section>,
-    /// Where each section stands, by its name.
+    /// The indexes of the sections of each name.
     places: HashMap<String, Vec<usize>>,
 }
 
-/// A section header and what follows it.
+/// A section header and the assignments below it.
 #[derive(Debug)]
 pub struct Section {
-    /// Lowercase, except `DEFAULT`: `[default]` is another section than `[DEFAULT]`.
+    /// The name in lower case, except `DEFAULT`: `[default]` and `[DEFAULT]` are different sections.
     pub name: String,
-    /// The assignments in order, repeated keys included.
+    /// The assignments in order, including repeated keys.
     pub entries: Vec<Entry>,
 }
 
 /// One assignment.
 #[derive(Debug)]
 pub struct Entry {
-    /// The key, case as written.
+    /// The key, with its case as written.
     pub key: String,
     /// The value without surrounding white space or quotes; continuation lines joined by `\n`.
     pub value: String,
-    /// Line of the assignment, counted from 1.
+    /// The line of the assignment, counted from 1.
     pub line: usize,
 }
 
@@ -46,16 +46,16 @@ impl Ini {
     /// Reads and parses `path`.
     ///
     /// # Errors
-    /// `Io` when the file cannot be read, else as [`Ini::parse`].
+    /// `Io` if the file cannot be read; the errors of [`Ini::parse`].
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
         Self::from_bytes(path, &bytes)
     }
 
-    /// Parses the content of `path`, already read.
+    /// Parses the content of `path`.
     ///
     /// # Errors
-    /// As [`Ini::parse`]; `Failed` when it is not UTF-8.
+    /// The errors of [`Ini::parse`]; `Failed` if the content is not UTF-8.
     pub fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Self> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Self::parse(path, text),
@@ -71,8 +71,9 @@ impl Ini {
     /// Parses `text`, the content of `path`.
     ///
     /// # Errors
-    /// `Failed`, `FILE:LINE: what is wrong`, on the first line that is none of blank, comment,
-    /// section, assignment or continuation. The line itself is not quoted: it may hold a password.
+    /// `Failed`, `FILE:LINE: what is wrong`, for the first line that is not blank and not a comment,
+    /// section, assignment or continuation. The line itself is not quoted because it may contain a
+    /// password.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let mut parser = Parser {
             path,
@@ -96,7 +97,7 @@ impl Ini {
         })
     }
 
-    /// All assignments to `key` in sections called `section`, in the order of the file.
+    /// Returns all assignments to `key` in sections named `section`, in the order of the file.
     pub fn entries<'a, 'k>(
         &'a self,
         section: &'k str,
@@ -110,7 +111,7 @@ impl Ini {
     }
 }
 
-/// The name under which a section is looked up.
+/// Returns the name under which a section is looked up.
 pub(super) fn normalize_section(name: &str) -> String {
     if name == "DEFAULT" {
         name.to_owned()
@@ -123,7 +124,7 @@ fn refuse(path: &Path, line: usize, what: &str) -> Error {
     Error::failed(format!("{}:{line}: {what}", path.display()))
 }
 
-/// What Python's `str.strip` takes for white space.
+/// Returns whether Python's `str.strip` removes `c`.
 fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
 }
@@ -131,7 +132,7 @@ fn is_space(c: char) -> bool {
 struct Parser<'a> {
     path: &'a Path,
     sections: Vec<Section>,
-    /// The assignment that a continuation line would continue.
+    /// The assignment that a continuation line continues.
     pending: Option<Entry>,
 }
 
@@ -149,7 +150,7 @@ impl Parser<'_> {
                 return Err(refuse(
                     self.path,
                     number,
-                    "an indented line continues nothing",
+                    "an indented line without an option to continue",
                 ));
             };
             entry.value.push('\n');
@@ -167,7 +168,7 @@ impl Parser<'_> {
             return Err(refuse(
                 self.path,
                 number,
-                "neither a section, a comment nor 'option = value'",
+                "not a section, comment or 'option = value'",
             ));
         };
         let key = key.trim_matches(is_space);
@@ -217,7 +218,7 @@ impl Parser<'_> {
     }
 }
 
-/// The text between a pair of equal quotes; any other text as it is. A lone quote is a pair.
+/// Removes a pair of equal quotes around a value. A single quote counts as a pair.
 fn unquote(value: &str) -> &str {
     for quote in ['"', '\''] {
         if let Some(inner) = value.strip_prefix(quote) {

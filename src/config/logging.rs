@@ -1,4 +1,4 @@
-//! Where the operator's programs log, and how.
+//! Logging of the operator's programs.
 //!
 //! *Source:* `oslo_log/_options.py`.
 
@@ -11,36 +11,36 @@ use super::options::{
 use super::reader::Reader;
 use crate::error::Result;
 
-/// Where log lines go, and what they look like.
+/// The destinations and the format of log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the configuration"
 )]
 pub struct LogSettings {
-    /// Whether lines are written that only those want who look for a fault.
+    /// Whether debug messages are logged.
     pub debug: bool,
-    /// The file; in `directory` where it is relative and there is one.
+    /// The log file; in `directory` if it is relative and a directory is set.
     pub file: Option<PathBuf>,
-    /// Directory of log files.
+    /// The directory of log files.
     pub directory: Option<PathBuf>,
-    /// How a line has the time, as for `strftime`.
+    /// The format of timestamps, as for `strftime`.
     pub date_format: String,
-    /// A file that configures the logging of Python; nothing else can read it.
+    /// A configuration file of Python's logging, which is not supported.
     pub python_file: Option<PathBuf>,
     /// Whether lines go to stderr.
     pub use_stderr: bool,
-    /// Whether they go to syslog.
+    /// Whether lines go to syslog.
     pub use_syslog: bool,
-    /// Whether they go to the journal of systemd.
+    /// Whether lines go to the systemd journal.
     pub use_journal: bool,
-    /// Whether they are JSON.
+    /// Whether lines are JSON.
     pub use_json: bool,
-    /// The facility in syslog and the journal: `LOG_USER`, `user`.
+    /// The facility for syslog and the journal: `LOG_USER`, `user`.
     pub facility: String,
 }
 
-/// Reads the options of logging.
+/// Reads the logging options.
 pub(super) fn read_logging(reader: &Reader<'_>, base: &Path) -> Result<LogSettings> {
     let path = |option: &'static OptionSpec| {
         let path = reader.text_if_any(option)?;
@@ -53,7 +53,7 @@ pub(super) fn read_logging(reader: &Reader<'_>, base: &Path) -> Result<LogSettin
     let file = path(&LOG_FILE)?;
     Ok(LogSettings {
         debug: reader.boolean(&DEBUG)?,
-        // Relative to the directory of the logs, which may come from elsewhere.
+        // A relative file is in the log directory, which another option sets.
         file: match directory {
             None => file.map(|file| base.join(file)),
             Some(_) => file,

@@ -1,9 +1,8 @@
-//! Configuration: oslo.config files, the typed settings of the local engine, and which
-//! deployment a command is meant for.
+//! Configuration: oslo.config files, the typed settings of the local engine, and the selection of the
+//! deployment.
 //!
-//! [`ini`] reads a file, [`options`] is the one table of everything that is read from it,
-//! [`Settings`] is what the engine gets. Nothing here reads the environment by itself: it
-//! comes in as an [`Environment`].
+//! [`ini`] parses a file, [`options`] is the one table of all options, and [`Settings`] is the result for
+//! the engine. Nothing here reads the process environment: it is passed in as an [`Environment`].
 
 mod cache;
 mod cloud;

@@ -16,84 +16,83 @@ use super::secret::Secret;
 use super::values::{parse_boolean, percent_decode, quoted};
 use crate::error::Result;
 
-/// Where a server listens when nothing says so.
+/// The default host of a server.
 const HOST: &str = "localhost";
 const PORT: u16 = 3306;
 
-/// How a server is reached, who asks, and how patiently.
+/// The connection parameters of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MysqlServer {
-    /// Name or address of its host.
+    /// The name or address of the host.
     pub host: String,
-    /// Its port.
+    /// The port.
     pub port: u16,
-    /// Its socket on this host, which is used instead.
+    /// The path of a local socket, which takes precedence.
     pub socket: Option<PathBuf>,
-    /// Who asks.
+    /// The user name.
     pub user: String,
-    /// Proof of it.
+    /// The password.
     pub password: Option<Secret>,
-    /// The database.
+    /// The name of the database.
     pub database: String,
     /// The character set of the connection: `utf8`, `utf8mb3` or `utf8mb4`.
     pub charset: String,
-    /// Whether what is said is encrypted, and to whom.
+    /// The TLS configuration.
     pub tls: MysqlTls,
-    /// How connections are kept.
+    /// The settings of the connection pool.
     pub pool: MysqlPool,
-    /// How long a server is waited for that cannot be reached; None for a few seconds, `Duration::MAX` for
-    /// ever.
+    /// The time to wait for an unreachable server; None for a few seconds, `Duration::MAX` for ever.
     pub patience: Option<Duration>,
-    /// The `sql_mode` of a connection; None leaves the server's.
+    /// The `sql_mode` of a connection; None keeps the server's.
     pub sql_mode: Option<String>,
-    /// An SQL statement that is executed first on every connection.
+    /// An SQL statement to execute first on every connection.
     pub init_command: Option<String>,
-    /// The `wsrep_sync_wait` of a connection; None leaves the server's.
+    /// The `wsrep_sync_wait` of a connection; None keeps the server's.
     pub wsrep_sync_wait: Option<i64>,
-    /// What is said in the configuration and has no meaning here: one message each, without a value.
+    /// One warning for each part of the configuration that has no meaning here, without its value.
     pub warnings: Vec<String>,
 }
 
-/// Whether a connection is encrypted.
+/// The TLS configuration of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MysqlTls {
-    /// What is wanted.
+    /// The TLS mode.
     pub mode: MysqlTlsMode,
-    /// A file of certificates of authorities.
+    /// A file with the certificates of authorities.
     pub authorities: Option<PathBuf>,
-    /// Files of our certificate and its key.
+    /// The files of the client certificate and its key.
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// How much is wanted of encryption, from none to most.
+/// The TLS modes, from weakest to strongest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MysqlTlsMode {
-    /// None.
+    /// No encryption.
     Disabled,
-    /// Where the server can, whoever it is.
+    /// Encryption if the server supports it, without verification.
     #[default]
     Preferred,
-    /// Always, whoever the server is.
+    /// Encryption without verification.
     Required,
-    /// With a server whose certificate an authority has signed.
+    /// Encryption with verification of the certificate's authority.
     VerifyAuthority,
-    /// With a server whose certificate is its host's as well.
+    /// Encryption with verification of the certificate's authority and host.
     VerifyHost,
 }
 
-/// How connections are kept.
+/// The settings of the connection pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MysqlPool {
-    /// Connections at most; None is no limit.
+    /// The maximum number of connections; None is no limit.
     pub size: Option<u32>,
-    /// How long one is waited for.
+    /// The time to wait for a connection.
     pub timeout: Duration,
-    /// The age at which one is replaced; None for never.
+    /// The maximum age of a connection; None is no limit.
     pub recycle: Option<Duration>,
 }
 
 impl MysqlServer {
-    /// What messages call the database: no secret is in it.
+    /// Returns the name of the database for messages; it contains no secret.
     pub fn name(&self) -> String {
         match &self.socket {
             Some(socket) => format!("{} at {}", self.database, socket.display()),
@@ -102,7 +101,7 @@ impl MysqlServer {
         }
     }
 
-    /// Reads what stands behind `://`, and the parameters of another option; relative paths start at `base`.
+    /// Parses the part after `://`, and the parameters of another option; relative paths start at `base`.
     ///
     /// # Errors
     /// The reason, without the URL.
@@ -115,7 +114,7 @@ impl MysqlServer {
         draft.finish()
     }
 
-    /// Reads the options beside the URL.
+    /// Reads the options that complement the URL.
     pub(super) fn configure(mut self, reader: &Reader<'_>) -> Result<Self> {
         let size = reader.integer(&MAX_POOL_SIZE)?.value;
         let overflow = reader.integer(&MAX_OVERFLOW)?.value;
@@ -136,7 +135,7 @@ impl MysqlServer {
                 times => seconds(times.saturating_mul(interval)),
             });
         }
-        // It is set after that of the URL.
+        // This option is applied after the one of the URL.
         if let Some(mode) = reader.text_if_any(&MYSQL_SQL_MODE)? {
             self.sql_mode = Some(mode.value);
         }
@@ -148,7 +147,7 @@ impl MysqlServer {
     }
 }
 
-/// What is known of a server so far.
+/// The partially parsed parameters of a server.
 #[derive(Default)]
 struct Draft {
     host: Option<String>,
@@ -170,11 +169,12 @@ struct Draft {
 }
 
 impl Draft {
-    /// Reads what stands behind `://`.
+    /// Parses the part after `://`.
     fn parse(rest: &str, base: &Path) -> Result<Self, String> {
         let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (address, query, user) = match rest.split_once('@') {
-            // An unencoded password may hold anything but an at sign, but what begins with a slash is none.
+            // An unencoded password may contain anything but an at sign, but a part that begins with a
+            // slash is not a login.
             Some((who, behind)) if !before_colon(who).contains('/') => {
                 let (address, query) = behind.split_once('?').unwrap_or((behind, ""));
                 (address, query, Some(who))
@@ -185,8 +185,8 @@ impl Draft {
             user.map_or(("", ""), |who| who.split_once(':').unwrap_or((who, "")));
         let (host, database) = address.split_once('/').unwrap_or((address, ""));
         if host.contains('@') {
-            // What stands before it is the end of a password.
-            return Err("an '@' in the password is to be written as %40".to_owned());
+            // The part before it is the end of a password.
+            return Err("an '@' in the password must be written as %40".to_owned());
         }
         let (host, port) = split_port(host)?;
         let mut draft = Self {
@@ -201,7 +201,7 @@ impl Draft {
         Ok(draft)
     }
 
-    /// Reads parameters: `charset=utf8&ssl_ca=/etc/ssl/ca.pem`.
+    /// Parses parameters: `charset=utf8&ssl_ca=/etc/ssl/ca.pem`.
     fn take_parameters(&mut self, query: &str, base: &Path) -> Result<(), String> {
         let (mut encrypted, mut verify, mut host) = (false, None, None);
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -231,19 +231,19 @@ impl Draft {
                     }
                 }
                 "connect_timeout" => {
-                    let seconds = value
-                        .parse()
-                        .map_err(|_| format!("connect_timeout {} is no number", quoted(&value)))?;
+                    let seconds = value.parse().map_err(|_| {
+                        format!("connect_timeout {} is not a number", quoted(&value))
+                    })?;
                     self.patience = Some(Duration::from_secs(seconds));
                 }
-                // What belongs to the way in which Python's programs ask, and changes no answer.
+                // These concern the behaviour of Python's drivers and do not change results.
                 "auth_plugin_map" | "autocommit" | "bind_address" | "binary_prefix"
                 | "client_flag" | "compress" | "connect_attrs" | "conv" | "cursorclass"
                 | "defer_connect" | "local_infile" | "max_allowed_packet" | "named_pipe"
                 | "plugin" | "plugin_dir" | "program_name" | "read_timeout"
                 | "server_public_key" | "use_unicode" | "write_timeout" => {}
                 _ => self.warnings.push(format!(
-                    "the parameter {} of the database URL is not known and not used",
+                    "parameter {} of the database URL is unknown and not used",
                     quoted(&name)
                 )),
             }
@@ -262,17 +262,17 @@ impl Draft {
         Ok(())
     }
 
-    /// Reads the option file that the parameters name; what the URL says comes first.
+    /// Reads the option file that the parameters name; values of the URL take precedence.
     fn take_option_file(&mut self, base: &Path) -> Result<(), String> {
         let path = match (&self.option_file, &self.option_group) {
             (Some(path), _) => path.clone(),
-            (None, Some(_)) => PathBuf::from(option_file::USUAL),
+            (None, Some(_)) => PathBuf::from(option_file::DEFAULT_PATH),
             (None, None) => return Ok(()),
         };
         let group = self.option_group.as_deref().unwrap_or("client");
         let file = match OptionFile::read(&path, group) {
             Ok(file) => file,
-            // As the real ones do, which say nothing.
+            // The reference implementation ignores it too, without a warning.
             Err(error) => {
                 self.warnings.push(error.message().to_string());
                 return Ok(());
@@ -317,22 +317,22 @@ impl Draft {
         Ok(())
     }
 
-    /// The server, when all is read.
+    /// Returns the server after everything has been read.
     fn finish(self) -> Result<MysqlServer, String> {
         let identity = match (self.certificate, self.key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
-            // A file may hold both.
+            // One file may contain both.
             (Some(both), None) => Some((both.clone(), both)),
-            (None, Some(_)) => return Err("ssl_key is of no use without ssl_cert".to_owned()),
+            (None, Some(_)) => return Err("ssl_key has no effect without ssl_cert".to_owned()),
             (None, None) => None,
         };
         Ok(MysqlServer {
             host: self.host.unwrap_or_else(|| HOST.to_owned()),
             port: self.port.unwrap_or(PORT),
             socket: self.socket,
-            user: self.user.ok_or("the URL names no user")?,
+            user: self.user.ok_or("the URL has no user")?,
             password: self.password,
-            database: self.database.ok_or("the URL names no database")?,
+            database: self.database.ok_or("the URL has no database")?,
             charset: charset(self.charset.as_deref()),
             tls: MysqlTls {
                 identity,
@@ -352,13 +352,13 @@ impl Draft {
     }
 }
 
-/// A text, unless it is empty.
+/// Returns a text unless it is empty.
 fn given(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// The character set of a connection. Texts come and go as UTF-8, whatever other one is named: the server
-/// converts what it keeps otherwise.
+/// Returns the character set of a connection. Texts are sent and received as UTF-8 in any case: the server
+/// converts the ones that it stores differently.
 fn charset(named: Option<&str>) -> String {
     let named = named.unwrap_or_default().to_ascii_lowercase();
     match named.as_str() {
@@ -371,7 +371,7 @@ fn before_colon(text: &str) -> &str {
     text.split(':').next().unwrap_or(text)
 }
 
-/// `host:port`, where either may be missing, and an IPv6 address stands in brackets.
+/// Splits `host:port`. Both parts are optional, and an IPv6 address is in brackets.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, port)) => (host, port.strip_prefix(':').unwrap_or_default()),
@@ -383,17 +383,17 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     parse_port(port).map(|port| (host, Some(port)))
 }
 
-/// What stands there may be a part of a password: it is not repeated.
+/// Parses a port. The text is not quoted in errors because it may be a part of a password.
 fn parse_port(text: &str) -> Result<u16, String> {
     text.parse()
-        .map_err(|_| "the port of the database is no number".to_owned())
+        .map_err(|_| "the port of the database is not a number".to_owned())
 }
 
 fn truth(name: &str, value: &str) -> Result<bool, String> {
     parse_boolean(value).ok_or_else(|| format!("{name} is neither true nor false"))
 }
 
-/// The names of mysqlclient.
+/// Parses the TLS modes of mysqlclient.
 fn tls_mode(value: &str) -> Result<MysqlTlsMode, String> {
     Ok(match value.to_ascii_uppercase().as_str() {
         "DISABLED" => MysqlTlsMode::Disabled,
@@ -403,7 +403,7 @@ fn tls_mode(value: &str) -> Result<MysqlTlsMode, String> {
         "VERIFY_IDENTITY" => MysqlTlsMode::VerifyHost,
         _ => {
             return Err(
-                "ssl_mode is none of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY"
+                "ssl_mode is not one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY"
                     .to_owned(),
             );
         }
@@ -535,7 +535,7 @@ mod tests {
         assert_eq!(server.tls.mode, MysqlTlsMode::Preferred);
         let server = parse(&format!("/d?read_default_file={file}")).unwrap();
         assert_eq!(server.user, "other");
-        // The real ones go on without a file that is not there.
+        // The reference implementation ignores a missing file.
         let server = parse("g@h/d?read_default_file=/none/my.cnf").unwrap();
         assert_eq!(server.warnings.len(), 1);
         assert!(parse("/d?read_default_file=/none/my.cnf").is_err());

@@ -1,25 +1,26 @@
 //! The option files of MySQL and MariaDB: `/etc/my.cnf`.
 //!
-//! *Source:* the manual of MariaDB, "Configuring MariaDB with Option Files"; `pymysql/optionfile.py`.
+//! *Source:* MariaDB's manual, "Configuring MariaDB with Option Files"; `pymysql/optionfile.py`.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// The file that is read when only a group is named.
-pub(super) const USUAL: &str = "/etc/my.cnf";
+/// The default file if only a group is named.
+pub(super) const DEFAULT_PATH: &str = "/etc/my.cnf";
 
-/// How deep files may include others.
-const DEEPEST: usize = 8;
+/// The maximum depth of includes.
+const MAX_DEPTH: usize = 8;
 
 /// The options of one group.
 pub(super) struct OptionFile {
-    /// Names with hyphens in lower case, and values; later ones count.
+    /// Names in lower case with hyphens, and values; the last one counts.
     options: Vec<(String, String)>,
 }
 
 impl OptionFile {
-    /// Reads a group of the file at `path`, and of what it includes. A `~/` is the user's home.
+    /// Reads a group of the file at `path` and of the files that it includes. A `~/` is the user's home
+    /// directory.
     ///
     /// # Errors
     /// `Io`.
@@ -35,7 +36,7 @@ impl OptionFile {
         Ok(file)
     }
 
-    /// The last value of an option.
+    /// Returns the last value of an option.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.options.iter().rev().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
@@ -46,11 +47,11 @@ impl OptionFile {
         let base = path.parent().unwrap_or(Path::new("/"));
         let mut is_ours = false;
         for line in String::from_utf8_lossy(&text).lines().map(str::trim) {
-            if let Some(file) = line.strip_prefix("!include ").filter(|_| depth < DEEPEST) {
+            if let Some(file) = line.strip_prefix("!include ").filter(|_| depth < MAX_DEPTH) {
                 self.include(&base.join(file.trim()), group, depth + 1)?;
             } else if let Some(directory) = line
                 .strip_prefix("!includedir ")
-                .filter(|_| depth < DEEPEST)
+                .filter(|_| depth < MAX_DEPTH)
             {
                 self.include_directory(&base.join(directory.trim()), group, depth + 1)?;
             } else if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
@@ -64,7 +65,7 @@ impl OptionFile {
         Ok(())
     }
 
-    /// Reads the files of a directory that are called `*.cnf`, by name.
+    /// Reads the `*.cnf` files of a directory, sorted by name.
     fn include_directory(&mut self, path: &Path, group: &str, depth: usize) -> Result<()> {
         let entries = std::fs::read_dir(path).map_err(|e| Error::io("read", path, e))?;
         let mut files: Vec<_> = entries

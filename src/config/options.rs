@@ -1,63 +1,63 @@
-//! Every option that is read, in one table.
+//! All options in one table.
 //!
-//! The rows drive the reading, and a test holds `docs/configuration.md` to them. A row that
-//! nothing reads is a defect, and a test finds it. Names, defaults and limits are Glance's; the section
-//! `local_limits` is ours, for what Glance's operators keep in Keystone.
+//! The rows drive the reading, and tests ensure that `docs/configuration.md` matches them and that every
+//! row is read. Names, defaults and limits are Glance's. The section `local_limits` is an extension, for
+//! limits that Glance's operators keep in Keystone.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
 //! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http}.py`,
 //! `oslo_db/options.py`, `oslo_log/_options.py`.
 
-/// The section of an option that each store has in the section named after it; without named
-/// stores it is `glance_store`.
+/// The section of an option that every store has in its own section; without named stores that is
+/// `glance_store`.
 pub const EACH_STORE: &str = "STORE";
 
-/// One option.
+/// An option.
 #[derive(Debug)]
 pub struct OptionSpec {
-    /// The section it stands in, or [`EACH_STORE`].
+    /// The section, or [`EACH_STORE`].
     pub section: &'static str,
-    /// Its key.
+    /// The key.
     pub name: &'static str,
-    /// What its value has to look like.
+    /// The type of the value.
     pub kind: Kind,
-    /// The value when no file has one, as it would be written in a file.
+    /// The default value, as it would be written in a file.
     pub default: Option<&'static str>,
-    /// Section and key under which older files have it.
+    /// Former sections and keys, which older files contain.
     pub former_names: &'static [(&'static str, &'static str)],
 }
 
-/// The shape of a value.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
     Text,
-    /// Any text, never shown.
+    /// Any text; never shown.
     Secret,
-    /// One of these.
+    /// One of these values.
     Choice(&'static [&'static str]),
     /// true, yes, on, 1, or false, no, off, 0, in any case.
     Boolean,
     /// A whole number within these limits.
     Integer {
-        /// The least that is allowed.
+        /// The minimum.
         minimum: i128,
-        /// The most that is allowed.
+        /// The maximum.
         maximum: i128,
     },
     /// `a, b`
     List,
-    /// `[a, b]`, each one of these, or anything where there are none; quotes allowed.
+    /// `[a, b]` with these items, or any items if the list is empty; quotes allowed.
     BracketedList(&'static [&'static str]),
     /// `key:value, key:value`
     Pairs,
-    /// The option may be repeated; every value counts.
+    /// An option that may be repeated; every value counts.
     Repeated,
 }
 
 impl Kind {
-    /// What the documentation calls it.
+    /// Returns the name of the type in the documentation.
     pub fn label(self) -> &'static str {
         match self {
             Self::Text | Self::Secret => "text",
@@ -90,7 +90,7 @@ macro_rules! options {
             former_names: &[$($($former),+)?],
         };)*
 
-        /// All of them.
+        /// All options.
         pub static OPTIONS: &[&OptionSpec] = &[$(&$row),*];
     };
 }
@@ -225,7 +225,7 @@ options! {
         Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("48");
 }
 
-/// The option that `name` in `section` (normalised) is, when it is one of ours.
+/// Returns the option `name` in `section` (normalized), if it is in the table.
 pub(super) fn find_option(section: &str, name: &str) -> Option<&'static OptionSpec> {
     let exact = OPTIONS
         .iter()
@@ -244,7 +244,7 @@ mod tests {
 
     use super::*;
 
-    /// The rows of the tables: (section, option) → (type, default).
+    /// Returns the rows of the tables: (section, option) → (type, default).
     fn documented() -> BTreeMap<(String, String), (String, String)> {
         let text = include_str!("../../docs/configuration.md");
         let mut rows = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! Looks options up: in the environment, in the files, by former names, with references to
-//! other options filled in and the text turned into its type.
+//! Lookup of options: in the environment, in the files, and by former names. References to other options
+//! are expanded, and values are parsed.
 //!
 //! *Source:* `oslo_config/cfg.py` (`_Namespace._get_file_value`, `ConfigOpts._substitute`),
 //! `oslo_config/types.py`, `oslo_config/sources/_environment.py`.
@@ -16,20 +16,20 @@ use super::values::{
 };
 use crate::error::{Error, Result};
 
-/// References may lead to values with references, this many deep.
-const DEEPEST_REFERENCE: usize = 16;
+/// The maximum depth of references in values of references.
+const MAX_REFERENCE_DEPTH: usize = 16;
 
-/// Where values come from, least preferred first among the files.
+/// The sources of values; later files take precedence.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     pub(super) files: &'a [Ini],
-    /// `OS_SECTION__OPTION` here beats every file.
+    /// The environment; its `OS_SECTION__OPTION` takes precedence over every file.
     pub(super) environment: Option<&'a Environment>,
-    /// Defaults other than those of the table.
+    /// Defaults that replace those of the table.
     pub(super) defaults: Vec<(&'static OptionSpec, String)>,
 }
 
-/// One option in the section that is looked in.
+/// An option in the section to search.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lookup<'s> {
     spec: &'static OptionSpec,
@@ -37,7 +37,7 @@ pub(super) struct Lookup<'s> {
 }
 
 impl OptionSpec {
-    /// This option in the section of the store `id`.
+    /// Returns this option in the section of the store `id`.
     pub(super) fn of<'s>(&'static self, id: &'s str) -> Lookup<'s> {
         Lookup {
             spec: self,
@@ -55,7 +55,7 @@ impl From<&'static OptionSpec> for Lookup<'_> {
     }
 }
 
-/// A value and where it was written, so that it can still be refused later.
+/// A value and its place, so that it can still be refused later.
 #[derive(Debug)]
 pub(super) struct Located<'a, T> {
     pub(super) value: T,
@@ -64,18 +64,18 @@ pub(super) struct Located<'a, T> {
 }
 
 impl<T> Located<'_, T> {
-    /// Whether no file and no variable sets the option.
+    /// Returns whether no file and no variable sets the option.
     pub(super) fn is_default(&self) -> bool {
         matches!(self.place, Place::Default)
     }
 
-    /// The error that refuses this value: `FILE:LINE: [section] option: why`.
+    /// Returns the error that refuses this value: `FILE:LINE: [section] option: why`.
     pub(super) fn refuse(&self, why: impl fmt::Display) -> Error {
         refuse(&self.place, &self.name, why)
     }
 }
 
-/// Where a value was written.
+/// The place of a value.
 #[derive(Clone, Debug)]
 enum Place<'a> {
     File(&'a Path, usize),
@@ -83,7 +83,7 @@ enum Place<'a> {
     Default,
 }
 
-/// A value as it was written.
+/// A value as written.
 struct Found<'a> {
     raw: Cow<'a, str>,
     place: Place<'a>,
@@ -98,7 +98,7 @@ fn refuse(place: &Place<'_>, name: &str, why: impl fmt::Display) -> Error {
 }
 
 impl<'a> Reader<'a> {
-    /// A text; None when it is neither set nor has a default.
+    /// Returns a text; None if it is not set and has no default.
     pub(super) fn text<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -109,14 +109,18 @@ impl<'a> Reader<'a> {
         };
         let value = self.located(lookup, found)?;
         match lookup.spec.kind {
-            Kind::Choice(choices) if !choices.contains(&value.value.as_str()) => Err(value.refuse(
-                format_args!("{} is none of {}", quoted(&value.value), choices.join(", ")),
-            )),
+            Kind::Choice(choices) if !choices.contains(&value.value.as_str()) => {
+                Err(value.refuse(format_args!(
+                    "{} is not one of {}",
+                    quoted(&value.value),
+                    choices.join(", ")
+                )))
+            }
             _ => Ok(Some(value)),
         }
     }
 
-    /// The same, where an empty text is as good as none.
+    /// Returns a text; None if it is empty, or not set and without a default.
     pub(super) fn text_if_any<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -124,7 +128,7 @@ impl<'a> Reader<'a> {
         Ok(self.text(lookup)?.filter(|text| !text.value.is_empty()))
     }
 
-    /// The same, of an option that has a default.
+    /// Returns the text of an option that has a default.
     pub(super) fn text_or_default<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -154,7 +158,7 @@ impl<'a> Reader<'a> {
         let lookup = lookup.into();
         let mut text = self.text_or_default(lookup)?;
         if text.value.trim().is_empty() {
-            // An empty number is none, as for oslo.config.
+            // An empty number counts as unset, as in oslo.config.
             text.value.clear();
             text.value.push_str(lookup.spec.default.unwrap_or_default());
         }
@@ -179,7 +183,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A list, with or without brackets as its kind says.
+    /// Returns a list, with or without brackets depending on its kind.
     pub(super) fn list<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -200,7 +204,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `key:value` pairs in their order, none when the option is not set.
+    /// Returns the `key:value` pairs in order; empty if the option is not set.
     pub(super) fn pairs<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -216,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Every value of a repeated option: earlier files first.
+    /// Returns every value of a repeated option: earlier files first.
     pub(super) fn repeated<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -240,7 +244,7 @@ impl<'a> Reader<'a> {
         Ok(values)
     }
 
-    /// Whether a file or the environment says something about it.
+    /// Returns whether a file or the environment sets the option.
     pub(super) fn is_set<'s>(&'a self, lookup: impl Into<Lookup<'s>>) -> bool {
         let lookup = lookup.into();
         self.find(lookup)
@@ -264,7 +268,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The environment, then the last file that has it under any of its names, then the default.
+    /// Finds the value in the environment, then in the last file that has it under any of its names, then
+    /// the default.
     fn find(&'a self, lookup: Lookup<'_>) -> Option<Found<'a>> {
         let section = normalize_section(lookup.section);
         let default = || {
@@ -318,13 +323,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Fills in `$option`, `${option}` and `${section.option}`; `$$` and `\$` are a dollar sign,
-    /// a `$` before anything else is itself.
+    /// Expands `$option`, `${option}` and `${section.option}`. `$$` and `\$` are a dollar sign; a `$`
+    /// before anything else is kept.
     fn expand(&self, raw: &str, section: &str, depth: usize) -> Result<String, String> {
         if !raw.contains('$') {
             return Ok(raw.to_owned());
         }
-        if depth >= DEEPEST_REFERENCE {
+        if depth >= MAX_REFERENCE_DEPTH {
             return Err("the value refers to itself".to_owned());
         }
         let raw = raw.replace("\\$", "$$");
@@ -347,7 +352,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// The value of the option that a reference in `section` names.
+    /// Returns the value of the option that a reference in `section` names.
     fn resolve(&self, reference: &str, section: &str, depth: usize) -> Result<String, String> {
         let (own_section, name) = reference.split_once('.').unwrap_or((section, reference));
         if let Some(value) = self.referenced(own_section, name, depth)? {
@@ -362,7 +367,7 @@ impl<'a> Reader<'a> {
             })
     }
 
-    /// Whether `section` (normalised) holds the options of a store.
+    /// Returns whether `section` (normalized) contains the options of a store.
     fn is_store(&self, section: &str) -> bool {
         let backends = self.find((&ENABLED_BACKENDS).into());
         section == "glance_store"
@@ -371,7 +376,7 @@ impl<'a> Reader<'a> {
                 .is_some_and(|pairs| pairs.iter().any(|(id, _)| normalize_section(id) == section))
     }
 
-    /// The value of an option as it stands in another one; None when there is no such option.
+    /// Returns the value of an option for use in another one; None if there is no such option.
     fn referenced(
         &self,
         section: &str,
@@ -411,7 +416,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `[section] option`
+/// Returns the name for messages: `[section] option`.
 fn name_of(lookup: Lookup<'_>) -> String {
     let section = if lookup.section == EACH_STORE {
         "glance_store"
@@ -421,7 +426,7 @@ fn name_of(lookup: Lookup<'_>) -> String {
     format!("[{section}] {}", lookup.spec.name)
 }
 
-/// The name and the rest when `text`, which follows a `$`, starts with `name` or `{name}`.
+/// Returns the name and the rest if `text`, which follows a `$`, starts with `name` or `{name}`.
 fn split_reference(text: &str) -> Option<(&str, &str)> {
     let (braced, text) = match text.strip_prefix('{') {
         Some(text) => (true, text),
@@ -463,7 +468,7 @@ mod tests {
         }
     }
 
-    /// What `[DEFAULT] node_staging_uri = VALUE` says in a file that has a few other options.
+    /// Returns the value of `[DEFAULT] node_staging_uri = VALUE` in a file with a few other options.
     fn expanded(value: &str) -> Result<String> {
         let text = format!(
             "[DEFAULT]\nnode_staging_uri = {value}\nplace = /srv\nenabled_backends = T:file\ndelayed_delete = yes\n\

@@ -1,4 +1,4 @@
-//! What the scrubber is told.
+//! The settings of the scrubber.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use super::options::{DAEMON, OptionSpec, SCRUB_POOL_SIZE, SCRUB_TIME, WAKEUP_TIM
 use super::reader::Reader;
 use crate::error::Result;
 
-/// When the data of deleted images is removed, and how fast.
+/// The delay and the speed of the removal of deleted images' data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScrubberSettings {
-    /// How long data stays after its image was deleted.
+    /// The time that data is kept after its image was deleted.
     pub scrub_time: Duration,
-    /// How many deletions go on at a time; at least 1.
+    /// The number of concurrent deletions; at least 1.
     pub pool_size: usize,
-    /// How long a daemon waits from one run to the next.
+    /// The interval between runs of a daemon.
     pub wakeup_time: Duration,
-    /// Whether the program keeps running, where its command line does not say.
+    /// Whether the program runs as a daemon, unless its command line decides.
     pub daemon: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Which configuration files there are when none, or only some, are named.
+//! The configuration files to read if none, or only some, are named.
 //!
 //! *Source:* `oslo_config/cfg.py` (`find_config_files`, `find_config_dirs`, `_parse_config_files`).
 
@@ -9,23 +9,23 @@ use super::environment::Environment;
 use super::ini::Ini;
 use crate::error::{Error, Result};
 
-/// The project whose directories and files are looked for.
+/// The project whose directories and files are searched for.
 const PROJECT: &str = "glance";
 
-/// A file or a directory of files; later ones beat earlier ones.
+/// A file or a directory of files; later ones take precedence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigSource {
     /// `--config-file`
     File(PathBuf),
-    /// `--config-dir`: its `*.conf` in the order of their names.
+    /// `--config-dir`: its `*.conf`, sorted by name.
     Directory(PathBuf),
 }
 
-/// What a program reads, given what its command line names: the default files unless it names a
-/// file, then the default directories unless it names a directory, then what it names.
+/// Returns the sources that a program reads, given the ones of its command line: the default files unless
+/// it names a file, then the default directories unless it names a directory, then the named ones.
 ///
-/// `programs` are the real program names whose files count, such as `glance-api` and
-/// `glance-manage`. Looks which of the default files exist, and reads none.
+/// `programs` are the upstream program names whose files count, such as `glance-api` and `glance-manage`.
+/// Checks which of the default files exist, and reads none.
 pub fn complete_sources(
     given: &[ConfigSource],
     programs: &[&str],
@@ -51,7 +51,7 @@ pub fn complete_sources(
     sources
 }
 
-/// `~/.glance`, `~`, `/etc/glance`, `/etc`, and those of a snap.
+/// Returns `~/.glance`, `~`, `/etc/glance`, `/etc`, and the directories of a snap.
 fn search_path(environment: &Environment) -> Vec<PathBuf> {
     let mut directories = Vec::new();
     if let Some(home) = environment.get("HOME").map(Path::new) {
@@ -68,7 +68,7 @@ fn search_path(environment: &Environment) -> Vec<PathBuf> {
     directories
 }
 
-/// For each program the project's and its own, each in the first directory that has it.
+/// Finds the project's file and each program's file, each in the first directory that has it.
 fn find_all(directories: &[PathBuf], programs: &[&str], extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let names = std::iter::once(&PROJECT).chain(programs);
@@ -84,10 +84,10 @@ fn find_all(directories: &[PathBuf], programs: &[&str], extension: &str) -> Vec<
     found
 }
 
-/// Reads all of `sources` in their order; a leading `~` is the home directory.
+/// Reads all of `sources` in order; a leading `~` is the home directory.
 ///
 /// # Errors
-/// `Io` when a source is missing or cannot be read, `Failed` when a file cannot be parsed.
+/// `Io` if a source is missing or cannot be read, `Failed` if a file cannot be parsed.
 pub(super) fn read_sources(
     sources: &[ConfigSource],
     environment: &Environment,
@@ -106,7 +106,7 @@ pub(super) fn read_sources(
     Ok(files)
 }
 
-/// The `*.conf` of a directory, sorted by name, hidden ones left out.
+/// Returns the `*.conf` of a directory, sorted by name, without hidden ones.
 fn list_directory(directory: &Path) -> Result<Vec<PathBuf>> {
     let fault = |e| Error::io("read", directory, e);
     let mut names: Vec<OsString> = Vec::new();

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// A password, or a text that holds one: both `Debug` and `Display` show `***`.
+/// A password, or a text that contains one. `Debug` and `Display` show `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides `text`.
+    /// Wraps `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The hidden text, for the one place that has to send it.
+    /// Returns the secret text, for the code that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

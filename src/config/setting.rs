@@ -1,15 +1,15 @@
-//! A value of the configuration that is refused where it is needed.
+//! Configuration values that are refused only where they are used.
 
 use crate::error::{Error, Hint, Result};
 
-/// A value of the configuration, or why it is refused.
+/// A value of the configuration, or the reason why it is refused.
 ///
-/// A deployment's configuration is written for other programs as well, and for all of their work: what a
-/// command does not need must not stop it.
+/// A deployment's configuration serves other programs as well. A value that a command does not need must
+/// not stop it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting<T>(Result<T, Refusal>);
 
-/// Why a value is refused.
+/// The reason why a value is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Refusal {
     /// `FILE:LINE: [section] option: why`.
@@ -21,7 +21,7 @@ impl<T> Setting<T> {
     /// Returns the value.
     ///
     /// # Errors
-    /// `Failed`, `FILE:LINE: [section] option: why`, when it is refused.
+    /// `Failed`, `FILE:LINE: [section] option: why`, if it is refused.
     pub fn get(&self) -> Result<&T> {
         self.0.as_ref().map_err(|refusal| {
             let error = Error::failed(refusal.message.clone());
@@ -29,10 +29,10 @@ impl<T> Setting<T> {
         })
     }
 
-    /// Returns the value of a setting that is small.
+    /// Returns a copy of the value.
     ///
     /// # Errors
-    /// As [`Setting::get`].
+    /// The errors of [`Setting::get`].
     pub fn copied(&self) -> Result<T>
     where
         T: Copy,

@@ -25,122 +25,122 @@ use super::stores::{Layout, Store, Stores, read_stores};
 use super::values::quoted;
 use crate::error::{Error, Result};
 
-/// The configuration file that a data directory may hold.
+/// The configuration file that a data directory may contain.
 const DATA_DIR_FILE: &str = "glance-api.conf";
 
-/// Everything the local engine is told. Paths are absolute.
+/// All settings of the local engine. Paths are absolute.
 ///
-/// What a command does not need is not its business: each setting is refused where it is used.
+/// Each setting is refused where it is used, so that commands that do not need it can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The data directory, when the deployment is one: the engine makes it and what is in it.
+    /// The data directory, if the deployment is one. The engine creates it and its content.
     pub data_dir: Option<PathBuf>,
-    /// The catalogue; None when a configuration names none, see [`Settings::require_database`].
+    /// The catalogue; None if the configuration names none, see [`Settings::require_database`].
     pub database: Setting<Option<Database>>,
-    /// Where image data is kept.
+    /// The stores of image data.
     pub stores: Setting<Stores>,
-    /// Where data waits between stage and import.
+    /// The directory of data between stage and import.
     pub staging_dir: Setting<PathBuf>,
-    /// Where this node notes which uploads, imports and deletions are under way: the data directory, or the staging area.
+    /// The directory of this node's journal of running uploads, imports and deletions: the data directory,
+    /// or the staging area.
     pub journal_dir: Setting<PathBuf>,
     /// The image cache; None without one.
     pub cache: Setting<Option<CacheSettings>>,
-    /// Sizes and counts that are refused or cut.
+    /// Limits on sizes and counts.
     pub limits: Limits,
-    /// Formats and what is checked of them.
+    /// The accepted formats and the checks on them.
     pub formats: Setting<Formats>,
-    /// What callers get to see of locations.
+    /// The visibility of locations to callers.
     pub exposure: Setting<Exposure>,
-    /// Algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](super::options::HASHING_ALGORITHMS).
+    /// The algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](super::options::HASHING_ALGORITHMS).
     pub hashing_algorithm: Setting<String>,
-    /// What is done with data that is registered by its address.
+    /// The treatment of data that is registered by its address.
     pub registration: Setting<Registration>,
-    /// Whether deleting an image leaves it `pending_delete` for the scrubber.
+    /// Whether a deleted image stays `pending_delete` until the scrubber removes its data.
     pub delayed_delete: Setting<bool>,
     /// Whether the addresses of data are encrypted in the catalogue.
     pub encrypted_locations: Setting<bool>,
-    /// When and how fast the scrubber removes it.
+    /// The settings of the scrubber.
     pub scrubber: Setting<ScrubberSettings>,
-    /// Where the operator's programs log.
+    /// The logging of the operator's programs.
     pub log: Setting<LogSettings>,
-    /// What imports are told.
+    /// The import settings.
     pub import: ImportSettings,
-    /// Where files of metadata definitions are read from, and written to, when no other place is named.
+    /// The default directory of metadata definition files.
     pub metadef_dir: Setting<PathBuf>,
 }
 
-/// Sizes and counts that are refused or cut. None is no limit.
+/// Limits on sizes and counts. None is no limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of one image.
+    /// Maximum size of an image, in bytes.
     pub image_size: Setting<u64>,
-    /// Bytes of all images of one project in all stores.
+    /// Maximum size of all images of a project in all stores, in bytes.
     pub project_storage: Setting<Option<u64>>,
-    /// Additional properties of one image.
+    /// Maximum number of additional properties of an image.
     pub properties: Setting<Option<u64>>,
-    /// Tags of one image.
+    /// Maximum number of tags of an image.
     pub tags: Setting<Option<u64>>,
-    /// Members of one image.
+    /// Maximum number of members of an image.
     pub members: Setting<Option<u64>>,
-    /// Locations of one image.
+    /// Maximum number of locations of an image.
     pub locations: Setting<Option<u64>>,
-    /// What one project may use.
+    /// The limits of a project.
     pub project: Setting<ProjectLimits>,
 }
 
-/// What one project may use: limits that the reference implementation reads from Keystone. None is no
-/// limit.
+/// The limits of a project, which the reference implementation reads from Keystone. None is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProjectLimits {
-    /// MiB of all images in all stores, each copy counted.
+    /// Maximum size of all images in all stores, in MiB; each copy counts.
     pub size_total: Option<u64>,
-    /// MiB that wait between stage and import.
+    /// Maximum size of the data between stage and import, in MiB.
     pub stage_total: Option<u64>,
-    /// Images.
+    /// Maximum number of images.
     pub count_total: Option<u64>,
-    /// Images whose data is on its way at a time.
+    /// Maximum number of images with a running upload.
     pub count_uploading: Option<u64>,
 }
 
-/// Formats and what is checked of them.
+/// The accepted formats and the checks on them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Formats {
-    /// What `disk_format` may be.
+    /// The allowed values of `disk_format`.
     pub disk: Vec<String>,
-    /// What `container_format` may be.
+    /// The allowed values of `container_format`.
     pub container: Vec<String>,
-    /// Whether data whose content is not of the declared `disk_format` is refused.
+    /// Whether data that does not match the declared `disk_format` is refused.
     pub require_match: bool,
-    /// Names of the safety checks that a GPT or MBR image may fail.
+    /// The names of the safety checks that do not fail a GPT or MBR image.
     pub gpt_checks_nonfatal: Vec<String>,
-    /// The create types of the VMDK images that are converted.
+    /// The create types of VMDK images that can be converted.
     pub vmdk_types: Vec<String>,
 }
 
-/// What callers get to see of locations.
+/// The visibility of locations to callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
-    /// Whether an image shows its `direct_url`.
+    /// Whether images include `direct_url`.
     pub direct_url: bool,
-    /// Whether an image shows its `locations`, and callers may change them.
+    /// Whether images include `locations`, and callers may change them.
     pub locations: bool,
 }
 
-/// What is done with data that is registered by its address.
+/// The treatment of data that is registered by its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
-    /// Whether it is read, for its hashes.
+    /// Whether the data is read to compute its hashes.
     pub secure_hash: bool,
-    /// Times it is read anew when that fails.
+    /// The number of retries of a failed read.
     pub retries: u64,
 }
 
 impl Settings {
-    /// The settings of a data directory: everything inside it, unless its `glance-api.conf`
-    /// says otherwise; relative paths start at the directory. Nothing needs to exist.
+    /// Returns the settings of a data directory: everything is inside it unless its `glance-api.conf` sets
+    /// another place. Relative paths start at the directory. Nothing needs to exist.
     ///
     /// # Errors
-    /// `Io` when the file is there and cannot be read; `Failed`, `FILE:LINE: why`, when it cannot be parsed.
+    /// `Io` if the file exists and cannot be read; `Failed`, `FILE:LINE: why`, if it cannot be parsed.
     pub fn for_data_dir(directory: &Path) -> Result<Self> {
         let directory = absolute(directory)?;
         let path = directory.join(DATA_DIR_FILE);
@@ -169,11 +169,11 @@ impl Settings {
         ))
     }
 
-    /// The settings that `sources` describe, later ones first, and variables such as
-    /// `OS_DATABASE__CONNECTION` before all of them; relative paths start at the current directory.
+    /// Loads the settings of `sources`. Later ones take precedence, and variables such as
+    /// `OS_DATABASE__CONNECTION` over all of them. Relative paths start at the current directory.
     ///
     /// # Errors
-    /// As [`Settings::for_data_dir`], and `Io` for a source that is missing.
+    /// The errors of [`Settings::for_data_dir`], and `Io` for a source that is missing.
     pub fn load(sources: &[ConfigSource], environment: &Environment) -> Result<Self> {
         let files = read_sources(sources, environment)?;
         let reader = Reader {
@@ -191,10 +191,10 @@ impl Settings {
         ))
     }
 
-    /// The catalogue, for all who cannot do without.
+    /// Returns the catalogue.
     ///
     /// # Errors
-    /// `Failed` when the configuration names none, or one that is refused.
+    /// `Failed` if the configuration names none, or a refused one.
     pub fn require_database(&self) -> Result<&Database> {
         self.database.get()?.as_ref().ok_or_else(|| {
             Error::failed("the configuration names no database")
@@ -277,7 +277,7 @@ fn read_database(reader: &Reader<'_>, base: &Path) -> Result<Option<Database>> {
     database.configure(reader).map(Some)
 }
 
-/// With named stores a reserved store is the staging area, else a URI names it.
+/// Reads the staging directory: with named stores that of a reserved store, otherwise a URI.
 fn read_staging_dir(reader: &Reader<'_>, base: &Path, named: bool) -> Result<PathBuf> {
     if named {
         let path = reader.text_or_default(&STAGING_DATADIR)?;
@@ -290,14 +290,15 @@ fn read_staging_dir(reader: &Reader<'_>, base: &Path, named: bool) -> Result<Pat
     match uri.value.strip_prefix("file://") {
         Some(path) if !path.is_empty() => Ok(base.join(path)),
         _ => Err(uri.refuse(format_args!(
-            "{} is not file:// and a directory",
+            "{} is not file:// followed by a directory",
             quoted(&uri.value)
         ))),
     }
 }
 
-/// Returns where the journal is. A staging area that the configuration does not name is a temporary directory, which
-/// does not outlive a restart of the machine as what is in the stores does: a directory of a store is better then.
+/// Returns the directory of the journal. The default staging area is a temporary directory, which does not
+/// survive a restart of the machine, unlike the data in the stores. A directory of a store is used in that
+/// case.
 fn journal_dir(
     reader: &Reader<'_>,
     layout: &Layout<'_>,
@@ -339,7 +340,7 @@ fn read_limits(reader: &Reader<'_>) -> Limits {
 fn read_project_storage(reader: &Reader<'_>) -> Result<Option<u64>> {
     let storage = reader.text_or_default(&USER_STORAGE_QUOTA)?;
     let Some(bytes) = parse_size(&storage.value) else {
-        let why = "is not a number with B, KB, MB, GB or TB behind it";
+        let why = "is not a number, optionally followed by B, KB, MB, GB or TB";
         return Err(storage.refuse(format_args!("{} {why}", quoted(&storage.value))));
     };
     Ok(Some(bytes).filter(|bytes| *bytes > 0))
@@ -358,7 +359,7 @@ fn read_quota(reader: &Reader<'_>, option: &'static OptionSpec) -> Result<Option
     Ok(limit(reader.integer(option)?.value))
 }
 
-/// A negative quota is none.
+/// Returns a quota; a negative one is no limit.
 fn limit(value: i128) -> Option<u64> {
     (value >= 0).then(|| saturate(value))
 }
@@ -367,7 +368,7 @@ fn saturate(value: i128) -> u64 {
     u64::try_from(value.max(0)).unwrap_or(u64::MAX)
 }
 
-/// Bytes of `10`, `10B`, `10KB`, `10MB`, `10GB` or `10TB`: powers of 1024, no space, case matters.
+/// Parses `10`, `10B`, `10KB`, `10MB`, `10GB` or `10TB` to bytes: powers of 1024, no space, case matters.
 ///
 /// *Source:* `glance/api/common.py` (`get_remaining_quota`).
 fn parse_size(text: &str) -> Option<u64> {
@@ -386,7 +387,7 @@ fn parse_size(text: &str) -> Option<u64> {
     if digits.is_empty() {
         return None;
     }
-    // Only digits: what does not fit is larger than any storage.
+    // Only digits: a number that overflows is larger than any storage.
     let number: u64 = digits.parse().unwrap_or(u64::MAX);
     Some(number.saturating_mul(1 << shift))
 }
@@ -410,7 +411,7 @@ mod tests {
         Settings::load(&[ConfigSource::File(path)], &Environment::default())
     }
 
-    /// What is refused of the settings, wherever it would be needed.
+    /// Returns the errors of all settings.
     fn refused(settings: &Settings) -> Vec<String> {
         fn of<T>(setting: &Setting<T>) -> Option<String> {
             setting.get().err().map(|error| error.message().to_string())
@@ -567,7 +568,7 @@ mod tests {
         }
         let odd = cache("image_cache_driver = odd\nimage_cache_max_size = 10G\n");
         let error = odd.driver.get().unwrap_err();
-        assert!(error.message().contains("'odd' is none of"), "{error}");
+        assert!(error.message().contains("'odd' is not one of"), "{error}");
         assert!(odd.max_size.get().is_err() && odd.stall_time.get().is_ok());
     }
 
@@ -603,7 +604,7 @@ mod tests {
         assert!(settings.import.methods.get().is_ok());
         let stores = settings.stores.get().unwrap();
         assert!(stores.list[0].kind.get().is_ok());
-        // A staging directory of a deployment with named stores is another option.
+        // The staging directory of a deployment with named stores is another option.
         assert_eq!(refused(&settings).len(), wrong.len());
         for message in refused(&settings) {
             assert!(message.contains("x.conf:"), "{message}");
@@ -662,7 +663,7 @@ mod tests {
         }
     }
 
-    /// A configuration in which an option has a meaning.
+    /// Returns a configuration in which an option has an effect.
     fn base_for(spec: &OptionSpec, section: &str, name: &str) -> String {
         let of_unnamed = ["stores", "default_store", "node_staging_uri"];
         let of_cache = name.starts_with("image_cache_") || name == "worker_self_reference_url";
@@ -682,7 +683,7 @@ mod tests {
         }
     }
 
-    /// Every row of the table is read: a value that refers to nothing is refused in each.
+    /// Tests that every row of the table is read: an invalid reference is refused in each.
     #[test]
     fn every_option_of_the_table_is_read() {
         for spec in OPTIONS {

@@ -16,41 +16,41 @@ use super::setting::Setting;
 use super::values::quoted;
 use crate::error::{Error, Result};
 
-/// The section of a deployment's only store, when stores have no names.
+/// The section of the only store if stores have no names.
 const UNNAMED_SECTION: &str = "glance_store";
 
-/// Store names that Glance keeps for itself start with this.
+/// The prefix of the names of Glance's reserved stores.
 const RESERVED_PREFIX: &str = "os_glance_";
 
-/// All stores of a deployment; at least the default one.
+/// All stores of a deployment, with at least the default one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stores {
-    /// Whether the stores have names (`enabled_backends`). Only then does a location carry its
-    /// store's name and can a caller choose a store.
+    /// Whether the stores have names (`enabled_backends`). Only then a location contains its store's name
+    /// and a caller can choose a store.
     pub named: bool,
-    /// Identifier of the store that takes an upload that names none.
+    /// The identifier of the default store for uploads.
     pub default_id: Setting<String>,
-    /// In the order of the configuration.
+    /// The stores in the order of the configuration.
     pub list: Vec<Store>,
 }
 
-/// One store.
+/// A store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Store {
-    /// Its name in `enabled_backends`; without named stores its type.
+    /// The name in `enabled_backends`; without named stores the type.
     pub id: String,
-    /// The name of its driver, as in `enabled_backends`.
+    /// The name of the driver, as in `enabled_backends`.
     pub driver: String,
-    /// What kind it is, with the settings of that kind; refused where any of its options is.
+    /// The kind with its settings; refused if any of its options is.
     pub kind: Setting<StoreKind>,
-    /// The operator's words about it.
+    /// The operator's description.
     pub description: Option<String>,
-    /// Preference among several copies of an image; higher first.
+    /// The preference among copies of an image; higher first.
     pub weight: i64,
 }
 
 impl Store {
-    /// Returns the first directory of a store of files.
+    /// Returns the first directory of a file store.
     pub fn directory(&self) -> Option<&Path> {
         match self.kind.get() {
             Ok(StoreKind::File(file)) => file.directories.first().map(|at| at.path.as_path()),
@@ -59,16 +59,16 @@ impl Store {
     }
 }
 
-/// The kinds of store that Glance knows.
+/// The kinds of store in Glance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
-    /// A directory.
+    /// A file store in directories.
     File(FileStore),
-    /// Web servers, to read from.
+    /// Web servers, read-only.
     Http(HttpStore),
     /// OpenStack Swift.
     Swift,
-    /// Amazon S3 and what speaks like it.
+    /// Amazon S3 and compatible services.
     S3,
     /// Ceph.
     Rbd,
@@ -81,12 +81,12 @@ pub enum StoreKind {
 /// The settings of a store of kind `file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileStore {
-    /// Where images are written, the preferred first; among equal priorities the one with the
-    /// most free space is to be taken. Never empty.
+    /// The directories to write images to, in order of preference; among equal priorities the one with the
+    /// most free space is used. Never empty.
     pub directories: Vec<DataDirectory>,
-    /// Permission bits for image files; None leaves them to the deployment's rule.
+    /// Permission bits of image files; None uses the deployment's default.
     pub file_permissions: Option<u32>,
-    /// Bytes per read or write; shown to administrators.
+    /// Bytes per read or write; visible to administrators.
     pub chunk_size: u64,
     /// Whether runs of zeros in an upload become holes.
     pub thin_provisioning: bool,
@@ -95,32 +95,32 @@ pub struct FileStore {
 /// The settings of a store of kind `http`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpStore {
-    /// Certificates to trust, in PEM; None trusts those of the system.
+    /// Trusted certificates, in PEM; None trusts the system's.
     pub authorities: Option<PathBuf>,
-    /// Whether certificates are not looked at; not so where there are `authorities`.
+    /// Whether certificates are not verified; ignored if there are `authorities`.
     pub insecure: bool,
-    /// Proxies: the scheme of an address (`http`, `https`, `all`), and the proxy for it. They may hold
+    /// Proxies: the scheme of an address (`http`, `https`, `all`) and its proxy. They may contain
     /// passwords.
     pub proxies: Vec<(String, Secret)>,
 }
 
-/// One directory of a file store.
+/// A directory of a file store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataDirectory {
-    /// Absolute.
+    /// The absolute path.
     pub path: PathBuf,
-    /// Higher is preferred.
+    /// The priority; higher is preferred.
     pub priority: i64,
 }
 
 impl Stores {
-    /// Whether `id` is the store that takes an upload that names none.
+    /// Returns whether `id` is the default store for uploads.
     pub fn is_default(&self, id: &str) -> bool {
         self.default_id.get().is_ok_and(|default| default == id)
     }
 }
 
-/// The drivers that Glance has: name, class in older files, and the schemes of addresses.
+/// The drivers of Glance: name, class in older files, and the schemes of addresses.
 ///
 /// *Source:* `setup.cfg` and `get_schemes` of the drivers of `glance_store`.
 const DRIVERS: [(&str, &str, &[&str]); 7] = [
@@ -149,30 +149,30 @@ const DRIVERS: [(&str, &str, &[&str]); 7] = [
     ),
 ];
 
-/// The name of a driver that is written by its name or its class.
+/// Returns the name of a driver that is given by its name or its class.
 fn driver_name(text: &str) -> &str {
     let known = DRIVERS.iter().find(|(_, class, _)| *class == text);
     known.map_or(text, |(name, _, _)| name)
 }
 
-/// The schemes of the addresses that a driver makes; none of one that is not known.
+/// Returns the schemes of the addresses of a driver; empty if it is unknown.
 pub fn schemes(driver: &str) -> &'static [&'static str] {
     let known = DRIVERS.iter().find(|(name, _, _)| *name == driver);
     known.map_or(&[], |(_, _, schemes)| schemes)
 }
 
-/// Where stores without a directory of their own and relative paths go.
+/// The base directories of relative paths and of stores without a directory.
 pub(super) struct Layout<'a> {
-    /// Relative paths start here; absolute.
+    /// The base of relative paths; absolute.
     pub(super) base: &'a Path,
-    /// The data directory, when the deployment is one.
+    /// The data directory, if the deployment is one.
     pub(super) data_dir: Option<&'a Path>,
 }
 
-/// Reads the stores: the named ones of `enabled_backends`, else the unnamed ones.
+/// Reads the stores: the named ones of `enabled_backends`, or else the unnamed ones.
 ///
 /// # Errors
-/// Those of the lists; what is wrong with one store is refused where that store is used.
+/// The errors of the lists. The errors of one store are returned where that store is used.
 pub(super) fn read_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Stores> {
     let backends = reader.pairs(&ENABLED_BACKENDS)?;
     if backends.value.is_empty() {
@@ -211,7 +211,7 @@ fn read_default_backend(
     backends: &Located<'_, Vec<(String, String)>>,
 ) -> Result<String> {
     let Some(default) = reader.text_if_any(&DEFAULT_BACKEND)? else {
-        let error = backends.refuse("none of the stores is the default");
+        let error = backends.refuse("no store is the default");
         return Err(error.hint("Name one with default_backend in the section [glance_store]."));
     };
     if backends.value.iter().any(|(id, _)| *id == default.value) {
@@ -223,7 +223,7 @@ fn read_default_backend(
     )))
 }
 
-/// The stores of a configuration without `enabled_backends`: one for each type in `stores`.
+/// Reads the stores of a configuration without `enabled_backends`: one for each type in `stores`.
 fn read_unnamed_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Stores> {
     let drivers = reader.list(&STORES)?;
     let mut list: Vec<Store> = Vec::with_capacity(drivers.value.len());
@@ -264,7 +264,7 @@ fn read_default_store(
     if list.iter().any(|store| store.id == default_id) {
         return Ok(default_id.to_owned());
     }
-    let why = format!("{} is not among the stores", quoted(&default.value));
+    let why = format!("{} is not one of the stores", quoted(&default.value));
     Err(if reader.is_set(&DEFAULT_STORE) {
         default.refuse(why)
     } else {
@@ -291,10 +291,10 @@ fn read_store(reader: &Reader<'_>, id: &str, driver: &str, kind: Result<StoreKin
     }
 }
 
-/// The kind that `driver` names, with its settings from `section`.
+/// Reads the kind that `driver` names, with its settings from `section`.
 ///
 /// # Errors
-/// That of `unknown` for a driver that Glance has not; those of the settings.
+/// The error of `unknown` for a driver that Glance does not have; the errors of the settings.
 fn read_kind(
     reader: &Reader<'_>,
     layout: &Layout<'_>,
@@ -316,11 +316,11 @@ fn read_kind(
 }
 
 impl<T> Located<'_, T> {
-    /// The error that refuses a driver that Glance has not.
+    /// Returns the error for a driver that Glance does not have.
     fn refuse_driver(&self, driver: &str) -> Error {
         let kinds: Vec<&str> = DRIVERS.iter().map(|(name, _, _)| *name).collect();
         self.refuse(format_args!(
-            "{} is no type of store: {}",
+            "{} is not a type of store: {}",
             quoted(driver),
             kinds.join(", ")
         ))
@@ -352,7 +352,7 @@ fn read_http_store(reader: &Reader<'_>, layout: &Layout<'_>, section: &str) -> R
         .iter()
         .find(|(scheme, _)| !schemes.contains(&scheme.as_str()))
     {
-        let why = format!("{} is none of http, https, all", quoted(scheme));
+        let why = format!("{} is not one of http, https, all", quoted(scheme));
         return Err(proxies.refuse(why));
     }
     Ok(HttpStore {
@@ -366,7 +366,7 @@ fn read_http_store(reader: &Reader<'_>, layout: &Layout<'_>, section: &str) -> R
     })
 }
 
-/// `filesystem_store_datadirs` where it is set, else `filesystem_store_datadir`.
+/// Reads `filesystem_store_datadirs` if it is set, otherwise `filesystem_store_datadir`.
 fn read_directories(
     reader: &Reader<'_>,
     layout: &Layout<'_>,
@@ -386,7 +386,9 @@ fn read_directories(
         return Ok(vec![DataDirectory { path, priority: 0 }]);
     }
     if reader.is_set(DATADIR.of(section)) && !single.value.is_empty() {
-        return Err(single.refuse("filesystem_store_datadirs is set too, only one of them may be"));
+        return Err(
+            single.refuse("filesystem_store_datadirs is set too, only one of them is allowed")
+        );
     }
     let mut directories: Vec<DataDirectory> = Vec::with_capacity(several.len());
     for text in &several {
@@ -415,7 +417,7 @@ fn read_directories(
     Ok(directories)
 }
 
-/// The decimal digits of the option are octal ones; zero or less is none.
+/// Reads the permissions: the decimal digits of the option are octal digits; zero or less is unset.
 fn read_file_permissions(reader: &Reader<'_>, section: &str) -> Result<Option<u32>> {
     let digits = reader.integer(FILE_PERM.of(section))?;
     if digits.value <= 0 {
@@ -451,7 +453,7 @@ mod tests {
         )
     }
 
-    /// The store called `id`.
+    /// Returns the store `id`.
     fn get<'s>(stores: &'s Stores, id: &str) -> Option<&'s Store> {
         stores.list.iter().find(|store| store.id == id)
     }
@@ -575,14 +577,14 @@ mod tests {
         let named =
             "[DEFAULT]\nenabled_backends = a:file\n[glance_store]\ndefault_backend = a\n[a]\n";
         for (text, message) in [
-            ("[DEFAULT]\nenabled_backends = a:nfs\n[glance_store]\ndefault_backend = a\n".to_owned(), "x.conf:2: [DEFAULT] enabled_backends: 'nfs' is no type"),
-            ("[DEFAULT]\nenabled_backends = a:file\n".to_owned(), "x.conf:2: [DEFAULT] enabled_backends: none of the stores"),
+            ("[DEFAULT]\nenabled_backends = a:nfs\n[glance_store]\ndefault_backend = a\n".to_owned(), "x.conf:2: [DEFAULT] enabled_backends: 'nfs' is not a type"),
+            ("[DEFAULT]\nenabled_backends = a:file\n".to_owned(), "x.conf:2: [DEFAULT] enabled_backends: no store"),
             ("[DEFAULT]\nenabled_backends = a:file\n[glance_store]\ndefault_backend = b\n".to_owned(), "x.conf:4: [glance_store] default_backend: 'b' is not in"),
             ("[DEFAULT]\nenabled_backends = os_glance_x:file\n[glance_store]\ndefault_backend = os_glance_x\n".to_owned(), "x.conf:2: [DEFAULT] enabled_backends: 'os_glance_x' is reserved"),
-            ("[glance_store]\nstores = file, nfs\n".to_owned(), "x.conf:2: [glance_store] stores: 'nfs' is no type"),
-            ("[glance_store]\nstores = http\n".to_owned(), "x.conf:2: [glance_store] stores: 'file' is not among"),
-            ("[glance_store]\ndefault_store = nfs\n".to_owned(), "x.conf:2: [glance_store] default_store: 'nfs' is none of"),
-            ("[glance_store]\ndefault_store = rbd\n".to_owned(), "x.conf:2: [glance_store] default_store: 'rbd' is not among"),
+            ("[glance_store]\nstores = file, nfs\n".to_owned(), "x.conf:2: [glance_store] stores: 'nfs' is not a type"),
+            ("[glance_store]\nstores = http\n".to_owned(), "x.conf:2: [glance_store] stores: 'file' is not one of"),
+            ("[glance_store]\ndefault_store = nfs\n".to_owned(), "x.conf:2: [glance_store] default_store: 'nfs' is not one of"),
+            ("[glance_store]\ndefault_store = rbd\n".to_owned(), "x.conf:2: [glance_store] default_store: 'rbd' is not one of"),
             (format!("{named}filesystem_store_file_perm = 648\n"), "x.conf:6: [a] filesystem_store_file_perm: 648 is not octal"),
             (format!("{named}filesystem_store_file_perm = 240\n"), "x.conf:6: [a] filesystem_store_file_perm: the owner"),
             (format!("{named}filesystem_store_file_perm = 17777\n"), "x.conf:6: [a] filesystem_store_file_perm: more than"),
@@ -591,7 +593,7 @@ mod tests {
             (format!("{named}filesystem_store_datadirs = /y:high\n"), "x.conf:6: [a] filesystem_store_datadirs: the priority 'high'"),
             (format!("{named}filesystem_store_datadirs = :1\n"), "x.conf:6: [a] filesystem_store_datadirs: no directory"),
             (format!("{named}filesystem_store_datadirs = /y:1\nfilesystem_store_datadirs = /y:2\n"), "x.conf:7: [a] filesystem_store_datadirs: the directory has two"),
-            ("[glance_store]\nhttp_proxy_information = ftp:h\n".to_owned(), "x.conf:2: [glance_store] http_proxy_information: 'ftp' is none of"),
+            ("[glance_store]\nhttp_proxy_information = ftp:h\n".to_owned(), "x.conf:2: [glance_store] http_proxy_information: 'ftp' is not one of"),
             (format!("{named}weight = heavy\n"), "x.conf:6: [a] weight: 'heavy' is not"),
             (format!("{named}filesystem_store_chunk_size = 0\n"), "x.conf:6: [a] filesystem_store_chunk_size: 0 is less"),
         ] {

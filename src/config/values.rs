@@ -1,21 +1,21 @@
-//! Text into values, as oslo.config spells them.
+//! Parsing of values in oslo.config's notation.
 //!
 //! *Source:* `oslo_config/types.py`.
 
 use std::collections::HashSet;
 
-/// Characters of a value that an error message shows at most.
-const SHOWN: usize = 100;
+/// The maximum number of characters of a value in an error message.
+const MAX_QUOTED: usize = 100;
 
-/// A value in an error message: one short line, no control characters.
+/// Formats a value for an error message: one short line without control characters.
 pub(super) fn quoted(value: &str) -> String {
-    match value.char_indices().nth(SHOWN) {
+    match value.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("'{}…'", value[..end].escape_debug()),
         None => format!("'{}'", value.escape_debug()),
     }
 }
 
-/// true, yes, on, 1, or false, no, off, 0, in any case.
+/// Parses true, yes, on, 1, or false, no, off, 0, in any case.
 pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -24,7 +24,7 @@ pub(super) fn parse_boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// What Python's `int` reads: a sign, leading zeros, single underscores between digits.
+/// Parses an integer as Python's `int` does: a sign, leading zeros, single underscores between digits.
 pub(super) fn parse_integer(text: &str) -> Option<i128> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -38,7 +38,7 @@ pub(super) fn parse_integer(text: &str) -> Option<i128> {
     }
 }
 
-/// Items between commas, without the white space around them; commas at the end do not count.
+/// Splits items at commas and removes surrounding white space; trailing commas do not count.
 pub(super) fn parse_list(text: &str) -> Vec<String> {
     let text = text.trim().trim_end_matches(',');
     if text.is_empty() {
@@ -47,7 +47,7 @@ pub(super) fn parse_list(text: &str) -> Vec<String> {
     text.split(',').map(|item| item.trim().to_owned()).collect()
 }
 
-/// Items of `choices` between brackets and commas, each with or without quotes.
+/// Parses items of `choices` between brackets, separated by commas, each with or without quotes.
 pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<String>, String> {
     let text = text.trim().trim_end_matches(',');
     let Some(inner) = text
@@ -72,7 +72,7 @@ pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<S
         let item = plain.unwrap_or(item);
         if !choices.is_empty() && !choices.contains(&item) {
             return Err(format!(
-                "{} is none of {}",
+                "{} is not one of {}",
                 quoted(item),
                 choices.join(", ")
             ));
@@ -82,7 +82,7 @@ pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<S
     Ok(items)
 }
 
-/// `name:value` between commas; every name once.
+/// Parses `name:value` pairs separated by commas; every name must be unique.
 pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let text = text.trim();
     let mut pairs: Vec<(String, String)> = Vec::new();
@@ -109,7 +109,7 @@ pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(pairs)
 }
 
-/// `%XX` decoded; a `%` before anything else is itself.
+/// Decodes `%XX`; a `%` before anything else is kept.
 pub(super) fn percent_decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

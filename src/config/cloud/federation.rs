@@ -15,66 +15,66 @@ const SCOPE: &str = "openid profile";
 /// A login with a token of an identity provider.
 #[derive(Clone, Debug)]
 pub struct Federation {
-    /// Name of the identity provider in Keystone.
+    /// The name of the identity provider in Keystone.
     pub identity_provider: String,
-    /// Name of the protocol in Keystone.
+    /// The name of the protocol in Keystone.
     pub protocol: String,
-    /// How the token is got.
+    /// The way to obtain the token.
     pub grant: Grant,
-    /// Id of this program at the identity provider; empty where none is needed.
+    /// The client ID at the identity provider; empty if none is needed.
     pub client_id: String,
-    /// Secret of this program at the identity provider.
+    /// The client secret at the identity provider.
     pub client_secret: Option<Secret>,
-    /// Scopes of OpenID Connect, with blanks in between.
+    /// The scopes of OpenID Connect, separated by spaces.
     pub scope: String,
-    /// The member of the identity provider's answer that is the token.
+    /// The member of the identity provider's response that contains the token.
     pub token_member: String,
-    /// Where the identity provider gives tokens; none: as the discovery document says.
+    /// The token endpoint of the identity provider; None: the one of the discovery document.
     pub token_endpoint: Option<Address>,
     /// The discovery document of the identity provider.
     pub discovery: Option<Address>,
 }
 
-/// How a token is got of an identity provider.
+/// A way to obtain a token from an identity provider.
 #[derive(Clone, Debug)]
 pub enum Grant {
-    /// It is given.
+    /// A token that the user provides.
     AccessToken(Secret),
-    /// With the name of a user, and the password of the login.
+    /// A user name and the password of the login.
     Password {
         /// The user's name.
         username: String,
-        /// The member that the one-time passcode goes into, where one is asked for.
+        /// The form field for the one-time passcode, if the identity provider requires one.
         passcode_member: Option<String>,
     },
-    /// With the id and secret of the program alone.
+    /// The client's credentials alone.
     ClientCredentials,
-    /// With the consent of somebody at a browser elsewhere.
+    /// The consent of a user in a browser on any machine.
     Device {
-        /// Where that begins; none: as the discovery document says.
+        /// The device authorization endpoint; None: the one of the discovery document.
         endpoint: Option<Address>,
-        /// How the program proves that it is the one that began.
+        /// The proof that the client that polls is the one that started the login.
         challenge: Option<Challenge>,
     },
-    /// With a code that a browser got.
+    /// A code that a browser received.
     AuthorizationCode {
-        /// The code, which is good once.
+        /// The code; valid once.
         code: Secret,
-        /// The address that it was sent to.
+        /// The redirect URI that the code was sent to.
         redirect_uri: Option<String>,
     },
 }
 
-/// How a verifier is shown before it is told (RFC 7636).
+/// The form in which a verifier is sent in advance (RFC 7636).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Challenge {
-    /// As it is.
+    /// The verifier itself.
     Plain,
-    /// As its SHA-256.
+    /// The SHA-256 of the verifier.
     S256,
 }
 
-/// A kind of grant, as a kind of login names it.
+/// A kind of grant, by the name of the login type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GrantKind {
     /// `v3oidcaccesstoken`
@@ -90,7 +90,7 @@ pub enum GrantKind {
 }
 
 impl GrantKind {
-    /// Returns the one that a kind of login is called by.
+    /// Returns the grant of a login type.
     pub fn parse(kind: &str) -> Option<Self> {
         Some(match kind {
             "v3oidcaccesstoken" => Self::AccessToken,
@@ -104,7 +104,7 @@ impl GrantKind {
 }
 
 impl Federation {
-    /// The secrets that may be asked for.
+    /// Returns the secrets that the user may have to enter.
     pub fn needs(&self) -> Vec<Need> {
         match &self.grant {
             Grant::Password {
@@ -116,7 +116,7 @@ impl Federation {
         }
     }
 
-    /// Whether it can be done again without anybody.
+    /// Returns whether the login can be repeated without interaction.
     pub fn is_silent(&self) -> bool {
         match &self.grant {
             Grant::Device { .. } | Grant::AuthorizationCode { .. } => false,
@@ -127,7 +127,7 @@ impl Federation {
         }
     }
 
-    /// Its own secrets.
+    /// Returns the secrets of the grant.
     pub fn secrets(&self) -> Vec<&Secret> {
         let of_grant = match &self.grant {
             Grant::AccessToken(secret) | Grant::AuthorizationCode { code: secret, .. } => {
@@ -139,10 +139,10 @@ impl Federation {
     }
 }
 
-/// Reads a login with an identity provider; what is missing of it is added to `lacks`.
+/// Reads a login with an identity provider. Missing values are added to `lacks`.
 ///
 /// # Errors
-/// `Failed` for values that mean nothing.
+/// `Failed` for invalid values.
 pub fn load(
     sources: &Sources<'_>,
     kind: GrantKind,

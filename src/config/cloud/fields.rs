@@ -12,15 +12,15 @@ use crate::{Error, Result};
 /// it, see [`CloudOptions`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Field {
-    /// What it is, with its article.
+    /// The description with its article.
     pub what: &'static str,
     /// Environment variables.
     pub variables: &'static [&'static str],
-    /// Keys of a cloud, or of its `auth`; the first one there is counts.
+    /// Keys of a cloud, or of its `auth`; the first one that is present counts.
     pub keys: &'static [&'static str],
 }
 
-/// The fields, each in one line of names.
+/// Declares the fields, each as one line of names.
 macro_rules! fields {
     ($($name:ident: $what:literal, $variables:tt, $keys:tt;)*) => {
     $(
@@ -99,22 +99,22 @@ fields! {
     API_VERSION: "the version of the Images API", ["OS_IMAGE_API_VERSION"], ["image_api_version"];
 }
 
-/// How much a value counts; the smaller, the more.
+/// The precedence of a value; smaller ranks win.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// An option's.
+    /// A command line option.
     Option,
-    /// A variable's.
+    /// An environment variable.
     Variable,
-    /// That of a cloud in clouds.yaml.
+    /// A cloud in clouds.yaml.
     File,
 }
 
-/// A value that was given; may be a secret.
+/// A value that was provided; may be a secret.
 pub struct Given {
-    /// It; lists with commas in between.
+    /// The value; list items are joined with commas.
     pub value: String,
-    /// How much it counts.
+    /// The precedence of the value.
     pub rank: Rank,
     /// Where it was given: an option, `OS_AUTH_URL`, `auth_url in clouds.yaml`.
     pub from: String,
@@ -164,23 +164,23 @@ pub fn describe(field: &Field, names: OptionNames) -> String {
     }
 }
 
-/// All that values may come from.
+/// All sources of values.
 pub struct Sources<'a> {
     /// Options of the command line.
     pub options: CloudOptions<'a>,
     /// Variables.
     pub environment: &'a Environment,
-    /// What the files say.
+    /// The contents of the files.
     pub cloud: &'a Map,
-    /// The file to be named in errors.
+    /// The file to name in errors.
     pub file: &'a str,
 }
 
 impl Sources<'_> {
-    /// The value that counts. Empty ones do not.
+    /// Returns the value with the highest precedence. Empty values do not count.
     ///
     /// # Errors
-    /// `Failed` for one that is no text.
+    /// `Failed` for a value that is not a string.
     pub fn get(&self, field: &Field) -> Result<Option<Given>> {
         for option in self.options.names.of(field) {
             if let Some(value) = (self.options.value)(option).filter(|value| !value.is_empty()) {
@@ -201,13 +201,13 @@ impl Sources<'_> {
         self.in_file(field)
     }
 
-    /// The value that counts, alone.
+    /// Returns the value with the highest precedence, without its source.
     pub fn value(&self, field: &Field) -> Result<Option<String>> {
         Ok(self.get(field)?.map(|given| given.value))
     }
 
-    /// Of two fields that name one thing the one that was given where it counts more; the first one, where
-    /// that is the same.
+    /// Returns the one of two fields for the same thing that has the higher precedence; the first one if
+    /// they are equal.
     pub fn either(&self, first: &Field, second: &Field) -> Result<Option<(bool, Given)>> {
         Ok(match (self.get(first)?, self.get(second)?) {
             (Some(first), Some(second)) if second.rank < first.rank => Some((false, second)),
@@ -223,7 +223,12 @@ impl Sources<'_> {
                 continue;
             };
             let from = format!("{key} in {}", self.file);
-            let fault = || Error::failed(format!("{}:{}: {key} is no text", self.file, node.line));
+            let fault = || {
+                Error::failed(format!(
+                    "{}:{}: {key} is not a string",
+                    self.file, node.line
+                ))
+            };
             let value = match &node.value {
                 Value::Text(text) => text.clone(),
                 Value::List(items) => {

@@ -1,4 +1,4 @@
-//! A cloud, as `clouds.yaml`, `secure.yaml` and `clouds-public.yaml` describe it.
+//! A cloud as `clouds.yaml`, `secure.yaml` and `clouds-public.yaml` describe it.
 //!
 //! *Source:* openstacksdk, `openstack/config/loader.py` (`OpenStackConfig`).
 
@@ -12,30 +12,30 @@ use super::vendors::{self, Vendor};
 use super::yaml::{self, Map, Node, Value};
 use crate::{Error, Parameter, Result};
 
-/// Names that an error lists before it counts the others.
-const MOST_NAMES: usize = 20;
+/// The number of names that an error lists before it counts the rest.
+const MAX_NAMES: usize = 20;
 
-/// What the files say of one cloud: secure.yaml over clouds.yaml, a region over both, a profile below.
+/// The description of one cloud: secure.yaml over clouds.yaml, a region over both, a profile below.
 #[derive(Default)]
 pub struct Described {
-    /// Its keys, with underscores for dashes.
+    /// The keys of the cloud, with underscores for dashes.
     pub cloud: Map,
-    /// The files it was read from, the most important first.
+    /// The files it was read from, in order of precedence.
     pub files: Vec<PathBuf>,
-    /// The region that is meant, where the files name regions.
+    /// The selected region, if the files name regions.
     pub region: Option<String>,
-    /// Whether `cache: auth:` allows tokens to be kept, where it says so.
+    /// The value of `cache: auth:`, which allows tokens to be cached, if it is set.
     pub cache: Option<bool>,
-    /// What is odd about it, and to be said.
+    /// Warnings about the description.
     pub warnings: Vec<String>,
-    /// The profile that has to be fetched first, where that was not done.
+    /// The profile to fetch first, if it has not been fetched.
     pub published: Option<Published>,
 }
 
 /// A profile that a server publishes.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The profile's name or address as clouds.yaml has it.
+    /// The name or address of the profile in clouds.yaml.
     pub name: String,
     /// The address of the document.
     pub url: Url,
@@ -44,7 +44,7 @@ pub struct Published {
 /// The clouds of clouds.yaml and secure.yaml.
 pub struct Clouds {
     all: Map,
-    /// The files they were read from, the most important first.
+    /// The files they were read from, in order of precedence.
     files: Vec<PathBuf>,
     search: Vec<PathBuf>,
 }
@@ -70,10 +70,10 @@ impl Clouds {
         Ok(Self { all, files, search })
     }
 
-    /// Returns the one cloud that there is, or None where there is none.
+    /// Returns the only cloud, or None if there is none.
     ///
     /// # Errors
-    /// `Failed` where there are several.
+    /// `Failed` if there are several.
     pub fn only(&self) -> Result<Option<String>> {
         let Some(clouds) = self.all.map("clouds") else {
             return Ok(None);
@@ -82,7 +82,7 @@ impl Clouds {
             return Ok(clouds.keys().next().map(str::to_string));
         }
         let message = format!(
-            "no cloud of {} was chosen: it has {}",
+            "no cloud of {} was selected: choose from {}",
             self.files(),
             list_names(clouds)
         );
@@ -101,9 +101,9 @@ impl Clouds {
         files.join(" and ")
     }
 
-    /// Returns what the files say of the cloud `name`.
+    /// Returns the description of the cloud `name`.
     ///
-    /// `fetched` is the document that [`Described::published`] asked for. `has_address` says whether the
+    /// `fetched` is the document that [`Described::published`] requested. `has_address` is whether the
     /// address of Keystone is known without the profile.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl Clouds {
     ) -> Result<Described> {
         let own = self.all.map("clouds").and_then(|clouds| clouds.map(name));
         let Some(own) = own else {
-            // openstacksdk's name for a cloud that is only described by variables.
+            // openstacksdk's name for a cloud that only variables describe.
             let of_variables = environment.get("OS_CLOUD_NAME");
             if of_variables.map_or(name == "envvars", |variables| variables == name) {
                 return Ok(Described::default());
@@ -150,13 +150,13 @@ impl Clouds {
                     return Ok(described);
                 }
                 Found::Nothing if has_address => described.warnings.push(format!(
-                    "the profile {} of the cloud {} is in no clouds-public.yaml",
+                    "profile {} of cloud {} is not in any clouds-public.yaml",
                     quoted(profile_name),
                     quoted(name)
                 )),
                 Found::Nothing => {
                     let message = format!(
-                        "the profile {} of the cloud {} is unknown",
+                        "profile {} of cloud {} is unknown",
                         quoted(profile_name),
                         quoted(name)
                     );
@@ -169,7 +169,7 @@ impl Clouds {
         }
         let profile = std::mem::take(&mut described.cloud);
         let known = match known_regions(&own, self.files.first(), name)? {
-            // A cloud's own regions hide those of its profile.
+            // A cloud's own regions replace those of its profile.
             regions if regions.is_empty() => {
                 known_regions(&profile, described.files.first(), name)?
             }
@@ -183,22 +183,22 @@ impl Clouds {
     }
 }
 
-/// The sources of a cloud's profile beside the files.
+/// The sources of a cloud's profile apart from the files.
 #[derive(Default)]
 pub struct ProfileInput<'a> {
-    /// The document that was fetched for it.
+    /// The document that was fetched for the profile.
     pub fetched: Option<&'a str>,
-    /// Whether the address of Keystone is known without it.
+    /// Whether the address of Keystone is known without the profile.
     pub has_address: bool,
 }
 
-/// Where the files may be, the most important place first.
+/// Returns the directories that the files may be in, in order of precedence.
 fn search_path(environment: &Environment) -> Vec<PathBuf> {
     let home = environment
         .get("SNAP_REAL_HOME")
         .or(environment.get("HOME"));
     let of_home = home.map(|home| Path::new(home).join(".config"));
-    // The working directory, as a path to be joined to.
+    // The working directory, as a path to join to.
     let mut directories = vec![PathBuf::new()];
     let mut add = |directory: PathBuf| {
         let directory = directory.join("openstack");
@@ -216,7 +216,7 @@ fn search_path(environment: &Environment) -> Vec<PathBuf> {
     directories
 }
 
-/// The first file there is of those that may be called `stem`, and what is in it.
+/// Finds the first existing file with the stem `stem` and parses it.
 fn first(
     named: Option<&std::ffi::OsStr>,
     search: &[PathBuf],
@@ -237,7 +237,7 @@ fn first(
     Ok(None)
 }
 
-/// What is in a file; None where there is none that may be read.
+/// Parses a file; None if it does not exist or is not readable.
 fn read(path: &Path) -> Result<Option<Map>> {
     use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
     let text = match std::fs::read_to_string(path) {
@@ -258,26 +258,26 @@ fn read(path: &Path) -> Result<Option<Map>> {
         Value::Nothing => Ok(Some(Map::default())),
         Value::Map(map) => Ok(Some(map)),
         Value::Text(_) | Value::List(_) => Err(Error::failed(format!(
-            "{}:{}: a mapping with the key 'clouds' is expected",
+            "{}:{}: expected a mapping with the key 'clouds'",
             path.display(),
             node.line
         ))),
     }
 }
 
-/// A profile, or where it is.
+/// A profile or its location.
 enum Found {
-    /// In a file.
+    /// A profile in a file.
     File(PathBuf, Map),
-    /// In the table of vendors, or fetched.
+    /// A profile of the table of vendors, or a fetched one.
     Profile(Map),
-    /// On a server.
+    /// A profile on a server.
     Published(Published),
-    /// Nowhere.
+    /// An unknown profile.
     Nothing,
 }
 
-/// Finds the profile `name`: in clouds-public.yaml, in the table of vendors, or where it says it is.
+/// Finds the profile `name`: in clouds-public.yaml, in the table of vendors, or at its own address.
 fn find_profile(name: &str, search: &[PathBuf], fetched: Option<&str>) -> Result<Found> {
     if let Some((path, map)) = first(None, search, "clouds-public")? {
         let profile = map.map("public-clouds").and_then(|all| all.map(name));
@@ -290,7 +290,7 @@ fn find_profile(name: &str, search: &[PathBuf], fetched: Option<&str>) -> Result
         Some(Vendor::Known(profile)) => return Ok(Found::Profile(profile)),
         Some(Vendor::Gone(reason)) => {
             let message = format!(
-                "the profile {} is of a cloud that no longer exists: {reason}",
+                "profile {} belongs to a cloud that no longer exists: {reason}",
                 quoted(name)
             );
             return Err(Error::failed(message));
@@ -315,7 +315,7 @@ fn find_profile(name: &str, search: &[PathBuf], fetched: Option<&str>) -> Result
     }
 }
 
-/// Reads the document of a profile that was fetched.
+/// Parses the document of a fetched profile.
 fn parse_published(name: &str, text: &str) -> Result<Map> {
     let node = yaml::parse(text).ok();
     let map = node.as_ref().and_then(Node::as_map);
@@ -331,15 +331,15 @@ fn parse_published(name: &str, text: &str) -> Result<Map> {
     Ok(profile)
 }
 
-/// Lists names, sorted; of many, the first ones and how many others there are.
+/// Lists names, sorted; of many, only the first ones and the number of the rest.
 fn list_names(names: &Map) -> String {
     let mut names: Vec<&str> = names.keys().collect();
     names.sort_unstable();
     if names.is_empty() {
         return "none".to_string();
     }
-    let more = names.len().saturating_sub(MOST_NAMES);
-    names.truncate(MOST_NAMES);
+    let more = names.len().saturating_sub(MAX_NAMES);
+    names.truncate(MAX_NAMES);
     let shown = names.join(", ");
     if more == 0 {
         shown
@@ -365,7 +365,7 @@ fn no_such_cloud(name: &str, clouds: &Map, files: &str, environment: &Environmen
     Error::failed(format!("Cloud {name} was not found.")).hint(hint)
 }
 
-/// Settles the region, and lays what the files say of it over the cloud.
+/// Selects the region and merges its values into the cloud.
 fn choose_region(
     described: &mut Described,
     known: &[(String, Map)],
@@ -398,7 +398,7 @@ fn choose_region(
     Ok(())
 }
 
-/// The regions that a cloud has, and what is different in each.
+/// Returns the regions of a cloud with the values that differ in each.
 fn known_regions(cloud: &Map, file: Option<&PathBuf>, name: &str) -> Result<Vec<(String, Map)>> {
     let of_commas = |text: &str| {
         let names = text.split(',').filter(|name| !name.is_empty());
@@ -415,7 +415,7 @@ fn known_regions(cloud: &Map, file: Option<&PathBuf>, name: &str) -> Result<Vec<
             .map(|path| path.display().to_string())
             .unwrap_or_default();
         Error::failed(format!(
-            "{path}:{line}: a region of the cloud {name} is neither a name nor a mapping with name and values"
+            "{path}:{line}: a region of cloud {name} must be a name or a mapping with name and values"
         ))
     };
     match value {
@@ -440,7 +440,7 @@ fn known_regions(cloud: &Map, file: Option<&PathBuf>, name: &str) -> Result<Vec<
 mod tests {
     use super::*;
 
-    /// A home whose `.config/openstack` holds these files.
+    /// Returns a home directory whose `.config/openstack` contains these files.
     fn home(files: &[(&str, &str)]) -> (tempfile::TempDir, Environment) {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join(".config/openstack");
@@ -532,7 +532,7 @@ mod tests {
         assert_eq!(only("client: {}").unwrap(), None);
         let error = only("clouds: {b: {}, a: {}}").unwrap_err();
         assert!(
-            error.message().ends_with("was chosen: it has a, b"),
+            error.message().ends_with("was selected: choose from a, b"),
             "{error}"
         );
         assert_eq!(
@@ -579,7 +579,7 @@ mod tests {
         let otc = described("otc", "", Some("eu-nl")).unwrap();
         assert_eq!(otc.region.as_deref(), Some("eu-nl"));
         assert!(described("otc", "", Some("eu")).is_err());
-        // A cloud's own region hides those of its profile.
+        // A cloud's own region replaces those of its profile.
         let own = described("otc", ", region_name: eu-x", None).unwrap();
         assert_eq!(own.region.as_deref(), Some("eu-x"));
         let gone = described("ibmcloud", "", None).err().unwrap();
@@ -654,7 +654,7 @@ mod tests {
         assert!(
             error
                 .message()
-                .ends_with(":1: a mapping with the key 'clouds' is expected")
+                .ends_with(":1: expected a mapping with the key 'clouds'")
         );
     }
 }

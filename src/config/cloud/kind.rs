@@ -1,4 +1,4 @@
-//! Which kind of login is meant: the one that is named, or the one that what is given is for.
+//! Selection of the login type: the one that is named, or the one that the provided values belong to.
 //!
 //! *Source:* `osc_lib/cli/client_config.py` (`_auth_select_default_plugin`), `glanceclient/shell.py`
 //! (`_get_versioned_client`).
@@ -9,27 +9,27 @@ use super::fields::{self, Given, Sources};
 use super::login::{Method, lacking};
 use crate::{Error, Result};
 
-/// Kinds of login that there are, as they are named in an error.
+/// The supported login types, as an error lists them.
 const KINDS: &str = "password, token, v3applicationcredential, v3totp, v3multifactor, v3oidcpassword, \
                      v3oidcclientcredentials, v3oidcaccesstoken, v3oidcdeviceauthz, v3oidcauthcode, \
                      v3oauth2clientcredential, admin_token, http_basic and none";
 
-/// The real clients' kinds of login that are not supported, and why.
+/// Upstream's login types that are not supported, each with the reason.
 const REFUSED: [(&str, &str); 10] = [
     (
         "v3websso",
-        "it needs a browser on this machine; v3oidcdeviceauthz takes one anywhere",
+        "it needs a browser on this machine; v3oidcdeviceauthz works with a browser on any machine",
     ),
     (
         "v3samlpassword",
-        "it needs signatures of XML, which no maintained library makes",
+        "it needs XML signatures, which no maintained library provides",
     ),
     (
         "v3adfspassword",
-        "it needs WS-Trust, which only older versions of AD FS speak",
+        "it needs WS-Trust, which only older versions of AD FS support",
     ),
-    ("v3kerberos", "it needs a ticket of Kerberos"),
-    ("v3fedkerb", "it needs a ticket of Kerberos"),
+    ("v3kerberos", "it needs a Kerberos ticket"),
+    ("v3fedkerb", "it needs a Kerberos ticket"),
     (
         "v3oauth1",
         "Keystone's OAuth 1.0 has been replaced by application credentials",
@@ -37,29 +37,29 @@ const REFUSED: [(&str, &str); 10] = [
     ("v3tokenlessauth", "it is for requests to Keystone alone"),
     (
         "v3oauth2mtlsclientcredential",
-        "it needs a Keystone that sees the certificate; v3oauth2clientcredential takes a secret",
+        "it needs a Keystone that receives the client certificate; v3oauth2clientcredential uses a secret",
     ),
     ("v1password", "it is for Swift alone"),
-    ("v3token_endpoint", "admin_token is the name for it"),
+    ("v3token_endpoint", "use admin_token instead"),
 ];
 
-/// What kind of login is meant.
+/// The selected login type.
 pub enum Kind {
-    /// None.
+    /// No authentication.
     None,
-    /// With a token as it is.
+    /// A token that is sent as it is.
     Token,
-    /// With a name and password in each request.
+    /// A name and password in each request.
     Basic,
-    /// With Keystone, by these methods.
+    /// A Keystone login with these methods.
     Keystone(Vec<Method>),
-    /// With Keystone, by a token of an identity provider.
+    /// A Keystone login with a token of an identity provider.
     Federation(GrantKind),
-    /// With Keystone, and a token of OAuth 2.0 besides.
+    /// A Keystone login with an additional OAuth 2.0 token.
     OAuth2,
 }
 
-/// The kind of login that is named, or else the one that what is given is for.
+/// Returns the login type that is named, or else the one that the provided values belong to.
 pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
     let Some(named) = sources.get(&fields::AUTH_TYPE)? else {
         return guess(sources);
@@ -77,7 +77,7 @@ pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
             let parts = parts.map(|part| parse_method(part).ok_or_else(|| unknown(part, &methods)));
             Ok(Kind::Keystone(parts.collect::<Result<_>>()?))
         }
-        // A token with an endpoint is for that endpoint, as it is.
+        // A token with an endpoint is sent to that endpoint as it is.
         "token" | "v3token"
             if sources.get(&fields::AUTH_URL)?.is_none() && is_bare_token(sources)? =>
         {
@@ -94,7 +94,7 @@ pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
 
 fn parse_method(text: &str) -> Option<Method> {
     Some(match text.trim().to_ascii_lowercase().as_str() {
-        // What version 2 of Keystone's API knew, version 3 has in the default domain.
+        // Values for version 2 of Keystone's API map to the default domain of version 3.
         "password" | "v3password" | "v2password" => Method::Password,
         "token" | "v3token" | "v2token" => Method::Token,
         "totp" | "v3totp" => Method::Totp,
@@ -107,7 +107,7 @@ fn parse_method(text: &str) -> Option<Method> {
 
 fn unknown(text: &str, given: &Given) -> Error {
     let message = format!(
-        "the kind of login {} of {} is not supported",
+        "login type {} of {} is not supported",
         quoted(text),
         given.from
     );
@@ -121,8 +121,8 @@ fn unknown(text: &str, given: &Given) -> Error {
     Error::failed(message).hint(format!("There are {KINDS}."))
 }
 
-/// What is given where it counts most says what is meant; a user there before a token, as there is
-/// always a token in the environment of those who make scripts with it.
+/// Selects the login type by the value with the highest precedence. At the same precedence a user comes
+/// before a token, because scripts may have a token in the environment at all times.
 fn guess(sources: &Sources<'_>) -> Result<Kind> {
     if is_bare_token(sources)? {
         return Ok(Kind::Token);
@@ -147,8 +147,8 @@ fn guess(sources: &Sources<'_>) -> Result<Kind> {
     ]))
 }
 
-/// Whether there is a token and a service to send it to as it is, and neither a Keystone nor a user
-/// counts more.
+/// Returns whether there is a token and a service to send it to as it is, and neither a Keystone address
+/// nor a user has a higher precedence.
 fn is_bare_token(sources: &Sources<'_>) -> Result<bool> {
     let Some(token) = sources.get(&fields::TOKEN)? else {
         return Ok(false);

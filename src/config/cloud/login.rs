@@ -1,4 +1,4 @@
-//! How to show a cloud who is asking.
+//! The login: the credentials and their scope.
 //!
 //! *Source:* `osc_lib/cli/client_config.py`, `keystoneauth1/loading/_plugins`.
 
@@ -12,57 +12,58 @@ use super::kind::{Kind, kind};
 use super::urls::{self, Address};
 use crate::{Error, Parameter, Result};
 
-/// The domain of users and projects, where none is named.
+/// The domain of users and projects if none is named.
 const DEFAULT_DOMAIN: &str = "default";
 
-/// How to show who is asking.
+/// A way to authenticate.
 #[derive(Clone, Debug)]
 pub enum Login {
-    /// Nobody asks.
+    /// No authentication.
     None,
-    /// With a token that is sent as it is.
+    /// A token that is sent as it is.
     Token(Secret),
-    /// With a name and password in each request.
+    /// A name and password in each request.
     Basic {
-        /// The name.
+        /// The user name.
         username: String,
         /// The password.
         password: Secret,
     },
-    /// With a token that Keystone gives.
+    /// A token that Keystone issues.
     Keystone(Box<Keystone>),
 }
 
 /// A login to Keystone.
 #[derive(Clone, Debug)]
 pub struct Keystone {
-    /// Its API of version 3; ends in a slash.
+    /// The address of its API version 3; ends in a slash.
     pub auth_url: Address,
-    /// What is shown, all of it at once.
+    /// The methods, all used in one request.
     pub methods: Vec<Method>,
-    /// Who logs in.
+    /// The user.
     pub user: Option<Named>,
-    /// The password; may still be asked for.
+    /// The password; may still have to be entered.
     pub password: Option<Secret>,
-    /// The one-time passcode; may still be asked for.
+    /// The one-time passcode; may still have to be entered.
     pub passcode: Option<Secret>,
-    /// A token that is exchanged for another one.
+    /// A token to exchange for another one.
     pub token: Option<Secret>,
     /// The application credential.
     pub credential: Option<Reference>,
-    /// The secret of the application credential; may still be asked for.
+    /// The secret of the application credential; may still have to be entered.
     pub credential_secret: Option<Secret>,
-    /// Where the token is to be good; none: what Keystone has for the user.
+    /// The scope of the token; None: Keystone's default for the user.
     pub scope: Option<Scope>,
-    /// The identity provider, where its token is shown instead of the methods.
+    /// The identity provider, if its token replaces the methods.
     pub federation: Option<Federation>,
-    /// Where a token of OAuth 2.0 is given that the service wants besides, for the application credential.
+    /// The OAuth 2.0 token endpoint, if the service requires such a token in addition to the application
+    /// credential.
     pub oauth2: Option<Address>,
     /// The options that give missing values, for messages.
     pub option_names: OptionNames,
 }
 
-/// What is shown to Keystone.
+/// An authentication method of Keystone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// A password.
@@ -76,7 +77,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The secret that it takes, if that can be asked for.
+    /// Returns the secret of the method, if the user can enter it.
     fn need(self) -> Option<Need> {
         match self {
             Self::Password => Some(Need::Password),
@@ -87,34 +88,34 @@ impl Method {
     }
 }
 
-/// A thing, by its id or its name.
+/// A reference by ID or name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
-    /// By id.
+    /// By ID.
     Id(String),
     /// By name.
     Name(String),
 }
 
-/// A user or project, by id, or by name in a domain.
+/// A user or project, by ID, or by name in a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
-    /// Which one.
+    /// The ID or name.
     pub reference: Reference,
-    /// Its domain; none with an id.
+    /// The domain; None with an ID.
     pub domain: Option<Reference>,
 }
 
-/// Where a token is to be good.
+/// The scope of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// In a project.
+    /// A project.
     Project(Named),
-    /// In a domain.
+    /// A domain.
     Domain(Reference),
-    /// In all of the cloud.
+    /// The whole cloud.
     System,
-    /// Where the trust of this id says.
+    /// The trust with this ID.
     Trust(String),
 }
 
@@ -146,7 +147,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A secret that can be asked for.
+/// A secret that the user can enter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// The password.
@@ -166,7 +167,7 @@ impl Need {
         }
     }
 
-    /// What it is called where it is asked for.
+    /// Returns the label of the prompt.
     pub fn prompt(self) -> &'static str {
         match self {
             Self::Password => "Password",
@@ -177,7 +178,7 @@ impl Need {
 }
 
 impl Keystone {
-    /// The secrets that its methods need and nobody has given.
+    /// Returns the secrets that the methods need and that are missing.
     pub fn needs(&self) -> Vec<Need> {
         let needs = self.methods.iter().filter_map(|method| method.need());
         let needs = needs.chain(self.federation.iter().flat_map(Federation::needs));
@@ -189,7 +190,7 @@ impl Keystone {
         needs.filter(is_missing).collect()
     }
 
-    /// Whether it needs nobody to type or do something, and can be made again.
+    /// Returns whether the login needs no interaction and can be repeated.
     pub fn logs_in_silently(&self) -> bool {
         self.needs().is_empty()
             && !self.methods.contains(&Method::Totp)
@@ -211,7 +212,7 @@ impl Keystone {
         *place = Some(secret);
     }
 
-    /// All of its secrets.
+    /// Returns all secrets of the login.
     pub fn secrets(&self) -> Vec<Option<&Secret>> {
         let Self {
             password,
@@ -236,14 +237,15 @@ pub(super) fn lacking(fields: &[&Field], names: OptionNames) -> Error {
         .hint(Parameter::LocalDeployment)
 }
 
-/// Reads how to log in, and where the image service is if that is not left to the catalogue.
+/// Reads the login, and the image service's address if it does not come from the catalogue.
 pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Option<Address>)> {
     let kind = kind(sources)?;
     let asks_keystone = matches!(kind, Kind::Keystone(_) | Kind::Federation(_) | Kind::OAuth2);
     let given = sources.either(&fields::IMAGE_URL, &fields::ENDPOINT_OVERRIDE)?;
     let mut given = given.map(|(_, given)| given);
     if given.is_none() {
-        // With Keystone it is an old name for Keystone's own endpoint, unless somebody types it.
+        // With Keystone it is an old name for Keystone's own endpoint, unless it is an option of the
+        // command line.
         let endpoint = sources.get(&fields::ENDPOINT)?;
         given = endpoint.filter(|endpoint| endpoint.rank == Rank::Option || !asks_keystone);
     }
@@ -301,7 +303,7 @@ pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Optio
 
 fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -> Result<Login> {
     let scope = if methods.contains(&Method::ApplicationCredential) {
-        // It has its own, and Keystone refuses another one.
+        // An application credential has its own scope, and Keystone refuses another one.
         None
     } else {
         scope(sources)?
@@ -361,7 +363,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
     })))
 }
 
-/// The address of Keystone's API, in whose text the region may be left out.
+/// Returns the address of Keystone's API; a placeholder in it stands for the region.
 fn keystone_address(mut given: Given, region: Option<&str>) -> Result<Address> {
     if let Some(region) = region {
         given.value = given.value.replace("{region_name}", region);
@@ -369,7 +371,7 @@ fn keystone_address(mut given: Given, region: Option<&str>) -> Result<Address> {
     Ok(Address(urls::keystone_of(urls::parse(&given)?)))
 }
 
-/// A login with a token of an identity provider.
+/// Reads a login with a token of an identity provider.
 fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> Result<Login> {
     let auth_url = sources.get(&fields::AUTH_URL)?;
     let mut lacks: Vec<&Field> = Vec::new();
@@ -397,7 +399,7 @@ fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> R
     })))
 }
 
-/// A login with an application credential that is an OAuth 2.0 client as well.
+/// Reads a login with an application credential that is also an OAuth 2.0 client.
 fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
     let endpoint = sources.get(&fields::OAUTH2_ENDPOINT)?;
     let client = sources.value(&fields::OAUTH2_CLIENT_ID)?;
@@ -436,7 +438,7 @@ fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
     })))
 }
 
-/// The scope that is named where it counts most.
+/// Returns the scope with the highest precedence.
 fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
     let project = sources.either(&fields::PROJECT_ID, &fields::PROJECT_NAME)?;
     let domain = sources.either(&fields::DOMAIN_ID, &fields::DOMAIN_NAME)?;
@@ -452,7 +454,7 @@ fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
         return Ok(None);
     };
     let [is_project, is_trust, is_system, mut is_domain] = ranks.map(|rank| rank == Some(best));
-    // A domain beside a project is that of the project and the user.
+    // A domain next to a project is the domain of the project and the user.
     is_domain &= !is_project;
     let several = [is_project, is_trust, is_system, is_domain];
     if several.into_iter().filter(|is_meant| *is_meant).count() > 1 {
@@ -479,7 +481,7 @@ fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
     }
     match system {
         Some(given) if given.value != "all" => Err(Error::failed(format!(
-            "{} of {} is no scope of the system: all",
+            "{} of {} is not a system scope: expected all",
             quoted(&given.value),
             given.from
         ))),
@@ -487,7 +489,7 @@ fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
     }
 }
 
-/// By id or name, whichever is given where it counts more.
+/// Returns the ID or the name, whichever has the higher precedence.
 fn reference(sources: &Sources<'_>, id: &Field, name: &Field) -> Result<Option<(Reference, Rank)>> {
     let given = sources.either(id, name)?;
     Ok(given.map(|(is_id, given)| {
@@ -500,8 +502,8 @@ fn reference(sources: &Sources<'_>, id: &Field, name: &Field) -> Result<Option<(
     }))
 }
 
-/// A user or project, with its domain; where that is not named, the domain beside a project, or the
-/// default one.
+/// Returns a user or project with its domain. Without an explicit domain it is the domain next to a
+/// project, or the default domain.
 fn named(
     sources: &Sources<'_>,
     (id, name): (&Field, &Field),

@@ -1,8 +1,8 @@
-//! What it takes to reach a cloud: options over `OS_*` variables over `clouds.yaml`, the same in both
-//! grammars.
+//! The parameters of a connection to a cloud: options over `OS_*` variables over `clouds.yaml`, the same in
+//! both grammars.
 //!
-//! What names one thing is given once: an option `--os-project-name` hides the variable `OS_PROJECT_ID`
-//! too, and a scope among the options every scope among the variables.
+//! Alternative names of one thing exclude each other: an option `--os-project-name` hides the variable
+//! `OS_PROJECT_ID` too, and a scope among the options hides every scope among the variables.
 
 mod federation;
 pub mod fields;
@@ -37,33 +37,33 @@ pub enum TlsVersion {
     V1_3,
 }
 
-/// How TLS connections are made.
+/// The TLS configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
-    /// Whether the server's certificate is taken as it is.
+    /// Whether certificates of servers are not verified.
     pub insecure: bool,
-    /// The certificates to trust.
+    /// The trusted certificates.
     pub trust: Trust,
-    /// Certificate to show, in PEM; may hold its key.
+    /// The client certificate, in PEM; may include its key.
     pub certificate: Option<PathBuf>,
-    /// Key of that certificate, in PEM.
+    /// The key of that certificate, in PEM.
     pub key: Option<PathBuf>,
-    /// The oldest version to allow.
+    /// The oldest allowed version.
     pub oldest: Option<TlsVersion>,
-    /// The cipher suites to allow, as OpenSSL lists them; those of TLS 1.3 are all allowed.
+    /// The allowed cipher suites, in OpenSSL's notation; all suites of TLS 1.3 are allowed.
     pub ciphers: Option<String>,
 }
 
-/// The certificates that are trusted.
+/// The trusted certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Those of a file in PEM, or of all files of a directory, and no others.
+    /// Only the certificates of a PEM file, or of all files of a directory.
     Only(PathBuf),
-    /// Those of the system, as OpenSSL finds them.
+    /// The certificates of the system, at OpenSSL's locations.
     System {
-        /// File in place of the system's.
+        /// The file to use instead of the system's.
         file: Option<PathBuf>,
-        /// Directories in place of the system's; empty: the system's.
+        /// The directories to use instead of the system's; empty: the system's.
         directories: Vec<PathBuf>,
     },
 }
@@ -77,19 +77,19 @@ impl Default for Trust {
     }
 }
 
-/// For whom an endpoint of the catalogue is.
+/// The kind of an endpoint in the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interface {
-    /// Everybody.
+    /// For all users.
     Public,
-    /// Those in the cloud's own network.
+    /// For users in the cloud's internal network.
     Internal,
-    /// Administrators.
+    /// For administrators.
     Admin,
 }
 
 impl Interface {
-    /// As catalogues spell it.
+    /// Returns the name as catalogues spell it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -98,7 +98,7 @@ impl Interface {
         }
     }
 
-    /// `public`, or `publicURL` as it was once spelled.
+    /// Parses `public`, or the older form `publicURL`.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         let name = text.strip_suffix("url").unwrap_or(&text);
@@ -107,33 +107,33 @@ impl Interface {
     }
 }
 
-/// What it takes to reach a cloud. `Debug` shows no secret.
+/// The parameters of a connection to a cloud. `Debug` shows no secret.
 #[derive(Clone, Debug)]
 pub struct Cloud {
-    /// Its name in clouds.yaml.
+    /// The name in clouds.yaml.
     pub name: Option<String>,
-    /// How TLS connections are made.
+    /// The TLS configuration.
     pub tls: Tls,
-    /// How long an answer may take.
+    /// The timeout of a response.
     pub timeout: Option<Duration>,
-    /// How to show who is asking.
+    /// The login.
     pub login: Login,
-    /// The root of the image service, where the catalogue is not asked; see [`root_of`].
+    /// The root of the image service, if the catalogue is not used; see [`root_of`].
     pub endpoint: Option<Address>,
     /// The type of the image service in the catalogue.
     pub service_type: String,
-    /// The region in the catalogue; none: the first one.
+    /// The region in the catalogue; None: the first one.
     pub region: Option<String>,
-    /// Interfaces in the catalogue, the best one first.
+    /// Interfaces in the catalogue, in order of preference.
     pub interfaces: Vec<Interface>,
-    /// Directory that tokens are kept in; none: they are neither kept nor read.
+    /// The directory of cached tokens; None: tokens are not cached.
     pub tokens: Option<PathBuf>,
     warnings: Vec<String>,
 }
 
 impl Cloud {
-    /// Gathers it from the command line's options, the variables, and the files of the cloud that they
-    /// name; without a profile that has to be fetched.
+    /// Collects the parameters from the command line options, the variables, and the files of the cloud
+    /// that they name, without a profile that has to be fetched.
     ///
     /// # Errors
     /// Those of [`Cloud::prepare`]; `Failed` for a profile that has to be fetched.
@@ -141,19 +141,19 @@ impl Cloud {
         match Self::prepare(options, environment, None)? {
             Prepared::Cloud(cloud) => Ok(*cloud),
             Prepared::Profile(profile) => Err(Error::failed(format!(
-                "the profile {} has to be fetched",
+                "profile {} has to be fetched",
                 quoted(&profile.published.name)
             ))),
         }
     }
 
-    /// Gathers it from the command line's options, the variables, and the files of the cloud that they
-    /// name, or the only cloud of the files where neither describes one; or returns the profile that has to
-    /// be fetched first. `profile` is that document.
+    /// Collects the parameters from the command line options, the variables, and the files of the cloud
+    /// that they name, or the only cloud of the files if neither describes one. Returns the profile to
+    /// fetch first, if there is one; `profile` is the fetched document.
     ///
     /// # Errors
-    /// `Failed` for what is missing (all of it in one line, but for secrets that may still be asked for),
-    /// for values that mean nothing, and for files that cannot be parsed.
+    /// `Failed` for missing values (all in one message, except secrets that may still be entered), for
+    /// invalid values, and for files that cannot be parsed.
     pub fn prepare(
         options: CloudOptions<'_>,
         environment: &Environment,
@@ -232,7 +232,7 @@ impl Cloud {
         })))
     }
 
-    /// What is to be said before the cloud is reached, each time.
+    /// Returns the warnings to print before each connection to the cloud.
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.warnings.clone();
         if self.needs_tls() {
@@ -241,25 +241,25 @@ impl Cloud {
         warnings
     }
 
-    /// What is to be said before certificates are not verified, where that is so.
+    /// Returns the warning about unverified certificates, if they are not verified.
     pub fn tls_warning(&self) -> Option<String> {
         let warning = "Warning: certificates are not verified; anyone in between can read and change what is sent.";
         self.tls.insecure.then(|| warning.to_string())
     }
 
-    /// Whether a server that is known before the catalogue is speaks TLS.
+    /// Returns whether a server that is known before the catalogue is read uses TLS.
     pub fn needs_tls(&self) -> bool {
         let keystone = self.keystone().map(|keystone| &keystone.auth_url);
         let mut known = keystone.into_iter().chain(&self.endpoint);
         known.any(|url| url.scheme() == "https")
     }
 
-    /// Whether there is another token where one is refused.
+    /// Returns whether a rejected token can be replaced by a new one.
     pub fn can_renew(&self) -> bool {
         self.keystone().is_some()
     }
 
-    /// The Keystone to log in to, where there is one.
+    /// Returns the Keystone login, if there is one.
     pub fn keystone(&self) -> Option<&Keystone> {
         match &self.login {
             Login::Keystone(keystone) => Some(keystone),
@@ -267,12 +267,13 @@ impl Cloud {
         }
     }
 
-    /// Where tokens are kept: `glance/tokens` in `XDG_CACHE_HOME` or `~/.cache`; none without a home.
+    /// Returns the directory of cached tokens: `glance/tokens` in `XDG_CACHE_HOME` or `~/.cache`; None
+    /// without a home directory.
     pub fn token_directory(environment: &Environment) -> Option<PathBuf> {
         Self::directory(environment, "tokens")
     }
 
-    /// A directory below `glance` in `XDG_CACHE_HOME` or `~/.cache`; none without a home.
+    /// Returns a directory below `glance` in `XDG_CACHE_HOME` or `~/.cache`; None without a home directory.
     fn directory(environment: &Environment, name: &str) -> Option<PathBuf> {
         let cache = environment.get("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || Some(Path::new(environment.get("HOME")?).join(".cache"));
@@ -280,7 +281,7 @@ impl Cloud {
     }
 }
 
-/// A cloud, or what has to be done before it is known.
+/// A cloud, or the profile to fetch before it is known.
 #[derive(Debug)]
 pub enum Prepared {
     /// The cloud.
@@ -289,20 +290,20 @@ pub enum Prepared {
     Profile(Box<Profile>),
 }
 
-/// A profile that has to be fetched, and how.
+/// A profile to fetch, with the parameters of the connection.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Its address.
     pub published: Published,
-    /// How TLS connections are made.
+    /// The TLS configuration.
     pub tls: Tls,
-    /// How long an answer may take.
+    /// The timeout of a response.
     pub timeout: Option<Duration>,
-    /// Directory that profiles are kept in; none: they are neither kept nor read.
+    /// The directory of cached profiles; None: profiles are not cached.
     pub directory: Option<PathBuf>,
 }
 
-/// Variables that only say which cloud of which file is meant, or how to talk to one.
+/// Variables that only select a cloud of a file or modify the connection.
 const MODIFIERS: [&fields::Field; 14] = [
     &fields::REGION,
     &fields::INTERFACE,
@@ -320,7 +321,7 @@ const MODIFIERS: [&fields::Field; 14] = [
     &fields::API_VERSION,
 ];
 
-/// Variables that no field has, and that only a cloud is meant by.
+/// Variables that belong to no field and that only a cloud uses.
 const OTHER_VARIABLES: [&str; 4] = [
     "OS_CLIENT_CONFIG_FILE",
     "OS_CLIENT_SECURE_FILE",
@@ -335,10 +336,10 @@ impl Field {
     }
 }
 
-/// Whether options or variables describe a cloud, so that the files do not count: an address among the
-/// options, or anything of a login among the variables.
+/// Returns whether options or variables describe a cloud, so that the files do not count: an address among
+/// the options, or any part of a login among the variables.
 ///
-/// *Source:* `openstack/config/loader.py` (`_get_os_environ`), which also takes every other `OS_*`.
+/// *Source:* `openstack/config/loader.py` (`_get_os_environ`), which also accepts every other `OS_*`.
 fn describes_cloud(bare: &Sources<'_>) -> Result<bool> {
     for field in fields::ALL {
         let is_given = |name: &&str| bare.environment.get(name).is_some();
@@ -349,7 +350,7 @@ fn describes_cloud(bare: &Sources<'_>) -> Result<bool> {
     has_address(bare)
 }
 
-/// Whether options or variables name an address of Keystone or the image service.
+/// Returns whether options or variables contain an address of Keystone or the image service.
 fn has_address(bare: &Sources<'_>) -> Result<bool> {
     for field in [
         &fields::AUTH_URL,
@@ -383,7 +384,7 @@ pub(super) fn has_pointer(environment: &Environment) -> Result<bool> {
     Ok(Clouds::read(environment)?.only()?.is_some())
 }
 
-/// Types of other services, which a variable may be left to name after their client was used.
+/// Types of other services, which a variable may still contain after the use of their client.
 ///
 /// *Source:* the OpenStack service types authority.
 const OTHER_SERVICES: [&str; 30] = [
@@ -419,7 +420,8 @@ const OTHER_SERVICES: [&str; 30] = [
     "volumev3",
 ];
 
-/// The type of the image service in the catalogue; a variable that names another service is not about images.
+/// Returns the type of the image service in the catalogue. A variable that names another service is
+/// ignored.
 fn service_type(sources: &Sources<'_>) -> Result<String> {
     let given = sources.get(&fields::SERVICE_TYPE)?;
     let given = given.filter(|given| {
@@ -428,12 +430,12 @@ fn service_type(sources: &Sources<'_>) -> Result<String> {
     Ok(given.map_or_else(|| "image".to_string(), |given| given.value))
 }
 
-/// Refuses a login from one cloud into another one: what it would do otherwise is not what was asked for.
+/// Rejects a login from one cloud into another one, which would otherwise reach the wrong cloud.
 fn refuse_second_cloud(sources: &Sources<'_>) -> Result<()> {
     match sources.get(&fields::SERVICE_PROVIDER)? {
         None => Ok(()),
         Some(given) => Err(Error::failed(format!(
-            "{} of {} is not supported: this program logs in to one Keystone, and not from there to another",
+            "{} of {} is not supported: this program logs in to one Keystone only",
             quoted(&given.value),
             given.from
         ))
@@ -446,7 +448,7 @@ fn check_api_version(sources: &Sources<'_>) -> Result<()> {
         // Options are checked where they are parsed.
         Some(given) if given.rank > Rank::Option && !given.value.starts_with('2') => {
             let message = format!(
-                "{} of {} is not supported: the Images API has version 2 only",
+                "{} of {} is not supported: only version 2 of the Images API is",
                 quoted(&given.value),
                 given.from
             );
@@ -479,9 +481,10 @@ fn tls(sources: &Sources<'_>) -> Result<Tls> {
     })
 }
 
-/// The certificates to trust where the cloud names none.
+/// Returns the certificates to trust if the cloud names none.
 ///
-/// *Source:* requests, `sessions.py` (`merge_environment_settings`); OpenSSL, `SSL_CTX_load_verify_locations(3)`.
+/// *Source:* requests, `sessions.py` (`merge_environment_settings`); OpenSSL,
+/// `SSL_CTX_load_verify_locations(3)`.
 fn trust_of_variables(environment: &Environment) -> Trust {
     let path = |name| environment.get(name).map(PathBuf::from);
     if let Some(path) = path("REQUESTS_CA_BUNDLE").or_else(|| path("CURL_CA_BUNDLE")) {
@@ -538,7 +541,7 @@ fn timeout(sources: &Sources<'_>) -> Result<Option<Duration>> {
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let refused = || {
         let message = format!(
-            "{} of {} is no number of seconds",
+            "{} of {} is not a number of seconds",
             quoted(&given.value),
             given.from
         );
@@ -554,7 +557,7 @@ fn interfaces(sources: &Sources<'_>) -> Result<Vec<Interface>> {
     let interfaces: Option<Vec<_>> = given.value.split(',').map(Interface::parse).collect();
     interfaces.ok_or_else(|| {
         Error::failed(format!(
-            "{} of {} is no interface: public, internal or admin",
+            "{} of {} is not an interface: expected public, internal or admin",
             quoted(&given.value),
             given.from
         ))

@@ -1,8 +1,8 @@
-//! Options over variables over files, field by field.
+//! Precedence of options, variables and files, for each field.
 
 use super::*;
 
-/// A cloud from options, variables, and a clouds.yaml whose cloud `c` is chosen where there is one.
+/// Loads a cloud from options, variables, and a clouds.yaml whose cloud `c` is selected if it is given.
 fn load(
     options: &[(&str, &str)],
     variables: &[(&str, &str)],
@@ -35,7 +35,7 @@ fn load(
     Cloud::load(options, &environment)
 }
 
-/// What lets [`load`] succeed, as variables.
+/// The variables that [`load`] requires.
 const ENOUGH: [(&str, &str); 3] = [
     ("OS_AUTH_URL", "http://keystone:5000"),
     ("OS_USERNAME", "u"),
@@ -183,7 +183,7 @@ fn options_beat_variables_and_variables_beat_the_file() {
             }
             None => format!("    {key}: {}\n    auth: {{{rest}}}\n", word(of_file)),
         };
-        // The region must be one that the cloud has.
+        // The region must be one of the cloud's regions.
         let cloud = cloud.replace("region_name: f", "regions: [f, v, o]");
         let (o, v) = (word(of_option), word(of_variable));
         let loaded = load(&[], &[], Some(&cloud)).unwrap();
@@ -236,7 +236,7 @@ fn a_scope_that_counts_more_hides_the_others_and_equals_are_refused() {
     let error = load(&[("os-system-scope", "some")], &project_set, None).unwrap_err();
     assert_eq!(
         error.message(),
-        "'some' of --os-system-scope is no scope of the system: all"
+        "'some' of --os-system-scope is not a system scope: expected all"
     );
 }
 
@@ -295,20 +295,19 @@ fn the_kind_of_login_is_named_or_guessed() {
         ("os-auth-methods", "v3password,v3totp"),
     ];
     assert_eq!(methods(&factors, &user), [Method::Password, Method::Totp]);
-    // What version 2 of Keystone's API knew.
+    // Values for version 2 of Keystone's API.
     assert_eq!(
         methods(&[("os-auth-type", "v2password")], &user),
         [Method::Password]
     );
     for (kind, reason) in [
         ("v3websso", ": it needs a browser"),
-        ("v3samlpassword", ": it needs signatures of XML"),
+        ("v3samlpassword", ": it needs XML signatures"),
         ("v3oauth1", ": Keystone's OAuth 1.0"),
         ("v3nonsense", ""),
     ] {
         let error = load(&[("os-auth-type", kind)], &[url], None).unwrap_err();
-        let message =
-            format!("the kind of login '{kind}' of --os-auth-type is not supported{reason}");
+        let message = format!("login type '{kind}' of --os-auth-type is not supported{reason}");
         assert!(error.message().starts_with(&message), "{error}");
         let hint = format!("{:?}", error.hints());
         assert!(hint.contains("v3applicationcredential"), "{hint}");
@@ -321,7 +320,7 @@ fn the_kind_of_login_is_named_or_guessed() {
     );
 }
 
-/// What a login with an identity provider needs in common.
+/// The values that all logins with an identity provider need.
 const PROVIDER: [(&str, &str); 5] = [
     ("OS_AUTH_URL", "http://k"),
     ("OS_IDENTITY_PROVIDER", "idp"),
@@ -522,7 +521,7 @@ fn all_that_is_missing_is_said_at_once() {
         error.message(),
         "Missing: the application credential (--os-application-credential-id, OS_APPLICATION_CREDENTIAL_ID); the secret of the application credential (--os-application-credential-secret, OS_APPLICATION_CREDENTIAL_SECRET)"
     );
-    // A password alone may be asked for.
+    // A password alone may be entered.
     let cloud = load(&[], &ENOUGH[..2], None).unwrap();
     assert_eq!(keystone(&cloud).needs(), [Need::Password]);
 }
@@ -533,7 +532,7 @@ fn insecure_and_verify_and_their_warning() {
         let variables = [ENOUGH.as_slice(), variables].concat();
         let cloud = load(options, &variables, Some(&format!("    {cloud}\n"))).unwrap();
         assert_eq!(cloud.tls_warning().is_none(), !cloud.tls.insecure);
-        // Nothing is verified where nothing is encrypted.
+        // Without encryption there is nothing to verify.
         assert!(cloud.warnings().is_empty());
         cloud.tls.insecure
     };
@@ -589,17 +588,17 @@ fn values_that_mean_nothing_are_named_with_where_they_come_from() {
         (
             vec![("os-interface", "outer")],
             "x: y",
-            "'outer' of --os-interface is no interface: public, internal or admin",
+            "'outer' of --os-interface is not an interface: expected public, internal or admin",
         ),
         (
             vec![("timeout", "soon")],
             "x: y",
-            "'soon' of --timeout is no number of seconds",
+            "'soon' of --timeout is not a number of seconds",
         ),
         (
             vec![("timeout", "-1")],
             "x: y",
-            "'-1' of --timeout is no number of seconds",
+            "'-1' of --timeout is not a number of seconds",
         ),
         (
             vec![],
@@ -609,17 +608,17 @@ fn values_that_mean_nothing_are_named_with_where_they_come_from() {
         (
             vec![],
             "image_api_version: 1",
-            "'1' of image_api_version in /clouds.yaml is not supported: the Images API has version 2 only",
+            "'1' of image_api_version in /clouds.yaml is not supported: only version 2 of the Images API is",
         ),
         (
             vec![("os-image-url", "nonsense")],
             "x: y",
-            "'nonsense' of --os-image-url is no address of a server",
+            "'nonsense' of --os-image-url is not the address of a server",
         ),
         (
             vec![],
             "interface: {a: b}",
-            "/clouds.yaml:3: interface is no text",
+            "/clouds.yaml:3: interface is not a string",
         ),
     ] {
         let error = load(&options, &ENOUGH, Some(&format!("    {cloud}\n"))).unwrap_err();

@@ -1,4 +1,4 @@
-//! Addresses, in whichever form they are given.
+//! Parsing of service addresses.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,7 +9,7 @@ use super::fields::Given;
 use crate::config::values::quoted;
 use crate::{Error, Result};
 
-/// An address that shows neither a user nor a password.
+/// An address whose user and password are never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(pub Url);
 
@@ -37,19 +37,19 @@ impl fmt::Debug for Address {
     }
 }
 
-/// An address of a web server.
+/// Parses the address of a web server.
 ///
 /// # Errors
-/// `Failed` for what is none; a user and password in it are not shown.
+/// `Failed` for an invalid address; a user and password in it are not shown.
 pub fn parse(given: &Given) -> Result<Url> {
     let text = given.value.trim();
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| {
-        // Before an @ stands a secret.
+        // The part before an @ is a secret.
         let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
         Error::failed(format!(
-            "{} of {} is no address of a server",
+            "{} of {} is not the address of a server",
             quoted(shown),
             given.from
         ))
@@ -57,8 +57,8 @@ pub fn parse(given: &Given) -> Result<Url> {
     })
 }
 
-/// The root of a service, from any of its addresses: `http://h:9292/v2/` → `http://h:9292/`. It ends in
-/// a slash, so that `root.join("v2/images")` is below it.
+/// Returns the root of a service, from any of its addresses: `http://h:9292/v2/` → `http://h:9292/`. It
+/// ends in a slash, so that `root.join("v2/images")` is below it.
 pub fn root_of(mut url: Url) -> Url {
     let path = without_version(url.path()).to_string();
     url.set_path(&format!("{path}/"));
@@ -67,7 +67,7 @@ pub fn root_of(mut url: Url) -> Url {
     url
 }
 
-/// Where Keystone's API of version 3 is, from any address of Keystone: `http://h:5000/v2.0` →
+/// Returns the address of Keystone's API version 3, from any address of Keystone: `http://h:5000/v2.0` →
 /// `http://h:5000/v3/`.
 pub fn keystone_of(url: Url) -> Url {
     let mut url = root_of(url);
@@ -76,7 +76,7 @@ pub fn keystone_of(url: Url) -> Url {
     url
 }
 
-/// A path without slashes at its end, and without the version that may be its last part.
+/// Removes trailing slashes and a version as the last part of a path.
 fn without_version(path: &str) -> &str {
     let path = path.trim_end_matches('/');
     match path.rsplit_once('/') {
@@ -85,7 +85,7 @@ fn without_version(path: &str) -> &str {
     }
 }
 
-/// `v2`, `v2.1`, `V3`.
+/// Returns whether a part of a path is a version: `v2`, `v2.1`, `V3`.
 fn is_version(part: &str) -> bool {
     let number = part.strip_prefix(['v', 'V']).unwrap_or_default();
     !number.is_empty()
@@ -157,7 +157,10 @@ mod tests {
                 from: "OS_AUTH_URL".to_string(),
             };
             let message = parse(&given).unwrap_err().message().to_string();
-            assert!(message.contains("OS_AUTH_URL is no address"), "{message}");
+            assert!(
+                message.contains("OS_AUTH_URL is not the address"),
+                "{message}"
+            );
             assert!(!message.contains("sesame"));
         }
     }

@@ -1,25 +1,25 @@
-//! Profiles of vendors that clouds.yaml may name: the facts that openstacksdk publishes about public clouds.
+//! Vendor profiles for clouds.yaml: the facts that openstacksdk publishes about public clouds.
 //!
 //! *Source:* openstacksdk, `openstack/config/vendors/*` and its documentation ("Vendor Support").
 
 use super::yaml::{Map, Node, Value};
 
-/// What is known of a vendor's cloud.
+/// The known facts about a vendor's cloud.
 pub enum Vendor {
-    /// Its address and regions.
+    /// The address and regions.
     Known(Map),
     /// The address of the server that publishes its profile.
     Published(&'static str),
-    /// It has ceased to exist, for this reason.
+    /// A cloud that no longer exists, with the reason.
     Gone(&'static str),
 }
 
 /// A vendor's cloud.
 struct Row {
     name: &'static str,
-    /// The address of Keystone; `{region_name}` stands for the region. Empty where the cloud names it.
+    /// The address of Keystone; `{region_name}` stands for the region. Empty if the cloud sets it.
     auth_url: &'static str,
-    /// Regions, the first of which is the default.
+    /// Regions; the first one is the default.
     regions: &'static [&'static str],
     /// Whether users and projects are in the domain called `Default`.
     in_default_domain: bool,
@@ -122,16 +122,16 @@ const PUBLISHED: &[(&str, &str)] = &[
     ("vexxhost", "https://vexxhost.com"),
 ];
 
-/// Clouds that have ceased to exist.
+/// Clouds that no longer exist.
 const GONE: &[(&str, &str)] = &[
     ("betacloud", "betacloud.de has ceased business"),
-    ("ibmcloud", "its address no longer answers"),
+    ("ibmcloud", "its address no longer responds"),
     ("internap", "Internap is HorizonIQ now"),
     ("ultimum", "ultimum-cloud.com has ceased business"),
-    ("unitedstack", "its address no longer answers"),
+    ("unitedstack", "its address no longer responds"),
 ];
 
-/// Returns what is known of the vendor `name`.
+/// Returns the known facts about the vendor `name`.
 pub fn find(name: &str) -> Option<Vendor> {
     let among = |table: &[(&'static str, &'static str)]| {
         let found = table.iter().find(|(known, _)| *known == name);
@@ -158,7 +158,7 @@ pub fn names() -> Vec<&'static str> {
 }
 
 impl Row {
-    /// Returns the profile in the form that a file has it in.
+    /// Returns the profile in the form of a file.
     fn profile(&self) -> Map {
         let node = |value| Node { line: 0, value };
         let text = |text: &str| node(Value::Text(text.to_string()));

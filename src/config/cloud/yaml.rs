@@ -1,5 +1,5 @@
-//! YAML, as far as `clouds.yaml` needs it: texts, lists and mappings. A scalar is the text that stands in
-//! the file, so that a password of digits keeps its zeros; anchors, aliases and `<<` are resolved.
+//! YAML, as far as `clouds.yaml` needs it: strings, lists and mappings. A scalar is the text of the file,
+//! so that a password of digits keeps its zeros. Anchors, aliases and `<<` are resolved.
 
 use std::collections::HashMap;
 
@@ -7,27 +7,27 @@ use indexmap::IndexMap;
 use yaml_rust2::parser::{Event, Parser};
 use yaml_rust2::scanner::TScalarStyle;
 
-/// How deep a file may be nested; a clouds.yaml is four deep.
-const DEEPEST: usize = 64;
+/// The maximum nesting depth of a file; a clouds.yaml has a depth of four.
+const MAX_DEPTH: usize = 64;
 
-/// How many nodes aliases may stand for, all together.
-const MOST_COPIES: usize = 100_000;
+/// The maximum number of nodes that all aliases together expand to.
+const MAX_COPIES: usize = 100_000;
 
-/// A value, and the line it begins in, counted from 1.
+/// A value and the line it begins on, counted from 1.
 #[derive(Clone)]
 pub struct Node {
-    /// The line.
+    /// The line number.
     pub line: usize,
     /// The value.
     pub value: Value,
 }
 
-/// What a value is.
+/// A YAML value.
 #[derive(Clone)]
 pub enum Value {
-    /// Nothing, `~` or `null`.
+    /// A missing value, `~` or `null`.
     Nothing,
-    /// A scalar, as it is written.
+    /// A scalar, as written.
     Text(String),
     /// A list.
     List(Vec<Node>),
@@ -40,18 +40,18 @@ pub enum Value {
 pub struct Map(IndexMap<String, Node>);
 
 impl Map {
-    /// The value of a key; None where it is nothing.
+    /// Returns the value of a key; None if it is null.
     pub fn get(&self, key: &str) -> Option<&Node> {
         let node = self.0.get(key);
         node.filter(|node| !matches!(node.value, Value::Nothing))
     }
 
-    /// The mapping under a key.
+    /// Returns the mapping of a key.
     pub fn map(&self, key: &str) -> Option<&Self> {
         self.get(key)?.as_map()
     }
 
-    /// The text under a key.
+    /// Returns the text of a key.
     pub fn text(&self, key: &str) -> Option<&str> {
         match &self.get(key)?.value {
             Value::Text(text) => Some(text),
@@ -59,17 +59,17 @@ impl Map {
         }
     }
 
-    /// Its keys.
+    /// Returns the keys.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The number of its keys.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Puts `node` under `key`, in place of what is there.
+    /// Sets the value of `key`.
     pub fn set(&mut self, key: String, node: Node) {
         self.0.insert(key, node);
     }
@@ -79,7 +79,7 @@ impl Map {
         self.0.shift_remove(key);
     }
 
-    /// This mapping with what `above` says instead, and in mappings below likewise.
+    /// Merges `above` into this mapping, recursively; its values take precedence.
     pub fn merge(&mut self, above: &Self) {
         for (key, node) in &above.0 {
             let own = self.0.get_mut(key).map(|own| &mut own.value);
@@ -91,7 +91,7 @@ impl Map {
         }
     }
 
-    /// This mapping, and all below, with underscores for dashes in keys.
+    /// Returns this mapping with underscores for dashes in keys, recursively.
     #[must_use]
     pub fn normalised(&self) -> Self {
         let mut normalised = Self::default();
@@ -108,7 +108,7 @@ impl Map {
 }
 
 impl Node {
-    /// It, if it is a mapping.
+    /// Returns the mapping, if the value is one.
     pub fn as_map(&self) -> Option<&Map> {
         match &self.value {
             Value::Map(map) => Some(map),
@@ -116,7 +116,7 @@ impl Node {
         }
     }
 
-    /// Nodes in it, itself included.
+    /// Returns the number of nodes, including this one.
     fn size(&self) -> usize {
         1 + match &self.value {
             Value::Nothing | Value::Text(_) => 0,
@@ -126,16 +126,16 @@ impl Node {
     }
 }
 
-/// What is wrong with a file, and in which line.
+/// A syntax error and its line.
 #[derive(Debug)]
 pub struct Fault {
     /// The line, counted from 1.
     pub line: usize,
-    /// What is wrong; never holds a value.
+    /// The description; never contains a value.
     pub what: String,
 }
 
-/// A list or mapping whose end has not come.
+/// A list or mapping that is not complete.
 struct Open {
     line: usize,
     anchor: usize,
@@ -147,15 +147,15 @@ enum Content {
     Map {
         map: Map,
         key: Option<String>,
-        /// Mappings that `<<` names; their entries count where the mapping has none of its own.
+        /// The mappings that `<<` merges; their entries count only for keys that the mapping does not have.
         below: Vec<Map>,
     },
 }
 
-/// Reads the first document of a text.
+/// Parses the first document of a text.
 ///
 /// # Errors
-/// What is not YAML, is nested too deep, or has a key that is no text.
+/// Invalid YAML, too deep nesting, or a key that is not a string.
 pub fn parse(text: &str) -> Result<Node, Fault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut parser = Parser::new_from_str(text);
@@ -185,8 +185,8 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
                     anchor,
                     content,
                 });
-                if open.len() > DEEPEST {
-                    return Err(fault("it is nested too deep"));
+                if open.len() > MAX_DEPTH {
+                    return Err(fault("it is nested too deeply"));
                 }
                 continue;
             }
@@ -198,8 +198,8 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
                     anchor,
                     content,
                 });
-                if open.len() > DEEPEST {
-                    return Err(fault("it is nested too deep"));
+                if open.len() > MAX_DEPTH {
+                    return Err(fault("it is nested too deeply"));
                 }
                 continue;
             }
@@ -215,10 +215,11 @@ pub fn parse(text: &str) -> Result<Node, Fault> {
             }
             Event::Alias(anchor) => {
                 let node = anchors.get(&anchor).cloned();
-                let node = node.ok_or_else(|| fault("an alias stands within what it names"))?;
+                let node =
+                    node.ok_or_else(|| fault("an alias refers to a node that contains it"))?;
                 copies += node.size();
-                if copies > MOST_COPIES {
-                    return Err(fault("its aliases stand for too much"));
+                if copies > MAX_COPIES {
+                    return Err(fault("its aliases expand to too many nodes"));
                 }
                 (node, 0)
             }
@@ -248,7 +249,7 @@ impl Open {
                 (None, Value::Text(text)) => *key = Some(text),
                 (None, Value::Nothing) => *key = Some("null".to_string()),
                 (None, _) => {
-                    let (line, what) = (node.line, "a key is no text".to_string());
+                    let (line, what) = (node.line, "a key is not a string".to_string());
                     return Err(Fault { line, what });
                 }
                 (Some(key), Value::Map(merged)) if key == "<<" => below.push(merged),
@@ -352,7 +353,7 @@ mod tests {
             let alias = format!("*a{}, ", level - 1).repeat(9);
             bomb = format!("{bomb}a{level}: &a{level} [{alias}]\n");
         }
-        assert!(parse(&bomb).err().unwrap().what.contains("too much"));
+        assert!(parse(&bomb).err().unwrap().what.contains("too many"));
         assert!(parse("a: &a [*a]").is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders that the rules apply to.
-const FOLDERS: [&str; 2] = ["src/cli", "src/ops"];
+const FOLDERS: [&str; 3] = ["src/cli", "src/config", "src/ops"];
 
 /// The mark of a literal that must equal upstream's, in a comment on the line above it.
 const MARK: &str = "Upstream's text";
@@ -121,10 +121,14 @@ fn marker(line: &str) -> Option<&'static str> {
 
 /// Returns the texts of `source` before its unit tests.
 fn texts(source: &str) -> Vec<Text> {
-    let source = source
-        .split("\n#[cfg(test)]\nmod ")
-        .next()
-        .unwrap_or_default();
+    // A declaration of a test module in another file may be at the top of a file.
+    let tests = source
+        .match_indices("\n#[cfg(test)]\nmod ")
+        .find(|(at, _)| {
+            let declaration = source[*at..].lines().nth(2);
+            declaration.is_some_and(|line| line.ends_with('{'))
+        });
+    let source = tests.map_or(source, |(at, _)| &source[..at]);
     let lines: Vec<&str> = source.lines().map(str::trim).collect();
     let mut found: Vec<Text> = Vec::new();
     let mut index = 0;

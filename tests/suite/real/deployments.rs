@@ -106,7 +106,7 @@ fn a_store_that_cannot_be_opened_fails_what_needs_its_data_and_nothing_else() {
         assert!(said.contains(unopened), "{words:?}: {said}");
     }
     let said = run(&place, GLANCE, &[&create[..], &["--store", "odd"]].concat()).fails(1);
-    let why = "glance-api.conf:2: [DEFAULT] enabled_backends: 'glusterfs' is no type of store";
+    let why = "glance-api.conf:2: [DEFAULT] enabled_backends: 'glusterfs' is not a type of store";
     assert!(said.contains("store 'odd' cannot be opened: "), "{said}");
     assert!(said.contains(why), "{said}");
     let status = run(&place, GLANCE, &["image-show", &id]).ok();
@@ -548,7 +548,7 @@ const SHAPES: [Shape; 25] = [
             FINE,
             FINE,
             NO_CACHE,
-            Err("[DEFAULT] hashing_algorithm: 'blake2b' is none of"),
+            Err("[DEFAULT] hashing_algorithm: 'blake2b' is not one of"),
         ],
     },
     Shape {
@@ -567,7 +567,7 @@ const SHAPES: [Shape; 25] = [
             FINE,
             FINE,
             FINE,
-            Err("[DEFAULT] image_cache_driver: 'redis' is none of"),
+            Err("[DEFAULT] image_cache_driver: 'redis' is not one of"),
             FINE,
         ],
     },

@@ -46,7 +46,7 @@ fn several_clouds_are_named_and_none_is_used() {
     ] {
         let said = glance(&place, words, &[]).fails(1);
         assert!(
-            said.contains("no cloud of clouds.yaml was chosen: it has a, b"),
+            said.contains("no cloud of clouds.yaml was selected: choose from a, b"),
             "{said}"
         );
         assert!(

@@ -103,7 +103,7 @@ fn each_failure_is_one_line_and_a_hint() {
         ),
         (
             &[("OS_AUTH_URL", "nonsense")],
-            "'nonsense' of OS_AUTH_URL is no address",
+            "'nonsense' of OS_AUTH_URL is not the address",
             "https://HOST:PORT/PATH",
         ),
         (
