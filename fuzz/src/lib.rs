@@ -41,7 +41,7 @@ fn push(declared: Declared<'_>, image: &[u8], size: usize) -> Verdict {
     let mut is_refused = false;
     for chunk in image.chunks(size) {
         inspector.push(chunk);
-        assert!(inspector.memory() <= Inspector::MOST_MEMORY);
+        assert!(inspector.memory() <= Inspector::MAX_MEMORY);
         is_refused = is_refused || policy.refuse_early(declared, &inspector).is_some();
     }
     let verdict = inspector.finish();

@@ -1,8 +1,8 @@
-//! Work that may wait for a disk.
+//! Blocking work on worker threads.
 
 use crate::{Error, Result};
 
-/// Runs work that may wait for a disk on a thread that may.
+/// Runs blocking work, such as disk I/O, on a thread that may block.
 ///
 /// # Errors
 /// The errors of the work; `Internal` if it panicked.

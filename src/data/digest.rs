@@ -20,12 +20,12 @@ pub enum Algorithm {
     Sha256,
     /// `sha384`.
     Sha384,
-    /// `sha512`: what Glance takes unless told otherwise.
+    /// `sha512`: Glance's default.
     Sha512,
 }
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: [Self; 6] = [
         Self::Md5,
         Self::Sha1,
@@ -35,7 +35,7 @@ impl Algorithm {
         Self::Sha512,
     ];
 
-    /// hashlib's name for it.
+    /// Returns hashlib's name of the algorithm.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Md5 => "md5",
@@ -47,10 +47,10 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of that name.
+    /// Returns the algorithm with that name.
     ///
     /// # Errors
-    /// `Invalid` for one we cannot compute.
+    /// `Invalid` for an algorithm that is not supported.
     pub fn parse(name: &str) -> Result<Self> {
         Self::ALL
             .into_iter()
@@ -59,7 +59,7 @@ impl Algorithm {
     }
 }
 
-/// A hash being computed.
+/// A hash computation in progress.
 #[derive(Clone)]
 pub enum Hasher {
     /// md5.
@@ -77,7 +77,7 @@ pub enum Hasher {
 }
 
 impl Hasher {
-    /// A hash of nothing yet.
+    /// Creates the hash of no data.
     pub fn new(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Md5 => Self::Md5(Md5::new()),
@@ -89,7 +89,7 @@ impl Hasher {
         }
     }
 
-    /// Hashes `bytes` on top of what came before.
+    /// Hashes `bytes` after the previous data.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Md5(hash) => hash.update(bytes),
@@ -101,7 +101,7 @@ impl Hasher {
         }
     }
 
-    /// The digest, in lowercase hex.
+    /// Returns the digest in lowercase hex.
     pub fn finish(self) -> String {
         match self {
             Self::Md5(hash) => hex(&hash.finalize()),
@@ -124,7 +124,7 @@ pub fn hex(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// What the record of an image keeps of its data.
+/// The digests in an image's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digests {
     /// md5, lowercase hex.

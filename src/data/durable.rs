@@ -1,7 +1,7 @@
 //! Durable changes of a file system: the names of files as well as their content.
 //!
-//! A file that was synced may still be lost with the directory entry that names it. What is promised to
-//! survive a power cut is synced here, name included, before anything relies on it.
+//! A synced file may still be lost with the directory entry that names it. Functions here sync the entry
+//! too, before anything relies on it.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -14,11 +14,11 @@ use rustix::io::Errno;
 
 use crate::{Error, Result};
 
-/// Creates a directory with permission bits `mode`, and the missing ones above it. The name of each that is
-/// created is durable when this returns.
+/// Creates a directory with permission bits `mode`, and its missing parents. All new directory entries are
+/// durable on return.
 ///
 /// # Errors
-/// `Io` when one cannot be created or synced.
+/// `Io` if one cannot be created or synced.
 pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -28,7 +28,7 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
             create_directory(directory_of(path), mode)?;
             return create_directory(path, mode);
         }
-        // Another process was faster; it may not have synced the name yet.
+        // Another process created it first and may not have synced its entry yet.
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
         created => {
             created.map_err(|e| Error::io("create", path, e))?;
@@ -40,18 +40,19 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
     sync_directory(directory_of(path))
 }
 
-/// Gives a file that root has created to the owner of `like`, the directory that it is in or the file that it
-/// belongs to: the next one who has to open it is not root. Others cannot give files away, and need not.
+/// Changes the owner of a file that root created to the owner of `like`: the directory that it is in or the
+/// file that it belongs to. The next process to open it may not run as root. Other users cannot change
+/// owners, and need not.
 ///
-/// Where the file system refuses, as one does over a network, the file stays root's.
+/// If the file system refuses, as network file systems may, root stays the owner.
 pub fn give_to_owner(file: &File, like: &Path) {
     if let Some((owner, group)) = owner_of(like) {
         let _ = rustix::fs::fchown(file, Some(owner), Some(group));
     }
 }
 
-/// The same by the file's name, for one that must not be opened: closing it would end the locks that SQLite has
-/// on it.
+/// Changes the owner by the file's name, for a file that must not be opened: closing it would release
+/// SQLite's locks on it.
 pub fn give_name_to_owner(path: &Path, like: &Path) {
     if let Some((owner, group)) = owner_of(like) {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
@@ -59,7 +60,7 @@ pub fn give_name_to_owner(path: &Path, like: &Path) {
     }
 }
 
-/// To whom what is made beside `like` belongs, if this is root and another one.
+/// Returns the owner for new files next to `like`, if this process is root and the owner is not.
 fn owner_of(like: &Path) -> Option<(Uid, Gid)> {
     if !rustix::process::geteuid().is_root() {
         return None;
@@ -69,7 +70,7 @@ fn owner_of(like: &Path) -> Option<(Uid, Gid)> {
     (!owner.0.is_root()).then_some(owner)
 }
 
-/// Returns the directory that a file is in: the current one for a bare name, `/` for itself.
+/// Returns the directory of a file: the current one for a bare name, `/` for itself.
 pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -80,10 +81,10 @@ pub fn directory_of(path: &Path) -> &Path {
 
 /// Makes the entries of a directory durable.
 ///
-/// A file system that syncs no directories is no error: there is nothing that could be waited for.
+/// A file system that cannot sync directories is not an error.
 ///
 /// # Errors
-/// `Io` when the directory cannot be opened or synced.
+/// `Io` if the directory cannot be opened or synced.
 pub fn sync_directory(path: &Path) -> Result<()> {
     let directory = File::open(path).map_err(|e| Error::io("open", path, e))?;
     match rustix::fs::fsync(&directory) {
@@ -92,10 +93,10 @@ pub fn sync_directory(path: &Path) -> Result<()> {
     }
 }
 
-/// Removes a file if it exists; returns whether it did. The removal is not durable yet.
+/// Removes a file if it exists, and returns whether it did. The removal is not durable yet.
 ///
 /// # Errors
-/// `Io` when it cannot be removed.
+/// `Io` if it cannot be removed.
 pub fn remove(path: &Path) -> Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -107,7 +108,7 @@ pub fn remove(path: &Path) -> Result<bool> {
 /// Removes files of one directory, and syncs the directory if any of them existed.
 ///
 /// # Errors
-/// `Io` when one cannot be removed, or the directory cannot be synced.
+/// `Io` if one cannot be removed, or the directory cannot be synced.
 pub fn remove_durably<'a>(
     directory: &Path,
     files: impl IntoIterator<Item = &'a Path>,
@@ -123,11 +124,11 @@ pub fn remove_durably<'a>(
     }
 }
 
-/// Gives a file that was opened with `O_TMPFILE` a name, which MUST NOT exist.
+/// Links a file that was opened with `O_TMPFILE` to a name, which MUST NOT exist.
 ///
 /// # Errors
-/// `EEXIST` where the name exists; `ENOENT` where neither the kernel links a file by its descriptor alone nor
-/// `/proc` is mounted.
+/// `EEXIST` if the name exists; `ENOENT` if the kernel cannot link a file by its descriptor and `/proc` is
+/// not mounted.
 pub fn link_nameless(file: &File, path: &Path) -> Result<(), Errno> {
     let open = format!("/proc/self/fd/{}", file.as_raw_fd());
     match rustix::fs::linkat(CWD, open.as_str(), CWD, path, AtFlags::SYMLINK_FOLLOW) {

@@ -1,4 +1,4 @@
-//! Bytes: where image data comes from, how it is hashed and inspected on the way, how it is written.
+//! Image data: its sources, its hashes, its inspection, and its writers.
 
 mod blocking;
 pub mod digest;
@@ -15,8 +15,8 @@ pub use digest::{Algorithm, Digests, Hasher};
 pub use source::Source;
 pub use watch::Watch;
 
-/// Bytes that are read, hashed and written at a time.
+/// The number of bytes that are read, hashed and written at a time.
 ///
-/// Buffered writes of half a MiB or more fall off a cliff on ext4; a quarter does not, and is
-/// large enough that the cost of a system call and of a hand-over between threads is lost in it.
+/// Buffered writes of half a MiB or more are much slower on ext4. A quarter is not, and is large enough
+/// that the costs of system calls and of passing data between threads are negligible.
 pub const BLOCK: usize = 256 * 1024;

@@ -1,5 +1,4 @@
-//! Files of the user that are written anew: replaced as a whole where that is possible, written in place
-//! elsewhere.
+//! Output files of the user: replaced atomically if possible, otherwise written in place.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -14,45 +13,46 @@ use rustix::io::Errno;
 use super::durable::{directory_of, link_nameless, sync_directory};
 use crate::{Error, Result};
 
-/// Where open files have names that a link can be made of.
+/// The directory in which open files have names that can be linked.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-/// Bytes of a file's name that its temporary name repeats: with what is added it must not be longer than the
-/// 255 bytes that file systems allow.
-const KEPT_OF_NAME: usize = 200;
+/// The number of bytes of a file's name that its temporary name repeats. With the additions it must not
+/// exceed the 255 bytes that file systems allow.
+const MAX_NAME_PREFIX: usize = 200;
 
-/// Times that a temporary file is made again after another process removed it before it was locked.
+/// The number of attempts to create a temporary file, in case another process removes it before it is
+/// locked.
 const ATTEMPTS: usize = 8;
 
-/// Symbolic links that are followed.
+/// The maximum number of symbolic links to follow.
 const LINKS: usize = 40;
 
-/// Extended attributes of a file that its replacement gets from the system as well.
+/// Extended attributes that the system sets on the replacement as well.
 const COMMON_ATTRIBUTES: [&str; 2] = ["security.selinux", "security.ima"];
 
-/// How the content gets under the name.
+/// The method of writing the file.
 #[derive(Debug)]
 enum Way {
-    /// From a file without a name, which is linked.
+    /// An unnamed file, which is linked.
     Nameless,
-    /// From a file with this temporary name, which is renamed.
+    /// A file with this temporary name, which is renamed.
     Named(PathBuf),
-    /// Into the file itself, for this reason.
+    /// The file itself, for this reason.
     InPlace(String),
 }
 
-/// The new content of a file, which is not visible under the file's name before it is whole.
+/// The new content of a file, which is not visible under the file's name before it is complete.
 ///
-/// Where the file system can, it has no name at all (`O_TMPFILE`), and a killed process leaves nothing;
-/// unless it is killed between the two system calls that replace an existing file: a link under a temporary
-/// name, and the renaming. Elsewhere the file has its temporary name from the beginning. That name cannot be
-/// guessed, nothing that exists is opened under it, and what a killed process left under one is removed by
-/// the next process that writes to the same name.
+/// If the file system supports it, the new file has no name at all (`O_TMPFILE`), and a killed process
+/// leaves nothing behind, unless it is killed between the two system calls that replace an existing file:
+/// the link to a temporary name, and the rename. Otherwise the file has its temporary name from the
+/// beginning. That name cannot be guessed, no existing file is opened under it, and the leftovers of a
+/// killed process are removed by the next process that writes to the same name.
 ///
-/// A file that exists keeps its permissions and its owner. A file that cannot be replaced without a loss is
-/// written in place, as programs do that know no other way: one in a directory that is not writable, one with
-/// other names (hard links), one of another owner, one with an access control list, a mount point, an open file
-/// of a process (`/dev/stdout`). [`Replacement::keep`] then says so.
+/// An existing file keeps its permissions and its owner. A file that cannot be replaced without a loss is
+/// written in place: one in a directory that is not writable, one with other names (hard links), one of
+/// another owner, one with an access control list, a mount point, an open file of a process
+/// (`/dev/stdout`). [`Replacement::keep`] reports this.
 #[derive(Debug)]
 pub struct Replacement {
     file: File,
@@ -61,8 +61,8 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// Prepares new content for `path`, which is a regular file or does not exist; links are followed. `mode`
-    /// are the permission bits of a file that does not exist, of which the process's mask removes some.
+    /// Prepares new content for `path`, which is a regular file or does not exist; links are followed.
+    /// `mode` is the permission bits of a new file, to which the process's umask applies.
     ///
     /// # Errors
     /// `Io` for a file or directory that cannot be written to.
@@ -85,7 +85,7 @@ impl Replacement {
         };
         rustix::fs::accessat(CWD, &path, Access::WRITE_OK, AtFlags::EACCESS)
             .map_err(|e| Error::io("write", &path, e.into()))?;
-        if let Some(reason) = hindrance(&path, &before, is_open_file) {
+        if let Some(reason) = reason_to_keep(&path, &before, is_open_file) {
             return Self::open_in_place(path, reason.to_string());
         }
         let mode = Mode::from_raw_mode(before.permissions().mode());
@@ -103,11 +103,11 @@ impl Replacement {
         Ok(part)
     }
 
-    /// As [`Replacement::create`], with permission bits that the process's mask does not change: for files
-    /// that other users read.
+    /// Prepares new content as [`Replacement::create`] does, with permission bits that the process's umask
+    /// does not change: for files that other users read.
     ///
     /// # Errors
-    /// As [`Replacement::create`].
+    /// The errors of [`Replacement::create`].
     pub fn create_readable(path: &Path, mode: u32) -> Result<Self> {
         let exists = path.exists();
         let new = Self::create(path, mode)?;
@@ -122,7 +122,7 @@ impl Replacement {
     /// Creates the temporary file.
     fn create_new(path: PathBuf, mode: Mode) -> Result<Self> {
         remove_leftovers(&path);
-        // A file without a name could not get one.
+        // An unnamed file could not be linked.
         if !Path::new(OPEN_FILES).exists() {
             return Self::create_named(path, mode);
         }
@@ -133,8 +133,8 @@ impl Replacement {
         ) {
             Ok(file) => {
                 let file = File::from(file);
-                // Under its temporary name it is no leftover. Where there are no locks, that name lasts for
-                // one system call.
+                // The lock shows that the temporary name is not a leftover. Without locks, that name lasts
+                // for one system call.
                 let _ = file.try_lock();
                 Ok(Self {
                     file,
@@ -157,7 +157,7 @@ impl Replacement {
                 Err(Errno::EXIST) => continue,
                 Err(e) => return Err(missing_directory(&path, e.into())),
             };
-            // Until it is locked, another process may take it for a leftover.
+            // Until it is locked, another process may treat it as a leftover.
             let is_ours = match file.try_lock() {
                 Ok(()) => file.metadata().is_ok_and(|metadata| metadata.nlink() == 1),
                 Err(std::fs::TryLockError::WouldBlock) => false,
@@ -172,12 +172,12 @@ impl Replacement {
             }
         }
         Err(Error::failed(format!(
-            "cannot create a temporary file beside {}: other processes remove it",
+            "cannot create a temporary file next to {}: other processes remove it",
             path.display()
         )))
     }
 
-    /// Opens the file itself, and empties it.
+    /// Opens the file itself and truncates it.
     fn open_in_place(path: PathBuf, reason: String) -> Result<Self> {
         let file = File::options()
             .read(true)
@@ -192,7 +192,7 @@ impl Replacement {
         })
     }
 
-    /// Gives the temporary file the owner and the permissions of the file that it replaces.
+    /// Sets the owner and the permissions of the temporary file to those of the file that it replaces.
     fn inherit(&self, before: &Metadata) -> io::Result<()> {
         let own = self.file.metadata()?;
         if (own.uid(), own.gid()) != (before.uid(), before.gid()) {
@@ -202,18 +202,18 @@ impl Replacement {
         self.file.set_permissions(before.permissions())
     }
 
-    /// The open file, empty at first.
+    /// Returns the open file, empty at first.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// The name that it gets; links are followed.
+    /// Returns the final name; links are followed.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Gives the content its name, durably. Returns what the user should know where that could not be done at
-    /// once: that the file was written in place, and why.
+    /// Makes the content visible under its name, durably. Returns a message for the user if the file was
+    /// written in place, with the reason.
     ///
     /// # Errors
     /// `Io`.
@@ -227,7 +227,7 @@ impl Replacement {
         if matches!(self.way, Way::Nameless) {
             match link_nameless(&self.file, &path) {
                 Ok(()) => return sync_name(&path).map(|()| None),
-                // What is there is replaced at once, by a renaming.
+                // An existing file is replaced atomically, by a rename.
                 Err(Errno::EXIST) => {}
                 Err(e) => return Err(missing_directory(&path, e.into())),
             }
@@ -264,8 +264,8 @@ impl Replacement {
         Ok(in_place(&self.path, reason))
     }
 
-    /// Gives the content up after `error`, which is returned. A file that is written in place is emptied, and
-    /// the error says so.
+    /// Discards the content after `error`, which is returned. A file that is written in place is truncated,
+    /// and the error reports that.
     #[must_use]
     pub fn give_up(self, error: Error) -> Error {
         let Way::InPlace(reason) = &self.way else {
@@ -286,7 +286,7 @@ impl Replacement {
 impl Drop for Replacement {
     fn drop(&mut self) {
         if let Way::Named(name) = &self.way {
-            // No caller is left to report to; the next process that writes there removes it.
+            // There is no caller to report to. The next process that writes to the same name removes it.
             let _ = std::fs::remove_file(name);
         }
     }
@@ -296,8 +296,8 @@ fn in_place(path: &Path, reason: &str) -> String {
     format!("{} was written in place: {reason}.", path.display())
 }
 
-/// Follows the links that `path` consists of; returns the name of the file itself, which need not exist, and
-/// whether a link on the way is one of procfs, which stands for an open file rather than for a name.
+/// Resolves the links in `path`. Returns the name of the file itself, which need not exist, and whether one
+/// of the links is one of procfs, which refers to an open file rather than to a name.
 fn resolve(path: &Path) -> (PathBuf, bool) {
     let mut name = path.to_path_buf();
     for _ in 0..LINKS {
@@ -314,8 +314,8 @@ fn resolve(path: &Path) -> (PathBuf, bool) {
     (path.to_path_buf(), false)
 }
 
-/// Returns why the file that exists at `path` should not be replaced by another one: what would be lost.
-fn hindrance(path: &Path, before: &Metadata, is_open_file: bool) -> Option<&'static str> {
+/// Returns why the existing file at `path` should not be replaced: the property that would be lost.
+fn reason_to_keep(path: &Path, before: &Metadata, is_open_file: bool) -> Option<&'static str> {
     if is_open_file {
         return Some("it is an open file of a process");
     }
@@ -332,7 +332,8 @@ fn hindrance(path: &Path, before: &Metadata, is_open_file: bool) -> Option<&'sta
     has_attributes(path).then_some("it has extended attributes or an access control list")
 }
 
-/// Whether another file system, or a file of one, is mounted at `path`; false where the kernel does not say.
+/// Returns whether another file system, or a file of one, is mounted at `path`; false if the kernel does
+/// not report it.
 fn is_mount_point(path: &Path) -> bool {
     let found = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::empty());
     found.is_ok_and(|found| {
@@ -341,7 +342,7 @@ fn is_mount_point(path: &Path) -> bool {
     })
 }
 
-/// Whether a file has extended attributes that a new one would not have.
+/// Returns whether a file has extended attributes that a new one would not have.
 fn has_attributes(path: &Path) -> bool {
     let mut names = vec![0; 64 << 10];
     match rustix::fs::listxattr(path, &mut names) {
@@ -353,13 +354,13 @@ fn has_attributes(path: &Path) -> bool {
                     .iter()
                     .any(|common| common.as_bytes() == name)
             }),
-        // More of them than fit.
+        // More attributes than fit into the buffer.
         Err(Errno::RANGE) => true,
         Err(_) => false,
     }
 }
 
-/// Whether an error says that this user may not, or that nobody may.
+/// Returns whether an error is a lack of permission, for this user or for all.
 fn is_denied(error: &Error) -> bool {
     let cause = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
     cause.is_some_and(|cause| {
@@ -370,8 +371,8 @@ fn is_denied(error: &Error) -> bool {
     })
 }
 
-/// Makes the name of a file durable, where this user may read its directory: else there is nothing that could
-/// be waited for.
+/// Makes the name of a file durable, if this user may read its directory. Otherwise the directory cannot be
+/// synced.
 fn sync_name(path: &Path) -> Result<()> {
     match sync_directory(directory_of(path)) {
         Err(error) if is_denied(&error) => Ok(()),
@@ -379,19 +380,19 @@ fn sync_name(path: &Path) -> Result<()> {
     }
 }
 
-/// What a temporary name of `path` begins with.
+/// Returns the prefix of temporary names of `path`.
 fn temporary_prefix(path: &Path) -> OsString {
     let name = path.file_name().unwrap_or_default().as_bytes();
     let mut prefix = OsString::from(".");
-    prefix.push(OsStr::from_bytes(&name[..name.len().min(KEPT_OF_NAME)]));
+    prefix.push(OsStr::from_bytes(&name[..name.len().min(MAX_NAME_PREFIX)]));
     prefix.push(".");
     prefix
 }
 
-/// What a temporary name ends with.
+/// The suffix of temporary names.
 const SUFFIX: &str = ".part";
 
-/// A name beside `path` that its data has before it is whole: `.NAME.` with 32 random hexadecimal digits.
+/// Returns a temporary name next to `path` for incomplete data: `.NAME.` with 32 random hexadecimal digits.
 fn temporary_name(path: &Path) -> PathBuf {
     let mut name = temporary_prefix(path);
     name.push(uuid::Uuid::new_v4().simple().to_string());
@@ -399,7 +400,7 @@ fn temporary_name(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Whether a file in the directory of `path` is called as [`temporary_name`] calls its.
+/// Returns whether a file in the directory of `path` has a name of the form of [`temporary_name`].
 fn is_temporary_name(path: &Path, name: &OsStr) -> bool {
     let prefix = temporary_prefix(path).into_vec();
     let digits = name
@@ -410,8 +411,8 @@ fn is_temporary_name(path: &Path, name: &OsStr) -> bool {
     digits.is_some_and(|digits| digits.len() == 32 && digits.iter().all(is_digit))
 }
 
-/// Removes what killed processes left that were saving to `path`. What cannot be removed stays: it harms
-/// nothing but its room on the disk.
+/// Removes the leftovers of killed processes that were saving to `path`. Files that cannot be removed stay;
+/// they only use disk space.
 fn remove_leftovers(path: &Path) {
     let entries = std::fs::read_dir(directory_of(path));
     for entry in entries.into_iter().flatten().flatten() {
@@ -421,8 +422,8 @@ fn remove_leftovers(path: &Path) {
     }
 }
 
-/// Removes a temporary file, if it is one: a regular file of this user without another name, that no process
-/// works on.
+/// Removes a temporary file, if it is a regular file of this user without another name that no process has
+/// locked.
 fn remove_leftover(name: &Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(name, flags, Mode::empty())?);
@@ -513,7 +514,7 @@ mod tests {
         let beside = |name: &str| directory.path().join(name);
         let leftover = temporary_name(&path);
         std::fs::write(&leftover, "left by a killed process").unwrap();
-        // Not ours: other names, a link, a second name, a file that a process works on.
+        // Not leftovers: other names, a link, a second name, a file that a process has locked.
         let digits = "0123456789abcdef0123456789abcdef";
         let others = [
             ".out.part".to_string(),
@@ -617,7 +618,7 @@ mod tests {
             assert_eq!(std::fs::read(beside(target)).unwrap(), b"new");
             std::fs::remove_file(&link).unwrap();
         }
-        // A loop is nobody's name.
+        // A loop has no target.
         std::os::unix::fs::symlink("loop", beside("loop")).unwrap();
         assert!(replace(&beside("loop"), b"new").is_err());
     }

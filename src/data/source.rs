@@ -1,4 +1,4 @@
-//! Where image data comes from.
+//! Sources of image data.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -17,57 +17,57 @@ use super::{BLOCK, Watch};
 use crate::model::ByteRange;
 use crate::{Error, ErrorKind, Result};
 
-/// Buffers of a stream that are taken in ahead of their reader: of a connection, some hundred KiB each.
+/// The number of buffers of a stream that are read ahead; for a connection, some hundred KiB each.
 const AHEAD: usize = 4;
 
 /// An asynchronous stream of buffers, such as the body of an HTTP request.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
-/// Image data on its way in or out; read once, from beginning to end.
+/// Image data to read once, from beginning to end.
 pub enum Source {
-    /// A regular file, or a range of it; may be cloned, and holes in it are known.
+    /// A regular file, or a range of it. It may be cloned, and its holes are known.
     File {
         /// The open file.
         file: File,
-        /// Its name, for messages.
+        /// The name for messages.
         path: PathBuf,
-        /// The bytes that are read; within the file where it is not all of it.
+        /// The bytes to read; within the file unless it is all of it.
         range: ByteRange,
     },
-    /// A pipe, a terminal, standard input.
+    /// A pipe, a terminal, or standard input.
     Pipe {
         /// The open end.
         reader: Box<dyn Read + Send>,
-        /// What to call it in messages.
+        /// The name for messages.
         name: &'static str,
     },
-    /// Buffers as they arrive over a network.
+    /// Buffers that arrive over a network.
     Stream(ByteStream),
-    /// What passes through something else on its way, such as a cache.
+    /// Data that passes through a wrapper, such as a cache.
     Through {
-        /// That.
+        /// The wrapping reader.
         reader: Box<dyn Read + Send>,
-        /// What to call it in messages.
+        /// The name for messages.
         path: PathBuf,
-        /// Bytes, where that is known beforehand.
+        /// The size in bytes, if it is known in advance.
         size: Option<u64>,
     },
 }
 
-/// The state of a regular file before it is read, by which a change is noticed afterwards.
+/// The state of a regular file before it is read, to detect changes afterwards.
 ///
-/// Its size and the time of its last modification are compared. The time of its last status change is not: a new
-/// link or other permissions change no data. A file system counts time in steps of some milliseconds, so a change
-/// of bytes in place goes unnoticed in the step in which the file was last written before.
+/// Its size and modification time are compared. Its status change time is not: a new link or other
+/// permissions do not change data. File systems record times with a resolution of some milliseconds, so a
+/// change in place goes undetected if it happens within the same tick as the previous write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     size: u64,
-    /// Seconds and nanoseconds.
+    /// The modification time in seconds and nanoseconds.
     modified: (i64, i64),
 }
 
 impl Stamp {
-    /// Reads the state of `file`, which messages call `path`.
+    /// Reads the state of `file`, which is named `path` in messages.
     pub fn of(file: &File, path: &Path) -> Result<Self> {
         let metadata = file.metadata().map_err(|e| Error::io("read", path, e))?;
         Ok(Self {
@@ -76,7 +76,7 @@ impl Stamp {
         })
     }
 
-    /// Refuses a file that was written to since.
+    /// Returns an error if the file has been written to since.
     ///
     /// # Errors
     /// `Failed` for a changed file, `Io`.
@@ -94,29 +94,29 @@ pub(super) fn changed(path: &Path) -> Error {
         .hint("Nothing of it was kept. Try again when no process writes to it.")
 }
 
-/// Returns the size of a regular file in bytes; None where the system does not know it: files of procfs and
-/// sysfs, and some of user-space file systems, hold more or fewer bytes than their size.
+/// Returns the size of a regular file in bytes; None if the system does not know it. Files of procfs and
+/// sysfs, and of some user-space file systems, contain more or fewer bytes than their size.
 ///
-/// Such files take up no blocks; a file that does has its size.
+/// Such files use no blocks; a file that uses blocks has its size.
 pub(super) fn known_size(file: &File) -> io::Result<Option<u64>> {
     let metadata = file.metadata()?;
     let size = metadata.len();
     if metadata.blocks() > 0 {
         return Ok(Some(size));
     }
-    // Errors are left to whoever reads the data.
+    // Errors are reported when the data is read.
     let has_byte = |at| matches!(file.read_at(&mut [0], at), Ok(1));
     let has_last = size.checked_sub(1).is_none_or(has_byte);
     let ends = matches!(file.read_at(&mut [0], size), Ok(0));
     Ok((has_last && ends).then_some(size))
 }
 
-/// Whether a file can be read by position.
+/// Returns whether a file can be read by position.
 fn is_positioned(file: &File) -> bool {
     !matches!(file.read_at(&mut [0], 0), Err(e) if e.kind() == io::ErrorKind::NotSeekable)
 }
 
-/// The rest of a regular file, from its present position on.
+/// The rest of a regular file, from its current position on.
 struct Rest {
     file: File,
     path: PathBuf,
@@ -135,10 +135,10 @@ impl Read for Rest {
 }
 
 impl Source {
-    /// Opens `path` for reading: a file as such, anything else (a pipe, a device) as a pipe.
+    /// Opens `path` for reading: a regular file as such, anything else (a pipe, a device) as a pipe.
     ///
     /// # Errors
-    /// `Io` when it cannot be opened, is a directory, or cannot be looked at.
+    /// `Io` if it cannot be opened, is a directory, or its status cannot be read.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self> {
         let path = path.into();
         let file = File::open(&path).map_err(|e| Error::io("open", &path, e))?;
@@ -157,8 +157,8 @@ impl Source {
         })
     }
 
-    /// Standard input: a file where it is redirected from one (read from its beginning only if
-    /// nothing was read of it), else a pipe.
+    /// Opens standard input: a file if it is redirected from one (from its beginning only if nothing of it
+    /// has been read), otherwise a pipe.
     pub fn standard_input() -> Result<Self> {
         use std::os::fd::AsFd;
         let path = PathBuf::from("standard input");
@@ -181,7 +181,7 @@ impl Source {
         Ok(Self::Pipe { reader, name })
     }
 
-    /// Size in bytes, where it is known beforehand.
+    /// Returns the size in bytes, if it is known in advance.
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::File { file, range, .. } => range.length(known_size(file).ok()??),
@@ -190,8 +190,8 @@ impl Source {
         }
     }
 
-    /// Bytes that [`take_in`](super::pump::take_in) writes at most, where that is known beforehand: the size,
-    /// without the holes of a file.
+    /// Returns the maximum number of bytes that [`take_in`](super::pump::take_in) writes, if that is known
+    /// in advance: the size without the holes of a file.
     pub fn stored_size(&self) -> Option<u64> {
         let size = self.size()?;
         let Self::File { file, range, .. } = self else {
@@ -215,7 +215,7 @@ impl Source {
         Some(stored)
     }
 
-    /// The same data once more, where it can be read again: that of a file.
+    /// Returns the same data again, if it can be read twice, as a file can.
     pub fn again(&self) -> Option<Self> {
         match self {
             Self::File { file, path, range } => Some(Self::File {
@@ -230,8 +230,8 @@ impl Source {
     /// Returns a range of this data.
     ///
     /// # Errors
-    /// `RangeNotSatisfiable` for one that begins at the end of the data or after it, as far as that is known now; what
-    /// arrives later ends with that error.
+    /// `RangeNotSatisfiable` for a range that begins at or after the end of the data, if the size is known.
+    /// Otherwise the data ends with that error.
     pub fn limited_to(self, range: ByteRange) -> Result<Self> {
         if range.is_all() {
             return Ok(self);
@@ -252,7 +252,7 @@ impl Source {
         })
     }
 
-    /// Returns the same data as a stream. What has to be read by a thread is read a little ahead.
+    /// Returns the same data as a stream. Data that a thread has to read is read ahead a little.
     ///
     /// MUST be called within a tokio runtime.
     pub fn into_stream(self) -> ByteStream {
@@ -273,7 +273,7 @@ impl Source {
                 }
             };
             if let Err(error) = read() {
-                // Nobody reads any more where this fails.
+                // The receiver has been dropped if this fails.
                 let _ = blocks.blocking_send(Err(error));
             }
         });
@@ -284,7 +284,8 @@ impl Source {
         stream.boxed()
     }
 
-    /// Returns the same data, which ends with an error once `watch` is asked to stop: also while none arrives.
+    /// Returns the same data, which ends with an error after `watch` is asked to stop, even while no data
+    /// arrives.
     #[must_use]
     pub fn stopping_with(self, watch: &Watch) -> Self {
         let Self::Stream(mut stream) = self else {
@@ -304,7 +305,8 @@ impl Source {
         Self::Stream(stopping.boxed())
     }
 
-    /// The data as one that blocking code can read. The end of a file that changed meanwhile is an error.
+    /// Returns the data as a reader for blocking code. A file that changed while it was read ends with an
+    /// error.
     ///
     /// MUST be read from a thread that may block, within a tokio runtime.
     pub fn into_reader(self) -> Result<Reader> {
@@ -323,7 +325,7 @@ impl Source {
             Self::Through { reader, path, .. } => Reader(Inner::Read(reader, path)),
             Self::Stream(mut stream) => {
                 let (buffers, inbox) = mpsc::channel(AHEAD);
-                // What arrives is taken in while the reader is busy with what came before.
+                // Data is received while the reader processes earlier data.
                 tokio::runtime::Handle::current().spawn(async move {
                     while let Some(bytes) = stream.next().await {
                         if buffers.send(bytes).await.is_err() {
@@ -370,7 +372,7 @@ fn clip(mut stream: ByteStream, range: ByteRange) -> ByteStream {
     clipped.boxed()
 }
 
-/// Returns the error for a range that holds none of the data.
+/// Returns the error for a range outside of the data.
 fn outside(range: ByteRange) -> Error {
     Error::new(
         ErrorKind::RangeNotSatisfiable,
@@ -378,16 +380,16 @@ fn outside(range: ByteRange) -> Error {
     )
 }
 
-/// Image data as blocking code reads it.
+/// Image data for blocking code.
 pub struct Reader(Inner);
 
 enum Inner {
-    /// Read by position: others may read the same file at the same time.
+    /// A file that is read by position, so that others may read it concurrently.
     File {
         file: File,
         path: PathBuf,
         at: u64,
-        /// Where reading ends; None: at the end of the file.
+        /// The end of the range; None: the end of the file.
         end: Option<u64>,
         begun: Stamp,
     },
@@ -399,7 +401,7 @@ enum Inner {
 }
 
 impl Reader {
-    /// Fills `buffer` as far as there is data; less than its length means the end.
+    /// Fills `buffer`; a result less than its length means the end of the data.
     pub fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
         while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -465,7 +467,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of so many bytes that was last written long ago.
+    /// Creates a file of this size that was last written long ago.
     fn old_file(directory: &tempfile::TempDir, size: usize) -> PathBuf {
         let path = directory.path().join("file");
         std::fs::write(&path, vec![b'x'; size]).unwrap();
@@ -474,12 +476,12 @@ mod tests {
         path
     }
 
-    /// Reads all of a source, after `meanwhile` behind its first bytes.
-    fn read(source: Source, meanwhile: impl FnOnce()) -> Result<usize> {
+    /// Reads all of a source, and calls `change` after its first bytes.
+    fn read(source: Source, change: impl FnOnce()) -> Result<usize> {
         let mut reader = source.into_reader()?;
         let mut buffer = [0; 10];
         let mut size = reader.fill(&mut buffer)?;
-        meanwhile();
+        change();
         loop {
             match reader.fill(&mut buffer)? {
                 0 => return Ok(size),

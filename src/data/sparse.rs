@@ -1,4 +1,4 @@
-//! Holes: finding them in a file that is read, leaving them in one that is written.
+//! Holes: detecting them in a file that is read, creating them in one that is written.
 
 use std::fs::File;
 use std::io;
@@ -7,28 +7,28 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
-/// A run of a file.
+/// A segment of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
-    /// Bytes that are stored.
+    /// A segment with stored bytes.
     Data {
         /// Offset in bytes.
         start: u64,
-        /// Bytes.
+        /// The length in bytes.
         length: u64,
     },
-    /// Zeros that are not.
+    /// A hole.
     Hole {
         /// Offset in bytes.
         start: u64,
-        /// Bytes.
+        /// The length in bytes.
         length: u64,
     },
 }
 
-/// The runs of the first `size` bytes of `file`, in order and without gaps.
+/// Returns the segments of the first `size` bytes of `file`, in order and without gaps.
 ///
-/// Where the file system does not tell of holes, all is data.
+/// If the file system does not report holes, all is data.
 pub fn segments(file: &File, size: u64) -> impl Iterator<Item = io::Result<Segment>> {
     let mut at = 0;
     let mut next = None;
@@ -70,12 +70,12 @@ pub fn segments(file: &File, size: u64) -> impl Iterator<Item = io::Result<Segme
     })
 }
 
-/// Bytes that are looked at together: a page of every file system in use.
+/// The granularity of holes in bytes: a page of every file system in use.
 const PAGE: usize = 4096;
 
 /// Writes `bytes` at `offset`, leaving out whole pages of zeros.
 ///
-/// The file MUST have been empty; its length is set by the caller in the end.
+/// The file MUST have been empty. The caller sets its length at the end.
 pub fn write_sparse(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     static ZEROS: [u8; PAGE] = [0; PAGE];
     let mut run = 0..0;

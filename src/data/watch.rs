@@ -1,4 +1,4 @@
-//! What a transfer tells of itself while it goes on, and how it is told to stop.
+//! Progress and cancellation of transfers.
 
 use std::sync::Arc;
 
@@ -6,34 +6,34 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{Error, ErrorKind, Result};
 
-/// Hears of the bytes of a transfer. Called from several threads.
+/// A receiver of progress. Called from several threads.
 pub trait Progress: Send + Sync {
-    /// A transfer of `total` bytes begins; None where the size is not known.
+    /// Begins a transfer of `total` bytes; None if the size is unknown.
     fn begin(&self, total: Option<u64>);
-    /// `bytes` more have been transferred.
+    /// Reports `bytes` more transferred bytes.
     fn advance(&self, bytes: u64);
-    /// The transfer is over, whole or not.
+    /// Ends the transfer, complete or not.
     fn end(&self);
 }
 
-/// The control of a transfer: where its progress is reported, and whether it has to stop.
+/// The control of a transfer: a receiver of its progress, and the request to stop it.
 #[derive(Clone, Default)]
 pub struct Watch {
     progress: Option<Arc<dyn Progress>>,
     stop: CancellationToken,
-    /// Bytes of a transfer whose source does not know its size.
+    /// The size in bytes of a transfer whose source does not know it.
     expected: Option<u64>,
 }
 
 impl Watch {
-    /// The same watch, telling `progress` as well.
+    /// Returns the same watch with `progress` as an additional receiver.
     #[must_use]
     pub fn with_progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = Some(progress);
         self
     }
 
-    /// The same watch, of a transfer that will have `size` bytes where its source does not know better.
+    /// Returns the same watch for a transfer of `size` bytes, if its source does not know the size.
     #[must_use]
     pub fn expecting(mut self, size: Option<u64>) -> Self {
         self.expected = size;
@@ -51,17 +51,17 @@ impl Watch {
         (child, guard)
     }
 
-    /// Asks every transfer under this watch to stop soon.
+    /// Requests every transfer under this watch to stop.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Waits until the transfer is asked to stop.
+    /// Waits until the transfer is requested to stop.
     pub async fn stopped(&self) {
         self.stop.cancelled().await;
     }
 
-    /// Fails once the transfer was asked to stop.
+    /// Returns an error if the transfer was requested to stop.
     pub fn check(&self) -> Result<()> {
         if self.stop.is_cancelled() {
             return Err(Error::new(ErrorKind::Interrupted, "interrupted"));
@@ -69,14 +69,14 @@ impl Watch {
         Ok(())
     }
 
-    /// A transfer of `total` bytes begins.
+    /// Begins a transfer of `total` bytes.
     pub fn begin(&self, total: Option<u64>) {
         if let Some(progress) = &self.progress {
             progress.begin(total.or(self.expected));
         }
     }
 
-    /// `bytes` more were transferred; fails once asked to stop.
+    /// Reports `bytes` more transferred bytes; fails if the transfer was requested to stop.
     pub fn advance(&self, bytes: u64) -> Result<()> {
         if let Some(progress) = &self.progress {
             progress.advance(bytes);
@@ -84,7 +84,7 @@ impl Watch {
         self.check()
     }
 
-    /// The transfer is over.
+    /// Ends the transfer.
     pub fn end(&self) {
         if let Some(progress) = &self.progress {
             progress.end();

@@ -1,5 +1,5 @@
-//! A growing disk of Bochs: recognised in order to be refused, since QEMU would take it for more than raw data
-//! and nothing here judges it.
+//! Bochs growing disks: detected only to be refused, because QEMU would not treat them as raw data and no
+//! inspector here checks them.
 //!
 //! Header: magic at 0, type 32, subtype 48.
 //!
@@ -10,7 +10,7 @@ use super::{Finding, Format};
 const MAGIC: &[u8] = b"Bochs Virtual HD Image";
 const TYPE: (usize, &[u8]) = (32, b"Redolog");
 
-/// Returns what the first bytes of the stream say.
+/// Returns the finding from the first bytes of the stream.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     let kind = head.get(TYPE.0..).unwrap_or_default();
     if !head.starts_with(MAGIC) || !kind.starts_with(TYPE.1) {

@@ -1,7 +1,7 @@
-//! A compressed loop device of Linux: recognised in order to be refused, since QEMU would take it for more
-//! than raw data and nothing here judges it.
+//! Linux compressed loop devices: detected only to be refused, because QEMU would not treat them as raw
+//! data and no inspector here checks them.
 //!
-//! It begins with a script that mounts it.
+//! The image begins with a script that mounts it.
 //!
 //! *Source:* QEMU's block/cloop.c.
 
@@ -9,7 +9,7 @@ use super::{Finding, Format};
 
 const SCRIPT: &[u8] = b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop file=$0";
 
-/// Returns what the first bytes of the stream say.
+/// Returns the finding from the first bytes of the stream.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     if !head.starts_with(SCRIPT) {
         return None;

@@ -1,37 +1,37 @@
-//! What an inspector found: a format, its size, and what speaks against it.
+//! The result of an inspector: a format, its size, and its offences.
 
 use std::fmt;
 
 use super::Format;
 
-/// Offences recorded of one format; what comes after is not worth a line.
-const MOST_OFFENCES: usize = 8;
+/// The maximum number of offences recorded for a format.
+const MAX_OFFENCES: usize = 8;
 
-/// How an offence weighs.
+/// The severity of an offence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// The image reaches outside itself, or uses what cannot be judged: never allowed, whatever is
-    /// configured, as `SafetyCheckFailed` of the reference implementation.
+    /// The image refers to data outside itself, or uses features that cannot be checked. Never allowed by
+    /// configuration; `SafetyCheckFailed` of the reference implementation.
     Unsafe,
-    /// The image is broken: cut short, overflowing, contradicting itself. Allowed only where format
-    /// mismatches are, as `ImageFormatError` of the reference implementation.
+    /// The image is broken: truncated, overflowing or inconsistent. Allowed only where format mismatches
+    /// are; `ImageFormatError` of the reference implementation.
     Malformed,
 }
 
-/// One thing that speaks against an image.
+/// A reason to refuse an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offence {
-    /// The format that was being read.
+    /// The format of the inspector.
     pub format: Format,
-    /// How it weighs.
+    /// The severity.
     pub weight: Weight,
-    /// The name of the failed check as the reference implementation has it (`backing_file`,
-    /// `data_file`, `unknown_features`, `banned`, `descriptor`, `footer`, `mbr`, `version`), or ours
+    /// The name of the failed check in the reference implementation (`backing_file`, `data_file`,
+    /// `unknown_features`, `banned`, `descriptor`, `footer`, `mbr`, `version`), or an additional one
     /// (`parent`, `header`, `virtual_size`).
     pub check: &'static str,
     /// A lowercase fragment that names the format and the offence.
     pub message: String,
-    /// Where it stands, in bytes from the beginning of the image.
+    /// The position in bytes from the beginning of the image.
     pub offset: u64,
 }
 
@@ -41,17 +41,17 @@ impl fmt::Display for Offence {
     }
 }
 
-/// A format that the data carries the marks of.
+/// A format whose signature the data contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The format.
     pub format: Format,
-    /// Where its mark stands, in bytes from the beginning of the image.
+    /// The position of its signature in bytes from the beginning of the image.
     pub offset: u64,
-    /// Size in bytes of the disk that a guest would see, as the header has it; never zero, never
-    /// above 2^63 − 1. None where it is not known, or not known yet.
+    /// The size in bytes of the disk that a guest sees, from the header; never zero, never above 2^63 − 1.
+    /// None if it is unknown, or not known yet.
     pub virtual_size: Option<u64>,
-    /// What speaks against it, in the order it was met; at most eight.
+    /// The offences in the order of detection; at most eight.
     pub offences: Vec<Offence>,
 }
 
@@ -65,7 +65,7 @@ impl Finding {
         }
     }
 
-    /// Records that check `check` failed because of what stands at `offset`.
+    /// Records that check `check` failed because of the data at `offset`.
     pub(super) fn add_unsafe(
         &mut self,
         check: &'static str,
@@ -75,20 +75,20 @@ impl Finding {
         self.add(Weight::Unsafe, check, offset, message);
     }
 
-    /// Records that what stands at `offset` cannot be right.
+    /// Records that the data at `offset` is invalid.
     pub(super) fn add_malformed(&mut self, offset: u64, message: impl fmt::Display) {
         self.add(Weight::Malformed, "header", offset, message);
     }
 
-    /// Records that the stream ended before what stands at `offset`.
+    /// Records that the stream ended before the data at `offset`.
     pub(super) fn add_cut_short(&mut self, offset: u64, what: &str) {
         self.add_malformed(offset, format_args!("is cut short in its {what}"));
     }
 
-    /// Takes a virtual size of `bytes` that the image states at `offset`.
+    /// Records a virtual size of `bytes`, which the image has at `offset`.
     ///
-    /// Catalogues keep signed 64-bit numbers; the reference implementation answers 500 to more and
-    /// leaves the image `saving` forever.
+    /// Catalogues store signed 64-bit numbers. For a larger size the reference implementation responds with
+    /// 500 and leaves the image `saving` forever.
     pub(super) fn measure(&mut self, bytes: u128, offset: u64) {
         match i64::try_from(bytes) {
             Ok(bytes) => self.virtual_size = u64::try_from(bytes).ok().filter(|bytes| *bytes > 0),
@@ -108,7 +108,7 @@ impl Finding {
         offset: u64,
         message: impl fmt::Display,
     ) {
-        if self.offences.len() < MOST_OFFENCES {
+        if self.offences.len() < MAX_OFFENCES {
             self.offences.push(Offence {
                 format: self.format,
                 weight,

@@ -12,14 +12,14 @@ const SECTOR: usize = 512;
 const SIGNATURE: &[u8] = &[0x55, 0xaa];
 const ENTRIES: usize = 446;
 const ENTRY: usize = 16;
-/// Type of the entry that protects a GUID partition table.
+/// The type of the entry that protects a GUID partition table.
 const PROTECTIVE: u8 = 0xee;
-/// First cylinder, head and sector of such an entry.
+/// The first cylinder, head and sector of such an entry.
 const PROTECTIVE_START: &[u8] = &[0x00, 0x02, 0x00];
 
-/// What the first bytes of the stream, of which the first 592 are `head`, say.
+/// Returns the finding from the first bytes of the stream; `head` is the first 592 bytes.
 ///
-/// `size` is the length of the whole stream in bytes once that is known: it is the virtual size.
+/// `size` is the length of the whole stream in bytes once it is known; it is the virtual size.
 pub(super) fn examine(head: &[u8], size: Option<u64>) -> Option<Finding> {
     let sector = head.get(..SECTOR)?;
     if !sector.ends_with(SIGNATURE) || is_fat(sector) {
@@ -31,12 +31,13 @@ pub(super) fn examine(head: &[u8], size: Option<u64>) -> Option<Finding> {
     Some(finding)
 }
 
-/// The boot sector of a FAT file system ends in the same signature; it has two tables, on a fixed disk.
+/// Returns whether a boot sector belongs to a FAT file system. It ends in the same signature, but has two
+/// FATs and the media type of a fixed disk.
 fn is_fat(sector: &[u8]) -> bool {
     sector.get(0x10) == Some(&2) && sector.get(0x15) == Some(&0xf8)
 }
 
-/// Finds the first thing that is wrong with the four entries.
+/// Records the first error of the four entries.
 fn check_entries(sector: &[u8], finding: &mut Finding) {
     let mut used = Vec::with_capacity(4);
     let mut is_protective = false;

@@ -8,18 +8,18 @@
 use super::region::{Window, le_u16, le_u32};
 use super::{Finding, Format};
 
-/// Bytes in front of the volume descriptors.
+/// The number of bytes before the volume descriptors.
 const SYSTEM_AREA: u64 = 32 * 1024;
-/// Bytes of a volume descriptor.
+/// The size of a volume descriptor in bytes.
 const DESCRIPTOR: usize = 2048;
 const PRIMARY: u8 = 1;
 
-/// The first volume descriptor.
+/// Returns the window of the first volume descriptor.
 pub(super) fn window() -> Window {
     Window::new(SYSTEM_AREA, DESCRIPTOR)
 }
 
-/// What the volume descriptor says; nothing before it is there as a whole.
+/// Returns the finding from a complete volume descriptor.
 pub(super) fn examine(window: &Window) -> Option<Finding> {
     let data = window.data();
     let identifier = data.get(1..6)?;

@@ -8,14 +8,14 @@ use super::region::{be_u16, be_u32};
 use super::{Finding, Format};
 
 const MAGIC: &[u8] = b"LUKS\xba\xbe";
-/// Bytes of a version 1 header with its eight key slots.
+/// The size in bytes of a version 1 header with its eight key slots.
 pub(super) const HEADER: usize = 592;
 const SECTOR: u64 = 512;
 
-/// What the first 592 bytes of the stream say; they are fewer only when the stream is shorter.
+/// Returns the finding from the first 592 bytes of the stream; `head` is shorter only if the stream is.
 ///
-/// `size` is the length of the whole stream in bytes once that is known: the virtual size is what of it
-/// lies behind the header.
+/// `size` is the length of the whole stream in bytes once it is known; the virtual size is the part of it
+/// after the header.
 pub(super) fn examine(head: &[u8], size: Option<u64>) -> Option<Finding> {
     if !head.starts_with(MAGIC) {
         return None;
@@ -39,7 +39,7 @@ pub(super) fn examine(head: &[u8], size: Option<u64>) -> Option<Finding> {
         Some(Some(bytes)) => finding.measure(bytes.into(), 104),
         Some(None) => finding.add_malformed(
             104,
-            format_args!("payload begins at byte {payload}, behind the end"),
+            format_args!("payload begins at byte {payload}, after the end"),
         ),
         None => {}
     }

@@ -1,9 +1,9 @@
-//! Streaming disk-format inspectors: what image data really is, how large a disk it holds, and whether it
-//! is safe to hand on.
+//! Streaming disk-format inspectors: the actual format of image data, the size of its disk, and whether it
+//! is safe.
 //!
-//! Data is pushed as it goes by, cut in any way; what is needed of a header is captured, the image never
-//! is, and no file that an image names is ever opened. Every format looks at the same stream, because an
-//! image that is two things at once is the classic attack.
+//! Data is pushed in chunks of any size. Only the necessary parts of headers are captured, never the whole
+//! image, and files that an image refers to are never opened. Every format inspects the same stream,
+//! because an image that is valid in two formats is a classic attack.
 //!
 //! *Source:* the formats' specifications, and the `format_inspector` of oslo.utils, which the reference
 //! implementation wraps around uploads.
@@ -37,12 +37,12 @@ use region::{Tail, Window};
 use vhdx::Vhdx;
 use vmdk::Vmdk;
 
-/// A disk format that data can be told to be.
+/// A disk format that can be detected in data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {
-    /// Nothing that is known: any bytes at all.
+    /// No known format: any bytes.
     Raw,
-    /// QEMU's copy-on-write format; version 1 too, which is refused.
+    /// QEMU's copy-on-write format; version 1, which is refused, is detected too.
     Qcow2,
     /// QEMU's enhanced disk format, always refused.
     Qed,
@@ -69,7 +69,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Every format that data can be told to be.
+    /// All detectable formats.
     pub const ALL: [Self; 13] = [
         Self::Raw,
         Self::Qcow2,
@@ -86,7 +86,8 @@ impl Format {
         Self::Cloop,
     ];
 
-    /// The name as `disk_format` has it; `qed`, `gpt`, `bochs` and `cloop` are no disk formats of Glance's.
+    /// Returns the name as in `disk_format`; `qed`, `gpt`, `bochs` and `cloop` are not disk formats of
+    /// Glance.
     pub fn name(self) -> &'static str {
         match self {
             Self::Raw => "raw",
@@ -105,12 +106,12 @@ impl Format {
         }
     }
 
-    /// Whether an image can have this disk format in a deployment.
+    /// Returns whether an image can have this disk format in a deployment.
     pub fn is_disk_format(self) -> bool {
         !matches!(self, Self::Qed | Self::Gpt | Self::Bochs | Self::Cloop)
     }
 
-    /// The format of that name; None for what data cannot be told to be, such as `ami`.
+    /// Returns the format with that name; None for formats that cannot be detected, such as `ami`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
@@ -122,33 +123,34 @@ impl fmt::Display for Format {
     }
 }
 
-/// What data was found to be.
+/// The detected formats of data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Detected {
-    /// One format; [`Format::Raw`] where nothing was recognised.
+    /// One format; [`Format::Raw`] if none was recognized.
     One(Format),
-    /// Several at once, in the order of [`Format::ALL`]: nobody can say which one a reader will take.
+    /// Several formats, in the order of [`Format::ALL`]; programs may differ in the one that they use.
     Several(Vec<Format>),
 }
 
-/// What an inspector found out about a stream.
+/// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Bytes seen; the size of the image once the stream has ended.
+    /// The number of inspected bytes; the size of the image once the stream has ended.
     pub size: u64,
-    /// Whether the whole stream was seen; until then sizes and offences may be missing.
+    /// Whether the whole stream was inspected; until then sizes and offences may be missing.
     pub is_final: bool,
-    /// Every format that the beginning of the data carries the marks of, in the order of [`Format::ALL`];
-    /// empty where there is none: raw.
+    /// All formats whose signatures are at the beginning of the data, in the order of [`Format::ALL`];
+    /// empty for raw data.
     pub findings: Vec<Finding>,
-    /// The fixed VHD that the data is when it is read from its end; its beginning belongs to the guest.
+    /// The fixed VHD that the data is when it is read from its end; the beginning belongs to the guest.
     pub fixed_vhd: Option<Finding>,
 }
 
 impl Verdict {
-    /// What the data is.
+    /// Returns the detected formats.
     ///
-    /// A CD image that also carries a partition table is a CD image: those that boot from a USB stick do.
+    /// A CD image that also contains a partition table is a CD image, as for those that boot from a USB
+    /// stick.
     ///
     /// *Source:* `set_data` of the reference implementation's `location.py`.
     pub fn detected(&self) -> Detected {
@@ -161,15 +163,15 @@ impl Verdict {
         }
     }
 
-    /// What was found of a format; None for raw.
+    /// Returns the finding for a format; None for raw.
     pub fn finding(&self, format: Format) -> Option<&Finding> {
         self.findings.iter().find(|found| found.format == format)
     }
 
-    /// Size in bytes of the disk that a guest would see, were the data taken for what it is.
+    /// Returns the size in bytes of the disk that a guest sees, according to the detected format.
     ///
-    /// For raw data the size; None where it is zero, not stated, or several formats contradict each other.
-    /// What the catalogue stores is [`Policy::decide`]'s to say.
+    /// For raw data it is the size. None if it is zero, missing, or contradictory between formats.
+    /// [`Policy::decide`] selects the size that the catalogue stores.
     pub fn virtual_size(&self) -> Option<u64> {
         match self.detected() {
             Detected::One(Format::Raw) => Some(self.size).filter(|size| *size > 0),
@@ -178,7 +180,7 @@ impl Verdict {
         }
     }
 
-    /// What speaks against the data, were it taken for what it is; of all formats where it is several.
+    /// Returns the offences of the data, of all detected formats.
     pub fn offences(&self) -> impl Iterator<Item = &Offence> {
         let detected = self.detected();
         self.findings
@@ -191,10 +193,10 @@ impl Verdict {
     }
 }
 
-/// Watches image data go by and finds out what it is.
+/// An inspector that receives image data in chunks and detects its format.
 ///
-/// Holds at most [`Inspector::MOST_MEMORY`] bytes, usually three KiB. Once the headers are read, a push
-/// costs the copy of the last 1536 bytes of the chunk.
+/// Uses at most [`Inspector::MAX_MEMORY`] bytes, usually three KiB. After the headers a push costs the copy
+/// of the last 1536 bytes of the chunk.
 #[derive(Clone, Debug)]
 pub struct Inspector {
     position: u64,
@@ -212,10 +214,10 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// Bytes of memory that are never exceeded: a full table of a VHDX and a line of a VMDK, with room.
-    pub const MOST_MEMORY: usize = 96 * 1024;
+    /// The maximum memory use in bytes: a full table of a VHDX and a line of a VMDK, with a reserve.
+    pub const MAX_MEMORY: usize = 96 * 1024;
 
-    /// An inspector at the beginning of a stream.
+    /// Creates an inspector for the beginning of a stream.
     pub fn new() -> Self {
         Self {
             position: 0,
@@ -227,7 +229,7 @@ impl Inspector {
         }
     }
 
-    /// Takes the next bytes of the stream, any number of them.
+    /// Inspects the next bytes of the stream, any number of them.
     pub fn push(&mut self, chunk: &[u8]) {
         let start = self.position;
         self.position = start.saturating_add(chunk.len() as u64);
@@ -238,7 +240,8 @@ impl Inspector {
         self.tail.feed(chunk);
     }
 
-    /// Takes `count` zero bytes, as a hole of a sparse file is; cheap however many.
+    /// Inspects `count` zero bytes, such as a hole of a sparse file; the cost does not depend on their
+    /// number.
     pub fn push_zeros(&mut self, mut count: u64) {
         static ZEROS: [u8; 4096] = [0; 4096];
         let kept = Tail::LENGTH as u64;
@@ -259,12 +262,12 @@ impl Inspector {
         }
     }
 
-    /// Bytes seen so far.
+    /// Returns the number of inspected bytes.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Bytes of memory held for captured data.
+    /// Returns the memory in bytes that is used for captured data.
     pub fn memory(&self) -> usize {
         self.head.held()
             + self.volume.held()
@@ -273,9 +276,9 @@ impl Inspector {
             + self.tail.held()
     }
 
-    /// What is known so far, once the formats that the beginning carries the marks of are certain.
+    /// Returns the result so far, once the formats at the beginning of the data are certain.
     ///
-    /// Usually after 34 KiB; after at most a MiB where the data begins like text. What follows can only add
+    /// Usually after 34 KiB; after at most one MiB if the data begins like text. The rest can only add
     /// offences, sizes and [`Verdict::fixed_vhd`].
     pub fn early_verdict(&self) -> Option<Verdict> {
         let is_settled = self.volume.is_complete() && self.vmdk.is_settled();
@@ -285,7 +288,7 @@ impl Inspector {
         })
     }
 
-    /// What the stream is, now that it has ended.
+    /// Returns the result at the end of the stream.
     pub fn finish(mut self) -> Verdict {
         let vmdk = std::mem::replace(&mut self.vmdk, Vmdk::new());
         let vhdx = std::mem::replace(&mut self.vhdx, Vhdx::new());

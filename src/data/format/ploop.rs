@@ -1,5 +1,5 @@
-//! Parallels, which Virtuozzo and OpenVZ call ploop: recognised, so that it does not pass as raw. It keeps all
-//! of its data in the one file and names no other.
+//! Parallels, called ploop by Virtuozzo and OpenVZ: detected so that it does not pass as raw. It stores all
+//! of its data in one file and refers to no other.
 //!
 //! Little-endian header of 64 bytes: magic at 0, version 16.
 //!
@@ -11,8 +11,8 @@ use super::{Finding, Format};
 const MAGICS: [&[u8]; 2] = [b"WithoutFreeSpace", b"WithouFreSpacExt"];
 const VERSION: u32 = 2;
 
-/// Returns what the first bytes of the stream say. It has no virtual size: the reference implementation, which
-/// does not know the format, keeps none.
+/// Returns the finding from the first bytes of the stream. It has no virtual size: the reference
+/// implementation, which does not know the format, stores none.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     let is_marked = MAGICS.iter().any(|magic| head.starts_with(magic));
     (is_marked && le_u32(head, 16) == VERSION).then(|| Finding::new(Format::Ploop, 0))

@@ -1,58 +1,61 @@
-//! Whether data may become the data of an image, and which virtual size the catalogue keeps of it.
+//! The decision whether data is accepted for an image, and which virtual size the catalogue stores.
 //!
-//! What the reference implementation does on upload (`set_data` of glance 33's `location.py`; it always reads
-//! the whole stream first, because it passes no expected format to the inspector):
+//! The reference implementation's behaviour on upload (`set_data` of glance 33's `location.py`; it always
+//! reads the whole stream first, because it passes no expected format to the inspector):
 //!
-//! 1. Only `container_format` bare is looked at. Anything else is stored unseen, without a virtual size.
-//! 2. Several formats at once are refused ("Multiple formats detected"), but for iso with gpt, which is iso.
-//! 3. The detected format is the declared one: its virtual size is kept, where it is not zero.
-//! 4. Nothing is detected (raw) and the declared format is none that could be (ami, ari, aki, ploop, …):
-//!    accepted without a virtual size. So is a Parallels image that is declared ploop, which only ours detects.
-//! 5. Anything at all is declared raw: accepted, and the virtual size is the size of the data. So a partition
-//!    table, a QCOW2 image or a CD may be called raw; but a CD with a partition table may not (there the
-//!    reference implementation trips over its own log message, which asks for the one format again).
-//! 6. Everything else is refused: "Image disk_format X does not match stream data Y". Note that an `ami` or
-//!    `aki` that is recognised as something is refused too.
-//! 7. Then, in every accepted case, the safety checks of the *detected* format must pass: a QCOW2 image with a
-//!    backing file is refused though it is called raw. Failures of checks that are named in
-//!    `gpt_safety_checks_nonfatal` are forgiven to gpt, those of `mbr` to anything declared aki or ari.
+//! 1. Only `container_format` bare is inspected. Anything else is stored without inspection and without a
+//!    virtual size.
+//! 2. Several formats at once are refused ("Multiple formats detected"), except iso with gpt, which is iso.
+//! 3. The detected format is the declared one: its virtual size is stored unless it is zero.
+//! 4. Nothing is detected (raw) and the declared format cannot be detected (ami, ari, aki, ploop, …):
+//!    accepted without a virtual size. The same holds for a Parallels image that is declared ploop, which only
+//!    this implementation detects.
+//! 5. Anything is declared raw: accepted, and the virtual size is the size of the data. So a partition
+//!    table, a QCOW2 image or a CD may be declared raw; but a CD with a partition table may not (the reference
+//!    implementation fails on its own log message there, which requests the one format again).
+//! 6. Everything else is refused: "Image disk_format X does not match stream data Y". An `ami` or `aki` in
+//!    which a format is detected is refused too.
+//! 7. Then, in every accepted case, the safety checks of the *detected* format must pass: a QCOW2 image
+//!    with a backing file is refused even if it is declared raw. Failures of checks in
+//!    `gpt_safety_checks_nonfatal` are ignored for gpt, and failures of `mbr` for anything declared aki or
+//!    ari.
 //! 8. An empty stream is raw of zero bytes, so it has no virtual size.
 //!
-//! With `require_image_format_match` off, 2 and 6 (and a header that is cut short) are forgiven, and no virtual
-//! size is kept. There the reference implementation skips step 7; here it stands.
+//! With `require_image_format_match` off, failures of 2 and 6 (and a truncated header) are ignored, and no
+//! virtual size is stored. In that case the reference implementation skips step 7; here it applies.
 
 use super::{Detected, Finding, Format, Inspector, Offence, Verdict, Weight};
 
-/// What somebody says the data is.
+/// The declared formats of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared<'a> {
-    /// `ami`, `ari`, `aki`, `vhd`, `vhdx`, `vmdk`, `raw`, `qcow2`, `vdi`, `iso`, `ploop`, `luks`, or whatever else is
-    /// configured.
+    /// `ami`, `ari`, `aki`, `vhd`, `vhdx`, `vmdk`, `raw`, `qcow2`, `vdi`, `iso`, `ploop`, `luks`, or
+    /// another configured format.
     pub disk_format: &'a str,
     /// `bare`, `ovf`, `ova`, `docker`, …
     pub container_format: &'a str,
 }
 
 impl Declared<'_> {
-    /// Whether the data is looked at at all: only what is in no container.
+    /// Returns whether the data is inspected, which only data without a container is.
     pub fn is_inspected(self) -> bool {
         self.container_format == "bare"
     }
 }
 
-/// What is demanded of data; the defaults are the reference implementation's.
+/// The requirements on data; the defaults are the reference implementation's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// `[image_format] require_image_format_match`: data must be what it is declared to be. Default true.
+    /// Whether data must match its declared format: `[image_format] require_image_format_match`. Default
+    /// true.
     pub require_image_format_match: bool,
-    /// The caller asked to let a mismatch pass, this once. Default false.
+    /// Whether the caller allows a mismatch for this transfer. Default false.
     pub allow_mismatch: bool,
-    /// `[image_format] gpt_safety_checks_nonfatal`: names of checks that are forgiven to partition tables.
-    /// Default none.
+    /// The names of checks whose failures are ignored for partition tables:
+    /// `[image_format] gpt_safety_checks_nonfatal`. Default none.
     pub gpt_safety_checks_nonfatal: Vec<String>,
-    /// Data that is declared raw must carry the marks of no format but a partition table, as before a
-    /// conversion: no program may be told to read a QCOW2 image as raw, and to hand it on as such. Default
-    /// false.
+    /// Whether data that is declared raw must not match any format but a partition table. Needed before a
+    /// conversion, so that no program reads a QCOW2 image as raw. Default false.
     pub is_raw_exact: bool,
 }
 
@@ -67,44 +70,45 @@ impl Default for Policy {
     }
 }
 
-/// Data that is accepted.
+/// The result for accepted data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acceptance {
-    /// Size in bytes that the catalogue keeps; None where it keeps none. Never zero, never above 2^63 − 1.
+    /// The size in bytes that the catalogue stores; None if it stores none. Never zero, never above 2^63 −
+    /// 1.
     pub virtual_size: Option<u64>,
-    /// What was forgiven or is odd, a lowercase fragment each.
+    /// Ignored failures and other warnings, a lowercase fragment each.
     pub warnings: Vec<String>,
 }
 
-/// Why data is refused.
+/// The reason why data is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It is not what it is declared to be, or is several things at once.
+    /// The data does not match its declared format, or matches several formats.
     Mismatch,
-    /// It is broken.
+    /// The data is malformed.
     Malformed,
-    /// It reaches outside itself, or uses what cannot be judged.
+    /// The data refers to data outside itself, or uses features that cannot be checked.
     Unsafe,
 }
 
-/// Data that is refused; 415 over HTTP.
+/// The refusal of data; 415 over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The reference implementation's sentence; where that does not say what is wrong, followed by the
-    /// offence and its byte offset.
+    /// The reference implementation's sentence, followed by the offence and its byte offset if the sentence
+    /// lacks the cause.
     pub message: String,
-    /// Where the offence, or the mark of the format that was not expected, stands: bytes from the beginning.
-    /// None where nothing stands there: raw data.
+    /// The position of the offence, or of the unexpected format's signature, in bytes from the beginning.
+    /// None for raw data.
     pub offset: Option<u64>,
 }
 
 impl Policy {
-    /// Whether data that turned out to be `verdict` may be stored as what it is declared to be.
+    /// Decides whether data with the result `verdict` may be stored as its declared format.
     ///
     /// # Errors
-    /// The [`Refusal`], when it may not.
+    /// The [`Refusal`], if it may not.
     pub fn decide(&self, declared: Declared<'_>, verdict: &Verdict) -> Result<Acceptance, Refusal> {
         if !declared.is_inspected() {
             return Ok(Acceptance::default());
@@ -132,7 +136,7 @@ impl Policy {
         if declared.disk_format == Format::Raw.name()
             && (format == Format::Gpt || !self.is_raw_exact)
         {
-            let warning = format!("the image claims to be raw but is {format}");
+            let warning = format!("the image is declared raw but is {format}");
             let size = i64::try_from(verdict.size)
                 .ok()
                 .and_then(|size| u64::try_from(size).ok())
@@ -146,9 +150,9 @@ impl Policy {
         self.forgive(declared, &offenders, message)
     }
 
-    /// A refusal that nothing that follows in the stream can take back, as soon as there is one.
+    /// Returns a refusal that the rest of the stream cannot change, if one is certain already.
     ///
-    /// Cheap enough to ask after every push; the one who reads may stop reading.
+    /// Cheap enough to call after every push. The caller may stop reading.
     pub fn refuse_early(&self, declared: Declared<'_>, inspector: &Inspector) -> Option<Refusal> {
         if !declared.is_inspected() {
             return None;
@@ -162,12 +166,12 @@ impl Policy {
         self.decide(declared, &verdict).err()
     }
 
-    /// Whether data must be what it is declared to be.
+    /// Returns whether data must match its declared format.
     fn is_strict(&self) -> bool {
         self.require_image_format_match && !self.allow_mismatch
     }
 
-    /// A mismatch: refused, or accepted without a size if it is at least safe.
+    /// Decides on a mismatch: refused, or accepted without a size if it is at least safe.
     fn forgive(
         &self,
         declared: Declared<'_>,
@@ -184,7 +188,7 @@ impl Policy {
         self.judge(declared, offenders, None, vec![message])
     }
 
-    /// Accepts unless an offence forbids it.
+    /// Accepts the data unless it has an offence.
     fn judge(
         &self,
         declared: Declared<'_>,
@@ -223,7 +227,8 @@ impl Policy {
         })
     }
 
-    /// Kernels and ramdisks may carry a boot record that is invalid on purpose.
+    /// Returns whether an offence is ignored: kernels and ramdisks may have an intentionally invalid boot
+    /// record.
     fn is_forgiven(&self, declared: Declared<'_>, offence: &Offence) -> bool {
         let is_named = self
             .gpt_safety_checks_nonfatal
@@ -234,7 +239,7 @@ impl Policy {
     }
 }
 
-/// The reference implementation's sentence for data that is several things, whose order varies there.
+/// Returns the reference implementation's sentence for data of several formats, whose order varies there.
 fn several(verdict: &Verdict) -> String {
     let names: Vec<&str> = verdict
         .findings
@@ -244,13 +249,13 @@ fn several(verdict: &Verdict) -> String {
     format!("Multiple formats detected: {}", names.join(","))
 }
 
-/// Whether data of a declared format need not carry marks: what cannot be told at all, and `ploop`, which the
-/// reference implementation does not know either.
+/// Returns whether data of a declared format needs no signature: formats that cannot be detected, and
+/// `ploop`, which the reference implementation does not know either.
 fn may_be_unmarked(disk_format: &str) -> bool {
     Format::from_name(disk_format).is_none_or(|format| format == Format::Ploop)
 }
 
-/// The findings whose offences count.
+/// Returns the findings whose offences count.
 fn offenders<'a>(detected: &Detected, verdict: &'a Verdict) -> Vec<&'a Finding> {
     match detected {
         Detected::One(format) => verdict.finding(*format).into_iter().collect(),
@@ -258,15 +263,15 @@ fn offenders<'a>(detected: &Detected, verdict: &'a Verdict) -> Vec<&'a Finding> 
     }
 }
 
-/// Whether the beginning of the data may be that of a guest's disk.
+/// Returns whether the beginning of the data may belong to a guest's disk.
 fn is_guests_own(verdict: &Verdict) -> bool {
     matches!(verdict.detected(), Detected::One(Format::Raw | Format::Gpt))
 }
 
-/// The fixed VHD that the data is, where it is declared one.
+/// Returns the fixed VHD that the data is, if it is declared one.
 ///
-/// The reference implementation looks only at the beginning, takes these for what the guest has there, and
-/// refuses them; here they are what they are declared to be.
+/// The reference implementation checks only the beginning, takes the guest's data there for the format, and
+/// refuses these images. Here they are accepted as declared.
 fn fixed_vhd<'a>(declared: Declared<'_>, verdict: &'a Verdict) -> Option<&'a Finding> {
     let disk = verdict.fixed_vhd.as_ref()?;
     (declared.disk_format == Format::Vhd.name() && is_guests_own(verdict)).then_some(disk)

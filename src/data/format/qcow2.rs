@@ -9,15 +9,16 @@ use super::region::{be_u32, be_u64};
 use super::{Finding, Format};
 
 const MAGIC: &[u8] = b"QFI\xfb";
-/// No cluster, and so no image, is smaller, in bytes.
+/// The smallest cluster, and so the smallest image, in bytes.
 const SMALLEST: usize = 512;
-/// Incompatible feature bit: data is kept in another file.
+/// The incompatible feature bit for data in another file.
 const EXTERNAL_DATA_FILE: u64 = 1 << 2;
-/// Dirty, corrupt, external data file, compression type. Extended L2 entries (bit 4) are as unknown to
-/// the reference implementation as the bits that nobody has defined.
+/// The bits for dirty, corrupt, external data file, and compression type. Extended L2 entries (bit 4) are
+/// unknown to the reference implementation, like undefined bits.
 const KNOWN_FEATURES: u64 = 0b1111;
 
-/// What the first bytes of the stream say; they are fewer than 512 only when the stream is.
+/// Returns the finding from the first bytes of the stream; `head` is shorter than 512 only if the stream
+/// is.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     if !head.starts_with(MAGIC) {
         return None;
@@ -34,7 +35,7 @@ pub(super) fn examine(head: &[u8]) -> Option<Finding> {
         3 => {
             let features = be_u64(head, 72);
             if features & EXTERNAL_DATA_FILE != 0 {
-                finding.add_unsafe("data_file", 72, "keeps its data in an external file");
+                finding.add_unsafe("data_file", 72, "stores its data in an external file");
             }
             let unknown = features & !KNOWN_FEATURES;
             if unknown != 0 {

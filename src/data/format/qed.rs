@@ -1,4 +1,4 @@
-//! QED: recognised in order to be refused; its only user gave it up, and nothing here judges it.
+//! QED: detected only to be refused, because QEMU itself has deprecated it and no inspector here checks it.
 //!
 //! *Source:* QEMU's docs/interop/qed_spec; `QEDInspector` of oslo.utils' `format_inspector`.
 
@@ -6,7 +6,7 @@ use super::{Finding, Format};
 
 const MAGIC: &[u8] = b"QED\0";
 
-/// What the first bytes of the stream say.
+/// Returns the finding from the first bytes of the stream.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     if !head.starts_with(MAGIC) {
         return None;

@@ -1,26 +1,25 @@
-//! Captured stretches of a stream that goes by once, and numbers read out of them.
+//! Captured parts of a stream, and functions to read numbers from them.
 
-/// Bytes a single window may hold, whatever a header asks for.
-const LARGEST_WINDOW: usize = 64 * 1024;
+/// The maximum size of a window in bytes, regardless of the header.
+const MAX_WINDOW: usize = 64 * 1024;
 
-/// A stretch of the stream, filled as the stream goes by.
+/// A part of the stream that is captured while the stream passes.
 ///
-/// A window must be opened before the stream passes its beginning; the format inspectors only
-/// ever open one at or behind the end of the one before, so results do not depend on how the
-/// stream is cut into chunks.
+/// A window must be opened before the stream passes its beginning. The format inspectors only open one at
+/// or after the end of the previous one, so results do not depend on the sizes of chunks.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    /// Bytes from the beginning of the stream.
+    /// The offset in bytes from the beginning of the stream.
     offset: u64,
-    /// Bytes wanted.
+    /// The length in bytes.
     length: usize,
     data: Vec<u8>,
 }
 
 impl Window {
-    /// A window of `length` bytes, at most 64 KiB, at `offset` bytes.
+    /// Creates a window of `length` bytes, at most 64 KiB, at byte `offset`.
     pub(super) fn new(offset: u64, length: usize) -> Self {
-        let length = length.min(LARGEST_WINDOW);
+        let length = length.min(MAX_WINDOW);
         Self {
             offset,
             length,
@@ -28,7 +27,7 @@ impl Window {
         }
     }
 
-    /// Takes what it wants of a chunk that begins at byte `start` of the stream.
+    /// Captures the relevant part of a chunk that begins at byte `start` of the stream.
     pub(super) fn feed(&mut self, start: u64, chunk: &[u8]) {
         if self.is_complete() {
             return;
@@ -43,33 +42,33 @@ impl Window {
         self.data.extend_from_slice(fresh);
     }
 
-    /// Whether all of it has been captured.
+    /// Returns whether the window is complete.
     pub(super) fn is_complete(&self) -> bool {
         self.data.len() == self.length
     }
 
-    /// First byte behind the window.
+    /// Returns the offset of the first byte after the window.
     pub(super) fn end(&self) -> u64 {
         self.offset.saturating_add(self.length as u64)
     }
 
-    /// Where it begins, in bytes.
+    /// Returns the offset of the window in bytes.
     pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// What has been captured so far.
+    /// Returns the captured data.
     pub(super) fn data(&self) -> &[u8] {
         &self.data
     }
 
-    /// Bytes of memory held.
+    /// Returns the used memory in bytes.
     pub(super) fn held(&self) -> usize {
         self.data.capacity()
     }
 }
 
-/// The part of a chunk (which begins at byte `start`) that stands at byte `next` or behind.
+/// Returns the part of a chunk (which begins at byte `start`) from byte `next` on.
 pub(super) fn unseen(start: u64, chunk: &[u8], next: u64) -> &[u8] {
     usize::try_from(next.saturating_sub(start))
         .ok()
@@ -84,10 +83,10 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    /// How many bytes are kept: three sectors, the footer of a stream-optimised VMDK.
+    /// The number of bytes kept: three sectors, the footer of a stream-optimised VMDK.
     pub(super) const LENGTH: usize = 1536;
 
-    /// Takes the next chunk; the cost is bounded by [`Self::LENGTH`] however long the chunk is.
+    /// Adds the next chunk. The cost is limited by [`Self::LENGTH`], independent of the chunk's size.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
         let fresh = chunk
             .get(chunk.len().saturating_sub(Self::LENGTH)..)
@@ -97,20 +96,20 @@ impl Tail {
         self.data.extend_from_slice(fresh);
     }
 
-    /// The last `length` bytes; fewer when the stream is shorter.
+    /// Returns the last `length` bytes; fewer if the stream is shorter.
     pub(super) fn last(&self, length: usize) -> &[u8] {
         self.data
             .get(self.data.len().saturating_sub(length)..)
             .unwrap_or_default()
     }
 
-    /// Bytes of memory held.
+    /// Returns the used memory in bytes.
     pub(super) fn held(&self) -> usize {
         self.data.capacity()
     }
 }
 
-/// `N` bytes at `at`; zeros where the data ends before.
+/// Returns `N` bytes at `at`, padded with zeros after the end of the data.
 fn array<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
     data.get(at..)
         .and_then(|rest| rest.first_chunk())
@@ -120,7 +119,7 @@ fn array<const N: usize>(data: &[u8], at: usize) -> [u8; N] {
 
 macro_rules! numbers {
     ($($name:ident: $type:ty, $from:ident, $what:literal;)*) => {
-        $(#[doc = concat!("A ", $what, " at byte `at`; zero where the data ends before it.")]
+        $(#[doc = concat!("Returns a ", $what, " at byte `at`; zero after the end of the data.")]
         pub(super) fn $name(data: &[u8], at: usize) -> $type {
             <$type>::$from(array(data, at))
         })*
@@ -159,7 +158,7 @@ mod tests {
     fn a_window_never_holds_more_than_its_bound() {
         let mut window = Window::new(0, usize::MAX);
         window.feed(0, &vec![0; 200_000]);
-        assert_eq!(window.held(), LARGEST_WINDOW);
+        assert_eq!(window.held(), MAX_WINDOW);
     }
 
     #[test]

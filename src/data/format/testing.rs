@@ -1,9 +1,9 @@
-//! Images made by code: sound ones of every format, and hostile ones.
+//! Images made by code: valid ones of every format, and hostile ones.
 //!
-//! Needs nothing but the standard library, so that the integration tests can include it by its path. The
-//! sound ones hold what an inspector reads and little else; no guest would boot from them.
+//! Needs only the standard library, so that the integration tests can include it by its path. The valid
+//! ones contain what an inspector reads and little else; no guest would boot from them.
 
-/// Overwrites bytes at `at`, growing the image with zeros where it is too short.
+/// Overwrites bytes at `at`, and extends the image with zeros if it is too short.
 pub(crate) fn put(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     let end = at + bytes.len();
     if image.len() < end {
@@ -12,19 +12,19 @@ pub(crate) fn put(image: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     image[at..end].copy_from_slice(bytes);
 }
 
-/// The image with bytes at `at` overwritten.
+/// Returns the image with bytes at `at` overwritten.
 pub(crate) fn with(mut image: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
     put(&mut image, at, bytes);
     image
 }
 
-/// The first `length` bytes of the image.
+/// Returns the first `length` bytes of the image.
 pub(crate) fn cut(mut image: Vec<u8>, length: usize) -> Vec<u8> {
     image.truncate(length);
     image
 }
 
-/// A QCOW2 image of version 2 or 3 with a disk of `size` bytes.
+/// Returns a QCOW2 image of version 2 or 3 with a disk of `size` bytes.
 pub(crate) fn qcow2(version: u32, size: u64) -> Vec<u8> {
     let mut image = vec![0; 1024];
     put(&mut image, 0, b"QFI\xfb");
@@ -37,12 +37,12 @@ pub(crate) fn qcow2(version: u32, size: u64) -> Vec<u8> {
     image
 }
 
-/// A QED image.
+/// Returns a QED image.
 pub(crate) fn qed() -> Vec<u8> {
     with(vec![0; 1024], 0, b"QED\0")
 }
 
-/// A Parallels image, which Virtuozzo calls ploop, with an empty disk of 1 MiB.
+/// Returns a Parallels image, called ploop by Virtuozzo, with an empty disk of 1 MiB.
 pub(crate) fn ploop() -> Vec<u8> {
     let mut image = vec![0; 1 << 20];
     put(&mut image, 0, b"WithoutFreeSpace");
@@ -55,7 +55,7 @@ pub(crate) fn ploop() -> Vec<u8> {
     image
 }
 
-/// A growing disk of Bochs.
+/// Returns a growing disk of Bochs.
 pub(crate) fn bochs() -> Vec<u8> {
     let mut image = vec![0; 4096];
     put(&mut image, 0, b"Bochs Virtual HD Image");
@@ -70,7 +70,7 @@ pub(crate) fn bochs() -> Vec<u8> {
     image
 }
 
-/// A compressed loop device.
+/// Returns a compressed loop device.
 pub(crate) fn cloop() -> Vec<u8> {
     let mut image = vec![0; 4096];
     let script =
@@ -80,7 +80,7 @@ pub(crate) fn cloop() -> Vec<u8> {
     image
 }
 
-/// A VHD footer; type 2 is fixed, 3 dynamic, 4 differencing.
+/// Returns a VHD footer; type 2 is fixed, 3 dynamic, 4 differencing.
 pub(crate) fn vhd_footer(kind: u32, size: u64) -> Vec<u8> {
     let mut footer = vec![0; 512];
     put(&mut footer, 0, b"conectix");
@@ -95,21 +95,21 @@ pub(crate) fn vhd_footer(kind: u32, size: u64) -> Vec<u8> {
     footer
 }
 
-/// A dynamic VHD with a disk of `size` bytes: the footer in front and at the end.
+/// Returns a dynamic VHD with a disk of `size` bytes: the footer at the beginning and at the end.
 pub(crate) fn vhd_dynamic(size: u64) -> Vec<u8> {
     let footer = vhd_footer(3, size);
     [footer.clone(), vec![0; 2048], footer].concat()
 }
 
-/// A fixed VHD around a guest's data.
+/// Returns a fixed VHD around a guest's data.
 pub(crate) fn vhd_fixed(guest: &[u8]) -> Vec<u8> {
     [guest.to_vec(), vhd_footer(2, guest.len() as u64)].concat()
 }
 
-/// Metadata region of a VHDX, in bytes.
+/// The offset of the metadata region of a VHDX, in bytes.
 pub(crate) const VHDX_METADATA: usize = 1024 * 1024;
 
-/// A GUID as it is stored.
+/// Returns a GUID in its stored form.
 pub(crate) fn guid(text: &str) -> Vec<u8> {
     let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
     let byte = |at: usize| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap_or_default();
@@ -119,7 +119,7 @@ pub(crate) fn guid(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A VHDX with a disk of `size` bytes.
+/// Returns a VHDX with a disk of `size` bytes.
 pub(crate) fn vhdx(size: u64) -> Vec<u8> {
     let mut image = vec![0; VHDX_METADATA + 128 * 1024];
     put(&mut image, 0, b"vhdxfile");
@@ -170,12 +170,12 @@ pub(crate) fn vhdx(size: u64) -> Vec<u8> {
     image
 }
 
-/// The descriptor of a sound monolithic VMDK of 2048 sectors.
+/// The descriptor of a valid monolithic VMDK of 2048 sectors.
 pub(crate) const DESCRIPTOR: &str = "# Disk DescriptorFile\nversion=1\nCID=a0b1c2d3\nparentCID=ffffffff\n\
     createType=\"monolithicSparse\"\n\n# Extent description\nRW 2048 SPARSE \"disk.vmdk\"\n\n\
     # The Disk Data Base\n#DDB\n\nddb.virtualHWVersion = \"4\"\nddb.geometry.sectors = \"63\"\n";
 
-/// A VMDK with a sparse header that states `sectors` and an embedded descriptor of 20 sectors.
+/// Returns a VMDK with a sparse header of `sectors` and an embedded descriptor of 20 sectors.
 pub(crate) fn vmdk(sectors: u64, descriptor: &str) -> Vec<u8> {
     let mut image = vec![0; 64 * 1024];
     put(&mut image, 0, &vmdk_header(sectors, 21));
@@ -183,7 +183,7 @@ pub(crate) fn vmdk(sectors: u64, descriptor: &str) -> Vec<u8> {
     image
 }
 
-/// A sparse header with its grain directory at a sector.
+/// Returns a sparse header with its grain directory at a sector.
 fn vmdk_header(sectors: u64, directory: u64) -> Vec<u8> {
     let mut header = vec![0; 512];
     put(&mut header, 0, b"KDMV");
@@ -197,7 +197,7 @@ fn vmdk_header(sectors: u64, directory: u64) -> Vec<u8> {
     header
 }
 
-/// A stream-optimised VMDK, which ends in marker, footer and end-of-stream marker.
+/// Returns a stream-optimised VMDK, which ends in marker, footer and end-of-stream marker.
 pub(crate) fn vmdk_stream(sectors: u64) -> Vec<u8> {
     let descriptor = DESCRIPTOR.replace("monolithicSparse", "streamOptimized");
     let mut image = vmdk(sectors, &descriptor);
@@ -206,7 +206,7 @@ pub(crate) fn vmdk_stream(sectors: u64) -> Vec<u8> {
     [image, marker, vmdk_header(sectors, 100), vec![0; 512]].concat()
 }
 
-/// A VDI with a disk of `size` bytes.
+/// Returns a VDI with a disk of `size` bytes.
 pub(crate) fn vdi(size: u64) -> Vec<u8> {
     let mut image = vec![0; 1024];
     put(&mut image, 0, b"<<< Oracle VM VirtualBox Disk Image >>>\n");
@@ -218,7 +218,7 @@ pub(crate) fn vdi(size: u64) -> Vec<u8> {
     image
 }
 
-/// A CD image of so many blocks of 2048 bytes.
+/// Returns a CD image of `blocks` blocks of 2048 bytes.
 pub(crate) fn iso(blocks: u32) -> Vec<u8> {
     let mut image = vec![0; 40 * 1024];
     put(&mut image, 32768, b"\x01CD001\x01");
@@ -229,7 +229,7 @@ pub(crate) fn iso(blocks: u32) -> Vec<u8> {
     image
 }
 
-/// A master boot record with one Linux partition, in front of a disk of `length` bytes.
+/// Returns a disk of `length` bytes with a master boot record and one Linux partition.
 pub(crate) fn mbr(length: usize) -> Vec<u8> {
     let mut image = vec![0; length.max(512)];
     put(
@@ -241,7 +241,7 @@ pub(crate) fn mbr(length: usize) -> Vec<u8> {
     image
 }
 
-/// A protective record and a GUID partition table's signature.
+/// Returns a disk with a protective record and a GUID partition table's signature.
 pub(crate) fn gpt(length: usize) -> Vec<u8> {
     let mut image = vec![0; length.max(1024)];
     put(
@@ -256,7 +256,7 @@ pub(crate) fn gpt(length: usize) -> Vec<u8> {
     image
 }
 
-/// An encrypted container whose payload begins at a sector, `length` bytes in all.
+/// Returns an encrypted container of `length` bytes whose payload begins at a sector.
 pub(crate) fn luks(version: u16, payload: u32, length: usize) -> Vec<u8> {
     let mut image = vec![0; length];
     put(&mut image, 0, b"LUKS\xba\xbe");
@@ -269,7 +269,7 @@ pub(crate) fn luks(version: u16, payload: u32, length: usize) -> Vec<u8> {
     image
 }
 
-/// A sound image of every format, with the `disk_format` that fits and the virtual size of it in bytes.
+/// Returns a valid image of every format, with its `disk_format` and its virtual size in bytes.
 pub(crate) fn sound_images() -> Vec<(&'static str, Vec<u8>, &'static str, u64)> {
     vec![
         ("raw", vec![7; 5000], "raw", 5000),
@@ -289,20 +289,20 @@ pub(crate) fn sound_images() -> Vec<(&'static str, Vec<u8>, &'static str, u64)> 
     ]
 }
 
-/// An image that means harm, or was harmed.
+/// A malicious or damaged image.
 #[derive(Clone, Debug)]
 pub(crate) struct HostileImage {
-    /// What it does.
+    /// The description.
     pub(crate) name: &'static str,
-    /// All of it.
+    /// The whole image.
     pub(crate) bytes: Vec<u8>,
-    /// The `disk_format` it is declared to be.
+    /// The declared `disk_format`.
     pub(crate) declared: &'static str,
-    /// Whether it must be refused; else it need only be looked at in little time and memory.
+    /// Whether it must be refused; otherwise it only has to be inspected with little time and memory.
     pub(crate) is_refused: bool,
 }
 
-/// Descriptors that a VMDK must not have.
+/// Returns descriptors that a VMDK must not have.
 fn hostile_descriptors() -> Vec<(&'static str, String)> {
     let extent = "RW 2048 SPARSE \"disk.vmdk\"";
     let kind = "createType=\"monolithicSparse\"";
@@ -385,7 +385,7 @@ fn hostile_descriptors() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Descriptors that are files of their own, whose extent is the file at `path`, in many spellings.
+/// Returns descriptors that are files of their own, whose extent is the file at `path`, in many spellings.
 pub(crate) fn text_descriptors(path: &str) -> Vec<(&'static str, Vec<u8>)> {
     let strict = format!(
         "# Disk DescriptorFile\nversion=1\nCID=a0b1c2d3\nparentCID=ffffffff\n\
@@ -478,7 +478,7 @@ pub(crate) fn text_descriptors(path: &str) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// Beginnings of files that a descriptor could have, and some that it could not have.
+/// Returns beginnings of files that a descriptor could have, and some that it could not have.
 pub(crate) fn nearly_descriptors() -> Vec<Vec<u8>> {
     let fronts: [&[u8]; 13] = [
         b"",
@@ -519,7 +519,7 @@ pub(crate) fn nearly_descriptors() -> Vec<Vec<u8>> {
         }
         images.push([front, b"version=1\n"].concat());
     }
-    // Where the first sector ends.
+    // The lengths around the end of the first sector.
     for length in 495..512 {
         let comment = format!("#{:x<length$}\n", "");
         images.push([comment.as_bytes(), b"version=1\nCID=1\n"].concat());
@@ -527,7 +527,7 @@ pub(crate) fn nearly_descriptors() -> Vec<Vec<u8>> {
     images
 }
 
-/// Images that name other files, use what cannot be judged, or are broken; each a hostile image of issue 2.
+/// Returns images that refer to other files, use features that cannot be checked, or are broken.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn hostile_images() -> Vec<HostileImage> {
     let mut images = Vec::new();

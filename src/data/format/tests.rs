@@ -1,4 +1,4 @@
-//! What must hold for every format; each parser's own rules show in the hostile images.
+//! Rules for every format; the rules of each parser are tested by the hostile images.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use proptest::prelude::*;
 use super::testing::{self, HostileImage, cut, hostile_images, sound_images, with};
 use super::{Declared, Detected, Format, Inspector, Policy, Reason, Verdict, Weight};
 
-/// Pushes an image in chunks whose sizes go round.
+/// Pushes an image in chunks whose sizes repeat.
 fn inspect_in(image: &[u8], sizes: &[usize]) -> Verdict {
     let mut inspector = Inspector::new();
     let mut rest = image;
     for size in sizes.iter().cycle() {
         let (chunk, behind) = rest.split_at((*size).clamp(1, rest.len().max(1)).min(rest.len()));
         inspector.push(chunk);
-        assert!(inspector.memory() <= Inspector::MOST_MEMORY);
+        assert!(inspector.memory() <= Inspector::MAX_MEMORY);
         rest = behind;
         if rest.is_empty() {
             break;
@@ -170,7 +170,7 @@ fn what_is_to_be_read_as_raw_may_be_a_partition_table_and_nothing_else() {
     };
     for (name, image, declared, _) in sound_images() {
         let decision = policy.decide(bare("raw"), &inspect(&image));
-        // The beginning of a fixed VHD is its guest's.
+        // The beginning of a fixed VHD is its guest's data.
         let is_raw = declared == "raw" || name == "fixed vhd";
         assert_eq!(decision.is_ok(), is_raw, "{name}: {decision:?}");
         policy.decide(bare(declared), &inspect(&image)).unwrap();
@@ -182,7 +182,7 @@ fn what_is_to_be_read_as_raw_may_be_a_partition_table_and_nothing_else() {
     );
 }
 
-/// The format that `qemu-img` takes a file for: the name that it prints, or the one in its complaint.
+/// Returns the format that `qemu-img` detects in a file: the name that it prints, or the one in its error.
 fn probed(path: &std::path::Path) -> String {
     let mut command = std::process::Command::new("qemu-img");
     let output = command
@@ -197,7 +197,7 @@ fn probed(path: &std::path::Path) -> String {
     report["format"].as_str().unwrap().to_string()
 }
 
-/// Images that begin as those of some format do, or nearly.
+/// Returns images that begin like those of some format, or nearly so.
 fn nearly_images() -> Vec<Vec<u8>> {
     let mut images: Vec<Vec<u8>> = sound_images()
         .into_iter()
@@ -209,7 +209,7 @@ fn nearly_images() -> Vec<Vec<u8>> {
     images.push(with(testing::ploop(), 0, b"WithouFreSpacExt"));
     let magics: Vec<Vec<u8>> = images.clone();
     for image in magics {
-        // Cut short, of another version, of another length.
+        // Truncated, of another version, of another length.
         for length in [4, 8, 63, 64, 100, 511, 512] {
             images.push(cut(image.clone(), length));
         }
@@ -255,7 +255,7 @@ fn what_qemu_img_takes_for_an_image_never_passes_as_raw() {
             .map(|thread| thread.join().unwrap())
             .sum::<usize>()
     });
-    // The comparison is worth something: many of them are images to qemu-img.
+    // The comparison is meaningful: many of them are images for qemu-img.
     assert!(seen > images.len() / 4, "{seen} of {}", images.len());
 }
 
@@ -392,7 +392,7 @@ fn any_image() -> impl Strategy<Value = Vec<u8>> {
     prop::sample::select(images)
 }
 
-/// Places where headers keep something, and anywhere at all.
+/// Returns offsets of header fields, and any other offset.
 fn any_place() -> impl Strategy<Value = usize> {
     prop_oneof![
         4 => 0_usize..600,

@@ -11,10 +11,11 @@ use super::{Finding, Format};
 
 const SIGNATURE: u32 = 0xbeda_107f;
 const HEADER: usize = 512;
-/// Normal (growing) and fixed; 3 and 4 are undo and differencing images, which need another one.
+/// The types normal (growing) and fixed. 3 and 4 are undo and differencing images, which need another
+/// image.
 const WHOLE: [u32; 2] = [1, 2];
 
-/// What the first bytes of the stream say.
+/// Returns the finding from the first bytes of the stream.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     if le_u32(head, 0x40) != SIGNATURE {
         return None;

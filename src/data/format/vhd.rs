@@ -10,12 +10,13 @@ use super::region::{be_u32, be_u64};
 use super::{Finding, Format};
 
 const COOKIE: &[u8] = b"conectix";
-/// Bytes of a footer.
+/// The size of a footer in bytes.
 pub(super) const FOOTER: usize = 512;
 const FIXED: u32 = 2;
 const DIFFERENCING: u32 = 4;
 
-/// What the first bytes of the stream say; they are fewer than 512 only when the stream is.
+/// Returns the finding from the first bytes of the stream; `head` is shorter than 512 only if the stream
+/// is.
 pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     if !head.starts_with(COOKIE) {
         return None;
@@ -36,10 +37,11 @@ pub(super) fn examine(head: &[u8]) -> Option<Finding> {
     Some(finding)
 }
 
-/// What the last 512 bytes of a whole stream of `size` bytes say: a fixed image, or nothing.
+/// Returns the finding from the last 512 bytes of a whole stream of `size` bytes: a fixed image, or
+/// nothing.
 ///
-/// Guest data may end in anything, so a footer counts only when its checksum is right and the disk it
-/// describes fits in front of it.
+/// Guest data may end in anything, so a footer counts only if its checksum is right and the disk that it
+/// describes fits before it.
 pub(super) fn examine_end(footer: &[u8], size: u64) -> Option<Finding> {
     let offset = size.checked_sub(FOOTER as u64)?;
     let bytes = be_u64(footer, 48);
@@ -56,7 +58,7 @@ pub(super) fn examine_end(footer: &[u8], size: u64) -> Option<Finding> {
     Some(finding)
 }
 
-/// One's complement of the sum of all bytes of a footer but the checksum itself.
+/// Returns the one's complement of the sum of all bytes of a footer except the checksum.
 pub(super) fn checksum(footer: &[u8]) -> u32 {
     let sum = footer
         .iter()

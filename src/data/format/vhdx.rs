@@ -1,8 +1,8 @@
 //! VHDX (Hyper-V).
 //!
-//! All little-endian: identifier `vhdxfile` at 0; the region table at 192 KiB names the metadata region,
-//! whose table names the virtual disk size. Each step is captured as the stream goes by, so each must
-//! lie behind the one before; the specification says so of every writer.
+//! All numbers are little-endian: identifier `vhdxfile` at 0; the region table at 192 KiB contains the
+//! metadata region, whose table contains the virtual disk size. Each step is captured while the stream
+//! passes, so each must be after the previous one; the specification requires this of every writer.
 //!
 //! *Source:* \[MS-VHDX\] 2.2.3, 2.6; `VHDXInspector` of oslo.utils' `format_inspector`.
 
@@ -11,32 +11,32 @@ use super::{Finding, Format};
 
 const IDENTIFIER: &[u8] = b"vhdxfile";
 const REGION_TABLE: u64 = 192 * 1024;
-/// Bytes of the region table; nothing that it names begins before its end.
+/// The size of the region table in bytes; all regions are after it.
 const REGION_TABLE_LENGTH: u64 = 64 * 1024;
 const REGION_SIGNATURE: &[u8] = b"regi";
 const REGION_HEADER: usize = 16;
 const METADATA_SIGNATURE: &[u8] = b"metadata";
 const METADATA_HEADER: usize = 32;
-/// Bytes of the metadata table; items stand behind it.
+/// The size of the metadata table in bytes; its items are after it.
 const METADATA_TABLE_LENGTH: u64 = 64 * 1024;
-/// Bytes of an entry in either table.
+/// The size in bytes of an entry in either table.
 const ENTRY: usize = 32;
-/// Entries in either table.
-const MOST_ENTRIES: usize = 2047;
+/// The maximum number of entries in either table.
+const MAX_ENTRIES: usize = 2047;
 
 const REGION_METADATA: [u8; 16] = guid(0x8b7c_a206_4790_4b9a_b8fe_575f_050f_886e);
 const REGION_BLOCKS: [u8; 16] = guid(0x2dc2_7766_f623_4200_9d64_115e_9bfd_4a08);
 const ITEM_DISK_SIZE: [u8; 16] = guid(0x2fa5_4224_cd1b_4876_b211_5dbe_d83b_f4b8);
 const ITEM_PARENT: [u8; 16] = guid(0xa8d3_5f2d_b30b_454d_abf7_d3d8_4834_ab0c);
-/// File parameters, disk identifier, logical and physical sector size.
-const ITEMS_OF_NO_INTEREST: [[u8; 16]; 4] = [
+/// The items for file parameters, disk identifier, logical and physical sector size.
+const IGNORED_ITEMS: [[u8; 16]; 4] = [
     guid(0xcaa1_6737_fa36_4d43_b3b6_33f0_aa44_e76b),
     guid(0xbeca_12ab_b2e6_4523_93ef_c309_e000_c746),
     guid(0x8141_bf1d_a96f_4709_ba47_f233_a8fa_ab5f),
     guid(0xcda3_48c7_445d_4471_9cc9_e988_5251_c556),
 ];
 
-/// A GUID, written as one number, as it is stored: its first three groups are little-endian.
+/// Returns a GUID, given as one number, in its stored form: its first three groups are little-endian.
 const fn guid(text: u128) -> [u8; 16] {
     let mut bytes = text.to_be_bytes();
     bytes.swap(0, 3);
@@ -46,12 +46,12 @@ const fn guid(text: u128) -> [u8; 16] {
     bytes
 }
 
-/// What is known of a stream that may be a VHDX.
+/// The inspection state of a stream that may be a VHDX.
 #[derive(Clone, Debug)]
 pub(super) struct Vhdx {
     stage: Stage,
     window: Window,
-    /// Where the metadata region begins, in bytes.
+    /// The offset of the metadata region in bytes.
     metadata: u64,
     finding: Option<Finding>,
 }
@@ -77,7 +77,7 @@ impl Vhdx {
         }
     }
 
-    /// Takes a chunk that begins at byte `start` of the stream.
+    /// Adds a chunk that begins at byte `start` of the stream.
     pub(super) fn push(&mut self, start: u64, chunk: &[u8]) {
         while self.stage != Stage::Over {
             self.window.feed(start, chunk);
@@ -91,22 +91,22 @@ impl Vhdx {
         }
     }
 
-    /// Whether nothing more is wanted.
+    /// Returns whether no more data is needed.
     fn is_over(&self) -> bool {
         self.stage == Stage::Over
     }
 
-    /// First byte that is wanted next; None where nothing is.
+    /// Returns the first byte that is needed next; None if no more is.
     pub(super) fn wanted(&self) -> Option<u64> {
         (!self.is_over()).then(|| self.window.offset())
     }
 
-    /// What has been found so far.
+    /// Returns the finding so far.
     pub(super) fn finding(&self) -> Option<Finding> {
         self.finding.clone()
     }
 
-    /// What has been found, the stream having ended.
+    /// Returns the finding at the end of the stream.
     pub(super) fn finish(self) -> Option<Finding> {
         let mut finding = self.finding?;
         let what = match self.stage {
@@ -119,12 +119,12 @@ impl Vhdx {
         Some(finding)
     }
 
-    /// Bytes of memory held.
+    /// Returns the used memory in bytes.
     pub(super) fn held(&self) -> usize {
         self.window.held()
     }
 
-    /// Reads a complete window; the next one, where there is one.
+    /// Reads a complete window, and returns the next one, if there is one.
     fn advance(&mut self, window: &Window) -> Option<(Stage, Window)> {
         if self.stage == Stage::Identifier {
             if window.data() != IDENTIFIER {
@@ -205,9 +205,7 @@ impl Vhdx {
                 size = Some((offset, le_u32(entry, 16), le_u32(entry, 20)));
             } else if entry.starts_with(&ITEM_PARENT) {
                 finding.add_unsafe("parent", offset, "names a parent file");
-            } else if !ITEMS_OF_NO_INTEREST
-                .iter()
-                .any(|known| entry.starts_with(known))
+            } else if !IGNORED_ITEMS.iter().any(|known| entry.starts_with(known))
                 && le_u32(entry, 24) & 4 != 0
             {
                 finding.add_unsafe(
@@ -262,21 +260,21 @@ fn read_metadata_header(window: &Window, finding: &mut Finding) -> Option<(Stage
     ))
 }
 
-/// The number of entries that a table states at byte `offset`, where it is possible.
+/// Returns the number of entries of a table at byte `offset`, if it is valid.
 fn count(stated: u32, offset: u64, finding: &mut Finding) -> Option<usize> {
     let count = usize::try_from(stated)
         .ok()
-        .filter(|count| *count <= MOST_ENTRIES);
+        .filter(|count| *count <= MAX_ENTRIES);
     if count.is_none() {
         finding.add_malformed(
             offset,
-            format_args!("has a table of {stated} entries, more than {MOST_ENTRIES}"),
+            format_args!("has a table of {stated} entries, more than {MAX_ENTRIES}"),
         );
     }
     count
 }
 
-/// The entries of a table, each with the byte of the stream it begins at.
+/// Returns the entries of a table, each with its offset in the stream.
 fn entries(window: &Window) -> impl Iterator<Item = (u64, &[u8])> {
     let first = window.offset();
     let entries = window.data().chunks_exact(ENTRY).enumerate();

@@ -1,55 +1,54 @@
 //! VMDK: one file with a sparse header (monolithicSparse, streamOptimized), or a bare descriptor.
 //!
 //! Little-endian sparse header: magic `KDMV` at 0, version 4, capacity in sectors 12, descriptor's sector
-//! 28 and length in sectors 36, grain directory's sector 56 (all ones: a footer holds the truth).
-//! The descriptor is text; what it says is read line by line, never kept. A bare descriptor only names
-//! other files, so it is refused wherever it shows up, in whatever spelling: with the first line that names
-//! what it is, with the line that QEMU probes (`version=1` after nothing but comments and blanks), or with a
-//! `createType` in what begins like text.
+//! 28 and length in sectors 36, grain directory's sector 56 (all ones: the footer has it). The descriptor
+//! is text; it is checked line by line and never stored. A bare descriptor only refers to other files, so
+//! it is refused in whatever spelling: with the title line, with the line that QEMU probes (`version=1`
+//! after nothing but comments and blanks), or with a `createType` in data that begins like text.
 //!
-//! *Source:* VMware Virtual Disk Format 5.0; `VMDKInspector` of oslo.utils' `format_inspector`; what makes
-//! QEMU's block/vmdk.c open another file.
+//! *Source:* VMware Virtual Disk Format 5.0; `VMDKInspector` of oslo.utils' `format_inspector`; the
+//! conditions under which QEMU's block/vmdk.c opens another file.
 
 use super::region::{Tail, Window, le_u32, le_u64, unseen};
 use super::{Finding, Format};
 
 const MAGIC: &[u8] = b"KDMV";
-/// What the extents of ESX begin with.
+/// The magic of ESX extents.
 const OLD_MAGIC: &[u8] = b"COWD";
 const SECTOR: u64 = 512;
-/// Bytes looked at to tell what a stream is.
+/// The number of bytes that are inspected to detect the format.
 const HEADER: usize = 512;
-/// Bytes of a sparse header.
+/// The size of a sparse header in bytes.
 const SHORTEST: usize = 64;
-/// Where an embedded descriptor stands, in bytes.
+/// The offset of an embedded descriptor in bytes.
 const DESCRIPTOR: u64 = 512;
-/// Bytes of a descriptor that are read by anyone.
-const LONGEST_DESCRIPTOR: u64 = (1 << 20) - 1;
-/// Bytes that QEMU searches for a parent, whatever length the header states.
+/// The maximum number of bytes of a descriptor that any reader reads.
+const MAX_DESCRIPTOR: u64 = (1 << 20) - 1;
+/// The number of bytes in which QEMU searches for a parent, regardless of the header.
 const PARENT_SEARCH: u64 = 20 * SECTOR;
-/// Bytes of a line; the format allows a path name and little else.
-const LONGEST_LINE: usize = 4096;
-/// Grain directory's sector when the footer holds it.
+/// The maximum length of a line in bytes; the format allows a path name and little else.
+const MAX_LINE: usize = 4096;
+/// The grain directory's sector if the footer has the actual one.
 const DIRECTORY_AT_END: u64 = u64::MAX;
 const FOOTER_MARKER: u32 = 3;
 const END_OF_STREAM_MARKER: u32 = 0;
 const CREATE_TYPE: &[u8] = b"createtype=\"";
-/// The same where blanks may stand around the sign.
+/// The key of the type, for descriptors with blanks around the equals sign.
 const CREATE_TYPE_KEY: &[u8] = b"createtype";
 /// The first line of a descriptor, without blanks.
 const TITLE: &[u8] = b"#diskdescriptorfile";
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 const PARENT_HINT: &[u8] = b"parentfilenamehint";
-/// The two kinds that keep all of their data in the one file.
+/// The two types that store all of their data in one file.
 const ALLOWED_TYPES: [&[u8]; 2] = [b"monolithicsparse", b"streamoptimized"];
 const ACCESS: [&[u8]; 3] = [b"rw", b"rdonly", b"noaccess"];
 
-/// What is known of a stream that may be a VMDK.
+/// The inspection state of a stream that may be a VMDK.
 #[derive(Clone, Debug)]
 pub(super) struct Vmdk {
     stage: Stage,
     finding: Option<Finding>,
-    /// The sparse header, where a footer is to be compared with it.
+    /// The sparse header, if there is a footer to compare with it.
     header_with_footer: Option<Window>,
 }
 
@@ -70,7 +69,7 @@ impl Vmdk {
         }
     }
 
-    /// Takes a chunk that begins at byte `start` of the stream.
+    /// Adds a chunk that begins at byte `start` of the stream.
     pub(super) fn push(&mut self, start: u64, chunk: &[u8]) {
         if let Stage::Header(window) = &mut self.stage {
             window.feed(start, chunk);
@@ -97,22 +96,22 @@ impl Vmdk {
         }
     }
 
-    /// Whether more of the stream cannot turn this into another format.
+    /// Returns whether the format is certain.
     pub(super) fn is_settled(&self) -> bool {
         !matches!(self.stage, Stage::Header(_) | Stage::Text(_))
     }
 
-    /// Whether only the end of the stream is of interest from now on.
+    /// Returns whether only the end of the stream is still relevant.
     pub(super) fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Over)
     }
 
-    /// What has been found so far.
+    /// Returns the finding so far.
     pub(super) fn finding(&self) -> Option<Finding> {
         self.finding.clone()
     }
 
-    /// What has been found, the stream having ended at `size` bytes with `tail`.
+    /// Returns the finding for a stream that has ended at `size` bytes with `tail`.
     pub(super) fn finish(mut self, size: u64, tail: &Tail) -> Option<Finding> {
         if let Stage::Header(window) = &self.stage {
             let window = window.clone();
@@ -128,7 +127,7 @@ impl Vmdk {
         Some(finding)
     }
 
-    /// Bytes of memory held.
+    /// Returns the used memory in bytes.
     pub(super) fn held(&self) -> usize {
         let stage = match &self.stage {
             Stage::Header(window) => window.held(),
@@ -181,7 +180,7 @@ impl Vmdk {
     }
 }
 
-/// Judges a sparse header; the length of its descriptor in bytes where that is worth reading.
+/// Checks a sparse header, and returns the length of its descriptor in bytes if that has to be read.
 fn read_sparse_header(data: &[u8], finding: &mut Finding) -> Option<u64> {
     if data.len() < SHORTEST {
         finding.add_cut_short(data.len() as u64, "header");
@@ -201,7 +200,7 @@ fn read_sparse_header(data: &[u8], finding: &mut Finding) -> Option<u64> {
         finding.add_unsafe(
             "descriptor",
             28,
-            format_args!("descriptor stands at sector {sector} instead of 1"),
+            format_args!("descriptor is at sector {sector} instead of 1"),
         );
         return None;
     }
@@ -219,10 +218,10 @@ fn read_sparse_header(data: &[u8], finding: &mut Finding) -> Option<u64> {
         );
     }
     finding.measure(u128::from(capacity) * u128::from(SECTOR), 12);
-    Some(length.saturating_mul(SECTOR).min(LONGEST_DESCRIPTOR))
+    Some(length.saturating_mul(SECTOR).min(MAX_DESCRIPTOR))
 }
 
-/// Compares the footer, which is what counts, with the header, which is what was judged.
+/// Compares the footer, which readers use, with the header, which was checked.
 ///
 /// `tail` is the last 1536 bytes of the stream: a marker, the footer, an end-of-stream marker.
 fn compare_footer(header: &[u8], tail: &[u8], size: u64, finding: &mut Finding) {
@@ -252,14 +251,14 @@ fn compare_footer(header: &[u8], tail: &[u8], size: u64, finding: &mut Finding) 
         finding.add_unsafe(
             "footer",
             start.saturating_add(512 + at as u64),
-            format_args!("footer has another {what} than the header"),
+            format_args!("footer and header have different values of {what}"),
         );
     }
     if le_u64(footer, 56) == DIRECTORY_AT_END {
         finding.add_unsafe(
             "footer",
             start.saturating_add(512 + 56),
-            "footer announces another footer",
+            "footer refers to another footer",
         );
     }
     if !is_marker(marker, FOOTER_MARKER) {
@@ -274,18 +273,18 @@ fn compare_footer(header: &[u8], tail: &[u8], size: u64, finding: &mut Finding) 
     }
 }
 
-/// Whether a sector is an empty marker of a type: a value, size 0, the type, zeros.
+/// Returns whether a sector is an empty marker of a type: a value, size 0, the type, zeros.
 fn is_marker(sector: &[u8], kind: u32) -> bool {
     let rest = sector.get(16..).unwrap_or_default();
     le_u32(sector, 8) == 0 && le_u32(sector, 12) == kind && rest.iter().all(|byte| *byte == 0)
 }
 
-/// What counts as white space in a descriptor.
+/// Returns whether a byte is white space in a descriptor.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | 0x1c..=0x1f | b' ')
 }
 
-/// Returns the finding of a descriptor that is a file of its own, marked at `offset`.
+/// Returns the finding for a descriptor that is a file of its own, with its signature at `offset`.
 fn bare_descriptor(offset: u64) -> Finding {
     let mut finding = Finding::new(Format::Vmdk, offset);
     finding.add_unsafe(
@@ -296,7 +295,7 @@ fn bare_descriptor(offset: u64) -> Finding {
     finding
 }
 
-/// Returns where the first line is that says what a descriptor is.
+/// Returns the offset of the title line of a descriptor.
 fn find_title(data: &[u8]) -> Option<u64> {
     let text = data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data);
     let mut letters = text
@@ -308,8 +307,8 @@ fn find_title(data: &[u8]) -> Option<u64> {
     is_title.then_some(at as u64)
 }
 
-/// Returns where the line is by which QEMU tells a descriptor: `version=1`, 2 or 3, after comments, which may
-/// hold any bytes, and blank lines. Blanks are taken wherever any reader takes them.
+/// Returns the offset of the line by which QEMU detects a descriptor: `version=1`, 2 or 3, after blank
+/// lines and comments, which may contain any bytes. Blanks are accepted wherever any reader accepts them.
 ///
 /// *Source:* `vmdk_probe` in QEMU's block/vmdk.c.
 fn find_version(data: &[u8]) -> Option<u64> {
@@ -331,13 +330,13 @@ fn find_version(data: &[u8]) -> Option<u64> {
     is_version.then_some(at as u64)
 }
 
-/// Whether there is nothing but text, in any encoding, perhaps padded with zeros.
+/// Returns whether the data is only text, in any encoding, possibly padded with zeros.
 fn begins_like_text(data: &[u8]) -> bool {
     let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
     !text.is_empty() && text.iter().all(|byte| is_text(*byte))
 }
 
-/// What may stand in a descriptor.
+/// Returns whether a byte may occur in a descriptor.
 fn is_text(byte: u8) -> bool {
     is_space(byte) || byte.is_ascii_graphic() || !byte.is_ascii()
 }
@@ -345,14 +344,14 @@ fn is_text(byte: u8) -> bool {
 /// Searches a stream for `createType = "` in any case, with or without blanks.
 #[derive(Clone, Debug, Default)]
 struct TypeSearch {
-    /// Bytes of the key that were met; one more once the sign was.
+    /// The number of matched bytes of the key; one more after the equals sign.
     matched: usize,
-    /// Bytes since the beginning of the key.
+    /// The number of bytes since the beginning of the key.
     length: u64,
 }
 
 impl TypeSearch {
-    /// Takes the next byte; the length of what was searched for once it ends in it.
+    /// Adds the next byte; returns the length of the match if it ends in this byte.
     fn feed(&mut self, byte: u8) -> Option<u64> {
         let byte = byte.to_ascii_lowercase();
         let key = CREATE_TYPE_KEY.len();
@@ -362,7 +361,7 @@ impl TypeSearch {
             Some(0) if byte == b'=' => self.matched += 1,
             Some(1) if byte == b'"' => return Some(self.length),
             None if CREATE_TYPE_KEY.get(self.matched) == Some(&byte) => self.matched += 1,
-            // The first letter does not occur in the key again.
+            // The first letter occurs only once in the key.
             _ => {
                 self.matched = usize::from(CREATE_TYPE_KEY.first() == Some(&byte));
                 self.length = self.matched as u64;
@@ -372,7 +371,7 @@ impl TypeSearch {
     }
 }
 
-/// Searches a stream for a word in lower case whose first letter does not occur in it again.
+/// Searches a stream for a lowercase word whose first letter occurs only once in it.
 #[derive(Clone, Debug)]
 struct Search {
     word: &'static [u8],
@@ -384,7 +383,7 @@ impl Search {
         Self { word, matched: 0 }
     }
 
-    /// Takes the next byte; whether it completes the word.
+    /// Adds the next byte; returns whether it completes the word.
     fn feed(&mut self, byte: u8) -> bool {
         let byte = byte.to_ascii_lowercase();
         if self.word.get(self.matched) == Some(&byte) {
@@ -400,13 +399,13 @@ impl Search {
     }
 }
 
-/// A stream that begins like text: is it a descriptor?
+/// The inspection state of a stream that begins like text and may be a descriptor.
 #[derive(Clone, Debug, Default)]
 struct Text {
     search: TypeSearch,
-    /// First byte that has not been looked at.
+    /// The offset of the first byte that has not been inspected.
     next: u64,
-    /// Where the type of a descriptor is named.
+    /// The offset of the type of a descriptor.
     found: Option<u64>,
     is_over: bool,
 }
@@ -414,7 +413,7 @@ struct Text {
 impl Text {
     fn feed(&mut self, start: u64, chunk: &[u8]) {
         for byte in unseen(start, chunk, self.next) {
-            if *byte == 0 || self.next >= LONGEST_DESCRIPTOR {
+            if *byte == 0 || self.next >= MAX_DESCRIPTOR {
                 self.is_over = true;
                 return;
             }
@@ -428,16 +427,16 @@ impl Text {
     }
 }
 
-/// An embedded descriptor as it goes by.
+/// The inspection state of an embedded descriptor.
 #[derive(Clone, Debug)]
 struct Descriptor {
-    /// First byte that has not been looked at.
+    /// The offset of the first byte that has not been inspected.
     next: u64,
-    /// First byte behind the descriptor as the header states it.
+    /// The offset of the first byte after the descriptor, according to the header.
     end: u64,
-    /// The text has ended, with a zero byte or with the descriptor.
+    /// Whether the text has ended, with a zero byte or with the descriptor.
     is_text_over: bool,
-    /// Nothing more is wanted.
+    /// Whether no more data is needed.
     is_over: bool,
     line: Vec<u8>,
     line_start: u64,
@@ -461,9 +460,9 @@ impl Descriptor {
         }
     }
 
-    /// Takes a chunk that begins at byte `start` of the stream.
+    /// Adds a chunk that begins at byte `start` of the stream.
     fn feed(&mut self, start: u64, chunk: &[u8], finding: &mut Finding) {
-        // Behind the text, up to its stated end, only the presence of bytes matters.
+        // After the text, up to its declared end, only the presence of bytes matters.
         let search_end = self.end.max(DESCRIPTOR + PARENT_SEARCH);
         let mut is_terminated = self.is_text_over && self.next < self.end;
         if !is_terminated {
@@ -499,7 +498,7 @@ impl Descriptor {
         }
     }
 
-    /// The stream has ended at `size` bytes.
+    /// Completes the inspection of a stream that ended at `size` bytes.
     fn finish(&mut self, size: u64, finding: &mut Finding) {
         if size < self.end {
             finding.add_cut_short(size, "descriptor");
@@ -508,7 +507,7 @@ impl Descriptor {
         }
     }
 
-    /// Takes a byte of the text; false when the rest is not worth reading.
+    /// Adds a byte of the text; returns false if the rest need not be read.
     fn take(&mut self, byte: u8, finding: &mut Finding) -> bool {
         if byte == b'\n' {
             self.end_line(finding);
@@ -519,11 +518,11 @@ impl Descriptor {
                 "descriptor is not ASCII text",
             );
             return false;
-        } else if self.line.len() == LONGEST_LINE {
+        } else if self.line.len() == MAX_LINE {
             finding.add_unsafe(
                 "descriptor",
                 self.line_start,
-                format_args!("descriptor has a line of more than {LONGEST_LINE} bytes"),
+                format_args!("descriptor has a line of more than {MAX_LINE} bytes"),
             );
             return false;
         } else {
@@ -547,14 +546,15 @@ impl Descriptor {
         self.is_text_over = true;
         self.end_line(finding);
         if self.create_type.is_empty() {
-            finding.add_unsafe("descriptor", DESCRIPTOR, "descriptor states no createType");
+            finding.add_unsafe("descriptor", DESCRIPTOR, "descriptor has no createType");
         }
         if self.extents == 0 {
-            finding.add_unsafe("descriptor", DESCRIPTOR, "descriptor states no extent");
+            finding.add_unsafe("descriptor", DESCRIPTOR, "descriptor has no extent");
         }
     }
 
-    /// Judges a line in lower case: comment, disk database, header field or extent, else an offence.
+    /// Checks a line in lower case: a comment, disk database, header field or extent; anything else is an
+    /// offence.
     fn judge_line(&mut self, line: &[u8], finding: &mut Finding) {
         self.judge_create_type(line, finding);
         let text = trim(line);
@@ -578,7 +578,8 @@ impl Descriptor {
         }
     }
 
-    /// A type may be stated more than once, even in a comment: readers differ in which one they take.
+    /// Checks a type. It may occur more than once, even in a comment, and readers differ in the one that
+    /// they use.
     fn judge_create_type(&mut self, line: &[u8], finding: &mut Finding) {
         let mut rest = line;
         while let Some(at) = rest
@@ -602,7 +603,7 @@ impl Descriptor {
                 finding.add_unsafe(
                     "descriptor",
                     self.line_start,
-                    "descriptor states two createTypes",
+                    "descriptor has two createTypes",
                 );
             }
             if self.create_type.is_empty() {

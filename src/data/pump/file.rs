@@ -1,4 +1,4 @@
-//! Files and pipes on their way into a file, on a thread that reads and writes.
+//! Transfers of files and pipes into a file, on a thread that reads and writes.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -15,12 +15,13 @@ use crate::{Error, Result};
 
 /// Copies a source into a new file and hashes it.
 ///
-/// The digests are those of the bytes written: of a cloned file the clone is read. Holes stay holes. `look` receives every
-/// byte in order, and may refuse. A file is read to its end, whatever size the system reports.
+/// The digests are those of the written bytes: for a cloned file the clone is read. Holes are preserved.
+/// `look` receives every byte in order, and may refuse the data. A file is read to its end, independent of
+/// the size that the system reports.
 ///
 /// # Errors
-/// The errors of reading, of writing and of `look`; `Failed` for a file that changed while it was read; `Interrupted` once
-/// `watch` was asked to stop. The file is neither removed nor synced.
+/// The errors of reading, of writing and of `look`; `Failed` for a file that changed while it was read;
+/// `Interrupted` after `watch` was asked to stop. The file is neither removed nor synced.
 pub fn take_in(
     source: Source,
     target: &Target,
@@ -52,7 +53,7 @@ pub fn take_in(
     })
 }
 
-/// Data on its way into a file.
+/// A transfer into a file.
 struct Intake<'a> {
     blocks: Blocks,
     target: &'a Target,
@@ -78,7 +79,7 @@ impl Intake<'_> {
     fn take_file(&mut self, file: File, from: PathBuf) -> Result<u64> {
         let begun = Stamp::of(&file, &from)?;
         if rustix::fs::ioctl_ficlone(&*self.target.file, &file).is_ok() {
-            // The clone is the file at one moment; a writer may have been halfway through then.
+            // The clone is a snapshot that may have been taken in the middle of a write.
             begun.check(&file, &from)?;
             let (clone, name) = (&*self.target.file, &*self.target.path);
             let size = clone
@@ -98,7 +99,7 @@ impl Intake<'_> {
         };
         self.take_segments(&file, &from, size, false)?;
         begun.check(&file, &from)?;
-        // A file may be longer than the system knows yet.
+        // A file may be longer than the reported size.
         let beyond = read_full(&file, &mut [0], size);
         if beyond.map_err(|e| Error::io("read", &from, e))? > 0 {
             return Err(changed(&from));
@@ -106,7 +107,7 @@ impl Intake<'_> {
         self.set_length(size)
     }
 
-    /// Takes the first `size` bytes of `data`, which is the target itself where that is a clone.
+    /// Copies the first `size` bytes of `data`, which is the target itself if that is a clone.
     fn take_segments(&mut self, data: &File, name: &Path, size: u64, cloned: bool) -> Result<()> {
         for segment in segments(data, size) {
             match segment.map_err(|e| Error::io("read", name, e))? {
@@ -136,7 +137,7 @@ impl Intake<'_> {
         Ok(())
     }
 
-    /// Takes one block of a file, at most `left` bytes from `at` on; how many it took.
+    /// Copies one block of a file, at most `left` bytes from `at` on; returns its length.
     fn take_block(
         &mut self,
         data: &File,

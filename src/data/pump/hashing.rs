@@ -10,16 +10,16 @@ use tokio::sync::Notify;
 use crate::data::{Algorithm, BLOCK, Hasher};
 use crate::{Error, Result};
 
-/// How many blocks a hash may lag behind its transfer: 4 MiB.
+/// The number of blocks that a hash may lag behind its transfer: 4 MiB.
 const LAG: usize = 16;
 
-/// Pieces of one transfer that a thread hashes before it looks after another.
-const TURN: usize = 8;
+/// The number of pieces of one transfer that a thread hashes before it continues with another transfer.
+const PIECES_AT_A_TIME: usize = 8;
 
 /// Zeros to hash in place of holes.
 pub(super) static ZEROS: [u8; BLOCK] = [0; BLOCK];
 
-/// A block of data shared by all who read it.
+/// A block of data shared by all readers.
 #[derive(Clone)]
 pub struct Block {
     buffer: Arc<Vec<u8>>,
@@ -61,10 +61,10 @@ fn hash_piece(hasher: &mut Hasher, piece: &Piece) {
     }
 }
 
-/// One hash of one transfer: its pieces are hashed in order, by one thread at a time.
+/// One hash of one transfer. Its pieces are hashed in order, by one thread at a time.
 struct Lane {
     state: Mutex<LaneState>,
-    /// Notified when a piece has been hashed: `hashed` for threads, `progress` for tasks.
+    /// Notified after a piece has been hashed: `hashed` for threads, `progress` for tasks.
     hashed: Condvar,
     progress: Notify,
 }
@@ -73,7 +73,7 @@ struct LaneState {
     pieces: VecDeque<Arc<Piece>>,
     /// None while a thread hashes with it.
     hasher: Option<Hasher>,
-    /// Whether a thread has this lane, or it waits for one.
+    /// Whether the lane is queued, or a thread is hashing it.
     is_queued: bool,
 }
 
@@ -100,7 +100,7 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a piece to a lane that has room.
+    /// Adds a piece to a lane that is not full.
     fn add(
         self: &Arc<Self>,
         mut state: MutexGuard<'_, LaneState>,
@@ -110,12 +110,12 @@ impl Lane {
         if !state.is_queued {
             state.is_queued = true;
             drop(state);
-            return WORKERS.give(Arc::clone(self));
+            return WORKERS.queue(Arc::clone(self));
         }
         Ok(())
     }
 
-    /// Adds a piece, waiting for room on this thread.
+    /// Adds a piece; blocks the thread while the lane is full.
     fn push(self: &Arc<Self>, piece: &Arc<Piece>) -> Result<()> {
         let mut state = self.lock();
         while state.is_full() {
@@ -125,7 +125,7 @@ impl Lane {
         self.add(state, piece)
     }
 
-    /// Adds a piece, waiting for room without a thread.
+    /// Adds a piece; waits asynchronously while the lane is full.
     async fn push_from_task(self: &Arc<Self>, piece: &Arc<Piece>) -> Result<()> {
         loop {
             {
@@ -138,7 +138,7 @@ impl Lane {
         }
     }
 
-    /// Waits until everything is hashed; returns the digest.
+    /// Waits until everything has been hashed; returns the digest.
     fn finish(&self) -> Result<String> {
         let mut state = self.lock();
         while state.is_queued {
@@ -148,7 +148,7 @@ impl Lane {
         digest_of(state.hasher.take())
     }
 
-    /// The same without a thread that waits.
+    /// Waits asynchronously until everything has been hashed; returns the digest.
     async fn finish_from_task(&self) -> Result<String> {
         loop {
             {
@@ -161,9 +161,9 @@ impl Lane {
         }
     }
 
-    /// Hashes the pieces that are there, or some of them. Returns whether there are more.
+    /// Hashes queued pieces up to a limit. Returns whether there are more.
     fn work(&self) -> bool {
-        for _ in 0..TURN {
+        for _ in 0..PIECES_AT_A_TIME {
             let mut state = self.lock();
             let Some(piece) = state.pieces.pop_front() else {
                 // The transfer was cancelled.
@@ -191,7 +191,7 @@ impl Lane {
         self.lock().is_queued
     }
 
-    /// Drops the pieces that are not hashed yet: the transfer has ended without its digests.
+    /// Drops the pieces that have not been hashed: the transfer has ended without its digests.
     fn cancel(&self) {
         self.lock().pieces.clear();
     }
@@ -202,15 +202,15 @@ fn digest_of(hasher: Option<Hasher>) -> Result<String> {
     Ok(hasher.finish())
 }
 
-/// The threads that hash, as many as the machine has cores. The first piece starts them; they live as long as the
-/// process.
+/// The hashing threads, one for each core. The first piece starts them, and they run until the process
+/// exits.
 struct Workers(Mutex<Option<Sender<Arc<Lane>>>>);
 
 static WORKERS: Workers = Workers(Mutex::new(None));
 
 impl Workers {
-    /// Queues a lane for the next thread that is free.
-    fn give(&self, lane: Arc<Lane>) -> Result<()> {
+    /// Queues a lane for the next free thread.
+    fn queue(&self, lane: Arc<Lane>) -> Result<()> {
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lanes = match &mut *lanes {
             Some(lanes) => lanes,
@@ -232,7 +232,7 @@ fn start_workers() -> Result<Sender<Arc<Lane>>> {
             .name("hash".to_string())
             .spawn(move || work(&receiver, &again));
         if let Err(error) = spawned {
-            // One thread is enough, if there cannot be more.
+            // One thread is enough if the system refuses more.
             if started == 0 {
                 failure = Some(error);
             }
@@ -249,17 +249,17 @@ fn work(lanes: &Mutex<Receiver<Arc<Lane>>>, again: &Sender<Arc<Lane>>) {
     loop {
         let next = lanes.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(lane) = next else { return };
-        // Other transfers come before the rest of this one.
+        // Other transfers are served before the rest of this one.
         if lane.work() && again.send(lane).is_err() {
             return;
         }
     }
 }
 
-/// Blocks of data on their way through the hashes of a transfer.
+/// The blocks of a transfer, which are passed to its hashes.
 ///
-/// Takes a buffer, lets the caller fill it, and shares it with every hash. Small data is hashed by the caller; the
-/// hashing threads have everything from the first full block on.
+/// Provides a buffer, lets the caller fill it, and shares it with every hash. Small data is hashed on the
+/// caller's thread; from the first full block on, the hashing threads do all the work.
 pub struct Blocks {
     idle: Vec<Hasher>,
     lanes: Vec<Arc<Lane>>,
@@ -276,8 +276,8 @@ impl Blocks {
         }
     }
 
-    /// Fills a buffer with `fill`, which returns the number of bytes, 0 at the end of the data; then shares what was
-    /// filled.
+    /// Fills a buffer with `fill`, which returns the number of bytes, 0 at the end of the data; then shares
+    /// the data.
     pub fn read(&mut self, fill: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<Option<Block>> {
         let mut buffer = self.take_buffer();
         let Some(bytes) = Arc::get_mut(&mut buffer) else {
@@ -299,7 +299,7 @@ impl Blocks {
         Arc::try_unwrap(buffer).unwrap_or_else(|_| vec![0; BLOCK])
     }
 
-    /// Shares the first `length` bytes of a buffer with the hashes, without a thread that waits for them.
+    /// Shares the first `length` bytes of a buffer with the hashes; waits asynchronously.
     pub(super) async fn share_filled(&mut self, buffer: Vec<u8>, length: usize) -> Result<Block> {
         let buffer = Arc::new(buffer);
         self.buffers.push_back(Arc::clone(&buffer));
@@ -331,7 +331,7 @@ impl Blocks {
         Ok(digests)
     }
 
-    /// The same without a thread that waits.
+    /// Returns the digests, in the order of the algorithms; waits asynchronously.
     pub(super) async fn finish_from_task(mut self) -> Result<Vec<String>> {
         let mut digests = self.finish_idle();
         for lane in &self.lanes {
@@ -355,7 +355,7 @@ impl Blocks {
         self.lanes.iter().try_for_each(|lane| lane.push(&piece))
     }
 
-    /// Whether nothing large has come so far.
+    /// Returns whether all data so far is small.
     fn is_small(&self, is_large: bool) -> bool {
         self.lanes.is_empty() && !is_large
     }
@@ -371,7 +371,8 @@ impl Blocks {
         self.lanes.extend(idle.into_iter().map(Lane::new));
     }
 
-    /// Takes a buffer that nobody reads any more; a new one while all are in use, which the lag of the lanes bounds.
+    /// Returns a buffer that is no longer read, or a new one while all are in use. The limit on the lanes'
+    /// lag also limits the number of buffers.
     fn take_buffer(&mut self) -> Arc<Vec<u8>> {
         let free = self
             .buffers

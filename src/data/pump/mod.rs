@@ -1,7 +1,7 @@
-//! The pump: every byte is read once, hashed, inspected and written on its way.
+//! The pump: every byte is read once, hashed, inspected and written.
 //!
-//! Files and pipes are taken in by a thread that reads and writes (`file`), data from a network by a task (`stream`).
-//! Hashing runs on threads that all transfers share (`hashing`).
+//! Files and pipes are read and written by a thread (`file`), data from a network by a task (`stream`). All
+//! transfers share the hashing threads (`hashing`).
 
 mod file;
 mod hashing;
@@ -24,25 +24,25 @@ use super::sparse::write_sparse;
 use super::{Algorithm, Source, Watch, blocking};
 use crate::{Error, Result};
 
-/// Sees every byte of a transfer in order; refuses by an error.
+/// An observer of every byte of a transfer, in order; it refuses the data by an error.
 pub type Look = Box<dyn FnMut(&[u8]) -> Result<()> + Send>;
 
-/// A new, empty file that data is taken into.
+/// A new, empty file to write the data to.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The file, open for reading and writing.
     pub file: Arc<File>,
-    /// Its name, for messages.
+    /// The name for messages.
     pub path: Arc<Path>,
     /// Whether runs of zeros become holes.
     pub sparse: bool,
 }
 
 impl Target {
-    /// Returns the target that is an open file at `path`.
+    /// Returns the target for an open file at `path`.
     ///
     /// # Errors
-    /// `Io` when the file cannot be duplicated.
+    /// `Io` if the file cannot be duplicated.
     pub fn of(file: &File, path: &Path, sparse: bool) -> Result<Self> {
         let file = file.try_clone().map_err(|e| Error::io("open", path, e))?;
         Ok(Self {
@@ -61,40 +61,42 @@ impl Target {
         written.map_err(|e| Error::io("write", &self.path, e))
     }
 
-    /// Sets the length of the file; zeros at its end that were not written are a hole.
+    /// Sets the length of the file; zeros at its end that were not written become a hole.
     fn set_length(&self, size: u64) -> Result<()> {
         let set = self.file.set_len(size);
         set.map_err(|e| Error::io("write", &self.path, e))
     }
 }
 
-/// Where data goes.
+/// The destination of the data.
 pub enum Sink<'a> {
-    /// Nowhere: it is hashed alone.
+    /// No destination: the data is only hashed.
     Nowhere,
-    /// Into a file. Another file is cloned into it where the file system can.
+    /// A file. Another file is cloned into it if the file system supports that.
     File(Target),
-    /// Elsewhere, block by block.
+    /// A receiver of blocks.
     Blocks(&'a mut dyn BlockSink),
 }
 
-/// What takes data block by block, in order.
+/// A receiver of data, block by block and in order.
 #[async_trait]
 pub trait BlockSink: Send {
-    /// Takes a block: [`BLOCK`](super::BLOCK) bytes, or fewer at the end of the data.
+    /// Writes a block: [`BLOCK`](super::BLOCK) bytes, or fewer at the end of the data.
     async fn write(&mut self, block: Bytes) -> Result<()>;
 }
 
-/// The most transfers of files that run at a time. Each keeps a thread busy, and small work must find one.
+/// The maximum number of concurrent transfers of files. Each keeps a thread busy, and short tasks need free
+/// ones.
 static TRANSFERS: Semaphore = Semaphore::const_new(8);
 
-/// Moves all data of `source` into `sink`: hashes it, and shows every byte in order to `look`, which may refuse.
+/// Transfers all data of `source` into `sink`: hashes it, and passes every byte in order to `look`, which
+/// may refuse it.
 ///
-/// Data from a network costs one buffer and a task; files and pipes are read by a thread. What is written to a file is
+/// Data from a network costs one buffer and a task; files and pipes are read by a thread. Written data is
 /// neither synced nor, after an error, removed.
 ///
 /// # Errors
-/// The errors of the source, of the sink and of `look`; `Interrupted` once `watch` was asked to stop.
+/// The errors of the source, of the sink and of `look`; `Interrupted` after `watch` was asked to stop.
 pub async fn transfer(
     source: Source,
     sink: Sink<'_>,
@@ -117,12 +119,12 @@ pub async fn transfer(
     }
 }
 
-/// The result of taking data in.
+/// The result of a transfer.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Digests, in the order of the algorithms.
+    /// The digests, in the order of the algorithms.
     pub digests: Vec<String>,
 }
 
@@ -140,7 +142,7 @@ mod tests {
         }
     }
 
-    /// A new file `part` in a directory of its own.
+    /// Creates a file `part` in a new directory.
     pub(super) fn target(sparse: bool) -> (tempfile::TempDir, Target) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("part");
@@ -238,18 +240,18 @@ mod tests {
         );
     }
 
-    /// Takes the file at `path` in, and does something when its first byte is looked at.
-    fn take_changing(path: &Path, meanwhile: impl FnOnce()) -> Result<Taken> {
+    /// Transfers the file at `path`, and calls a function when its first byte is seen.
+    fn take_changing(path: &Path, change: impl FnOnce()) -> Result<Taken> {
         let target = tempfile::tempfile_in(path.parent().unwrap()).unwrap();
-        let mut meanwhile = Some(meanwhile);
+        let mut change = Some(change);
         take_in(
             Source::open(path).unwrap(),
             &of(target, Path::new("part")),
             &[Algorithm::Md5],
             &Watch::default(),
             &mut |_| {
-                if let Some(meanwhile) = meanwhile.take() {
-                    meanwhile();
+                if let Some(change) = change.take() {
+                    change();
                 }
                 Ok(())
             },
@@ -272,7 +274,7 @@ mod tests {
         assert_eq!(take_changing(&path, || {}).unwrap().size, size);
         let clone = tempfile::tempfile_in(&directory).unwrap();
         if rustix::fs::ioctl_ficlone(&clone, open()).is_ok() {
-            // What is taken in then is the file at one moment.
+            // The clone is a snapshot.
             return;
         }
         let changes: [&dyn Fn(); 3] = [

@@ -1,7 +1,7 @@
-//! Data that arrives as a stream: no thread waits for it.
+//! Transfers of streams, without a thread that waits for data.
 //!
-//! A slow client costs one buffer and a task. Full blocks alone are handed to threads: to the hashing ones, and to
-//! one that writes.
+//! A slow client costs one buffer and a task. Only full blocks are passed to threads: to the hashing
+//! threads, and to one that writes.
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -12,7 +12,7 @@ use crate::Result;
 use crate::data::source::ByteStream;
 use crate::data::{Algorithm, Watch, blocking};
 
-/// Takes a stream in; see [`transfer`](super::transfer).
+/// Transfers a stream; see [`transfer`](super::transfer).
 pub(super) async fn take_stream(
     stream: ByteStream,
     sink: Sink<'_>,
@@ -87,7 +87,7 @@ async fn take(
     }
     let size = end.size;
     if let Some(target) = end.target.filter(|target| target.sparse) {
-        // A run of zeros at the end is a hole that was not written.
+        // Zeros at the end that were not written become a hole.
         blocking(move || target.set_length(size)).await?;
     }
     Ok(Taken {
@@ -96,12 +96,12 @@ async fn take(
     })
 }
 
-/// Where the blocks of a stream end up.
+/// The destination of a stream's blocks.
 struct End {
     target: Option<Target>,
     writeback: Option<Writeback>,
     look: Look,
-    /// Bytes so far.
+    /// The number of bytes so far.
     size: u64,
 }
 

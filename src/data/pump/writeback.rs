@@ -1,21 +1,21 @@
-//! Dirty pages on their way to the disk while data still arrives.
+//! Writeback of dirty pages while data still arrives.
 
 use std::fs::File;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use crate::{Error, Result};
 
-/// Starts writing dirty pages to the disk while data still arrives, so that the `fsync` at the end
-/// has little left to wait for.
+/// Starts the writeback of dirty pages while data still arrives, so that the final `fsync` has little left
+/// to wait for.
 pub(super) struct Writeback {
     pending: usize,
     file: Option<File>,
-    /// Wakes the thread, which ends when this is dropped.
+    /// Wakes the thread; dropping it ends the thread.
     nudge: Option<SyncSender<()>>,
 }
 
 impl Writeback {
-    /// Bytes after which the disk is set to work.
+    /// The number of bytes between two writebacks.
     const STEP: usize = 64 * 1024 * 1024;
 
     pub(super) fn new(target: &File) -> Result<Self> {
@@ -41,14 +41,14 @@ impl Writeback {
                 .name("writeback".to_string())
                 .spawn(move || {
                     for () in nudges {
-                        // A failure shows again, and is reported, at the fsync that ends the transfer.
+                        // A failure occurs again, and is reported, at the final fsync of the transfer.
                         let _ = file.sync_data();
                     }
                 });
             self.nudge = spawned.is_ok().then_some(nudge);
         }
         if let Some(nudge) = &self.nudge {
-            // Busy with the last step: it will see these pages too.
+            // Busy with the previous step: it will write these pages too.
             let _ = nudge.try_send(());
         }
     }

@@ -251,7 +251,7 @@ fn data_that_is_corrupt_leaves_a_file_written_in_place_empty() {
         .fails(1);
     assert!(said.contains("corrupt"), "{said}");
     assert!(
-        said.contains("has other names (hard links), and is empty now"),
+        said.contains("has other names (hard links), and is now empty"),
         "{said}"
     );
     assert_eq!(std::fs::read(place.file("one")).unwrap(), b"");
