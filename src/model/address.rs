@@ -1,11 +1,12 @@
-//! What may be shown of an address: those of image data hold keys and passwords, and some are keys themselves.
+//! The parts of addresses that may be shown: addresses of image data contain keys and passwords, and some
+//! are secrets as a whole.
 
 use url::Url;
 
-/// What stands in for a secret.
+/// The replacement of a secret.
 pub const HIDDEN: &str = "***";
 
-/// Words in the names of headers, of query parameters and of JSON members that hold secrets.
+/// Words in the names of headers, query parameters and JSON members that contain secrets.
 const SECRETS: [&str; 7] = [
     "token",
     "password",
@@ -16,18 +17,18 @@ const SECRETS: [&str; 7] = [
     "credential",
 ];
 
-/// A URL without the user and password and the secret parameters that may be in it.
+/// Returns a URL without its user, password and secret parameters.
 pub fn place(url: &Url) -> String {
     let mut url = url.clone();
     if !url.username().is_empty() || url.password().is_some() {
-        // It has a host, or it could not have a user.
+        // The URL has a host, because it has a user.
         let _ = url.set_username("");
         let _ = url.set_password(None);
     }
     without_parameters(url.as_str())
 }
 
-/// A text in which the credentials and secret parameters of addresses are hidden.
+/// Returns a text in which the credentials and secret parameters of addresses are hidden.
 pub fn discreet(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
     let hidden = words.map(|word| {
@@ -37,14 +38,13 @@ pub fn discreet(text: &str) -> String {
     hidden.collect()
 }
 
-/// Whether a name, or any text, speaks of secrets.
+/// Returns whether a name, or any text, refers to secrets.
 pub fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRETS.iter().any(|word| name.contains(word))
 }
 
-/// `…?a=b&token=secret` without the values of the parameters that are secret, those that sign an address
-/// among them.
+/// Returns `…?a=b&token=secret` without the values of secret parameters, including signatures.
 pub fn without_parameters(text: &str) -> String {
     let Some((before, query)) = text.split_once('?') else {
         return text.to_string();
@@ -60,11 +60,12 @@ pub fn without_parameters(text: &str) -> String {
     format!("{before}?{}", shown.collect::<Vec<String>>().join("&"))
 }
 
-/// `scheme://user:key@host/…` without what stands before the `@`.
+/// Returns `scheme://user:key@host/…` without the part before the `@`.
 pub fn without_credentials(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
-    // A store's keys may hold slashes: what is before the last @ of the whole is taken for one then.
+    // A store's keys may contain slashes. In that case everything before the last @ of the whole text is
+    // hidden.
     let end = authority.rfind('@').or_else(|| rest.rfind('@'))?;
     Some(format!("{scheme}://{HIDDEN}@{}", &rest[end + 1..]))
 }

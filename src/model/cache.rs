@@ -1,4 +1,4 @@
-//! The image cache of a host: what it holds, and what it was told to hold.
+//! The image cache of a host: its images and its queue.
 
 use serde::Deserialize;
 
@@ -8,45 +8,45 @@ use super::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct CachedImage {
-    /// Id of the image.
+    /// The ID of the image.
     pub image_id: String,
-    /// When it was last read from the cache; [`Timestamp::EPOCH`] where that is not known.
+    /// The time of the last read from the cache; [`Timestamp::EPOCH`] if it is unknown.
     pub last_accessed: Timestamp,
-    /// When it was put there.
+    /// The time when it was cached.
     pub last_modified: Timestamp,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// How often it was read from the cache.
+    /// The number of reads from the cache.
     pub hits: u64,
 }
 
-/// What a cache holds and what is to come into it.
+/// The content of a cache and its queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct CacheState {
-    /// What it holds.
+    /// The cached images.
     #[serde(rename = "cached_images")]
     pub cached: Vec<CachedImage>,
-    /// Ids of the images that are to be fetched, the one that waits longest first.
+    /// The IDs of the images to fetch, in the order of the queue.
     #[serde(rename = "queued_images")]
     pub queued: Vec<String>,
 }
 
-/// Which part of a cache is emptied.
+/// The part of a cache to clear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheTarget {
-    /// What it holds, and what is to come.
+    /// The cached images and the queue.
     Both,
-    /// What it holds.
+    /// The cached images.
     Cache,
-    /// What is to come.
+    /// The queue.
     Queue,
 }
 
 impl CacheTarget {
-    /// Every target, in the order the reference implementation names them.
+    /// All targets, in the reference implementation's order.
     pub const ALL: [Self; 3] = [Self::Both, Self::Cache, Self::Queue];
 
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Both => "both",
@@ -55,30 +55,30 @@ impl CacheTarget {
         }
     }
 
-    /// The target of that name.
+    /// Returns the target with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|target| target.name() == name)
     }
 
-    /// Whether what the cache holds is part of it.
+    /// Returns whether the target includes the cached images.
     pub fn has_cache(self) -> bool {
         self != Self::Queue
     }
 
-    /// Whether what is to come is part of it.
+    /// Returns whether the target includes the queue.
     pub fn has_queue(self) -> bool {
         self != Self::Cache
     }
 }
 
-/// What was removed from a cache, or would be.
+/// The files that were removed from a cache, or would be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// Their bytes.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// Their names, in the order of removal, where the deployment tells; else empty.
+    /// Their names in the order of removal, if the deployment reports them; otherwise empty.
     pub names: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl Removed {
     }
 }
 
-/// The API's representation: moments are seconds since 1970 in UTC.
+/// The API's representation: times are seconds since 1970 in UTC.
 #[derive(Deserialize)]
 struct Written {
     image_id: String,

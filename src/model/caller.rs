@@ -1,17 +1,17 @@
-//! Who is asking.
+//! The caller of an operation.
 
 use std::fmt;
 
 use crate::{Error, Result};
 
-/// What a caller may do; each role implies the ones after it.
+/// The permissions of a caller. Ordered: each role implies the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Looks.
+    /// Reads.
     Reader,
-    /// Looks, and changes what belongs to the project.
+    /// Reads, and changes resources of the project.
     Member,
-    /// Does everything, in every project.
+    /// Reads and changes everything, in every project.
     Admin,
 }
 
@@ -29,14 +29,14 @@ impl Role {
     }
 }
 
-/// A user acting in a project with a role.
+/// A user who acts in a project with a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Project id, or any name for it where there is no Keystone.
+    /// The project ID, or any name without Keystone.
     pub project: String,
     /// The strongest role.
     pub role: Role,
-    /// User id, or any name for it.
+    /// The user ID, or any name.
     pub user: String,
     /// ID of the domain that the project belongs to; None where there is no Keystone.
     pub domain: Option<String>,
@@ -93,14 +93,14 @@ impl Caller {
         Ok(Self::new(project, role, user))
     }
 
-    /// Whether the caller is an administrator.
+    /// Returns whether the caller is an administrator.
     pub fn is_admin(&self) -> bool {
         self.role == Role::Admin
     }
 }
 
 impl Default for Caller {
-    /// The administrator of a machine of one's own: `admin:admin:admin`.
+    /// Returns the administrator of a personal deployment: `admin:admin:admin`.
     fn default() -> Self {
         Self::new("admin", Role::Admin, "admin")
     }

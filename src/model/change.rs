@@ -7,35 +7,34 @@ use serde_json::Value;
 /// *Source:* Images API v2 "Update image" (media type `openstack-images-v2.1-json-patch`), "Add image tag".
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// Sets an attribute or property, whether it is there or not.
+    /// Sets an attribute or property, whether it exists or not.
     Add {
-        /// Attribute or property name.
+        /// The name of the attribute or property.
         name: String,
-        /// Its new value.
+        /// The new value.
         value: Value,
     },
-    /// Sets an attribute or property that MUST be there.
+    /// Sets an attribute or property that MUST exist.
     Replace {
-        /// Attribute or property name.
+        /// The name of the attribute or property.
         name: String,
-        /// Its new value.
+        /// The new value.
         value: Value,
     },
-    /// Attaches a tag; one that is attached stays so. Tags that others attach or remove at the same time are
-    /// not touched.
+    /// Adds a tag; no effect if the image has it. Concurrent changes of other tags are preserved.
     AddTag {
         /// The tag.
         tag: String,
     },
-    /// Removes a property that MUST be there.
+    /// Removes a property that MUST exist.
     Remove {
-        /// Property name.
+        /// The name of the property.
         name: String,
     },
 }
 
 impl Change {
-    /// The attribute or property that changes.
+    /// Returns the attribute or property to change.
     pub fn name(&self) -> &str {
         match self {
             Self::Add { name, .. } | Self::Replace { name, .. } | Self::Remove { name } => name,
@@ -43,7 +42,7 @@ impl Change {
         }
     }
 
-    /// Sets `name` to `value`, whether it is there or not.
+    /// Creates the change that sets `name` to `value`, whether it exists or not.
     pub fn add(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self::Add {
             name: name.into(),
@@ -51,7 +50,7 @@ impl Change {
         }
     }
 
-    /// Sets `name`, which is there, to `value`.
+    /// Creates the change that sets an existing `name` to `value`.
     pub fn replace(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self::Replace {
             name: name.into(),
@@ -59,12 +58,12 @@ impl Change {
         }
     }
 
-    /// Attaches `tag`, whether it is attached or not.
+    /// Creates the change that adds `tag`.
     pub fn add_tag(tag: impl Into<String>) -> Self {
         Self::AddTag { tag: tag.into() }
     }
 
-    /// Removes `name`.
+    /// Creates the change that removes `name`.
     pub fn remove(name: impl Into<String>) -> Self {
         Self::Remove { name: name.into() }
     }

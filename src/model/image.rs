@@ -1,4 +1,4 @@
-//! An image: the record, without its data.
+//! Image records, without their data.
 
 use std::fmt;
 
@@ -7,25 +7,25 @@ use serde_json::{Map, Value, json};
 
 use super::{ImageStatus, Location, Timestamp};
 
-/// Who may see an image.
+/// The set of callers that may see an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Visibility {
-    /// Everyone, in every list.
+    /// Visible to all, in every list.
     Public,
-    /// Everyone who knows it; listed for its owner only.
+    /// Visible to all who know its ID; listed for its owner only.
     Community,
-    /// Its owner and the projects it is shared with.
+    /// Visible to its owner and to its members.
     #[default]
     Shared,
-    /// Its owner.
+    /// Visible to its owner only.
     Private,
 }
 
 impl Visibility {
-    /// Every visibility, in the API schema's order.
+    /// All visibilities, in the API schema's order.
     pub const ALL: [Self; 4] = [Self::Community, Self::Public, Self::Private, Self::Shared];
 
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -35,7 +35,7 @@ impl Visibility {
         }
     }
 
-    /// The visibility of that name.
+    /// Returns the visibility with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
@@ -52,63 +52,63 @@ impl fmt::Display for Visibility {
 /// The secure hash of an image's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultiHash {
-    /// Algorithm, in hashlib's spelling: `sha512`.
+    /// The algorithm in hashlib's spelling: `sha512`.
     pub algorithm: String,
-    /// Lowercase hex.
+    /// The hash in lowercase hex.
     pub value: String,
 }
 
 /// An image's record, as the Images API shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
-    /// UUID, in lower case with dashes unless the caller chose another spelling.
+    /// The UUID, in lower case with dashes unless the caller chose another spelling.
     pub id: String,
-    /// Name; not unique; at most 255 characters.
+    /// The name; not unique; at most 255 characters.
     pub name: Option<String>,
-    /// Where it is in its life.
+    /// The status.
     pub status: ImageStatus,
-    /// Who may see it.
+    /// The visibility.
     pub visibility: Visibility,
-    /// Whether it is refused to delete it.
+    /// Whether the image cannot be deleted.
     pub protected: bool,
-    /// Whether lists leave it out.
+    /// Whether lists omit it.
     pub hidden: bool,
-    /// Project that owns it.
+    /// The project that owns it.
     pub owner: Option<String>,
     /// Size in bytes; None until data is stored.
     pub size: Option<u64>,
-    /// Size of the disk inside, in bytes; None where it is not known.
+    /// Virtual size of the disk, in bytes; None if it is unknown.
     pub virtual_size: Option<u64>,
-    /// What the data is: `qcow2`, `raw`, …
+    /// The format of the disk: `qcow2`, `raw`, …
     pub disk_format: Option<String>,
-    /// What it is wrapped in: `bare`, `ova`, …
+    /// The format of the container: `bare`, `ova`, …
     pub container_format: Option<String>,
-    /// GiB a disk must have to boot it.
+    /// Minimum disk size to boot it, in GiB.
     pub min_disk: i64,
-    /// MiB of memory needed to boot it.
+    /// Minimum memory to boot it, in MiB.
     pub min_ram: i64,
-    /// md5 of the data, lowercase hex; None until data is stored.
+    /// MD5 of the data in lowercase hex; None until data is stored.
     pub checksum: Option<String>,
     /// Secure hash of the data; None until data is stored.
     pub hash: Option<MultiHash>,
-    /// When it was made.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// Words attached to it, each once, in no order that matters.
+    /// The tags, each once, in no particular order.
     pub tags: Vec<String>,
-    /// Custom properties, in the order they were first set.
+    /// Custom properties, in the order in which they were first set.
     pub properties: Vec<(String, String)>,
-    /// Where its data is; None where the deployment does not show it.
+    /// The locations of its data; None if the deployment does not show them.
     pub locations: Option<Vec<Location>>,
-    /// Address of its data; None where the deployment does not show it.
+    /// The address of its data; None if the deployment does not show it.
     pub direct_url: Option<String>,
-    /// Ids of the stores that hold its data; None where there are none or only one unnamed.
+    /// The IDs of the stores with its data; None if there are none or only an unnamed one.
     pub stores: Option<Vec<String>>,
 }
 
 impl Image {
-    /// An image without data, made at a moment, with the API's defaults.
+    /// Creates an image without data, created at a given time, with the API's defaults.
     pub fn queued(id: String, created_at: Timestamp) -> Self {
         Self {
             id,
@@ -136,7 +136,7 @@ impl Image {
         }
     }
 
-    /// The value of a custom property.
+    /// Returns the value of a custom property.
     pub fn property(&self, name: &str) -> Option<&str> {
         self.properties
             .iter()
@@ -144,7 +144,7 @@ impl Image {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Gives a custom property a value.
+    /// Sets the value of a custom property.
     pub fn set_property(&mut self, name: &str, value: &str) {
         match self.properties.iter_mut().find(|(key, _)| key == name) {
             Some((_, old)) => *old = value.to_string(),
@@ -152,7 +152,7 @@ impl Image {
         }
     }
 
-    /// The API's representation, in the order the reference implementation writes it.
+    /// Returns the API's representation, in the reference implementation's order.
     ///
     /// *Source:* `ResponseSerializer._format_image` of the reference implementation.
     pub fn to_api(&self) -> Map<String, Value> {
@@ -206,8 +206,8 @@ impl Image {
     }
 }
 
-/// Reads the API's representation; what it does not say is taken as the API's default, and what the
-/// API does not know is a custom property.
+/// Reads the API's representation. Missing attributes have the API's default, and unknown ones are custom
+/// properties.
 impl<'de> Deserialize<'de> for Image {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ImageVisitor)
@@ -287,13 +287,13 @@ impl<'de> Visitor<'de> for ImageVisitor {
 }
 
 fn parsed<T, E: de::Error>(text: &str, parse: impl Fn(&str) -> Option<T>) -> Result<T, E> {
-    parse(text).ok_or_else(|| E::custom(format!("an image with a value '{text}' that is unknown")))
+    parse(text).ok_or_else(|| E::custom(format!("an image with an unknown value '{text}'")))
 }
 
-/// What a new image shall be; what is not set takes the API's default.
+/// The attributes of a new image; unset ones have the API's default.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewImage {
-    /// Attributes and custom properties by their names in the API, in the order they were given;
+    /// Attributes and custom properties by their names in the API, in the order in which they were given;
     /// `id`, `name`, `tags` and all others. Values have the API's types.
     pub attributes: Map<String, Value>,
 }

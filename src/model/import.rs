@@ -1,34 +1,34 @@
-//! Ways for the data of an image to get in that are not an upload.
+//! Imports: all ways to store data in an image except uploads.
 
-/// The property that an image bears while a task imports its data: the task's id. Nobody else may import
-/// meanwhile.
+/// The property of an image whose data is being imported: the task's ID. It is a lock against other
+/// imports.
 pub const LOCK: &str = "os_glance_import_task";
 
-/// The property that lists the stores that an import has still to fill, separated by commas.
+/// The property that lists the remaining stores of an import, separated by commas.
 pub const TO_GO: &str = "os_glance_importing_to_stores";
 
-/// What precedes, in the message of a task that succeeded, the stores that did not take the data, each with the
-/// reason.
+/// The separator in the message of a successful task before the stores that did not accept the data, each
+/// with the reason.
 pub const NOT_INTO: &str = "; not imported into ";
 
 /// The property that lists the stores in which an import failed, separated by commas.
 pub const FAILED: &str = "os_glance_failed_import";
 
-/// How the data gets in.
+/// The method of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImportMethod {
-    /// It was staged.
+    /// From staged data.
     GlanceDirect,
     /// From a web server.
     WebDownload {
-        /// Address, http or https.
+        /// The address, http or https.
         uri: String,
     },
-    /// From the store that has it into others.
+    /// From a store that has the data into others.
     CopyImage,
     /// From the image service of another region.
     GlanceDownload(Elsewhere),
-    /// One that this program does not know; the service may.
+    /// A method that this program does not know; the service may.
     Other(String),
 }
 
@@ -37,14 +37,15 @@ pub enum ImportMethod {
 pub struct Elsewhere {
     /// The region.
     pub region: String,
-    /// Id of the image there.
+    /// The ID of the image in that region.
     pub image_id: String,
-    /// Interface of the image service there: `public`, `internal`, `admin`; None: as the service thinks.
+    /// The interface of that region's image service: `public`, `internal`, `admin`; None: the service's
+    /// default.
     pub interface: Option<String>,
 }
 
 impl ImportMethod {
-    /// The methods that the reference implementation has.
+    /// The methods of the reference implementation.
     pub const USUAL: [&str; 4] = [
         "glance-direct",
         "web-download",
@@ -52,7 +53,7 @@ impl ImportMethod {
         "glance-download",
     ];
 
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub fn name(&self) -> &str {
         match self {
             Self::GlanceDirect => "glance-direct",
@@ -64,34 +65,34 @@ impl ImportMethod {
     }
 }
 
-/// Where the data goes.
+/// The target stores of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Destination {
-    /// Into the default store.
+    /// The default store.
     #[default]
     Default,
-    /// Into the store of this id.
+    /// The store with this ID.
     One(String),
-    /// Into each of these stores.
+    /// Each of these stores.
     Several(Vec<String>),
-    /// Into every store there is.
+    /// All stores.
     All,
 }
 
-/// An import that is asked for.
+/// A request for an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
-    /// How the data gets in.
+    /// The method.
     pub method: ImportMethod,
-    /// Where it goes.
+    /// The target stores.
     pub to: Destination,
-    /// Whether the import fails, and is undone, where any of several stores fails; None: as the service
-    /// thinks, which is yes.
+    /// Whether the import fails, and is undone, if any of several stores fails; None: the service's
+    /// default, which is true.
     pub all_must_succeed: Option<bool>,
 }
 
 impl Import {
-    /// An import into the default store.
+    /// Creates an import into the default store.
     pub fn new(method: ImportMethod) -> Self {
         Self {
             method,
@@ -100,7 +101,7 @@ impl Import {
         }
     }
 
-    /// The body of the API's request for it.
+    /// Returns the body of the API's request.
     ///
     /// *Source:* API reference, "Import an image".
     pub fn to_api(&self) -> serde_json::Value {

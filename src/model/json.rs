@@ -1,31 +1,31 @@
-//! JSON as Python's `json.dumps` writes it, which the reference implementation stores and prints: ASCII only, a blank
-//! after commas and colons, or one item a line.
+//! JSON in the format of Python's `json.dumps`, which the reference implementation stores and prints: ASCII
+//! only, with a space after commas and colons, or one item per line.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::{Number, Value};
 
-/// How JSON is laid out.
+/// The layout of JSON.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Style {
-    /// One item a line, as `json.dumps(value, indent=2)`.
+    /// One item per line, as `json.dumps(value, indent=2)`.
     Indented,
-    /// All in one line, as `json.dumps(value)`.
+    /// All on one line, as `json.dumps(value)`.
     Line,
 }
 
-/// Returns a value as `json.dumps(value)` writes it.
+/// Formats a value as `json.dumps(value)` does.
 pub fn python(value: &impl Serialize) -> String {
     let mut out = String::new();
-    // Values with texts as keys, as all of ours, can be written.
+    // All values here have strings as keys, so they can be serialized.
     if let Ok(value) = serde_json::to_value(value) {
         write_value(&mut out, &value, Style::Line, 0);
     }
     out
 }
 
-/// Appends a value whose first line is indented by `level` already.
+/// Appends a value whose first line is already indented by `level`.
 pub fn write_value(out: &mut String, value: &Value, style: Style, level: usize) {
     match value {
         Value::Null => out.push_str("null"),
@@ -72,7 +72,7 @@ pub fn write_object<'a>(
     }
 }
 
-/// Appends what stands before the item with this index.
+/// Appends the separator before the item with this index.
 pub fn write_separator(out: &mut String, index: usize, style: Style, level: usize) {
     if index > 0 {
         out.push_str(if style == Style::Indented { "," } else { ", " });
@@ -145,7 +145,7 @@ fn write_float(out: &mut String, float: f64) {
     };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..16).contains(&exponent) {
-        // Display never uses an exponent; Python wants a fraction at all times.
+        // Display never uses an exponent; Python always writes a fraction.
         let start = out.len();
         let _ = write!(out, "{float}");
         if !out[start..].contains('.') {

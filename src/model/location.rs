@@ -1,19 +1,19 @@
-//! Where data of an image is, and what is said of data that the service does not take in itself.
+//! Locations of image data, and hashes that a caller provides for data that the service does not receive.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-/// Where data of an image is.
+/// The location of an image's data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Location {
-    /// Address of the data; may hold credentials, and is then never shown in a message.
+    /// The address of the data. It may contain credentials, and is then never shown in a message.
     pub url: String,
-    /// The store's id under `store`, and what else was registered.
+    /// The store's ID under `store`, and other metadata that was registered.
     pub metadata: Map<String, Value>,
 }
 
 impl Location {
-    /// Returns the location of data in the store of that ID; an empty one is not known.
+    /// Returns the location of data in the store with that ID; an empty ID is unknown.
     pub fn in_store(url: String, store: &str) -> Self {
         let store = Some(store).filter(|store| !store.is_empty());
         let metadata = store.map(|store| ("store".to_string(), Value::from(store)));
@@ -23,12 +23,12 @@ impl Location {
         }
     }
 
-    /// The store that holds the data, when it is known.
+    /// Returns the store of the data, if it is known.
     pub fn store(&self) -> Option<&str> {
         self.metadata.get("store").and_then(Value::as_str)
     }
 
-    /// The API's representation.
+    /// Returns the API's representation.
     pub fn to_api(&self) -> Value {
         json!({"url": self.url, "metadata": self.metadata})
     }
@@ -47,24 +47,25 @@ impl<'de> Deserialize<'de> for Location {
     }
 }
 
-/// What a caller says of data that it registers by its address; none of it is computed then.
+/// The hashes that a caller provides for data that is registered by its address; they are not computed in
+/// that case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValidationData {
-    /// md5 of the data, 32 hex digits.
+    /// MD5 of the data, 32 hex digits.
     pub checksum: Option<String>,
-    /// Algorithm of the secure hash, in hashlib's spelling.
+    /// The algorithm of the secure hash, in hashlib's spelling.
     pub os_hash_algo: Option<String>,
     /// The secure hash, in hex.
     pub os_hash_value: Option<String>,
 }
 
 impl ValidationData {
-    /// Whether nothing is said.
+    /// Returns whether no hash is provided.
     pub fn is_empty(&self) -> bool {
         self.fields().all(|(_, value)| value.is_none())
     }
 
-    /// Name and value of each, in the API's order.
+    /// Returns the names and values, in the API's order.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
         [
             ("checksum", self.checksum.as_deref()),
@@ -74,7 +75,7 @@ impl ValidationData {
         .into_iter()
     }
 
-    /// The API's representation: what is said, and no more.
+    /// Returns the API's representation, with the provided hashes only.
     pub fn to_api(&self) -> Map<String, Value> {
         self.fields()
             .filter_map(|(name, value)| Some((name.to_string(), Value::from(value?))))

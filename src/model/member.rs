@@ -5,22 +5,22 @@ use serde_json::{Map, Value, json};
 
 use super::Timestamp;
 
-/// What a project says to an image that is shared with it.
+/// A project's decision on an image that is shared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MemberStatus {
-    /// Nothing yet.
+    /// No decision yet.
     Pending,
-    /// It wants the image in its lists.
+    /// The image appears in the project's lists.
     Accepted,
-    /// It does not.
+    /// The image does not appear in the project's lists.
     Rejected,
 }
 
 impl MemberStatus {
-    /// Every status, in the order the reference implementation names them.
+    /// All statuses, in the reference implementation's order.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Accepted, Self::Rejected];
 
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -29,33 +29,33 @@ impl MemberStatus {
         }
     }
 
-    /// The status of that name.
+    /// Returns the status with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 }
 
-/// A project that an image is shared with, and what it said to it.
+/// A project that an image is shared with, and its decision.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Member {
-    /// Id of the image.
+    /// The ID of the image.
     pub image_id: String,
-    /// Id of the project, at most 255 characters; no Keystone is asked whether there is one.
+    /// The ID of the project, at most 255 characters; Keystone does not verify it.
     pub member_id: String,
-    /// What the project said.
+    /// The project's decision.
     pub status: MemberStatus,
-    /// When the image was first shared with the project.
+    /// The time when the image was first shared with the project.
     pub created_at: Timestamp,
-    /// When it was last shared with it, or got another answer.
+    /// The time when it was last shared with the project, or the status changed.
     pub updated_at: Timestamp,
 }
 
-/// Where the API says what a member is.
+/// The path of the schema in the API.
 const SCHEMA: &str = "/v2/schemas/member";
 
 impl Member {
-    /// The API's representation, in the order the reference implementation writes it.
+    /// Returns the API's representation, in the reference implementation's order.
     ///
     /// *Source:* `ResponseSerializer._format_image_member` of the reference implementation.
     pub fn to_api(&self) -> Map<String, Value> {
@@ -73,7 +73,7 @@ impl Member {
             .collect()
     }
 
-    /// The API's JSON schema of a member.
+    /// Returns the API's JSON schema of a member.
     pub fn json_schema() -> Value {
         let uuid = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
         let text = |about: &str| json!({"type": "string", "description": about});
@@ -96,7 +96,7 @@ impl Member {
     }
 }
 
-/// The API's representation, as far as it is read.
+/// The part of the API's representation that is read.
 #[derive(Deserialize)]
 struct Written {
     image_id: String,
@@ -125,7 +125,7 @@ impl TryFrom<Written> for Member {
 }
 
 fn unknown(value: &str) -> String {
-    format!("a member with a value '{value}' that is unknown")
+    format!("a member with an unknown value '{value}'")
 }
 
 #[cfg(test)]

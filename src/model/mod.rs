@@ -1,4 +1,4 @@
-//! The field's nouns as plain types: images, their states, changes to them, members, times, stores, caches.
+//! The data types of images, statuses, changes, members, timestamps, stores and caches.
 
 pub mod address;
 pub mod cache;

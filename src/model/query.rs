@@ -1,8 +1,8 @@
-//! Questions to a list of images.
+//! Queries for images.
 
 use super::{ImageStatus, MemberStatus};
 
-/// What an image list is sorted by.
+/// The sort key of an image list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
     /// Name.
@@ -15,7 +15,7 @@ pub enum SortKey {
     DiskFormat,
     /// Size in bytes.
     Size,
-    /// Id.
+    /// ID.
     Id,
     /// Time of creation.
     CreatedAt,
@@ -24,7 +24,7 @@ pub enum SortKey {
 }
 
 impl SortKey {
-    /// Every key, in the order the reference implementation names them.
+    /// All keys, in the reference implementation's order.
     pub const ALL: [Self; 8] = [
         Self::Name,
         Self::Status,
@@ -36,7 +36,7 @@ impl SortKey {
         Self::UpdatedAt,
     ];
 
-    /// The attribute's name in the API, which is the column's in the catalogue.
+    /// Returns the attribute's name in the API, which is also the catalogue's column.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -50,13 +50,13 @@ impl SortKey {
         }
     }
 
-    /// The key of that name.
+    /// Returns the key with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|key| key.name() == name)
     }
 }
 
-/// Which way a list is sorted.
+/// The direction of a sorted list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Smallest first.
@@ -66,7 +66,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ascending => "asc",
@@ -74,7 +74,7 @@ impl Direction {
         }
     }
 
-    /// The direction of that name.
+    /// Returns the direction with that name.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Ascending, Self::Descending]
             .into_iter()
@@ -82,34 +82,34 @@ impl Direction {
     }
 }
 
-/// Which attributes of the listed images are wanted; the others MAY be left empty.
+/// The required attributes of the listed images; the others MAY be empty.
 ///
-/// A hint for speed: what is not asked for need not be read.
+/// An optimization: unneeded attributes need not be read.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a part that can be left out"
 )]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fields {
-    /// All columns of the image itself, rather than id, name and status alone.
+    /// Whether to include all columns of the image, not only ID, name and status.
     pub attributes: bool,
-    /// Custom properties.
+    /// Whether to include custom properties.
     pub properties: bool,
-    /// Tags.
+    /// Whether to include tags.
     pub tags: bool,
-    /// Locations, and with them the names of the stores.
+    /// Whether to include locations and the names of the stores.
     pub locations: bool,
 }
 
 impl Fields {
-    /// Everything.
+    /// All attributes.
     pub const ALL: Self = Self {
         attributes: true,
         properties: true,
         tags: true,
         locations: true,
     };
-    /// Id, name and status.
+    /// ID, name and status.
     pub const SHORT: Self = Self {
         attributes: false,
         properties: false,
@@ -118,49 +118,49 @@ impl Fields {
     };
 }
 
-/// Which images a list holds; all that are set must hold.
+/// The filter of an image list; all conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageFilter {
-    /// `public`, `private`, `shared`, `community` or `all`; none: what is the caller's or offered to
-    /// them, without other projects' community images.
+    /// `public`, `private`, `shared`, `community` or `all`; None: images of the caller or offered to the
+    /// caller, without other projects' community images.
     pub visibility: Option<String>,
-    /// Hidden images, rather than those that are not.
+    /// Whether to list the hidden images instead of the others.
     pub hidden: bool,
-    /// Every one of these tags.
+    /// Tags that the image must have, all of them.
     pub tags: Vec<String>,
-    /// Attribute or property by name: equality, `in:…`, `eq:…`, `gt:…` and so on where the API takes
-    /// them, and `size_min`-like ranges.
+    /// Attributes or properties by name: equality, `in:…`, `eq:…`, `gt:…` and so on if the API supports
+    /// them, and ranges such as `size_min`.
     pub attributes: Vec<(String, String)>,
-    /// Exactly this name.
+    /// The exact name.
     pub name: Option<String>,
-    /// Exactly one status.
+    /// The exact status.
     pub status: Option<ImageStatus>,
 }
 
-/// A question to the list of images.
+/// A query for images.
 #[derive(Clone, Debug)]
 pub struct ImageQuery {
-    /// Which images.
+    /// The filter.
     pub filter: ImageFilter,
-    /// What the caller's project said to the shared images of others that are wanted; None: anything.
+    /// The required decision of the caller's project on shared images of others; None: any.
     pub member_status: Option<MemberStatus>,
-    /// In which order; after these by creation time and id in the first key's direction.
+    /// The sort keys, followed by creation time and ID in the first key's direction.
     pub sort: Vec<(SortKey, Direction)>,
-    /// At most so many; none: all of them.
+    /// The maximum number of images; None: no limit.
     pub limit: Option<u64>,
-    /// Id of the image after which the list starts.
+    /// The ID of the image to start after.
     pub marker: Option<String>,
-    /// Whether texts are sorted by code points, as the second grammar's client sorts, rather than as the database
-    /// of the service does. Only for a service that can.
+    /// Whether to sort text by code points, as the client of the second grammar does, instead of the
+    /// database's collation. Only for services that support it.
     pub code_points: bool,
-    /// What the caller will look at.
+    /// The required attributes.
     pub fields: Fields,
-    /// How many to ask a server for at a time.
+    /// The number of images to request from a server at a time.
     pub page_size: Option<u64>,
 }
 
 impl Default for ImageQuery {
-    /// Everything, newest first, as the API lists.
+    /// Returns the query for all images, newest first, as the API lists them.
     fn default() -> Self {
         Self {
             filter: ImageFilter::default(),

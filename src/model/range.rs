@@ -1,11 +1,11 @@
 //! Ranges of bytes.
 
-/// A part of some data: from the byte `start` up to the byte before `end`.
+/// A range of data: from the byte `start` to the byte before `end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ByteRange {
     /// The first byte, counted from 0.
     pub start: u64,
-    /// The byte after the last one; None: all that follows `start`. MUST be greater than `start`.
+    /// The byte after the last one; None: the end of the data. MUST be greater than `start`.
     pub end: Option<u64>,
 }
 
@@ -16,13 +16,13 @@ impl ByteRange {
         end: None,
     };
 
-    /// Whether this is all of the data.
+    /// Returns whether this is all of the data.
     pub fn is_all(self) -> bool {
         self == Self::ALL
     }
 
-    /// Returns the number of bytes of data of `size` bytes that are in the range; None where it begins at the end of the
-    /// data or after it. All of the data is never None.
+    /// Returns the length of the range in data of `size` bytes; None if it begins at or after the end of
+    /// the data. All of the data is never None.
     pub fn length(self, size: u64) -> Option<u64> {
         let end = self.end.map_or(size, |end| end.min(size));
         match end.checked_sub(self.start) {
@@ -31,7 +31,7 @@ impl ByteRange {
         }
     }
 
-    /// Returns the value of an HTTP `Range` header that asks for these bytes.
+    /// Returns the value of an HTTP `Range` header for these bytes.
     ///
     /// *Source:* RFC 9110, section 14.1.2.
     pub fn header(self) -> String {

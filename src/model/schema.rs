@@ -1,5 +1,5 @@
-//! The schema of an image: one table of its attributes, for checking values, for `explain`, and for
-//! the JSON schema that the API gives away.
+//! The schema of an image: one table of its attributes, for validation, for `explain`, and for the JSON
+//! schema that the API publishes.
 //!
 //! *Source:* `get_base_properties` of the reference implementation (`glance/api/v2/images.py`).
 
@@ -7,22 +7,22 @@ use serde_json::{Map, Value, json};
 
 use super::{ImageStatus, Visibility};
 
-/// What values an attribute takes.
+/// The type of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Text of at most so many characters.
+    /// Text with a maximum number of characters.
     Text(usize),
-    /// Such text, or nothing.
+    /// Such text, or null.
     OptionalText(usize),
-    /// Text in the form of a UUID.
+    /// A UUID.
     Uuid,
     /// A whole number.
     Integer,
-    /// A whole number, or nothing.
+    /// A whole number, or null.
     OptionalInteger,
-    /// True or false.
+    /// A boolean.
     Boolean,
-    /// A list of words of at most 255 characters.
+    /// A list of strings of at most 255 characters.
     Words,
     /// A list of locations.
     Locations,
@@ -30,22 +30,22 @@ pub enum Kind {
     Visibility,
     /// One of the statuses.
     Status,
-    /// One of the deployment's disk formats, or nothing.
+    /// One of the deployment's disk formats, or null.
     DiskFormat,
-    /// One of the deployment's container formats, or nothing.
+    /// One of the deployment's container formats, or null.
     ContainerFormat,
 }
 
 /// An attribute of every image.
 #[derive(Clone, Copy, Debug)]
 pub struct Attribute {
-    /// Its name in the API.
+    /// The name in the API.
     pub name: &'static str,
-    /// What values it takes.
+    /// The type of its values.
     pub kind: Kind,
     /// Whether only the service sets it.
     pub read_only: bool,
-    /// What it is, in a sentence.
+    /// The description, one sentence.
     pub about: &'static str,
 }
 
@@ -67,26 +67,30 @@ const fn read_only(name: &'static str, kind: Kind, about: &'static str) -> Attri
     }
 }
 
-/// No limit worth naming.
+/// No practical limit.
 const LONG: usize = usize::MAX;
 
-/// Every attribute, in the order of the API's schema.
+/// All attributes, in the order of the API's schema.
 pub const ATTRIBUTES: [Attribute; 25] = [
-    attribute("id", Kind::Uuid, "UUID that names the image for good"),
+    attribute("id", Kind::Uuid, "UUID of the image"),
     attribute(
         "name",
         Kind::OptionalText(255),
-        "Name for people; need not be unique",
+        "Display name; need not be unique",
     ),
-    read_only("status", Kind::Status, "Where the image is in its life"),
-    attribute("visibility", Kind::Visibility, "Who may see the image"),
-    attribute("protected", Kind::Boolean, "Refuse to delete the image"),
+    read_only("status", Kind::Status, "Status of the image"),
+    attribute(
+        "visibility",
+        Kind::Visibility,
+        "Projects that can see the image",
+    ),
+    attribute("protected", Kind::Boolean, "Prevent deletion of the image"),
     attribute(
         "os_hidden",
         Kind::Boolean,
-        "Leave the image out of lists unless hidden ones are asked for",
+        "Hide the image from default lists",
     ),
-    read_only("checksum", Kind::OptionalText(32), "md5 of the data"),
+    read_only("checksum", Kind::OptionalText(32), "MD5 of the data"),
     read_only(
         "os_hash_algo",
         Kind::OptionalText(64),
@@ -102,33 +106,29 @@ pub const ATTRIBUTES: [Attribute; 25] = [
         Kind::OptionalText(255),
         "Project that owns the image",
     ),
-    read_only("size", Kind::OptionalInteger, "Bytes of data"),
+    read_only("size", Kind::OptionalInteger, "Size of the data, in bytes"),
     read_only(
         "virtual_size",
         Kind::OptionalInteger,
-        "Bytes of the disk inside the data",
+        "Virtual size of the disk, in bytes",
     ),
     attribute(
         "container_format",
         Kind::ContainerFormat,
-        "What the disk is wrapped in",
+        "Format of the container",
     ),
-    attribute(
-        "disk_format",
-        Kind::DiskFormat,
-        "What the disk is written as",
-    ),
+    attribute("disk_format", Kind::DiskFormat, "Format of the disk"),
     read_only(
         "created_at",
         Kind::Text(LONG),
-        "When the image was registered",
+        "Date and time of image creation",
     ),
     read_only(
         "updated_at",
         Kind::Text(LONG),
-        "When the image was last changed",
+        "Date and time of the last image modification",
     ),
-    attribute("tags", Kind::Words, "Words attached to the image"),
+    attribute("tags", Kind::Words, "Tags of the image"),
     read_only(
         "direct_url",
         Kind::Text(LONG),
@@ -137,12 +137,12 @@ pub const ATTRIBUTES: [Attribute; 25] = [
     attribute(
         "min_ram",
         Kind::Integer,
-        "MiB of memory needed to boot the image",
+        "Memory required to boot the image, in MiB",
     ),
     attribute(
         "min_disk",
         Kind::Integer,
-        "GiB of disk needed to boot the image",
+        "Disk space required to boot the image, in GiB",
     ),
     read_only("self", Kind::Text(LONG), "Path of the image in the API"),
     read_only(
@@ -163,22 +163,22 @@ pub const ATTRIBUTES: [Attribute; 25] = [
     ),
 ];
 
-/// The attribute of that name; None for a custom property.
+/// Returns the attribute with that name; None for a custom property.
 pub fn attribute_named(name: &str) -> Option<&'static Attribute> {
     ATTRIBUTES.iter().find(|attribute| attribute.name == name)
 }
 
-/// What a deployment allows where deployments differ.
+/// The values that depend on the deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
-    /// Disk formats.
+    /// The allowed disk formats.
     pub disk_formats: Vec<String>,
-    /// Container formats.
+    /// The allowed container formats.
     pub container_formats: Vec<String>,
 }
 
 impl Allowed {
-    /// What the reference implementation allows unless it is configured otherwise.
+    /// Returns the reference implementation's defaults.
     pub fn usual() -> Self {
         let words = |list: &str| list.split(' ').map(str::to_string).collect();
         Self {
@@ -187,7 +187,7 @@ impl Allowed {
         }
     }
 
-    /// What a deployment's JSON schema of an image allows.
+    /// Returns the values that a deployment's JSON schema of an image allows.
     pub fn of_schema(schema: &Value) -> Self {
         let words = |name: &str| {
             let listed = schema["properties"][name]["enum"].as_array();
@@ -203,10 +203,10 @@ impl Allowed {
         }
     }
 
-    /// Checks that `value` may be the value of `name`, an attribute or a custom property.
+    /// Checks that `value` is valid for `name`, an attribute or a custom property.
     ///
     /// # Errors
-    /// Why not, in the words of the reference implementation's validator.
+    /// The violation, in the wording of the reference implementation's validator.
     pub fn check(&self, name: &str, value: &Value) -> Result<(), String> {
         let of_type = |fits: bool, kind: &str| {
             if fits {
@@ -284,7 +284,7 @@ impl Allowed {
         }
     }
 
-    /// The API's JSON schema of an image.
+    /// Returns the API's JSON schema of an image.
     pub fn image_schema(&self) -> Value {
         let properties: Map<String, Value> = ATTRIBUTES
             .iter()
@@ -373,7 +373,7 @@ fn words(owned: &[String]) -> Vec<&str> {
     owned.iter().map(String::as_str).collect()
 }
 
-/// A value as Python writes it in a message.
+/// Returns a value in Python's notation.
 fn literal(value: &Value) -> String {
     match value {
         Value::Null => "None".to_string(),
@@ -384,7 +384,7 @@ fn literal(value: &Value) -> String {
     }
 }
 
-/// Whether `text` has the form of a UUID, as the API takes it: 8-4-4-4-12 hex digits of any case.
+/// Returns whether `text` is a UUID as the API accepts it: 8-4-4-4-12 hex digits of any case.
 pub fn is_uuid(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(place, byte)| match place {

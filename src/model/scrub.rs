@@ -1,22 +1,22 @@
-//! What came of scrubbing.
+//! Results of scrubbing.
 
-/// What was removed of what waited to be deleted, or would be.
+/// The result of a run of the scrubber, or of a dry run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scrubbed {
-    /// Images of which nothing is left.
+    /// The number of completely removed images.
     pub images: u64,
-    /// Locations whose data is gone: of these images, of others, and of images that are alive.
+    /// The number of locations whose data was removed, including those of images that are not removed.
     pub locations: u64,
-    /// Bytes that were freed.
+    /// The freed space in bytes.
     pub bytes: u64,
-    /// Locations whose data could not be removed.
+    /// The number of locations whose data could not be removed.
     pub failures: u64,
-    /// Whether it was broken off, on request, with more left to do.
+    /// Whether the run was stopped on request before it was complete.
     pub stopped: bool,
 }
 
 impl Scrubbed {
-    /// Whether there was nothing to do.
+    /// Returns whether there was no work.
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
     }

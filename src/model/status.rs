@@ -1,11 +1,11 @@
-//! The states of an image and the edges between them: the only table of them.
+//! The statuses of an image and the transitions between them; the only table of them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Error;
 
-/// Where an image is in its life.
+/// The status of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ImageStatus {
     /// A record without data.
@@ -14,17 +14,17 @@ pub enum ImageStatus {
     Saving,
     /// Data is being staged for an import.
     Uploading,
-    /// An import is under way.
+    /// An import is in progress.
     Importing,
-    /// Data is whole and may be downloaded.
+    /// The data is complete and can be downloaded.
     Active,
-    /// Data is whole; only administrators may download it.
+    /// The data is complete; only administrators can download it.
     Deactivated,
-    /// An upload failed in a way that cannot be tried again.
+    /// An upload failed and cannot be repeated.
     Killed,
-    /// Deleted, its data waiting for the scrubber.
+    /// Deleted; the data waits for the scrubber.
     PendingDelete,
-    /// Deleted, data and all.
+    /// Deleted, including the data.
     Deleted,
 }
 
@@ -33,7 +33,7 @@ use ImageStatus::{
 };
 
 impl ImageStatus {
-    /// Every status, in the API schema's order.
+    /// All statuses, in the API schema's order.
     pub const ALL: [Self; 9] = [
         Queued,
         Saving,
@@ -46,7 +46,7 @@ impl ImageStatus {
         Deactivated,
     ];
 
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Queued => "queued",
@@ -61,13 +61,13 @@ impl ImageStatus {
         }
     }
 
-    /// The states that may follow this one.
+    /// Returns the possible next statuses.
     ///
-    /// *Source:* the reference implementation's `domain.Image.valid_state_targets`; beside it
-    /// `active → queued` (the last location of an image was removed) and
-    /// `deactivated → pending_delete` (delayed delete of a deactivated image), which the
-    /// reference implementation reaches by ways of their own, and `importing → uploading` (an import
-    /// that broke off, while what was staged is still there to be imported).
+    /// *Source:* the reference implementation's `domain.Image.valid_state_targets`. In addition
+    /// `active → queued` (the last location of an image was removed) and `deactivated → pending_delete`
+    /// (delayed deletion of a deactivated image), which the reference implementation performs outside of
+    /// that table, and `importing → uploading` (an import failed, and the staged data can still be
+    /// imported).
     pub const fn targets(self) -> &'static [Self] {
         match self {
             Queued => &[Saving, Uploading, Importing, Active, Deleted],
@@ -82,12 +82,12 @@ impl ImageStatus {
         }
     }
 
-    /// Whether data of the image may be in the staging area.
+    /// Returns whether data of the image may be in the staging area.
     pub fn may_be_staged(self) -> bool {
         matches!(self, Uploading | Importing)
     }
 
-    /// Whether `next` may follow this one.
+    /// Returns whether a transition to `next` is possible.
     pub fn may_become(self, next: Self) -> bool {
         self.targets().contains(&next)
     }

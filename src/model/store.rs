@@ -1,26 +1,26 @@
-//! Stores, as callers see them.
+//! Stores as callers see them.
 
-/// What a caller may know of a store; the details only for administrators.
+/// The public properties of a store; the details are for administrators only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreInfo {
     /// The identifier that `--store` takes.
     pub id: String,
-    /// The operator's words about it, when there are any.
+    /// The operator's description, if there is one.
     pub description: Option<String>,
-    /// Whether uploads go there when no store is named.
+    /// Whether it is the default store for uploads.
     pub is_default: bool,
-    /// Whether nothing can be written to it.
+    /// Whether it cannot be written to.
     pub read_only: bool,
-    /// Kind of store (`file`), preference among stores and properties of that kind.
+    /// The kind of store (`file`), its weight, and its other properties.
     pub detail: Option<StoreDetail>,
 }
 
-/// What only administrators may know of a store.
+/// The properties of a store for administrators only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreDetail {
     /// The driver's name: `file`.
     pub kind: String,
-    /// Preference when an image has copies in several stores; higher first.
+    /// The preference among copies of an image; higher first.
     pub weight: i64,
     /// The driver's own properties, such as the directory.
     pub properties: serde_json::Map<String, serde_json::Value>,

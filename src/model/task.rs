@@ -1,25 +1,25 @@
-//! Work that a deployment does for a caller: what it was asked, how far it is, and what came of it.
+//! Tasks: asynchronous work of a deployment, with its input, status and result.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Direction, Timestamp};
 
-/// How far a task is.
+/// The status of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskStatus {
-    /// It was asked for.
+    /// The task has been requested.
     Pending,
-    /// It is being worked on.
+    /// The task is running.
     Processing,
-    /// It is done.
+    /// The task has succeeded.
     Success,
-    /// It failed; its message says why.
+    /// The task has failed; its message has the reason.
     Failure,
 }
 
 impl TaskStatus {
-    /// Every status, in the API schema's order.
+    /// All statuses, in the API schema's order.
     pub const ALL: [Self; 4] = [
         Self::Pending,
         Self::Processing,
@@ -27,7 +27,7 @@ impl TaskStatus {
         Self::Failure,
     ];
 
-    /// The API's word for it.
+    /// Returns the name in the API.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -37,12 +37,12 @@ impl TaskStatus {
         }
     }
 
-    /// The status of that name.
+    /// Returns the status with that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Whether nothing more happens.
+    /// Returns whether the task has ended.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Success | Self::Failure)
     }
@@ -51,62 +51,62 @@ impl TaskStatus {
 /// The kind of task that imports the data of an image.
 pub const IMPORT_OF_IMAGE: &str = "api_image_import";
 
-/// The kind of task that makes an image from an address; asked for by `task-create`.
+/// The kind of task that creates an image from an address; requested by `task-create`.
 pub const IMPORT: &str = "import";
 
 /// A task.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Task {
-    /// A UUID.
+    /// The UUID.
     pub id: String,
-    /// What is done: `api_image_import`, `import`, `location_import`, …
+    /// The kind: `api_image_import`, `import`, `location_import`, …
     pub kind: String,
-    /// How far it is.
+    /// The status.
     pub status: TaskStatus,
-    /// Id of the project it is done for.
+    /// The ID of the project that owns it.
     pub owner: String,
-    /// What it was asked; None where only a list was asked for.
+    /// The input; None in lists.
     pub input: Option<Value>,
-    /// What came of it.
+    /// The result.
     pub result: Option<Value>,
-    /// What people are told of it: how far it is, or why it failed. May be empty.
+    /// The message for users: the progress, or the reason of a failure. May be empty.
     pub message: String,
-    /// Id of the image it works on.
+    /// The ID of its image.
     pub image_id: Option<String>,
-    /// Id of the request that asked for it.
+    /// The ID of the request that created it.
     pub request_id: Option<String>,
-    /// Id of the user who asked for it.
+    /// The ID of the user who created it.
     pub user_id: Option<String>,
-    /// When it was asked for.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last heard of.
+    /// The time of the last update.
     pub updated_at: Timestamp,
-    /// When it will be forgotten; None while it is not over.
+    /// The time when it expires; None until it has ended.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Which tasks to list, and in which order.
+/// A query for tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskQuery {
     /// Only tasks of this kind.
     pub kind: Option<String>,
-    /// Only tasks in this status.
+    /// Only tasks with this status.
     pub status: Option<String>,
-    /// What to sort by, a name of the API: `created_at`, `id`, `status`, `type`, …; None: the service's
-    /// order, the newest first.
+    /// The sort key, a name of the API: `created_at`, `id`, `status`, `type`, …; None: the service's order,
+    /// newest first.
     pub sort_key: Option<String>,
-    /// Which way to sort; None: descending.
+    /// The sort direction; None: descending.
     pub direction: Option<Direction>,
-    /// Begin behind the task of this id.
+    /// The ID of the task to start after.
     pub marker: Option<String>,
-    /// Tasks to ask a server for at a time; None: as many as it gives.
+    /// The number of tasks to request from a server at a time; None: the server's default.
     pub page: Option<u64>,
-    /// Tasks at most.
+    /// The maximum number of tasks.
     pub limit: Option<u64>,
 }
 
-/// A task as an API writes it: in full, as an item of a list, or as one of an image's.
+/// A task in an API's representation: in full, as an item of a list, or as one of an image's tasks.
 #[derive(Deserialize)]
 struct Written {
     id: String,
@@ -130,12 +130,12 @@ impl TryFrom<Written> for Task {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let moment =
-            |text: &str| Timestamp::parse(text).ok_or_else(|| format!("no moment: {text}"));
+            |text: &str| Timestamp::parse(text).ok_or_else(|| format!("invalid timestamp: {text}"));
         let created_at = moment(&written.created_at)?;
         let updated_at = written.updated_at.as_deref().map(moment).transpose()?;
         Ok(Self {
             status: TaskStatus::parse(&written.status)
-                .ok_or_else(|| format!("no status of a task: {}", written.status))?,
+                .ok_or_else(|| format!("invalid task status: {}", written.status))?,
             id: written.id,
             kind: written.kind,
             owner: written.owner.unwrap_or_default(),
@@ -153,7 +153,7 @@ impl TryFrom<Written> for Task {
 }
 
 impl Task {
-    /// The API's representation, in the order the reference implementation writes it.
+    /// Returns the API's representation, in the reference implementation's order.
     ///
     /// *Source:* `ResponseSerializer._format_task` of `glance/api/v2/tasks.py`.
     pub fn to_api(&self) -> Map<String, Value> {
@@ -185,7 +185,7 @@ impl Task {
         given.collect()
     }
 
-    /// The API's JSON schema of a task.
+    /// Returns the API's JSON schema of a task.
     pub fn json_schema() -> Value {
         let uuid = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
         let text = |about: &str| json!({"type": "string", "description": about});
@@ -205,16 +205,16 @@ impl Task {
                 "input": object("The parameters required by task, JSON blob"),
                 "result": object("The result of current task, JSON blob"),
                 "owner": text("An identifier for the owner of this task"),
-                "message": text("What people are told of the task, mostly when it failed"),
+                "message": text("Message for users, mainly the reason of a failure"),
                 "image_id": text("Image associated with the task"),
-                "request_id": text("Request that asked for the task"),
-                "user_id": text("User who asked for the task"),
+                "request_id": text("Request that created the task"),
+                "user_id": text("User who created the task"),
                 "expires_at": {
                     "type": ["null", "string"],
-                    "description": "When the task is forgotten",
+                    "description": "Date and time when the task expires",
                 },
-                "created_at": text("When the task was asked for"),
-                "updated_at": text("When the task was last heard of"),
+                "created_at": text("Date and time of task creation"),
+                "updated_at": text("Date and time of the last task update"),
                 "self": {"readOnly": true, "type": "string"},
                 "schema": {"readOnly": true, "type": "string"},
             },

@@ -1,4 +1,4 @@
-//! Moments in time, as the catalogue and the API write them.
+//! Timestamps in the formats of the catalogue and the API.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,15 +7,15 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment in UTC, to the microsecond.
+/// A timestamp in UTC with microseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(DateTime);
 
 impl Timestamp {
-    /// The beginning of 1970: where no better moment is known.
+    /// The beginning of 1970, for unknown times.
     pub const EPOCH: Self = Self(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0));
 
-    /// The present moment by the system's clock.
+    /// Returns the current time of the system's clock.
     pub fn now() -> Self {
         let now = jiff::Timestamp::now().to_zoned(TimeZone::UTC).datetime();
         let microseconds = now.subsec_nanosecond() / 1000 * 1000;
@@ -27,14 +27,14 @@ impl Timestamp {
         )
     }
 
-    /// The second in which this is, as it begins.
+    /// Returns the timestamp rounded down to the second.
     #[must_use]
     pub fn whole_second(self) -> Self {
         Self(self.0.with().subsec_nanosecond(0).build().unwrap_or(self.0))
     }
 
-    /// Reads what a catalogue or an API holds: `2026-11-21 09:30:04.428845`,
-    /// `2026-11-21T09:30:04Z`, `2026-11-21T09:30:04.000000+02:00`.
+    /// Parses a timestamp of a catalogue or an API: `2026-11-21 09:30:04.428845`, `2026-11-21T09:30:04Z`,
+    /// `2026-11-21T09:30:04.000000+02:00`.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(moment) = text.parse::<jiff::Timestamp>() {
@@ -43,8 +43,8 @@ impl Timestamp {
         text.parse::<DateTime>().ok().map(Self)
     }
 
-    /// The moment so many seconds after the beginning of 1970, to the microsecond; None where no calendar
-    /// has it.
+    /// Returns the time this number of seconds after the beginning of 1970, to the microsecond; None if it
+    /// is out of range.
     pub fn from_seconds(seconds: f64) -> Option<Self> {
         let duration = jiff::SignedDuration::try_from_secs_f64(seconds).ok()?;
         let microseconds = (duration.as_nanos() + 500).div_euclid(1000);
@@ -53,19 +53,20 @@ impl Timestamp {
         Some(Self(moment.to_zoned(TimeZone::UTC).datetime()))
     }
 
-    /// The moment that the system tells of a file; None before 1970.
+    /// Returns the time of a file as the system reports it; None before 1970.
     pub fn from_system(time: SystemTime) -> Option<Self> {
         let since = time.duration_since(UNIX_EPOCH).ok()?;
         Self::from_seconds(since.as_secs_f64())
     }
 
-    /// Seconds since the beginning of 1970.
+    /// Returns the seconds since the beginning of 1970.
     pub fn to_seconds(self) -> f64 {
         let since = self.0.duration_since(Self::EPOCH.0);
         since.as_secs_f64()
     }
 
-    /// ISO 8601 without a zone: `2026-11-21T09:30:04.428845`, without a fraction where there is none.
+    /// Formats the timestamp in ISO 8601 without a zone: `2026-11-21T09:30:04.428845`, without a fraction
+    /// if it is zero.
     ///
     /// *Source:* `isoformat` of Python's `datetime`.
     pub fn to_iso(self) -> String {
@@ -77,9 +78,9 @@ impl Timestamp {
         }
     }
 
-    /// The text a catalogue row holds: `2026-11-21 09:30:04.428845`.
+    /// Formats the timestamp for a row of the catalogue: `2026-11-21 09:30:04.428845`.
     ///
-    /// *Source:* SQLAlchemy's storage format of DATETIME on SQLite; MySQL takes the same.
+    /// *Source:* SQLAlchemy's storage format of DATETIME on SQLite; MySQL accepts the same.
     pub fn to_catalog(self) -> String {
         let t = self.0;
         format!(
@@ -94,38 +95,39 @@ impl Timestamp {
         )
     }
 
-    /// The moment by the clock of this host, in a format of `strftime`; None for a format that there is
-    /// none of. `%Y-%m-%d %H:%M:%S`: `2026-11-21 10:30:04`.
+    /// Formats the timestamp in the time zone of this host, in a format of `strftime`; None for an invalid
+    /// format. `%Y-%m-%d %H:%M:%S`: `2026-11-21 10:30:04`.
     pub fn to_local(self, format: &str) -> Option<String> {
         let zoned = self.0.to_zoned(TimeZone::UTC).ok()?;
         let local = zoned.with_time_zone(TimeZone::system());
         jiff::fmt::strtime::format(format, &local).ok()
     }
 
-    /// Milliseconds of its second.
+    /// Returns the milliseconds of its second.
     pub fn milliseconds(self) -> u16 {
         u16::try_from(self.0.subsec_nanosecond() / 1_000_000).unwrap_or_default()
     }
 
-    /// How much later this moment is than another one.
+    /// Returns the time between an earlier timestamp and this one.
     pub fn since(self, earlier: Self) -> jiff::SignedDuration {
         self.0.duration_since(earlier.0)
     }
 
-    /// The moment so much later; None beyond the calendar's end.
+    /// Returns the timestamp plus a duration; None if it is out of range.
     pub fn later(self, by: jiff::SignedDuration) -> Option<Self> {
         self.0.checked_add(by).ok().map(Self)
     }
 
-    /// The moment so much earlier; [`Timestamp::EPOCH`] where that is before any calendar.
+    /// Returns the timestamp minus a duration; [`Timestamp::EPOCH`] if it is out of range.
     #[must_use]
     pub fn before(self, by: Duration) -> Self {
         self.0.checked_sub(by).map_or(Self::EPOCH, Self)
     }
 
-    /// As Python writes it: `2026-11-21T09:30:04.428845`, without a fraction where there is none.
+    /// Formats the timestamp as Python does: `2026-11-21T09:30:04.428845`, without a fraction if it is
+    /// zero.
     ///
-    /// *Source:* the rows of an image's tasks, which the reference implementation gives as they are.
+    /// *Source:* the rows of an image's tasks, which the reference implementation returns unchanged.
     pub fn to_isoformat(self) -> String {
         let text = self.to_catalog().replace(' ', "T");
         let whole = text.strip_suffix(".000000").map(str::to_string);
@@ -133,7 +135,7 @@ impl Timestamp {
     }
 }
 
-/// The API's form: ISO 8601 in UTC, to the second: `2026-11-21T09:30:04Z`.
+/// Formats the timestamp in the API's form: ISO 8601 in UTC, to the second: `2026-11-21T09:30:04Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let t = self.0;
@@ -160,7 +162,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("a time '{text}' that is none")))
+            .ok_or_else(|| serde::de::Error::custom(format!("invalid timestamp '{text}'")))
     }
 }
 

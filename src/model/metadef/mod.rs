@@ -1,5 +1,5 @@
-//! Metadata definitions: what the properties of images, flavors, volumes and the like are called, and
-//! what values they take. Namespaces hold them.
+//! Metadata definitions: the names and values of properties of images, flavors, volumes and other
+//! resources, grouped in namespaces.
 
 pub mod property;
 pub mod schema;
@@ -12,65 +12,65 @@ use super::{Direction, Timestamp};
 
 pub use schema::Kind;
 
-/// A JSON object that describes something to the API: a whole namespace, an object, a property, an
-/// association. Which attributes it has, [`Kind::json_schema`] says.
+/// A JSON object of the API that defines something: a whole namespace, an object, a property, an
+/// association. [`Kind::json_schema`] lists its attributes.
 pub type Definition = Map<String, Value>;
 
-/// Definitions of properties by the names of these, in order.
+/// Definitions of properties by their names, in order.
 pub type Properties = Map<String, Value>;
 
-/// A namespace, and what it holds.
+/// A namespace and its content.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Namespace {
-    /// Its name, unique in the deployment; at most 80 characters.
+    /// The name, unique in the deployment; at most 80 characters.
     #[serde(rename = "namespace")]
     pub name: String,
-    /// Name for people, at most 80 characters.
+    /// The display name; at most 80 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// What it is for.
+    /// The description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// `public` (every project sees it) or `private` (its own one does); files that are loaded may say
-    /// something else, which counts as private.
+    /// `public` (visible to every project) or `private` (visible to its own project). Files may contain
+    /// other values, which count as private.
     #[serde(default = "private")]
     pub visibility: String,
-    /// Whether it, and what it holds, may not be deleted.
+    /// Whether it and its content cannot be deleted.
     #[serde(default)]
     pub protected: bool,
-    /// Project that it belongs to.
+    /// The project that owns it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// When it was made.
+    /// The time of creation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed; None where it was loaded from a file.
+    /// The time of the last change; None if it was loaded from a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// The types of resources it describes.
+    /// The resource types that it applies to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_type_associations: Vec<Association>,
-    /// Its properties.
+    /// The properties.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub properties: Properties,
-    /// Its objects.
+    /// The objects.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<Object>,
-    /// Its tags.
+    /// The tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag>,
 }
 
-/// The visibility of a namespace that says nothing of it.
+/// Returns the default visibility of a namespace.
 pub fn private() -> String {
     "private".to_string()
 }
 
-/// The visibility of a namespace that every project sees.
+/// The visibility of a namespace that every project can see.
 pub const PUBLIC: &str = "public";
 
 impl Namespace {
-    /// The API's representation.
+    /// Returns the API's representation.
     pub fn to_api(&self) -> Map<String, Value> {
         let mut api = written(self);
         if !self.objects.is_empty() {
@@ -83,8 +83,8 @@ impl Namespace {
         api
     }
 
-    /// The same with the prefix of a type of resources before the names of all properties; as it is
-    /// where the type is not associated, or without a prefix.
+    /// Returns the namespace with the prefix of a resource type before the names of all properties;
+    /// unchanged if the type is not associated or has no prefix.
     #[must_use]
     pub fn prefixed(mut self, resource_type: &str) -> Self {
         let mut associations = self.resource_type_associations.iter();
@@ -112,62 +112,62 @@ impl Namespace {
     }
 }
 
-/// A type of resources that a namespace describes.
+/// A resource type that a namespace applies to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Association {
-    /// Name of the type, such as `OS::Nova::Flavor`; at most 80 characters.
+    /// The name of the type, such as `OS::Nova::Flavor`; at most 80 characters.
     pub name: String,
-    /// What the names of properties begin with on such resources, at most 80 characters.
+    /// The prefix of property names on such resources; at most 80 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// Which of the resource's kinds of metadata is meant, at most 80 characters.
+    /// The kind of the resource's metadata that contains the properties; at most 80 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties_target: Option<String>,
-    /// When it was made; None in the answer to a new namespace.
+    /// The time of creation; None in the response to a new namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed.
+    /// The time of the last change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
-/// A type of resources, whatever namespaces describe it.
+/// A resource type, independent of namespaces.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ResourceType {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// When it was first heard of.
+    /// The time of its first use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was last loaded.
+    /// The time when it was last loaded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
-/// Properties that belong together.
+/// A group of properties.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Object {
-    /// Its name, unique in its namespace; at most 80 characters.
+    /// The name, unique in its namespace; at most 80 characters.
     pub name: String,
-    /// Names of the properties that it must have; None in the answer to an object made without.
+    /// The names of required properties; None in the response to an object that was created without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub required: Option<Vec<String>>,
-    /// What it is.
+    /// The description.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Its properties; None in the answer to an object made without.
+    /// The properties; None in the response to an object that was created without.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub properties: Option<Properties>,
-    /// When it was made; None in the answer to a new namespace.
+    /// The time of creation; None in the response to a new namespace.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed.
+    /// The time of the last change.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
 impl Object {
-    /// The API's representation, in a namespace of that name.
+    /// Returns the API's representation, for a namespace with that name.
     pub fn to_api(&self, namespace: &str) -> Map<String, Value> {
         let mut api = written(self);
         let path = format!("/v2/metadefs/namespaces/{namespace}/objects/{}", self.name);
@@ -177,21 +177,21 @@ impl Object {
     }
 }
 
-/// A word of a namespace's vocabulary.
+/// A tag of a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tag {
-    /// The word, unique in its namespace; at most 80 characters.
+    /// The name, unique in its namespace; at most 80 characters.
     pub name: String,
-    /// When it was made; None in lists.
+    /// The time of creation; None in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed; None in lists.
+    /// The time of the last change; None in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
 impl Tag {
-    /// A tag as lists have it.
+    /// Creates a tag as in lists.
     pub fn named(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -200,44 +200,44 @@ impl Tag {
     }
 }
 
-/// A value in the API's words.
+/// Returns a value in the API's representation.
 pub fn written(value: &impl Serialize) -> Map<String, Value> {
     match serde_json::to_value(value) {
         Ok(Value::Object(fields)) => fields,
-        // The types of this file are objects of plain values.
+        // The types of this file are serialized as objects.
         _ => Map::new(),
     }
 }
 
-/// What namespaces are sorted by; equals by their time of creation, in the same direction.
+/// The sort key of namespaces. Equal ones are sorted by their time of creation, in the same direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NamespaceSort {
-    /// When they were made.
+    /// The time of creation.
     #[default]
     CreatedAt,
-    /// Their names.
+    /// The name.
     Name,
 }
 
-/// Which namespaces to list, and how.
+/// A query for namespaces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespaceQuery {
-    /// Only those that describe one of these types of resources; None: whatever they describe.
+    /// Only namespaces for one of these resource types; None: all.
     pub resource_types: Option<Vec<String>>,
     /// Only `public` or only `private` ones.
     pub visibility: Option<String>,
-    /// How to sort them.
+    /// The sort key and direction.
     pub sort: (NamespaceSort, Direction),
-    /// Begin behind the namespace of this name.
+    /// The name of the namespace to start after.
     pub marker: Option<String>,
-    /// Namespaces at most.
+    /// The maximum number of namespaces.
     pub limit: Option<u64>,
-    /// How many to ask a server for at a time; None: as many as it gives.
+    /// The number of namespaces to request from a server at a time; None: the server's default.
     pub page_size: Option<u64>,
 }
 
 impl Default for NamespaceQuery {
-    /// All of them, the newest first.
+    /// Returns the query for all namespaces, the newest first.
     fn default() -> Self {
         Self {
             resource_types: None,

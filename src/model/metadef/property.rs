@@ -1,22 +1,22 @@
-//! The definition of a property, in the form that the reference implementation keeps and shows.
+//! Definitions of properties, in the form that the reference implementation stores and shows.
 //!
-//! *Source:* `glance/api/v2/model/metadef_property_type.py` of the reference implementation, and what
-//! the library WSME makes of the types there.
+//! *Source:* `glance/api/v2/model/metadef_property_type.py` of the reference implementation, and WSME's
+//! treatment of the types in it.
 
 use serde_json::{Number, Value, json};
 
 use super::Definition;
 
-/// What an attribute of a property holds.
+/// The type of an attribute of a property.
 #[derive(Clone, Copy)]
 enum Holds {
     Text,
     Texts,
-    /// Any single value, kept as text.
+    /// Any single value, stored as text.
     Default,
     Boolean,
     Integer,
-    /// What the members of a list are: `{"type": TEXT, "enum": TEXTS}`.
+    /// The type of a list's items: `{"type": TEXT, "enum": TEXTS}`.
     Items,
 }
 
@@ -43,14 +43,14 @@ const ATTRIBUTES: [(&str, Holds); 19] = [
     ("additionalItems", Holds::Boolean),
 ];
 
-/// A definition as it is kept: its attributes in order, their values converted.
+/// Converts a definition to its stored form: attributes in order, values converted.
 ///
 /// # Errors
-/// Which attribute is unknown, missing, or has a value that cannot be kept.
+/// The attribute that is unknown, missing, or has an invalid value.
 pub fn kept(definition: &Definition) -> Result<Definition, String> {
     let is_known = |name: &str| ATTRIBUTES.iter().any(|(known, _)| *known == name);
     if let Some(name) = definition.keys().find(|name| !is_known(name)) {
-        return Err(format!("'{name}' is no attribute of a property"));
+        return Err(format!("'{name}' is not an attribute of a property"));
     }
     for name in ["type", "title"] {
         if !definition.contains_key(name) {
@@ -67,8 +67,8 @@ pub fn kept(definition: &Definition) -> Result<Definition, String> {
     Ok(kept)
 }
 
-/// A definition as it is shown, whatever a file that was loaded put there: what cannot be converted is
-/// shown as it is.
+/// Converts a definition to its shown form. Values from loaded files that cannot be converted are shown
+/// unchanged.
 pub fn shown(mut definition: Definition) -> Definition {
     let mut shown = Definition::new();
     for (name, holds) in ATTRIBUTES {
@@ -82,7 +82,7 @@ pub fn shown(mut definition: Definition) -> Definition {
 }
 
 impl Holds {
-    /// The value as it is kept; None for one that cannot be.
+    /// Returns the stored form of the value; None for an invalid value.
     fn convert(self, value: &Value) -> Option<Value> {
         if value.is_null() {
             return Some(Value::Null);
@@ -95,7 +95,7 @@ impl Holds {
                 fits.then(|| value.clone())
             }
             Self::Default => match value {
-                // The reference implementation cannot show a namespace with another one.
+                // The reference implementation cannot show a namespace with non-ASCII text here.
                 Value::String(text) => text.is_ascii().then(|| value.clone()),
                 Value::Bool(truth) => Some(json!(if *truth { "True" } else { "False" })),
                 Value::Number(number) => Some(json!(number.to_string())),
@@ -130,21 +130,21 @@ impl Holds {
         }
     }
 
-    /// What is wrong with a value that cannot be kept.
+    /// Returns the error for an invalid value.
     fn wrong(self, name: &str) -> String {
         let wanted = match self {
             Self::Text => "a text",
-            Self::Texts => "a list of texts",
-            Self::Default => "a text in ASCII",
+            Self::Texts => "a list of strings",
+            Self::Default => "an ASCII string",
             Self::Boolean => "true or false",
             Self::Integer => "a whole number",
-            Self::Items => "an object of 'type' and 'enum', the latter a list of texts",
+            Self::Items => "an object with 'type' and 'enum', the latter a list of strings",
         };
-        format!("'{name}' of a property is {wanted}")
+        format!("'{name}' of a property must be {wanted}")
     }
 }
 
-/// A number without what is behind the point.
+/// Returns the integer part of a number.
 fn whole(number: &Number) -> Option<Value> {
     if number.is_i64() || number.is_u64() {
         return Some(Value::Number(number.clone()));

@@ -1,4 +1,4 @@
-//! The JSON schemas of metadata definitions, which the API gives away, and what they let pass.
+//! The JSON schemas of metadata definitions, as the API publishes them, and validation against them.
 //!
 //! *Source:* `get_schema` and `get_collection_schema` in `glance/api/v2/metadef_*.py` and
 //! `glance/schema.py` of the reference implementation.
@@ -7,10 +7,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Definition, validation};
 
-/// What a definition describes.
+/// The kind of a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A namespace, maybe with all it holds.
+    /// A namespace, possibly with its content.
     Namespace,
     /// An object.
     Object,
@@ -18,12 +18,12 @@ pub enum Kind {
     Property,
     /// A tag.
     Tag,
-    /// A type of resources that a namespace describes.
+    /// A resource type of a namespace.
     ResourceType,
 }
 
 impl Kind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 5] = [
         Self::Namespace,
         Self::ResourceType,
@@ -32,7 +32,7 @@ impl Kind {
         Self::Tag,
     ];
 
-    /// The name of its schema, and that of the schema of several of it.
+    /// Returns the names of the schemas of one and of several.
     pub const fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Namespace => ("namespace", "namespaces"),
@@ -43,12 +43,12 @@ impl Kind {
         }
     }
 
-    /// Where the API says what it is.
+    /// Returns the path of the schema in the API.
     pub fn path(self) -> String {
         format!("/v2/schemas/metadefs/{}", self.names().0)
     }
 
-    /// The API's word for it in its schema, which is another for types of resources.
+    /// Returns the titles of the schemas in the API, which differ from the names for resource types.
     const fn title(self) -> (&'static str, &'static str) {
         match self {
             Self::ResourceType => ("resource_type_association", "resource_type_associations"),
@@ -56,17 +56,17 @@ impl Kind {
         }
     }
 
-    /// The API's JSON schema of it.
+    /// Returns the API's JSON schema.
     pub fn json_schema(self) -> Value {
         let mut schema = self.bare_schema(self.required());
         self.add_definitions(&mut schema);
         schema
     }
 
-    /// The API's JSON schema of a list of it.
+    /// Returns the API's JSON schema of a list.
     pub fn list_schema(self) -> Value {
         let (_, name) = self.title();
-        // The names of properties are the keys of their list.
+        // The names of properties are the keys of their object.
         let required = self
             .required()
             .iter()
@@ -96,7 +96,7 @@ impl Kind {
         schema
     }
 
-    /// The schema of that name, of one or of several: `namespace`, `namespaces`, `object`, …
+    /// Returns the schema with that name, of one or of several: `namespace`, `namespaces`, `object`, …
     pub fn schema_named(name: &str) -> Option<Value> {
         Self::ALL.into_iter().find_map(|kind| match kind.names() {
             (one, _) if one == name => Some(kind.json_schema()),
@@ -105,15 +105,15 @@ impl Kind {
         })
     }
 
-    /// Checks a definition by its schema.
+    /// Validates a definition.
     ///
     /// # Errors
-    /// Why it does not fit, in the words of the validator of the reference implementation.
+    /// The violation, in the wording of the reference implementation's validator.
     pub fn check(self, definition: &Definition) -> Result<(), String> {
         validation::check(definition, &self.json_schema())
     }
 
-    /// An attribute that is there and that only the service sets.
+    /// Returns an attribute of the definition that only the service sets, if there is one.
     pub fn read_only_attribute(self, definition: &Definition) -> Option<&'static str> {
         let read_only = ["self", "schema", "created_at", "updated_at"];
         let read_only = match self {
@@ -176,23 +176,22 @@ impl Kind {
                 "properties": {"$ref": "#/definitions/property"},
                 "schema": {"readOnly": true, "type": "string"},
                 "self": {"readOnly": true, "type": "string"},
-                "created_at": moment("When the object was made"),
-                "updated_at": moment("When the object was last changed"),
+                "created_at": moment("Date and time of object creation"),
+                "updated_at": moment("Date and time of the last object modification"),
             }),
             Self::Property => property_properties(),
             Self::Tag => json!({
                 "name": {"type": "string", "maxLength": 80},
-                "created_at": moment("When the tag was made"),
-                "updated_at": moment("When the tag was last changed"),
+                "created_at": moment("Date and time of tag creation"),
+                "updated_at": moment("Date and time of the last tag modification"),
             }),
             Self::ResourceType => json!({
-                "name": text(80, "Name of the resource type, as Heat calls it where it has one"),
-                "prefix": text(80, "What the names of properties begin with on such resources, with its \
-                    separator"),
-                "properties_target": text(80, "Which of the resource's kinds of metadata is meant, where it \
-                    has several"),
-                "created_at": moment("When the resource type was associated"),
-                "updated_at": moment("When the association was last changed"),
+                "name": text(80, "Name of the resource type; Heat's name if it has one"),
+                "prefix": text(80, "Prefix of property names on such resources, including the \
+                                    separator"),
+                "properties_target": text(80, "Kind of the resource's metadata, if it has several"),
+                "created_at": moment("Date and time of the association's creation"),
+                "updated_at": moment("Date and time of the last modification of the association"),
             }),
         }
     }
@@ -206,7 +205,7 @@ fn moment(about: &str) -> Value {
     json!({"type": "string", "readOnly": true, "description": about, "format": "date-time"})
 }
 
-/// What schemas refer to; a list of texts is not the same everywhere.
+/// Returns the shared definitions of the schemas; the one of a list of strings varies.
 fn definitions(string_array: &Value) -> Value {
     json!({
         "positiveInteger": {"type": "integer", "minimum": 0},
@@ -218,15 +217,15 @@ fn definitions(string_array: &Value) -> Value {
 fn namespace_properties() -> Value {
     json!({
         "namespace": text(80, "Unique name of the namespace"),
-        "display_name": text(80, "Name to show to people"),
-        "description": text(500, "What the namespace is for"),
+        "display_name": text(80, "Display name"),
+        "description": text(500, "Description of the namespace"),
         "visibility": {
-            "type": "string", "description": "Who sees the namespace", "enum": ["public", "private"],
+            "type": "string", "description": "Projects that can see the namespace", "enum": ["public", "private"],
         },
-        "protected": {"type": "boolean", "description": "Refuse to delete the namespace"},
+        "protected": {"type": "boolean", "description": "Prevent deletion of the namespace"},
         "owner": text(255, "Project that owns the namespace"),
-        "created_at": moment("When the namespace was made"),
-        "updated_at": moment("When the namespace was last changed"),
+        "created_at": moment("Date and time of namespace creation"),
+        "updated_at": moment("Date and time of the last namespace modification"),
         "schema": {"readOnly": true, "type": "string"},
         "self": {"readOnly": true, "type": "string"},
         "resource_type_associations": {

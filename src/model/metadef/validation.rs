@@ -1,17 +1,17 @@
-//! As much of JSON Schema as the schemas of metadata definitions are written in.
+//! The part of JSON Schema that the schemas of metadata definitions use.
 //!
-//! *Source:* <https://json-schema.org/draft-04/json-schema-validation>; the words and the choice among
-//! several errors are those of Python's jsonschema.
+//! *Source:* <https://json-schema.org/draft-04/json-schema-validation>; the messages, and the choice among
+//! several errors, are those of Python's jsonschema.
 
 use serde_json::{Map, Value};
 
-/// Characters of a value that a message shows.
-const LONGEST: usize = 80;
+/// The maximum number of characters of a value in a message.
+const MAX_LITERAL: usize = 80;
 
-/// Checks an object by a schema.
+/// Validates an object against a schema.
 ///
 /// # Errors
-/// Why it does not fit: the error that lies least deep, the first of several.
+/// The violation: the least nested one, and the first of several.
 pub fn check(object: &Map<String, Value>, schema: &Value) -> Result<(), String> {
     let mut finder = Finder {
         schema,
@@ -24,11 +24,11 @@ pub fn check(object: &Map<String, Value>, schema: &Value) -> Result<(), String> 
     }
 }
 
-/// Looks for errors, and keeps the one to tell.
+/// A search for violations, which keeps the one to report.
 struct Finder<'s> {
-    /// The whole schema, which its parts refer to.
+    /// The whole schema, for references.
     schema: &'s Value,
-    /// How deep the error lies, and what it is.
+    /// The depth of the violation and its message.
     found: Option<(usize, String)>,
 }
 
@@ -39,7 +39,7 @@ impl Finder<'_> {
         }
     }
 
-    /// Whether an error at that depth would be told rather than the one that was found.
+    /// Returns whether a violation at that depth would replace the one found so far.
     fn is_open(&self, depth: usize) -> bool {
         self.found.as_ref().is_none_or(|(known, _)| depth < *known)
     }
@@ -137,7 +137,7 @@ impl Finder<'_> {
             if !odd.is_empty() {
                 let verb = if odd.len() == 1 { "was" } else { "were" };
                 self.wrong(depth, || {
-                    let odd: String = odd.join(", ").chars().take(LONGEST).collect();
+                    let odd: String = odd.join(", ").chars().take(MAX_LITERAL).collect();
                     format!("Additional properties are not allowed ({odd} {verb} unexpected)")
                 });
             }
@@ -167,7 +167,7 @@ fn is_of(value: &Value, kind: &str) -> bool {
     }
 }
 
-/// Whether texts of the list are the same.
+/// Returns whether a list contains equal strings.
 fn has_twins(items: &[Value]) -> bool {
     let mut seen = std::collections::HashSet::new();
     items
@@ -176,7 +176,7 @@ fn has_twins(items: &[Value]) -> bool {
         .any(|text| !seen.insert(text))
 }
 
-/// The beginning of a value as Python writes it in a message.
+/// Returns the beginning of a value in Python's notation.
 fn literal(value: &Value) -> String {
     match value {
         Value::Null => "None".to_string(),
@@ -192,14 +192,14 @@ fn literal(value: &Value) -> String {
 
 fn quoted(text: &str) -> String {
     let mut short = String::new();
-    for letter in text.chars().take(LONGEST) {
+    for letter in text.chars().take(MAX_LITERAL) {
         if letter.is_control() {
             short.extend(letter.escape_default());
         } else {
             short.push(letter);
         }
     }
-    let rest = if text.chars().nth(LONGEST).is_some() {
+    let rest = if text.chars().nth(MAX_LITERAL).is_some() {
         "…"
     } else {
         ""
@@ -289,7 +289,7 @@ mod tests {
         ] {
             assert_eq!(checked(kind, &value), Err(message.to_string()), "{value}");
         }
-        // What lies less deep is told first.
+        // The least nested violation is reported first.
         let deep_first = json!({"properties": {"p": {"title": 1, "type": "string"}}, "name": 2});
         assert_eq!(
             checked(Kind::Object, &deep_first),
