@@ -1,10 +1,10 @@
-//! Lists of cipher suites, as OpenSSL writes them.
+//! Cipher lists in OpenSSL's notation.
 //!
-//! *Source:* `openssl-ciphers(1)`; the list is that of TLS 1.2 and older, as there.
+//! *Source:* `openssl-ciphers(1)`. Like OpenSSL's, the list applies to TLS 1.2 and older.
 
 use rustls::{CipherSuite, SupportedCipherSuite};
 
-/// Returns OpenSSL's name of a suite of TLS 1.2 that is supported; None for others.
+/// Returns OpenSSL's name of a supported TLS 1.2 suite; None for others.
 fn name(suite: CipherSuite) -> Option<&'static str> {
     Some(match suite {
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -19,8 +19,9 @@ fn name(suite: CipherSuite) -> Option<&'static str> {
     })
 }
 
-/// Whether a word of a list stands for the suite of that name. Words joined by `+` stand for what all of them do.
-fn means(word: &str, name: &str) -> bool {
+/// Returns whether a word of a list matches the suite with that name. Words joined by `+` match suites that
+/// all of them match.
+fn matches_word(word: &str, name: &str) -> bool {
     word.split('+').all(|word| match word {
         // All supported suites are of these kinds.
         "ALL" | "DEFAULT" | "HIGH" | "TLSv1.2" | "ECDHE" | "EECDH" | "kECDHE" | "kEECDH" => true,
@@ -36,11 +37,11 @@ fn means(word: &str, name: &str) -> bool {
     })
 }
 
-/// Returns those of `suites` that `list` allows, in its order, and those of TLS 1.3; None when the list leaves none of
-/// TLS 1.2.
+/// Returns the suites of `suites` that `list` allows, in its order, and those of TLS 1.3; None if the list
+/// leaves no suite of TLS 1.2.
 ///
-/// Unknown words stand for nothing, as for OpenSSL. `!` in front of a word forbids what it stands for, `-` removes it,
-/// and `@SECLEVEL=…` and `@STRENGTH` change nothing here.
+/// Unknown words match nothing, as in OpenSSL. `!` before a word forbids its suites, `-` removes them, and
+/// `@SECLEVEL=…` and `@STRENGTH` have no effect.
 pub(super) fn select(
     suites: &[SupportedCipherSuite],
     list: &str,
@@ -49,7 +50,7 @@ pub(super) fn select(
     let mut forbidden: Vec<&str> = Vec::new();
     for word in list.split([':', ',', ' ']).filter(|word| !word.is_empty()) {
         let of = |word: &str, suite: &SupportedCipherSuite| {
-            name(suite.suite()).is_some_and(|name| means(word, name))
+            name(suite.suite()).is_some_and(|name| matches_word(word, name))
         };
         if word.starts_with('@') {
             continue;
@@ -60,11 +61,11 @@ pub(super) fn select(
         } else if let Some(word) = word.strip_prefix('-') {
             chosen.retain(|suite| !of(word, suite));
         } else if let Some(word) = word.strip_prefix('+') {
-            // Chosen suites that the word stands for go to the end.
-            let (behind, mut before): (Vec<_>, Vec<_>) =
+            // Selected suites that the word matches move to the end.
+            let (moved, mut kept): (Vec<_>, Vec<_>) =
                 chosen.into_iter().partition(|suite| of(word, suite));
-            before.extend(behind);
-            chosen = before;
+            kept.extend(moved);
+            chosen = kept;
         } else {
             let new = suites
                 .iter()

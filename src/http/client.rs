@@ -1,4 +1,4 @@
-//! The client: how requests are sent, and who learns of them.
+//! The client, which sends requests and reports them to observers.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -45,31 +45,31 @@ pub type Timer = Arc<dyn Fn(Timing) + Send + Sync>;
 /// The observers of requests.
 #[derive(Clone, Default)]
 pub struct Observer {
-    /// Learns of requests and responses as text.
+    /// Receives requests and responses as text.
     pub listener: Option<Listener>,
-    /// Learns of the time that each request took.
+    /// Receives the time that each request took.
     pub timer: Option<Timer>,
     /// Headers that are sent with each request, such as those of a trace.
     pub headers: HeaderMap,
 }
 
-/// How a client sends requests.
+/// The settings of a client.
 #[derive(Clone)]
 pub struct Options {
-    /// How TLS connections are made.
+    /// The TLS configuration.
     pub tls: Tls,
     /// The proxies that requests go through.
     pub proxies: Proxies,
-    /// How long connecting may take.
+    /// The timeout of a connection attempt.
     pub connect_timeout: Duration,
-    /// How long a response may take: its head, or all of it where it is read into memory; and how long a body may
-    /// stand still where it is streamed, in both directions.
+    /// The timeout of a response: of its head, or of the whole response if it is read into memory; and of a
+    /// stalled body if it is streamed, in both directions.
     pub timeout: Duration,
-    /// How redirects are followed.
+    /// The redirect policy.
     pub redirects: redirect::Policy,
-    /// How often a request is sent again.
+    /// The retry policy.
     pub retries: retry::Policy,
-    /// Whether a connection is kept for the next request.
+    /// Whether connections are reused.
     pub keep_alive: bool,
     /// The observers of requests.
     pub observer: Observer,
@@ -96,9 +96,10 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     options: Options,
-    /// For addresses without TLS.
+    /// The client for addresses without TLS.
     plain: OnceLock<reqwest::Client>,
-    /// For addresses with TLS, whose certificates to trust take longer to load than all else.
+    /// The client for addresses with TLS. Loading its trusted certificates is the most expensive part of
+    /// the setup.
     secure: OnceLock<reqwest::Client>,
 }
 
@@ -112,13 +113,13 @@ impl Client {
         }))
     }
 
-    /// Sends a request and reads its response, whatever the status is.
+    /// Sends a request and reads its response, regardless of the status.
     ///
-    /// A request is sent again when the response asks for it or the connection broke, and the request is idempotent
-    /// or the server cannot have seen it.
+    /// A request is retried if the response requests it or the connection failed, and the request is
+    /// idempotent or the server cannot have received it.
     ///
     /// # Errors
-    /// The reason why there is no response, or none that is complete within the timeout.
+    /// The reason why there is no response, or no complete one within the timeout.
     pub async fn call(&self, request: &Request) -> Result<Response, Failure> {
         let attempt = || async {
             let outcome = self.in_time(request, async { self.follow(request).await?.read().await });
@@ -133,7 +134,8 @@ impl Client {
         retry::run(self.retries(), attempt).await
     }
 
-    /// Sends a request and returns its response as soon as the head is there. As [`Self::call`] otherwise.
+    /// Sends a request and returns its response as soon as the head has arrived. Otherwise the same as
+    /// [`Self::call`].
     ///
     /// # Errors
     /// The reason why there is no response within the timeout.
@@ -150,7 +152,7 @@ impl Client {
         retry::run(self.retries(), attempt).await
     }
 
-    /// Reads the response to a request to its end.
+    /// Reads the rest of the response to a request.
     ///
     /// # Errors
     /// The reason why it is not complete within the timeout.
@@ -163,11 +165,12 @@ impl Client {
         Ok(self.without_secrets(request, response))
     }
 
-    /// Sends a request with a body of these blocks, once, and reads its response. Redirects are not followed.
+    /// Sends a request with a body of these blocks, once, and reads its response. Redirects are not
+    /// followed.
     ///
     /// # Errors
-    /// The reason why there is no complete response, which is [`Reason::TooSlow`] when the server takes no data for the
-    /// time of the timeout; [`Reason::Upload`] with an error of the blocks.
+    /// The reason why there is no complete response: [`Reason::TooSlow`] if the server accepts no data for
+    /// the duration of the timeout, [`Reason::Upload`] with an error of the blocks.
     pub async fn upload(
         &self,
         request: &Request,
@@ -185,7 +188,7 @@ impl Client {
         Ok(self.report(request, response))
     }
 
-    /// Returns the retries that an operation of several requests may make.
+    /// Returns the retries that an operation of several requests may use.
     pub fn retries(&self) -> Retries<'_> {
         Retries::new(self.0.options.retries, |retry| {
             self.tell(&format!(
@@ -269,7 +272,7 @@ impl Client {
         Ok(response)
     }
 
-    /// Returns the client underneath that can reach an address.
+    /// Returns the underlying client for an address.
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, SetupError> {
         let is_secure = url.scheme() == "https";
         let client = if is_secure {
@@ -294,7 +297,7 @@ impl Client {
         }
     }
 
-    /// Reports the body of a response, whose head has been reported. Returns the response without secrets.
+    /// Reports the body of a response whose head has been reported. Returns the response without secrets.
     fn report(&self, request: &Request, response: Response) -> Response {
         let response = self.without_secrets(request, response);
         if self.has_listener() {
@@ -303,7 +306,7 @@ impl Client {
         response
     }
 
-    /// Hides the secrets of a request, which some servers repeat, in a response that is going to be shown.
+    /// Hides the secrets of a request, which some servers repeat, in a response that will be shown.
     fn without_secrets(&self, request: &Request, mut response: Response) -> Response {
         if !response.status.is_success() || self.has_listener() {
             response.body = wire::hide_secrets(request, response.body);
@@ -312,7 +315,7 @@ impl Client {
     }
 }
 
-/// Returns the delay before a request is sent again after a failure; None where it is not.
+/// Returns the delay before a request is retried after a failure; None if it is not retried.
 fn delay_after(request: &Request, failure: &Failure) -> Option<Delay> {
     let is_repeatable = request.is_idempotent || failure.is_connect();
     (failure.is_transient() && is_repeatable).then_some(Delay::Backoff)
@@ -332,7 +335,7 @@ fn build(options: &Options, is_secure: bool) -> Result<reqwest::Client, SetupErr
     }
     let builder = options.proxies.configure(builder)?;
     let builder = tls::configure(builder, &options.tls, is_secure)?;
-    // An error may show the address of a proxy.
+    // An error may contain the address of a proxy.
     let built = builder.build();
     built.map_err(|error| SetupError::Tls(error.without_url().into()))
 }

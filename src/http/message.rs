@@ -14,7 +14,7 @@ use super::redirect::Stripped;
 use crate::config::Secret;
 use crate::model::ByteRange;
 
-/// Bytes of a response that is read into memory: a page of a thousand images is around a MiB.
+/// The maximum size of a response in memory, in bytes; a page of a thousand images is around one MiB.
 const MAX_RESPONSE: usize = 64 * 1024 * 1024;
 
 /// A request whose body, if any, is in memory.
@@ -32,7 +32,7 @@ pub struct Request {
     pub is_body_secret: bool,
     /// Secrets of the body, which a response may repeat.
     pub secrets: Vec<Secret>,
-    /// Whether the request may be sent again after the server may have seen it.
+    /// Whether the request may be sent again although the server may have received it.
     pub is_idempotent: bool,
 }
 
@@ -51,15 +51,15 @@ impl Request {
         }
     }
 
-    /// Asks for a range of the data. A server may send all of it nevertheless.
+    /// Requests a range of the data. A server may still send all of it.
     pub fn ask_for(&mut self, range: ByteRange) {
-        // The header is made of digits.
+        // The header consists of digits.
         if let Ok(value) = HeaderValue::try_from(range.header()) {
             self.headers.insert(RANGE, value);
         }
     }
 
-    /// Whether the request changes nothing on the server.
+    /// Returns whether the request changes nothing on the server.
     pub fn is_safe(&self) -> bool {
         is_safe(&self.method)
     }
@@ -69,7 +69,7 @@ fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// A response that has been read to its end.
+/// A response that has been read completely.
 pub struct Response {
     /// The status.
     pub status: StatusCode,
@@ -77,7 +77,7 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// The redirect to another origin, which secret headers were not sent to.
+    /// The redirect to another origin that secret headers were not sent to.
     pub stripped: Option<Stripped>,
 }
 
@@ -103,33 +103,35 @@ impl StreamingResponse {
         }
     }
 
-    /// The address that responded: where the last redirect led to.
+    /// Returns the address that responded, after redirects.
     pub fn url(&self) -> &Url {
         self.inner.url()
     }
 
-    /// The status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.inner.status()
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
     }
 
-    /// The redirect to another origin, which secret headers were not sent to.
+    /// Returns the redirect to another origin that secret headers were not sent to.
     pub fn stripped(&self) -> Option<&Stripped> {
         self.stripped.as_ref()
     }
 
-    /// Size of the body in bytes, as the header says; None without a valid one. Of a response to HEAD too.
+    /// Returns the size of the body in bytes from the header; None without a valid one. Also valid for a
+    /// response to HEAD.
     pub fn content_length(&self) -> Option<u64> {
         let length = self.headers().get(CONTENT_LENGTH)?;
         length.to_str().ok()?.trim().parse().ok()
     }
 
-    /// Position in the data of the first byte of the body; None where a partial response does not say it.
+    /// Returns the position in the data of the first byte of the body; None if a partial response does not
+    /// contain it.
     ///
     /// *Source:* RFC 9110, section 14.4.
     pub fn first_byte(&self) -> Option<u64> {
@@ -144,8 +146,8 @@ impl StreamingResponse {
     /// Returns the next bytes of the body; None at its end.
     ///
     /// # Errors
-    /// [`Reason::TooSlow`] when nothing, or next to nothing, comes within the timeout of the client; the reasons of
-    /// a broken connection.
+    /// [`Reason::TooSlow`] if no data, or almost none, arrives within the timeout of the client; the
+    /// reasons of a failed connection.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Failure> {
         let began = Instant::now();
         let next = tokio::time::timeout(self.timeout, self.inner.chunk()).await;
@@ -173,13 +175,13 @@ impl StreamingResponse {
         })
     }
 
-    /// Reads the body to its end.
+    /// Reads the body completely.
     ///
     /// # Errors
-    /// [`Reason::TooLarge`] for a body of more than 64 MiB; those of [`Self::chunk`].
+    /// [`Reason::TooLarge`] for a body of more than 64 MiB; the errors of [`Self::chunk`].
     pub(super) async fn read(mut self) -> Result<Response, Failure> {
         let is_too_large = |length: u64| length > MAX_RESPONSE as u64;
-        // A response to HEAD has a length, and no body.
+        // A response to HEAD has a length but no body.
         if self.inner.content_length().is_some_and(is_too_large) {
             return Err(self.failure(Reason::TooLarge));
         }

@@ -1,7 +1,8 @@
-//! The HTTP client of the library: connections, TLS, redirects, retries, limits, and the reasons of failures.
+//! The HTTP client of the library: connections, TLS, redirects, retries, limits, and the reasons of
+//! failures.
 //!
-//! Its users differ in the values of their [`Options`]. Nothing here knows an image service, a command or an
-//! option of a program: a [`Failure`] has a typed [`Reason`], which the user puts into words.
+//! Its users differ in the values of their [`Options`]. Nothing here depends on an image service, a command
+//! or an option of a program: a [`Failure`] has a typed [`Reason`], which the caller turns into a message.
 
 mod ciphers;
 mod client;

@@ -1,21 +1,21 @@
-//! The least rate at which data has to come.
+//! The minimum transfer rate.
 
 use std::time::Duration;
 
-/// Bytes per second below which a server is given up.
+/// The minimum rate in bytes per second; a slower server counts as stalled.
 const MIN_RATE: u64 = 1024;
 
-/// A measurement of whether data comes fast enough to wait for.
+/// A measurement of the transfer rate.
 pub(super) struct Pace {
     /// The time over which the rate is measured.
     window: Duration,
-    /// Time spent in waiting for the server, and not for the consumer of the data.
+    /// The time spent waiting for the server, not for the consumer of the data.
     waited: Duration,
     bytes: u64,
 }
 
 impl Pace {
-    /// Returns a pace whose rate is measured over each `window` of waiting.
+    /// Creates a measurement over each `window` of waiting.
     pub fn new(window: Duration) -> Self {
         Self {
             window,
@@ -24,7 +24,7 @@ impl Pace {
         }
     }
 
-    /// Counts bytes that came after a wait. Returns whether they come fast enough.
+    /// Counts bytes that arrived after a wait. Returns whether the rate is sufficient.
     pub fn keeps_up(&mut self, bytes: u64, waited: Duration) -> bool {
         self.bytes += bytes;
         self.waited += waited;

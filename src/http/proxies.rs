@@ -1,4 +1,4 @@
-//! The proxies that requests go through.
+//! The proxies of requests.
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::{ClientBuilder, Proxy};
@@ -7,16 +7,16 @@ use url::Url;
 use super::setup::SetupError;
 use crate::config::Secret;
 
-/// The proxies that requests go through.
+/// The proxies of requests.
 #[derive(Clone, Default)]
 pub enum Proxies {
-    /// The proxies that the environment names: `http_proxy`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+    /// The proxies of the environment: `http_proxy`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
     #[default]
     Environment,
-    /// None, whatever the environment says.
+    /// No proxies, regardless of the environment.
     None,
-    /// A proxy for each scheme of an address (`http`, `https`, `all`), which may hold passwords; without any, those
-    /// of the environment.
+    /// A proxy for each scheme of an address (`http`, `https`, `all`), which may contain passwords. If the
+    /// list is empty, the proxies of the environment are used.
     Configured(Vec<(String, Secret)>),
 }
 
@@ -41,7 +41,7 @@ impl Proxies {
         }
     }
 
-    /// Returns the proxy that requests to `url` go through, without its credentials.
+    /// Returns the proxy for requests to `url`, without its credentials.
     pub(super) fn of(&self, url: &Url) -> Option<String> {
         match self {
             Self::None => None,

@@ -1,4 +1,4 @@
-//! The reasons why a request gets no response, or none that is complete.
+//! The reasons why a request has no complete response.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -15,49 +15,49 @@ use super::setup::{SetupError, Source};
 use crate::Error;
 use crate::model::address::place;
 
-/// The reason why a request got no response, or none that is complete.
+/// The reason why a request has no complete response.
 #[derive(Debug)]
 pub enum Reason {
     /// The name of the host cannot be resolved.
     UnknownHost,
-    /// The guard of the client allows none of the addresses of the host, for this reason.
+    /// The guard of the client allows no address of the host, for this reason.
     HostBlocked(String),
-    /// The guard of the client refuses the address of a redirect.
+    /// The guard of the client does not allow the address of a redirect.
     RedirectBlocked(Error),
-    /// The proxy, whose address is without credentials, cannot be connected to, or does not connect to the server.
+    /// The proxy, whose address is without credentials, cannot be reached, or cannot connect to the server.
     Proxy {
-        /// Scheme, host and port.
+        /// The scheme, host and port.
         proxy: String,
         /// The cause.
         cause: String,
     },
-    /// The server was not connected to in time.
+    /// The connection attempt timed out.
     ConnectTimeout,
-    /// The server cannot be connected to, for a cause such as `Connection refused`.
+    /// The connection attempt failed, for a cause such as `Connection refused`.
     Connect(String),
-    /// There is no TLS connection.
+    /// The TLS connection failed.
     Tls(TlsReason),
-    /// The connection was made, and broke.
+    /// The connection failed after it was established.
     Disconnected {
         /// The cause.
         cause: String,
-        /// Whether the server may expect TLS where none was spoken.
+        /// Whether the server may expect TLS, which was not used.
         maybe_tls: bool,
     },
     /// The response is not HTTP, or a part of it is invalid.
     Protocol {
         /// The cause.
         cause: String,
-        /// Whether the server may expect TLS where none was spoken.
+        /// Whether the server may expect TLS, which was not used.
         maybe_tls: bool,
     },
-    /// The response, or the next part of it, did not come within this time.
+    /// The response, or the next part of it, did not arrive within this time.
     TooSlow(Duration),
-    /// The response is larger than any that is read into memory.
+    /// The response is too large to be read into memory.
     TooLarge,
-    /// More redirects than this were to be followed.
+    /// There are more redirects than this limit.
     TooManyRedirects(usize),
-    /// The response redirects a request that is not sent to another address.
+    /// The response is a redirect, but the request must not be sent to another address.
     NotRedirected {
         /// The status of the response.
         status: StatusCode,
@@ -66,22 +66,22 @@ pub enum Reason {
         /// The address that the response redirects to.
         to: Url,
     },
-    /// The data to be sent could not be had.
+    /// The data to send could not be read.
     Upload(Error),
     /// The client cannot be set up.
     Setup(SetupError),
 }
 
-/// The reason why there is no TLS connection.
+/// The reason why a TLS connection failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TlsReason {
-    /// The server asks for a certificate of the client.
+    /// The server requires a client certificate.
     ClientCertificateRequired,
-    /// The server supports no version of TLS that is allowed.
+    /// The server supports no allowed version of TLS.
     Version,
-    /// The server does not speak TLS.
+    /// The server does not use TLS.
     NotTls,
-    /// The certificate is for these names, and not for the host.
+    /// The certificate is for these names, which do not include the host.
     WrongName(Vec<String>),
     /// The certificate expired at this time.
     Expired(String),
@@ -89,14 +89,14 @@ pub enum TlsReason {
     NotYetValid(String),
     /// The issuer of the certificate is not trusted.
     UnknownIssuer,
-    /// The certificate is not trusted for another cause.
+    /// The certificate is not trusted for another reason.
     Untrusted(String),
-    /// The certificate is that of an authority, and not of a server.
+    /// The certificate belongs to an authority, not to a server.
     Authority(String),
 }
 
 impl TlsReason {
-    /// Whether other certificates to trust may help.
+    /// Returns whether additional trusted certificates may help.
     pub fn is_about_trust(&self) -> bool {
         matches!(
             self,
@@ -109,10 +109,10 @@ impl fmt::Display for TlsReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ClientCertificateRequired => f.write_str("it asks for a client certificate"),
-            Self::Version => f.write_str("it supports no version of TLS that is allowed"),
+            Self::Version => f.write_str("it supports no allowed version of TLS"),
             Self::NotTls => f.write_str("it does not speak TLS"),
             Self::WrongName(names) if names.is_empty() => {
-                f.write_str("its certificate is for no name")
+                f.write_str("its certificate has no names")
             }
             Self::WrongName(names) => write!(f, "its certificate is for {}", names.join(", ")),
             Self::Expired(time) => {
@@ -148,7 +148,7 @@ impl fmt::Display for Reason {
             Self::TooSlow(limit) => {
                 write!(
                     f,
-                    "next to nothing was sent within {} s",
+                    "almost no data was received within {} s",
                     limit.as_secs_f64()
                 )
             }
@@ -175,7 +175,7 @@ struct Inner {
 }
 
 impl Failure {
-    /// Returns a failure that another attempt does not mend.
+    /// Creates a failure that a retry cannot fix.
     pub(super) fn new(url: &Url, reason: Reason) -> Self {
         Self(Box::new(Inner {
             url: url.clone(),
@@ -186,13 +186,13 @@ impl Failure {
         }))
     }
 
-    /// Returns the failure of a request that was sent through these proxies.
+    /// Creates the failure of a request that was sent through these proxies.
     pub(super) fn of_request(url: &Url, error: reqwest::Error, proxies: &Proxies) -> Self {
         let proxy = error.is_connect().then(|| proxies.of(url)).flatten();
         Self::of_error(url, error, proxy)
     }
 
-    /// Returns the failure of reading the body of a response.
+    /// Creates the failure of reading the body of a response.
     pub(super) fn of_body(url: &Url, error: reqwest::Error) -> Self {
         Self::of_error(url, error, None)
     }
@@ -203,32 +203,32 @@ impl Failure {
             reason: reason(url, &error, proxy),
             is_connect: error.is_connect(),
             is_transient: is_transient(&error),
-            // The address may hold secrets.
+            // The address may contain secrets.
             source: Some(error.without_url().into()),
         }))
     }
 
-    /// The address of the request; that of the last one where redirects were followed.
+    /// Returns the address of the request; the last one if redirects were followed.
     pub fn url(&self) -> &Url {
         &self.0.url
     }
 
-    /// The reason.
+    /// Returns the reason.
     pub fn reason(&self) -> &Reason {
         &self.0.reason
     }
 
-    /// Returns the reason, and the error underneath.
+    /// Returns the reason and the underlying error.
     pub fn into_parts(self) -> (Reason, Option<Source>) {
         (self.0.reason, self.0.source)
     }
 
-    /// Whether the same request may succeed the next time: the connection was made, and broke.
+    /// Returns whether a retry may succeed: the connection failed after it was established.
     pub fn is_transient(&self) -> bool {
         self.0.is_transient
     }
 
-    /// Whether there was no connection, so that the server has not seen the request.
+    /// Returns whether there was no connection, so that the server has not received the request.
     pub fn is_connect(&self) -> bool {
         self.0.is_connect
     }
@@ -240,7 +240,7 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// Returns the reason that an error of a request or a response has underneath.
+/// Returns the reason of an error of a request or a response.
 fn reason(url: &Url, error: &reqwest::Error, proxy: Option<String>) -> Reason {
     if let Some(own) = find::<Error>(error) {
         return Reason::Upload(Error::new(own.kind(), own.message()));
@@ -277,10 +277,10 @@ fn reason(url: &Url, error: &reqwest::Error, proxy: Option<String>) -> Reason {
     }
 }
 
-/// hyper's words for a response that ends before its head does.
+/// hyper's message for a response that ends within its head.
 const INCOMPLETE: &str = "before message completed";
 
-/// Whether the connection was made, and broke.
+/// Returns whether the connection failed after it was established.
 fn is_transient(error: &reqwest::Error) -> bool {
     if find::<Error>(error).is_some() {
         return false;
@@ -304,7 +304,7 @@ fn find<T: StdError + 'static>(error: &reqwest::Error) -> Option<&T> {
         if let Some(error) = error.downcast_ref::<T>() {
             return Some(error);
         }
-        // An I/O error does not show what it holds as its source.
+        // An I/O error does not return its inner error as its source.
         let held = error
             .downcast_ref::<io::Error>()
             .and_then(io::Error::get_ref);
@@ -329,7 +329,7 @@ fn innermost(error: &reqwest::Error) -> String {
     }
 }
 
-/// Returns the reason that an error of TLS stands for; None for one that says nothing about the server.
+/// Returns the reason of a TLS error; None for an error that is not about the server.
 fn tls_reason(error: &RustlsError) -> Option<TlsReason> {
     let certificate = match error {
         RustlsError::AlertReceived(AlertDescription::CertificateRequired) => {
@@ -352,7 +352,7 @@ fn tls_reason(error: &RustlsError) -> Option<TlsReason> {
         }
         CertificateError::UnknownIssuer => TlsReason::UnknownIssuer,
         CertificateError::Other(_) => {
-            TlsReason::Authority(format!("it is an authority's own ({certificate})"))
+            TlsReason::Authority(format!("it belongs to an authority ({certificate})"))
         }
         _ => TlsReason::Untrusted(certificate.to_string()),
     })
@@ -361,10 +361,10 @@ fn tls_reason(error: &RustlsError) -> Option<TlsReason> {
 fn date(time: UnixTime) -> String {
     let time = i64::try_from(time.as_secs()).ok();
     let time = time.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    time.map_or_else(|| "a date far away".to_string(), |time| time.to_string())
+    time.map_or_else(|| "an unknown date".to_string(), |time| time.to_string())
 }
 
-/// Returns a name of a certificate as people write it: `DnsName("h")` → `h`.
+/// Returns a name of a certificate in the usual form: `DnsName("h")` → `h`.
 fn shown_name(name: &str) -> String {
     let inner = name
         .split_once('(')

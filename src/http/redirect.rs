@@ -1,4 +1,4 @@
-//! Redirects: how many are followed, to where, and with which headers.
+//! Redirects: their limit, their targets, and the headers that are sent to them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use super::reason::{Failure, Reason};
 use super::wire;
 use crate::Error;
 
-/// The statuses that redirect.
+/// The statuses of redirects.
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// How redirects are followed. Only requests that change nothing are sent to another address, and what is secret in their
-/// headers is sent to one origin alone.
+/// A redirect policy. Only requests that change nothing are redirected, and secret headers are sent to one
+/// origin only.
 #[derive(Clone)]
 pub struct Policy {
-    /// Redirects at most.
+    /// The maximum number of redirects.
     pub limit: usize,
-    /// The statuses whose redirects are followed; a response with another one is returned as it is.
+    /// The statuses of redirects to follow; a response with another one is returned to the caller.
     pub statuses: &'static [u16],
-    /// The rules for the addresses that are requested; None allows those of all web servers.
+    /// The rules for addresses; None allows the addresses of all web servers.
     pub guard: Option<Arc<dyn Guard>>,
 }
 
@@ -38,36 +38,35 @@ impl Default for Policy {
 
 /// Rules for the addresses that a client may request.
 pub trait Guard: Send + Sync {
-    /// Returns the address that a redirect leads to: `location`, which may be relative to `from`.
+    /// Returns the target of a redirect: `location`, which may be relative to `from`.
     ///
     /// # Errors
-    /// Any, for an address that may not be requested.
+    /// Any, for an address that is not allowed.
     fn follow(&self, from: &Url, location: &str) -> Result<Url, Error>;
 
-    /// Returns those of the addresses of a host that may be connected to; hosts that are addresses themselves do not come
-    /// here.
+    /// Returns the allowed addresses of a host. Not called for hosts that are IP addresses.
     ///
     /// # Errors
-    /// The reason why none of them may.
+    /// The reason why none is allowed.
     fn select(&self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, String>;
 }
 
-/// A redirect to another origin, to which the secret headers of the request were not sent.
+/// A redirect to another origin that the secret headers of the request were not sent to.
 #[derive(Clone, Debug)]
 pub struct Stripped {
-    /// The address that redirects.
+    /// The redirecting address.
     pub from: Url,
-    /// The address that it redirects to.
+    /// The target address.
     pub to: Url,
 }
 
-/// The last response to a request whose redirects were followed.
+/// The last response to a request after its redirects.
 pub(super) struct Followed {
     pub response: reqwest::Response,
     pub stripped: Option<Stripped>,
 }
 
-/// Sends a request, and sends it on to where the responses redirect to.
+/// Sends a request and follows its redirects.
 pub(super) async fn follow<F>(
     policy: &Policy,
     mut request: Request,
@@ -108,8 +107,8 @@ where
 }
 
 impl Policy {
-    /// Returns the address that a response redirects to; None for a response that does not redirect, or not to a web
-    /// server.
+    /// Returns the target of a redirect; None for a response that is not a redirect, or does not lead to a
+    /// web server.
     fn target(&self, from: &Url, response: &reqwest::Response) -> Result<Option<Url>, Reason> {
         if !self.statuses.contains(&response.status().as_u16()) {
             return Ok(None);
@@ -129,7 +128,7 @@ impl Policy {
     }
 }
 
-/// Returns the headers that another origin may see.
+/// Returns the headers that may be sent to another origin.
 fn public(headers: &HeaderMap) -> HeaderMap {
     let public = headers
         .iter()
@@ -149,7 +148,7 @@ mod tests {
     use super::*;
     use crate::http::testing::block_on;
 
-    /// Follows redirects with `respond` as the servers. Returns the requests, and the outcome.
+    /// Follows redirects with `respond` as the servers. Returns the requests and the result.
     fn travel(
         policy: &Policy,
         request: Request,
@@ -233,7 +232,7 @@ mod tests {
             request.headers.insert("x-trace-info", marked);
             let (seen, outcome) = travel(&Policy::default(), request, |url| match url.path() {
                 "/x" => (301, Some(to.to_string())),
-                // What was left out once stays left out.
+                // Headers that were removed once are not sent again.
                 "/y" => (302, Some("http://h/z".to_string())),
                 _ => (200, None),
             });

@@ -1,4 +1,4 @@
-//! Names of hosts, resolved to addresses that a client may connect to.
+//! Host name resolution with a filter of addresses.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -8,11 +8,11 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::redirect::Guard;
 
-/// A resolver whose addresses the guard of a client selects. Connections go to these addresses and to no others: a name
-/// cannot mean another host by the time it is connected to.
+/// A resolver that filters addresses with the guard of a client. Connections are made to the remaining
+/// addresses only, so the name cannot resolve to another host between check and connection.
 pub(super) struct GuardedResolver(pub Arc<dyn Guard>);
 
-/// The refusal of all addresses of a host, with the reason.
+/// The error if all addresses of a host are blocked, with the reason.
 #[derive(Debug)]
 pub(super) struct Blocked(pub String);
 
@@ -32,7 +32,7 @@ impl Resolve for GuardedResolver {
             let found = tokio::net::lookup_host((absolute(host), 0)).await?;
             let found = found.map(|address| address.ip()).collect();
             let selected = guard.select(host, found).map_err(Blocked)?;
-            // The port is that of the address of the request.
+            // The port comes from the address of the request.
             let selected = selected
                 .into_iter()
                 .map(|address| SocketAddr::new(address, 0));
@@ -41,10 +41,10 @@ impl Resolve for GuardedResolver {
     }
 }
 
-/// Returns a name that no search list is applied to.
+/// Returns the name in a form that no search list applies to.
 fn absolute(host: &str) -> String {
     match host {
-        // Many systems know this name only without a dot.
+        // Many systems resolve this name only without a dot.
         "localhost" => host.to_string(),
         _ if host.ends_with('.') => host.to_string(),
         _ => format!("{host}."),

@@ -1,4 +1,4 @@
-//! Retries: what is sent again, how often, and when.
+//! Retries: their conditions, number and delays.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,17 +6,17 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use http::StatusCode;
 use http::header::{HeaderMap, RETRY_AFTER};
 
-/// The longest delay that a server may ask for.
+/// The longest accepted delay of a server.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// How often, and after which delays, a request is sent again.
+/// The number of retries and their delays.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
-    /// Retries at most.
+    /// The maximum number of retries.
     pub retries: usize,
-    /// The delay before the first retry, to which a random part of it is added; it doubles with each retry.
+    /// The delay before the first retry; it doubles with each retry. A random part of it is added.
     pub min_delay: Duration,
-    /// The longest delay.
+    /// The maximum delay.
     pub max_delay: Duration,
 }
 
@@ -42,26 +42,26 @@ impl Policy {
 /// The delay before a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
-    /// The delay that the policy computes.
+    /// A delay that the policy computes.
     Backoff,
-    /// One that the server asks for.
+    /// A delay that the server requested.
     After(Duration),
 }
 
-/// Returns the delay after which a request may be sent again, where its response asks for that.
+/// Returns the delay before a retry, if the response allows one.
 pub fn delay(status: StatusCode, headers: &HeaderMap) -> Option<Delay> {
     if !matches!(status.as_u16(), 429 | 502 | 503 | 504) {
         return None;
     }
     match retry_after(headers) {
-        // A delay that is too long to wait for is an error to be shown.
+        // A delay that is too long becomes an error to show.
         Some(delay) if delay > MAX_RETRY_AFTER => None,
         Some(delay) => Some(Delay::After(delay)),
         None => Some(Delay::Backoff),
     }
 }
 
-/// Returns the delay that a `Retry-After` names, in seconds or as a date.
+/// Returns the delay of a `Retry-After`, in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse() {
@@ -71,12 +71,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     date.duration_since(SystemTime::now()).ok()
 }
 
-/// A retry that is about to be made.
+/// A retry that is about to happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// Its number, from 1.
+    /// The number of the retry, from 1.
     pub number: usize,
-    /// Retries at most.
+    /// The maximum number of retries.
     pub of: usize,
     /// The delay before it.
     pub delay: Duration,
@@ -91,7 +91,7 @@ pub struct Retries<'a> {
 }
 
 impl<'a> Retries<'a> {
-    /// Returns the retries that a policy allows; `notify` learns of each one before its delay.
+    /// Creates the retries of a policy; `notify` is called before the delay of each one.
     pub fn new(policy: Policy, notify: impl Fn(Retry) + Send + Sync + 'a) -> Self {
         Self {
             policy,
@@ -101,7 +101,7 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Waits before the next attempt. Returns false at once when there are no retries left.
+    /// Waits before the next attempt. Returns false immediately if no retries remain.
     pub async fn wait(&mut self, delay: Delay) -> bool {
         let Some(backoff) = self.backoff.next() else {
             return false;
@@ -120,7 +120,7 @@ impl<'a> Retries<'a> {
         true
     }
 
-    /// Counts from the beginning, after an operation has made progress.
+    /// Resets the count, after an operation has made progress.
     pub fn reset(&mut self) {
         self.backoff = backoff(self.policy);
         self.made = 0;
@@ -138,13 +138,13 @@ fn backoff(policy: Policy) -> ExponentialBackoff {
 
 /// The result of an attempt.
 pub struct Attempt<T> {
-    /// The result, which is that of the operation without another attempt.
+    /// The result; it is the operation's result if there is no further attempt.
     pub result: T,
-    /// The delay before another attempt; None when the result is final.
+    /// The delay before another attempt; None if the result is final.
     pub retry: Option<Delay>,
 }
 
-/// Makes attempts until a result is final or there are no retries left. Returns the last result.
+/// Repeats an attempt until its result is final or no retries remain. Returns the last result.
 pub async fn run<T, F>(mut retries: Retries<'_>, mut attempt: impl FnMut() -> F) -> T
 where
     F: Future<Output = Attempt<T>>,

@@ -8,27 +8,27 @@ use crate::Error;
 /// An error of another library.
 pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// The reason why a client cannot be set up. No variant holds a secret.
+/// The reason why a client cannot be set up. No variant contains a secret.
 #[derive(Debug)]
 pub enum SetupError {
     /// A file cannot be read.
     File(Error),
-    /// A file or directory of certificates to trust holds none.
+    /// A file or directory of trusted certificates contains none.
     NoCertificate(PathBuf),
-    /// A file does not hold a certificate to present, and its key.
+    /// A file does not contain a client certificate and its key.
     NoClientCertificate(PathBuf, Source),
-    /// There are no certificates to trust at all.
+    /// There are no trusted certificates.
     NothingTrusted(Source),
-    /// A list of ciphers leaves none.
+    /// A cipher list leaves no suite.
     NoCipherSuite(String),
-    /// A configured proxy is not an address. It may hold a password, and is not shown.
+    /// A configured proxy is not an address. It is not shown because it may contain a password.
     InvalidProxy,
     /// TLS cannot be set up.
     Tls(Source),
 }
 
 impl SetupError {
-    /// Returns the error underneath, where there is one of another library.
+    /// Returns the underlying error, if it is one of another library.
     pub fn into_source(self) -> Option<Source> {
         match self {
             Self::NoClientCertificate(_, source)
@@ -47,14 +47,14 @@ impl fmt::Display for SetupError {
         match self {
             Self::File(error) => error.fmt(f),
             Self::NoCertificate(path) => {
-                write!(f, "{} holds no certificate in PEM", path.display())
+                write!(f, "{} contains no PEM certificate", path.display())
             }
             Self::NoClientCertificate(path, _) => {
-                write!(f, "{} holds no certificate with a key", path.display())
+                write!(f, "{} contains no certificate with a key", path.display())
             }
             Self::NothingTrusted(_) => f.write_str("no trusted certificates were found"),
             Self::NoCipherSuite(list) => {
-                write!(f, "no cipher suite is left by the list {list}")
+                write!(f, "the cipher list {list} leaves no suite")
             }
             Self::InvalidProxy => f.write_str("a configured proxy is not an address"),
             Self::Tls(_) => f.write_str("cannot set up TLS"),

@@ -1,8 +1,9 @@
-//! An HTTP/1.1 server on the loopback for tests, which can also break the protocol.
+//! An HTTP/1.1 server on the loopback interface for tests, which can also violate the protocol.
 //!
-//! Each connection has a thread and a time limit. A handler gets every request as an [`Exchange`]: it reads as much of
-//! the body as it wants, writes an answer or any other bytes, and closes the connection or keeps it. Dropping the server
-//! ends all connections and waits for their threads. The integration tests include this file by its path.
+//! Each connection has a thread and a time limit. A handler gets every request as an [`Exchange`]: it reads
+//! as much of the body as it needs, writes a response or any other bytes, and closes or keeps the
+//! connection. Dropping the server ends all connections and waits for their threads. The integration tests
+//! include this file by its path.
 
 #![allow(dead_code, reason = "unit tests and integration tests each use a part")]
 
@@ -19,19 +20,19 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use url::Url;
 
-/// How long a read or a write of a connection may take.
+/// The timeout of a read or a write on a connection.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Bytes of the head of a request, of the head of a chunk, and of trailers.
+/// The maximum size in bytes of the head of a request, of the head of a chunk, and of trailers.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Header fields of a request.
+/// The maximum number of header fields of a request.
 const MAX_FIELDS: usize = 128;
 
-/// Requests of a connection.
+/// The maximum number of requests on a connection.
 const MAX_REQUESTS: usize = 10_000;
 
-/// Runs a future to its end on a runtime of its own.
+/// Runs a future to completion on its own runtime.
 pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -39,16 +40,16 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(future)
 }
 
-/// A request as it was received.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// The method.
     pub method: String,
-    /// Path and query.
+    /// The path and query.
     pub target: String,
-    /// The header fields, their names in lower case.
+    /// The header fields, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Bytes of the body that were read.
+    /// The number of bytes of the body that were read.
     pub length: u64,
 }
 
@@ -59,12 +60,12 @@ impl Request {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// Returns method, path and query.
+    /// Returns the method, path and query.
     pub fn line(&self) -> String {
         format!("{} {}", self.method, self.target)
     }
 
-    /// Returns the target as a URL, on a host of no meaning.
+    /// Returns the target as a URL with a placeholder host.
     pub fn url(&self) -> Url {
         let base = Url::parse("http://server/").unwrap();
         base.join(&self.target).unwrap_or(base)
@@ -78,19 +79,19 @@ impl Request {
     }
 }
 
-/// An answer to a request.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The header fields; the length of the body is added where they have none.
+    /// The header fields; the length of the body is added if it is missing.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// Returns an answer with a body of this type.
+    /// Creates a response with a body of this type.
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self {
             body: body.into(),
@@ -98,12 +99,12 @@ impl Answer {
         }
     }
 
-    /// Returns an answer in JSON.
+    /// Creates a JSON response.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::new(status, "application/json", body.to_string())
     }
 
-    /// Returns an answer without a body.
+    /// Creates a response without a body.
     pub fn empty(status: u16) -> Self {
         Self {
             status,
@@ -112,7 +113,7 @@ impl Answer {
         }
     }
 
-    /// Returns an error as Glance writes it.
+    /// Creates an error response in Glance's format.
     pub fn page(status: u16, text: &str) -> Self {
         let title = format!("{status} What Went Wrong");
         let page = format!(
@@ -144,7 +145,7 @@ impl Answer {
         (head + "\r\n").into_bytes()
     }
 
-    /// Returns the bytes of the whole answer.
+    /// Returns the bytes of the whole response.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = self.head();
         bytes.extend(&self.body);
@@ -152,19 +153,19 @@ impl Answer {
     }
 }
 
-/// What happens to a connection after a request.
+/// The state of a connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// It waits for the next request.
+    /// Open for the next request.
     Stay,
-    /// It is closed at once.
+    /// Closed at once.
     Close,
 }
 
-/// A function that answers requests.
+/// A function that responds to requests.
 pub type Handler = dyn Fn(&mut Exchange) -> Then + Send + Sync;
 
-/// A request that is being answered, and its connection.
+/// A request in progress, and its connection.
 pub struct Exchange {
     /// The request.
     pub request: Request,
@@ -175,15 +176,15 @@ pub struct Exchange {
     shared: Arc<Shared>,
 }
 
-/// How the end of a request's body is found.
+/// The method to find the end of a request's body.
 enum Framing {
-    /// Bytes of the body that are left.
+    /// The number of remaining bytes of the body.
     Length(u64),
-    /// Bytes of a chunk that are left; another chunk may follow.
+    /// The number of remaining bytes of a chunk; another chunk may follow.
     Chunks(u64),
-    /// Nothing is left.
+    /// The body has been read.
     Ended,
-    /// The client closed the connection, or sent what is not HTTP.
+    /// The client closed the connection, or sent invalid HTTP.
     Broken,
 }
 
@@ -200,7 +201,7 @@ impl Framing {
 }
 
 impl Exchange {
-    /// Reads up to so many bytes of the body.
+    /// Reads up to this many bytes of the body.
     pub fn read(&mut self, mut bytes: u64) {
         while bytes > 0 {
             let left = match &mut self.framing {
@@ -224,7 +225,7 @@ impl Exchange {
             if read == 0 || outcome.is_err() {
                 self.framing = Framing::Broken;
             }
-            // What follows the last byte of a chunk shows whether there is another.
+            // The bytes after a chunk show whether there is another.
             if let Framing::Chunks(0) = self.framing {
                 let mut end = [0; 2];
                 self.framing = match self.stream.read_exact(&mut end) {
@@ -241,13 +242,13 @@ impl Exchange {
         matches!(self.framing, Framing::Ended | Framing::Length(0))
     }
 
-    /// Writes bytes. Returns whether the client still takes them.
+    /// Writes bytes. Returns whether the client still receives them.
     pub fn write(&mut self, bytes: &[u8]) -> bool {
         let stream = self.stream.get_mut();
         !self.shared.is_stopped() && stream.write_all(bytes).is_ok() && stream.flush().is_ok()
     }
 
-    /// Writes an answer.
+    /// Writes a response.
     pub fn send(&mut self, answer: &Answer) -> Then {
         if self.write(&answer.bytes()) {
             Then::Stay
@@ -256,14 +257,14 @@ impl Exchange {
         }
     }
 
-    /// Ends the answers of this connection, and reads what the client still sends.
+    /// Ends the responses on this connection, and reads what the client still sends.
     pub fn linger(&mut self) -> Then {
         self.stream.get_mut().shut_down(Shutdown::Write);
         self.read_all();
         Then::Close
     }
 
-    /// Waits, without an answer, until the client closes the connection.
+    /// Waits, without a response, until the client closes the connection.
     pub fn wait(&mut self) -> Then {
         let _ = io::copy(&mut self.stream, &mut io::sink());
         Then::Close
@@ -274,12 +275,12 @@ impl Exchange {
         self.shared.url()
     }
 
-    /// Whether the server is still in use.
+    /// Returns whether the server is still in use.
     pub fn goes_on(&self) -> bool {
         !self.shared.is_stopped()
     }
 
-    /// Answers the request. Returns whether the connection waits for another.
+    /// Responds to the request. Returns whether the connection stays open for another.
     fn answer(&mut self) -> Then {
         let number = {
             let mut requests = self.shared.requests();
@@ -297,8 +298,8 @@ impl Exchange {
     }
 }
 
-/// Reads more from a stream until `parse` returns how many bytes belong to its result. Returns None at the end of the
-/// stream, and an error for bytes that are not HTTP.
+/// Reads more from a stream until `parse` returns the length of its result. Returns None at the end of the
+/// stream, and an error for invalid HTTP.
 fn read_parsed<T>(
     stream: &mut BufReader<Stream>,
     parse: impl Fn(&[u8]) -> httparse::Result<(usize, T)>,
@@ -345,7 +346,7 @@ fn read_head(stream: &mut BufReader<Stream>) -> Result<Option<Request>, httparse
     })
 }
 
-/// Reads the head of a chunk, and what follows the last one.
+/// Reads the head of a chunk, and the trailers after the last one.
 fn next_chunk(stream: &mut BufReader<Stream>) -> Framing {
     let size = read_parsed(stream, |bytes| {
         httparse::parse_chunk_size(bytes).map_err(|_| httparse::Error::Token)
@@ -419,7 +420,7 @@ impl Write for Stream {
     }
 }
 
-/// What the threads of a server share.
+/// The shared state of a server's threads.
 struct Shared {
     address: SocketAddr,
     handler: Box<Handler>,
@@ -449,7 +450,7 @@ impl Shared {
         }
     }
 
-    /// Accepts connections, each for a thread, until the server is dropped.
+    /// Accepts connections, with a thread for each, until the server is dropped.
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
         let mut threads = Vec::new();
         for socket in listener.incoming() {
@@ -470,7 +471,7 @@ impl Shared {
         }
     }
 
-    /// Answers the requests of a connection. What is not HTTP gets status 400, as from common servers.
+    /// Responds to the requests of a connection. Invalid HTTP gets status 400, as on common servers.
     fn serve(self: Arc<Self>, socket: TcpStream) {
         let tls = self.tls.clone();
         let mut stream = BufReader::new(Stream::new(socket, tls));
@@ -500,14 +501,14 @@ impl Shared {
     }
 }
 
-/// A server, which ends when it is dropped.
+/// A server that ends when it is dropped.
 pub struct Server {
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Starts a server whose requests are answered by `handler`.
+    /// Starts a server that passes requests to `handler`.
     pub fn start(handler: impl Fn(&mut Exchange) -> Then + Send + Sync + 'static) -> Self {
         Self::start_on(None, Box::new(handler))
     }
@@ -520,13 +521,13 @@ impl Server {
         Self::start_on(Some(Arc::new(config)), Box::new(handler))
     }
 
-    /// Starts a server that answers every request with these bytes as data.
+    /// Starts a server that responds to every request with this data.
     pub fn serving(content: &[u8]) -> Self {
         let answer = Answer::new(200, "application/octet-stream", content);
         Self::answering(move |_| answer.clone())
     }
 
-    /// Starts a server whose answer depends on the target of a request alone.
+    /// Starts a server whose response depends only on the target of a request.
     pub fn answering(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         Self::start(move |exchange| {
             let answer = answer(&exchange.request.target);
@@ -534,7 +535,8 @@ impl Server {
         })
     }
 
-    /// Starts a server that writes one of `responses`, as it is, for each request, and closes the connection.
+    /// Starts a server that writes one of `responses`, unchanged, for each request, and closes the
+    /// connection.
     pub fn scripted(responses: impl IntoIterator<Item = String>) -> Self {
         let responses: Vec<String> = responses.into_iter().collect();
         let responses = Mutex::new(responses.into_iter());
@@ -574,12 +576,12 @@ impl Server {
         self.shared.address.port()
     }
 
-    /// Returns the requests that were received.
+    /// Returns the received requests.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests().clone()
     }
 
-    /// Returns method and target of the requests that were received.
+    /// Returns method and target of the received requests.
     pub fn lines(&self) -> Vec<String> {
         self.shared.requests().iter().map(Request::line).collect()
     }
@@ -588,7 +590,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.is_stopped.store(true, Ordering::SeqCst);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.shared.address);
         self.shared.end_connections();
         if let Some(accepting) = self.accepting.take() {

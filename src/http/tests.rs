@@ -1,4 +1,4 @@
-//! The client on servers of the loopback.
+//! Tests of the client on servers on the loopback interface.
 
 use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::testing::{Answer, Server, block_on};
 use super::*;
 use crate::config::{Secret, Tls, Trust};
 
-/// Options that wait for nothing long.
+/// Returns options with short timeouts.
 fn options() -> Options {
     Options {
         timeout: Duration::from_secs(20),
@@ -40,7 +40,7 @@ fn reason(options: Options, url: &str) -> Reason {
     outcome.err().unwrap().into_parts().0
 }
 
-/// Returns the address of a port that nothing listens on.
+/// Returns an address whose port nothing listens on.
 fn dead() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
@@ -88,7 +88,7 @@ fn a_dead_proxy_is_named_without_its_password() {
 
 #[test]
 fn a_server_that_does_not_respond_in_time_is_the_reason() {
-    // Connections to it are made, and never accepted.
+    // Connections to it are established but never accepted.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     let timeout = Duration::from_millis(50);
@@ -191,7 +191,7 @@ fn data_that_cannot_be_had_is_the_reason_of_an_upload() {
     assert_eq!(error.message(), "the file has changed");
 }
 
-/// A guard that lets no host be connected to.
+/// A guard that allows no host.
 struct Nowhere;
 
 impl redirect::Guard for Nowhere {
@@ -275,7 +275,7 @@ fn secrets_do_not_reach_the_listener() {
     assert!(!shown.contains("sesame"), "{shown}");
 }
 
-/// A certificate of 127.0.0.1, and its key.
+/// A certificate for 127.0.0.1 and its key.
 struct Certificate {
     directory: tempfile::TempDir,
     file: PathBuf,
@@ -300,7 +300,7 @@ impl Certificate {
         Self { directory, file }
     }
 
-    /// Starts a server with TLS that shows the certificate.
+    /// Starts a TLS server with the certificate.
     fn serve(&self) -> Server {
         let chain = CertificateDer::pem_file_iter(&self.file).unwrap();
         let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();

@@ -1,4 +1,4 @@
-//! TLS: servers are verified unless that is switched off.
+//! TLS configuration. Servers are verified unless verification is off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::config::{Tls, TlsVersion, Trust};
 
 type Result<T> = std::result::Result<T, SetupError>;
 
-/// Sets up the TLS of a client. A client for addresses without TLS knows no certificate.
+/// Configures the TLS of a client. A client for addresses without TLS loads no certificates.
 ///
 /// # Errors
-/// Any but `InvalidProxy`, for a client for addresses with TLS alone.
+/// Any but `InvalidProxy`, only for a client for addresses with TLS.
 pub(super) fn configure(
     builder: ClientBuilder,
     tls: &Tls,
@@ -33,9 +33,9 @@ pub(super) fn configure(
 ) -> Result<ClientBuilder> {
     let mut provider = rustls::crypto::ring::default_provider();
     if !is_secure {
-        // Whichever provider was installed first does: nothing is encrypted by it.
+        // A provider that is already installed is good enough: this one encrypts nothing.
         let _ = provider.install_default();
-        // Loading the system's certificates takes longer than all else.
+        // Loading the system's certificates is the most expensive part of the setup.
         return Ok(builder.tls_certs_only([]));
     }
     if let Some(list) = &tls.ciphers {
@@ -82,10 +82,10 @@ fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfi
     Ok(config)
 }
 
-/// Returns the certificates to trust.
+/// Returns the trusted certificates.
 ///
 /// # Errors
-/// `File` and `NoCertificate` for a file or directory that was named and has none.
+/// `File` and `NoCertificate` for a named file or directory without certificates.
 fn trusted(trust: &Trust) -> Result<Vec<CertificateDer<'static>>> {
     match trust {
         Trust::Only(path) if path.is_dir() => {
@@ -103,7 +103,7 @@ fn trusted(trust: &Trust) -> Result<Vec<CertificateDer<'static>>> {
                 [] => usual.cert_dir,
                 named => named.to_vec(),
             };
-            // As for OpenSSL, what cannot be read is not trusted, and is not an error.
+            // As in OpenSSL, an unreadable file is not trusted, and is not an error.
             let mut all = Vec::new();
             for directory in &directories {
                 all.extend(rustls_native_certs::load_certs_from_paths(None, Some(directory)).certs);
@@ -118,7 +118,7 @@ fn trusted(trust: &Trust) -> Result<Vec<CertificateDer<'static>>> {
     }
 }
 
-/// Returns the certificates of a file, which MUST hold one.
+/// Returns the certificates of a file, which MUST contain one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let found: std::result::Result<Vec<_>, _> =
         CertificateDer::pem_slice_iter(&read(path)?).collect();
@@ -130,11 +130,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|e| SetupError::File(Error::io("read", path, e)))
 }
 
-/// A verifier of servers that also accepts a certificate which is itself trusted, as OpenSSL does: a server's
-/// own certificate that calls itself an authority, as `openssl req -x509` makes them.
+/// A verifier that also accepts a server certificate that is itself trusted, as OpenSSL does: a self-signed
+/// certificate marked as an authority, as created by `openssl req -x509`.
 #[derive(Debug)]
 struct Verifier {
-    /// The certificates that are trusted.
+    /// The trusted certificates.
     trusted: Vec<CertificateDer<'static>>,
     inner: Arc<WebPkiServerVerifier>,
 }
@@ -167,7 +167,7 @@ impl ServerCertVerifier for Verifier {
         );
         let is_trusted = || self.trusted.iter().any(|trusted| trusted == end_entity);
         match verified {
-            // The dates of the certificate are checked before either, and are valid.
+            // The dates of the certificate have been checked before, and are valid.
             Err(error) if lacks_only_issuer(&error) && is_trusted() => {
                 let certificate = ParsedCertificate::try_from(end_entity)?;
                 rustls::client::verify_server_name(&certificate, server_name)?;
@@ -200,7 +200,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate was refused only because its issuer is unknown, or because it is an authority itself.
+/// Returns whether a certificate was refused only because its issuer is unknown, or because it is an
+/// authority.
 fn lacks_only_issuer(error: &rustls::Error) -> bool {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,

@@ -1,4 +1,4 @@
-//! Bodies that are streams, and the time that a server takes over them.
+//! Streamed request bodies, and the detection of servers that do not read them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use reqwest::Body;
 
 use crate::Result;
 
-/// A measurement of how long the connection has taken no data although there was some.
+/// A timer of how long the connection has accepted no data although some was available.
 #[derive(Clone)]
 pub(super) struct StallTimer(Arc<Mutex<Option<Instant>>>);
 
@@ -18,12 +18,12 @@ impl StallTimer {
         Self(Arc::new(Mutex::new(Some(Instant::now()))))
     }
 
-    /// Measures from now on: the connection has got data to send.
+    /// Starts the timer: data for the connection is available.
     fn start(&self) {
         self.set(Some(Instant::now()));
     }
 
-    /// Stops the measurement: the connection waits for data.
+    /// Stops the timer: the connection waits for data.
     fn stop(&self) {
         self.set(None);
     }
@@ -32,7 +32,7 @@ impl StallTimer {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
-    /// Returns when the connection has taken nothing for that long.
+    /// Waits until the connection has accepted no data for this time.
     pub async fn expired(&self, limit: Duration) {
         loop {
             let since = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -46,7 +46,7 @@ impl StallTimer {
     }
 }
 
-/// Returns a body of these blocks, and the timer that runs while the connection has got one.
+/// Returns a body of these blocks, and the timer that runs while a block is available.
 pub(super) fn body(
     blocks: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> (Body, StallTimer) {

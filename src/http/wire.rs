@@ -1,4 +1,5 @@
-//! Requests and responses as text for people, without secrets: requests as lines for curl, responses as they come.
+//! Requests and responses as text for users, without secrets: requests as curl commands, responses as
+//! received.
 
 use std::fmt::Write;
 
@@ -11,7 +12,7 @@ use crate::model::address::{
     HIDDEN, discreet, is_secret, place, without_credentials, without_parameters,
 };
 
-/// Returns a request as a line for curl, which is safe to paste into a shell.
+/// Returns a request as a curl command that is safe to paste into a shell.
 pub(super) fn request(request: &Request) -> String {
     let mut line = format!("curl -g -i -X {}", request.method);
     for (name, value) in &request.headers {
@@ -25,7 +26,7 @@ pub(super) fn request(request: &Request) -> String {
     line
 }
 
-/// Returns a text as one word of a shell, which expands nothing in it.
+/// Returns a text as one word of a shell, without expansions.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -52,7 +53,7 @@ pub(super) fn body(bytes: &[u8]) -> String {
     discreet(&text)
 }
 
-/// Whether a header is secret.
+/// Returns whether a header is secret.
 pub(super) fn is_secret_header(name: &HeaderName, value: &HeaderValue) -> bool {
     value.is_sensitive()
         || [AUTHORIZATION, COOKIE, SET_COOKIE].contains(name)
@@ -83,7 +84,7 @@ pub(super) fn hide_secrets(request: &Request, body: Bytes) -> Bytes {
     })
 }
 
-/// Whether `part` is not empty and occurs in `text`.
+/// Returns whether `part` is not empty and occurs in `text`.
 fn contains(text: &[u8], part: &[u8]) -> bool {
     let Some(first) = part.first() else {
         return false;
@@ -92,7 +93,7 @@ fn contains(text: &[u8], part: &[u8]) -> bool {
         .any(|window| window[0] == *first && window == part)
 }
 
-/// Hides members with the names of secrets, and the credentials in URLs.
+/// Hides members with names of secrets, and the credentials in URLs.
 fn hide(value: &mut serde_json::Value) {
     match value {
         serde_json::Value::Object(members) => {
@@ -100,7 +101,7 @@ fn hide(value: &mut serde_json::Value) {
                 if is_secret(name) {
                     hide_all(member);
                 }
-                // The id of a token is the token itself.
+                // The ID of a token is the token itself.
                 if let Some(id) = member.get_mut("id").filter(|_| name == "token") {
                     *id = HIDDEN.into();
                 }

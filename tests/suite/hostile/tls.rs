@@ -117,7 +117,7 @@ fn a_certificate_is_verified_unless_that_is_switched_off() {
     );
     assert_eq!(server.list(&place, &["--os-cacert", "ca.pem"]).ok(), "[]\n");
     let told = server.list(&place, &["--os-cacert", "ext"]).fails(1);
-    assert!(told.contains("holds no certificate"), "{told}");
+    assert!(told.contains("contains no PEM certificate"), "{told}");
     let run = server.list(&place, &["--insecure"]);
     assert_eq!((run.code, run.text()), (0, "[]\n".to_string()));
     assert!(run.stderr.starts_with("Warning:"), "{}", run.stderr);

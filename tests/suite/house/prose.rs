@@ -9,7 +9,14 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders that the rules apply to.
-const FOLDERS: [&str; 5] = ["src/cli", "src/config", "src/data", "src/model", "src/ops"];
+const FOLDERS: [&str; 6] = [
+    "src/cli",
+    "src/config",
+    "src/data",
+    "src/http",
+    "src/model",
+    "src/ops",
+];
 
 /// The mark of a literal that must equal upstream's, in a comment on the line above it.
 const MARK: &str = "Upstream's text";
