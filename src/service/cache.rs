@@ -1,76 +1,76 @@
-//! The image cache of the host that answers.
+//! The image cache of the responding host.
 
 use async_trait::async_trait;
 
 use crate::Result;
 use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
 
-/// The image cache of the host that answers: for administrators alone (`Forbidden`), and `NotFound` where
-/// that host has none. A fresh cache is an empty one.
+/// The image cache of the responding host. For administrators only (`Forbidden`); `NotFound` if the host
+/// has no cache. A new cache is empty.
 #[async_trait]
 pub trait Cache: Send + Sync {
-    /// What the cache holds and what is to come.
+    /// Returns the cached images and the queue.
     async fn cache_state(&self) -> Result<CacheState>;
 
-    /// Tells the cache to fetch the data of an image, and to do so now. One that it holds or is told of
-    /// stays as it is. MUST have queued it when it returns; a server fetches it afterwards.
+    /// Queues an image to be cached immediately. No effect if it is cached or queued. The image MUST be
+    /// queued when this returns; a server fetches it afterwards.
     ///
     /// # Errors
-    /// `NotFound` for an image that is not there, `Invalid` for one that is not active.
+    /// `NotFound` for an unknown image, `Invalid` for one that is not active.
     async fn cache_image(&self, id: &str) -> Result<()>;
 
-    /// Drops an image from the cache and from its queue; also one that was deleted meanwhile, and one that
+    /// Removes an image from the cache and from its queue. Also valid for a deleted image, and for one that
     /// is in neither.
     ///
     /// # Errors
-    /// `NotFound` for what is no image and in neither.
+    /// `NotFound` for an ID that is not an image and is in neither.
     async fn uncache_image(&self, id: &str) -> Result<()>;
 
-    /// Empties the cache, its queue, or both.
+    /// Clears the cache, its queue, or both.
     async fn clear_cache(&self, target: CacheTarget) -> Result<()>;
 
-    /// Removes what is invalid or has not been completed for too long; or nothing, if `dry_run`. What it
-    /// was is None where the deployment does not tell.
+    /// Removes invalid and stalled files; nothing if `dry_run`. Returns None if the deployment does not
+    /// report them.
     ///
     /// # Errors
-    /// `Failed` for a dry run where the deployment cannot do one.
+    /// `Failed` for a dry run that the deployment does not support.
     async fn clean_cache(&self, dry_run: bool) -> Result<Option<Removed>>;
 
-    /// Removes what was not read for longest, until the cache is no larger than it may be; or nothing, if
+    /// Removes the least recently used images until the cache is within its maximum size; nothing if
     /// `dry_run`.
     ///
     /// # Errors
-    /// As for [`Cache::clean_cache`].
+    /// The errors of [`Cache::clean_cache`].
     async fn prune_cache(&self, dry_run: bool) -> Result<Removed>;
 
-    /// The addresses of the hosts that have an image in their cache.
+    /// Returns the addresses of the hosts that have an image in their cache.
     ///
     /// # Errors
-    /// `NotFound` for the image; `Conflict` where each host keeps its own accounts.
+    /// `NotFound` for the image; `Conflict` if each host stores its own metadata.
     async fn cached_nodes(&self, id: &str) -> Result<Vec<String>>;
 }
 
-/// A cache as its operator sees it: whatever is in it, whether there are such images or not.
+/// The operator's access to a cache: all of its content, whether the images exist or not.
 #[async_trait]
 pub trait CacheKeeper: Send + Sync {
-    /// What the cache holds.
+    /// Returns the cached images.
     async fn list_cached(&self) -> Result<Vec<CachedImage>>;
 
-    /// Ids of the images that are to be fetched, the one that waits longest first.
+    /// Returns the IDs of the images to fetch, in the order of the queue.
     async fn list_queued(&self) -> Result<Vec<String>>;
 
-    /// Tells the cache to fetch an image some time. One that it holds or is told of stays as it is.
+    /// Queues an image to be cached at a later time. No effect if it is cached or queued.
     async fn queue(&self, id: &str) -> Result<()>;
 
-    /// Drops an image from the cache; one that is not in it is no error.
+    /// Removes an image from the cache; no error if it is not cached.
     async fn delete_cached(&self, id: &str) -> Result<()>;
 
-    /// Drops an image from the queue; one that is not in it is no error.
+    /// Removes an image from the queue; no error if it is not queued.
     async fn delete_queued(&self, id: &str) -> Result<()>;
 
-    /// Drops all images from the cache; how many they were.
+    /// Removes all images from the cache; returns their number.
     async fn delete_all_cached(&self) -> Result<u64>;
 
-    /// Drops all images from the queue; how many they were.
+    /// Removes all images from the queue; returns their number.
     async fn delete_all_queued(&self) -> Result<u64>;
 }

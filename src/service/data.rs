@@ -1,4 +1,4 @@
-//! The data of images.
+//! Image data.
 
 use async_trait::async_trait;
 
@@ -6,24 +6,24 @@ use crate::Result;
 use crate::data::{Source, Watch};
 use crate::model::{ByteRange, Image};
 
-/// Data on its way to an image.
+/// The data of an upload and its parameters.
 pub struct Upload {
-    /// Where it comes from.
+    /// The source of the data.
     pub source: Source,
-    /// Bytes, when the caller promises a number; other than that is refused.
+    /// The size in bytes that the caller declares; data of another size is refused.
     pub size: Option<u64>,
-    /// Id of the store to put it in; none: the default.
+    /// The ID of the target store; None: the default store.
     pub store: Option<String>,
-    /// Whether data that is not what `disk_format` says is taken all the same.
+    /// Whether to accept data that does not match `disk_format`.
     pub allow_format_mismatch: bool,
-    /// Whether what a server stored is compared with what was sent, hash by hash.
+    /// Whether to compare the hashes of the stored data with those of the sent data.
     pub verify: bool,
-    /// Who watches, and may stop it.
+    /// Receives the progress, and may stop the transfer.
     pub watch: Watch,
 }
 
 impl Upload {
-    /// An upload of all of `source` to the default store.
+    /// Creates an upload of all of `source` to the default store.
     pub fn new(source: Source) -> Self {
         Self {
             source,
@@ -36,47 +36,48 @@ impl Upload {
     }
 }
 
-/// How the data of an image shall be read.
+/// The parameters of a download.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
-    /// Its record, if it is at hand: then it need not be asked for again.
+    /// The image's record, if it is available; then it is not requested again.
     pub known: Option<Image>,
-    /// Ids of the stores to try first.
+    /// The IDs of the stores to try first.
     pub prefer: Vec<String>,
-    /// The bytes that are wanted.
+    /// The bytes to read.
     pub range: ByteRange,
-    /// Parts to ask a server for at a time, where it keeps to them; up to 1: all of it at once.
+    /// The number of ranges to request from a server concurrently, if it supports ranges; up to 1: all data
+    /// in one request.
     pub parallel: usize,
 }
 
-/// Data of an image, ready to be read.
+/// The opened data of an image.
 pub struct ImageBytes {
-    /// The record that the data belongs to, with the digests to verify it by.
+    /// The record of the data, with the digests to verify it.
     pub image: Image,
-    /// The data; None where the image has none yet.
+    /// The data; None if the image has none yet.
     pub source: Option<Source>,
 }
 
-/// The data of images.
+/// Access to image data.
 #[async_trait]
 pub trait ImageData: Send + Sync {
-    /// Stores data for a queued image, which becomes active, and gives its record as it is then; or it
-    /// stays queued with nothing stored when anything fails. MUST hold no more than 64 MiB of the source,
-    /// and MUST have compared what is stored with what was read.
+    /// Stores data for a queued image, which becomes active, and returns its new record. After any error
+    /// the image stays queued with nothing stored. MUST hold no more than 64 MiB of the source in memory,
+    /// and MUST have compared the stored data with the data that was read.
     ///
     /// # Errors
-    /// `NotFound`, `Forbidden`; `Conflict` in any state but queued; `Invalid` without formats, for an
-    /// unknown store or another size than promised; `UnsupportedMedia` for data that is not what it is
-    /// declared to be or is unsafe; `TooLarge` beyond a limit or when the store is full; `Gone` when the
-    /// image was deleted meanwhile; `Corrupt` when other data than was read is stored and could not be
-    /// taken back; those of reading the source.
+    /// `NotFound`, `Forbidden`; `Conflict` in any status but queued; `Invalid` without formats, for an
+    /// unknown store or a size other than declared; `UnsupportedMedia` for data that does not match its
+    /// declaration or is unsafe; `TooLarge` beyond a limit or if the store is full; `Gone` if the image was
+    /// deleted during the upload; `Corrupt` if the stored data differs from the data that was read and
+    /// could not be removed; the errors of reading the source.
     async fn upload_image(&self, id: &str, upload: Upload) -> Result<Image>;
 
-    /// Opens the data of an image, from the first of the preferred stores that has it, else from any.
+    /// Opens the data of an image, from the first of the preferred stores that has it, otherwise from any.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden` for a deactivated image unless the caller is an administrator; `Internal`
-    /// when the data is not where it should be; `RangeNotSatisfiable` for a range that begins at the end of the data or
-    /// after it.
+    /// `NotFound`; `Forbidden` for a deactivated image unless the caller is an administrator; `Internal` if
+    /// the data is missing from its store; `RangeNotSatisfiable` for a range that begins at or after the
+    /// end of the data.
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes>;
 }

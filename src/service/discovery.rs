@@ -1,34 +1,34 @@
-//! What a deployment tells of itself.
+//! Properties of a deployment.
 
 use async_trait::async_trait;
 
 use crate::Result;
 
-/// A quota and how much of it is used.
+/// A quota and its usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Name: `image_size_total` (MiB), `image_count_total`, …
+    /// The name: `image_size_total` (MiB), `image_count_total`, …
     pub quota: String,
-    /// Most that may be used; -1 is no limit.
+    /// The maximum; -1 is no limit.
     pub limit: i64,
-    /// What is used.
+    /// The current usage.
     pub usage: i64,
 }
 
-/// What a deployment tells of itself.
+/// Properties of a deployment.
 #[async_trait]
 pub trait Discovery: Send + Sync {
-    /// The ways to import images that are open to callers.
+    /// Returns the import methods that are available to callers.
     async fn import_methods(&self) -> Result<Vec<String>>;
 
-    /// The quotas of the caller's project.
+    /// Returns the quotas of the caller's project.
     async fn usage(&self) -> Result<Vec<Usage>>;
 
-    /// The JSON schema of that name: `image`, `images`, `member`, …
+    /// Returns the JSON schema with that name: `image`, `images`, `member`, …
     ///
     /// # Errors
-    /// `NotFound` for one that is not known.
+    /// `NotFound` for an unknown name.
     ///
-    /// A server need not be asked for what is the same everywhere.
+    /// Schemas that are the same in every deployment need no request to a server.
     async fn schema(&self, name: &str) -> Result<serde_json::Value>;
 }

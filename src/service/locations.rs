@@ -1,24 +1,24 @@
-//! Where the data of images is.
+//! Locations of image data.
 
 use async_trait::async_trait;
 
 use crate::Result;
 use crate::model::{Image, Location, MultiHash, ValidationData};
 
-/// Where the data of images is, as far as the deployment lets callers know and change that.
+/// The locations of image data, as far as the deployment allows callers to see and change them.
 ///
-/// An address MUST be of a store that the deployment has, and never of a file of the service's own
-/// machine; there MUST be data. Nothing of the credentials in one MUST show in a message.
+/// An address MUST belong to a store of the deployment, and MUST NOT be a file on the service's own
+/// machine; it MUST have data. Credentials in an address MUST NOT appear in a message.
 #[async_trait]
 pub trait Locations: Send + Sync {
-    /// Adds an address to those of an image, and gives its record as it is then. A queued image becomes
-    /// active with the size of what is there, and the hashes that the caller says it has: it is not read.
+    /// Adds a location to an image, and returns its new record. A queued image becomes active with the size
+    /// of the data and the hashes that the caller provides; the data is not read.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden` when not the caller's, or where locations are not shown; `Conflict` for an
-    /// image that is neither queued nor active, and for other hashes than it has; `Invalid` for an address
-    /// that is none or has no data, for one that it has with the same metadata, and without formats;
-    /// `TooLarge` beyond a quota.
+    /// `NotFound`; `Forbidden` if it is not the caller's, or locations are not shown; `Conflict` for an
+    /// image that is neither queued nor active, and for hashes that differ from the image's; `Invalid` for
+    /// an address that is invalid or has no data, for a location that it has with the same metadata, and
+    /// without formats; `TooLarge` beyond a quota.
     async fn add_location(
         &self,
         id: &str,
@@ -26,27 +26,28 @@ pub trait Locations: Send + Sync {
         validation: ValidationData,
     ) -> Result<Image>;
 
-    /// Puts `locations` in the place of those of an image: the same addresses with other metadata; or any,
-    /// if it has none, as for [`Locations::add_location`].
+    /// Replaces the locations of an image with `locations`: the same addresses with other metadata. An
+    /// image without locations accepts any, as [`Locations::add_location`] does.
     ///
     /// # Errors
-    /// As there; `Invalid` for other addresses than it has, `Forbidden` for none.
+    /// The errors of [`Locations::add_location`]; `Invalid` for addresses that differ from the image's,
+    /// `Forbidden` for an empty list.
     async fn replace_locations(&self, id: &str, locations: Vec<Location>) -> Result<Image>;
 
-    /// Takes the locations at `positions` (from 0, in the order of the record) off an image, all or none,
-    /// and deletes the data that only they name.
+    /// Removes the locations at `positions` (from 0, in the order of the record) from an image, all or
+    /// none, and deletes the data that no other location refers to.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden` unless the caller is an administrator, where locations are not shown, and
-    /// for the last one; `Conflict` for an image that is not active; `Invalid` for a position that is none.
+    /// `NotFound`; `Forbidden` unless the caller is an administrator, if locations are not shown, and for
+    /// the last one; `Conflict` for an image that is not active; `Invalid` for a position out of range.
     async fn remove_locations(&self, id: &str, positions: &[usize]) -> Result<Image>;
 
-    /// Takes the locations at `positions` of `known`, the list as the caller read it, off an image as
-    /// [`Locations::remove_locations`] does. One that another caller moved meanwhile is found where it is. A
-    /// server has no request for that: over a network the positions count.
+    /// Removes the locations at `positions` of `known`, the list as the caller read it, as
+    /// [`Locations::remove_locations`] does. A location that another caller has moved is found at its new
+    /// position. Servers have no request for that: over a network the positions are used.
     ///
     /// # Errors
-    /// As there; `Conflict` when one is not there any more.
+    /// The errors of [`Locations::remove_locations`]; `Conflict` if a location no longer exists.
     async fn remove_known_locations(
         &self,
         id: &str,
@@ -56,15 +57,15 @@ pub trait Locations: Send + Sync {
         self.remove_locations(id, positions).await
     }
 
-    /// Makes a queued image that of the data at `url`, which the service reads to know its hashes; it MUST
-    /// have the `expected` one, if there is one. It SHOULD be done when this returns; where the service does
-    /// it later, a failure shows in that the image stays queued.
+    /// Registers the data at `url` for a queued image. The service reads the data to compute its hashes,
+    /// and it MUST have the `expected` one, if there is one. This SHOULD be complete on return. If the
+    /// service does it later, the image stays queued after a failure.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden` when not the caller's project's, and for addresses of other kinds than http
-    /// and https, or of any where no web servers are read; `Conflict` in any state but queued; `Invalid` for
-    /// a hash that is none. Where it is done at once: `Invalid` for an address without data and without
-    /// formats, `Corrupt` for data with another hash.
+    /// `NotFound`; `Forbidden` if it is not the caller's project's, for addresses other than http and
+    /// https, and for any if the deployment reads no web servers; `Conflict` in any status but queued;
+    /// `Invalid` for an invalid hash. If it is done immediately: `Invalid` for an address without data and
+    /// without formats, `Corrupt` for data with another hash.
     async fn register_location(
         &self,
         id: &str,

@@ -1,7 +1,7 @@
 //! Metadata definitions.
 //!
-//! Everyone sees public namespaces and those of their own project, with what these hold;
-//! administrators see all of them. Only administrators change anything. Names have 1 to 80 characters.
+//! All callers see public namespaces and those of their own project, with their content; administrators see
+//! all. Only administrators may change them. Names have 1 to 80 characters.
 
 use async_trait::async_trait;
 use futures_core::stream::BoxStream;
@@ -11,90 +11,90 @@ use crate::model::metadef::{
     Association, Definition, Namespace, NamespaceQuery, Object, Properties, ResourceType, Tag,
 };
 
-/// Namespaces in chunks, in the order asked for, each with its associations but nothing else it holds.
+/// Namespaces in chunks, in the requested order, each with its associations but without its other content.
 pub type NamespaceStream<'a> = BoxStream<'a, Result<Vec<Namespace>>>;
 
 /// Namespaces of metadata definitions.
 #[async_trait]
 pub trait Namespaces: Send + Sync {
-    /// Makes a namespace with all it holds, or nothing; its owner is the caller's project unless
-    /// another is given.
+    /// Creates a namespace with or without content. Its owner is the caller's project unless another is
+    /// given.
     ///
     /// # Errors
-    /// `Invalid` for what the schema refuses, `Forbidden` for what only the service sets and unless the
-    /// caller is an administrator, `Conflict` for a name that is taken, of the namespace or within it.
+    /// `Invalid` for a violation of the schema, `Forbidden` for attributes that only the service sets and
+    /// unless the caller is an administrator, `Conflict` for a name in use, of the namespace or within it.
     async fn create_namespace(&self, new: Definition) -> Result<Namespace>;
 
-    /// A namespace with all it holds; the names of properties with the prefix that goes with
-    /// `resource_type`, where one is given and associated.
+    /// Returns a namespace with its content. The names of properties have the prefix for `resource_type`,
+    /// if it is given and associated.
     ///
     /// # Errors
-    /// `NotFound` when there is none that the caller may see.
+    /// `NotFound` if there is none that is visible to the caller.
     async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace>;
 
-    /// The namespaces that match and that the caller may see.
+    /// Returns the matching namespaces that are visible to the caller.
     ///
     /// # Errors
-    /// In the stream: `Invalid` for a visibility, `NotFound` for a marker that is not known.
+    /// In the stream: `Invalid` for an invalid visibility, `NotFound` for an unknown marker.
     fn list_namespaces(&self, query: NamespaceQuery) -> NamespaceStream<'_>;
 
-    /// Gives a namespace the attributes of `with`, which may rename it, and takes those away that are
-    /// not in it; its visibility is private then, and its owner the caller's project. What it holds
-    /// stays as it is.
+    /// Replaces the attributes of a namespace with those of `with`, which may rename it. Missing ones are
+    /// removed; the default visibility is private, and the default owner is the caller's project. The
+    /// content does not change.
     ///
     /// # Errors
     /// `NotFound`; `Invalid`, `Forbidden` and `Conflict` as for creation.
     async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()>;
 
-    /// Replaces a namespace as [`Namespaces::replace_namespace`] does, if its attributes still are those of
-    /// `was`. A server has no request for that: over a network nothing is compared.
+    /// Replaces a namespace as [`Namespaces::replace_namespace`] does, if its attributes still equal those
+    /// of `was`. Servers have no request for that: over a network nothing is compared.
     ///
     /// # Errors
-    /// As there; `Conflict` when another caller changed it.
+    /// The errors of [`Namespaces::replace_namespace`]; `Conflict` if another caller changed it.
     async fn revise_namespace(&self, name: &str, _was: &Namespace, with: Definition) -> Result<()> {
         self.replace_namespace(name, with).await
     }
 
-    /// Deletes a namespace with all it holds.
+    /// Deletes a namespace with its content.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden`, also for one that is protected.
+    /// `NotFound`; `Forbidden`, also for a protected one.
     async fn delete_namespace(&self, name: &str) -> Result<()>;
 }
 
-/// Objects of namespaces: properties that belong together.
+/// Objects of namespaces: groups of properties.
 #[async_trait]
 pub trait MetadefObjects: Send + Sync {
-    /// Makes an object.
+    /// Creates an object.
     ///
     /// # Errors
-    /// `NotFound` for the namespace; `Invalid` for what the schema refuses, `Forbidden` unless the
-    /// caller is an administrator, `Conflict` for a name that is taken.
+    /// `NotFound` for the namespace; `Invalid` for a violation of the schema, `Forbidden` unless the caller
+    /// is an administrator, `Conflict` for a name in use.
     async fn create_object(&self, namespace: &str, new: Definition) -> Result<Object>;
 
-    /// One object.
+    /// Returns an object.
     ///
     /// # Errors
     /// `NotFound` for the namespace and for the object.
     async fn get_object(&self, namespace: &str, name: &str) -> Result<Object>;
 
-    /// The objects of a namespace, by their names.
+    /// Returns the objects of a namespace, sorted by name.
     ///
     /// # Errors
     /// `NotFound`.
     async fn list_objects(&self, namespace: &str) -> Result<Vec<Object>>;
 
-    /// Makes an object what `with` says, which may rename it.
+    /// Replaces an object with `with`, which may rename it.
     ///
     /// # Errors
     /// `NotFound` for both; the others as for creation.
     async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()>;
 
-    /// Replaces an object as [`MetadefObjects::replace_object`] does, if it still is `was`. A server has no
-    /// request for that: over a network nothing is compared.
+    /// Replaces an object as [`MetadefObjects::replace_object`] does, if it still equals `was`. Servers
+    /// have no request for that: over a network nothing is compared.
     ///
     /// # Errors
-    /// As there; `Conflict` when another caller changed it.
+    /// The errors of [`MetadefObjects::replace_object`]; `Conflict` if another caller changed it.
     async fn revise_object(
         &self,
         namespace: &str,
@@ -108,39 +108,39 @@ pub trait MetadefObjects: Send + Sync {
     /// Deletes an object.
     ///
     /// # Errors
-    /// `NotFound` for both; `Forbidden`, also in a namespace that is protected.
+    /// `NotFound` for both; `Forbidden`, also in a protected namespace.
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()>;
 
     /// Deletes every object of a namespace.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden`, also for a namespace that is protected.
+    /// `NotFound`; `Forbidden`, also for a protected namespace.
     async fn delete_objects(&self, namespace: &str) -> Result<()>;
 }
 
 /// Properties of namespaces.
 #[async_trait]
 pub trait MetadefProperties: Send + Sync {
-    /// Makes a property, and gives its definition as it is kept.
+    /// Creates a property, and returns its stored definition.
     ///
     /// # Errors
-    /// `NotFound` for the namespace; `Invalid` for what the schema refuses, `Forbidden` unless the
-    /// caller is an administrator, `Conflict` for a name that is taken.
+    /// `NotFound` for the namespace; `Invalid` for a violation of the schema, `Forbidden` unless the caller
+    /// is an administrator, `Conflict` for a name in use.
     async fn create_property(&self, namespace: &str, new: Definition) -> Result<Definition>;
 
-    /// The definition of one property, with its name.
+    /// Returns the definition of a property, with its name.
     ///
     /// # Errors
     /// `NotFound` for the namespace and for the property.
     async fn get_property(&self, namespace: &str, name: &str) -> Result<Definition>;
 
-    /// The properties of a namespace, by their names.
+    /// Returns the properties of a namespace, sorted by name.
     ///
     /// # Errors
     /// `NotFound`.
     async fn list_properties(&self, namespace: &str) -> Result<Properties>;
 
-    /// Makes a property what `with` says, which may rename it, and gives its definition as it is kept.
+    /// Replaces a property with `with`, which may rename it, and returns its stored definition.
     ///
     /// # Errors
     /// `NotFound` for both; the others as for creation.
@@ -151,11 +151,11 @@ pub trait MetadefProperties: Send + Sync {
         with: Definition,
     ) -> Result<Definition>;
 
-    /// Replaces a property as [`MetadefProperties::replace_property`] does, if its definition still is `was`.
-    /// A server has no request for that: over a network nothing is compared.
+    /// Replaces a property as [`MetadefProperties::replace_property`] does, if its definition still equals
+    /// `was`. Servers have no request for that: over a network nothing is compared.
     ///
     /// # Errors
-    /// As there; `Conflict` when another caller changed it.
+    /// The errors of [`MetadefProperties::replace_property`]; `Conflict` if another caller changed it.
     async fn revise_property(
         &self,
         namespace: &str,
@@ -169,31 +169,31 @@ pub trait MetadefProperties: Send + Sync {
     /// Deletes a property.
     ///
     /// # Errors
-    /// `NotFound` for both; `Forbidden`, also in a namespace that is protected.
+    /// `NotFound` for both; `Forbidden`, also in a protected namespace.
     async fn delete_property(&self, namespace: &str, name: &str) -> Result<()>;
 
-    /// Deletes every property of a namespace; those of its objects stay.
+    /// Deletes every property of a namespace, but not those of its objects.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden`, also for a namespace that is protected.
+    /// `NotFound`; `Forbidden`, also for a protected namespace.
     async fn delete_properties(&self, namespace: &str) -> Result<()>;
 }
 
 /// Tags of namespaces.
 #[async_trait]
 pub trait MetadefTags: Send + Sync {
-    /// Makes a tag.
+    /// Creates a tag.
     ///
     /// # Errors
-    /// `NotFound` for the namespace; `Invalid` for a name that is too long, `Forbidden` unless the
-    /// caller is an administrator, `Conflict` for one that is there.
+    /// `NotFound` for the namespace; `Invalid` for a name that is too long, `Forbidden` unless the caller
+    /// is an administrator, `Conflict` for an existing one.
     async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag>;
 
-    /// Makes tags, all or none of them, and gives their names in the order given; the others stay when
-    /// `append` is set, else they go. Without a name nothing changes.
+    /// Creates tags, all or none of them, and returns their names in the given order. Other tags are kept
+    /// if `append` is set, and deleted otherwise. An empty list changes nothing.
     ///
     /// # Errors
-    /// As for one; `Conflict` also for a name given twice.
+    /// The errors of [`MetadefTags::create_tag`]; `Conflict` also for a duplicate name.
     async fn create_tags(
         &self,
         namespace: &str,
@@ -201,19 +201,19 @@ pub trait MetadefTags: Send + Sync {
         append: bool,
     ) -> Result<Vec<Tag>>;
 
-    /// One tag.
+    /// Returns a tag.
     ///
     /// # Errors
     /// `NotFound` for the namespace and for the tag.
     async fn get_tag(&self, namespace: &str, name: &str) -> Result<Tag>;
 
-    /// The tags of a namespace, the newest first.
+    /// Returns the tags of a namespace, the newest first.
     ///
     /// # Errors
     /// `NotFound`.
     async fn list_tags(&self, namespace: &str) -> Result<Vec<Tag>>;
 
-    /// Gives a tag another name.
+    /// Renames a tag.
     ///
     /// # Errors
     /// `NotFound` for both; the others as for creation.
@@ -222,43 +222,43 @@ pub trait MetadefTags: Send + Sync {
     /// Deletes a tag.
     ///
     /// # Errors
-    /// `NotFound` for both; `Forbidden`, also in a namespace that is protected.
+    /// `NotFound` for both; `Forbidden`, also in a protected namespace.
     async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()>;
 
     /// Deletes every tag of a namespace.
     ///
     /// # Errors
-    /// `NotFound`; `Forbidden`, also for a namespace that is protected.
+    /// `NotFound`; `Forbidden`, also for a protected namespace.
     async fn delete_tags(&self, namespace: &str) -> Result<()>;
 }
 
-/// Types of resources, and which namespaces describe them.
+/// Resource types and their associations with namespaces.
 #[async_trait]
 pub trait ResourceTypes: Send + Sync {
-    /// The types that any namespace was ever associated with, the oldest first.
+    /// Returns the types that any namespace was ever associated with, the oldest first.
     async fn list_resource_types(&self) -> Result<Vec<ResourceType>>;
 
-    /// The types that a namespace is associated with, the oldest first.
+    /// Returns the types that a namespace is associated with, the oldest first.
     ///
     /// # Errors
     /// `NotFound`.
     async fn list_associations(&self, namespace: &str) -> Result<Vec<Association>>;
 
-    /// Associates a namespace with a type, which need not be known yet.
+    /// Associates a namespace with a type, which may be new.
     ///
     /// # Errors
-    /// `NotFound` for the namespace; `Invalid` for what the schema refuses, `Forbidden` unless the
-    /// caller is an administrator, `Conflict` when it is associated already.
+    /// `NotFound` for the namespace; `Invalid` for a violation of the schema, `Forbidden` unless the caller
+    /// is an administrator, `Conflict` if it is associated already.
     async fn associate(&self, namespace: &str, new: Definition) -> Result<Association>;
 
-    /// Takes a type away from a namespace; it stays known.
+    /// Removes the association of a namespace with a type; the type is kept.
     ///
     /// # Errors
-    /// `NotFound` for both; `Forbidden`, also in a namespace that is protected.
+    /// `NotFound` for both; `Forbidden`, also in a protected namespace.
     async fn dissociate(&self, namespace: &str, resource_type: &str) -> Result<()>;
 }
 
-/// Metadata definitions, all of them.
+/// All operations on metadata definitions.
 pub trait Metadefs:
     Namespaces + MetadefObjects + MetadefProperties + MetadefTags + ResourceTypes
 {

@@ -1,8 +1,8 @@
-//! The seam of the house: the Images API v2 as traits on plain types.
+//! The central interface of the house: the Images API v2 as traits on plain types.
 //!
-//! The local engine and the remote client implement them, the server fronts them, the operations use
-//! them, tests fake them. A value is bound to one caller. Everything that a caller may not know does
-//! not exist for them (`NotFound`), as in the API.
+//! The local engine and the remote client implement them, the server exposes them, the operations use them,
+//! tests fake them. A value is bound to one caller. Resources that are not visible to a caller do not exist
+//! for the caller (`NotFound`), as in the API.
 //!
 //! The contract suite in `tests/suite/contract` tests each MUST on every implementation.
 
@@ -33,7 +33,7 @@ pub use projects::Projects;
 pub use stores::Stores;
 pub use tasks::{TaskStream, Tasks};
 
-/// A whole deployment, as one caller meets it.
+/// A whole deployment, from the view of one caller.
 pub trait ImageService:
     Images
     + ImageData

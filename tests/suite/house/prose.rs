@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders that the rules apply to.
-const FOLDERS: [&str; 6] = [
+const FOLDERS: [&str; 7] = [
     "src/cli",
     "src/config",
     "src/data",
     "src/http",
     "src/model",
     "src/ops",
+    "src/service",
 ];
 
 /// The mark of a literal that must equal upstream's, in a comment on the line above it.
