@@ -1,4 +1,4 @@
-//! Responses of servers that do not do what was asked, as errors.
+//! Errors from unexpected responses of servers.
 
 use http::header::CONTENT_TYPE;
 use url::Url;
@@ -7,19 +7,19 @@ use crate::http::Response;
 use crate::model::address::{discreet, place};
 use crate::{Error, ErrorKind, Parameter};
 
-/// Characters of a server's message that are shown.
-const LONGEST_MESSAGE: usize = 2000;
+/// The maximum number of characters of a server's message to show.
+const MAX_MESSAGE: usize = 2000;
 
-/// Bytes of a page that are looked through for a message.
-const LONGEST_PAGE: usize = 16 * 1024;
+/// The maximum number of bytes of a page to search for a message.
+const MAX_PAGE: usize = 16 * 1024;
 
-/// Returns a response with a status other than success as an error.
+/// Returns the error for a response with a status other than success.
 pub fn refusal(answer: &Response) -> Error {
     let content_type = answer.headers.get(CONTENT_TYPE);
     let content_type = content_type
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
-    let text = &answer.body[..answer.body.len().min(LONGEST_PAGE)];
+    let text = &answer.body[..answer.body.len().min(MAX_PAGE)];
     let text = String::from_utf8_lossy(text);
     let message = if content_type.contains("json") {
         from_json(&answer.body).unwrap_or_else(|| text.into_owned())
@@ -32,21 +32,21 @@ pub fn refusal(answer: &Response) -> Error {
     let status = answer.status.as_u16();
     let reason = answer.status.canonical_reason().unwrap_or("no reason");
     let message = if message.is_empty() {
-        format!("the server says no more than {status} {reason}")
+        format!("{status} {reason} (no message from the server)")
     } else {
         message
     };
     Error::of_status(status, message)
 }
 
-/// Returns the text of a server as a message: in one line, not too long, without secrets.
+/// Converts a server's text to a message: one line, limited in length, without secrets.
 fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<&str>>().join(": ");
-    discreet(&line).chars().take(LONGEST_MESSAGE).collect()
+    discreet(&line).chars().take(MAX_MESSAGE).collect()
 }
 
-/// Returns the `message` of every member, as Keystone and some proxies have it.
+/// Returns the `message` of every member, in the format of Keystone and some proxies.
 fn from_json(body: &[u8]) -> Option<String> {
     let value: serde_json::Value = serde_json::from_slice(body).ok()?;
     let members = value.as_object()?.values();
@@ -86,11 +86,15 @@ fn without_tags(line: &str) -> String {
     text + rest
 }
 
-/// Returns the error of a response that is not what was asked for.
+/// Returns the error for an unexpected response.
 pub fn nonsense(url: &Url, what: &str) -> Error {
     Error::new(
         ErrorKind::Unreachable,
-        format!("{} answers with {}", place(url), one_line(what)),
+        format!(
+            "unexpected response from {}: {}",
+            place(url),
+            one_line(what)
+        ),
     )
     .hint("The address may not be that of an image service.")
     .hint(Parameter::ImageServiceAddress)
@@ -130,7 +134,7 @@ mod tests {
         );
         assert_eq!(
             said("text/html", ""),
-            "the server says no more than 404 Not Found"
+            "404 Not Found (no message from the server)"
         );
     }
 }

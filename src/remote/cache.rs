@@ -1,4 +1,4 @@
-//! The image cache of the host that is asked.
+//! The image cache of the responding host.
 
 use async_trait::async_trait;
 use http::Method;
@@ -11,10 +11,10 @@ use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
 use crate::service::{Cache, CacheKeeper};
 use crate::{Error, ErrorKind, Operation, Result};
 
-/// Which part of the cache is emptied; none: both.
+/// The header for the part of the cache to clear; without it, both parts.
 const TARGET: &str = "x-image-cache-clear-target";
 
-/// What a server says of a pruning.
+/// A server's response to a pruning request.
 #[derive(Deserialize)]
 struct Pruned {
     total_files_pruned: u64,
@@ -67,7 +67,7 @@ impl Cache for Remote {
     }
 }
 
-/// The API has no dry run.
+/// Returns an error for a dry run, which the API does not support.
 fn only_done(dry_run: bool) -> Result<()> {
     if !dry_run {
         return Ok(());
@@ -75,26 +75,26 @@ fn only_done(dry_run: bool) -> Result<()> {
     Err(Error::failed("an image service has no dry run of this").hint(Operation::PreviewPrune))
 }
 
-/// What an older server's routes answer.
+/// The response of an older server's routes.
 #[derive(Deserialize)]
 struct CachedImages {
     cached_images: Vec<CachedImage>,
 }
 
-/// As [`CachedImages`].
+/// See [`CachedImages`].
 #[derive(Deserialize)]
 struct QueuedImages {
     queued_images: Vec<String>,
 }
 
-/// As [`CachedImages`].
+/// See [`CachedImages`].
 #[derive(Deserialize)]
 struct Deleted {
     num_deleted: u64,
 }
 
-/// By the routes of a server that has them since the year of Xena, else by the older ones, which a server
-/// has where its pipeline says so.
+/// Uses the routes of servers since Xena, or else the older ones, which a server has if its pipeline is
+/// configured for them.
 #[async_trait]
 impl CacheKeeper for Remote {
     async fn list_cached(&self) -> Result<Vec<CachedImage>> {
@@ -115,7 +115,7 @@ impl CacheKeeper for Remote {
 
     async fn queue(&self, id: &str) -> Result<()> {
         match self.cache_image(id).await {
-            // That there is no such image is another matter, and names it.
+            // An error for an unknown image contains its ID.
             Err(error) if is_unknown(&error) && !error.message().contains(id) => {
                 self.command(Method::PUT, &["queued_images", id]).await
             }
@@ -123,7 +123,8 @@ impl CacheKeeper for Remote {
         }
     }
 
-    /// The newer route drops the image from the queue as well: only what is meant is asked for.
+    /// Sends the newer route's request only for a cached image, because it also removes the image from the
+    /// queue.
     async fn delete_cached(&self, id: &str) -> Result<()> {
         match self.known_state().await? {
             Some(state) if state.cached.iter().any(|cached| cached.image_id == id) => {
@@ -162,7 +163,7 @@ impl CacheKeeper for Remote {
 }
 
 impl Remote {
-    /// The state of the cache; None of a server that does not know the newer routes.
+    /// Returns the state of the cache; None if the server does not know the newer routes.
     async fn known_state(&self) -> Result<Option<CacheState>> {
         match self.cache_state().await {
             Err(error) if is_unknown(&error) => Ok(None),
@@ -177,7 +178,7 @@ impl Remote {
     }
 }
 
-/// Whether a server says that it does not know the route.
+/// Returns whether a server does not know the route.
 fn is_unknown(error: &Error) -> bool {
     error.kind() == ErrorKind::NotFound || error.status().is_some_and(|(status, _)| status == 405)
 }

@@ -1,4 +1,4 @@
-//! The data of images: in, compared with what the server stored; out, see [`super::download`].
+//! Uploads, with a comparison of the stored data. For downloads see [`super::download`].
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,16 +19,16 @@ use crate::model::{ByteRange, Image, ImageStatus};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
 use crate::{Error, Result};
 
-/// Blocks read ahead of the connection.
+/// The number of blocks to read ahead of the connection.
 const AHEAD: usize = 4;
 
 const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
-/// The header that names the store to put data in.
+/// The header for the target store.
 pub(super) const STORE: HeaderName = HeaderName::from_static("x-image-meta-store");
 const SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
 
-/// The hash that services take unless they are configured otherwise.
-const USUAL: Algorithm = Algorithm::Sha512;
+/// The default hash of services.
+const DEFAULT_HASH: Algorithm = Algorithm::Sha512;
 
 #[async_trait]
 impl ImageData for Remote {
@@ -57,10 +57,12 @@ impl ImageData for Remote {
                 let image = self.get_image(id).await?;
                 self.compare(image, sent, again, verify).await
             }
-            Delivered::Taken(Err(error), _) => Err(self.withdraw(id, error.message()).await),
+            Delivered::Taken(Err(error), _) => {
+                Err(self.deactivate_corrupt(id, error.message()).await)
+            }
             Delivered::Became(image, _, again) if image.status == ImageStatus::Active => {
                 let spare = again.again();
-                let sent = hash_again(again, USUAL).await?;
+                let sent = hash_again(again, DEFAULT_HASH).await?;
                 self.compare(*image, sent, spare, true).await
             }
             Delivered::Became(_, error, _) => Err(error),
@@ -119,7 +121,7 @@ impl ImageData for Remote {
                         }
                         (StatusCode::PARTIAL_CONTENT, None) => {
                             return Err(Error::corrupt(format!(
-                                "the server sends another part of image {id} than it was asked for"
+                                "the server sent a different part of image {id} than was requested"
                             )));
                         }
                         _ => Source::Stream(download.stream(response)).limited_to(range)?,
@@ -139,61 +141,62 @@ impl ImageData for Remote {
             };
             return Ok(ImageBytes { image, source });
         }
-        Err(Error::internal("a request was sent no time"))
+        Err(Error::internal(
+            "the request was never sent (internal error)",
+        ))
     }
 }
 
-/// The header that names a store.
+/// Returns the value of the header for a store.
 pub(super) fn store_header(store: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(store).map_err(|_| Error::failed(format!("there is no store '{store}'")))
+    HeaderValue::from_str(store).map_err(|_| Error::failed(format!("store '{store}' not found")))
 }
 
-/// Data that is to be sent.
+/// The parameters of an upload.
 pub(super) struct Sending<'a> {
-    /// The image it is for.
+    /// The ID of the image.
     pub id: &'a str,
-    /// The request that takes it.
+    /// The request to send.
     pub call: Request,
-    /// Bytes, where they are promised.
+    /// The size in bytes, if the caller declares it.
     pub size: Option<u64>,
-    /// Whether it is to be compared by its hash.
+    /// Whether to compare the data by its hash.
     pub verify: bool,
-    /// Who watches.
+    /// Receives the progress, and may stop the transfer.
     pub watch: Watch,
 }
 
-/// What became of data that was sent, maybe several times.
+/// The result of an upload with retries.
 pub(super) enum Delivered {
-    /// The server took it: what was read meanwhile, or why that was not all of it; and the data once
-    /// more, where it can be read again.
+    /// The server accepted the data. Contains the part that was read, or why it is incomplete, and the data
+    /// again if it can be read twice.
     Taken(Result<Sent>, Option<Source>),
-    /// The connection broke, for this reason, and the record is in a state in which data is not to be
-    /// sent again.
+    /// The connection failed for this reason, and the image's status does not allow a retry.
     Became(Box<Image>, Error, Source),
 }
 
-/// What became of data that was sent once.
+/// The result of one attempt.
 enum Attempt {
-    /// The server took it; what was read meanwhile, or why that was not all of it.
+    /// The server accepted the data. Contains the part that was read, or why it is incomplete.
     Done(Result<Sent>),
-    /// It was refused, or not sent, for what may come of a login that has aged.
+    /// The upload was refused, or not sent, possibly because of an outdated login.
     Aged(Error, Aged),
-    /// It may succeed the next time, after this delay.
+    /// A transient failure, with the delay before a retry.
     Transient(Error, Delay),
-    /// It will not succeed.
+    /// A permanent failure.
     Failed(Error),
 }
 
-/// What was read while data was sent.
+/// The data that was read during an upload.
 pub(super) struct Sent {
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Digests, by their algorithms.
+    /// The digests by algorithm.
     digests: Vec<(Algorithm, String)>,
 }
 
 impl Remote {
-    /// Sends data; again where an attempt failed in a way that may pass and left the image queued.
+    /// Uploads data. Retries after a transient failure if the image is still queued.
     pub(super) async fn deliver(
         &self,
         sending: Sending<'_>,
@@ -218,9 +221,9 @@ impl Remote {
             let again = source.again();
             let algorithms: &[Algorithm] = match (verify, &again) {
                 (false, _) => &[],
-                (true, Some(_)) => &[USUAL],
-                // What cannot be read again may have to be compared by what every service keeps.
-                (true, None) => &[USUAL, Algorithm::Md5],
+                (true, Some(_)) => &[DEFAULT_HASH],
+                // Data that cannot be read again may have to be compared by the hash of every service.
+                (true, None) => &[DEFAULT_HASH, Algorithm::Md5],
             };
             let sent = self.access.read().await.clone();
             let mut once = call.clone();
@@ -246,7 +249,7 @@ impl Remote {
                         return Err(error);
                     }
                     watch.check()?;
-                    // What became of it: taken after all, or to be sent again.
+                    // The result on the server: accepted, or to be sent again.
                     let image = self.settled(id).await?;
                     if image.status != ImageStatus::Queued {
                         return Ok(Delivered::Became(Box::new(image), error, again));
@@ -260,7 +263,7 @@ impl Remote {
         }
     }
 
-    /// Sends data once.
+    /// Sends the data once.
     async fn send_once(
         &self,
         call: &Request,
@@ -272,7 +275,7 @@ impl Remote {
         watch.begin(size);
         let (blocks, reading) = blocks(source, size, algorithms, watch.clone());
         let outcome = match self.http.upload(call, blocks).await {
-            Ok(answer) if answer.status.is_success() => Attempt::Done(finished(reading).await),
+            Ok(answer) if answer.status.is_success() => Attempt::Done(join_reader(reading).await),
             Ok(answer) => {
                 let error = self.refused(&answer).await;
                 match retry::delay(answer.status, &answer.headers) {
@@ -293,8 +296,8 @@ impl Remote {
         outcome
     }
 
-    /// The record of an image once the service has noticed that an upload to it broke off; or while it
-    /// has not, after a while.
+    /// Waits until the service has noticed that an upload failed, with a limit; returns the record of the
+    /// image.
     async fn settled(&self, id: &str) -> Result<Image> {
         let mut retries = self.http.retries();
         loop {
@@ -305,7 +308,7 @@ impl Remote {
         }
     }
 
-    /// Compares what the server stored with what was sent; what is wrong is kept from everyone.
+    /// Compares the stored data with the data that was sent. Deactivates the image if they differ.
     async fn compare(
         &self,
         image: Image,
@@ -325,14 +328,14 @@ impl Remote {
             return Ok(image);
         };
         let message = format!(
-            "the server stored other data for image {}: {wrong}",
+            "the server stored different data for image {}: {wrong}",
             image.id
         );
-        Err(self.withdraw(&image.id, &message).await)
+        Err(self.deactivate_corrupt(&image.id, &message).await)
     }
 
-    /// Keeps an image whose data is wrong from everyone; the error that says so.
-    async fn withdraw(&self, id: &str, why: &str) -> Error {
+    /// Deactivates an image with wrong data, and returns the error.
+    async fn deactivate_corrupt(&self, id: &str, why: &str) -> Error {
         let error = Error::corrupt(why);
         match self.deactivate_image(id).await {
             Ok(()) => error
@@ -343,7 +346,7 @@ impl Remote {
     }
 }
 
-/// In which hash the data that an image has differs from what was sent.
+/// Returns the hash in which the data of an image differs from the data that was sent.
 async fn difference(image: &Image, sent: Sent, source: Option<Source>) -> Result<Option<String>> {
     let mut digests = sent.digests;
     let by_hash = image.hash.as_ref().and_then(|hash| {
@@ -374,26 +377,26 @@ async fn difference(image: &Image, sent: Sent, source: Option<Source>) -> Result
         .filter(|digest| !digest.eq_ignore_ascii_case(stored))
         .map(|digest| {
             let name = algorithm.name();
-            format!("its {name} is {stored}, that of what was sent is {digest}")
+            format!("its {name} is {stored}, but that of the sent data is {digest}")
         }))
 }
 
-/// Hashes a file once more.
+/// Hashes a file again.
 async fn hash_again(source: Source, algorithm: Algorithm) -> Result<Sent> {
-    finished(tokio::task::spawn_blocking(move || {
+    join_reader(tokio::task::spawn_blocking(move || {
         read_blocks(source, None, &[algorithm], &Watch::default(), |_| true)
     }))
     .await
 }
 
-/// What a reading thread came to.
-async fn finished(reading: JoinHandle<Result<Sent>>) -> Result<Sent> {
+/// Returns the result of a reading thread.
+async fn join_reader(reading: JoinHandle<Result<Sent>>) -> Result<Sent> {
     reading
         .await
         .map_err(|e| Error::internal("the reading thread failed").because(e))?
 }
 
-/// Returns the blocks of `source`, which are read and hashed on a thread of their own.
+/// Returns the blocks of `source`, which are read and hashed on a separate thread.
 fn blocks(
     source: Source,
     size: Option<u64>,
@@ -422,9 +425,9 @@ fn blocks(
     (blocks, reading)
 }
 
-/// Reads a source to its end, or until `pass_on` takes no more; as many bytes as were promised. The last block is
-/// passed on once the end was read: a source that turns out to have changed breaks the request off before the
-/// server has all of it.
+/// Reads a source to its end, or until `pass_on` accepts no more; exactly as many bytes as were declared.
+/// The last block is passed on only after the end was read, so that a source that has changed aborts the
+/// request before the server has all of it.
 fn read_blocks(
     source: Source,
     size: Option<u64>,
@@ -440,7 +443,7 @@ fn read_blocks(
         read += block.len() as u64;
         if let Some(size) = size.filter(|size| read > *size) {
             return Err(Error::invalid(format!(
-                "there is more data than the {size} bytes that were promised"
+                "there is more data than the declared {size} bytes"
             )));
         }
         watch.advance(block.len() as u64)?;
@@ -452,7 +455,7 @@ fn read_blocks(
     }
     if let Some(size) = size.filter(|size| read != *size) {
         return Err(Error::invalid(format!(
-            "there is less data than promised: {read} bytes instead of {size}"
+            "there is less data than declared: {read} bytes instead of {size}"
         )));
     }
     if let Some(block) = last
@@ -469,6 +472,6 @@ fn read_blocks(
 
 fn partly_taken(read: u64) -> Error {
     Error::failed(format!(
-        "the server took only a part of the data, {read} bytes at most"
+        "the server accepted only a part of the data, {read} bytes at most"
     ))
 }

@@ -1,4 +1,4 @@
-//! What the cloud tells of itself: stores, quotas, import methods, schemas.
+//! Properties of the cloud: stores, quotas, import methods, schemas.
 
 use async_trait::async_trait;
 use http::Method;
@@ -20,7 +20,7 @@ struct StoreList {
 struct WrittenStore {
     id: String,
     description: Option<String>,
-    /// A word in most versions of the service, a boolean in some.
+    /// A string in most versions of the service, a boolean in some.
     #[serde(default)]
     default: Value,
     #[serde(rename = "read-only", default)]

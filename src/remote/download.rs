@@ -1,4 +1,4 @@
-//! Image data on its way from a server: taken up again where it was cut, and no more of it than there is.
+//! Downloads: resumed after an interruption, and limited to the size of the data.
 
 use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
@@ -13,29 +13,29 @@ use crate::http::{Client, Request, StreamingResponse};
 use crate::model::{ByteRange, Image};
 use crate::{Error, ErrorKind, Parameter, Result};
 
-/// Bytes that are asked for at a time, where several parts are.
+/// The number of bytes to request at a time for a parallel download.
 pub const PART: u64 = 4 * 1024 * 1024;
 
-/// Bytes after which a transfer counts as going on, and may be cut as often again.
+/// The number of bytes after which a transfer has made progress, so that its retries are counted again.
 const PROGRESS: u64 = 16 * 1024 * 1024;
 
-/// Data on its way from a server.
+/// A download in progress.
 #[derive(Clone)]
 pub struct Download {
     http: Client,
     call: Request,
-    /// Id of the image, for messages.
+    /// The ID of the image, for messages.
     id: String,
-    /// The first byte that is wanted.
+    /// The first byte to download.
     start: u64,
-    /// The byte behind the last one; None: wherever the data ends.
+    /// The byte after the last one; None: the end of the data.
     end: Option<u64>,
-    /// Whether there is more behind the end.
+    /// Whether the data continues after the end of the range.
     is_part: bool,
 }
 
 impl Download {
-    /// All of the data of `image`, which `call` asks for.
+    /// Creates the download of all data of `image`, which `call` requests.
     pub fn new(http: Client, call: Request, image: &Image) -> Self {
         Self {
             http,
@@ -47,7 +47,7 @@ impl Download {
         }
     }
 
-    /// Returns the same download of a range, of which the response brings the beginning.
+    /// Returns the same download limited to a range, whose beginning the response contains.
     #[must_use]
     pub fn of(mut self, range: ByteRange) -> Self {
         self.start = range.start;
@@ -58,8 +58,8 @@ impl Download {
         self
     }
 
-    /// The data, `size` bytes, in parts of which so many are asked for at a time; `first` brings the
-    /// first of them. The server has to keep to the parts.
+    /// Returns the data of `size` bytes, in parts with this number of concurrent requests; `first` is the
+    /// response with the first part. The server must support ranges.
     pub fn in_parts(self, first: StreamingResponse, size: u64, parallel: usize) -> ByteStream {
         let mut first = Some(first);
         let parts = (0..size)
@@ -74,13 +74,13 @@ impl Download {
         futures_util::stream::iter(parts).buffered(parallel).boxed()
     }
 
-    /// A part, whole.
+    /// Downloads a complete part.
     async fn collect(self, response: Option<StreamingResponse>) -> Result<Bytes> {
         let response = match response {
             Some(response) => response,
             None => match self.resume(0).await? {
                 (response, 0) => response,
-                _ => return Err(self.cut("the server sends all of it for a part")),
+                _ => return Err(self.cut("the server sent all data instead of a part")),
             },
         };
         let mut bytes = BytesMut::new();
@@ -91,12 +91,13 @@ impl Download {
         Ok(bytes.freeze())
     }
 
-    /// Bytes that are wanted, where that is known.
+    /// Returns the number of bytes to download, if it is known.
     fn length(&self) -> Option<u64> {
         self.end.map(|end| end - self.start)
     }
 
-    /// The data, beginning with what `response` brings; asked for again from where it was cut.
+    /// Returns the data, beginning with the content of `response`; requested again from the point of an
+    /// interruption.
     pub fn stream(self, response: StreamingResponse) -> ByteStream {
         let length = self.length();
         let stream = try_stream! {
@@ -117,7 +118,7 @@ impl Download {
                         continue;
                     }
                     Ok(None) if length.is_none_or(|length| received >= length) => break,
-                    // What is wrong behind the last byte does not matter: the hash decides.
+                    // An error after the last byte does not matter: the hash decides.
                     Err(_) if length == Some(received) => break,
                     Ok(None) => self.cut("it ended early"),
                     Err(error) => error,
@@ -136,8 +137,8 @@ impl Download {
         stream.boxed()
     }
 
-    /// Asks for what is behind the first `received` bytes; the answer, and how many of its bytes are
-    /// known already.
+    /// Requests the data after the first `received` bytes. Returns the response, and the number of its
+    /// bytes that have already been received.
     async fn resume(&self, received: u64) -> Result<(StreamingResponse, u64)> {
         let mut call = self.call.clone();
         let from = self.start + received;
@@ -148,14 +149,14 @@ impl Download {
             (StatusCode::OK, _) | (StatusCode::PARTIAL_CONTENT, Some(0)) => Ok((response, from)),
             (StatusCode::PARTIAL_CONTENT, Some(begins)) if begins == from => Ok((response, 0)),
             (StatusCode::PARTIAL_CONTENT, Some(_)) => {
-                Err(self.cut("the server sends another part than it was asked for"))
+                Err(self.cut("the server sent a different part than was requested"))
             }
             (status, _) if status.is_success() => {
-                Err(self.cut("the server does not say which part of it it sends"))
+                Err(self.cut("the server did not report which part it sent"))
             }
-            (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
-                Err(self.wrong(&format!("{received} bytes came, and there are no more")))
-            }
+            (StatusCode::RANGE_NOT_SATISFIABLE, _) => Err(self.wrong(&format!(
+                "{received} bytes were received, and there are no more"
+            ))),
             _ => {
                 let response = self.http.read(&call, response).await;
                 Err(answer::refusal(&response.map_err(failed)?))
@@ -163,11 +164,11 @@ impl Download {
         }
     }
 
-    /// Refuses more data than the image has.
+    /// Returns an error for more data than the image has.
     fn check_end(&self, received: u64) -> Result<()> {
         match self.length() {
             Some(length) if received > length => {
-                Err(self.wrong(&format!("more than its {length} bytes came")))
+                Err(self.wrong(&format!("more than its {length} bytes were received")))
             }
             _ => Ok(()),
         }
@@ -181,7 +182,7 @@ impl Download {
     }
 
     fn cut(&self, why: &str) -> Error {
-        let message = format!("the data of image {} was cut: {why}", self.id);
+        let message = format!("the download of image {} was interrupted: {why}", self.id);
         Error::new(ErrorKind::Unreachable, message).hint("Try again.")
     }
 }

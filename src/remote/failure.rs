@@ -9,12 +9,12 @@ use crate::{Error, ErrorKind, Hint, Parameter};
 
 const SPEAKS_TLS: &str = "If it speaks TLS, its address begins with https://.";
 
-/// Returns the error that the failure of a request is for the user.
+/// Returns the error for a failed request.
 pub(super) fn failed(failure: Failure) -> Error {
     let url = failure.url().clone();
     let (reason, source) = failure.into_parts();
     let error = match reason {
-        // What of our own made the request break off, and what cannot be set up, is not about the server.
+        // Failures of the caller's data and of the setup are not about the server.
         Reason::Upload(error) | Reason::RedirectBlocked(error) => return error,
         Reason::Setup(error) => return not_set_up(error),
         Reason::Tls(reason) => tls(&url, &reason),
@@ -40,7 +40,7 @@ fn about(url: &Url, reason: &Reason) -> Error {
             unreachable(format!("the name {host} of {place} cannot be resolved"))
                 .hint("Check the address, and whether this machine is on the network.")
         }
-        Reason::ConnectTimeout => unreachable(format!("connecting to {place} took too long"))
+        Reason::ConnectTimeout => unreachable(format!("connecting to {place} timed out"))
             .hint("Check the address, and whether a firewall is in between."),
         Reason::Connect(cause) => unreachable(format!("cannot connect to {place}: {cause}"))
             .hint("Check the address, and whether the service runs."),
@@ -50,11 +50,11 @@ fn about(url: &Url, reason: &Reason) -> Error {
             } else {
                 "Try again."
             };
-            unreachable(format!("the connection to {place} was cut: {cause}")).hint(hint)
+            unreachable(format!("the connection to {place} failed: {cause}")).hint(hint)
         }
         Reason::Protocol { cause, maybe_tls } => {
             let error =
-                unreachable(format!("{place} does not answer as a web server does: {cause}"));
+                unreachable(format!("{place} did not respond as a web server: {cause}"));
             if *maybe_tls {
                 error.hint(SPEAKS_TLS)
             } else {
@@ -67,7 +67,7 @@ fn about(url: &Url, reason: &Reason) -> Error {
                 .hint("Try again.")
                 .hint(Parameter::Timeout)
         }
-        Reason::TooLarge => Error::failed(format!("the answer of {place} has no end")),
+        Reason::TooLarge => Error::failed(format!("the response of {place} is too large")),
         Reason::TooManyRedirects(_) => Error::failed(format!("{place} redirects without end")),
         Reason::NotRedirected { method, to, .. } => redirected(&place, method, to),
         reason => unreachable(format!("{place} cannot be reached: {reason}")),
@@ -83,8 +83,8 @@ fn redirected(from: &str, method: &Method, to: &Url) -> Error {
 fn tls(url: &Url, reason: &TlsReason) -> Error {
     let place = place(url);
     let message = match reason {
-        TlsReason::ClientCertificateRequired => format!("{place} wants to be shown a certificate"),
-        TlsReason::Version => format!("{place} speaks no version of TLS that is allowed"),
+        TlsReason::ClientCertificateRequired => format!("{place} requires a client certificate"),
+        TlsReason::Version => format!("{place} supports no allowed version of TLS"),
         TlsReason::NotTls => format!("{place} does not speak TLS"),
         TlsReason::WrongName(names) => {
             let host = url.host_str().unwrap_or_default();
@@ -126,7 +126,7 @@ fn tls(url: &Url, reason: &TlsReason) -> Error {
     Error::new(ErrorKind::Unreachable, message).hint(hint)
 }
 
-/// Returns the error that a client which cannot be set up is for the user.
+/// Returns the error for a client that cannot be set up.
 fn not_set_up(error: SetupError) -> Error {
     let said = Error::failed(error.to_string());
     let said = match error {

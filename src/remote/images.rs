@@ -19,10 +19,10 @@ use crate::model::{
 };
 use crate::service::{ImageStream, Images};
 
-/// Things to ask for at a time: as many as the reference implementation gives at most.
+/// The number of items to request at a time: the maximum of the reference implementation.
 pub(super) const PAGE: u64 = 1000;
 
-/// Pages after which a list is taken to have no end.
+/// The maximum number of pages of a list.
 pub(super) const PAGES: usize = 100_000;
 
 /// A page of a list.
@@ -49,7 +49,7 @@ impl Images for Remote {
         false
     }
 
-    /// Servers have their own opinions of what a filter means.
+    /// Returns false, because the meaning of a filter depends on the server.
     fn filters_property(&self, _: &str) -> bool {
         false
     }
@@ -61,14 +61,14 @@ impl Images for Remote {
             let mut seen = HashSet::new();
             let mut last: Option<String> = None;
             while left != Some(0) {
-                let again = || nonsense(&url, "a list without an end");
+                let again = || nonsense(&url, "an endless list");
                 if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
                     Err(again())?;
                 }
                 let call = Request::new(Method::GET, url.clone());
                 let page: Page = parse(&url, &self.succeed(call).await?)?;
                 let mut images = page.images;
-                // A server that does not look at the marker gives the same page for ever.
+                // A server that ignores the marker returns the same page forever.
                 let ends_with = images.last().map(|image| image.id.clone());
                 if ends_with.is_some() && ends_with == last {
                     Err(again())?;
@@ -127,8 +127,8 @@ impl Images for Remote {
 }
 
 impl Remote {
-    /// Sends changes: tags by the calls that leave other tags alone, after the patch that is refused as a
-    /// whole. Returns the record where an answer has it as it is in the end.
+    /// Sends changes: the patch, which is atomic, and then tags one by one, which preserves other tags.
+    /// Returns the final record if a response contains it.
     async fn change(&self, id: &str, changes: &[Change]) -> Result<Option<Image>> {
         let patch: Vec<Value> = changes.iter().filter_map(operation).collect();
         let tags = changes.iter().filter_map(|change| match change {
@@ -150,7 +150,7 @@ impl Remote {
     }
 }
 
-/// The question for the first page of a list.
+/// Returns the query for the first page of a list.
 fn first_page(mut url: Url, query: &ImageQuery) -> Url {
     let page = query.page_size.unwrap_or(PAGE);
     let limit = query.limit.map_or(page, |limit| limit.min(page));
@@ -197,7 +197,7 @@ fn first_page(mut url: Url, query: &ImageQuery) -> Url {
     url
 }
 
-/// A name to filter by, as it is: a colon in it would be taken for an operator.
+/// Quotes a name for a filter: a colon in it would be an operator.
 fn quoted(name: &str) -> String {
     if name.contains(':') || name.starts_with('"') {
         return format!("in:\"{name}\"");
@@ -209,7 +209,7 @@ fn sort_part((key, direction): (SortKey, Direction)) -> String {
     format!("{}:{}", key.name(), direction.name())
 }
 
-/// The next page: the question that the server names, at the address that we know.
+/// Returns the address of the next page: the server's query at the known address.
 pub(super) fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
     let named = url
         .join(next)
@@ -231,7 +231,7 @@ pub(super) fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url>
     Ok(url)
 }
 
-/// Leaves out of memory what nobody will look at.
+/// Drops unneeded attributes to save memory.
 fn leave_out(image: &mut Image, fields: Fields) {
     if !fields.attributes {
         let mut short = Image::queued(std::mem::take(&mut image.id), image.created_at);
@@ -257,7 +257,7 @@ fn leave_out(image: &mut Image, fields: Fields) {
     }
 }
 
-/// A change as an operation of a JSON patch; None for one that has a request of its own.
+/// Returns a change as an operation of a JSON patch; None for one that has its own request.
 fn operation(change: &Change) -> Option<Value> {
     let path = format!("/{}", change.name().replace('~', "~0").replace('/', "~1"));
     match change {
@@ -266,7 +266,7 @@ fn operation(change: &Change) -> Option<Value> {
             Some(json!({"op": "replace", "path": path, "value": value}))
         }
         Change::Remove { .. } => Some(json!({"op": "remove", "path": path})),
-        // A patch can only replace all tags, and those of others with them.
+        // A patch can only replace all tags, including those that others add concurrently.
         Change::AddTag { .. } => None,
     }
 }

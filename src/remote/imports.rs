@@ -43,7 +43,7 @@ impl Imports for Remote {
     }
 }
 
-/// Whether the service staged as much as was sent. There is no hash of what is staged.
+/// Checks that the service staged all of the sent data. Staged data has no hash.
 fn check(image: &Image, sent: u64) -> Result<()> {
     match image.size {
         Some(size) if size != sent => Err(Error::corrupt(format!(

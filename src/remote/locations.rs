@@ -1,4 +1,4 @@
-//! Where the data of images is.
+//! Locations of image data.
 
 use async_trait::async_trait;
 use http::Method;
@@ -10,7 +10,7 @@ use crate::model::{Image, Location, MultiHash, ValidationData};
 use crate::service::Locations;
 
 impl Remote {
-    /// Changes the list of locations of an image by a JSON patch.
+    /// Changes the locations of an image by a JSON patch.
     async fn patch_locations(&self, id: &str, patch: Vec<Value>) -> Result<Image> {
         let call = self
             .with_body(Method::PATCH, &["images", id], PATCH, &patch)
@@ -43,7 +43,7 @@ impl Locations for Remote {
 
     async fn remove_locations(&self, id: &str, positions: &[usize]) -> Result<Image> {
         let mut positions = positions.to_vec();
-        // From the last one on: those before it keep their positions.
+        // From the last one on, so that the others keep their positions.
         positions.sort_unstable_by(|a, b| b.cmp(a));
         positions.dedup();
         let remove = |position| json!({"op": "remove", "path": format!("/locations/{position}")});

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::model::{Member, MemberStatus};
 use crate::service::Members;
 
-/// All members of an image: the API gives them on one page.
+/// All members of an image, which the API returns on one page.
 #[derive(Deserialize)]
 struct Answer {
     members: Vec<Member>,

@@ -25,10 +25,10 @@ use crate::service::{
     MetadefObjects, MetadefProperties, MetadefTags, NamespaceStream, Namespaces, ResourceTypes,
 };
 
-/// Namespaces to ask for at a time: as many as the reference implementation gives at most.
+/// The number of namespaces to request at a time: the maximum of the reference implementation.
 const PAGE: u64 = 1000;
 
-/// Keeps the tags that are there.
+/// The header that keeps existing tags.
 const APPEND: HeaderName = HeaderName::from_static("x-openstack-append");
 
 /// A page of a list of namespaces.
@@ -64,7 +64,7 @@ struct AssociationList {
     resource_type_associations: Vec<Association>,
 }
 
-/// The path of something within a namespace.
+/// Returns the path of a resource within a namespace.
 fn within<'p, const N: usize>(namespace: &'p str, rest: [&'p str; N]) -> Vec<&'p str> {
     ["metadefs", "namespaces", namespace]
         .into_iter()
@@ -95,8 +95,8 @@ impl Namespaces for Remote {
             let mut url = first_page(self.url(&["metadefs", "namespaces"]).await?, &query);
             let mut seen = HashSet::new();
             while left != Some(0) {
-                // A server that does not look at the marker gives the same page for ever.
-                let again = || nonsense(&url, "a list without an end");
+                // A server that ignores the marker returns the same page forever.
+                let again = || nonsense(&url, "an endless list");
                 if seen.len() > PAGES {
                     Err(again())?;
                 }
@@ -284,7 +284,7 @@ impl ResourceTypes for Remote {
     }
 }
 
-/// The question for the first page of a list.
+/// Returns the query for the first page of a list.
 fn first_page(mut url: Url, query: &NamespaceQuery) -> Url {
     let page = query.page_size.unwrap_or(PAGE);
     let limit = query.limit.map_or(page, |limit| limit.min(page));

@@ -1,4 +1,4 @@
-//! The client: the service traits on any cloud, in as few requests as they can be done in.
+//! The client: the service traits for any cloud, with as few requests as possible.
 
 mod answer;
 pub mod auth;
@@ -33,12 +33,12 @@ use crate::http::{Client, Observer, Options, Request, Response};
 use crate::model::address::place;
 use crate::{Error, ErrorKind, Operation, Parameter, Result};
 
-/// How long a response may take, and image data may stand still, unless told otherwise.
+/// The default timeout of a response, and of stalled image data.
 ///
 /// *Source:* the timeout of python-glanceclient.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Returns a client of the servers of a cloud.
+/// Returns a client for the servers of a cloud.
 fn client(tls: &Tls, timeout: Option<Duration>, observer: Observer) -> Client {
     Client::new(Options {
         tls: tls.clone(),
@@ -48,17 +48,17 @@ fn client(tls: &Tls, timeout: Option<Duration>, observer: Observer) -> Client {
     })
 }
 
-/// A cloud, as one caller meets it.
+/// A cloud, from the view of one caller.
 pub struct Remote {
     http: Client,
     cloud: Cloud,
     access: RwLock<Access>,
-    /// Whether the image service was reached with TLS when the cloud was opened.
+    /// Whether the image service used TLS when the cloud was opened.
     secure: bool,
     prompt: Box<dyn Prompt + Send + Sync>,
 }
 
-/// The part of a login that may have aged.
+/// The part of a login that may be outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Aged {
     /// The token.
@@ -70,12 +70,13 @@ enum Aged {
 }
 
 impl Aged {
-    /// Returns what an answer may come of. A request that may have changed something is not asked for again.
+    /// Returns the outdated part of the login that a response may be the result of. A request that may have
+    /// changed something is not repeated.
     fn of_answer(request: &Request, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         match status.as_u16() {
             401 => Some(Self::Token),
             403 => Some(Self::Rights),
-            // A Glance numbers its answers, and always has images.
+            // Glance sends a request ID in its responses, and always has images.
             404 if !headers.contains_key("x-openstack-request-id")
                 || request.url.path().ends_with("/v2/images") =>
             {
@@ -87,15 +88,15 @@ impl Aged {
     }
 }
 
-/// A body that is not JSON, or is JSON of a kind of its own.
+/// The media type of a JSON patch.
 const PATCH: &str = "application/openstack-images-v2.1-json-patch";
 const JSON: &str = "application/json";
 
 impl Remote {
-    /// Reaches a cloud: with the token of an earlier command where there is one, which costs no request.
+    /// Connects to a cloud, with a cached token if there is one, which needs no request.
     ///
     /// # Errors
-    /// Those of the login.
+    /// Any error from authentication.
     pub async fn open(
         cloud: Cloud,
         prompt: Box<dyn Prompt + Send + Sync>,
@@ -112,26 +113,24 @@ impl Remote {
         })
     }
 
-    /// Whether the image service is reached with TLS.
+    /// Returns whether the image service uses TLS.
     pub fn is_secure(&self) -> bool {
         self.secure
     }
 
-    /// The address of what `path` names under the image service, each of its parts taken as it is.
+    /// Returns the address of `path` in the image service, with each part escaped.
     ///
     /// # Errors
-    /// `NotFound` for a part that no server could tell from the path to something else.
+    /// `NotFound` for a part that servers would confuse with the path to another resource.
     async fn url(&self, path: &[&str]) -> Result<Url> {
         let mut url = self.access.read().await.endpoint.clone();
         let mut whole = format!("{}/v2", url.path().trim_end_matches('/'));
         for part in path {
             if matches!(*part, "" | "." | "..") {
-                return Err(Error::not_found(format!(
-                    "there is nothing called '{part}'"
-                )));
+                return Err(Error::not_found(format!("'{part}' not found")));
             }
-            // Everything is escaped here: parsers of URLs drop tabs and newlines, which would make the
-            // id of another image, or none, of this one.
+            // Everything is escaped here: URL parsers drop tabs and newlines, which would change the ID to
+            // that of another image.
             let part: String = byte_serialize(part.as_bytes()).collect();
             whole.push('/');
             whole.push_str(&part.replace('+', "%20"));
@@ -140,8 +139,8 @@ impl Remote {
         Ok(url)
     }
 
-    /// Asks, and takes any answer; what a login that has aged may be the reason of is asked again after another
-    /// login, once.
+    /// Sends a request and returns any response. If an outdated login may be the reason of the response,
+    /// logs in and repeats the request once.
     async fn ask(&self, mut call: Request) -> Result<Response> {
         let own = call.headers.clone();
         for renewed in [false, true] {
@@ -151,7 +150,7 @@ impl Remote {
             let outcome = self.http.call(&call).await;
             let aged = match &outcome {
                 Ok(answer) => Aged::of_answer(&call, answer.status, &answer.headers)
-                    // Elsewhere, the token was not shown.
+                    // The redirect target did not receive the token.
                     .filter(|_| answer.stripped.is_none()),
                 Err(failure) => failure.is_connect().then_some(Aged::Address),
             };
@@ -160,17 +159,19 @@ impl Remote {
                 _ => return outcome.map_err(failure::failed),
             }
         }
-        // The second round ends in any case.
-        Err(Error::internal("a request was sent no time"))
+        // The second round always returns.
+        Err(Error::internal(
+            "the request was never sent (internal error)",
+        ))
     }
 
-    /// Returns whether a request that was sent with `sent` is to be sent again, after another login: with what that gave, to
-    /// where the service is now.
+    /// Returns whether a request that was sent with `sent` has to be repeated after another login; updates
+    /// its headers and address.
     ///
     /// # Errors
-    /// Those of the login, for a token that was refused.
+    /// Any error from authentication, for a rejected token.
     async fn refreshed(&self, sent: &Access, call: &mut Request, aged: Aged) -> Result<bool> {
-        // Of several requests at a time, the first one logs in.
+        // Of several concurrent requests, only the first one logs in.
         let is_current = self.access.read().await.headers == sent.headers;
         if is_current {
             let silent = || {
@@ -182,7 +183,7 @@ impl Remote {
                 Aged::Token if !self.renew().await? => return Ok(false),
                 Aged::Token => {}
                 _ if !sent.kept || !silent() => return Ok(false),
-                // What was answered says more than that a login failed on top of it.
+                // The response is more informative than the failure of another login.
                 _ if !matches!(self.renew().await, Ok(true)) => return Ok(false),
                 _ => {}
             }
@@ -205,7 +206,7 @@ impl Remote {
         })
     }
 
-    /// Logs in anew, where that can be done.
+    /// Logs in again, if that is possible.
     async fn renew(&self) -> Result<bool> {
         if !self.cloud.can_renew() {
             return Ok(false);
@@ -215,7 +216,7 @@ impl Remote {
         Ok(true)
     }
 
-    /// Asks, and takes success alone.
+    /// Sends a request and returns a successful response only.
     async fn succeed(&self, call: Request) -> Result<Response> {
         let answer = self.ask(call).await?;
         if answer.status.is_success() {
@@ -224,7 +225,7 @@ impl Remote {
         Err(self.refused(&answer).await)
     }
 
-    /// An answer that is no success, as an error, with what can be done about it.
+    /// Returns the error for an unsuccessful response, with hints.
     async fn refused(&self, answer: &Response) -> Error {
         let error = answer::refusal(answer);
         if let Some(stripped) = &answer.stripped {
@@ -255,7 +256,7 @@ impl Remote {
                 error.hint(Operation::UnprotectImage(id))
             }
             ErrorKind::Forbidden => match &self.access.read().await.caller {
-                Some(who) => error.hint(format!("Asked as {who}.")),
+                Some(who) => error.hint(format!("Authenticated as {who}.")),
                 None => error,
             },
             ErrorKind::TooLarge => error.hint(Operation::ShowUsage),
@@ -268,21 +269,21 @@ impl Remote {
             .await
     }
 
-    /// Asks, and reads the answer's JSON.
+    /// Sends a request and parses the JSON of the response.
     async fn read<T: DeserializeOwned>(&self, call: Request) -> Result<T> {
         let url = call.url.clone();
         let answer = self.succeed(call).await?;
         parse(&url, &answer)
     }
 
-    /// Sends a request that has no body, and whose answer says no more than that it was done.
+    /// Sends a request without a body whose response has no content.
     async fn command(&self, method: Method, path: &[&str]) -> Result<()> {
         let call = Request::new(method, self.url(path).await?);
         self.succeed(call).await?;
         Ok(())
     }
 
-    /// A request with a body.
+    /// Returns a request with a body.
     async fn with_body(
         &self,
         method: Method,
@@ -294,19 +295,18 @@ impl Remote {
         let content_type = HeaderValue::from_static(content_type);
         call.headers.insert(CONTENT_TYPE, content_type);
         let body = serde_json::to_vec(body);
-        call.body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
+        call.body = Bytes::from(body.map_err(|e| Error::internal("not JSON").because(e))?);
         Ok(call)
     }
 }
 
-/// Whether a server says that a metadata definition is protected.
+/// Returns whether a server's message is about a protected metadata definition.
 fn is_protected_definition(message: &str) -> bool {
     message.starts_with("Metadata definition") && message.contains("is protected")
 }
 
-/// Reads an answer's JSON.
+/// Parses the JSON of a response.
 fn parse<T: DeserializeOwned>(url: &Url, answer: &Response) -> Result<T> {
-    serde_json::from_slice(&answer.body).map_err(|e| {
-        answer::nonsense(url, &format!("something else than asked for: {e}")).because(e)
-    })
+    serde_json::from_slice(&answer.body)
+        .map_err(|e| answer::nonsense(url, &format!("unexpected JSON: {e}")).because(e))
 }

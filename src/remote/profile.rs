@@ -1,4 +1,4 @@
-//! Profiles of clouds that their servers publish, fetched and kept.
+//! Profiles of clouds that their servers publish, fetched and cached.
 //!
 //! *Source:* openstacksdk, `openstack/config/vendors/__init__.py` (`get_profile`).
 
@@ -16,29 +16,29 @@ use crate::config::Profile;
 use crate::http::{Observer, Request};
 use crate::{Error, Result};
 
-/// How long a profile that was fetched is used without asking again.
-const FRESH: Duration = Duration::from_hours(24);
+/// The time for which a cached profile is used without a request.
+const MAX_AGE: Duration = Duration::from_hours(24);
 
-/// How long the server may take, unless told otherwise. After that, a profile that was kept before is used.
+/// The default timeout. After that, an older cached profile is used.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Returns the document of a profile: one that was kept for less than a day, or as the server has it now, or,
-/// where the server does not answer, one that was kept before.
+/// Returns the document of a profile: one that was cached for less than a day, or the server's current one,
+/// or, if the server does not respond, an older cached one.
 ///
 /// # Errors
-/// `Failed` where the server has none; those of the connection where none was kept.
+/// `Failed` if the server has none; errors of the connection if none is cached.
 pub async fn fetch_profile(profile: &Profile, observer: Observer) -> Result<String> {
     let place = profile
         .directory
         .as_deref()
         .map(|directory| place(directory, profile));
-    if let Some(kept) = place.as_deref().and_then(|place| read(place, FRESH)) {
+    if let Some(kept) = place.as_deref().and_then(|place| read(place, MAX_AGE)) {
         return Ok(kept);
     }
     match ask(profile, observer).await {
         Ok(document) => {
             if let Some(place) = &place {
-                // Without it, the next command fetches it again.
+                // Without it, the next command fetches the profile again.
                 let _ = keep(place, &document);
             }
             Ok(document)
@@ -67,13 +67,13 @@ async fn ask(profile: &Profile, observer: Observer) -> Result<String> {
         let name = profile.published.name.escape_debug();
         let status = answer.status.as_u16();
         Error::failed(format!(
-            "the profile '{name}' is not published at {url} (HTTP {status})"
+            "profile '{name}' is not published at {url} (HTTP {status})"
         ))
         .hint("Give the cloud an auth_url of its own in clouds.yaml.")
     })
 }
 
-/// Returns the file that a profile is kept in.
+/// Returns the file of a cached profile.
 fn place(directory: &Path, profile: &Profile) -> PathBuf {
     let digest = Sha256::digest(profile.published.url.as_str());
     let mut name = String::new();
@@ -83,10 +83,10 @@ fn place(directory: &Path, profile: &Profile) -> PathBuf {
     directory.join(format!("{name}.json"))
 }
 
-/// Returns a document that was kept for less than `age`.
+/// Returns a document that was cached for less than `age`.
 fn read(place: &Path, age: Duration) -> Option<String> {
     let modified = std::fs::metadata(place).ok()?.modified().ok()?;
-    // One from the future is as good as one of now.
+    // A file from the future counts as new.
     let is_fresh = modified.elapsed().map_or(true, |elapsed| elapsed < age);
     is_fresh.then(|| std::fs::read_to_string(place).ok())?
 }

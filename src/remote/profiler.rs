@@ -1,4 +1,4 @@
-//! Headers for which a server records what it does for a request, with osprofiler.
+//! Trace headers of osprofiler, which let a server record its work for a request.
 //!
 //! *Source:* `osprofiler/web.py` and `osprofiler/_utils.py`.
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::model::json;
 use crate::{Error, Result};
 
-/// Bytes of SHA-1's block.
+/// The block size of SHA-1 in bytes.
 const BLOCK: usize = 64;
 
 /// A trace of a command, the same for all its requests.
@@ -23,7 +23,7 @@ pub struct Profiler {
 }
 
 impl Profiler {
-    /// Begins a new trace, signed with the key that servers were configured with.
+    /// Begins a new trace, signed with the key that the servers are configured with.
     pub fn begin(key: &str) -> Result<Self> {
         Self::of(Uuid::new_v4(), key)
     }
@@ -36,15 +36,15 @@ impl Profiler {
         let mut headers = HeaderMap::new();
         for (name, text) in [("x-trace-info", info), ("x-trace-hmac", signature)] {
             let value = HeaderValue::try_from(text);
-            let mut value = value.map_err(|e| Error::internal("no header").because(e))?;
-            // Both together allow to trace what a server does.
+            let mut value = value.map_err(|e| Error::internal("invalid header").because(e))?;
+            // The two headers together allow tracing of the server.
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(name), value);
         }
         Ok(Self { id, headers })
     }
 
-    /// Returns the id of the trace.
+    /// Returns the ID of the trace.
     pub fn id(&self) -> Uuid {
         self.id
     }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn headers_are_those_of_osprofiler() {
-        // Made with osprofiler._utils.signed_pack.
+        // Created with osprofiler._utils.signed_pack.
         let id = Uuid::from_u128(0x7087_47c3_2fd6_4f28_ada4_75c1_ef6c_98b7);
         for (key, signature) in [
             ("KEY", "ae917f0f8673b4bcd1aa880005c1c14e3f21f511"),

@@ -1,4 +1,4 @@
-//! Projects of Keystone, by name or id.
+//! Keystone projects, by name or ID.
 //!
 //! *Source:* openstackclient, `identity/common.py` (`find_project_id_sdk`).
 
@@ -13,12 +13,12 @@ use crate::config::{Cloud, Keystone};
 use crate::http::{Client, Request};
 use crate::{Error, ErrorKind, Parameter, Result};
 
-/// What is looked for.
+/// The kind of resource to find.
 #[derive(Clone, Copy)]
 struct Kind {
-    /// In the address.
+    /// The name in the address.
     path: &'static str,
-    /// In messages, and in answers.
+    /// The name in messages and responses.
     name: &'static str,
 }
 
@@ -32,13 +32,13 @@ const DOMAIN: Kind = Kind {
     name: "domain",
 };
 
-/// The id of the project that is called so, or has that id. Whose token does not allow to look gets the
-/// word itself, and so does everybody where there is no Keystone.
+/// Returns the ID of the project with that name or ID. Returns the word itself if the token does not permit
+/// a lookup, or without Keystone.
 ///
-/// Costs no request for the project that the token is good in, and one for an id or a name that is found.
+/// Needs no request for the token's project, and one for an existing ID or name.
 ///
 /// # Errors
-/// `NotFound` for no such project, `Conflict` for several; with their ids.
+/// `NotFound` for no such project, `Conflict` for several; with their IDs.
 pub async fn find_project(
     http: &Client,
     cloud: &Cloud,
@@ -64,10 +64,10 @@ pub async fn find_project(
     look.find(PROJECT, word, domain.as_deref()).await
 }
 
-/// The id of the project that the token is good in.
+/// Returns the ID of the token's project.
 ///
 /// # Errors
-/// `Failed` where Keystone did not say, or said that it is good in none.
+/// `Failed` if Keystone did not report it, or the token has no project.
 pub fn own_project(access: &Access) -> Result<String> {
     let project = access.caller.as_ref().and_then(|who| who.project.as_ref());
     project
@@ -75,13 +75,13 @@ pub fn own_project(access: &Access) -> Result<String> {
         .ok_or_else(|| {
             Error::new(
                 ErrorKind::Failed,
-                "which project is meant is not known: no Keystone said who is asking",
+                "the caller's project is unknown: Keystone did not report it",
             )
             .hint(Parameter::Project)
         })
 }
 
-/// The id of the project that the token is good in, if `word` means that one.
+/// Returns the ID of the token's project, if `word` names it.
 fn if_own(access: &Access, word: &str, domain: Option<&str>) -> Option<String> {
     let own = access.caller.as_ref()?.project.as_ref()?;
     let of_domain = own.domain.as_ref();
@@ -101,7 +101,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// The id of what is called `word` or has that id.
+    /// Returns the ID of the resource with the name or ID `word`.
     async fn find(&self, kind: Kind, word: &str, domain: Option<&str>) -> Result<String> {
         let found = if is_id(word) {
             match self.by_id(kind, word, domain).await? {
@@ -174,7 +174,7 @@ impl Look<'_> {
         }
     }
 
-    /// An answer's JSON, empty for what there is not; None where looking is not allowed.
+    /// Returns the JSON of a response, null for an unknown resource; None if the lookup is not permitted.
     async fn get(&self, url: &Url) -> Result<Option<Value>> {
         let mut call = Request::new(Method::GET, url.clone());
         call.headers.extend(self.access.headers.clone());
@@ -185,7 +185,7 @@ impl Look<'_> {
             _ if answer.status.is_success() => {
                 let value = serde_json::from_slice(&answer.body);
                 Ok(Some(
-                    value.map_err(|e| nonsense(url, "no JSON").because(e))?,
+                    value.map_err(|e| nonsense(url, "not JSON").because(e))?,
                 ))
             }
             _ => Err(refusal(&answer)),
@@ -193,7 +193,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether a word looks like an id of Keystone's, so that it is looked up as one first.
+/// Returns whether a word looks like one of Keystone's IDs, which are looked up first.
 fn is_id(word: &str) -> bool {
     let digits = word.bytes().filter(|byte| *byte != b'-');
     word == "default"

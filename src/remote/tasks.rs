@@ -34,7 +34,7 @@ impl Tasks for Remote {
             let mut seen = HashSet::new();
             while left != Some(0) {
                 if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
-                    Err(nonsense(&url, "a list without an end"))?;
+                    Err(nonsense(&url, "an endless list"))?;
                 }
                 let call = Request::new(Method::GET, url.clone());
                 let page: Page = parse(&url, &self.succeed(call).await?)?;
@@ -75,7 +75,7 @@ impl Tasks for Remote {
     }
 }
 
-/// The first page of a list.
+/// Returns the address of the first page of a list.
 fn first_page(mut url: Url, query: &TaskQuery) -> Url {
     let limit = query.page.unwrap_or(PAGE);
     let limit = query.limit.map_or(limit, |most| limit.min(most));

@@ -1,8 +1,8 @@
-//! Tokens kept from one command to the next: a file for each login, which nobody else may read.
+//! Cached tokens: a file for each login, which only its user can read.
 //!
-//! The file's name comes from all that says who logs in where and for what, but for the secrets. Those are
-//! compared with a salted digest in the file, so that a wrong password is never covered up by a token that
-//! the right one got.
+//! The file's name is derived from all parameters of the login except the secrets. Those are compared with
+//! a salted digest in the file, so that a wrong password is never hidden by a token that the right one
+//! obtained.
 
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -17,45 +17,46 @@ use crate::config::Keystone;
 use crate::data::digest::hex;
 use crate::{Error, Result};
 
-/// Seconds that a token must still be good for.
+/// The minimum remaining validity of a token, in seconds.
 const MARGIN: i64 = 60;
 
-/// Files that nobody has touched for that long are thrown away.
-const ABANDONED: Duration = Duration::from_hours(7 * 24);
+/// The age after which unused files are removed.
+const MAX_UNUSED: Duration = Duration::from_hours(7 * 24);
 
-/// Seconds after which a login is made again that needs nobody to do something: roles, regions and addresses change.
-const OLDEST: i64 = 3600;
+/// The maximum age in seconds of a token whose login can be repeated without interaction: roles, regions
+/// and addresses may change.
+const MAX_AGE: i64 = 3600;
 
-/// The form of the files; others are not read.
-const FORM: u32 = 2;
+/// The version of the file format; files of other versions are not read.
+const VERSION: u32 = 2;
 
-/// What is in a file.
+/// The content of a file.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct CachedToken {
     form: u32,
     salt: String,
     proof: String,
-    /// When the login was made, in seconds of Unix time.
+    /// The time of the login, in seconds of Unix time.
     made: i64,
     token: AuthToken,
 }
 
-/// Where the token of a login is kept.
+/// The place of a login's cached token.
 pub struct Place {
     path: PathBuf,
     secrets: Vec<u8>,
-    /// Whether the login can be made again without anybody.
+    /// Whether the login can be repeated without interaction.
     is_silent: bool,
 }
 
 impl Place {
-    /// That of a login.
+    /// Returns the place for a login.
     pub fn of(directory: &Path, keystone: &Keystone) -> Self {
-        // `Debug` shows every field, and of a secret only that there is one.
-        let name = hex(&Sha256::digest(format!("{FORM} {keystone:?}")));
+        // `Debug` shows every field, but of a secret only whether it is set.
+        let name = hex(&Sha256::digest(format!("{VERSION} {keystone:?}")));
         let mut secrets = Vec::new();
         for secret in keystone.secrets() {
-            // No text holds a byte 0xff.
+            // No text contains a byte 0xff.
             secrets.extend(secret.map_or(&b""[..], |secret| secret.reveal().as_bytes()));
             secrets.push(0xff);
         }
@@ -68,23 +69,23 @@ impl Place {
         }
     }
 
-    /// The token, if there is one that is still good for a while and that these secrets got.
+    /// Returns the token, if there is one that is valid for a while and was obtained with these secrets.
     pub fn read(&self) -> Option<AuthToken> {
         let bytes = std::fs::read(&self.path).ok()?;
-        let kept: Kept = serde_json::from_slice(&bytes).ok()?;
+        let kept: CachedToken = serde_json::from_slice(&bytes).ok()?;
         let now = jiff::Timestamp::now().as_second();
         let expires = kept.token.auth_info.as_ref()?.token.expires_at.timestamp();
-        let good = kept.form == FORM
+        let good = kept.form == VERSION
             && kept.proof == self.proof(&kept.salt)
             && expires > now + MARGIN
-            // One from the future was made before the clock was set right.
-            && (!self.is_silent || (0..OLDEST).contains(&(now - kept.made)));
+            // A token from the future was created before the clock was corrected.
+            && (!self.is_silent || (0..MAX_AGE).contains(&(now - kept.made)));
         good.then_some(kept.token)
     }
 
-    /// Keeps a token. Where that fails, the next command logs in again.
+    /// Stores a token. If that fails, the next command logs in again.
     pub fn write(&self, token: &AuthToken) {
-        // A token without an end would be kept for ever.
+        // A token without an expiry would be stored for ever.
         if token.auth_info.is_some() {
             let _ = self.try_write(token);
         }
@@ -92,8 +93,8 @@ impl Place {
 
     fn try_write(&self, token: &AuthToken) -> std::io::Result<()> {
         let salt = uuid::Uuid::new_v4().to_string();
-        let kept = Kept {
-            form: FORM,
+        let kept = CachedToken {
+            form: VERSION,
             proof: self.proof(&salt),
             salt,
             made: jiff::Timestamp::now().as_second(),
@@ -123,10 +124,10 @@ impl Place {
     }
 }
 
-/// Forgets all tokens that are kept in `directory`; how many there were.
+/// Removes all tokens in `directory`, and returns their number.
 ///
 /// # Errors
-/// `Io` when one cannot be removed.
+/// `Io` if one cannot be removed.
 pub fn forget_tokens(directory: &Path) -> Result<usize> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -149,7 +150,7 @@ pub fn forget_tokens(directory: &Path) -> Result<usize> {
 }
 
 fn throw_away_abandoned(directory: &Path) {
-    let Some(oldest) = SystemTime::now().checked_sub(ABANDONED) else {
+    let Some(oldest) = SystemTime::now().checked_sub(MAX_UNUSED) else {
         return;
     };
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {

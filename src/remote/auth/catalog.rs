@@ -1,4 +1,4 @@
-//! Where the image service is, by the catalogue that comes with a token.
+//! The address of the image service in the catalogue of a token.
 //!
 //! *Source:* keystoneauth1, `access/service_catalog.py`.
 
@@ -8,11 +8,11 @@ use url::Url;
 use crate::config::{Cloud, root_of};
 use crate::{Error, Parameter, Result};
 
-/// The root of the service that the cloud's options mean.
+/// Returns the root of the service that the cloud's options select.
 ///
 /// # Errors
-/// `Failed` where the catalogue has none of that type, in that region, or for that interface; with what
-/// it has.
+/// `Failed` if the catalogue has no service of that type, in that region, or for that interface; with its
+/// content.
 pub fn endpoint(catalog: &[ServiceEndpoints], cloud: &Cloud) -> Result<Url> {
     let wanted = cloud.service_type.as_str();
     let services = || {
@@ -68,7 +68,7 @@ pub fn endpoint(catalog: &[ServiceEndpoints], cloud: &Cloud) -> Result<Url> {
     })
 }
 
-/// The interface of an endpoint, without the `URL` of old.
+/// Returns the interface of an endpoint, without the old suffix `URL`.
 fn spelled(endpoint: &CatalogEndpoint) -> &str {
     endpoint
         .interface
@@ -81,7 +81,7 @@ fn parse(text: &str, service: &str) -> Result<Url> {
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let url = url.ok_or_else(|| {
         Error::failed(format!(
-            "the address of the {service} service in the catalogue is none: '{}'",
+            "the address of the {service} service in the catalogue is invalid: '{}'",
             text.escape_debug()
         ))
         .hint(Parameter::ImageServiceAddress)
@@ -89,7 +89,7 @@ fn parse(text: &str, service: &str) -> Result<Url> {
     Ok(root_of(url))
 }
 
-/// Names in their order, each once; none is `none`.
+/// Formats names in order, each once; `none` if there are none.
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();

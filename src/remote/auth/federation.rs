@@ -1,7 +1,7 @@
-//! Logging in with a token of an identity provider: OpenID Connect, and what Keystone makes of it.
+//! Logins with a token of an identity provider: OpenID Connect and Keystone's federation.
 //!
-//! *Source:* keystoneauth1, `identity/v3/oidc.py`; RFC 6749 (grants), RFC 7636 (proof keys), RFC 8628 (devices);
-//! Identity API reference, "OS-FEDERATION API".
+//! *Source:* keystoneauth1, `identity/v3/oidc.py`; RFC 6749 (grants), RFC 7636 (proof keys), RFC 8628
+//! (devices); Identity API reference, "OS-FEDERATION API".
 
 use std::time::{Duration, Instant};
 
@@ -25,13 +25,13 @@ use crate::{Error, Parameter, Result};
 
 const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// The longest that somebody may take to consent at a browser.
-const LONGEST_CONSENT: Duration = Duration::from_hours(1);
+/// The maximum time to wait for a user's consent in a browser.
+const CONSENT_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// Returns a token of Keystone without a scope, got with one of an identity provider.
+/// Returns an unscoped token of Keystone, obtained with a token of an identity provider.
 ///
 /// # Errors
-/// `Failed` where either refuses; `Unreachable` where either does not answer.
+/// `Failed` if either refuses; `Unreachable` if either does not respond.
 pub async fn log_in(
     http: &Client,
     keystone: &Keystone,
@@ -67,23 +67,25 @@ pub async fn log_in(
     Err(login::refused(keystone, &answer))
 }
 
-/// Returns the header that shows a token of OAuth 2.0.
+/// Returns the header with an OAuth 2.0 token.
 ///
 /// # Errors
-/// `Failed` for a token that no header holds.
+/// `Failed` for a token that is not valid in a header.
 fn bearer(token: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::try_from(format!("Bearer {token}"))
-        .map_err(|_| Error::failed("the access token holds characters that no token has"))?;
+    let mut value = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
+        Error::failed("the access token contains characters that are not allowed in a token")
+    })?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-/// Returns the header that a service with an OAuth 2.0 filter wants beside the token of Keystone.
+/// Returns the header that a service with an OAuth 2.0 filter requires in addition to the token of
+/// Keystone.
 ///
 /// *Source:* keystoneauth1, `identity/v3/oauth2_client_credential.py`.
 ///
 /// # Errors
-/// As [`log_in`].
+/// The errors of [`log_in`].
 pub async fn oauth2_header(
     http: &Client,
     endpoint: &Address,
@@ -99,7 +101,7 @@ pub async fn oauth2_header(
     Ok([(AUTHORIZATION, bearer(&token)?)].into_iter().collect())
 }
 
-/// An identity provider, and what is known of it.
+/// An identity provider and the parameters of the login.
 struct Provider<'a> {
     http: &'a Client,
     keystone: &'a Keystone,
@@ -161,7 +163,11 @@ impl Provider<'_> {
                 )?;
                 return self.consented(&begin, &endpoint, *challenge).await;
             }
-            Grant::AccessToken(_) => return Err(Error::internal("a token was asked for in vain")),
+            Grant::AccessToken(_) => {
+                return Err(Error::internal(
+                    "a token was requested for a grant that already has one",
+                ));
+            }
         };
         Self::check_grant(&discovered, grant)?;
         form.push(("grant_type", grant.to_string()));
@@ -177,7 +183,7 @@ impl Provider<'_> {
         )?))
     }
 
-    /// Returns the discovery document; nothing where none is named.
+    /// Returns the discovery document, or null if there is none.
     async fn discover(&self) -> Result<Value> {
         let Some(address) = &self.federation.discovery else {
             return Ok(Value::Null);
@@ -189,25 +195,25 @@ impl Provider<'_> {
             return Ok(body);
         }
         Err(Error::failed(format!(
-            "{} is no discovery document of OpenID Connect",
+            "{} is not a discovery document of OpenID Connect",
             place(&address.0)
         ))
         .hint("Its address ends in /.well-known/openid-configuration.")
         .hint(Parameter::DiscoveryEndpoint))
     }
 
-    /// Refuses a grant that the identity provider says it does not offer.
+    /// Returns an error for a grant that the identity provider does not offer.
     fn check_grant(discovered: &Value, grant: &str) -> Result<()> {
         let offered = discovered["grant_types_supported"].as_array();
         match offered {
             Some(offered) if !offered.iter().any(|offered| offered == grant) => Err(Error::failed(
-                format!("the identity provider does not offer logins of the kind {grant}"),
+                format!("the identity provider does not support the grant {grant}"),
             )),
             _ => Ok(()),
         }
     }
 
-    /// Returns an endpoint: the one that is named, or that of the discovery document.
+    /// Returns an endpoint: the configured one, or that of the discovery document.
     fn endpoint(named: Option<&Address>, discovered: &Value, member: &str) -> Result<Url> {
         if let Some(named) = named {
             return Ok(named.0.clone());
@@ -226,7 +232,7 @@ impl Provider<'_> {
         })
     }
 
-    /// Returns the token that somebody at a browser allows.
+    /// Waits for a user's consent in a browser, and returns the token.
     async fn consented(
         &self,
         begin: &Url,
@@ -252,8 +258,8 @@ impl Provider<'_> {
         let device = success(begin, &answer, &self.secrets())?;
         let seconds =
             |name: &str, usual| Duration::from_secs(device[name].as_u64().unwrap_or(usual));
-        let ends = Instant::now() + seconds("expires_in", 600).min(LONGEST_CONSENT);
-        let mut interval = seconds("interval", 5).clamp(Duration::from_millis(50), LONGEST_CONSENT);
+        let ends = Instant::now() + seconds("expires_in", 600).min(CONSENT_TIMEOUT);
+        let mut interval = seconds("interval", 5).clamp(Duration::from_millis(50), CONSENT_TIMEOUT);
         let mut form = vec![
             ("grant_type", DEVICE.to_string()),
             ("device_code", member(begin, &device, "device_code")?),
@@ -287,7 +293,7 @@ impl Provider<'_> {
                 }
             }
             if Instant::now() + interval > ends {
-                return Err(Error::failed("nobody allowed the login in time").hint("Try again."));
+                return Err(Error::failed("no user allowed the login in time").hint("Try again."));
             }
             tokio::time::sleep(interval).await;
         }
@@ -307,7 +313,7 @@ impl Provider<'_> {
     }
 }
 
-/// Sends a form, as a client with this id and secret.
+/// Sends a form with the client's ID and secret.
 async fn post<T: AsRef<str>>(
     http: &Client,
     url: &Url,
@@ -327,7 +333,7 @@ async fn post<T: AsRef<str>>(
     }
     call.body = form_of(form).into();
     call.is_body_secret = true;
-    // A code or passcode is good once: what the server may have seen is not sent again.
+    // A code or passcode is valid once, so a request that the server may have received is not repeated.
     call.is_idempotent = false;
     let response = http.call(&call).await;
     response.map_err(|failure| {
@@ -337,7 +343,7 @@ async fn post<T: AsRef<str>>(
     })
 }
 
-/// Returns a form as it is sent.
+/// Returns a form in its encoded form.
 fn form_of<T: AsRef<str>>(form: &[(&str, T)]) -> String {
     let mut body = Serializer::new(String::new());
     for (name, value) in form {
@@ -346,11 +352,11 @@ fn form_of<T: AsRef<str>>(form: &[(&str, T)]) -> String {
     body.finish()
 }
 
-/// Returns the JSON of an answer that is a success.
+/// Returns the JSON of a successful response.
 fn success(url: &Url, answer: &Response, secrets: &[&Secret]) -> Result<Value> {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     if answer.status.is_success() {
-        return body.ok_or_else(|| nonsense(url, "no JSON"));
+        return body.ok_or_else(|| nonsense(url, "not JSON"));
     }
     let text = |name: &str| Some(body.as_ref()?[name].as_str()?.to_string());
     let message = text("error_description").or_else(|| text("error"));
@@ -368,7 +374,7 @@ fn success(url: &Url, answer: &Response, secrets: &[&Secret]) -> Result<Value> {
     .hint("Check the user, the client and its secret at the identity provider."))
 }
 
-/// Returns a text of an answer.
+/// Returns a string member of a response.
 fn member(url: &Url, body: &Value, name: &str) -> Result<String> {
     let text = body[name].as_str().map(str::to_string);
     text.ok_or_else(|| nonsense(url, &format!("no {name}")))

@@ -1,4 +1,4 @@
-//! Logging in to Keystone: one request, and its answer.
+//! Keystone logins: one request and its response.
 //!
 //! *Source:* Identity API reference v3, "Authentication and token management"; keystoneauth1,
 //! `identity/v3/base.py`.
@@ -22,14 +22,14 @@ use crate::config::{Address, Keystone, Method, Named, Need, Reference, Scope, Se
 use crate::http::{Client, Failure, Reason, Request, Response};
 use crate::{Error, ErrorKind, Parameter, Result};
 
-/// The header of a receipt: what was shown is right, and not enough.
+/// The header of a receipt: the credentials are correct but not sufficient.
 const RECEIPT: &str = "openstack-auth-receipt";
 
-/// Logs in, and asks for secrets that are missing.
+/// Logs in, and prompts for missing secrets.
 ///
 /// # Errors
-/// `Failed` where Keystone refuses, or a secret is missing that cannot be asked for; `Unreachable` where it
-/// does not answer, or not as Keystone does.
+/// `Failed` if Keystone refuses, or a missing secret cannot be prompted for; `Unreachable` if it does not
+/// respond, or not as Keystone does.
 pub async fn log_in(
     http: &Client,
     keystone: &Keystone,
@@ -55,7 +55,7 @@ pub async fn log_in(
         let Some(lacking) = lacking(&answer, &keystone.methods) else {
             return Err(refused(&keystone, &answer));
         };
-        // Of what Keystone may want besides, a passcode can be asked for.
+        // Of Keystone's additional methods, a passcode can be prompted for.
         let can_be_asked =
             lacking == ["totp"] && ask(&mut keystone, Need::Passcode, prompt).is_ok();
         if !can_be_asked {
@@ -84,16 +84,16 @@ async fn send(http: &Client, keystone: &Keystone) -> Result<Response> {
     let secrets = keystone.secrets().into_iter().flatten();
     call.secrets = secrets.filter(|secret| is_long(secret)).cloned().collect();
     let body = serde_json::to_vec(&json!({ "auth": request(keystone)? }));
-    call.body = Bytes::from(body.map_err(|e| Error::internal("no JSON").because(e))?);
+    call.body = Bytes::from(body.map_err(|e| Error::internal("not JSON").because(e))?);
     send_login(http, keystone, call).await
 }
 
-/// Whether a secret is long enough to be told from the text around it.
+/// Returns whether a secret is long enough to be distinguished from the text around it.
 pub(super) fn is_long(secret: &Secret) -> bool {
     secret.reveal().len() >= 4
 }
 
-/// Sends a request to Keystone that changes nothing, and may be repeated; its body is not shown.
+/// Sends a request to Keystone that changes nothing and may be repeated. Its body is not shown.
 pub(super) async fn send_login(
     http: &Client,
     keystone: &Keystone,
@@ -123,7 +123,7 @@ pub(super) fn redirected(failure: &Failure, from: &str) -> Option<Error> {
     Some(Error::failed(message))
 }
 
-/// What is sent: who logs in, and for what.
+/// Returns the body of the request: credentials and scope.
 fn request(keystone: &Keystone) -> Result<Value> {
     let values = values(keystone);
     let (mut methods, mut identity) = (Vec::new(), Map::new());
@@ -156,7 +156,7 @@ fn shown(
     shown.map_err(|e| Error::internal(format!("the login is incomplete: {e}")))
 }
 
-/// What the SDK's plugins take their data from.
+/// Returns the values for the SDK's plugins.
 fn values(keystone: &Keystone) -> HashMap<String, SecretString> {
     let mut values = HashMap::new();
     let mut put = |key: &str, value: &str| {
@@ -186,8 +186,8 @@ fn values(keystone: &Keystone) -> HashMap<String, SecretString> {
     values
 }
 
-/// An application credential; by name, with its user. (The SDK's plugin puts the user's domain where
-/// Keystone does not look for it, and only comes with a way of sending of its own.)
+/// Returns an application credential; by name, with its user. (The SDK's plugin puts the user's domain in
+/// the wrong place, and requires its own HTTP client.)
 fn credential(keystone: &Keystone) -> Value {
     let secret = keystone.credential_secret.as_ref().map(Secret::reveal);
     let mut credential = json!({ "secret": secret });
@@ -221,32 +221,32 @@ fn reference(reference: &Reference) -> Value {
 
 fn scope_value(scope: &Scope) -> Result<Value> {
     let domain = |reference: &Reference| {
-        let (id, name) = halves(reference);
+        let (id, name) = id_and_name(reference);
         Domain { id, name }
     };
     let scope = match scope {
         Scope::Project(project) => {
-            let (id, name) = halves(&project.reference);
+            let (id, name) = id_and_name(&project.reference);
             let domain = project.domain.as_ref().map(domain);
             AuthTokenScope::Project(Project { domain, id, name })
         }
         Scope::Domain(reference) => AuthTokenScope::Domain(domain(reference)),
         Scope::System => AuthTokenScope::System(System { all: Some(true) }),
-        // The SDK has the type, and no scope that takes it.
+        // The SDK has the type, but no scope that accepts it.
         Scope::Trust(id) => return Ok(json!({ "OS-TRUST:trust": { "id": id } })),
     };
-    serde_json::to_value(scope).map_err(|e| Error::internal("no JSON").because(e))
+    serde_json::to_value(scope).map_err(|e| Error::internal("not JSON").because(e))
 }
 
-/// A reference's id and its name.
-fn halves(reference: &Reference) -> (Option<String>, Option<String>) {
+/// Returns a reference's ID and name.
+fn id_and_name(reference: &Reference) -> (Option<String>, Option<String>) {
     match reference {
         Reference::Id(id) => (Some(id.clone()), None),
         Reference::Name(name) => (None, Some(name.clone())),
     }
 }
 
-/// The token of an answer.
+/// Returns the token of a response.
 pub(super) fn read(keystone: &Keystone, answer: Response) -> Result<AuthToken> {
     let mut response = http::Response::new(answer.body);
     *response.status_mut() = answer.status;
@@ -298,13 +298,13 @@ fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
         .hint(Parameter::LoginMethods(methods))
 }
 
-/// Why Keystone does not let anybody in, as the real clients say it.
+/// Returns the error for a refused login, in the format of upstream.
 pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
     let status = answer.status;
     let address = &keystone.auth_url;
     let mut message = refusal(answer).message().to_string();
     for secret in keystone.secrets().into_iter().flatten() {
-        // A server may repeat what it does not like.
+        // A server may repeat the rejected part of the request.
         if status == StatusCode::BAD_REQUEST && !secret.reveal().is_empty() {
             message = message.replace(secret.reveal(), "***");
         }
@@ -316,7 +316,7 @@ pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
     let request = request.unwrap_or_default();
     let error = Error::failed(format!("{message} (HTTP {}){request}", status.as_u16()));
     match status.as_u16() {
-        // Keystone does not find a token that it cannot read.
+        // Keystone responds with 404 to a token that it cannot read.
         404 if !request.is_empty() && keystone.methods.contains(&Method::Token) => {
             error.hint(doubt(keystone))
         }
@@ -328,21 +328,21 @@ pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
     }
 }
 
-/// What may be wrong with what was shown. Keystone does not tell.
+/// Returns possible reasons of a refusal, which Keystone does not report.
 fn doubt(keystone: &Keystone) -> String {
     let who = keystone
         .user
         .as_ref()
-        .map_or("nobody".to_string(), ToString::to_string);
+        .map_or("the login".to_string(), ToString::to_string);
     let scope = scope_in_words(keystone.scope.as_ref());
     let place = &keystone.auth_url;
     match keystone.methods.first() {
         None => format!(
             "Keystone at {place} does not accept the identity provider's token: check the names of provider and \
-             protocol, and whether the token is meant for Keystone."
+             protocol, and whether the token is issued for Keystone."
         ),
         Some(Method::Token) => format!(
-            "The token has expired, or is not good for {scope}: get another one, or log in to {place} with a password."
+            "The token has expired, or is not valid for {scope}: get another one, or log in to {place} with a password."
         ),
         Some(Method::ApplicationCredential) => {
             format!(
@@ -350,7 +350,7 @@ fn doubt(keystone: &Keystone) -> String {
             )
         }
         _ => format!(
-            "Asked {place} to let in {who} for {scope}: check the name, the password, the domain, and the project's name."
+            "{place} refused {who} for {scope}: check the name, the password, the domain, and the project's name."
         ),
     }
 }

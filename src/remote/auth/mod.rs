@@ -1,7 +1,6 @@
-//! Being let in: a token from an earlier command or from Keystone, and where the image service is.
+//! Authentication: a cached token or a Keystone login, and the image endpoint.
 //!
-//! A login is one request; a token that is kept costs none. What the token is good for, and the
-//! catalogue, are kept with it.
+//! A login is one request; a cached token needs none. Its scope and the catalogue are cached with it.
 
 mod cache;
 mod catalog;
@@ -23,30 +22,30 @@ use crate::config::{Cloud, Keystone, Login, Reference, Scope, Secret};
 use crate::http::Client;
 use crate::{Error, Parameter, Result};
 
-/// The header that a token goes into.
+/// The header of a token.
 pub const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
-/// What it takes to send requests to the image service.
+/// The parameters of requests to the image service.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// What shows who is asking, marked sensitive; empty where nobody does.
+    /// The authentication headers, marked sensitive; empty without authentication.
     pub headers: HeaderMap,
     /// The root of the image service, without a version: `endpoint.join("v2/images")` is below it.
     pub endpoint: Url,
-    /// Who is asking, where Keystone said so.
+    /// The authenticated user, if Keystone reported it.
     pub caller: Option<Who>,
-    /// Whether it comes of the login of an earlier command, and may have aged.
+    /// Whether it comes from a cached token and may be outdated.
     pub kept: bool,
 }
 
-/// Who is asking, as Keystone sees it.
+/// The authenticated user, as reported by Keystone.
 #[derive(Clone, Debug)]
 pub struct Who {
     /// The user's name.
     pub user: String,
-    /// The project that the token is good in.
+    /// The project that the token is valid for.
     pub project: Option<Project>,
-    /// Names of the roles there.
+    /// The names of the user's roles in the project.
     pub roles: Vec<String>,
 }
 
@@ -68,24 +67,24 @@ impl fmt::Display for Who {
     }
 }
 
-/// Somebody who can be asked for a secret.
+/// A way to prompt the user for secrets.
 pub trait Prompt {
-    /// The secret called `what`; None where nobody can be asked, or nothing was said.
+    /// Returns the secret called `what`; None if there is no user to prompt, or the input is empty.
     ///
     /// # Errors
-    /// `Failed` when the terminal breaks.
+    /// `Failed` if the terminal fails.
     fn secret(&self, what: &str) -> Result<Option<String>>;
 
-    /// Shows a line that somebody has to act on.
+    /// Shows a line that the user has to act on.
     fn tell(&self, line: &str);
 }
 
-/// Gets access to a cloud: with a token that an earlier command left, unless it is to be renewed, or by
-/// logging in. A secret that is missing is asked for.
+/// Connects to a cloud: with a cached token, unless it is to be renewed, or by logging in. Prompts for
+/// missing secrets.
 ///
 /// # Errors
-/// `Failed` where the cloud lets nobody in, or has no such image service; `Unreachable` where it does not
-/// answer.
+/// `Failed` if the cloud refuses the login, or has no such image service; `Unreachable` if it does not
+/// respond.
 pub async fn connect(
     http: &Client,
     cloud: &Cloud,
@@ -117,7 +116,7 @@ pub async fn connect(
             };
             let (first, kept) = token(http, cloud, keystone, prompt, renew).await?;
             match access(cloud, keystone, &first, kept) {
-                // The catalogue may have the endpoint by now.
+                // The current catalogue may have the endpoint.
                 Err(error) if kept && keystone.logs_in_silently() => {
                     let Ok((fresh, _)) = token(http, cloud, keystone, prompt, true).await else {
                         return Err(error);
@@ -134,7 +133,7 @@ pub async fn connect(
     }
 }
 
-/// The token, and whether an earlier command left it.
+/// Returns the token, and whether it was cached.
 async fn token(
     http: &Client,
     cloud: &Cloud,
@@ -160,7 +159,7 @@ async fn token(
     Ok((token, false))
 }
 
-/// What a token of Keystone gives access to.
+/// Returns the access of a Keystone token.
 fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken, kept: bool) -> Result<Access> {
     let info = token.auth_info.as_ref().map(|info| &info.token);
     let endpoint = if let Some(endpoint) = &cloud.endpoint {
@@ -193,8 +192,9 @@ fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken, kept: bool) -> 
 }
 
 fn token_header(token: &str) -> Result<HeaderMap> {
-    let mut value = HeaderValue::from_str(token)
-        .map_err(|_| Error::failed("the token holds characters that no token has"))?;
+    let mut value = HeaderValue::from_str(token).map_err(|_| {
+        Error::failed("the token contains characters that are not allowed in a token")
+    })?;
     value.set_sensitive(true);
     Ok([(TOKEN, value)].into_iter().collect())
 }
@@ -202,17 +202,17 @@ fn token_header(token: &str) -> Result<HeaderMap> {
 /// Returns the header of HTTP basic authentication.
 ///
 /// # Errors
-/// None that is known: base 64 fits a header.
+/// None in practice: base 64 is valid in a header.
 fn basic_header(username: &str, password: &Secret) -> Result<HeaderMap> {
     let pair = STANDARD.encode(format!("{username}:{}", password.reveal()));
     let value = HeaderValue::try_from(format!("Basic {pair}"));
     let mut value =
-        value.map_err(|e| Error::internal("a name and password make no header").because(e))?;
+        value.map_err(|e| Error::internal("invalid header for a name and password").because(e))?;
     value.set_sensitive(true);
     Ok([(AUTHORIZATION, value)].into_iter().collect())
 }
 
-/// A scope in words, for messages.
+/// Formats a scope for messages.
 fn scope_in_words(scope: Option<&Scope>) -> String {
     scope.map_or_else(|| "no scope".to_string(), ToString::to_string)
 }

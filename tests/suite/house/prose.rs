@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders that the rules apply to.
-const FOLDERS: [&str; 7] = [
+const FOLDERS: [&str; 8] = [
     "src/cli",
     "src/config",
     "src/data",
     "src/http",
     "src/model",
     "src/ops",
+    "src/remote",
     "src/service",
 ];
 

@@ -119,7 +119,7 @@ fn each_failure_is_one_line_and_a_hint() {
         (
             &[("OS_PASSWORD", "wrong-sesame")],
             "(HTTP 401) (Request-ID: req-1)",
-            "let in demo of domain default for project own of domain default",
+            "refused demo of domain default for project own of domain default",
         ),
         (
             &[("OS_AUTH_TYPE", "v3websso")],
@@ -300,7 +300,7 @@ fn an_offer_is_answered_for_the_project_of_the_token() {
     assert_eq!(last.body, json!({"status": "accepted"}));
     let token = [("OS_TOKEN", "t"), ("OS_ENDPOINT", server.url.as_str())];
     let said = glance(&place, &["image", "set", "--accept", id], &token).fails(1);
-    assert!(said.contains("no Keystone said who is asking"), "{said}");
+    assert!(said.contains("Keystone did not report it"), "{said}");
     let words = ["image", "set", "--accept", "--project", "p1", id];
     glance(&place, &words, &token).ok();
     assert_eq!(server.last().line, member);

@@ -98,7 +98,7 @@ fn what_changes_something_is_not_redirected() {
             .server
             .on("POST", "", 1..=9, tricks::say(away.clone()));
         let told = complaint(cloud.glance(&["image-create", "--name", "n"]), 1);
-        assert!(told.contains("elsewhere"), "{told}");
+        assert!(told.contains("which is not followed"), "{told}");
         let cloud = Cloud::new();
         cloud
             .server

@@ -26,7 +26,7 @@ fn servers_that_never_answer_are_given_up() {
             let cloud = &cloud;
             scope.spawn(move || {
                 let told = complaint(cloud.glance_within(5.0, words), 1);
-                assert!(told.contains("did not answer within 1 s"), "{told}");
+                assert!(told.contains("did not respond within 1 s"), "{told}");
             });
         }
     });
@@ -53,7 +53,10 @@ fn servers_that_only_pretend_to_answer_are_given_up() {
             cloud.glance_within(6.0, &["--timeout", "1", "image-list"]),
             1,
         );
-        assert!(told.contains("did not answer within 1 s"), "{name}: {told}");
+        assert!(
+            told.contains("did not respond within 1 s"),
+            "{name}: {told}"
+        );
     }
     // Image data may come slowly, but not that slowly.
     let cloud = Cloud::new();
@@ -77,7 +80,7 @@ fn servers_that_only_pretend_to_answer_are_given_up() {
         ),
         1,
     );
-    assert!(told.contains("did not answer within 1 s"), "{told}");
+    assert!(told.contains("did not respond within 1 s"), "{told}");
     assert_eq!(cloud.saved(), None);
 }
 
@@ -104,7 +107,7 @@ fn an_upload_that_is_not_taken_is_given_up() {
     let mut words = vec!["--timeout", "1"];
     words.extend(create(First, file.to_str().unwrap()));
     let told = complaint(cloud.glance_within(8.0, &words), 1);
-    assert!(told.contains("did not answer within 1 s"), "{told}");
+    assert!(told.contains("did not respond within 1 s"), "{told}");
 }
 
 #[test]

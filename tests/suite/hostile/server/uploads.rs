@@ -274,7 +274,7 @@ fn data_that_was_stored_wrong_is_not_kept() {
             });
             cloud.server.on("PUT", "/file", 1..=9, trick);
             let told = complaint(cloud.glance(&create(grammar, file.to_str().unwrap())), 1);
-            assert!(told.contains("stored other data"), "{told}");
+            assert!(told.contains("stored different data"), "{told}");
             assert!(cloud.server.state().images.is_empty(), "{told}");
             assert!(
                 told.contains("The image was deleted. Create it again."),
@@ -306,7 +306,7 @@ fn data_that_was_stored_wrong_is_not_kept() {
         let words = ["image-upload", "--file", file.to_str().unwrap(), &id];
         let told = complaint(cloud.glance(&words), 1);
         assert!(
-            told.contains("stored other data") && told.contains("was deactivated"),
+            told.contains("stored different data") && told.contains("was deactivated"),
             "{told}"
         );
         assert_eq!(cloud.server.only().record["status"], "deactivated");
@@ -328,12 +328,12 @@ fn data_from_a_pipe_is_compared_too() {
     });
     cloud.server.on("PUT", "/file", 1..=1, flip);
     let told = complaint(cloud.piped(&["image", "create", "n"], &data(300_000)), 1);
-    assert!(told.contains("stored other data"), "{told}");
+    assert!(told.contains("stored different data"), "{told}");
 }
 
 #[test]
 fn a_server_that_takes_half_and_says_thanks_is_not_believed() {
-    for (store, about) in [(true, "stored other data"), (false, "")] {
+    for (store, about) in [(true, "stored different data"), (false, "")] {
         for grammar in [First, Second] {
             let cloud = Cloud::new();
             let file = cloud.place.write("f.img", data(LARGE));
