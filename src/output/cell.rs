@@ -1,4 +1,4 @@
-//! One value of a table or a record, with its two faces: one for people, one for machines.
+//! A value of a table or a record, with its two forms: one for users, one for machine-readable formats.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -12,19 +12,19 @@ use super::python;
 static NO_ITEMS: Value = Value::Array(Vec::new());
 static NO_FIELDS: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
 
-/// A value and how people see it.
+/// A value and its presentation to users.
 ///
-/// Machines (JSON, YAML, CSV, value, shell) always get the value itself.
+/// Machine-readable formats (JSON, YAML, CSV, value, shell) always contain the value itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
     value: Value,
     look: Look,
 }
 
-/// What the table format shows.
+/// The presentation in the table format.
 #[derive(Clone, Debug, PartialEq)]
 enum Look {
-    /// The value as Python prints it.
+    /// The value in Python's notation.
     Plain,
     /// `k='v', …`, sorted by key.
     Mapping,
@@ -39,7 +39,7 @@ enum Look {
 }
 
 impl Cell {
-    /// A value that tables show as Python prints it.
+    /// Creates a value that tables show in Python's notation.
     pub fn new(value: impl Into<Value>) -> Self {
         Self {
             value: value.into(),
@@ -47,12 +47,12 @@ impl Cell {
         }
     }
 
-    /// No value: Python's None.
+    /// Creates the missing value: Python's None.
     pub fn none() -> Self {
         Self::new(Value::Null)
     }
 
-    /// An object that tables show as `k='v', …`, sorted by key.
+    /// Creates an object that tables show as `k='v', …`, sorted by key.
     ///
     /// *Source:* osc_lib `DictColumn`.
     pub fn mapping(value: impl Into<Value>) -> Self {
@@ -62,7 +62,7 @@ impl Cell {
         }
     }
 
-    /// A list that tables show as `a, b`, sorted.
+    /// Creates a list that tables show as `a, b`, sorted.
     ///
     /// *Source:* osc_lib `ListColumn`.
     pub fn list(value: impl Into<Value>) -> Self {
@@ -72,7 +72,7 @@ impl Cell {
         }
     }
 
-    /// A number of bytes that tables show in powers of 1000, such as `1.5G`.
+    /// Creates a number of bytes that tables show in powers of 1000, such as `1.5G`.
     ///
     /// *Source:* osc_lib `SizeColumn`.
     pub fn size(bytes: Option<u64>) -> Self {
@@ -82,7 +82,7 @@ impl Cell {
         }
     }
 
-    /// A number of bytes that tables show in powers of 1024, such as `1.5GB`.
+    /// Creates a number of bytes that tables show in powers of 1024, such as `1.5GB`.
     ///
     /// *Source:* glanceclient `make_size_human_readable`.
     pub fn binary_size(bytes: Option<u64>) -> Self {
@@ -92,7 +92,7 @@ impl Cell {
         }
     }
 
-    /// A value for machines and another text for people, such as null and `Not available`.
+    /// Creates a value with another text for tables, such as null and `Not available`.
     pub fn shown(value: impl Into<Value>, text: impl Into<Box<str>>) -> Self {
         Self {
             value: value.into(),
@@ -100,12 +100,13 @@ impl Cell {
         }
     }
 
-    /// The value itself.
+    /// Returns the value itself.
     pub fn value(&self) -> &Value {
         &self.value
     }
 
-    /// What machines get: empty collections instead of null where the column holds collections.
+    /// Returns the value for machine-readable formats: empty collections instead of null in columns of
+    /// collections.
     pub(super) fn machine_value(&self) -> &Value {
         match (&self.value, &self.look) {
             (Value::Null, Look::Mapping) => &NO_FIELDS,
@@ -114,12 +115,12 @@ impl Cell {
         }
     }
 
-    /// Whether cliff calls this a formattable column, which CSV takes for a text at all times.
+    /// Returns whether cliff treats this as a formattable column, which is always text in CSV.
     pub(super) fn is_formattable(&self) -> bool {
         matches!(self.look, Look::Mapping | Look::List | Look::Size)
     }
 
-    /// The text of a plain text cell, which needs no rendering.
+    /// Returns the text of a plain string cell, which needs no rendering.
     pub(super) fn as_plain_text(&self) -> Option<&str> {
         match (&self.value, &self.look) {
             (Value::String(text), Look::Plain) => Some(text),
@@ -128,17 +129,17 @@ impl Cell {
         }
     }
 
-    /// Whether people see the value as Python prints it.
+    /// Returns whether tables show the value in Python's notation.
     pub(super) fn is_plain(&self) -> bool {
         self.look == Look::Plain
     }
 
-    /// Whether cliff's tables align a column to the right that starts with this cell.
+    /// Returns whether cliff's tables right-align a column that starts with this cell.
     pub(super) fn is_number(&self) -> bool {
         self.look == Look::Plain && self.value.is_number()
     }
 
-    /// Whether Python takes the value for false: None, 0, an empty text or collection.
+    /// Returns whether Python treats the value as false: None, 0, an empty string or collection.
     pub(super) fn is_falsy(&self) -> bool {
         self.look == Look::Plain
             && match &self.value {
@@ -151,7 +152,7 @@ impl Cell {
             }
     }
 
-    /// Appends what people see.
+    /// Appends the text for tables.
     pub(super) fn write_human(&self, out: &mut String) {
         match (&self.look, &self.value) {
             (Look::Text(text), _) => out.push_str(text),
@@ -175,12 +176,12 @@ impl Cell {
         }
     }
 
-    /// Appends what `str()` of the machine's value gives.
+    /// Appends `str()` of the machine-readable value.
     pub(super) fn write_machine(&self, out: &mut String) {
         python::write_str(out, self.machine_value());
     }
 
-    /// Python's order of two values that are not None; None where Python has none.
+    /// Compares two values that are not None as Python does; None if Python cannot compare them.
     pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
         compare_values(&self.value, &other.value)
     }
@@ -192,7 +193,7 @@ impl<T: Into<Value>> From<T> for Cell {
     }
 }
 
-/// One decimal at most, and the unit.
+/// Appends a size with at most one decimal, and the unit.
 fn write_size(out: &mut String, value: &Value, base: f64, units: &[&str]) {
     let mut size = value.as_f64().unwrap_or(0.0);
     let mut unit = 0;
@@ -210,7 +211,7 @@ fn write_size(out: &mut String, value: &Value, base: f64, units: &[&str]) {
     out.push_str(units[unit]);
 }
 
-/// `k='v', …`; the keys of nested objects joined by dots.
+/// Appends `k='v', …`; the keys of nested objects are joined with dots.
 fn write_mapping(out: &mut String, fields: &Map<String, Value>, prefix: &mut String) {
     let mut fields: Vec<_> = fields.iter().collect();
     fields.sort_by_key(|(key, _)| *key);

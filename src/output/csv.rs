@@ -1,22 +1,22 @@
-//! CSV as Python's `csv.writer` writes it, with cliff's escape character `\`.
+//! CSV in the format of Python's `csv.writer`, with cliff's escape character `\`.
 
 use super::Quote;
 use crate::error::{Error, Result};
 
-/// One value of a record.
+/// A value of a record.
 pub(super) enum Field<'a> {
-    /// Nothing, Python's None.
+    /// A missing value, Python's None.
     Missing,
     /// A number or a boolean.
     Number(&'a str),
-    /// A text.
+    /// A string.
     Text(&'a str),
 }
 
 /// Appends one line.
 ///
 /// # Errors
-/// Failed: a line that is one empty value cannot be told from no line without quotes.
+/// Failed: without quotes, a line with one empty value cannot be distinguished from an empty line.
 pub(super) fn write_line<'a>(
     out: &mut String,
     fields: impl Iterator<Item = Field<'a>>,

@@ -1,4 +1,4 @@
-//! Lists in every format, row by row.
+//! Lists in every format, written row by row.
 
 use std::io::Write;
 
@@ -6,16 +6,16 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use super::csv::{self, Field};
-use super::table::{Grid, GridColumn, Manners};
+use super::table::{Grid, GridColumn, TextRules};
 use super::{
-    Cell, Dialect, Format, Options, Printed, Row, Table, no_such_format, select, sendable,
-    write_failed, yaml,
+    Cell, Dialect, Format, Options, Printed, Row, Table, escape_for_terminal, no_such_format,
+    select, write_failed, yaml,
 };
 use crate::error::Result;
 use crate::model::json;
 
-/// Cells below which cliff does not narrow a column of a list.
-const LEAST_WIDTH: usize = 8;
+/// The minimum width to which cliff narrows a column of a list, in cells.
+const MIN_COLUMN_WIDTH: usize = 8;
 
 /// Prints a list.
 pub(super) async fn print(
@@ -42,11 +42,11 @@ pub(super) async fn print(
                 .into_iter()
                 .map(|column| GridColumn::new(column.name, column.align, column.max_width))
                 .collect();
-            let manners = Manners {
+            let rules = TextRules {
                 no_returns: dialect == Dialect::Openstack,
                 escape: options.escapes(),
             };
-            let grid = Grid::new(grid_columns, manners);
+            let grid = Grid::new(grid_columns, rules);
             Box::new(TableWriter {
                 grid,
                 dialect,
@@ -128,10 +128,10 @@ fn print_rows(
 
 /// A format of lists.
 trait RowWriter {
-    /// Appends the text of a row, or keeps the row for later.
+    /// Appends the text of a row, or stores the row for later.
     fn row(&mut self, row: &[Cell], text: &mut String) -> Result<()>;
 
-    /// Writes what comes behind the last row; `text` is a buffer to use.
+    /// Writes the part after the last row; `text` is a reusable buffer.
     fn finish(self: Box<Self>, text: &mut String, out: &mut dyn Write) -> Result<()>;
 }
 
@@ -174,7 +174,7 @@ impl RowWriter for TableWriter<'_> {
                 return out.write_all(b"\n").map_err(write_failed);
             }
             if let Some(total) = self.options.total_width() {
-                self.grid.fit(total, LEAST_WIDTH);
+                self.grid.fit(total, MIN_COLUMN_WIDTH);
             }
         }
         self.grid.draw(out)
@@ -260,7 +260,7 @@ impl RowWriter for CsvWriter<'_> {
             .map(|cell| {
                 let mut text = String::new();
                 cell.write_machine(&mut text);
-                sendable(&mut text, 0, self.options.escapes());
+                escape_for_terminal(&mut text, 0, self.options.escapes());
                 text
             })
             .collect();
@@ -295,7 +295,7 @@ impl RowWriter for ValueWriter {
             }
             cell.write_machine(text);
         }
-        sendable(text, 0, self.escapes);
+        escape_for_terminal(text, 0, self.escapes);
         text.push('\n');
         Ok(())
     }

@@ -1,13 +1,13 @@
-//! What a command found, turned into text.
+//! Formatting of results.
 //!
-//! A command hands a [`View`] to [`print()`], once; the two [`Dialect`]s say whose tables to draw.
-//! Every character is the one that python-glanceclient 4.13 (prettytable 3.18) or
-//! python-openstackclient 10.5 (cliff 4.17, PyYAML 6.0) would print, with two exceptions: control
-//! characters do not reach a terminal raw, and what a shell would expand in the shell format is escaped.
+//! A command passes a [`View`] to [`print()`], once. The two [`Dialect`]s select the style of tables. Every
+//! character equals the output of python-glanceclient 4.13 (prettytable 3.18) or python-openstackclient
+//! 10.5 (cliff 4.17, PyYAML 6.0), with two exceptions: control characters are escaped on a terminal, and
+//! characters that a shell would expand are escaped in the shell format.
 //!
-//! Lists stream. All formats but the table write each chunk of rows as it comes; the table needs
-//! the widths of all rows first and keeps rendered texts in a temporary file (see `table`). Only
-//! `--sort-column` holds a whole list in memory.
+//! Lists are streamed. All formats except the table write each chunk of rows as it arrives. The table needs
+//! the widths of all rows first and stores rendered texts in a temporary file (see `table`). Only
+//! `--sort-column` keeps a whole list in memory.
 
 mod cell;
 mod csv;
@@ -38,37 +38,37 @@ pub use width::escape_controls;
 use crate::error::{Error, Result};
 use crate::model::json;
 
-/// What a command found.
+/// The result of a command, before formatting.
 #[derive(Debug)]
 pub enum View<'a> {
     /// Nothing to print.
     Nothing,
-    /// Text as it is; a missing newline at its end is added.
+    /// A text; a missing newline at its end is added.
     Text(String),
-    /// One thing.
+    /// A record of one resource.
     Record(Record),
-    /// Many things.
+    /// A list.
     Table(Table<'a>),
 }
 
-/// One thing: names and values, in order.
+/// A record of one resource: names and values, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     fields: Vec<(String, Cell)>,
 }
 
 impl Record {
-    /// No fields yet.
+    /// Creates a record without fields.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a field behind the others.
+    /// Appends a field.
     pub fn push(&mut self, name: impl Into<String>, cell: impl Into<Cell>) {
         self.fields.push((name.into(), cell.into()));
     }
 
-    /// The fields in order.
+    /// Returns the fields in order.
     pub fn fields(&self) -> &[(String, Cell)] {
         &self.fields
     }
@@ -85,10 +85,10 @@ impl FromIterator<(String, Cell)> for Record {
 /// The cells of one row, one for each column.
 pub type Row = Vec<Cell>;
 
-/// Rows in chunks as they come, such as pages.
+/// Rows in chunks as they arrive, such as pages.
 pub type Rows<'a> = Pin<Box<dyn Stream<Item = Result<Vec<Row>>> + Send + 'a>>;
 
-/// Many things: a row for each.
+/// A list with a row for each resource.
 pub struct Table<'a> {
     columns: Vec<Column>,
     rows: Rows<'a>,
@@ -97,7 +97,7 @@ pub struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Rows that come in chunks.
+    /// Creates a table of rows that arrive in chunks.
     pub fn new(columns: impl IntoIterator<Item = impl Into<Column>>, rows: Rows<'a>) -> Self {
         let columns = columns.into_iter().map(Into::into).collect();
         Self {
@@ -108,12 +108,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Rows that are all there.
+    /// Creates a table of rows that are all available.
     pub fn from_rows(columns: impl IntoIterator<Item = impl Into<Column>>, rows: Vec<Row>) -> Self {
         Self::new(columns, Box::pin(stream::iter([Ok(rows)])))
     }
 
-    /// The table shows nothing for None, False, 0 and what is empty.
+    /// Makes the table format show an empty cell for None, False, 0 and empty values.
     ///
     /// *Source:* glanceclient `print_list`; its `print_dict_list` and `print_cached_images` do not.
     #[must_use]
@@ -122,14 +122,14 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// The original keeps its column names in a list, which shows in the error about `-c`.
+    /// Shows the column names as a list in the error about `-c`, as upstream does for this table.
     #[must_use]
     pub fn with_names_in_list(mut self) -> Self {
         self.names_are_list = true;
         self
     }
 
-    /// The columns in order.
+    /// Returns the columns in order.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
@@ -152,7 +152,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// A column with its heading, aligned left and as wide as need be.
+    /// Creates a column with this heading, left-aligned and as wide as necessary.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -161,23 +161,23 @@ impl Column {
         }
     }
 
-    /// The same column with another alignment in the Glance dialect.
+    /// Returns the same column with another alignment in the Glance dialect.
     ///
-    /// The Openstack dialect aligns by the first row: numbers right, all else left.
+    /// The Openstack dialect aligns by the first row: numbers right, others left.
     #[must_use]
     pub fn align(mut self, align: Align) -> Self {
         self.align = align;
         self
     }
 
-    /// The same column with its texts wrapped at this many cells; the heading is not.
+    /// Returns the same column with its texts, but not its heading, wrapped at this number of cells.
     #[must_use]
     pub fn max_width(mut self, cells: usize) -> Self {
         self.max_width = Some(cells);
         self
     }
 
-    /// The heading.
+    /// Returns the heading.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -189,31 +189,31 @@ impl<T: Into<String>> From<T> for Column {
     }
 }
 
-/// Where a text stands in its column.
+/// The alignment of texts in a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// At the left.
+    /// Left.
     Left,
-    /// In the middle.
+    /// Centred.
     Center,
-    /// At the right.
+    /// Right.
     Right,
 }
 
-/// Whose looks.
+/// The client whose output format is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// python-glanceclient's; formats other than the table are our addition, with the same
-    /// layout as the other dialect's and fields sorted by name, as in the table.
+    /// python-glanceclient's. Formats other than the table are an extension, with the same layout as in the
+    /// other dialect and with fields sorted by name, as in the table.
     Glance,
     /// python-openstackclient's.
     Openstack,
 }
 
-/// The form of the text.
+/// The output format.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// Borders and columns, for people.
+    /// A table with borders and columns.
     #[default]
     Table,
     /// A JSON object or list.
@@ -222,27 +222,27 @@ pub enum Format {
     Yaml,
     /// Comma-separated values; lists only.
     Csv,
-    /// Bare values: one a line, of a list one row a line.
+    /// Bare values: one per line, or one row per line for a list.
     Value,
-    /// `name="value"` lines that a POSIX shell may evaluate; records only.
+    /// `name="value"` lines that a POSIX shell can evaluate; records only.
     Shell,
 }
 
-/// Which values of CSV stand in quotes.
+/// The quoting of values in CSV.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Quote {
-    /// All.
+    /// All values.
     All,
-    /// Those that need it.
+    /// Only the values that need quotes.
     Minimal,
-    /// All but numbers and booleans.
+    /// All values except numbers and booleans.
     #[default]
     Nonnumeric,
-    /// None: special characters are escaped.
+    /// No values: special characters are escaped.
     None,
 }
 
-/// Which end of a sorted list comes first.
+/// The direction of a sorted list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortDirection {
     /// Smallest first, None last.
@@ -252,44 +252,44 @@ pub enum SortDirection {
     Descending,
 }
 
-/// How to print.
+/// The options of the output.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a switch of the command line"
 )]
 pub struct Options {
-    /// The form of the text.
+    /// The output format.
     pub format: Format,
-    /// Columns or fields to print, in any order and case; empty for all (`-c`).
+    /// The columns or fields to print, in any order and case; empty for all (`-c`).
     pub columns: Vec<String>,
-    /// Columns to sort by, the most important first; unknown ones are ignored.
+    /// The columns to sort by, in order of significance; unknown ones are ignored.
     pub sort_columns: Vec<String>,
-    /// Which way to sort.
+    /// The sort direction.
     pub sort_direction: SortDirection,
-    /// JSON in one line.
+    /// Whether JSON is printed on one line.
     pub noindent: bool,
-    /// Quotes in CSV.
+    /// The quoting in CSV.
     pub quote: Quote,
-    /// Cells that a table of the Openstack dialect may take, 0 for no limit; stands for
-    /// `--max-width` and, in its absence, `CLIFF_MAX_TERM_WIDTH`.
+    /// The maximum width of a table of the Openstack dialect in cells, 0 for no limit; the value of
+    /// `--max-width` or else `CLIFF_MAX_TERM_WIDTH`.
     pub max_width: usize,
-    /// Fit such a table to the terminal though standard output is none; stands for
-    /// `--fit-width` and `CLIFF_FIT_WIDTH`.
+    /// Whether such a table fits the terminal even if standard output is not one; the value of
+    /// `--fit-width` or `CLIFF_FIT_WIDTH`.
     pub fit_width: bool,
-    /// Draw the heading of a table without rows (Openstack dialect).
+    /// Whether the heading of an empty table is printed (Openstack dialect).
     pub print_empty: bool,
-    /// What the shell format puts before each name.
+    /// The prefix of names in the shell format.
     pub prefix: String,
-    /// Names that the shell format prints, as it spells them; empty for all.
+    /// The names to print in the shell format, in its spelling; empty for all.
     pub variables: Vec<String>,
-    /// Cells at which records of the Glance dialect wrap.
+    /// The number of cells at which records of the Glance dialect wrap.
     pub max_column_width: usize,
-    /// Cells of a line of the terminal; None when standard output is none.
+    /// The width of the terminal in cells; None if standard output is not a terminal.
     pub terminal_width: Option<usize>,
-    /// The output goes to a terminal.
+    /// Whether the output goes to a terminal.
     pub is_terminal: bool,
-    /// Send control characters to a terminal as they are.
+    /// Whether control characters are sent to a terminal unchanged.
     pub raw_control: bool,
 }
 
@@ -316,12 +316,12 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Whether control characters must be written out.
+    /// Returns whether control characters must be escaped.
     fn escapes(&self) -> bool {
         self.is_terminal && !self.raw_control
     }
 
-    /// Cells that an Openstack table should fit into.
+    /// Returns the width in cells that an Openstack table should fit into.
     fn total_width(&self) -> Option<usize> {
         match self.max_width {
             0 if self.is_terminal || self.fit_width => self.terminal_width.filter(|w| *w > 0),
@@ -339,20 +339,20 @@ impl Options {
     }
 }
 
-/// What came of printing.
+/// The result of printing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Printed {
-    /// Rows of a list, 1 for a record.
+    /// The number of rows of a list, 1 for a record.
     pub rows: usize,
-    /// What the user should hear on standard error, such as a column that cannot be sorted.
+    /// Warnings for standard error, such as a column that cannot be sorted.
     pub warnings: Vec<String>,
 }
 
 /// Prints a view to `out`, which need not be buffered, and flushes it.
 ///
 /// # Errors
-/// ClosedPipe and Io when `out` fails; Failed for columns that there are none of; Usage for a
-/// format that does not fit the view; and whatever the stream of rows fails with.
+/// ClosedPipe and Io if `out` fails; Failed for unknown columns; Usage for a format that does not support
+/// the view; and any error of the stream of rows.
 pub async fn print(
     view: View<'_>,
     dialect: Dialect,
@@ -390,8 +390,8 @@ fn write_failed(error: std::io::Error) -> Error {
     Error::io("write to", "standard output", error)
 }
 
-/// The text as it may be sent.
-fn sendable(text: &mut String, start: usize, escapes: bool) {
+/// Escapes the text from `start` on if necessary.
+fn escape_for_terminal(text: &mut String, start: usize, escapes: bool) {
     if !escapes {
         return;
     }

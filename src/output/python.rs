@@ -1,4 +1,4 @@
-//! Values as Python prints them: `str()`, `repr()` and `repr(float)`.
+//! Values in Python's notation: `str()`, `repr()` and `repr(float)`.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::model::json::write_number;
 
-/// Appends what `str(value)` gives: a text as it is, everything else as its `repr`.
+/// Appends `str(value)`: a string unchanged, everything else as its `repr`.
 pub(super) fn write_str(out: &mut String, value: &Value) {
     match value {
         Value::String(text) => out.push_str(text),
@@ -14,7 +14,7 @@ pub(super) fn write_str(out: &mut String, value: &Value) {
     }
 }
 
-/// Appends what `repr(value)` gives.
+/// Appends `repr(value)`.
 pub(super) fn write_repr(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("None"),
@@ -47,7 +47,7 @@ pub(super) fn write_repr(out: &mut String, value: &Value) {
     }
 }
 
-/// Appends a quoted text: single quotes, unless only those occur in it.
+/// Appends a quoted string: in single quotes, unless the string contains only those.
 fn write_text_repr(out: &mut String, text: &str) {
     let quote = if text.contains('\'') && !text.contains('"') {
         '"'
@@ -80,17 +80,17 @@ fn write_text_repr(out: &mut String, text: &str) {
     out.push(quote);
 }
 
-/// Python's `str.isprintable` of a character outside ASCII.
+/// Returns whether a character outside ASCII is printable, as Python's `str.isprintable` does.
 fn is_printable(c: char) -> bool {
-    // The standard library has the same table behind `escape_debug`, which treats combining
-    // marks apart only at the beginning of a text.
+    // The standard library has the same table in `escape_debug`, which treats combining marks differently
+    // only at the beginning of a string.
     let mut bytes = [b'a'; 5];
     let length = 1 + c.encode_utf8(&mut bytes[1..]).len();
     std::str::from_utf8(&bytes[..length])
         .is_ok_and(|text| text.escape_debug().nth(1).is_some_and(|first| first == c))
 }
 
-/// The names of columns as Python prints a tuple of texts, or a list of them.
+/// Appends the names of columns in Python's notation of a tuple of strings, or a list of them.
 pub(super) fn write_names<'a>(
     out: &mut String,
     names: impl ExactSizeIterator<Item = &'a str>,

@@ -1,21 +1,21 @@
-//! One thing in every format.
+//! Records in every format.
 
 use std::io::Write;
 
 use serde_json::Value;
 
-use super::table::{Grid, GridColumn, Manners};
+use super::table::{Grid, GridColumn, TextRules};
 use super::{
-    Align, Cell, Dialect, Format, Options, Record, no_such_format, select, sendable, shell,
-    write_failed, yaml,
+    Align, Cell, Dialect, Format, Options, Record, escape_for_terminal, no_such_format, select,
+    shell, write_failed, yaml,
 };
 use crate::error::Result;
 use crate::model::json;
 
-/// Cells below which cliff does not narrow a column of a record.
-const LEAST_WIDTH: usize = 16;
+/// The minimum width to which cliff narrows a column of a record, in cells.
+const MIN_COLUMN_WIDTH: usize = 16;
 
-/// Prints a record; returns what the user should hear on standard error.
+/// Prints a record; returns warnings for standard error.
 pub(super) fn print(
     record: Record,
     dialect: Dialect,
@@ -51,7 +51,7 @@ pub(super) fn print(
             for (_, cell) in &fields {
                 let start = text.len();
                 cell.write_machine(&mut text);
-                sendable(&mut text, start, options.escapes());
+                escape_for_terminal(&mut text, start, options.escapes());
                 text.push('\n');
             }
         }
@@ -83,11 +83,11 @@ fn print_table(
         Dialect::Openstack => ("Field", None),
     };
     let columns = [heading, "Value"].map(|name| GridColumn::new(name.into(), Align::Left, limit));
-    let manners = Manners {
+    let rules = TextRules {
         no_returns: dialect == Dialect::Openstack,
         escape: options.escapes(),
     };
-    let mut grid = Grid::new(columns.into(), manners);
+    let mut grid = Grid::new(columns.into(), rules);
     let mut text = String::new();
     for (name, cell) in fields {
         text.clear();
@@ -106,7 +106,7 @@ fn print_table(
     if dialect == Dialect::Openstack
         && let Some(total) = options.total_width()
     {
-        grid.fit(total, LEAST_WIDTH);
+        grid.fit(total, MIN_COLUMN_WIDTH);
     }
     grid.draw(out)
 }

@@ -1,4 +1,4 @@
-//! Which columns to print, and in which order the rows.
+//! Selection of columns, and sorting of rows.
 
 use std::cmp::Ordering;
 use std::fmt::Write as _;
@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::{Options, Row, SortDirection, python};
 use crate::error::{Error, Result};
 
-/// A column's name as cliff compares them.
+/// Returns a column's name in the form that cliff compares.
 fn normalize(name: &str) -> String {
     name.to_lowercase().trim().replace(' ', "_")
 }
 
-/// For each of these names whether it is wanted; None when all are.
+/// Returns for each name whether it is selected; None if all are.
 ///
 /// # Errors
-/// Failed: none of the wanted names is among them. *Source:* cliff `_generate_columns_and_selector`.
+/// Failed: no selected name is known. *Source:* cliff `_generate_columns_and_selector`.
 pub(super) fn wanted<'a>(
     names: impl ExactSizeIterator<Item = &'a str> + Clone,
     options: &Options,
@@ -42,7 +42,7 @@ pub(super) fn wanted<'a>(
     Err(Error::failed(message))
 }
 
-/// Keeps what the selector wants.
+/// Keeps the selected items.
 pub(super) fn keep<T>(items: &mut Vec<T>, selector: Option<&[bool]>) {
     if let Some(selector) = selector {
         let mut wanted = selector.iter();
@@ -50,9 +50,9 @@ pub(super) fn keep<T>(items: &mut Vec<T>, selector: Option<&[bool]>) {
     }
 }
 
-/// Sorts by the wanted columns, the last one first so that the first decides.
+/// Sorts by the selected columns, the last one first so that the first one is the most significant.
 ///
-/// A column with values that Python cannot compare is left alone and named in `warnings`.
+/// A column with values that Python cannot compare is ignored and added to `warnings`.
 pub(super) fn sort(
     rows: &mut Vec<Row>,
     names: &[String],
@@ -91,7 +91,7 @@ pub(super) fn sort(
     }
 }
 
-/// None behind everything else.
+/// Compares cells; None is greater than everything else.
 fn compare(left: &Row, right: &Row, column: usize) -> Option<Ordering> {
     let (Some(left), Some(right)) = (left.get(column), right.get(column)) else {
         return Some(Ordering::Equal);
@@ -103,7 +103,7 @@ fn compare(left: &Row, right: &Row, column: usize) -> Option<Ordering> {
 }
 
 impl super::Cell {
-    /// Whether Python's value would be None itself, not a column around it.
+    /// Returns whether Python's value would be None itself, not a column around it.
     fn is_none(&self) -> bool {
         *self.value() == Value::Null && !self.is_formattable()
     }

@@ -1,17 +1,17 @@
-//! Records as assignments that a shell evaluates.
+//! Records as variable assignments for a shell.
 //!
-//! `eval "$(openstack image show NAME -f shell)"` gives each variable exactly the value and runs nothing,
-//! whatever names, properties and tags hold. cliff escapes double quotes alone.
+//! `eval "$(openstack image show NAME -f shell)"` assigns exactly the values to the variables and executes
+//! nothing, regardless of names, properties and tags. cliff escapes only double quotes.
 //!
-//! *Source:* `cliff/formatters/shell.py` for the names of the variables; POSIX.1-2024, Shell Command Language,
-//! 2.2.3 "Double-Quotes".
+//! *Source:* `cliff/formatters/shell.py` for the names of the variables; POSIX.1-2024, Shell Command
+//! Language, 2.2.3 "Double-Quotes".
 
 use std::collections::BTreeSet;
 
-use super::{Cell, Options, sendable};
+use super::{Cell, Options, escape_for_terminal};
 
-/// Appends `name="value"` for each field; returns a warning for each that is left out, because the variable
-/// of its name is another field's.
+/// Appends `name="value"` for each field. Returns a warning for each omitted field, whose variable belongs
+/// to another field.
 pub(super) fn write_variables(
     text: &mut String,
     fields: &[(String, Cell)],
@@ -27,7 +27,8 @@ pub(super) fn write_variables(
             is_wanted.then(|| (field.as_str(), identifier(&options.prefix, &name), cell))
         })
         .collect();
-    // A field that is called as its variable keeps it, wherever one stands whose name was changed.
+    // A field whose name is already a valid variable keeps it; fields whose name was changed do not replace
+    // it.
     let is_exact =
         |field: &str, variable: &str| variable.strip_prefix(&options.prefix) == Some(field);
     let exact: BTreeSet<&str> = fields
@@ -39,7 +40,7 @@ pub(super) fn write_variables(
         let is_anothers = !is_exact(field, variable) && exact.contains(variable.as_str());
         if is_anothers || !taken.insert(variable.as_str()) {
             warnings.push(format!(
-                "{field} is left out: the variable {variable} is that of another field"
+                "{field} is omitted: the variable {variable} belongs to another field"
             ));
             continue;
         }
@@ -50,7 +51,7 @@ pub(super) fn write_variables(
         cell.write_machine(&mut value);
         for c in value.chars() {
             match c {
-                // No variable can hold it.
+                // No variable can contain it.
                 '\0' => continue,
                 '"' | '$' | '`' | '\\' => text.push('\\'),
                 _ => {}
@@ -58,13 +59,13 @@ pub(super) fn write_variables(
             text.push(c);
         }
         text.push('"');
-        sendable(text, start, options.escapes());
+        escape_for_terminal(text, start, options.escapes());
         text.push('\n');
     }
     warnings
 }
 
-/// The name of a variable: what a shell does not take in one becomes an underscore.
+/// Returns the name of a variable: invalid characters become underscores.
 fn identifier(prefix: &str, name: &str) -> String {
     let is_taken = |c: char| c == '_' || c.is_ascii_alphanumeric();
     let letters = prefix.chars().chain(name.chars());

@@ -1,4 +1,5 @@
-//! Rows that wait for the widths of all rows: a little in memory, the rest in a temporary file.
+//! Storage for rows until the widths of all rows are known: a small part in memory, the rest in a temporary
+//! file.
 
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 
@@ -6,7 +7,7 @@ use tempfile::SpooledTempFile;
 
 use crate::error::{Error, Result};
 
-/// What stays in memory, in bytes.
+/// The maximum size of the part in memory, in bytes.
 const IN_MEMORY: usize = 2 << 20;
 const BUFFER: usize = 64 << 10;
 
@@ -14,9 +15,9 @@ fn failed(what: &'static str) -> impl Fn(std::io::Error) -> Error {
     move |error| Error::io(what, "a temporary file", error)
 }
 
-/// A row that is being put together: texts with their widths, behind one another.
+/// A row in progress: texts with their widths, one after the other.
 ///
-/// A width of None says that the text needs care: it has several lines.
+/// A width of None marks a text with several lines.
 #[derive(Default)]
 pub(super) struct RowBuffer(Vec<u8>);
 
@@ -27,7 +28,8 @@ impl RowBuffer {
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    /// Seven bits a byte, the lowest first, as long as the high bit is set.
+    /// Appends a number: seven bits per byte, the lowest first, with the high bit set in all bytes but the
+    /// last.
     #[expect(clippy::cast_possible_truncation, reason = "masked to seven bits")]
     fn push_number(&mut self, mut number: usize) {
         while number >= 0x80 {
@@ -69,7 +71,7 @@ impl<'r> Iterator for RowTexts<'r> {
     }
 }
 
-/// Rows being written.
+/// Rows that are being written.
 pub(super) struct Spool {
     file: BufWriter<SpooledTempFile>,
     rows: usize,
@@ -88,7 +90,7 @@ impl Spool {
         self.rows
     }
 
-    /// Keeps the row and empties its buffer.
+    /// Stores the row and empties its buffer.
     pub(super) fn push(&mut self, row: &mut RowBuffer) -> Result<()> {
         let mut write = || {
             self.file.write_all(&row.0.len().to_le_bytes())?;
@@ -100,7 +102,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Goes back to the first row.
+    /// Rewinds to the first row.
     pub(super) fn read(self) -> Result<SpoolReader> {
         let rows = self.rows;
         let mut file = self
@@ -116,7 +118,7 @@ impl Spool {
     }
 }
 
-/// Rows being read back.
+/// Rows that are being read.
 pub(super) struct SpoolReader {
     file: BufReader<SpooledTempFile>,
     rows: usize,
@@ -124,7 +126,7 @@ pub(super) struct SpoolReader {
 }
 
 impl SpoolReader {
-    /// The next row.
+    /// Returns the next row.
     pub(super) fn next_row(&mut self) -> Result<Option<RowTexts<'_>>> {
         if self.rows == 0 {
             return Ok(None);

@@ -8,10 +8,10 @@ use rustix::fs::OFlags;
 
 use crate::{Error, Result};
 
-/// Standard output without a buffer of its own.
+/// Standard output without its own buffer.
 ///
-/// Where it was closed when the process began, what is written is lost: Rust's start-up code opens `/dev/null` for
-/// reading and writing in its place, and that is what parents such as Python's `subprocess.DEVNULL` pass on too.
+/// If it was closed when the process began, written data is lost: Rust's start-up code opens `/dev/null`
+/// for reading and writing in its place. Parents that use Python's `subprocess.DEVNULL` do the same.
 #[derive(Debug)]
 pub struct StandardOutput(File);
 
@@ -19,7 +19,7 @@ impl StandardOutput {
     /// Opens standard output.
     ///
     /// # Errors
-    /// `Io` when it cannot be duplicated.
+    /// `Io` if it cannot be duplicated.
     pub fn open() -> Result<Self> {
         let file: io::Result<OwnedFd> = io::stdout().as_fd().try_clone_to_owned();
         let file = file.map_err(|e| Error::io("write to", "standard output", e))?;
@@ -37,15 +37,15 @@ impl Write for StandardOutput {
     }
 }
 
-/// Whether standard input was closed when the process began, or is of no use for another reason: start-up code opens
-/// `/dev/null` for reading and writing in place of a closed stream, as do parents that give a process no input. A
-/// shell's redirection opens it for reading.
+/// Returns whether a standard stream was closed when the process began, or is unusable for another reason:
+/// start-up code opens `/dev/null` for reading and writing in place of a closed stream, as do parents that
+/// give a process no input. A shell's redirection opens it for reading only.
 pub fn was_closed(stream: impl AsFd) -> bool {
     is_null(&stream)
         && rustix::fs::fcntl_getfl(&stream).is_ok_and(|flags| flags.contains(OFlags::RDWR))
 }
 
-/// Whether a standard stream is `/dev/null`.
+/// Returns whether a standard stream is `/dev/null`.
 pub fn is_null(stream: impl AsFd) -> bool {
     let null = rustix::fs::makedev(1, 3);
     rustix::fs::fstat(&stream).is_ok_and(|stat| stat.st_rdev == null)

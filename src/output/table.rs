@@ -1,12 +1,12 @@
-//! Tables with borders, as prettytable draws them.
+//! Tables with borders, in prettytable's style.
 //!
-//! The widths of columns depend on every row, so rows are rendered into a [`Spool`] first and
-//! drawn in a second pass: memory stays flat however many there are.
+//! The widths of columns depend on every row, so rows are rendered into a [`Spool`] first and drawn in a
+//! second pass. Memory use does not depend on the number of rows.
 //!
-//! `comfy-table` draws records and small tables. It cannot stream, it centres the other way where
-//! the halves differ, and it measures some texts unlike wcwidth (Indic clusters, raw control
-//! characters); what that concerns is drawn here. Texts are measured, wrapped and fitted by the
-//! same code either way, and a test draws tables in both ways.
+//! `comfy-table` draws records and small tables. It cannot stream, it rounds differently when it centres
+//! texts, and it measures some texts differently from wcwidth (Indic clusters, raw control characters).
+//! Tables with these are drawn here. Texts are measured, wrapped and fitted by the same code in both cases,
+//! and a test draws tables in both ways.
 
 use std::io::Write;
 
@@ -20,16 +20,16 @@ use super::wrap::{expand_tabs, wrap};
 use super::{Align, write_failed};
 use crate::error::Result;
 
-/// Tables of at most this many rows are drawn by comfy-table.
+/// The maximum number of rows of tables that comfy-table draws.
 const SMALL: usize = 100;
 
-/// A column and what is known of its widths.
+/// A column and its widths.
 pub(super) struct GridColumn {
     name: String,
     align: Align,
-    /// Cells at most, for wrapping; the name is never wrapped.
+    /// The width in cells at which texts wrap; the name is never wrapped.
     limit: Option<usize>,
-    /// Cells of the widest text so far.
+    /// The width in cells of the widest text so far.
     widest: usize,
 }
 
@@ -51,29 +51,29 @@ impl GridColumn {
     }
 }
 
-/// How a grid treats its texts.
+/// The treatment of special characters in a grid.
 #[derive(Clone, Copy)]
-pub(super) struct Manners {
-    /// Carriage returns become spaces, as cliff has it.
+pub(super) struct TextRules {
+    /// Whether carriage returns become spaces, as in cliff.
     pub(super) no_returns: bool,
-    /// Control characters are written out.
+    /// Whether control characters are escaped.
     pub(super) escape: bool,
 }
 
-/// Columns of a table and its rows so far.
+/// The columns of a table and its rows so far.
 pub(super) struct Grid {
     columns: Vec<GridColumn>,
-    manners: Manners,
+    rules: TextRules,
     spool: Spool,
     row: RowBuffer,
     scratch: String,
 }
 
 impl Grid {
-    pub(super) fn new(columns: Vec<GridColumn>, manners: Manners) -> Self {
+    pub(super) fn new(columns: Vec<GridColumn>, rules: TextRules) -> Self {
         Self {
             columns,
-            manners,
+            rules,
             spool: Spool::new(),
             row: RowBuffer::default(),
             scratch: String::new(),
@@ -90,7 +90,7 @@ impl Grid {
         }
     }
 
-    /// Adds a text to the row that is being put together.
+    /// Adds a text to the row in progress.
     pub(super) fn push_text(&mut self, column: usize, text: &str) {
         let Some(target) = self.columns.get_mut(column) else {
             return;
@@ -100,10 +100,10 @@ impl Grid {
             self.row.push(text, Some(text.len()));
             return;
         }
-        let no_returns = self.manners.no_returns && text.contains('\r');
+        let no_returns = self.rules.no_returns && text.contains('\r');
         let returned = no_returns.then(|| text.replace("\r\n", "\n").replace('\r', " "));
         let text = returned.as_deref().unwrap_or(text);
-        let escaped = if self.manners.escape {
+        let escaped = if self.rules.escape {
             escape_controls(text)
         } else {
             text.into()
@@ -121,10 +121,10 @@ impl Grid {
         self.spool.push(&mut self.row)
     }
 
-    /// Narrows wide columns until the table fits `total` cells, none below `minimum`.
+    /// Narrows wide columns until the table fits `total` cells, but no column below `minimum`.
     ///
-    /// Columns that take no more than their even share keep their width; the others share what
-    /// is left, and the last of them gets the remainder.
+    /// Columns that need no more than an even share keep their width. The others share the rest, and the
+    /// last of them gets the remainder.
     ///
     /// *Source:* cliff `TableFormatter._assign_max_widths`.
     pub(super) fn fit(&mut self, total: usize, minimum: usize) {
@@ -148,7 +148,7 @@ impl Grid {
         self.columns[*last].limit = Some(left.max(minimum));
     }
 
-    /// Draws everything.
+    /// Draws the whole table.
     pub(super) fn draw(self, out: &mut dyn Write) -> Result<()> {
         let small = self.spool.rows() <= SMALL;
         let layout = Layout::new(&self.columns);
@@ -175,7 +175,7 @@ impl<'g> Layout<'g> {
         }
     }
 
-    /// One row after the other, with nothing but the row in memory.
+    /// Draws one row after the other, with only the current row in memory.
     fn draw_rows(&self, mut rows: SpoolReader, out: &mut dyn Write) -> Result<()> {
         let rule = self.rule();
         let mut text = rule.clone();
@@ -210,7 +210,7 @@ impl<'g> Layout<'g> {
             .collect()
     }
 
-    /// A row of one line; false when a text has more or must be wrapped.
+    /// Appends a row of one line; returns false if a text has several lines or must be wrapped.
     fn push_plain_row(&self, out: &mut String, row: RowTexts<'_>) -> bool {
         for (index, (text, cells)) in row.enumerate() {
             match cells {
@@ -224,7 +224,7 @@ impl<'g> Layout<'g> {
         true
     }
 
-    /// The lines of each text of a row.
+    /// Returns the lines of each text of a row.
     fn break_row(&self, row: RowTexts<'_>) -> Vec<Vec<String>> {
         let break_text = |(index, (text, _)): (usize, (&str, _))| {
             let limit = self.widths[index];
@@ -245,7 +245,7 @@ impl<'g> Layout<'g> {
         row.enumerate().map(break_text).collect()
     }
 
-    /// Lines of several texts side by side.
+    /// Appends the lines of several texts side by side.
     fn push_lines(&self, out: &mut String, texts: &[Vec<String>]) {
         let height = texts.iter().map(Vec::len).max().unwrap_or(0);
         for line in 0..height {
@@ -263,7 +263,7 @@ impl<'g> Layout<'g> {
         let before = match self.columns[index].align {
             Align::Left => 0,
             Align::Right => fill,
-            // Where halves differ, Python's center puts more before when the whole is odd.
+            // If the rest is odd, Python's center puts more before the text when the width is odd.
             Align::Center => fill / 2 + (fill & total & 1),
         };
         out.push_str("| ");
@@ -273,7 +273,7 @@ impl<'g> Layout<'g> {
         out.push(' ');
     }
 
-    /// All rows at once.
+    /// Draws all rows at once.
     fn draw_small(&self, mut rows: SpoolReader, out: &mut dyn Write) -> Result<()> {
         let mut texts = vec![self.names()];
         while let Some(row) = rows.next_row()? {
@@ -299,7 +299,7 @@ impl<'g> Layout<'g> {
         drawn
     }
 
-    /// The table as comfy-table's, when that measures these texts as we do.
+    /// Returns comfy-table's table, if it measures these texts in the same way.
     fn comfy_table(&self, texts: &[Vec<Vec<String>>]) -> Option<comfy_table::Table> {
         let measured = |(index, lines): (usize, &Vec<String>)| {
             lines.iter().all(|line| {
@@ -369,7 +369,7 @@ mod tests {
                     .collect();
                 let mut grid = Grid::new(
                     columns,
-                    Manners {
+                    TextRules {
                         no_returns: true,
                         escape: false,
                     },

@@ -1,4 +1,4 @@
-//! What is printed, against what the reference clients' libraries printed for the same data.
+//! Comparison of the output with that of the reference clients' libraries for the same data.
 
 use futures_util::stream;
 use serde_json::json;
@@ -52,7 +52,7 @@ fn images() -> View<'static> {
 fn image() -> View<'static> {
     let mut record = Record::new();
     record.push("Big Name", true);
-    record.push("os:x-y", "say \"hi\"");
+    record.push("os:x-y", "the \"hi\"");
     record.push("created_at", "2026-11-21T10:00:00Z");
     record.push("properties", Cell::mapping(json!({"k": ["a"]})));
     record.push("tags", Cell::list(json!(["x"])));
@@ -149,7 +149,7 @@ fn a_record_prints_in_every_format() {
 | Field      | Value                |
 +------------+----------------------+
 | Big Name   | True                 |
-| os:x-y     | say \"hi\"             |
+| os:x-y     | the \"hi\"             |
 | created_at | 2026-11-21T10:00:00Z |
 | properties | k='['a']'            |
 | tags       | x                    |
@@ -158,7 +158,7 @@ fn a_record_prints_in_every_format() {
         ),
         (
             Format::Json,
-            "{\n  \"Big Name\": true,\n  \"os:x-y\": \"say \\\"hi\\\"\",\n  \
+            "{\n  \"Big Name\": true,\n  \"os:x-y\": \"the \\\"hi\\\"\",\n  \
              \"created_at\": \"2026-11-21T10:00:00Z\",\n  \"properties\": {\n    \"k\": [\n      \
              \"a\"\n    ]\n  },\n  \"tags\": [\n    \"x\"\n  ]\n}\n",
         ),
@@ -166,7 +166,7 @@ fn a_record_prints_in_every_format() {
             Format::Yaml,
             "\
 Big Name: true
-os:x-y: say \"hi\"
+os:x-y: the \"hi\"
 created_at: '2026-11-21T10:00:00Z'
 properties:
   k:
@@ -179,7 +179,7 @@ tags:
             Format::Shell,
             "\
 p_big_name=\"True\"
-p_os_x_y=\"say \\\"hi\\\"\"
+p_os_x_y=\"the \\\"hi\\\"\"
 p_created_at=\"2026-11-21T10:00:00Z\"
 p_properties=\"{'k': ['a']}\"
 p_tags=\"['x']\"
@@ -187,7 +187,7 @@ p_tags=\"['x']\"
         ),
         (
             Format::Value,
-            "True\nsay \"hi\"\n2026-11-21T10:00:00Z\n{'k': ['a']}\n['x']\n",
+            "True\nthe \"hi\"\n2026-11-21T10:00:00Z\n{'k': ['a']}\n['x']\n",
         ),
     ] {
         let options = Options {

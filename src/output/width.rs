@@ -1,7 +1,7 @@
-//! How many terminal cells a text takes, and which characters must not reach a terminal.
+//! The width of texts in terminal cells, and the characters that must not be sent to a terminal.
 //!
-//! *Source:* wcwidth 0.9.4 `width`, which prettytable asks. Single characters come from the
-//! `unicode-width` crate and the tables of what differs; clusters follow wcwidth's rules.
+//! *Source:* wcwidth 0.9.4 `width`, which prettytable uses. Single characters are measured by the
+//! `unicode-width` crate and tables of the differences; clusters follow wcwidth's rules.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -10,14 +10,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::width_tables::{ALSO_ONE, ALSO_ZERO, PICTOGRAPHS, SPACING_MARKS, VIRAMAS};
 
-/// Texts longer than this many characters are measured without their control characters.
+/// The number of characters above which texts are measured without their control characters.
 const SHORT: usize = 20;
 
 const ZERO_WIDTH_JOINER: char = '\u{200d}';
 const TEXT_STYLE: char = '\u{fe0e}';
 const EMOJI_STYLE: char = '\u{fe0f}';
 
-/// Wide characters that a text-style selector narrows, beyond those of `unicode-width`.
+/// Wide characters that a text-style selector narrows, in addition to those of `unicode-width`.
 const ALSO_NARROWED: [char; 8] = [
     '\u{3030}',
     '\u{303d}',
@@ -29,9 +29,9 @@ const ALSO_NARROWED: [char; 8] = [
     '\u{1f237}',
 ];
 
-/// Whether every byte is a printable ASCII character, so that width, length and text agree.
+/// Returns whether every byte is a printable ASCII character, so that width and length are equal.
 pub(super) fn is_plain(text: &str) -> bool {
-    // Whole blocks without an early exit: the compiler turns this into wide instructions.
+    // Whole blocks without an early exit, which the compiler vectorizes.
     text.as_bytes().chunks(32).all(|block| {
         block
             .iter()
@@ -39,13 +39,13 @@ pub(super) fn is_plain(text: &str) -> bool {
     })
 }
 
-/// Cells that one line of text takes.
+/// Returns the width in cells of one line of text.
 pub(super) fn width(text: &str) -> usize {
     if is_plain(text) {
         return text.len();
     }
     let controls = text.chars().any(char::is_control);
-    let mut meter = Meter::default();
+    let mut meter = WidthCounter::default();
     if !controls {
         text.chars().for_each(|c| meter.push(c));
     } else if text.chars().nth(SHORT).is_some() && !moves_sideways(text) {
@@ -67,9 +67,9 @@ pub(super) fn width(text: &str) -> usize {
     meter.finish()
 }
 
-/// The text with control characters and bidirectional overrides written out, such as `\x1b`.
+/// Escapes control characters and bidirectional overrides, such as `\x1b`.
 ///
-/// Newlines and tabs stay: the layout deals with them.
+/// Newlines and tabs are kept for the layout.
 pub fn escape_controls(text: &str) -> Cow<'_, str> {
     if is_plain(text) || !text.chars().any(is_dangerous) {
         return Cow::Borrowed(text);
@@ -95,7 +95,7 @@ fn is_dangerous(c: char) -> bool {
     }
 }
 
-/// Python's `str.isspace` of one character.
+/// Returns whether Python's `str.isspace` is true for a character.
 pub(super) fn is_python_space(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\x1c'..='\x1f')
 }
@@ -110,7 +110,7 @@ fn is_regional_indicator(c: char) -> bool {
     ('\u{1f1e6}'..='\u{1f1ff}').contains(&c)
 }
 
-/// Cells of a single character, as wcwidth counts them.
+/// Returns the width in cells of a single character, according to wcwidth.
 pub(super) fn char_width(c: char) -> usize {
     match c {
         ' '..='~' => 1,
@@ -121,14 +121,14 @@ pub(super) fn char_width(c: char) -> usize {
     }
 }
 
-/// Whether a combining mark is what Unicode's letter categories exclude.
+/// Returns whether a combining mark is outside of Unicode's letter categories.
 pub(super) fn is_mark(c: char) -> bool {
     !c.is_ascii()
         && char_width(c) == 0
         && !matches!(c, '\u{1160}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7ff}')
 }
 
-/// The width of a character with a presentation selector behind it.
+/// Returns the width of a character that is followed by a presentation selector.
 fn styled_width(base: char, selector: char) -> usize {
     let mut bytes = [0; 8];
     let length = base.encode_utf8(&mut bytes).len();
@@ -145,7 +145,7 @@ fn widens(base: char) -> bool {
     char_width(base) == 1 && styled_width(base, EMOJI_STYLE) == 2
 }
 
-/// Length in bytes of the terminal sequence that the text starts with, when it is a whole one.
+/// Returns the length in bytes of the terminal sequence at the beginning of the text, if it is complete.
 fn sequence_length(text: &str) -> Option<usize> {
     let second = *text.as_bytes().get(1)?;
     long_sequence_length(text, second).or_else(|| matches!(second, 0x30..=0x7e).then_some(2))
@@ -191,8 +191,8 @@ fn long_sequence_length(text: &str, second: u8) -> Option<usize> {
     })
 }
 
-/// What a CSI sequence does to the column: its number and its final letter C, D or G.
-fn sideways(sequence: &str) -> Option<(Option<usize>, u8)> {
+/// Returns the number and the final letter C, D or G of a CSI sequence that moves the column.
+fn horizontal_move(sequence: &str) -> Option<(Option<usize>, u8)> {
     let inner = sequence.strip_prefix("\x1b[")?;
     let last = *inner.as_bytes().last()?;
     let digits = &inner[..inner.len() - 1];
@@ -206,29 +206,29 @@ fn moves_sideways(text: &str) -> bool {
     text.contains(['\x08', '\t', '\r'])
         || text.match_indices('\x1b').any(|(at, _)| {
             let rest = &text[at..];
-            sequence_length(rest).is_some_and(|length| sideways(&rest[..length]).is_some())
+            sequence_length(rest).is_some_and(|length| horizontal_move(&rest[..length]).is_some())
         })
 }
 
-/// Adds up clusters: a base character and what clings to it.
+/// Adds up the widths of clusters: a base character and its combining characters.
 #[derive(Default)]
-struct Meter {
+struct WidthCounter {
     column: isize,
     farthest: isize,
-    /// Cells of the cluster that is still open.
+    /// The width in cells of the current cluster.
     cluster: isize,
-    /// A base that a selector or a spacing mark may still change.
+    /// Whether a selector or a spacing mark may still change the base.
     open_base: bool,
     base: Option<char>,
     base_width: usize,
     after_virama: bool,
-    /// A joiner came: the next character takes no room.
+    /// Whether the previous character was a joiner, so that the next one has no width.
     joined: bool,
-    /// Regional indicators in a row, right before.
+    /// The number of regional indicators directly before.
     indicators: usize,
 }
 
-impl Meter {
+impl WidthCounter {
     fn push(&mut self, c: char) {
         let indicators = self.indicators;
         self.indicators = if is_regional_indicator(c) {
@@ -290,13 +290,13 @@ impl Meter {
         }
     }
 
-    /// A short text in which control characters move the cursor.
+    /// Measures a short text in which control characters move the cursor.
     fn push_controlled(&mut self, text: &str) {
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
             let mut length = c.len_utf8();
             if self.joined || !c.is_control() {
-                // What a joiner swallows may be a control character, too.
+                // A joiner may be followed by a control character, which then has no effect.
                 if self.joined && c.is_control() {
                     (self.joined, self.indicators) = (false, 0);
                 } else {
@@ -310,7 +310,7 @@ impl Meter {
             match c {
                 '\x1b' => {
                     length = sequence_length(rest).unwrap_or(1);
-                    match sideways(&rest[..length]) {
+                    match horizontal_move(&rest[..length]) {
                         Some((n, b'C')) => self.column += n.unwrap_or(1).cast_signed(),
                         Some((n, b'D')) => {
                             self.column = (self.column - n.unwrap_or(1).cast_signed()).max(0);

@@ -1,9 +1,9 @@
-//! Which characters differ in width from what the `unicode-width` crate says.
+//! Tables of characters whose width differs from the `unicode-width` crate.
 //!
-//! Ranges are inclusive and sorted. They were derived by asking the wcwidth 0.9.4 that the
-//! reference clients use for every code point (Unicode 17) and keeping what differs.
+//! Ranges are inclusive and sorted. They were derived by measuring every code point (Unicode 17) with
+//! wcwidth 0.9.4, which the reference clients use, and keeping the differences.
 
-/// Spacing combining marks: no width of their own, but they widen the character before to two.
+/// Spacing combining marks, which have no width but widen the previous character to two cells.
 pub(super) const SPACING_MARKS: &[(u32, u32)] = &[
     (0x0903, 0x0903),
     (0x093B, 0x093B),
@@ -203,7 +203,7 @@ pub(super) const SPACING_MARKS: &[(u32, u32)] = &[
     (0x1D280, 0x1D281),
 ];
 
-/// Formatting characters that take no room.
+/// Formatting characters without width.
 pub(super) const ALSO_ZERO: &[(u32, u32)] = &[
     (0x2028, 0x2029),
     (0x2D7F, 0x2D7F),
@@ -213,7 +213,7 @@ pub(super) const ALSO_ZERO: &[(u32, u32)] = &[
     (0x13430, 0x1343F),
 ];
 
-/// Prepended marks and old letters that take one cell.
+/// Prepended marks and old letters with a width of one cell.
 pub(super) const ALSO_ONE: &[(u32, u32)] = &[
     (0x00AD, 0x00AD),
     (0x0605, 0x0605),
@@ -233,7 +233,7 @@ pub(super) const ALSO_ONE: &[(u32, u32)] = &[
     (0x11F02, 0x11F02),
 ];
 
-/// Marks that join the next consonant into the cluster before.
+/// Marks that join the next consonant to the previous cluster.
 pub(super) const VIRAMAS: &[(u32, u32)] = &[
     (0x094D, 0x094D),
     (0x09CD, 0x09CD),
@@ -278,7 +278,7 @@ pub(super) const VIRAMAS: &[(u32, u32)] = &[
     (0x11F42, 0x11F42),
 ];
 
-/// Pictographs that a skin tone may follow without taking room.
+/// Pictographs that a skin tone may follow without additional width.
 pub(super) const PICTOGRAPHS: &[(u32, u32)] = &[
     (0x00A9, 0x00A9),
     (0x00AE, 0x00AE),

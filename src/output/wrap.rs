@@ -1,15 +1,15 @@
-//! Breaking one line of a cell into lines that fit a column.
+//! Wrapping of a line of a cell to the width of a column.
 //!
-//! *Source:* wcwidth 0.9.4 `wrap` as prettytable calls it: words, hyphenated words and dashes as
-//! Python's `textwrap` cuts them, long words between grapheme clusters, at a hyphen if there is one.
+//! *Source:* wcwidth 0.9.4 `wrap` with prettytable's parameters: words, hyphenated words and dashes are
+//! split as in Python's `textwrap`, and long words between grapheme clusters, at a hyphen if there is one.
 
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::width::{is_mark, is_python_space, width};
 
-/// The lines of `line`, each at most `limit` cells wide unless a single cluster is wider.
+/// Splits `line` into lines of at most `limit` cells, unless a single cluster is wider.
 pub(super) fn wrap(line: &str, limit: usize) -> Vec<String> {
-    let text = munge(line);
+    let text = normalize_spaces(line);
     let mut chunks = split_chunks(&text);
     chunks.reverse();
     let mut lines = Vec::new();
@@ -25,7 +25,7 @@ pub(super) fn wrap(line: &str, limit: usize) -> Vec<String> {
     lines
 }
 
-/// Takes the chunks of one line; true when nothing is left of it.
+/// Moves chunks to one line; returns true if no chunks remain.
 fn fill_line(chunks: &mut Vec<&str>, limit: usize) -> (String, bool) {
     let mut line: Vec<&str> = Vec::new();
     let mut taken = 0;
@@ -59,7 +59,7 @@ fn fill_line(chunks: &mut Vec<&str>, limit: usize) -> (String, bool) {
     (text, nothing)
 }
 
-/// Where to break a word that fits no line: a byte position, 0 to break before it.
+/// Returns the byte position at which to break a word that does not fit on any line, 0 to break before it.
 fn break_word(word: &str, room: usize, line_is_empty: bool) -> usize {
     let mut end = 0;
     let mut taken = 0;
@@ -86,8 +86,8 @@ fn is_blank(chunk: &str) -> bool {
     chunk.chars().all(is_python_space)
 }
 
-/// Tabs expanded, other ASCII blanks made spaces.
-fn munge(line: &str) -> String {
+/// Expands tabs, and replaces other ASCII white space by spaces.
+fn normalize_spaces(line: &str) -> String {
     let mut text = String::with_capacity(line.len());
     expand_tabs(&mut text, line);
     if text.contains(['\n', '\r', '\x0b', '\x0c']) {
@@ -96,7 +96,7 @@ fn munge(line: &str) -> String {
     text
 }
 
-/// Appends a text with its tabs filled up to every eighth character, as `str.expandtabs` does.
+/// Appends a text with its tabs expanded to every eighth column, as `str.expandtabs` does.
 pub(super) fn expand_tabs(out: &mut String, text: &str) {
     if !text.contains('\t') {
         out.push_str(text);
@@ -122,16 +122,17 @@ pub(super) fn expand_tabs(out: &mut String, text: &str) {
     }
 }
 
-/// Python's `\w`.
+/// Returns whether a character matches Python's `\w`.
 fn is_word(c: char) -> bool {
-    // Alphabetic in Unicode's wide sense takes in marks and circled letters; Python's does not.
+    // Unicode's Alphabetic property includes marks and circled letters; Python's does not.
     c == '_'
         || (c.is_alphanumeric()
             && !is_mark(c)
             && !matches!(c, '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}'))
 }
 
-/// A word character that is no decimal digit; fractions, circled and raised digits are none.
+/// Returns whether a word character is not a decimal digit; fractions, circled and raised digits do not
+/// count.
 fn is_letter(c: char) -> bool {
     let decimal = c.is_numeric()
         && !matches!(
@@ -145,7 +146,7 @@ fn before_dash(c: char) -> bool {
     is_word(c) || matches!(c, '!' | '"' | '\'' | '&' | '.' | ',' | '?')
 }
 
-/// Cuts a text into blanks, words, parts of hyphenated words and dashes.
+/// Splits a text into white space, words, parts of hyphenated words, and dashes.
 fn split_chunks(text: &str) -> Vec<&str> {
     let mut chunks = Vec::new();
     let mut start = 0;
@@ -165,7 +166,7 @@ fn split_chunks(text: &str) -> Vec<&str> {
     chunks
 }
 
-/// Length of a dash of two or more hyphens between words that begins at `at`.
+/// Returns the length of a dash of two or more hyphens between words that begins at `at`.
 fn dash_length(text: &str, at: usize) -> Option<usize> {
     let rest = &text[at..];
     let behind = rest.trim_start_matches('-');
@@ -178,7 +179,7 @@ fn dash_length(text: &str, at: usize) -> Option<usize> {
 
 fn word_length(text: &str, start: usize) -> usize {
     let rest = &text[start..];
-    // Only a hyphen or a blank can end a word, and not its first character.
+    // A word can only end before a hyphen or white space, and not before its second character.
     let mut from = rest.chars().next().map_or(0, char::len_utf8);
     while let Some(found) = rest[from..].find([' ', '-']) {
         let at = from + found;
@@ -193,7 +194,8 @@ fn word_length(text: &str, start: usize) -> usize {
     rest.len()
 }
 
-/// Two letters, or a letter behind a hyphen, before; two letters, or with a hyphen between, after.
+/// Returns whether a hyphen is between letters: two letters, or a letter after a hyphen, before it; two
+/// letters, with or without a hyphen between them, after it.
 fn is_hyphen_between_letters(before: &str, after: &str) -> bool {
     let mut back = before.chars().rev();
     let letters_before = match (back.next(), back.next()) {

@@ -1,8 +1,8 @@
-//! YAML as PyYAML's `safe_dump(default_flow_style=False)` writes it.
+//! YAML in the format of PyYAML's `safe_dump(default_flow_style=False)`.
 //!
-//! Block style, keys sorted, ASCII only, lines folded at spaces behind column 80, and quotes
-//! wherever a text could be read as something else. No crate at hand gives the same text
-//! (serde_yaml_ng neither folds nor escapes, and quotes other words), hence this emitter.
+//! Block style, sorted keys, ASCII only, lines folded at spaces after column 80, and quotes around strings
+//! that could be parsed as another type. No crate produces the same text (serde_yaml_ng neither folds nor
+//! escapes, and quotes other words), so this is a separate emitter.
 
 use std::fmt::Write as _;
 
@@ -10,25 +10,25 @@ use serde_json::Value;
 
 use crate::model::json::write_number;
 
-/// Lines are folded at the first space behind this column.
+/// The column after which lines are folded at the next space.
 const BEST_WIDTH: usize = 80;
 
-/// A key this long (with PyYAML's tag, `!!str`) gets a line of its own behind a question mark.
+/// The length (with PyYAML's tag, `!!str`) from which a key has its own line after a question mark.
 const LONG_KEY: usize = 128 - "!!str".len();
 
-/// Appends a list with one item, so that items can follow one another.
+/// Appends a list with one item, so that lists of items can be concatenated.
 pub(super) fn write_item<'a>(out: &mut String, fields: &mut Vec<(&'a str, &'a Value)>) {
     Emitter::new(out).item(fields);
 }
 
-/// Appends a document of its own with one key.
+/// Appends a separate document with one key.
 pub(super) fn write_field(out: &mut String, name: &str, value: &Value) {
     let mut emitter = Emitter::new(out);
     emitter.mapping(&mut vec![(name, value)], None);
     emitter.out.push('\n');
 }
 
-/// How a text may be written.
+/// The allowed styles of a string.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Quotes {
     Plain,
@@ -39,9 +39,9 @@ enum Quotes {
 struct Emitter<'o> {
     out: &'o mut String,
     column: usize,
-    /// The last character was a space that can stand before anything.
+    /// Whether the last character was a space, so that an indicator may follow.
     whitespace: bool,
-    /// Nothing but indentation and indicators on this line so far.
+    /// Whether this line contains only indentation and indicators so far.
     indention: bool,
 }
 
@@ -65,7 +65,7 @@ impl<'o> Emitter<'o> {
         self.out.push('\n');
     }
 
-    /// `indent` is that of the collection around; None at the root.
+    /// Writes a node. `indent` is the indentation of the surrounding collection; None at the root.
     fn node(&mut self, value: &Value, indent: Option<usize>, in_mapping: bool) {
         let scalar_indent = indent.map_or(2, |i| i + 2);
         match value {
@@ -143,7 +143,7 @@ impl<'o> Emitter<'o> {
         self.indention &= indention;
     }
 
-    /// Writes ASCII or counts the characters of anything else.
+    /// Writes ASCII, or counts the characters of other text.
     fn push(&mut self, text: &str) {
         self.out.push_str(text);
         self.column += text.len();
@@ -165,7 +165,7 @@ impl<'o> Emitter<'o> {
         }
     }
 
-    /// A text without line breaks that needs no quotes.
+    /// Writes a string without line breaks that needs no quotes.
     fn plain(&mut self, text: &str, indent: usize, fold: bool) {
         if !self.whitespace {
             self.push(" ");
@@ -174,7 +174,7 @@ impl<'o> Emitter<'o> {
         (self.whitespace, self.indention) = (false, false);
     }
 
-    /// One line of words; a single space between two of them may become a fold.
+    /// Writes one line of words; a single space between two of them may become a fold.
     fn words(&mut self, text: &str, indent: usize, fold: bool) {
         if self.column + text.len() <= BEST_WIDTH {
             self.push(text);
@@ -210,7 +210,7 @@ impl<'o> Emitter<'o> {
         while let Some(at) = rest.find('\n') {
             self.words(&rest[..at], indent, fold);
             let next = rest[at..].trim_start_matches('\n');
-            // One break more than there are: a single one would read back as a space.
+            // One line break more than the string has, because a single one would be parsed as a space.
             self.line_break();
             for _ in 0..rest.len() - at - next.len() {
                 self.line_break();
@@ -225,7 +225,7 @@ impl<'o> Emitter<'o> {
     fn double_quoted(&mut self, text: &str, indent: usize, fold: bool) {
         self.indicator("\"", true, false);
         let count = text.chars().count();
-        // What is pending was found to need no escape, but is not written yet.
+        // Text that needs no escape but has not been written yet.
         let mut pending = String::new();
         let mut chars = text.chars().peekable();
         let mut index = 0;
@@ -324,14 +324,14 @@ fn choose_quotes(text: &str, is_key: bool) -> Quotes {
     if multiline || text.starts_with(' ') || text.ends_with(' ') {
         return Quotes::Single;
     }
-    if has_indicators(text) || is_something_else(text) {
+    if has_indicators(text) || is_other_type(text) {
         Quotes::Single
     } else {
         Quotes::Plain
     }
 }
 
-/// Whether a text holds what means something to YAML where it stands.
+/// Returns whether a string contains characters with a meaning in YAML at their position.
 fn has_indicators(text: &str) -> bool {
     if text.starts_with("---") || text.starts_with("...") {
         return true;
@@ -351,8 +351,8 @@ fn has_indicators(text: &str) -> bool {
     })
 }
 
-/// Whether YAML 1.1 would read a plain text as a boolean, number, null, time or such.
-fn is_something_else(text: &str) -> bool {
+/// Returns whether YAML 1.1 parses a plain string as a boolean, number, null, time or another type.
+fn is_other_type(text: &str) -> bool {
     match text.as_bytes().first() {
         Some(b'0'..=b'9' | b'+' | b'-' | b'.') => {
             is_integer(text) || is_float(text) || is_timestamp(text)
@@ -399,7 +399,7 @@ fn digits_from(text: &str, first: impl Fn(u8) -> bool) -> bool {
     text.bytes().next().is_some_and(first) && text.bytes().all(|b| b.is_ascii_digit() || b == b'_')
 }
 
-/// Minutes and seconds behind hours: `:[0-5]?[0-9]`, at least once.
+/// Returns whether the parts are minutes and seconds after hours: `:[0-5]?[0-9]`, at least once.
 fn is_base_sixty(parts: std::str::Split<'_, char>) -> bool {
     let mut any = false;
     for part in parts {
@@ -470,7 +470,7 @@ fn is_float(text: &str) -> bool {
         }
 }
 
-/// Takes between `least` and `most` digits off the front.
+/// Removes between `least` and `most` digits from the beginning, and returns the rest.
 fn take_digits(text: &str, least: usize, most: usize) -> Option<&str> {
     let count = text
         .bytes()

@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders that the rules apply to.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "src/cli",
     "src/config",
     "src/data",
     "src/http",
     "src/model",
     "src/ops",
+    "src/output",
     "src/remote",
     "src/service",
 ];
