@@ -274,7 +274,7 @@ impl Replacement {
         let path = self.path.display();
         match self.file.set_len(0) {
             Ok(()) => error.hint(format!(
-                "{path} was written in place because {reason}, and is empty now."
+                "{path} was written in place because {reason}, and is now empty."
             )),
             Err(_) => error.hint(format!(
                 "{path} was written in place because {reason}: its content is damaged."
@@ -654,7 +654,7 @@ mod tests {
         new.file().write_all(b"half").unwrap();
         let error = new.give_up(Error::failed("cut off"));
         let hints = format!("{:?}", error.hints());
-        assert!(hints.contains("is empty now"), "{hints}");
+        assert!(hints.contains("is now empty"), "{hints}");
         assert_eq!(std::fs::read(beside("one")).unwrap(), b"");
     }
 

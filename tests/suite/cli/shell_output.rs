@@ -137,7 +137,7 @@ fn a_property_does_not_take_the_variable_of_an_attribute() {
     assert!(run.text().contains("min_disk=\"0\"\n"), "{}", run.text());
     assert!(!run.text().contains("\"77\""), "{}", run.text());
     assert!(
-        run.stderr.contains("min-disk is left out"),
+        run.stderr.contains("min-disk is omitted"),
         "{}",
         run.stderr
     );
