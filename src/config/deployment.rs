@@ -17,7 +17,7 @@ pub struct DeploymentOptions<'a> {
     pub local: bool,
     /// Whether an option selects a cloud or logs in to one.
     pub login: bool,
-    /// Whether an option only says how to reach a cloud.
+    /// Whether an option only modifies the connection to a cloud.
     pub cloud: bool,
 }
 

@@ -54,7 +54,7 @@ impl fmt::Display for SetupError {
             }
             Self::NothingTrusted(_) => f.write_str("no trusted certificates were found"),
             Self::NoCipherSuite(list) => {
-                write!(f, "the cipher list {list} leaves no suite")
+                write!(f, "the cipher list {list}: no cipher suite is left")
             }
             Self::InvalidProxy => f.write_str("a configured proxy is not an address"),
             Self::Tls(_) => f.write_str("cannot set up TLS"),

@@ -63,7 +63,7 @@ fn about(url: &Url, reason: &Reason) -> Error {
         }
         Reason::TooSlow(limit) => {
             let seconds = limit.as_secs_f64();
-            unreachable(format!("{place} did not answer within {seconds} s"))
+            unreachable(format!("{place} did not respond within {seconds} s"))
                 .hint("Try again.")
                 .hint(Parameter::Timeout)
         }
@@ -76,8 +76,10 @@ fn about(url: &Url, reason: &Reason) -> Error {
 
 fn redirected(from: &str, method: &Method, to: &Url) -> Error {
     let to = place(to);
-    Error::failed(format!("{from} sends {method} elsewhere, to {to}"))
-        .hint(Parameter::ImageServiceAddress)
+    Error::failed(format!(
+        "{from} redirected {method} to {to}, which is not followed"
+    ))
+    .hint(Parameter::ImageServiceAddress)
 }
 
 fn tls(url: &Url, reason: &TlsReason) -> Error {

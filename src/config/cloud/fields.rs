@@ -1,4 +1,4 @@
-//! Where each value comes from: options over variables over `clouds.yaml`; the table of the names of variables and keys.
+//! The sources of each value: options over variables over `clouds.yaml`; and the one table of variables and keys.
 //!
 //! *Source:* `osc_lib/api/auth.py`, `openstack/config/loader.py`, `glanceclient/shell.py`.
 
@@ -116,7 +116,7 @@ pub struct Given {
     pub value: String,
     /// The precedence of the value.
     pub rank: Rank,
-    /// Where it was given: an option, `OS_AUTH_URL`, `auth_url in clouds.yaml`.
+    /// The source: an option, `OS_AUTH_URL`, `auth_url in clouds.yaml`.
     pub from: String,
 }
 

@@ -330,7 +330,7 @@ const OTHER_VARIABLES: [&str; 4] = [
 ];
 
 impl Field {
-    /// Returns whether the field only says how to reach a cloud, or which one of several.
+    /// Returns whether the field only modifies the connection to a cloud, or selects one of several.
     pub fn is_modifier(&self) -> bool {
         MODIFIERS.contains(&self)
     }
@@ -500,7 +500,7 @@ fn trust_of_variables(environment: &Environment) -> Trust {
     }
 }
 
-/// `insecure: true` beats `verify: true`, where they count the same; so do the options.
+/// Returns whether verification is off. `insecure` wins over `verify` of the same precedence; so do the options.
 fn is_insecure(sources: &Sources<'_>) -> Result<bool> {
     let insecure = boolean(sources, &fields::INSECURE)?;
     let verify = boolean(sources, &fields::VERIFY)?;

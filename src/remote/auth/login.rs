@@ -260,8 +260,8 @@ pub(super) fn read(keystone: &Keystone, answer: Response) -> Result<AuthToken> {
     })
 }
 
-/// The methods that Keystone wants besides, where it gave a receipt for those it was shown; of several
-/// ways the shortest.
+/// Returns the further methods that Keystone requires, if its response has a receipt for those that it accepted; of several
+/// combinations the shortest.
 fn lacking(answer: &Response, shown: &[Method]) -> Option<Vec<String>> {
     if answer.status != StatusCode::UNAUTHORIZED || !answer.headers.contains_key(RECEIPT) {
         return None;

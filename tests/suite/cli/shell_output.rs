@@ -136,9 +136,5 @@ fn a_property_does_not_take_the_variable_of_an_attribute() {
     assert_eq!(run.code, 0);
     assert!(run.text().contains("min_disk=\"0\"\n"), "{}", run.text());
     assert!(!run.text().contains("\"77\""), "{}", run.text());
-    assert!(
-        run.stderr.contains("min-disk is omitted"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("min-disk is omitted"), "{}", run.stderr);
 }

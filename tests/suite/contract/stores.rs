@@ -165,6 +165,101 @@ macro_rules! writable {
 
 writable!(file, Files::new());
 
+/// Web servers are only read.
+mod http {
+    use glance_tools::config;
+    use glance_tools::local::store::HttpStore;
+
+    use super::*;
+    use crate::support::http::{Answer, Exchange, Server, Then};
+
+    /// Serves the data at `/image`; ranges of it only if `knows_ranges`.
+    fn serve(exchange: &mut Exchange, knows_ranges: bool) -> Then {
+        let kind = "application/octet-stream";
+        let request = &exchange.request;
+        if request.target != "/image" {
+            return exchange.send(&Answer::empty(404));
+        }
+        let data = content();
+        let asked = request.header("range").filter(|_| knows_ranges);
+        let Some(asked) = asked.map(str::to_string) else {
+            return exchange.send(&Answer::new(200, kind, data));
+        };
+        let (first, last) = asked
+            .strip_prefix("bytes=")
+            .unwrap()
+            .split_once('-')
+            .unwrap();
+        let first: usize = first.parse().unwrap();
+        let end = last.parse().map_or(data.len(), |last: usize| last + 1);
+        let end = end.min(data.len());
+        if first >= data.len() {
+            return exchange.send(&Answer::empty(416));
+        }
+        let answer = Answer::new(206, kind, &data[first..end]);
+        let range = format!("bytes {first}-{}/{}", end - 1, data.len());
+        exchange.send(&answer.with("Content-Range", &range))
+    }
+
+    fn store() -> HttpStore {
+        let info = StoreInfo {
+            read_only: true,
+            ..info()
+        };
+        HttpStore::new(info, config::HttpStore::default())
+    }
+
+    #[test]
+    fn data_is_read_whole_and_in_ranges_whatever_the_server_knows() {
+        for knows_ranges in [true, false] {
+            let server = Server::start(move |exchange| serve(exchange, knows_ranges));
+            let (store, url) = (store(), server.url("/image"));
+            block_on(async {
+                assert_eq!(store.size(&url).await.unwrap(), content().len() as u64);
+                let all = read(&store, &url, ByteRange::ALL).await.unwrap();
+                assert!(all == content());
+                assert_ranges(&store, &url, &content()).await;
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_not_found() {
+        let server = Server::start(|exchange| serve(exchange, true));
+        let (store, url) = (store(), server.url("/other"));
+        block_on(async {
+            let refused = store.size(&url).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::NotFound);
+            let opened = store.open(&url, ByteRange::ALL).await;
+            assert_eq!(opened.err().unwrap().kind(), ErrorKind::NotFound);
+            let refused = store.size("nonsense").await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Invalid);
+        });
+    }
+
+    #[test]
+    fn nothing_is_stored_or_deleted() {
+        let server = Server::start(|exchange| serve(exchange, true));
+        let (store, url) = (store(), server.url("/image"));
+        assert!(store.reads(&url) && store.owns(&url));
+        assert!(store.addresses(ID).is_empty() && !store.is_exclusive(&url, ID));
+        block_on(async {
+            let refused = store.create(ID, None).await.err().unwrap();
+            assert_eq!(refused.kind(), ErrorKind::Gone);
+            store.check_delete(&url).await.unwrap();
+            store.clear(ID, &[]).await.unwrap();
+            let removal = Removal {
+                url,
+                unless_later: None,
+            };
+            let refused = store.delete(vec![removal], false).await.pop().unwrap();
+            assert!(refused.is_err());
+        });
+        let methods: Vec<String> = server.lines();
+        assert!(methods.is_empty(), "{methods:?}");
+    }
+}
+
 /// Data that arrives in pieces; it ends with an error after `good` bytes, if any are given.
 fn arriving(good: Option<usize>) -> Source {
     let mut pieces: Vec<Result<Bytes>> = content()
