@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 #[path = "../src/data/format/testing.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // The tests use more of it.
 mod testing;
 
 /// Bytes of the largest image: a larger one makes every run slow.

@@ -296,9 +296,9 @@ fn read_staging_dir(reader: &Reader<'_>, base: &Path, named: bool) -> Result<Pat
     }
 }
 
-/// Returns the directory of the journal. The default staging area is a temporary directory, which does not
-/// survive a restart of the machine, unlike the data in the stores. A directory of a store is used in that
-/// case.
+/// Returns the directory of the journal: the data directory, or the staging area that the configuration names. The
+/// default staging area is a temporary directory, or one that only the service may write to. A directory of a store
+/// is used in that case.
 fn journal_dir(
     reader: &Reader<'_>,
     layout: &Layout<'_>,
@@ -309,10 +309,15 @@ fn journal_dir(
         return Ok(directory.to_path_buf());
     }
     let named = stores.is_some_and(|stores| stores.named);
-    let is_temporary = !named && reader.text_or_default(&NODE_STAGING_URI)?.is_default();
+    let option = if named {
+        &STAGING_DATADIR
+    } else {
+        &NODE_STAGING_URI
+    };
+    let is_default = reader.text_or_default(option)?.is_default();
     let of_stores = || stores?.list.iter().find_map(Store::directory);
     let directory = match staging {
-        Some(staging) if !is_temporary => Some(staging.as_path()),
+        Some(staging) if !is_default => Some(staging.as_path()),
         staging => of_stores().or(staging.map(PathBuf::as_path)),
     };
     directory.map(Path::to_path_buf).ok_or_else(|| {
@@ -453,6 +458,42 @@ mod tests {
             all.extend(stores.list.iter().map(|store| of(&store.kind)));
         }
         all.into_iter().flatten().collect()
+    }
+
+    #[test]
+    fn the_journal_is_where_the_deployment_may_write() {
+        let store = "[s]\nfilesystem_store_datadir = /srv/s\n";
+        let unnamed = "[glance_store]\nfilesystem_store_datadir = /srv/images\n";
+        let other = "[DEFAULT]\nenabled_backends = r:rbd\n[glance_store]\ndefault_backend = r\n";
+        for (text, expected) in [
+            (format!("{NAMED}{store}"), "/srv/s"),
+            (
+                format!(
+                    "{NAMED}{store}[os_glance_staging_store]\nfilesystem_store_datadir = /stage\n"
+                ),
+                "/stage",
+            ),
+            (unnamed.to_string(), "/srv/images"),
+            (
+                format!("{unnamed}[DEFAULT]\nnode_staging_uri = file:///stage\n"),
+                "/stage",
+            ),
+            (
+                format!("{unnamed}[DEFAULT]\nnode_staging_uri = http://h/\n"),
+                "/srv/images",
+            ),
+            (other.to_string(), "/var/lib/glance/os_glance_staging_store"),
+        ] {
+            let settings = load(&text).unwrap();
+            assert_eq!(
+                settings.journal_dir,
+                PathBuf::from(expected).into(),
+                "{text}"
+            );
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings::for_data_dir(directory.path()).unwrap();
+        assert_eq!(settings.journal_dir, directory.path().to_path_buf().into());
     }
 
     #[test]

@@ -376,7 +376,7 @@ fn clip(mut stream: ByteStream, range: ByteRange) -> ByteStream {
 fn outside(range: ByteRange) -> Error {
     Error::new(
         ErrorKind::RangeNotSatisfiable,
-        format!("there is no data at byte {}", range.start),
+        format!("the data ends before byte {}", range.start),
     )
 }
 

@@ -48,7 +48,7 @@ impl Engine {
     /// Opens the deployment as [`Engine::open`] does; its events go to `events`.
     ///
     /// # Errors
-    /// Those of [`Engine::open`].
+    /// The errors of [`Engine::open`].
     pub async fn open_with(settings: Settings, events: Box<dyn Events>) -> Result<Arc<Self>> {
         if settings.encrypted_locations.copied()? {
             return Err(Error::failed(

@@ -1,4 +1,4 @@
-//! What happens to images, members and tasks, for other services to know.
+//! Notifications of changes to images, members and tasks.
 //!
 //! *Source:* `glance/notifier.py` of the reference implementation, for the names and the payloads.
 

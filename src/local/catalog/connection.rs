@@ -330,7 +330,7 @@ impl Catalog {
     /// was at one moment. Repeated where the connection broke.
     ///
     /// # Errors
-    /// Those of `work`, and of the connection.
+    /// The errors of `work`, and of the connection.
     pub async fn read<T, W>(&self, work: impl Fn(Arc<Transaction>) -> W) -> Result<T>
     where
         W: Future<Output = Result<T>>,

@@ -116,7 +116,7 @@ impl Transaction {
     }
 }
 
-/// What can run statements: a catalogue, each on its own, or a transaction.
+/// A runner of statements: a catalogue, which runs each on its own, or a transaction.
 pub(in crate::local) trait Run {
     /// Returns what is appended to a query for one row to keep others from changing it: nothing where none can, and
     /// nothing outside of a transaction.

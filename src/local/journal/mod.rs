@@ -131,7 +131,7 @@ pub struct Journal {
 pub struct Entry {
     /// The image.
     pub id: String,
-    /// What is being done to it.
+    /// The work on it.
     pub intent: Intent,
     file: File,
     path: PathBuf,
@@ -380,7 +380,7 @@ impl Entry {
     /// Removes the entry, on a thread that may wait for the disk.
     ///
     /// # Errors
-    /// Those of [`Entry::finish`].
+    /// The errors of [`Entry::finish`].
     pub async fn close(self) -> Result<()> {
         blocking(move || self.finish()).await
     }

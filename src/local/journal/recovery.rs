@@ -27,7 +27,7 @@ impl Engine {
     /// is cleared first.
     ///
     /// # Errors
-    /// That of `busy` while another process is at the same work; why the residue could not be cleared; `Io`.
+    /// The error of `busy` while another process does the same; the reason why the residue could not be cleared; `Io`.
     pub(in crate::local) async fn note(
         &self,
         id: &str,
@@ -236,7 +236,7 @@ impl Engine {
     /// Removes data that no record names any more, in whatever store it is.
     ///
     /// # Errors
-    /// Those of the stores; `Invalid` for an address that no store reads.
+    /// The errors of the stores; `Invalid` for an address that no store reads.
     pub(in crate::local) async fn remove_data(&self, data: Vec<Datum>) -> Result<()> {
         let mut shares: Vec<(&dyn Store, Vec<Removal>)> = Vec::new();
         for datum in data {
@@ -267,7 +267,7 @@ impl Engine {
     }
 }
 
-/// What is to be mended in the record of an image whose data is not recorded.
+/// The repair of the record of an image whose data is not recorded.
 struct Unrecorded {
     /// The record; None where there is nothing to mend.
     stored: Option<StoredImage>,
