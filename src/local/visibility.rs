@@ -1,4 +1,4 @@
-//! Who gets to see what. The filter of lists that says the same in SQL is in `catalog/query.rs`.
+//! Who gets to see what. The filter of lists that says the same in SQL is in `catalog/tables/query.rs`.
 //!
 //! *Source:* `glance/policies/base.py`, `glance/policies/metadef.py` of the reference implementation.
 

@@ -5,46 +5,28 @@
 //! timestamps) has one place here. Long lists of an SQLite database are read through rusqlite, in `reader`; rows of
 //! both drivers implement `columns::Columns`.
 
-mod cache;
-mod columns;
-mod connection;
-mod exclusive;
-mod failure;
-mod holders;
-mod images;
-mod locations;
-mod members;
-mod metadefs;
-mod migration;
-mod mysql;
-mod plans;
-mod purge;
-mod query;
-mod reader;
-mod revision;
-mod rows;
-mod scrub;
-mod sql;
-mod tasks;
-mod transaction;
+mod db;
+mod schema;
+mod tables;
+mod upkeep;
 
-pub use connection::{Catalog, Dialect};
-pub use exclusive::{Held, in_use};
-pub(in crate::local) use failure::failed as database_error;
-pub use failure::is_in_doubt;
-pub use holders::Strangers;
-pub use images::StoredImage;
-pub use locations::NewLocation;
-pub use metadefs::Merge;
-pub(in crate::local) use metadefs::{Content, StoredNamespace};
-pub use migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
+pub use db::connection::{Catalog, Dialect};
+pub use db::exclusive::{Held, in_use};
+pub(in crate::local) use db::failure::failed as database_error;
+pub use db::failure::is_in_doubt;
 #[cfg(debug_assertions)]
-pub use plans::{unselective_steps, watch as watch_plans};
-pub use purge::{Purged, Scope};
-pub use query::{UsageCounts, is_property};
-pub use revision::{State, Turn};
-pub(in crate::local) use scrub::{Place, Restorable, StrayLocation, WaitingLocation};
-pub use sql::{Sql, Value};
-pub use transaction::Transaction;
+pub use db::plans::{unselective_steps, watch as watch_plans};
+pub use db::sql::{Sql, Value};
+pub use db::transaction::Transaction;
+pub use schema::migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
+pub use schema::revision::{State, Turn};
+pub use tables::holders::Strangers;
+pub use tables::images::StoredImage;
+pub use tables::locations::NewLocation;
+pub use tables::metadefs::Merge;
+pub(in crate::local) use tables::metadefs::{Content, StoredNamespace};
+pub use tables::query::{UsageCounts, is_property};
+pub use upkeep::purge::{Purged, Scope};
+pub(in crate::local) use upkeep::scrub::{Place, Restorable, StrayLocation, WaitingLocation};
 
-use failure::failed;
+use db::failure::failed;

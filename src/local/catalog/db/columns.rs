@@ -1,0 +1,287 @@
+//! The values of a row by the names of their columns, whichever driver has read it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use rusqlite::types::FromSqlError;
+use sqlx::mysql::MySqlRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::types::chrono::NaiveDateTime;
+use sqlx::{ColumnIndex, Decode, Type};
+
+use crate::model::Timestamp;
+use crate::{Error, Result};
+
+/// A column of a row.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::local) struct Column {
+    name: &'static str,
+    /// Its position in the row, counted from 0; None: it is looked up by its name.
+    position: Option<usize>,
+}
+
+impl Column {
+    /// A column whose position is known: see [`columns!`].
+    pub(in crate::local::catalog) const fn at(position: usize, name: &'static str) -> Self {
+        Self {
+            name,
+            position: Some(position),
+        }
+    }
+}
+
+impl From<&'static str> for Column {
+    fn from(name: &'static str) -> Self {
+        Self {
+            name,
+            position: None,
+        }
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Declares an enum of the columns that a query selects, in their order, and `SELECTED`, the list of them for the
+/// query. Their positions are known to the compiler: long lists are read without a lookup per value. Where a semicolon
+/// follows some of them, `SUMMARY` is the list of these alone.
+macro_rules! columns {
+    (
+        $(#[$doc:meta])*
+        $name:ident {
+            $first:ident = $first_text:literal $(, $column:ident = $text:literal)*;
+            $($more:ident = $more_text:literal),+ $(,)?
+        }
+    ) => {
+        columns! {
+            $(#[$doc])*
+            $name {
+                $first = $first_text
+                $(, $column = $text)*
+                $(, $more = $more_text)+
+            }
+        }
+
+        impl $name {
+            /// The columns of a summary as a query selects them.
+            const SUMMARY: &'static str = concat!($first_text $(, ", ", $text)*);
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        $name:ident { $first:ident = $first_text:literal $(, $column:ident = $text:literal)* $(,)? }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        enum $name {
+            $first,
+            $($column,)*
+        }
+
+        impl $name {
+            /// The columns as a query selects them.
+            const SELECTED: &'static str = concat!($first_text $(, ", ", $text)*);
+        }
+
+        impl From<$name> for $crate::local::catalog::db::columns::Column {
+            #[inline]
+            fn from(column: $name) -> Self {
+                match column {
+                    $name::$first => Self::at($name::$first as usize, $first_text),
+                    $($name::$column => Self::at($name::$column as usize, $text),)*
+                }
+            }
+        }
+    };
+}
+
+pub(in crate::local::catalog) use columns;
+
+/// A row that was read.
+pub(in crate::local::catalog) trait Columns {
+    /// Returns a text, if there is one.
+    fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>>;
+
+    /// Returns a whole number, if there is one.
+    fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>>;
+
+    /// Returns a truth value; an empty column is false.
+    fn flag(&self, column: impl Into<Column>) -> Result<bool>;
+
+    /// Returns a moment, if there is one.
+    fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>>;
+
+    /// Returns a text of the caller's own, if there is one.
+    fn owned(&self, column: impl Into<Column>) -> Result<Option<String>> {
+        Ok(self.text(column)?.map(Cow::into_owned))
+    }
+
+    /// Returns a text that MUST be there.
+    fn some_text(&self, column: impl Into<Column>) -> Result<Cow<'_, str>> {
+        let column = column.into();
+        self.text(column)?.ok_or_else(|| missing(column))
+    }
+
+    /// Returns a text of the caller's own that MUST be there.
+    fn some_owned(&self, column: impl Into<Column>) -> Result<String> {
+        Ok(self.some_text(column)?.into_owned())
+    }
+
+    /// Returns a whole number that MUST be there.
+    fn some_integer(&self, column: impl Into<Column>) -> Result<i64> {
+        let column = column.into();
+        self.integer(column)?.ok_or_else(|| missing(column))
+    }
+}
+
+fn missing(column: Column) -> Error {
+    Error::internal(format!("the catalogue holds no value in column {column}"))
+}
+
+/// Returns the error of a column that a row lacks, or that has a value of another type.
+fn unreadable(column: Column, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::internal(format!(
+        "the catalogue holds a value of another type than column {column} has"
+    ))
+    .because(error)
+}
+
+/// Parses a moment as SQLite has it: a text.
+fn moment_of_text(text: Option<&str>) -> Result<Option<Timestamp>> {
+    let read = |text| {
+        Timestamp::parse(text)
+            .ok_or_else(|| Error::internal(format!("the catalogue holds a bad time '{text}'")))
+    };
+    text.map(read).transpose()
+}
+
+/// A row of either database that sqlx has read.
+pub(in crate::local) enum Row {
+    /// A row of SQLite.
+    Sqlite(SqliteRow),
+    /// A row of MySQL or MariaDB.
+    Mysql(MySqlRow),
+}
+
+impl Columns for Row {
+    fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
+        match self {
+            Self::Sqlite(row) => row.text(column),
+            Self::Mysql(row) => row.text(column),
+        }
+    }
+
+    fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>> {
+        match self {
+            Self::Sqlite(row) => row.integer(column),
+            Self::Mysql(row) => row.integer(column),
+        }
+    }
+
+    fn flag(&self, column: impl Into<Column>) -> Result<bool> {
+        match self {
+            Self::Sqlite(row) => row.flag(column),
+            Self::Mysql(row) => row.flag(column),
+        }
+    }
+
+    fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>> {
+        match self {
+            Self::Sqlite(row) => row.moment(column),
+            Self::Mysql(row) => row.moment(column),
+        }
+    }
+}
+
+/// Returns the value of a column of a row that sqlx has read.
+fn get<'r, R, T>(row: &'r R, column: Column) -> Result<T>
+where
+    R: sqlx::Row,
+    usize: ColumnIndex<R>,
+    &'static str: ColumnIndex<R>,
+    T: Decode<'r, R::Database> + Type<R::Database>,
+{
+    let value = match column.position {
+        Some(position) => row.try_get(position),
+        None => row.try_get(column.name),
+    };
+    value.map_err(|error| unreadable(column, error))
+}
+
+impl Columns for SqliteRow {
+    fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
+        let text: Option<&str> = get(self, column.into())?;
+        Ok(text.map(Cow::Borrowed))
+    }
+
+    fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>> {
+        get(self, column.into())
+    }
+
+    fn flag(&self, column: impl Into<Column>) -> Result<bool> {
+        let flag: Option<bool> = get(self, column.into())?;
+        Ok(flag.unwrap_or_default())
+    }
+
+    fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>> {
+        moment_of_text(self.text(column)?.as_deref())
+    }
+}
+
+impl Columns for MySqlRow {
+    fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
+        let text: Option<&str> = get(self, column.into())?;
+        Ok(text.map(Cow::Borrowed))
+    }
+
+    fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>> {
+        get(self, column.into())
+    }
+
+    fn flag(&self, column: impl Into<Column>) -> Result<bool> {
+        let flag: Option<bool> = get(self, column.into())?;
+        Ok(flag.unwrap_or_default())
+    }
+
+    /// The type there is DATETIME, in whole seconds.
+    fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>> {
+        let moment: Option<NaiveDateTime> = get(self, column.into())?;
+        moment_of_text(moment.map(|moment| moment.to_string()).as_deref())
+    }
+}
+
+/// Returns the value of a column of a row that rusqlite has read.
+fn get_ref<'r, T>(
+    row: &'r rusqlite::Row<'_>,
+    column: Column,
+    read: impl FnOnce(rusqlite::types::ValueRef<'r>) -> Result<T, FromSqlError>,
+) -> Result<T> {
+    let value = match column.position {
+        Some(position) => row.get_ref(position),
+        None => row.get_ref(column.name),
+    };
+    let value = value.map_err(|error| unreadable(column, error))?;
+    read(value).map_err(|error| unreadable(column, error))
+}
+
+impl Columns for rusqlite::Row<'_> {
+    fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
+        let text = get_ref(self, column.into(), |value| value.as_str_or_null())?;
+        Ok(text.map(Cow::Borrowed))
+    }
+
+    fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>> {
+        get_ref(self, column.into(), |value| value.as_i64_or_null())
+    }
+
+    fn flag(&self, column: impl Into<Column>) -> Result<bool> {
+        Ok(self.integer(column)?.is_some_and(|flag| flag != 0))
+    }
+
+    fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>> {
+        moment_of_text(self.text(column)?.as_deref())
+    }
+}
