@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
-use super::search::ConfigSource;
+use crate::config::oslo::search::ConfigSource;
 use crate::error::{Error, ErrorKind, Parameter, Result};
 
 /// The command line options that select a deployment.

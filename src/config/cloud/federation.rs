@@ -3,10 +3,10 @@
 //! *Source:* keystoneauth1, `identity/v3/oidc.py` and `loading/_plugins/identity/v3.py`.
 
 use super::super::secret::Secret;
-use super::super::values::quoted;
 use super::fields::{self, Field, Sources};
 use super::login::Need;
 use super::urls::{self, Address};
+use crate::config::oslo::values::quoted;
 use crate::{Error, Result};
 
 /// The default scope of a request to an identity provider.

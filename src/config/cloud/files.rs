@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use super::super::environment::Environment;
-use super::super::values::{parse_boolean, quoted};
 use super::vendors::{self, Vendor};
 use super::yaml::{self, Map, Node, Value};
+use crate::config::oslo::values::{parse_boolean, quoted};
 use crate::{Error, Parameter, Result};
 
 /// The number of names that an error lists before it counts the rest.

@@ -3,10 +3,10 @@
 //! *Source:* `osc_lib/cli/client_config.py` (`_auth_select_default_plugin`), `glanceclient/shell.py`
 //! (`_get_versioned_client`).
 
-use super::super::values::quoted;
 use super::federation::GrantKind;
 use super::fields::{self, Given, Sources};
 use super::login::{Method, lacking};
+use crate::config::oslo::values::quoted;
 use crate::{Error, Result};
 
 /// The supported login types, as an error lists them.

@@ -5,11 +5,11 @@
 use std::fmt;
 
 use super::super::secret::Secret;
-use super::super::values::quoted;
 use super::federation::{self, Federation, GrantKind};
 use super::fields::{self, Field, Given, OptionNames, Rank, Sources, describe};
 use super::kind::{Kind, kind};
 use super::urls::{self, Address};
+use crate::config::oslo::values::quoted;
 use crate::{Error, Parameter, Result};
 
 /// The domain of users and projects if none is named.

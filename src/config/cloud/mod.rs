@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::Environment;
-use super::values::{parse_boolean, quoted};
+use crate::config::oslo::values::{parse_boolean, quoted};
 use crate::{Error, Result};
 use fields::{Rank, Sources};
 use files::{Clouds, Described, ProfileInput};

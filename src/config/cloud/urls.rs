@@ -6,7 +6,7 @@ use std::ops::Deref;
 use url::Url;
 
 use super::fields::Given;
-use crate::config::values::quoted;
+use crate::config::oslo::values::quoted;
 use crate::{Error, Result};
 
 /// An address whose user and password are never shown.

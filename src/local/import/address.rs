@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::config::import::Addresses;
+use crate::config::settings::import::Addresses;
 use crate::{Error, Result};
 
 /// Reads an address, and checks everything that can be checked without resolving it.
@@ -217,7 +217,7 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::import::Lists;
+    use crate::config::settings::import::Lists;
 
     fn usual() -> Addresses {
         Addresses {

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::address::{check, check_redirect, refuse_host, select};
-use crate::config::import::Addresses;
+use crate::config::settings::import::Addresses;
 use crate::data::Source;
 use crate::http::{Client, Failure, Options, Proxies, Reason, Request, redirect, retry};
 use crate::model::address::place;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use self::wrapping::Wrapping;
 use super::convert;
 use crate::config::Formats;
-use crate::config::import::Plugin;
+use crate::config::settings::import::Plugin;
 use crate::data::Watch;
 use crate::data::blocking;
 use crate::data::durable::{directory_of, give_to_owner};

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::option_file::{self, OptionFile};
-use super::options::{
+use crate::config::oslo::options::{
     CONNECTION_RECYCLE_TIME, MAX_OVERFLOW, MAX_POOL_SIZE, MAX_RETRIES, MYSQL_SQL_MODE,
     MYSQL_WSREP_SYNC_WAIT, POOL_TIMEOUT, RETRY_INTERVAL,
 };
-use super::reader::Reader;
-use super::secret::Secret;
-use super::values::{parse_boolean, percent_decode, quoted};
+use crate::config::oslo::reader::Reader;
+use crate::config::oslo::values::{parse_boolean, percent_decode, quoted};
+use crate::config::secret::Secret;
 use crate::error::Result;
 
 /// The default host of a server.
@@ -105,7 +105,11 @@ impl MysqlServer {
     ///
     /// # Errors
     /// The reason, without the URL.
-    pub(super) fn parse(rest: &str, parameters: Option<&str>, base: &Path) -> Result<Self, String> {
+    pub(in crate::config) fn parse(
+        rest: &str,
+        parameters: Option<&str>,
+        base: &Path,
+    ) -> Result<Self, String> {
         let mut draft = Draft::parse(rest, base)?;
         if let Some(parameters) = parameters {
             draft.take_parameters(parameters, base)?;
@@ -115,7 +119,7 @@ impl MysqlServer {
     }
 
     /// Reads the options that complement the URL.
-    pub(super) fn configure(mut self, reader: &Reader<'_>) -> Result<Self> {
+    pub(in crate::config) fn configure(mut self, reader: &Reader<'_>) -> Result<Self> {
         let size = reader.integer(&MAX_POOL_SIZE)?.value;
         let overflow = reader.integer(&MAX_OVERFLOW)?.value;
         let seconds =

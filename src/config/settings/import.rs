@@ -3,23 +3,15 @@
 //! *Source:* `glance/common/config.py`, `glance/async_/flows/api_image_import.py`,
 //! `glance/async_/flows/_internal_plugins/__init__.py`, `glance/async_/flows/plugins/*.py`.
 
-use super::options::{
+use super::setting::Setting;
+use crate::config::oslo::options::{
     ALLOWED_HOSTS, ALLOWED_PORTS, ALLOWED_SCHEMES, DISALLOWED_HOSTS, DISALLOWED_PORTS,
     DISALLOWED_SCHEMES, ENABLED_IMPORT_METHODS, EXTRA_PROPERTIES, IGNORE_USER_ROLES,
     IMAGE_IMPORT_PLUGINS, INJECT, OUTPUT_FORMAT, OptionSpec, TASK_TIME_TO_LIVE,
 };
-use super::reader::{Located, Reader};
-use super::setting::Setting;
-use super::values::quoted;
+use crate::config::oslo::reader::{Located, Reader};
+use crate::config::oslo::values::quoted;
 use crate::error::Result;
-
-/// The names of the import plugins in the configuration.
-pub(super) const PLUGINS: &[&str] = &[
-    "no_op",
-    "image_decompression",
-    "image_conversion",
-    "inject_image_metadata",
-];
 
 /// A step between fetching and storing the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +76,7 @@ pub struct ImportSettings {
 }
 
 /// Reads the import settings.
-pub(super) fn read_import(reader: &Reader<'_>) -> ImportSettings {
+pub(in crate::config) fn read_import(reader: &Reader<'_>) -> ImportSettings {
     let list = |option| -> Setting<Vec<String>> {
         let list: Result<Located<'_, Vec<String>>> = reader.list(option);
         list.map(|list| list.value).into()

@@ -80,9 +80,17 @@ const ANY_INTEGER: Kind = Kind::Integer {
 /// The hash algorithms that `hashing_algorithm` may name.
 pub const HASHING_ALGORITHMS: &[&str] = &["md5", "sha1", "sha224", "sha256", "sha384", "sha512"];
 
+/// The import plugins that `image_import_plugins` may name.
+const IMPORT_PLUGINS: &[&str] = &[
+    "no_op",
+    "image_decompression",
+    "image_conversion",
+    "inject_image_metadata",
+];
+
 macro_rules! options {
     ($($row:ident = [$section:expr] $name:literal, $kind:expr, $default:expr $(, was $($former:expr),+)?;)*) => {
-        $(pub(super) static $row: OptionSpec = OptionSpec {
+        $(pub(in crate::config) static $row: OptionSpec = OptionSpec {
             section: $section,
             name: $name,
             kind: $kind,
@@ -201,7 +209,7 @@ options! {
         Kind::Text, Some("/etc/glance/metadefs/");
 
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
-        Kind::BracketedList(super::import::PLUGINS), Some("[]");
+        Kind::BracketedList(IMPORT_PLUGINS), Some("[]");
     OUTPUT_FORMAT = ["image_conversion"] "output_format",
         Kind::Choice(&["qcow2", "raw", "vmdk"]), Some("raw");
     INJECT = ["inject_metadata_properties"] "inject", Kind::Pairs, None;
@@ -226,7 +234,7 @@ options! {
 }
 
 /// Returns the option `name` in `section` (normalized), if it is in the table.
-pub(super) fn find_option(section: &str, name: &str) -> Option<&'static OptionSpec> {
+pub(in crate::config) fn find_option(section: &str, name: &str) -> Option<&'static OptionSpec> {
     let exact = OPTIONS
         .iter()
         .find(|spec| spec.name == name && spec.section == section);
@@ -246,7 +254,7 @@ mod tests {
 
     /// Returns the rows of the tables: (section, option) → (type, default).
     fn documented() -> BTreeMap<(String, String), (String, String)> {
-        let text = include_str!("../../docs/configuration.md");
+        let text = include_str!("../../../docs/configuration.md");
         let mut rows = BTreeMap::new();
         for line in text.lines().filter(|line| line.starts_with("| `")) {
             let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();

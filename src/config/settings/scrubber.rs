@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::options::{DAEMON, OptionSpec, SCRUB_POOL_SIZE, SCRUB_TIME, WAKEUP_TIME};
-use super::reader::Reader;
+use crate::config::oslo::options::{DAEMON, OptionSpec, SCRUB_POOL_SIZE, SCRUB_TIME, WAKEUP_TIME};
+use crate::config::oslo::reader::Reader;
 use crate::error::Result;
 
 /// The delay and the speed of the removal of deleted images' data.
@@ -20,7 +20,7 @@ pub struct ScrubberSettings {
 }
 
 /// Reads the options of the scrubber.
-pub(super) fn read_scrubber(reader: &Reader<'_>) -> Result<ScrubberSettings> {
+pub(in crate::config) fn read_scrubber(reader: &Reader<'_>) -> Result<ScrubberSettings> {
     let seconds = |option: &'static OptionSpec| {
         let seconds = u64::try_from(reader.integer(option)?.value).unwrap_or_default();
         Ok::<_, crate::Error>(Duration::from_secs(seconds))

@@ -7,13 +7,13 @@ use std::path::Path;
 use crate::error::{Error, Result};
 
 /// The default file if only a group is named.
-pub(super) const DEFAULT_PATH: &str = "/etc/my.cnf";
+pub(in crate::config) const DEFAULT_PATH: &str = "/etc/my.cnf";
 
 /// The maximum depth of includes.
 const MAX_DEPTH: usize = 8;
 
 /// The options of one group.
-pub(super) struct OptionFile {
+pub(in crate::config) struct OptionFile {
     /// Names in lower case with hyphens, and values; the last one counts.
     options: Vec<(String, String)>,
 }
@@ -24,7 +24,7 @@ impl OptionFile {
     ///
     /// # Errors
     /// `Io`.
-    pub(super) fn read(path: &Path, group: &str) -> Result<Self> {
+    pub(in crate::config) fn read(path: &Path, group: &str) -> Result<Self> {
         let home = std::env::home_dir().unwrap_or_default();
         let path = path
             .strip_prefix("~")
@@ -37,7 +37,7 @@ impl OptionFile {
     }
 
     /// Returns the last value of an option.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::config) fn get(&self, name: &str) -> Option<&str> {
         let found = self.options.iter().rev().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }

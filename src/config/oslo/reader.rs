@@ -8,12 +8,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
-use super::environment::Environment;
 use super::ini::{Ini, normalize_section};
 use super::options::{EACH_STORE, ENABLED_BACKENDS, Kind, OptionSpec, find_option};
 use super::values::{
     parse_boolean, parse_bracketed_list, parse_integer, parse_list, parse_pairs, quoted,
 };
+use crate::config::environment::Environment;
 use crate::error::{Error, Result};
 
 /// The maximum depth of references in values of references.
@@ -21,24 +21,24 @@ const MAX_REFERENCE_DEPTH: usize = 16;
 
 /// The sources of values; later files take precedence.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
-    pub(super) files: &'a [Ini],
+pub(in crate::config) struct Reader<'a> {
+    pub(in crate::config) files: &'a [Ini],
     /// The environment; its `OS_SECTION__OPTION` takes precedence over every file.
-    pub(super) environment: Option<&'a Environment>,
+    pub(in crate::config) environment: Option<&'a Environment>,
     /// Defaults that replace those of the table.
-    pub(super) defaults: Vec<(&'static OptionSpec, String)>,
+    pub(in crate::config) defaults: Vec<(&'static OptionSpec, String)>,
 }
 
 /// An option in the section to search.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Lookup<'s> {
+pub(in crate::config) struct Lookup<'s> {
     spec: &'static OptionSpec,
     section: &'s str,
 }
 
 impl OptionSpec {
     /// Returns this option in the section of the store `id`.
-    pub(super) fn of<'s>(&'static self, id: &'s str) -> Lookup<'s> {
+    pub(in crate::config) fn of<'s>(&'static self, id: &'s str) -> Lookup<'s> {
         Lookup {
             spec: self,
             section: id,
@@ -57,20 +57,20 @@ impl From<&'static OptionSpec> for Lookup<'_> {
 
 /// A value and its place, so that it can still be refused later.
 #[derive(Debug)]
-pub(super) struct Located<'a, T> {
-    pub(super) value: T,
+pub(in crate::config) struct Located<'a, T> {
+    pub(in crate::config) value: T,
     place: Place<'a>,
     name: String,
 }
 
 impl<T> Located<'_, T> {
     /// Returns whether no file and no variable sets the option.
-    pub(super) fn is_default(&self) -> bool {
+    pub(in crate::config) fn is_default(&self) -> bool {
         matches!(self.place, Place::Default)
     }
 
     /// Returns the error that refuses this value: `FILE:LINE: [section] option: why`.
-    pub(super) fn refuse(&self, why: impl fmt::Display) -> Error {
+    pub(in crate::config) fn refuse(&self, why: impl fmt::Display) -> Error {
         refuse(&self.place, &self.name, why)
     }
 }
@@ -99,7 +99,7 @@ fn refuse(place: &Place<'_>, name: &str, why: impl fmt::Display) -> Error {
 
 impl<'a> Reader<'a> {
     /// Returns a text; None if it is not set and has no default.
-    pub(super) fn text<'s>(
+    pub(in crate::config) fn text<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Option<Located<'a, String>>> {
@@ -121,7 +121,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns a text; None if it is empty, or not set and without a default.
-    pub(super) fn text_if_any<'s>(
+    pub(in crate::config) fn text_if_any<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Option<Located<'a, String>>> {
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the text of an option that has a default.
-    pub(super) fn text_or_default<'s>(
+    pub(in crate::config) fn text_or_default<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Located<'a, String>> {
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    pub(super) fn boolean<'s>(&'a self, lookup: impl Into<Lookup<'s>>) -> Result<bool> {
+    pub(in crate::config) fn boolean<'s>(&'a self, lookup: impl Into<Lookup<'s>>) -> Result<bool> {
         let text = self.text_or_default(lookup)?;
         parse_boolean(&text.value).ok_or_else(|| {
             text.refuse(format_args!(
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn integer<'s>(
+    pub(in crate::config) fn integer<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Located<'a, i128>> {
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns a list, with or without brackets depending on its kind.
-    pub(super) fn list<'s>(
+    pub(in crate::config) fn list<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Located<'a, Vec<String>>> {
@@ -205,7 +205,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the `key:value` pairs in order; empty if the option is not set.
-    pub(super) fn pairs<'s>(
+    pub(in crate::config) fn pairs<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Located<'a, Vec<(String, String)>>> {
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns every value of a repeated option: earlier files first.
-    pub(super) fn repeated<'s>(
+    pub(in crate::config) fn repeated<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
     ) -> Result<Vec<Located<'a, String>>> {
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns whether a file or the environment sets the option.
-    pub(super) fn is_set<'s>(&'a self, lookup: impl Into<Lookup<'s>>) -> bool {
+    pub(in crate::config) fn is_set<'s>(&'a self, lookup: impl Into<Lookup<'s>>) -> bool {
         let lookup = lookup.into();
         self.find(lookup)
             .is_some_and(|found| !matches!(found.place, Place::Default))
@@ -448,10 +448,10 @@ fn split_reference(text: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::options::{
+    use super::*;
+    use crate::config::oslo::options::{
         DEFAULT_BACKEND, DELAYED_DELETE, DISK_FORMATS, IMAGE_SIZE_CAP, NODE_STAGING_URI, WEIGHT,
     };
-    use super::*;
 
     fn files(texts: &[&str]) -> Vec<Ini> {
         let parse = |(index, text): (usize, &&str)| {

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::mysql::MysqlServer;
-use super::reader::Reader;
-use super::values::{parse_boolean, percent_decode};
+use crate::config::oslo::reader::Reader;
+use crate::config::oslo::values::{parse_boolean, percent_decode};
 use crate::error;
 
 /// The location of the catalogue.
@@ -29,7 +29,7 @@ impl Database {
     }
 
     /// Reads the options that complement the URL.
-    pub(super) fn configure(self, reader: &Reader<'_>) -> error::Result<Self> {
+    pub(in crate::config) fn configure(self, reader: &Reader<'_>) -> error::Result<Self> {
         Ok(match self {
             Self::Sqlite(path) => Self::Sqlite(path),
             Self::Mysql(server) => Self::Mysql(Box::new(server.configure(reader)?)),
@@ -48,7 +48,11 @@ impl Database {
     ///
     /// # Errors
     /// The reason, without the URL, which may contain a password.
-    pub(super) fn parse(url: &str, parameters: Option<&str>, base: &Path) -> Result<Self, String> {
+    pub(in crate::config) fn parse(
+        url: &str,
+        parameters: Option<&str>,
+        base: &Path,
+    ) -> Result<Self, String> {
         let Some((scheme, rest)) = url.split_once("://") else {
             return Err("not a database URL such as sqlite:////path/to/glance.db".to_owned());
         };

@@ -1,14 +1,20 @@
 //! The typed settings of the local engine.
 
+mod cache;
+mod database;
+pub mod import;
+mod logging;
+mod mysql;
+mod option_file;
+mod scrubber;
+mod setting;
+mod stores;
+
 use std::path::{Path, PathBuf};
 
-use super::cache::{CacheSettings, read_cache};
-use super::database::Database;
-use super::environment::Environment;
-use super::import::{ImportSettings, read_import};
-use super::ini::Ini;
-use super::logging::{LogSettings, read_logging};
-use super::options::{
+use crate::config::environment::Environment;
+use crate::config::oslo::ini::Ini;
+use crate::config::oslo::options::{
     CONNECTION, CONNECTION_PARAMETERS, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS,
     DO_SECURE_HASH, GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
     IMAGE_COUNT_TOTAL, IMAGE_COUNT_UPLOADING, IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA,
@@ -17,13 +23,23 @@ use super::options::{
     REQUIRE_IMAGE_FORMAT_MATCH, SHOW_IMAGE_DIRECT_URL, SHOW_MULTIPLE_LOCATIONS, STAGING_DATADIR,
     USER_STORAGE_QUOTA, VMDK_ALLOWED_TYPES,
 };
-use super::reader::Reader;
-use super::scrubber::{ScrubberSettings, read_scrubber};
-use super::search::{ConfigSource, read_sources};
-use super::setting::Setting;
-use super::stores::{Layout, Store, Stores, read_stores};
-use super::values::quoted;
+use crate::config::oslo::reader::Reader;
+use crate::config::oslo::search::{ConfigSource, read_sources};
+use crate::config::oslo::values::quoted;
 use crate::error::{Error, Result};
+use cache::read_cache;
+use import::{ImportSettings, read_import};
+use logging::read_logging;
+use scrubber::read_scrubber;
+use stores::{Layout, read_stores};
+
+pub use cache::{CacheDriver, CacheSettings};
+pub use database::Database;
+pub use logging::LogSettings;
+pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
+pub use scrubber::ScrubberSettings;
+pub use setting::Setting;
+pub use stores::{DataDirectory, FileStore, HttpStore, Store, StoreKind, Stores, schemes};
 
 /// The configuration file that a data directory may contain.
 const DATA_DIR_FILE: &str = "glance-api.conf";
@@ -52,7 +68,7 @@ pub struct Settings {
     pub formats: Setting<Formats>,
     /// The visibility of locations to callers.
     pub exposure: Setting<Exposure>,
-    /// The algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](super::options::HASHING_ALGORITHMS).
+    /// The algorithm of `os_hash_value`, one of [`HASHING_ALGORITHMS`](crate::config::oslo::options::HASHING_ALGORITHMS).
     pub hashing_algorithm: Setting<String>,
     /// The treatment of data that is registered by its address.
     pub registration: Setting<Registration>,
@@ -399,9 +415,9 @@ fn parse_size(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cache::CacheDriver;
-    use super::super::options::{EACH_STORE, Kind, OPTIONS};
-    use super::super::stores::StoreKind;
+    use crate::config::oslo::options::{EACH_STORE, Kind, OPTIONS};
+    use crate::config::settings::cache::CacheDriver;
+    use crate::config::settings::stores::StoreKind;
     use std::time::Duration;
 
     use super::*;

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::options::{
+use super::setting::Setting;
+use crate::config::oslo::options::{
     FLAVOR, IMAGE_CACHE_DIR, IMAGE_CACHE_DRIVER, IMAGE_CACHE_MAX_SIZE, IMAGE_CACHE_SQLITE_DB,
     IMAGE_CACHE_STALL_TIME, WORKER_SELF_REFERENCE_URL,
 };
-use super::reader::Reader;
-use super::setting::Setting;
-use super::values::quoted;
+use crate::config::oslo::reader::Reader;
+use crate::config::oslo::values::quoted;
 use crate::error::Result;
 
 /// The storage of the metadata of a cache: the hits and the last access of each image.
@@ -47,7 +47,10 @@ pub struct CacheSettings {
 const DRIVERS: [&str; 3] = ["centralized_db", "sqlite", "xattr"];
 
 /// Reads the settings of the cache; None if it has no directory. Relative paths start at `base`.
-pub(super) fn read_cache(reader: &Reader<'_>, base: &Path) -> Result<Option<CacheSettings>> {
+pub(in crate::config) fn read_cache(
+    reader: &Reader<'_>,
+    base: &Path,
+) -> Result<Option<CacheSettings>> {
     let flavor = reader.text_if_any(&FLAVOR)?;
     let Some(directory) = reader.text_if_any(&IMAGE_CACHE_DIR)? else {
         return Ok(None);

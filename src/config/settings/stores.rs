@@ -5,15 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::options::{
+use super::setting::Setting;
+use crate::config::oslo::options::{
     CHUNK_SIZE, DATADIR, DATADIRS, DEFAULT_BACKEND, DEFAULT_STORE, ENABLED_BACKENDS, FILE_PERM,
     HTTP_PROXIES, HTTPS_CA_CERTIFICATES, HTTPS_INSECURE, STORE_DESCRIPTION, STORES,
     THIN_PROVISIONING, WEIGHT,
 };
-use super::reader::{Located, Reader};
-use super::secret::Secret;
-use super::setting::Setting;
-use super::values::quoted;
+use crate::config::oslo::reader::{Located, Reader};
+use crate::config::oslo::values::quoted;
+use crate::config::secret::Secret;
 use crate::error::{Error, Result};
 
 /// The section of the only store if stores have no names.
@@ -162,18 +162,18 @@ pub fn schemes(driver: &str) -> &'static [&'static str] {
 }
 
 /// The base directories of relative paths and of stores without a directory.
-pub(super) struct Layout<'a> {
+pub(in crate::config) struct Layout<'a> {
     /// The base of relative paths; absolute.
-    pub(super) base: &'a Path,
+    pub(in crate::config) base: &'a Path,
     /// The data directory, if the deployment is one.
-    pub(super) data_dir: Option<&'a Path>,
+    pub(in crate::config) data_dir: Option<&'a Path>,
 }
 
 /// Reads the stores: the named ones of `enabled_backends`, or else the unnamed ones.
 ///
 /// # Errors
 /// The errors of the lists. The errors of one store are returned where that store is used.
-pub(super) fn read_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Stores> {
+pub(in crate::config) fn read_stores(reader: &Reader<'_>, layout: &Layout<'_>) -> Result<Stores> {
     let backends = reader.pairs(&ENABLED_BACKENDS)?;
     if backends.value.is_empty() {
         return read_unnamed_stores(reader, layout);
@@ -433,8 +433,8 @@ fn read_file_permissions(reader: &Reader<'_>, section: &str) -> Result<Option<u3
 
 #[cfg(test)]
 mod tests {
-    use super::super::ini::Ini;
     use super::*;
+    use crate::config::oslo::ini::Ini;
 
     fn read(text: &str, data_dir: Option<&str>) -> Result<Stores> {
         let files = [Ini::parse(Path::new("x.conf"), text)?];

@@ -5,8 +5,8 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::environment::Environment;
 use super::ini::Ini;
+use crate::config::environment::Environment;
 use crate::error::{Error, Result};
 
 /// The project whose directories and files are searched for.
@@ -88,7 +88,7 @@ fn find_all(directories: &[PathBuf], programs: &[&str], extension: &str) -> Vec<
 ///
 /// # Errors
 /// `Io` if a source is missing or cannot be read, `Failed` if a file cannot be parsed.
-pub(super) fn read_sources(
+pub(in crate::config) fn read_sources(
     sources: &[ConfigSource],
     environment: &Environment,
 ) -> Result<Vec<Ini>> {

@@ -112,7 +112,7 @@ impl Ini {
 }
 
 /// Returns the name under which a section is looked up.
-pub(super) fn normalize_section(name: &str) -> String {
+pub(in crate::config) fn normalize_section(name: &str) -> String {
     if name == "DEFAULT" {
         name.to_owned()
     } else {

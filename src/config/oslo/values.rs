@@ -8,7 +8,7 @@ use std::collections::HashSet;
 const MAX_QUOTED: usize = 100;
 
 /// Formats a value for an error message: one short line without control characters.
-pub(super) fn quoted(value: &str) -> String {
+pub(in crate::config) fn quoted(value: &str) -> String {
     match value.char_indices().nth(MAX_QUOTED) {
         Some((end, _)) => format!("'{}…'", value[..end].escape_debug()),
         None => format!("'{}'", value.escape_debug()),
@@ -16,7 +16,7 @@ pub(super) fn quoted(value: &str) -> String {
 }
 
 /// Parses true, yes, on, 1, or false, no, off, 0, in any case.
-pub(super) fn parse_boolean(text: &str) -> Option<bool> {
+pub(in crate::config) fn parse_boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
         "false" | "no" | "off" | "0" => Some(false),
@@ -25,7 +25,7 @@ pub(super) fn parse_boolean(text: &str) -> Option<bool> {
 }
 
 /// Parses an integer as Python's `int` does: a sign, leading zeros, single underscores between digits.
-pub(super) fn parse_integer(text: &str) -> Option<i128> {
+pub(in crate::config) fn parse_integer(text: &str) -> Option<i128> {
     let text = text.trim();
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let well_formed = digits
@@ -39,7 +39,7 @@ pub(super) fn parse_integer(text: &str) -> Option<i128> {
 }
 
 /// Splits items at commas and removes surrounding white space; trailing commas do not count.
-pub(super) fn parse_list(text: &str) -> Vec<String> {
+pub(in crate::config) fn parse_list(text: &str) -> Vec<String> {
     let text = text.trim().trim_end_matches(',');
     if text.is_empty() {
         return Vec::new();
@@ -48,7 +48,10 @@ pub(super) fn parse_list(text: &str) -> Vec<String> {
 }
 
 /// Parses items of `choices` between brackets, separated by commas, each with or without quotes.
-pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<String>, String> {
+pub(in crate::config) fn parse_bracketed_list(
+    text: &str,
+    choices: &[&str],
+) -> Result<Vec<String>, String> {
     let text = text.trim().trim_end_matches(',');
     let Some(inner) = text
         .strip_prefix('[')
@@ -83,7 +86,7 @@ pub(super) fn parse_bracketed_list(text: &str, choices: &[&str]) -> Result<Vec<S
 }
 
 /// Parses `name:value` pairs separated by commas; every name must be unique.
-pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+pub(in crate::config) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let text = text.trim();
     let mut pairs: Vec<(String, String)> = Vec::new();
     let mut names = HashSet::new();
@@ -110,7 +113,7 @@ pub(super) fn parse_pairs(text: &str) -> Result<Vec<(String, String)>, String> {
 }
 
 /// Decodes `%XX`; a `%` before anything else is kept.
-pub(super) fn percent_decode(text: &str) -> Result<String, String> {
+pub(in crate::config) fn percent_decode(text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {

@@ -4,11 +4,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::options::{
+use crate::config::oslo::options::{
     DEBUG, LOG_CONFIG_APPEND, LOG_DATE_FORMAT, LOG_DIR, LOG_FILE, OptionSpec, SYSLOG_LOG_FACILITY,
     USE_JOURNAL, USE_JSON, USE_STDERR, USE_SYSLOG,
 };
-use super::reader::Reader;
+use crate::config::oslo::reader::Reader;
 use crate::error::Result;
 
 /// The destinations and the format of log lines.
@@ -41,7 +41,7 @@ pub struct LogSettings {
 }
 
 /// Reads the logging options.
-pub(super) fn read_logging(reader: &Reader<'_>, base: &Path) -> Result<LogSettings> {
+pub(in crate::config) fn read_logging(reader: &Reader<'_>, base: &Path) -> Result<LogSettings> {
     let path = |option: &'static OptionSpec| {
         let path = reader.text_if_any(option)?;
         Ok::<_, crate::Error>(
