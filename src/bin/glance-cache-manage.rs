@@ -1,7 +1,15 @@
-//! `glance-cache-manage`.
+//! `glance-cache-manage`, which is a part of `glance`, and the programs that it replaces.
 
 use std::process::ExitCode;
 
+#[path = "../launcher.rs"]
+mod launcher;
+
 fn main() -> ExitCode {
-    glance_tools::cli::main(glance_tools::cli::Program::CacheManage)
+    let replaced = [
+        "glance-cache-pruner",
+        "glance-cache-cleaner",
+        "glance-cache-prefetcher",
+    ];
+    launcher::start("glance-cache-manage", &replaced)
 }

@@ -1,7 +1,10 @@
-//! `glance-manage`.
+//! `glance-manage`, which is a part of `glance`.
 
 use std::process::ExitCode;
 
+#[path = "../launcher.rs"]
+mod launcher;
+
 fn main() -> ExitCode {
-    glance_tools::cli::main(glance_tools::cli::Program::Manage)
+    launcher::start("glance-manage", &[])
 }

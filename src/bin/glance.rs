@@ -1,7 +1,7 @@
-//! `glance`.
+//! All programs: `glance`, and those that it is called by the name of.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    glance_tools::cli::main(glance_tools::cli::Program::Glance)
+    glance_tools::cli::main()
 }

@@ -63,10 +63,10 @@ const GRACE: Duration = Duration::from_secs(4);
 /// seconds.
 const EXIT_DEADLINE: Duration = Duration::from_millis(4500);
 
-/// Runs a program with the process's arguments and environment.
-pub fn main(program: Program) -> ExitCode {
-    limits::within(move || {
-        let code = run(program);
+/// Runs the program that the process is called by the name of, with its arguments and environment.
+pub fn main() -> ExitCode {
+    limits::within(|| {
+        let code = run();
         if OUTPUT_FAILED.load(Ordering::Relaxed) {
             return ExitCode::FAILURE;
         }
@@ -77,15 +77,15 @@ pub fn main(program: Program) -> ExitCode {
 /// Whether [`print`] failed to write; the program then fails regardless of its result.
 static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
 
-fn run(program: Program) -> ExitCode {
+fn run() -> ExitCode {
     ui::listen();
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let words: Vec<OsString> = words.collect();
     let environment: Environment = std::env::vars_os().collect();
-    match program {
+    let name = Path::new(&called).file_name().unwrap_or_default();
+    match Program::named(name) {
         Program::Glance => {
-            let name = Path::new(&called).file_name().unwrap_or_default();
             let grammar = if name == "openstack" {
                 Grammar::Openstack
             } else {
@@ -93,7 +93,7 @@ fn run(program: Program) -> ExitCode {
             };
             glance(grammar, words, environment)
         }
-        other => programs::main(other, &called, words, &environment),
+        other => programs::main(other, name, words, &environment),
     }
 }
 

@@ -34,6 +34,24 @@ pub enum Program {
     Scrubber,
 }
 
+impl Program {
+    /// Returns the program that is called `name`; `glance` under any unknown name.
+    pub fn named(name: &OsStr) -> Self {
+        match name.to_str() {
+            Some("glance-manage") => Self::Manage,
+            Some("glance-scrubber") => Self::Scrubber,
+            Some("glance-cache-manage") => Self::CacheManage,
+            Some(old) if cache_tools::old_name(old).is_some() => Self::CacheManage,
+            _ => Self::Glance,
+        }
+    }
+}
+
+/// Names the process as the program, for `ps` and `pgrep`: a launcher that was replaced leaves the name `glance`.
+fn name_process(name: &OsStr) {
+    let _ = std::fs::write("/proc/self/comm", name.as_encoded_bytes());
+}
+
 /// Runs one of the operators' programs; `called` is the name it was called by.
 pub fn main(
     program: Program,
@@ -41,8 +59,8 @@ pub fn main(
     words: Vec<OsString>,
     environment: &Environment,
 ) -> ExitCode {
-    let called = Path::new(called).file_name().and_then(OsStr::to_str);
-    let old = called.filter(|_| program == Program::CacheManage);
+    name_process(called);
+    let old = called.to_str().filter(|_| program == Program::CacheManage);
     if let Some(name) = old.and_then(cache_tools::old_name) {
         return old_cache_program(name, words, environment);
     }

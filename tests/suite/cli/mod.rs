@@ -4,6 +4,7 @@ mod auth;
 pub mod grammar;
 mod lines;
 mod metadefs;
+mod names;
 mod observation;
 mod operators;
 mod programs;

@@ -27,6 +27,8 @@ fn a_daemon_scrubs_again_and_again_until_it_is_told_to_end() {
         while !place.stored().is_empty() {
             std::thread::yield_now();
         }
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", daemon.id()));
+        assert_eq!(name.unwrap(), "glance-scrubber\n");
         let id = place.deleted("b", b"678");
         while place.status(&id) != "deleted" {
             std::thread::yield_now();
