@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 use super::sparse::{Segment, segments};
-use super::{BLOCK, Watch};
+use super::{BLOCK, Watch, blocking};
 use crate::model::ByteRange;
 use crate::{Error, ErrorKind, Result};
 
@@ -34,21 +34,10 @@ pub enum Source {
         /// The bytes to read; within the file unless it is all of it.
         range: ByteRange,
     },
-    /// A pipe, a terminal, or standard input.
-    Pipe {
-        /// The open end.
-        reader: Box<dyn Read + Send>,
-        /// The name for messages.
-        name: &'static str,
-    },
-    /// Buffers that arrive over a network.
-    Stream(ByteStream),
-    /// Data that passes through a wrapper, such as a cache.
-    Through {
-        /// The wrapping reader.
-        reader: Box<dyn Read + Send>,
-        /// The name for messages.
-        path: PathBuf,
+    /// Data that arrives: over a network, through a pipe, or through a cache.
+    Stream {
+        /// The data, in buffers of any size.
+        stream: ByteStream,
         /// The size in bytes, if it is known in advance.
         size: Option<u64>,
     },
@@ -135,7 +124,47 @@ impl Read for Rest {
 }
 
 impl Source {
-    /// Opens `path` for reading: a regular file as such, anything else (a pipe, a device) as a pipe.
+    /// Returns the source of data of unknown size that arrives in buffers.
+    pub fn stream(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self::Stream {
+            stream: stream.boxed(),
+            size: None,
+        }
+    }
+
+    /// Returns the source of data that a reader such as a pipe returns; `name` is its name in messages.
+    ///
+    /// A thread reads ahead a little, from when the first data is asked for.
+    pub fn reader(mut reader: impl Read + Send + 'static, name: &'static str) -> Self {
+        let (blocks, mut inbox) = mpsc::channel(AHEAD);
+        let mut fill = move |block: &mut [u8]| fill(block, |rest| read(&mut reader, rest, name));
+        let stream = try_stream! {
+            tokio::task::spawn_blocking(move || {
+                loop {
+                    let block = read_block(&mut fill).transpose();
+                    let Some(block) = block else { break };
+                    let is_last = block.is_err();
+                    if blocks.blocking_send(block).is_err() || is_last {
+                        break;
+                    }
+                }
+            });
+            while let Some(block) = inbox.recv().await {
+                yield block?;
+            }
+        };
+        Self::stream(stream)
+    }
+
+    /// Returns the source of no data.
+    pub fn empty() -> Self {
+        Self::Stream {
+            stream: futures_util::stream::empty().boxed(),
+            size: Some(0),
+        }
+    }
+
+    /// Opens `path` for reading: a regular file as such, anything else (a pipe, a device) as a stream.
     ///
     /// # Errors
     /// `Io` if it cannot be opened, is a directory, or its status cannot be read.
@@ -150,15 +179,12 @@ impl Source {
             let range = ByteRange::ALL;
             Self::File { file, path, range }
         } else {
-            Self::Pipe {
-                reader: Box::new(file),
-                name: "the input",
-            }
+            Self::reader(file, "the input")
         })
     }
 
     /// Opens standard input: a file if it is redirected from one (from its beginning only if nothing of it
-    /// has been read), otherwise a pipe.
+    /// has been read), otherwise a stream.
     pub fn standard_input() -> Result<Self> {
         use std::os::fd::AsFd;
         let path = PathBuf::from("standard input");
@@ -169,29 +195,25 @@ impl Source {
         let mut file = File::from(owned);
         let name = "standard input";
         if !file.metadata().is_ok_and(|m| m.is_file()) {
-            let reader = Box::new(file);
-            return Ok(Self::Pipe { reader, name });
+            return Ok(Self::reader(file, name));
         }
         if is_positioned(&file) && file.stream_position().is_ok_and(|at| at == 0) {
             let range = ByteRange::ALL;
             return Ok(Self::File { file, path, range });
         }
         let begun = Stamp::of(&file, &path)?;
-        let reader = Box::new(Rest { file, path, begun });
-        Ok(Self::Pipe { reader, name })
+        Ok(Self::reader(Rest { file, path, begun }, name))
     }
 
     /// Returns the size in bytes, if it is known in advance.
     pub fn size(&self) -> Option<u64> {
         match self {
             Self::File { file, range, .. } => range.length(known_size(file).ok()??),
-            Self::Through { size, .. } => *size,
-            Self::Pipe { .. } | Self::Stream(_) => None,
+            Self::Stream { size, .. } => *size,
         }
     }
 
-    /// Returns the maximum number of bytes that [`take_in`](super::pump::take_in) writes, if that is known
-    /// in advance: the size without the holes of a file.
+    /// Returns the maximum number of bytes that a transfer writes into a file, if that is known in advance: the size without the holes of a file.
     pub fn stored_size(&self) -> Option<u64> {
         let size = self.size()?;
         let Self::File { file, range, .. } = self else {
@@ -223,7 +245,7 @@ impl Source {
                 path: path.clone(),
                 range: *range,
             }),
-            Self::Pipe { .. } | Self::Stream(_) | Self::Through { .. } => None,
+            Self::Stream { .. } => None,
         }
     }
 
@@ -248,47 +270,42 @@ impl Source {
                 path,
                 range: ByteRange::ALL,
             } => Self::File { file, path, range },
-            other => Self::Stream(clip(other.into_stream(), range)),
+            other => Self::Stream {
+                stream: clip(other.into_stream(), range),
+                size: size.and_then(|size| range.length(size)),
+            },
         })
     }
 
-    /// Returns the same data as a stream. Data that a thread has to read is read ahead a little.
-    ///
-    /// MUST be called within a tokio runtime.
+    /// Returns the same data as a stream. Each block of a file is read when it is asked for, by a thread that may
+    /// block.
     pub fn into_stream(self) -> ByteStream {
-        if let Self::Stream(stream) = self {
-            return stream;
-        }
-        let (blocks, inbox) = mpsc::channel(AHEAD);
-        tokio::task::spawn_blocking(move || {
-            let read = || {
-                let mut reader = self.into_reader()?;
+        match self {
+            Self::Stream { stream, .. } => stream,
+            file => try_stream! {
+                let mut reader = blocking(move || file.into_reader()).await?;
                 loop {
-                    let mut block = BytesMut::zeroed(BLOCK);
-                    let length = reader.fill(&mut block)?;
-                    block.truncate(length);
-                    if length == 0 || blocks.blocking_send(Ok(block.freeze())).is_err() {
-                        return Ok(());
+                    let (block, rest) = blocking(move || {
+                        let block = read_block(&mut |block| reader.fill(block))?;
+                        Ok((block, reader))
+                    })
+                    .await?;
+                    reader = rest;
+                    match block {
+                        Some(block) => yield block,
+                        None => break,
                     }
                 }
-            };
-            if let Err(error) = read() {
-                // The receiver has been dropped if this fails.
-                let _ = blocks.blocking_send(Err(error));
             }
-        });
-        let stream = futures_util::stream::unfold(inbox, async |mut inbox| {
-            let block = inbox.recv().await?;
-            Some((block, inbox))
-        });
-        stream.boxed()
+            .boxed(),
+        }
     }
 
     /// Returns the same data, which ends with an error after `watch` is asked to stop, even while no data
     /// arrives.
     #[must_use]
     pub fn stopping_with(self, watch: &Watch) -> Self {
-        let Self::Stream(mut stream) = self else {
+        let Self::Stream { mut stream, size } = self else {
             return self;
         };
         let watch = watch.clone();
@@ -302,7 +319,10 @@ impl Source {
                 yield bytes?;
             }
         };
-        Self::Stream(stopping.boxed())
+        Self::Stream {
+            stream: stopping.boxed(),
+            size,
+        }
     }
 
     /// Returns the data as a reader for blocking code. A file that changed while it was read ends with an
@@ -321,9 +341,7 @@ impl Source {
                     begun,
                 })
             }
-            Self::Pipe { reader, name } => Reader(Inner::Read(reader, PathBuf::from(name))),
-            Self::Through { reader, path, .. } => Reader(Inner::Read(reader, path)),
-            Self::Stream(mut stream) => {
+            Self::Stream { mut stream, .. } => {
                 let (buffers, inbox) = mpsc::channel(AHEAD);
                 // Data is received while the reader processes earlier data.
                 tokio::runtime::Handle::current().spawn(async move {
@@ -340,6 +358,36 @@ impl Source {
             }
         })
     }
+}
+
+/// Fills `buffer` by calls of `read`; a result less than its length means the end of the data.
+fn fill(buffer: &mut [u8], mut read: impl FnMut(&mut [u8]) -> Result<usize>) -> Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match read(rest)? {
+            0 => break,
+            bytes => filled += bytes,
+        }
+    }
+    Ok(filled)
+}
+
+/// Reads from a reader, again after an interruption.
+fn read(reader: &mut impl Read, buffer: &mut [u8], name: &str) -> Result<usize> {
+    loop {
+        match reader.read(buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(|e| Error::io("read", name, e)),
+        }
+    }
+}
+
+/// Returns the next block that `fill` fills: [`BLOCK`] bytes, or fewer at the end; None after it.
+fn read_block(fill: &mut impl FnMut(&mut [u8]) -> Result<usize>) -> Result<Option<Bytes>> {
+    let mut block = BytesMut::zeroed(BLOCK);
+    let length = fill(&mut block)?;
+    block.truncate(length);
+    Ok((length > 0).then(|| block.freeze()))
 }
 
 /// Returns a range of the bytes of a stream.
@@ -393,7 +441,6 @@ enum Inner {
         end: Option<u64>,
         begun: Stamp,
     },
-    Read(Box<dyn Read + Send>, PathBuf),
     Stream {
         inbox: mpsc::Receiver<Result<Bytes>>,
         rest: Bytes,
@@ -403,14 +450,7 @@ enum Inner {
 impl Reader {
     /// Fills `buffer`; a result less than its length means the end of the data.
     pub fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.read(rest)? {
-                0 => break,
-                bytes => filled += bytes,
-            }
-        }
-        Ok(filled)
+        fill(buffer, |rest| self.read(rest))
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
@@ -436,12 +476,6 @@ impl Reader {
                         *at += bytes as u64;
                         return Ok(bytes);
                     }
-                }
-            },
-            Inner::Read(reader, path) => loop {
-                match reader.read(buffer) {
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    other => return other.map_err(|e| Error::io("read", path, e)),
                 }
             },
             Inner::Stream { inbox, rest } => {
@@ -556,26 +590,23 @@ mod tests {
         assert_eq!(linked.unwrap(), 100, "another name changes no data");
     }
 
-    #[test]
-    fn the_rest_of_a_file_that_changes_is_refused_too() {
+    #[tokio::test]
+    async fn the_rest_of_a_file_that_changes_is_refused_too() {
         let directory = tempfile::tempdir().unwrap();
         let path = old_file(&directory, 100);
         let rest = || {
             let mut file = File::open(&path).unwrap();
             let begun = Stamp::of(&file, &path).unwrap();
             file.seek(io::SeekFrom::Start(10)).unwrap();
-            Source::Pipe {
-                reader: Box::new(Rest {
-                    file,
-                    path: path.clone(),
-                    begun,
-                }),
-                name: "standard input",
-            }
+            let path = path.clone();
+            Source::reader(Rest { file, path, begun }, "standard input").into_stream()
         };
-        assert_eq!(read(rest(), || {}).unwrap(), 90);
-        let grow = || std::fs::write(&path, [1; 200]).unwrap();
-        let text = read(rest(), grow).unwrap_err().to_string();
+        let blocks: Vec<Bytes> = rest().try_collect().await.unwrap();
+        assert_eq!(blocks.concat().len(), 90);
+        let changing = rest();
+        std::fs::write(&path, [1; 200]).unwrap();
+        let refused = changing.try_collect::<Vec<Bytes>>().await.unwrap_err();
+        let text = refused.to_string();
         assert!(text.contains("changed while it was read"), "{text}");
     }
 
@@ -588,7 +619,7 @@ mod tests {
         let size = bytes.len() as u64;
         let arriving = |step| {
             let chunks: Vec<_> = bytes.chunks(step).map(Bytes::copy_from_slice).collect();
-            Source::Stream(stream::iter(chunks.into_iter().map(Ok)).boxed())
+            Source::stream(stream::iter(chunks.into_iter().map(Ok)))
         };
         for (start, end) in [
             (0, None),

@@ -54,7 +54,7 @@ impl ImageData for Local {
             && let Ok(Some(fill)) = cache.begin_fill(&bytes.image).await
             && let Some(source) = bytes.source.take()
         {
-            bytes.source = Some(fill.through(source)?);
+            bytes.source = Some(fill.through(source));
         }
         Ok(bytes)
     }
@@ -325,7 +325,7 @@ fn not_allowed(status: ImageStatus) -> Error {
 /// Returns a source that fails once it has more than `size` bytes; files, whose size is known, are returned as they are.
 pub(super) fn limited_to(size: Option<u64>, source: Source) -> Source {
     let Some(size) = size else { return source };
-    let Source::Stream(mut stream) = source else {
+    let Source::Stream { mut stream, .. } = source else {
         return source;
     };
     let held = try_stream! {
@@ -339,7 +339,7 @@ pub(super) fn limited_to(size: Option<u64>, source: Source) -> Source {
             yield bytes;
         }
     };
-    Source::Stream(held.boxed())
+    Source::stream(held)
 }
 
 /// Data is only taken for an image that says what it is.

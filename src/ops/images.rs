@@ -1,15 +1,16 @@
 //! Image records and uploads.
 
-use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use async_stream::try_stream;
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::views;
 use crate::data::Source;
 use crate::data::format::{Detected, Format, Inspector};
+use crate::data::source::ByteStream;
 use crate::model::schema::is_uuid;
 use crate::model::{
     Change, Direction, Fields, Image, ImageFilter, ImageQuery, Import, ImportMethod, NewImage,
@@ -360,17 +361,35 @@ impl Nature {
                 }
                 nature.decide(&beginning[..length]);
             }
-            Source::Pipe { reader, .. } => {
-                let inner = std::mem::replace(reader, Box::new(std::io::empty()));
-                *reader = Box::new(Observed {
-                    inner,
-                    beginning: Some(Vec::new()),
-                    nature: nature.clone(),
-                });
+            Source::Stream { stream, .. } => {
+                let arriving = std::mem::replace(stream, futures_util::stream::empty().boxed());
+                *stream = nature.clone().watching(arriving);
             }
-            Source::Stream(_) | Source::Through { .. } => {}
         }
         nature
+    }
+
+    /// Returns the same data, whose format is detected from the first bytes that pass.
+    fn watching(self, mut stream: ByteStream) -> ByteStream {
+        let watching = try_stream! {
+            let mut beginning = Some(Vec::new());
+            while let Some(bytes) = stream.next().await {
+                let bytes = bytes?;
+                if let Some(collected) = &mut beginning {
+                    let left = PROBE_SIZE - collected.len();
+                    collected.extend_from_slice(&bytes[..bytes.len().min(left)]);
+                    if collected.len() == PROBE_SIZE {
+                        self.decide(collected);
+                        beginning = None;
+                    }
+                }
+                yield bytes;
+            }
+            if let Some(collected) = beginning {
+                self.decide(&collected);
+            }
+        };
+        watching.boxed()
     }
 
     /// Returns the format if it is a valid disk format other than raw.
@@ -400,31 +419,6 @@ impl Nature {
     }
 }
 
-/// A reader that collects the first bytes for format detection.
-struct Observed {
-    inner: Box<dyn Read + Send>,
-    /// The bytes collected; `None` after detection.
-    beginning: Option<Vec<u8>>,
-    nature: Nature,
-}
-
-impl Read for Observed {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.inner.read(buffer)?;
-        if let Some(beginning) = &mut self.beginning
-            && !buffer.is_empty()
-        {
-            let left = PROBE_SIZE - beginning.len();
-            beginning.extend_from_slice(&buffer[..read.min(left)]);
-            if read == 0 || beginning.len() == PROBE_SIZE {
-                self.nature.decide(beginning);
-                self.beginning = None;
-            }
-        }
-        Ok(read)
-    }
-}
-
 /// Opens the upload data: the given file, or piped standard input, or nothing.
 ///
 /// # Errors
@@ -439,6 +433,7 @@ pub fn open_data(file: Option<&std::path::Path>, piped: bool) -> Result<Option<S
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use serde_json::json;
 
     use super::*;
@@ -463,8 +458,8 @@ mod tests {
         assert_eq!(effective(&image, &changes), changes[4..]);
     }
 
-    #[test]
-    fn data_is_recognised_in_files_and_pipes() {
+    #[tokio::test]
+    async fn data_is_recognised_in_files_and_pipes() {
         let mut qcow2 = b"QFI\xfb\0\0\0\x03".to_vec();
         qcow2.resize(300_000, 0);
         let directory = tempfile::tempdir().unwrap();
@@ -478,17 +473,10 @@ mod tests {
             std::fs::write(&path, &data).unwrap();
             let mut source = Source::open(&path).unwrap();
             assert_eq!(Nature::observe(&mut source).format(), format);
-            let mut source = Source::Pipe {
-                reader: Box::new(std::io::Cursor::new(data.clone())),
-                name: "a pipe",
-            };
+            let mut source = Source::reader(std::io::Cursor::new(data.clone()), "a pipe");
             let nature = Nature::observe(&mut source);
-            let Source::Pipe { mut reader, .. } = source else {
-                panic!("still a pipe");
-            };
-            let mut read = Vec::new();
-            reader.read_to_end(&mut read).unwrap();
-            assert!(read == data, "passed on as it was");
+            let blocks: Vec<Bytes> = source.into_stream().try_collect().await.unwrap();
+            assert!(blocks.concat() == data, "passed on as it was");
             assert_eq!(nature.format(), format);
         }
     }

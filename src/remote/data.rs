@@ -112,19 +112,19 @@ impl ImageData for Remote {
                     let download = Download::new(self.http.clone(), call, &image);
                     Some(match (status, in_parts) {
                         (StatusCode::PARTIAL_CONTENT, Some(size)) => {
-                            Source::Stream(download.in_parts(response, size, reading.parallel))
+                            Source::stream(download.in_parts(response, size, reading.parallel))
                         }
                         (StatusCode::PARTIAL_CONTENT, None)
                             if response.first_byte() == Some(range.start) =>
                         {
-                            Source::Stream(download.of(range).stream(response))
+                            Source::stream(download.of(range).stream(response))
                         }
                         (StatusCode::PARTIAL_CONTENT, None) => {
                             return Err(Error::corrupt(format!(
                                 "the server sent a different part of image {id} than was requested"
                             )));
                         }
-                        _ => Source::Stream(download.stream(response)).limited_to(range)?,
+                        _ => Source::stream(download.stream(response)).limited_to(range)?,
                     })
                 }
                 status => {

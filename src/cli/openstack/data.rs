@@ -47,10 +47,7 @@ impl Leaf for ImageSave {
             None => Target::Output,
         };
         // Like upstream, saves an image without data as an empty file.
-        let source = bytes.source.unwrap_or_else(|| Source::Pipe {
-            reader: Box::new(std::io::empty()),
-            name: "an image without data",
-        });
+        let source = bytes.source.unwrap_or_else(Source::empty);
         let saved =
             saving::save(&bytes.image, source, target, true, session.transfer(false)).await?;
         let mut outcome = Outcome::nothing();

@@ -1,4 +1,4 @@
-//! Transfers of files and pipes into a file, on a thread that reads and writes.
+//! Transfers of a file into another, on a thread that reads and writes.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

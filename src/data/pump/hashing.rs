@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -16,8 +16,8 @@ const LAG: usize = 16;
 /// The number of pieces of one transfer that a thread hashes before it continues with another transfer.
 const PIECES_AT_A_TIME: usize = 8;
 
-/// Zeros to hash in place of holes.
-pub(super) static ZEROS: [u8; BLOCK] = [0; BLOCK];
+/// Zeros to hash in place of holes. As a static array they would take up the same space in the program's file.
+pub(super) static ZEROS: LazyLock<Box<[u8]>> = LazyLock::new(|| vec![0; BLOCK].into_boxed_slice());
 
 /// A block of data shared by all readers.
 #[derive(Clone)]

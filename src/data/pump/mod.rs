@@ -1,7 +1,7 @@
 //! The pump: every byte is read once, hashed, inspected and written.
 //!
-//! Files and pipes are read and written by a thread (`file`), data from a network by a task (`stream`). All
-//! transfers share the hashing threads (`hashing`).
+//! A file is read and written by a thread (`file`), data that arrives by a task (`stream`). All transfers share the
+//! hashing threads (`hashing`).
 
 mod file;
 mod hashing;
@@ -92,8 +92,8 @@ static TRANSFERS: Semaphore = Semaphore::const_new(8);
 /// Transfers all data of `source` into `sink`: hashes it, and passes every byte in order to `look`, which
 /// may refuse it.
 ///
-/// Data from a network costs one buffer and a task; files and pipes are read by a thread. Written data is
-/// neither synced nor, after an error, removed.
+/// Data that arrives costs one buffer and a task; a file is copied into another by a thread. Written data is neither
+/// synced nor, after an error, removed.
 ///
 /// # Errors
 /// The errors of the source, of the sink and of `look`; `Interrupted` after `watch` was asked to stop.
@@ -105,16 +105,16 @@ pub async fn transfer(
     mut look: Look,
 ) -> Result<Taken> {
     match (source.stopping_with(&watch), sink) {
-        (Source::Stream(stream), sink) => {
-            stream::take_stream(stream, sink, &algorithms, &watch, look).await
-        }
-        (source, Sink::File(target)) => {
+        (source @ Source::File { .. }, Sink::File(target)) => {
             let _permit = TRANSFERS.acquire().await;
             blocking(move || take_in(source, &target, &algorithms, &watch, &mut look)).await
         }
         (source, sink) => {
-            let _permit = TRANSFERS.acquire().await;
-            stream::take_stream(source.into_stream(), sink, &algorithms, &watch, look).await
+            watch.begin(source.size());
+            let stream = source.into_stream();
+            let taken = stream::take_stream(stream, sink, &algorithms, &watch, look).await;
+            watch.end();
+            taken
         }
     }
 }
@@ -155,7 +155,7 @@ mod tests {
         (directory, target)
     }
 
-    fn take(source: Source) -> (Taken, Vec<u8>) {
+    async fn take(source: Source) -> (Taken, Vec<u8>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("part");
         let target = File::options()
@@ -164,28 +164,30 @@ mod tests {
             .create_new(true)
             .open(&path)
             .unwrap();
-        let mut seen = Vec::new();
-        let taken = take_in(
+        let (pieces, seen) = std::sync::mpsc::channel();
+        let taken = transfer(
             source,
-            &of(target, &path),
-            &[Algorithm::Md5, Algorithm::Sha512],
-            &Watch::default(),
-            &mut |bytes| {
-                seen.extend_from_slice(bytes);
+            Sink::File(of(target, &path)),
+            vec![Algorithm::Md5, Algorithm::Sha512],
+            Watch::default(),
+            Box::new(move |bytes| {
+                pieces.send(bytes.to_vec()).unwrap();
                 Ok(())
-            },
+            }),
         )
+        .await
         .unwrap();
         let stored = std::fs::read(&path).unwrap();
-        assert_eq!(stored, seen, "what is looked at is what is stored");
+        let seen: Vec<Vec<u8>> = seen.into_iter().collect();
+        assert!(
+            stored == seen.concat(),
+            "what is looked at is what is stored"
+        );
         (taken, stored)
     }
 
     fn pipe(bytes: Vec<u8>) -> Source {
-        Source::Pipe {
-            reader: Box::new(std::io::Cursor::new(bytes)),
-            name: "test",
-        }
+        Source::reader(std::io::Cursor::new(bytes), "test")
     }
 
     pub(super) fn digest(algorithm: Algorithm, bytes: &[u8]) -> String {
@@ -194,11 +196,11 @@ mod tests {
         hasher.finish()
     }
 
-    #[test]
-    fn pipes_of_any_length_arrive_whole_and_hashed() {
+    #[tokio::test]
+    async fn pipes_of_any_length_arrive_whole_and_hashed() {
         for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 40 * BLOCK + 17] {
             let bytes: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
-            let (taken, stored) = take(pipe(bytes.clone()));
+            let (taken, stored) = take(pipe(bytes.clone())).await;
             assert!(stored == bytes);
             assert_eq!(taken.size, length as u64);
             assert_eq!(taken.digests[0], digest(Algorithm::Md5, &bytes));
@@ -290,50 +292,52 @@ mod tests {
         }
     }
 
-    #[test]
-    fn files_whose_size_the_system_does_not_know_arrive_whole() {
+    #[tokio::test]
+    async fn files_whose_size_the_system_does_not_know_arrive_whole() {
         for path in ["/proc/version", "/sys/devices/system/cpu/possible"] {
             let Ok(content) = std::fs::read(path) else {
                 continue;
             };
-            let (taken, stored) = take(Source::open(path).unwrap());
+            let (taken, stored) = take(Source::open(path).unwrap()).await;
             assert!(stored == content, "{path}");
             assert_eq!(taken.size, content.len() as u64);
             assert_eq!(taken.digests[0], digest(Algorithm::Md5, &content));
         }
     }
 
-    #[test]
-    fn a_refusal_ends_the_transfer() {
+    /// Transfers ten blocks of a pipe and of a file, and returns the errors.
+    async fn refusals(watch: &Watch, look: fn(&[u8]) -> Result<()>) -> [Error; 2] {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("part");
-        let target = File::create_new(&path).unwrap();
-        let source = pipe(vec![1; 10 * BLOCK]);
-        let refused = take_in(
-            source,
-            &of(target, &path),
-            &[Algorithm::Md5],
-            &Watch::default(),
-            &mut |_| Err(Error::unsupported_media("no")),
-        );
-        assert_eq!(refused.unwrap_err().message(), "no");
+        let path = directory.path().join("file");
+        let bytes = vec![1; 10 * BLOCK];
+        std::fs::write(&path, &bytes).unwrap();
+        let refused = async |source| {
+            let (_directory, target) = target(false);
+            let sink = Sink::File(target);
+            let algorithms = vec![Algorithm::Md5];
+            let taken = transfer(source, sink, algorithms, watch.clone(), Box::new(look)).await;
+            taken.unwrap_err()
+        };
+        [
+            refused(pipe(bytes)).await,
+            refused(Source::open(path).unwrap()).await,
+        ]
     }
 
-    #[test]
-    fn a_watch_that_was_stopped_interrupts() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("part");
-        let target = File::create_new(&path).unwrap();
+    #[tokio::test]
+    async fn a_refusal_ends_the_transfer() {
+        let look = |_: &[u8]| Err(Error::unsupported_media("no"));
+        for error in refusals(&Watch::default(), look).await {
+            assert_eq!(error.message(), "no");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_was_stopped_interrupts() {
         let watch = Watch::default();
         watch.stop();
-        let source = pipe(vec![1; 10 * BLOCK]);
-        let stopped = take_in(
-            source,
-            &of(target, &path),
-            &[Algorithm::Md5],
-            &watch,
-            &mut |_| Ok(()),
-        );
-        assert_eq!(stopped.unwrap_err().kind(), crate::ErrorKind::Interrupted);
+        for error in refusals(&watch, |_| Ok(())).await {
+            assert_eq!(error.kind(), crate::ErrorKind::Interrupted);
+        }
     }
 }

@@ -20,15 +20,12 @@ pub(super) async fn take_stream(
     watch: &Watch,
     look: Look,
 ) -> Result<Taken> {
-    watch.begin(None);
     let (target, blocks) = match sink {
         Sink::Nowhere => (None, None),
         Sink::File(target) => (Some(target), None),
         Sink::Blocks(sink) => (None, Some(sink)),
     };
-    let taken = take(stream, target, blocks, algorithms, watch, look).await;
-    watch.end();
-    taken
+    take(stream, target, blocks, algorithms, watch, look).await
 }
 
 async fn take(
@@ -224,7 +221,7 @@ mod tests {
             let bytes: Vec<u8> = (0..=250_u8).cycle().take(length).collect();
             std::fs::write(&path, &bytes).unwrap();
             for source in [
-                Source::Stream(arriving(&bytes, 700)),
+                Source::stream(arriving(&bytes, 700)),
                 Source::open(&path).unwrap(),
             ] {
                 let mut sink = Collected(Vec::new());

@@ -1,21 +1,28 @@
 //! Data on its way into the cache: verified, then put there at once or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
+use tokio::sync::mpsc;
 
 use super::directory::{Part, remove};
 use super::{FILE_MODE, ImageCache};
 use crate::data::durable::{directory_of, give_to_owner};
-use crate::data::pump::{self, Block, Blocks, Sink, Taken, Target};
-use crate::data::source::Reader;
+use crate::data::pump::{self, BlockSink, Blocks, Sink, Taken, Target};
 use crate::data::{Algorithm, Source, Watch, blocking};
 use crate::local::journal::{Begun, Entry, Intent};
 use crate::model::{ByteRange, Image, Removed};
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
+
+/// The number of blocks that the reader may lag behind the cache.
+const AHEAD: usize = 2;
 
 /// What the data of an image has to be.
 #[derive(Clone, Debug)]
@@ -88,7 +95,7 @@ pub(in crate::local) struct Fill {
     id: String,
     expected: Expected,
     /// The file that is written, and its name.
-    file: File,
+    file: Arc<File>,
     path: PathBuf,
     /// None once it is finished.
     entry: Option<Entry>,
@@ -122,7 +129,7 @@ impl ImageCache {
                     cache: self.clone(),
                     id: id.clone(),
                     expected: Expected::of(image),
-                    file,
+                    file: Arc::new(file),
                     path,
                     entry: Some(entry),
                 }))
@@ -210,24 +217,40 @@ impl Fill {
         }
     }
 
-    /// Reads `source` so that all that is read goes into the cache as well. MUST be called, and the data
-    /// be read, within a tokio runtime.
-    pub(in crate::local) fn through(self, source: Source) -> Result<Source> {
-        let (size, path) = (source.size(), self.cache.directory.base().to_path_buf());
-        let reader = Tee {
-            blocks: Some(Blocks::new(&self.expected.algorithms())),
-            reader: source.into_reader()?,
-            block: None,
-            taken: 0,
-            written: 0,
-            fill: Some(self),
-            runtime: Handle::current(),
-        };
-        Ok(Source::Through {
-            reader: Box::new(reader),
-            path,
+    /// Returns `source`, all of which is written into the cache while it is read. A failure of the cache is not one of
+    /// the reader; what is left then is removed as an incomplete download. MUST be called within a tokio runtime.
+    pub(in crate::local) fn through(self, source: Source) -> Source {
+        let size = source.size();
+        let (blocks, inbox) = mpsc::channel(AHEAD);
+        tokio::spawn(async move {
+            let algorithms = self.expected.algorithms();
+            let mut tee = Tee {
+                fill: Some(self),
+                written: 0,
+                blocks: blocks.clone(),
+            };
+            let (watch, look) = (Watch::default(), Box::new(|_: &[u8]| Ok(())));
+            let sink = Sink::Blocks(&mut tee);
+            let taken = pump::transfer(source, sink, algorithms, watch, look).await;
+            match (taken, tee.fill) {
+                (Ok(taken), Some(fill)) => {
+                    // The reader compares the data as well, and reports what is wrong with it.
+                    let _ = fill.finish(taken).await;
+                }
+                (Ok(_), None) => {}
+                // The receiver is gone if the reader has stopped.
+                (Err(error), _) => drop(blocks.send(Err(error)).await),
+            }
+            // The reader is at the end when `blocks` is dropped: after the image is in the cache.
+        });
+        let stream = unfold(inbox, async |mut inbox| {
+            let block = inbox.recv().await?;
+            Some((block, inbox))
+        });
+        Source::Stream {
+            stream: stream.boxed(),
             size,
-        })
+        }
     }
 }
 
@@ -245,79 +268,33 @@ impl Drop for Fill {
     }
 }
 
-/// Data that is read, and put into the cache on its way. What fails there fails no reader.
+/// The cache and the reader, which both get each block.
 struct Tee {
-    reader: Reader,
-    /// None behind the end.
-    blocks: Option<Blocks>,
-    /// What was read last, and how much of it is taken.
-    block: Option<Block>,
-    taken: usize,
-    /// Bytes that are in the cache's file.
-    written: u64,
-    /// None once the cache has failed, or is filled.
+    /// None after the cache has failed.
     fill: Option<Fill>,
-    /// Where the accounts are written.
-    runtime: Handle,
+    /// The number of bytes so far.
+    written: u64,
+    /// The way to the reader.
+    blocks: mpsc::Sender<Result<Bytes>>,
 }
 
-impl Tee {
-    /// Reads the next block, and writes it to the cache; whether there was one.
-    fn advance(&mut self) -> Result<bool> {
-        let Some(blocks) = &mut self.blocks else {
-            return Ok(false);
-        };
-        let reader = &mut self.reader;
-        let Some(block) = blocks.read(|buffer| reader.fill(buffer))? else {
-            self.end();
-            return Ok(false);
-        };
-        if let Some(fill) = &self.fill
-            && fill.file.write_all_at(&block, self.written).is_err()
-        {
-            self.fill = None;
+#[async_trait]
+impl BlockSink for Tee {
+    /// Writes a block to the cache, and passes it on to the reader.
+    ///
+    /// # Errors
+    /// `Interrupted` if the reader has stopped.
+    async fn write(&mut self, block: Bytes) -> Result<()> {
+        if let Some(fill) = &self.fill {
+            let (file, offset, bytes) = (fill.file.clone(), self.written, block.clone());
+            let written = blocking(move || Ok(file.write_all_at(&bytes, offset).is_ok())).await;
+            if !matches!(written, Ok(true)) {
+                self.fill = None;
+            }
         }
         self.written += block.len() as u64;
-        self.block = Some(block);
-        self.taken = 0;
-        Ok(true)
-    }
-
-    /// All was read.
-    fn end(&mut self) {
-        self.block = None;
-        let (Some(blocks), Some(fill)) = (self.blocks.take(), self.fill.take()) else {
-            return;
-        };
-        if let Ok(digests) = blocks.finish() {
-            let size = self.written;
-            let finished = fill.finish(Taken { size, digests });
-            // The reader compares the data as well, and tells of what is wrong with it.
-            let _ = self.runtime.block_on(finished);
-        }
-    }
-}
-
-impl Read for Tee {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            if let Some(block) = &self.block {
-                let rest = block.get(self.taken..).unwrap_or_default();
-                if !rest.is_empty() {
-                    let count = rest.len().min(buffer.len());
-                    buffer[..count].copy_from_slice(&rest[..count]);
-                    self.taken += count;
-                    return Ok(count);
-                }
-            }
-            // The block is given back before the next one is asked for.
-            self.block = None;
-            match self.advance() {
-                Ok(true) => {}
-                Ok(false) => return Ok(0),
-                Err(e) => return Err(io::Error::other(e)),
-            }
-        }
+        let sent = self.blocks.send(Ok(block)).await;
+        sent.map_err(|_| Error::new(ErrorKind::Interrupted, "the download was stopped"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -51,7 +51,7 @@ pub(super) async fn open(uri: &str, rules: &Addresses) -> Result<Fetched> {
     }
     Ok(Fetched {
         size: response.content_length(),
-        source: Source::Stream(response.into_stream().map_err(failed).boxed()),
+        source: Source::stream(response.into_stream().map_err(failed)),
     })
 }
 

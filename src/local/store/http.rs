@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 use http::{Method, StatusCode};
 use url::Url;
 
@@ -198,7 +198,7 @@ impl Store for HttpStore {
             return Err(refused(response.url(), how));
         }
         let body = response.into_stream().map_err(failed);
-        let source = Source::Stream(body.boxed());
+        let source = Source::stream(body);
         if is_part {
             Ok(source)
         } else {

@@ -35,10 +35,7 @@ contract! {
 
 /// Data as a pipe gives it.
 pub fn pipe(bytes: &[u8]) -> Source {
-    Source::Pipe {
-        reader: Box::new(std::io::Cursor::new(bytes.to_vec())),
-        name: "test",
-    }
+    Source::reader(std::io::Cursor::new(bytes.to_vec()), "test")
 }
 
 /// All of it, hashed.
@@ -342,10 +339,7 @@ async fn a_failed_upload_leaves_the_image_queued(on: impl Deployment) {
     let service = on.service("demo:member:u").await;
     let image = raw_image(service.as_ref(), "x").await;
     for reads in [0, 1, 20] {
-        let source = Source::Pipe {
-            reader: Box::new(Broken(reads)),
-            name: "a broken pipe",
-        };
+        let source = Source::reader(Broken(reads), "a broken pipe");
         assert!(
             service
                 .upload_image(&image.id, Upload::new(source))

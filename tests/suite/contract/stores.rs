@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{TryStreamExt, stream};
 use glance_tools::data::pump::{Taken, transfer};
 use glance_tools::data::{Algorithm, Source, Watch};
 use glance_tools::local::store::{Directory, FileStore, Removal, Store, Writer, Writing};
@@ -270,7 +270,7 @@ fn arriving(good: Option<usize>) -> Source {
     if good.is_some() {
         pieces.push(Err(Error::failed("the client went away")));
     }
-    Source::Stream(stream::iter(pieces).boxed())
+    Source::stream(stream::iter(pieces))
 }
 
 async fn take(writer: &mut dyn Writer, source: Source) -> Result<Taken> {
@@ -325,10 +325,7 @@ async fn store_until(store: &dyn Store, stage: Stage) -> Box<dyn Writer> {
 
 async fn committed_data_is_read_back(site: &impl Site) {
     let store = site.store();
-    for (source, size) in [
-        (arriving(None), content().len()),
-        (Source::Stream(stream::empty().boxed()), 0),
-    ] {
+    for (source, size) in [(arriving(None), content().len()), (Source::empty(), 0)] {
         let mut writer = store.create(ID, Some(size as u64)).await.unwrap();
         let taken = take(writer.as_mut(), source).await.unwrap();
         assert_eq!(taken.size, size as u64);

@@ -40,13 +40,13 @@ fn arriving() -> Source {
         tokio::task::yield_now().await;
         Ok(bytes::Bytes::from_static(&BLOCK))
     });
-    Source::Stream(blocks.boxed())
+    Source::stream(blocks)
 }
 
 /// Data that begins to arrive, and stops doing so.
 fn stalled() -> Source {
     let first = stream::iter([Ok(bytes::Bytes::from_static(&BLOCK))]);
-    Source::Stream(first.chain(stream::pending()).boxed())
+    Source::stream(first.chain(stream::pending()))
 }
 
 async fn queued(local: &Local) -> Image {

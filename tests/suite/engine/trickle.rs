@@ -36,7 +36,7 @@ fn trickling(clock: &watch::Receiver<u64>) -> Source {
             Ok(Bytes::from_static(&ZEROS))
         }
     });
-    Source::Stream(chunks.boxed())
+    Source::stream(chunks)
 }
 
 async fn queued(local: &Local) -> String {
