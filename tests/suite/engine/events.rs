@@ -6,7 +6,9 @@ use glance_tools::config::Settings;
 use glance_tools::data::Watch;
 use glance_tools::local::Engine;
 use glance_tools::local::events::{Event, Events};
-use glance_tools::model::{Caller, Change, Import, ImportMethod, MemberStatus, NewImage};
+use glance_tools::model::{
+    Caller, Change, ImagePatch, Import, ImportMethod, MemberStatus, NewImage,
+};
 use glance_tools::service::{ImageData, Images, Imports, Members, Staging, Upload};
 use serde_json::json;
 
@@ -50,10 +52,13 @@ fn each_change_is_passed_on_once_it_was_made() {
         };
         let id = create().await;
         local
-            .update_image(&id, &[Change::add("a", "b")])
+            .update_image(&id, &Change::add("a", "b").into())
             .await
             .unwrap();
-        local.update_image(&id, &[]).await.unwrap();
+        local
+            .update_image(&id, &ImagePatch::default())
+            .await
+            .unwrap();
         assert_eq!(events.take(), ["u image.update queued"]);
         local.add_tag(&id, "t").await.unwrap();
         local.add_tag(&id, "t").await.unwrap();

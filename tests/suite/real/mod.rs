@@ -5,3 +5,4 @@ mod deployments;
 mod interop;
 mod manage;
 mod mariadb;
+mod patches;
