@@ -84,7 +84,11 @@ impl Local {
         if let Err(error) = self.start_saving(id).await {
             return Err(storing.discard(error).await);
         }
-        self.emit(&self.caller, &Event::ImagePrepared(&stored.image));
+        let prepared = Event::ImagePrepared {
+            image: &stored.image,
+            store: self.stores.named().then_some(store.info().id.as_str()),
+        };
+        self.emit(&self.caller, &prepared);
         match self
             .store_data(stored, upload, &mut storing, &location, cap)
             .await

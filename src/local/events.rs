@@ -1,21 +1,28 @@
-//! Notifications of changes to images, members and tasks.
+//! Notifications of changes to images, members, tasks and metadata definitions.
 //!
 //! *Source:* `glance/notifier.py` of the reference implementation, for the names and the payloads.
 
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::Engine;
-use crate::model::{Caller, Image, Member, Task};
+use crate::model::metadef::{Association, Definition, Namespace, Object, Tag};
+use crate::model::{Caller, Image, Member, Task, Timestamp, Visibility, json};
 
 /// A change that was made.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// An image was created.
     ImageCreated(&'a Image),
-    /// Attributes, properties, tags or locations of an image were changed.
+    /// Attributes, properties, tags, locations or the activation of an image were changed.
     ImageUpdated(&'a Image),
     /// The data of an image is going to be stored.
-    ImagePrepared(&'a Image),
+    ImagePrepared {
+        /// The image.
+        image: &'a Image,
+        /// The ID of the store, if stores have names.
+        store: Option<&'a str>,
+    },
     /// The data of an image was stored.
     ImageUploaded(&'a Image),
     /// An image became active.
@@ -34,6 +41,43 @@ pub enum Event<'a> {
     TaskSucceeded(&'a Task),
     /// A task has failed.
     TaskFailed(&'a Task),
+    /// A namespace of metadata definitions was created, changed or deleted.
+    Namespace(Step<'a>, &'a Namespace),
+    /// All objects of a namespace were deleted.
+    ObjectsDeleted(&'a Namespace),
+    /// All properties of a namespace were deleted.
+    PropertiesDeleted(&'a Namespace),
+    /// All tags of a namespace were deleted.
+    TagsDeleted(&'a Namespace),
+    /// Something in the namespace of that name was created, changed or deleted.
+    Part(Step<'a>, &'a str, Part<'a>),
+}
+
+/// The kind of a change to a metadata definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// It was created.
+    Created,
+    /// It was changed.
+    Updated {
+        /// The name before the change.
+        old_name: &'a str,
+    },
+    /// It was deleted.
+    Deleted,
+}
+
+/// A part of a namespace.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// An object.
+    Object(&'a Object),
+    /// A property: its name and its definition.
+    Property(&'a str, &'a Definition),
+    /// A tag.
+    Tag(&'a Tag),
+    /// The association of a resource type.
+    ResourceType(&'a Association),
 }
 
 impl Event<'_> {
@@ -42,7 +86,7 @@ impl Event<'_> {
         match self {
             Self::ImageCreated(_) => "image.create",
             Self::ImageUpdated(_) => "image.update",
-            Self::ImagePrepared(_) => "image.prepare",
+            Self::ImagePrepared { .. } => "image.prepare",
             Self::ImageUploaded(_) => "image.upload",
             Self::ImageActivated(_) => "image.activate",
             Self::ImageDeleted(_) => "image.delete",
@@ -52,36 +96,135 @@ impl Event<'_> {
             Self::TaskCreated(_) => "task.create",
             Self::TaskSucceeded(_) => "task.success",
             Self::TaskFailed(_) => "task.failure",
+            Self::Namespace(step, _) => step.choose(
+                "metadef_namespace.create",
+                "metadef_namespace.update",
+                "metadef_namespace.delete",
+            ),
+            Self::ObjectsDeleted(_) => "metadef_namespace.delete_objects",
+            Self::PropertiesDeleted(_) => "metadef_namespace.delete_properties",
+            Self::TagsDeleted(_) => "metadef_namespace.delete_tags",
+            Self::Part(step, _, Part::Object(_)) => step.choose(
+                "metadef_object.create",
+                "metadef_object.update",
+                "metadef_object.delete",
+            ),
+            Self::Part(step, _, Part::Property(..)) => step.choose(
+                "metadef_property.create",
+                "metadef_property.update",
+                "metadef_property.delete",
+            ),
+            Self::Part(step, _, Part::Tag(_)) => step.choose(
+                "metadef_tag.create",
+                "metadef_tag.update",
+                "metadef_tag.delete",
+            ),
+            // There is no operation that changes an association.
+            Self::Part(step, _, Part::ResourceType(_)) => step.choose(
+                "metadef_resource_type.create",
+                "metadef_resource_type.update",
+                "metadef_resource_type.delete",
+            ),
         }
     }
 
-    /// Returns what the event says of the image, the member or the task.
+    /// Returns what the event says about the image, the member, the task or the definition.
     pub fn payload(&self) -> Value {
-        match self {
-            Self::ImageCreated(image)
-            | Self::ImageUpdated(image)
-            | Self::ImagePrepared(image)
-            | Self::ImageUploaded(image)
-            | Self::ImageActivated(image) => image_payload(image, false),
-            Self::ImageDeleted(image) => image_payload(image, true),
-            Self::MemberCreated(member) | Self::MemberUpdated(member) => {
-                member_payload(member, false)
+        let fields = match self {
+            Self::ImageCreated(image) | Self::ImageUpdated(image) | Self::ImageActivated(image) => {
+                image_payload(image)
             }
-            Self::MemberDeleted(member) => member_payload(member, true),
+            Self::ImagePrepared { image, store } => {
+                let mut fields = stored_payload(image);
+                if let Some(store) = store {
+                    fields.insert("backend".to_string(), json!(store));
+                }
+                fields
+            }
+            Self::ImageUploaded(image) => stored_payload(image),
+            Self::ImageDeleted(image) => deleted(image_payload(image), Some(image.updated_at)),
+            Self::MemberCreated(member) | Self::MemberUpdated(member) => member_payload(member),
+            Self::MemberDeleted(member) => deleted(member_payload(member), Some(member.updated_at)),
             Self::TaskCreated(task) | Self::TaskSucceeded(task) | Self::TaskFailed(task) => {
                 task_payload(task)
             }
+            Self::Namespace(step, namespace) => step.applied(
+                namespace_payload(namespace),
+                "namespace_old",
+                namespace.updated_at,
+            ),
+            Self::ObjectsDeleted(namespace)
+            | Self::PropertiesDeleted(namespace)
+            | Self::TagsDeleted(namespace) => namespace_payload(namespace),
+            Self::Part(step, namespace, part) => {
+                let (fields, updated_at) = part_payload(namespace, *part);
+                step.applied(fields, "name_old", updated_at)
+            }
+        };
+        Value::Object(fields)
+    }
+}
+
+impl Step<'_> {
+    /// Returns the word for the kind of the change.
+    const fn choose(
+        self,
+        created: &'static str,
+        updated: &'static str,
+        deleted: &'static str,
+    ) -> &'static str {
+        match self {
+            Self::Created => created,
+            Self::Updated { .. } => updated,
+            Self::Deleted => deleted,
+        }
+    }
+
+    /// Returns a payload with the old name, or as that of a deletion.
+    fn applied(
+        self,
+        mut fields: Map<String, Value>,
+        old: &str,
+        updated_at: Option<Timestamp>,
+    ) -> Map<String, Value> {
+        match self {
+            Self::Created => fields,
+            Self::Updated { old_name } => {
+                fields.insert(old.to_string(), json!(old_name));
+                fields
+            }
+            Self::Deleted => deleted(fields, updated_at),
         }
     }
 }
 
-fn image_payload(image: &Image, is_deleted: bool) -> Value {
+/// Returns the fields of a JSON object.
+fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// Returns a payload as that of a deletion.
+fn deleted(mut fields: Map<String, Value>, at: Option<Timestamp>) -> Map<String, Value> {
+    fields.insert("deleted".to_string(), json!(true));
+    fields.insert("deleted_at".to_string(), json!(written(at)));
+    fields
+}
+
+/// Returns a moment as text. A moment that is not recorded is the present one.
+fn written(at: Option<Timestamp>) -> String {
+    at.unwrap_or_else(Timestamp::now).to_string()
+}
+
+fn image_payload(image: &Image) -> Map<String, Value> {
     let properties: Map<String, Value> = image
         .properties
         .iter()
         .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
         .collect();
-    json!({
+    fields(json!({
         "id": image.id,
         "name": image.name,
         "status": image.status.name(),
@@ -95,48 +238,169 @@ fn image_payload(image: &Image, is_deleted: bool) -> Value {
         "disk_format": image.disk_format,
         "container_format": image.container_format,
         "size": image.size,
-        "is_public": image.visibility == crate::model::Visibility::Public,
+        "virtual_size": image.virtual_size,
+        "is_public": image.visibility == Visibility::Public,
         "visibility": image.visibility.name(),
         "properties": properties,
         "tags": image.tags,
-        "deleted": is_deleted,
-        "deleted_at": is_deleted.then(|| image.updated_at.to_string()),
-    })
+        "deleted": false,
+        "deleted_at": null,
+    }))
 }
 
-fn member_payload(member: &Member, is_deleted: bool) -> Value {
-    json!({
+/// Returns the payload about data of an image: also the stores that an import is for.
+fn stored_payload(image: &Image) -> Map<String, Value> {
+    let mut fields = image_payload(image);
+    for name in ["os_glance_importing_to_stores", "os_glance_failed_import"] {
+        let stores = image.property(name).filter(|stores| !stores.is_empty());
+        let stores: Vec<&str> = stores
+            .map(|stores| stores.split(',').collect())
+            .unwrap_or_default();
+        fields.insert(name.to_string(), json!(stores));
+    }
+    fields
+}
+
+fn member_payload(member: &Member) -> Map<String, Value> {
+    fields(json!({
         "image_id": member.image_id,
         "member_id": member.member_id,
         "status": member.status.name(),
         "created_at": member.created_at.to_string(),
         "updated_at": member.updated_at.to_string(),
-        "deleted": is_deleted,
-        "deleted_at": is_deleted.then(|| member.updated_at.to_string()),
-    })
+        "deleted": false,
+        "deleted_at": null,
+    }))
 }
 
-fn task_payload(task: &Task) -> Value {
-    json!({
+/// Returns the payload about a task. Input, result and message may contain secrets, and are left out.
+fn task_payload(task: &Task) -> Map<String, Value> {
+    fields(json!({
         "id": task.id,
         "type": task.kind,
         "status": task.status.name(),
+        "result": null,
         "owner": task.owner,
-        "message": task.message,
-        "expires_at": task.expires_at.map(|at| at.to_string()),
+        "message": null,
+        "expires_at": written(task.expires_at),
         "created_at": task.created_at.to_string(),
         "updated_at": task.updated_at.to_string(),
         "deleted": false,
         "deleted_at": null,
-    })
+    }))
 }
 
-/// A receiver of events. It is called after the change is durable, in the order of the changes that one caller makes.
+fn namespace_payload(namespace: &Namespace) -> Map<String, Value> {
+    fields(json!({
+        "namespace": namespace.name,
+        "namespace_old": namespace.name,
+        "display_name": namespace.display_name,
+        "protected": namespace.protected,
+        "visibility": namespace.visibility,
+        "owner": namespace.owner,
+        "description": namespace.description,
+        "created_at": written(namespace.created_at),
+        "updated_at": written(namespace.updated_at),
+        "deleted": false,
+        "deleted_at": null,
+    }))
+}
+
+/// Names of what a definition of a property has.
+const PROPERTY_FIELDS: [&str; 16] = [
+    "type",
+    "title",
+    "description",
+    "default",
+    "minimum",
+    "maximum",
+    "enum",
+    "pattern",
+    "minLength",
+    "maxLength",
+    "confidential",
+    "items",
+    "uniqueItems",
+    "minItems",
+    "maxItems",
+    "additionalItems",
+];
+
+/// Returns the payload about a part of a namespace, and the time of its last change.
+fn part_payload(namespace: &str, part: Part<'_>) -> (Map<String, Value>, Option<Timestamp>) {
+    let (name, mut more, times) = match part {
+        Part::Object(object) => {
+            let properties = object.properties.iter().flatten();
+            let properties: Vec<Value> = properties
+                .map(|(name, definition)| object_property(name, definition))
+                .collect();
+            let more = json!({
+                "properties": properties,
+                "required": object.required,
+                "description": object.description,
+            });
+            (
+                &*object.name,
+                more,
+                Some((object.created_at, object.updated_at)),
+            )
+        }
+        Part::Property(name, definition) => {
+            let value = |field| definition.get(field).cloned().unwrap_or_default();
+            let more = PROPERTY_FIELDS.map(|field| (field.to_string(), value(field)));
+            (name, more.into_iter().collect(), None)
+        }
+        Part::Tag(tag) => (
+            &*tag.name,
+            json!({}),
+            Some((tag.created_at, tag.updated_at)),
+        ),
+        Part::ResourceType(association) => {
+            let more = json!({
+                "prefix": association.prefix,
+                "properties_target": association.properties_target,
+            });
+            let times = (association.created_at, association.updated_at);
+            (&*association.name, more, Some(times))
+        }
+    };
+    if let Some((created_at, updated_at)) = times {
+        more["created_at"] = json!(written(created_at));
+        more["updated_at"] = json!(written(updated_at));
+    }
+    let mut all = fields(json!({"namespace": namespace, "name": name, "name_old": name}));
+    all.extend(fields(more));
+    all.insert("deleted".to_string(), json!(false));
+    all.insert("deleted_at".to_string(), Value::Null);
+    (all, times.and_then(|(_, updated_at)| updated_at))
+}
+
+/// Returns a property of an object. As in the reference implementation, values that Python counts as false are null.
+fn object_property(name: &str, definition: &Value) -> Value {
+    let value = |field: &str| {
+        let value = definition.get(field).cloned().unwrap_or_default();
+        let is_false = match &value {
+            Value::Null => true,
+            Value::Bool(value) => !value,
+            Value::Number(number) => number.as_f64() == Some(0.0),
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+        };
+        if is_false { Value::Null } else { value }
+    };
+    let mut property = Map::new();
+    property.insert("name".to_string(), json!(name));
+    property.extend(PROPERTY_FIELDS.map(|field| (field.to_string(), value(field))));
+    Value::Object(property)
+}
+
+/// A receiver of events. It is called after the change is durable, in the order of the changes of one caller.
 pub trait Events: Send + Sync {
-    /// Passes an event on. MUST NOT wait for anything: what has to be sent is queued.
+    /// Receives an event. MUST NOT block: an event that is to be sent is queued.
     fn emit(&self, caller: &Caller, event: &Event<'_>);
 
-    /// Whether events go anywhere: what an event needs is only read then.
+    /// Returns whether events are received. Data for an event is read only then.
     fn is_listening(&self) -> bool {
         true
     }
@@ -153,26 +417,30 @@ impl Events for NoEvents {
     }
 }
 
-/// Events as lines of the log, as the driver `log` of oslo.messaging writes them.
-pub struct LogEvents;
+/// A receiver that writes events to the log, in the format of the driver `log` of oslo.messaging.
+pub struct LogEvents {
+    /// The name of this process in messages: `default_publisher_id`.
+    pub publisher_id: String,
+}
 
 impl Events for LogEvents {
-    fn emit(&self, caller: &Caller, event: &Event<'_>) {
+    fn emit(&self, _caller: &Caller, event: &Event<'_>) {
         let name = event.name();
-        let line = json!({
+        let message = json!({
+            "message_id": Uuid::new_v4().to_string(),
+            "publisher_id": self.publisher_id,
             "event_type": name,
             "priority": "INFO",
             "payload": event.payload(),
-            "_context_project_id": caller.project,
-            "_context_user_id": caller.user,
-            "_context_request_id": caller.request_id,
+            "timestamp": Timestamp::now().to_catalog(),
         });
+        let line = json::python(&message);
         log::info!(target: &format!("oslo.messaging.notification.{name}"), "{line}");
     }
 }
 
 impl Engine {
-    /// Passes an event on.
+    /// Passes an event on to the receiver.
     pub(super) fn emit(&self, caller: &Caller, event: &Event<'_>) {
         self.events.emit(caller, event);
     }

@@ -8,18 +8,13 @@ use uuid::Uuid;
 use super::catalog::{Transaction, is_in_doubt, is_property};
 use super::events::Event;
 use super::journal::explained;
+use super::patch::changed;
 use super::policy::{self, Action, ImageTarget, Target};
 use super::{Local, StoredImage};
-use crate::model::schema::attribute_named;
-use crate::model::{Change, Image, ImageQuery, ImageStatus, NewImage, Visibility};
+use crate::model::schema::{as_integer, check_writable};
+use crate::model::{Image, ImagePatch, ImageQuery, ImageStatus, NewImage, Visibility};
 use crate::service::{CacheKeeper, ImageStream, Images};
 use crate::{Error, Operation, Result};
-
-/// Names that no custom property may have.
-const RESERVED: [&str; 3] = ["location", "deleted", "deleted_at"];
-
-/// What the names of the service's own properties begin with.
-const RESERVED_PREFIX: &str = "os_glance";
 
 #[async_trait]
 impl Images for Local {
@@ -69,36 +64,14 @@ impl Images for Local {
             .boxed()
     }
 
-    async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image> {
-        for change in changes {
-            self.check_change(change)?;
+    async fn update_image(&self, id: &str, patch: &ImagePatch) -> Result<Image> {
+        patch.check(&self.allowed()?)?;
+        if patch.is_empty() {
+            return self.get_image(id).await;
         }
-        let (image, locations) = self
-            .catalog
-            .write(async |transaction| {
-                let found = transaction.load_image(id, &self.caller.project).await?;
-                let stored = self.visible(found, id)?;
-                if changes.is_empty() {
-                    return Ok((stored.image, stored.locations));
-                }
-                let mut image = stored.image.clone();
-                for change in changes {
-                    self.apply(&mut image, &stored, change)?;
-                }
-                self.check_quotas(&image)?;
-                image.updated_at = self.catalog.now();
-                transaction.update_image(&stored.image, &image).await?;
-                Ok((image, stored.locations))
-            })
-            .await?;
-        if !changes.is_empty() {
-            self.emit(&self.caller, &Event::ImageUpdated(&image));
-        }
-        self.shown(image, locations)
-    }
-
-    async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()> {
-        self.update_image(id, changes).await.map(drop)
+        let (local, id, patch) = (self.clone(), id.to_string(), patch.clone());
+        let change = async move { local.patch_image(&id, &patch).await };
+        self.spawn(change).await
     }
 
     async fn delete_image(&self, id: &str) -> Result<()> {
@@ -172,18 +145,18 @@ impl Images for Local {
 }
 
 impl Local {
-    /// Deletes an image, first the record, then the data.
+    /// Deletes the record of an image, then its data.
     async fn delete(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await?;
         self.check_delete(&stored)?;
         let noted = stored.locations.clone();
         let was_staged = stored.image.status.may_be_staged();
-        // What waits for the scrubber is not removed here.
+        // Data that waits for the scrubber is not removed here.
         let delayed = self.settings.delayed_delete.copied()?;
         let waits = delayed && !noted.is_empty();
         let removals = if waits { &[][..] } else { &noted[..] };
         let deletion = self.begin_deletion(id, removals, was_staged).await?;
-        // Everything is looked at again now that nobody can change it.
+        // Everything is checked again under the lock.
         let committed = self
             .catalog
             .write(async |transaction| {
@@ -204,8 +177,7 @@ impl Local {
                 }
                 let staged = from.may_be_staged() && !was_staged;
                 if staged || stored.locations.iter().any(|at| !noted.contains(at)) {
-                    return Err(Error::conflict(format!("image {id} was changed meanwhile"))
-                        .hint("Try again."));
+                    return Err(changed(id));
                 }
                 transaction.delete_image(id, to).await?;
                 let mut image = stored.image;
@@ -221,18 +193,18 @@ impl Local {
         let finished = match committed {
             Ok(true) => self.abandon_deletion(deletion).await,
             Ok(false) => self.finish_deletion(deletion).await,
-            // The entry of the journal stays, and recovery finds out.
+            // The outcome is unknown: the journal entry stays for recovery.
             Err(error) if is_in_doubt(&error) => return Err(error),
             Err(error) => return Err(explained(error, self.abandon_deletion(deletion).await)),
         };
         if let Some(cache) = self.download_cache() {
-            // The image is gone whatever becomes of its copy, which nobody is given and a pruning removes.
+            // The image is deleted even if its cached copy is not. The copy is never served, and pruned later.
             let _ = cache.delete_cached(id).await;
         }
         finished
     }
 
-    /// An image that the caller may change, locked until the transaction ends.
+    /// Returns an image that the caller may change, locked until the transaction ends.
     async fn changeable(&self, transaction: &Transaction, id: &str) -> Result<StoredImage> {
         let found = transaction.load_image(id, &self.caller.project).await?;
         let stored = self.visible(found, id)?;
@@ -241,21 +213,18 @@ impl Local {
         Ok(stored)
     }
 
-    /// The image that a request for a new one describes.
+    /// Returns the image that a request for a new one describes.
     fn new_image(&self, new: &NewImage) -> Result<Image> {
         let now = self.catalog.now();
         let mut image = Image::queued(String::new(), now);
         image.owner = Some(self.caller.project.clone());
-        // What is no image at all is refused before what the caller may not set.
+        // A violation of the schema is reported before attributes that the caller cannot set.
+        let allowed = self.allowed()?;
         for (name, value) in &new.attributes {
-            self.check_schema(name, value)?;
+            allowed.validate(name, value)?;
         }
         for (name, value) in &new.attributes {
-            let settable = attribute_named(name).is_none_or(|attribute| !attribute.read_only);
-            if !settable {
-                return Err(read_only(name));
-            }
-            check_reserved(name)?;
+            check_writable(name)?;
             if name == "id" {
                 image.id = text(value).unwrap_or_default();
             } else {
@@ -268,32 +237,8 @@ impl Local {
         Ok(image)
     }
 
-    fn check_schema(&self, name: &str, value: &Value) -> Result<()> {
-        self.allowed()?.check(name, value).map_err(|why| {
-            Error::invalid(format!(
-                "Provided object does not match schema 'image': {name}: {why}"
-            ))
-        })
-    }
-
-    /// Whether a change could be made to any image.
-    fn check_change(&self, change: &Change) -> Result<()> {
-        let name = change.name();
-        if name == "id" || attribute_named(name).is_some_and(|attribute| attribute.read_only) {
-            return Err(read_only(name));
-        }
-        check_reserved(name)?;
-        match change {
-            Change::Add { value, .. } | Change::Replace { value, .. } => {
-                self.check_schema(name, value)
-            }
-            Change::AddTag { tag } => self.check_schema(name, &Value::from(vec![tag.as_str()])),
-            Change::Remove { .. } => Ok(()),
-        }
-    }
-
-    /// Refuses a visibility that the caller may not give.
-    fn check_visibility(&self, visibility: Visibility) -> Result<()> {
+    /// Checks that the caller may give a visibility to an image.
+    pub(super) fn check_visibility(&self, visibility: Visibility) -> Result<()> {
         let action = match visibility {
             Visibility::Public => Action::PublicizeImage,
             Visibility::Community => Action::CommunitizeImage,
@@ -302,49 +247,7 @@ impl Local {
         policy::check(&self.caller, action, Target::Deployment)
     }
 
-    /// Makes one change to `image`, if the caller may.
-    fn apply(&self, image: &mut Image, stored: &StoredImage, change: &Change) -> Result<()> {
-        let name = change.name();
-        let is_attribute = attribute_named(name).is_some();
-        let target = ImageTarget::new(&stored.image, stored.is_member);
-        if let (Change::Add { value, .. } | Change::Replace { value, .. }, "visibility") =
-            (change, name)
-            && let Some(visibility) = value.as_str().and_then(Visibility::parse)
-        {
-            self.check_visibility(visibility)?;
-        }
-        if name == "owner" {
-            policy::check(&self.caller, Action::ChangeOwner, target)?;
-        }
-        policy::check(&self.caller, Action::ModifyImage, target)?;
-        match change {
-            Change::Add { value, .. } => set(image, name, value),
-            Change::Replace { value, .. } => {
-                if !is_attribute && image.property(name).is_none() {
-                    return Err(Error::conflict(format!("Property {name} does not exist.")));
-                }
-                set(image, name, value)
-            }
-            Change::AddTag { tag } => {
-                if !image.tags.contains(tag) {
-                    image.tags.push(tag.clone());
-                }
-                Ok(())
-            }
-            Change::Remove { .. } if is_attribute => Err(Error::forbidden(format!(
-                "Property {name} may not be removed."
-            ))),
-            Change::Remove { .. } => {
-                let before = image.properties.len();
-                image.properties.retain(|(property, _)| property != name);
-                if image.properties.len() == before {
-                    return Err(Error::conflict(format!("Property {name} does not exist.")));
-                }
-                Ok(())
-            }
-        }
-    }
-
+    /// Checks that the caller may delete an image, and that it is not protected.
     fn check_delete(&self, stored: &StoredImage) -> Result<()> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
         policy::check(&self.caller, Action::DeleteImage, target)?;
@@ -358,7 +261,8 @@ impl Local {
         Ok(())
     }
 
-    fn check_quotas(&self, image: &Image) -> Result<()> {
+    /// Checks the numbers of properties and tags.
+    pub(super) fn check_quotas(&self, image: &Image) -> Result<()> {
         let limits = &self.settings.limits;
         let counts = [
             (
@@ -386,6 +290,7 @@ impl Local {
         Ok(())
     }
 
+    /// Changes the status of an image that has data.
     async fn set_activation(
         &self,
         id: &str,
@@ -424,32 +329,14 @@ impl Local {
     }
 }
 
-fn read_only(name: &str) -> Error {
-    Error::forbidden(format!("Attribute '{name}' is read-only."))
-}
-
-fn check_reserved(name: &str) -> Result<()> {
-    if RESERVED.contains(&name) || name.starts_with(RESERVED_PREFIX) {
-        return Err(Error::forbidden(format!("Attribute '{name}' is reserved.")));
-    }
-    if name.chars().count() > 255 {
-        return Err(Error::invalid(
-            "Custom property should not be greater than 255 characters.",
-        ));
-    }
-    Ok(())
-}
-
 fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_string)
 }
 
-/// Sets an attribute or property whose value the schema allows.
-fn set(image: &mut Image, name: &str, value: &Value) -> Result<()> {
+/// Sets an attribute or property to a value that fits the schema.
+pub(super) fn set(image: &mut Image, name: &str, value: &Value) -> Result<()> {
     let number = |least: &str| -> Result<i64> {
-        let number = value
-            .as_i64()
-            .filter(|number| i32::try_from(*number).is_ok());
+        let number = as_integer(value).filter(|number| i32::try_from(*number).is_ok());
         let number = number.ok_or_else(|| {
             Error::invalid(format!(
                 "'{name}' value out of range, must be less than 2147483648"
@@ -495,7 +382,7 @@ fn set(image: &mut Image, name: &str, value: &Value) -> Result<()> {
         }
         "locations" => {
             return Err(
-                Error::forbidden("locations of an image are changed one by one")
+                Error::forbidden("locations cannot be set with other attributes")
                     .hint(Operation::AddLocation),
             );
         }

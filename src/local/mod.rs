@@ -19,6 +19,7 @@ mod journal;
 mod locations;
 mod members;
 pub mod metadefs;
+mod patch;
 pub mod policy;
 pub mod quota;
 mod reserve;

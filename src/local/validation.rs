@@ -6,9 +6,6 @@ use crate::data::{Algorithm, Hasher};
 use crate::model::{Image, ImageStatus, MultiHash, ValidationData};
 use crate::{Error, ErrorKind, Result};
 
-/// Characters of an address at most.
-const LONGEST: usize = 255;
-
 /// What is known of the data of an image that becomes active.
 #[derive(Clone)]
 pub struct Hashes {
@@ -91,17 +88,6 @@ fn new_hashes(said: &ValidationData, wanted: &str) -> Result<Hashes> {
             value: value.to_string(),
         }),
     })
-}
-
-/// Refuses an address that is longer than the catalogue has room for.
-pub fn check_address(url: &str) -> Result<()> {
-    let length = url.chars().count();
-    if length > LONGEST {
-        return Err(Error::invalid(format!(
-            "Provided object does not match schema 'image': an address of {length} characters is too long"
-        )));
-    }
-    Ok(())
 }
 
 /// Metadata hold text, and lists and objects of it.

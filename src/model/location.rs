@@ -49,7 +49,7 @@ impl<'de> Deserialize<'de> for Location {
 
 /// The hashes that a caller provides for data that is registered by its address; they are not computed in
 /// that case.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ValidationData {
     /// MD5 of the data, 32 hex digits.
     pub checksum: Option<String>,

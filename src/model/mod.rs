@@ -3,13 +3,13 @@
 pub mod address;
 pub mod cache;
 pub mod caller;
-pub mod change;
 pub mod image;
 pub mod import;
 pub mod json;
 pub mod location;
 pub mod member;
 pub mod metadef;
+pub mod patch;
 pub mod query;
 pub mod range;
 pub mod schema;
@@ -21,11 +21,11 @@ pub mod timestamp;
 
 pub use cache::{CacheState, CacheTarget, CachedImage, Removed};
 pub use caller::{Caller, Role};
-pub use change::Change;
 pub use image::{Image, MultiHash, NewImage, Visibility};
 pub use import::{Destination, Elsewhere, Import, ImportMethod};
 pub use location::{Location, ValidationData};
 pub use member::{Member, MemberStatus};
+pub use patch::{Change, ImagePatch, LocationValue, PatchFormat, Position};
 pub use query::{Direction, Fields, ImageFilter, ImageQuery, SortKey};
 pub use range::ByteRange;
 pub use scrub::Scrubbed;

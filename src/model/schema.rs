@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{ImageStatus, Visibility};
+use crate::{Error, Result};
 
 /// The type of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +70,9 @@ const fn read_only(name: &'static str, kind: Kind, about: &'static str) -> Attri
 
 /// No practical limit.
 const LONG: usize = usize::MAX;
+
+/// Maximum length of the address of a location, in characters.
+const MAX_URL: usize = 255;
 
 /// All attributes, in the order of the API's schema.
 pub const ATTRIBUTES: [Attribute; 25] = [
@@ -168,6 +172,39 @@ pub fn attribute_named(name: &str) -> Option<&'static Attribute> {
     ATTRIBUTES.iter().find(|attribute| attribute.name == name)
 }
 
+/// Names that no custom property may have.
+const RESERVED: [&str; 3] = ["location", "deleted", "deleted_at"];
+
+/// The prefix of the names of the service's own properties.
+const RESERVED_PREFIX: &str = "os_glance";
+
+/// Maximum length of the name of a custom property, in characters.
+const MAX_NAME: usize = 255;
+
+/// Returns the error for an attribute that callers cannot set.
+pub fn read_only_error(name: &str) -> Error {
+    Error::forbidden(format!("Attribute '{name}' is read-only."))
+}
+
+/// Checks that callers may set the attribute or property `name`.
+///
+/// # Errors
+/// `Forbidden` for a name that is read-only or reserved, `Invalid` for one that is too long.
+pub fn check_writable(name: &str) -> Result<()> {
+    if attribute_named(name).is_some_and(|attribute| attribute.read_only) {
+        return Err(read_only_error(name));
+    }
+    if RESERVED.contains(&name) || name.starts_with(RESERVED_PREFIX) {
+        return Err(Error::forbidden(format!("Attribute '{name}' is reserved.")));
+    }
+    if name.chars().count() > MAX_NAME {
+        return Err(Error::invalid(
+            "Custom property should not be greater than 255 characters.",
+        ));
+    }
+    Ok(())
+}
+
 /// The values that depend on the deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
@@ -206,6 +243,18 @@ impl Allowed {
     /// Checks that `value` is valid for `name`, an attribute or a custom property.
     ///
     /// # Errors
+    /// `Invalid` with the violation.
+    pub fn validate(&self, name: &str, value: &Value) -> Result<()> {
+        self.check(name, value).map_err(|why| {
+            Error::invalid(format!(
+                "Provided object does not match schema 'image': {name}: {why}"
+            ))
+        })
+    }
+
+    /// Checks a value as [`Allowed::validate`] does.
+    ///
+    /// # Errors
     /// The violation, in the wording of the reference implementation's validator.
     pub fn check(&self, name: &str, value: &Value) -> Result<(), String> {
         let of_type = |fits: bool, kind: &str| {
@@ -242,7 +291,7 @@ impl Allowed {
         let Some(attribute) = attribute_named(name) else {
             return of_type(value.is_string(), "'string'");
         };
-        let number = value.is_i64() || value.is_u64();
+        let number = as_integer(value).is_some() || value.is_u64();
         match attribute.kind {
             Kind::Text(most) => {
                 of_type(value.is_string(), "'string'").and_then(|()| no_longer(most))
@@ -276,7 +325,12 @@ impl Allowed {
                 }
                 Ok(())
             }
-            Kind::Locations => of_type(value.is_array(), "'array'"),
+            Kind::Locations => {
+                let Some(locations) = value.as_array() else {
+                    return of_type(false, "'array'");
+                };
+                locations.iter().try_for_each(check_location)
+            }
             Kind::Visibility => one_of(false, &Visibility::ALL.map(Visibility::name)),
             Kind::Status => one_of(false, &ImageStatus::ALL.map(ImageStatus::name)),
             Kind::DiskFormat => one_of(true, &words(&self.disk_formats)),
@@ -369,6 +423,52 @@ impl Allowed {
     }
 }
 
+/// Checks one of a list of locations. Its values are not shown: an address may contain credentials.
+fn check_location(value: &Value) -> Result<(), String> {
+    let location = object("location", value)?;
+    check_text("url", require(location, "url")?, 0, MAX_URL)?;
+    object("metadata", require(location, "metadata")?)?;
+    let Some(hashes) = location.get("validation_data") else {
+        return Ok(());
+    };
+    let hashes = object("validation_data", hashes)?;
+    for (name, value) in hashes {
+        match name.as_str() {
+            "checksum" => check_text(name, value, 32, 32)?,
+            "os_hash_algo" => check_text(name, value, 0, 64)?,
+            "os_hash_value" => check_text(name, value, 0, 128)?,
+            _ => return Err(format!("'{name}' was unexpected")),
+        }
+    }
+    require(hashes, "os_hash_algo")?;
+    require(hashes, "os_hash_value")?;
+    Ok(())
+}
+
+fn object<'v>(name: &str, value: &'v Value) -> Result<&'v Map<String, Value>, String> {
+    value
+        .as_object()
+        .ok_or_else(|| format!("'{name}' is not of type 'object'"))
+}
+
+fn require<'v>(object: &'v Map<String, Value>, name: &str) -> Result<&'v Value, String> {
+    object
+        .get(name)
+        .ok_or_else(|| format!("'{name}' is a required property"))
+}
+
+/// Checks that a value is a string whose number of characters is within limits.
+fn check_text(name: &str, value: &Value, min: usize, max: usize) -> Result<(), String> {
+    let Some(text) = value.as_str() else {
+        return Err(format!("'{name}' is not of type 'string'"));
+    };
+    match text.chars().count() {
+        length if length < min => Err(format!("'{name}' of {length} characters is too short")),
+        length if length > max => Err(format!("'{name}' of {length} characters is too long")),
+        _ => Ok(()),
+    }
+}
+
 fn words(owned: &[String]) -> Vec<&str> {
     owned.iter().map(String::as_str).collect()
 }
@@ -382,6 +482,15 @@ fn literal(value: &Value) -> String {
         Value::String(text) => format!("'{text}'"),
         other => other.to_string(),
     }
+}
+
+/// Returns a whole number, however it is written: `1.0` is 1. None for one that is too large.
+pub fn as_integer(value: &Value) -> Option<i64> {
+    let whole = || {
+        let number = value.as_f64().filter(|number| number.fract() == 0.0)?;
+        format!("{number}").parse().ok()
+    };
+    value.as_i64().or_else(whole)
 }
 
 /// Returns whether `text` is a UUID as the API accepts it: 8-4-4-4-12 hex digits of any case.

@@ -13,8 +13,8 @@ use crate::data::format::{Detected, Format, Inspector};
 use crate::data::source::ByteStream;
 use crate::model::schema::is_uuid;
 use crate::model::{
-    Change, Direction, Fields, Image, ImageFilter, ImageQuery, Import, ImportMethod, NewImage,
-    SortKey,
+    Change, Direction, Fields, Image, ImageFilter, ImagePatch, ImageQuery, Import, ImportMethod,
+    NewImage, SortKey,
 };
 use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, ErrorKind, Result};
@@ -310,33 +310,33 @@ pub fn list(
 
 /// Applies changes, if any, and returns the updated image.
 pub async fn update(service: &dyn ImageService, image: Image, changes: &[Change]) -> Result<Image> {
-    let changes = effective(&image, changes);
-    if changes.is_empty() {
+    let patch = effective(&image, changes);
+    if patch.is_empty() {
         return Ok(image);
     }
-    service.update_image(&image.id, &changes).await
+    service.update_image(&image.id, &patch).await
 }
 
 /// Applies changes to an image, if any.
 pub async fn apply(service: &dyn ImageService, image: &Image, changes: &[Change]) -> Result<()> {
-    let changes = effective(image, changes);
-    if changes.is_empty() {
+    let patch = effective(image, changes);
+    if patch.is_empty() {
         return Ok(());
     }
-    service.apply_changes(&image.id, &changes).await
+    service.apply_patch(&image.id, &patch).await
 }
 
-/// Returns the changes without those that set an attribute or property to its current value. Upstream's clients
+/// Returns the patch of the changes without those that set an attribute or property to its current value. Upstream's clients
 /// do not send these, even if the change would be rejected.
 ///
 /// *Source:* glanceclient and openstacksdk send the difference between the current and the wanted image.
-fn effective(image: &Image, changes: &[Change]) -> Vec<Change> {
+fn effective(image: &Image, changes: &[Change]) -> ImagePatch {
     let now = image.to_api();
     let is_effective = |change: &&Change| match change {
         Change::Add { name, value } | Change::Replace { name, value } => {
             now.get(name) != Some(value)
         }
-        Change::AddTag { .. } | Change::Remove { .. } => true,
+        _ => true,
     };
     changes.iter().filter(is_effective).cloned().collect()
 }
@@ -455,7 +455,7 @@ mod tests {
             Change::remove("os_distro"),
             Change::add_tag("x"),
         ];
-        assert_eq!(effective(&image, &changes), changes[4..]);
+        assert_eq!(effective(&image, &changes).changes(), &changes[4..]);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::views;
 use crate::model::address::discreet;
-use crate::model::{Image, Location, MultiHash, ValidationData};
+use crate::model::{Change, Image, ImagePatch, Location, MultiHash, ValidationData};
 use crate::output::View;
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Operation, Result};
@@ -16,7 +16,8 @@ pub async fn add(
     location: Location,
     validation: ValidationData,
 ) -> Result<View<'static>> {
-    let image = service.add_location(id, location, validation).await?;
+    let add = ImagePatch::from(Change::add_location(location, validation));
+    let image = service.update_image(id, &add).await?;
     Ok(View::Record(views::glance_patched_image(&image)))
 }
 
@@ -38,7 +39,8 @@ pub async fn update(
     };
     if location.metadata != metadata {
         location.metadata = metadata;
-        image = service.replace_locations(id, locations).await?;
+        let replace = ImagePatch::from(Change::replace_locations(locations));
+        image = service.update_image(id, &replace).await?;
     }
     Ok(View::Record(views::glance_patched_image(&image)))
 }
@@ -62,10 +64,8 @@ pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Re
         )));
     }
     let positions: Vec<usize> = urls.iter().filter_map(place).collect();
-    service
-        .remove_known_locations(id, locations, &positions)
-        .await?;
-    Ok(())
+    let remove = ImagePatch::remove_locations(locations, &positions);
+    service.apply_patch(id, &remove).await
 }
 
 /// Registers a location through the location API (`glance add-location`).

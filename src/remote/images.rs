@@ -7,15 +7,14 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use http::Method;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use url::Url;
 
 use super::answer::nonsense;
-use super::{JSON, PATCH, Remote, parse};
+use super::{JSON, Remote, parse};
 use crate::Result;
 use crate::http::Request;
 use crate::model::{
-    Change, Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus, NewImage, SortKey,
+    Direction, Fields, Image, ImageFilter, ImagePatch, ImageQuery, MemberStatus, NewImage, SortKey,
 };
 use crate::service::{ImageStream, Images};
 
@@ -90,15 +89,15 @@ impl Images for Remote {
         pages.boxed()
     }
 
-    async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image> {
-        match self.change(id, changes).await? {
+    async fn update_image(&self, id: &str, patch: &ImagePatch) -> Result<Image> {
+        match self.send_patch(id, patch).await? {
             Some(image) => Ok(image),
             None => self.get_image(id).await,
         }
     }
 
-    async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()> {
-        self.change(id, changes).await.map(drop)
+    async fn apply_patch(&self, id: &str, patch: &ImagePatch) -> Result<()> {
+        self.send_patch(id, patch).await.map(drop)
     }
 
     async fn delete_image(&self, id: &str) -> Result<()> {
@@ -127,22 +126,19 @@ impl Images for Remote {
 }
 
 impl Remote {
-    /// Sends changes: the patch, which is atomic, and then tags one by one, which preserves other tags.
+    /// Sends a patch: one request, which is atomic, and then tags one by one, which preserves other tags.
     /// Returns the final record if a response contains it.
-    async fn change(&self, id: &str, changes: &[Change]) -> Result<Option<Image>> {
-        let patch: Vec<Value> = changes.iter().filter_map(operation).collect();
-        let tags = changes.iter().filter_map(|change| match change {
-            Change::AddTag { tag } => Some(tag),
-            _ => None,
-        });
+    async fn send_patch(&self, id: &str, patch: &ImagePatch) -> Result<Option<Image>> {
+        let operations = patch.to_json();
         let mut image = None;
-        if !patch.is_empty() || changes.is_empty() {
+        if !operations.is_empty() || patch.is_empty() {
+            let media_type = patch.format().media_type();
             let call = self
-                .with_body(Method::PATCH, &["images", id], PATCH, &patch)
+                .with_body(Method::PATCH, &["images", id], media_type, &operations)
                 .await?;
             image = Some(self.read(call).await?);
         }
-        for tag in tags {
+        for tag in patch.added_tags() {
             self.add_tag(id, tag).await?;
             image = None;
         }
@@ -257,20 +253,6 @@ fn leave_out(image: &mut Image, fields: Fields) {
     }
 }
 
-/// Returns a change as an operation of a JSON patch; None for one that has its own request.
-fn operation(change: &Change) -> Option<Value> {
-    let path = format!("/{}", change.name().replace('~', "~0").replace('/', "~1"));
-    match change {
-        Change::Add { value, .. } => Some(json!({"op": "add", "path": path, "value": value})),
-        Change::Replace { value, .. } => {
-            Some(json!({"op": "replace", "path": path, "value": value}))
-        }
-        Change::Remove { .. } => Some(json!({"op": "remove", "path": path})),
-        // A patch can only replace all tags, including those that others add concurrently.
-        Change::AddTag { .. } => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -306,13 +288,5 @@ mod tests {
         let url = Url::parse("http://h:1/image/v2/images?limit=3").unwrap();
         let next = next_page(&url, "http://evil/v2/images?marker=m&limit=3", Some(2)).unwrap();
         assert_eq!(next.as_str(), "http://h:1/image/v2/images?marker=m&limit=2");
-    }
-
-    #[test]
-    fn names_of_properties_are_escaped_in_patches() {
-        assert_eq!(
-            operation(&Change::remove("a/b~c")),
-            Some(json!({"op": "remove", "path": "/a~1b~0c"}))
-        );
     }
 }

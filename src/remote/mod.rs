@@ -88,8 +88,7 @@ impl Aged {
     }
 }
 
-/// The media type of a JSON patch.
-const PATCH: &str = "application/openstack-images-v2.1-json-patch";
+/// The media type of most bodies.
 const JSON: &str = "application/json";
 
 impl Remote {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_core::stream::BoxStream;
 
 use crate::Result;
-use crate::model::{Change, Image, ImageQuery, NewImage};
+use crate::model::{Image, ImagePatch, ImageQuery, NewImage};
 
 /// Images in chunks, in the requested order.
 pub type ImageStream<'a> = BoxStream<'a, Result<Vec<Image>>>;
@@ -39,19 +39,37 @@ pub trait Images: Send + Sync {
     /// In the stream: `Invalid` for an unknown filter, sort key or marker.
     fn list_images(&self, query: ImageQuery) -> ImageStream<'_>;
 
-    /// Applies `changes` in order, all or none, and returns the new record.
+    /// Applies the operations of a patch in order, all or none, and returns the new record. An empty patch
+    /// changes nothing.
+    ///
+    /// The address of a new location MUST belong to a store of the deployment, and MUST NOT be a file on the
+    /// service's own machine; it MUST have data. Credentials in an address MUST NOT appear in a message. A
+    /// queued image becomes active with its first location, with the size of the data and the hashes that
+    /// the caller provides; the data is not read. The data of a removed location SHOULD be deleted only once
+    /// the whole patch is recorded.
+    ///
+    /// Over a network, tags are added one by one after the other operations.
     ///
     /// # Errors
     /// `NotFound`; `Invalid`, `Forbidden` and `TooLarge` as for creation; `Conflict` if a property to
-    /// replace or remove does not exist.
-    async fn update_image(&self, id: &str, changes: &[Change]) -> Result<Image>;
+    /// replace or remove does not exist, or one to create exists.
+    ///
+    /// For locations also: `Forbidden` if they are not shown, for an empty list, for the removal of the last
+    /// one, and for any removal unless the caller is an administrator; `Conflict` for an image that is
+    /// neither queued nor active, for hashes that differ from the image's, and for a known location that no
+    /// longer exists; `Invalid` for an address that is invalid or has no data, for a location that the image
+    /// has with the same metadata, for a list of other addresses, for a position out of range, and without
+    /// formats.
+    async fn update_image(&self, id: &str, patch: &ImagePatch) -> Result<Image>;
 
-    /// Applies `changes` as [`Images::update_image`] does, without returning the record, which may save a
-    /// request. Over a network, tags are added one by one after the other changes.
+    /// Applies a patch as [`Images::update_image`] does, without returning the record, which may save a
+    /// request.
     ///
     /// # Errors
     /// The errors of [`Images::update_image`].
-    async fn apply_changes(&self, id: &str, changes: &[Change]) -> Result<()>;
+    async fn apply_patch(&self, id: &str, patch: &ImagePatch) -> Result<()> {
+        self.update_image(id, patch).await.map(drop)
+    }
 
     /// Deletes an image and its data. With delayed deletion the scrubber removes the data later.
     ///

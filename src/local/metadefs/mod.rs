@@ -17,6 +17,7 @@ pub use load::{Merge, export, load, unload};
 use serde_json::Value;
 
 use super::catalog::{StoredNamespace, Transaction};
+use super::events::{Event, Part, Step};
 use super::policy::{self, Action, Target};
 use super::{Local, visibility};
 use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
@@ -67,6 +68,11 @@ impl Local {
         let found = self.known_namespace(found, name)?;
         policy::check(&self.caller, action, Target::Namespace(&found.namespace))?;
         Ok(found)
+    }
+
+    /// Emits the event of a change to what a namespace holds.
+    fn emit_part(&self, step: Step<'_>, namespace: &str, part: Part<'_>) {
+        self.emit(&self.caller, &Event::Part(step, namespace, part));
     }
 }
 

@@ -13,9 +13,12 @@ use super::{
 };
 use crate::local::Local;
 use crate::local::catalog::{Content, StoredNamespace, Transaction};
+use crate::local::events::{Event, Part, Step};
 use crate::local::policy::{self, Action, Target};
 use crate::model::Caller;
-use crate::model::metadef::{Definition, Kind, Namespace, NamespaceQuery, Tag, private};
+use crate::model::metadef::{
+    Association, Definition, Kind, Namespace, NamespaceQuery, Object, Tag, private,
+};
 use crate::service::{NamespaceStream, Namespaces};
 use crate::{Error, Result};
 
@@ -40,7 +43,8 @@ impl Namespaces for Local {
             check_name("tag", &name)?;
             namespace.tags.push(Tag::named(name));
         }
-        self.catalog
+        let created = self
+            .catalog
             .write(async |transaction| {
                 transaction.take_turn().await?;
                 if transaction
@@ -57,7 +61,9 @@ impl Namespaces for Local {
                 let stored = insert(&transaction, namespace.clone()).await?;
                 Ok(stored)
             })
-            .await
+            .await?;
+        self.emit_created(&created);
+        Ok(created)
     }
 
     async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace> {
@@ -95,15 +101,19 @@ impl Namespaces for Local {
     }
 
     async fn delete_namespace(&self, name: &str) -> Result<()> {
-        self.catalog
+        let deleted = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, name, Action::DeleteMetadefNamespace)
                     .await?;
                 check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
-                transaction.metadefs().delete_namespace(stored.id).await
+                transaction.metadefs().delete_namespace(stored.id).await?;
+                Ok(stored.namespace)
             })
-            .await
+            .await?;
+        self.emit(&self.caller, &Event::Namespace(Step::Deleted, &deleted));
+        Ok(())
     }
 }
 
@@ -120,6 +130,46 @@ fn has_attributes_of(one: &Namespace, other: &Namespace) -> bool {
 }
 
 impl Local {
+    /// Emits the events of a new namespace and what it holds.
+    fn emit_created(&self, namespace: &Namespace) {
+        if !self.events.is_listening() {
+            return;
+        }
+        self.emit(&self.caller, &Event::Namespace(Step::Created, namespace));
+        let (created_at, updated_at) = (namespace.created_at, namespace.updated_at);
+        for association in &namespace.resource_type_associations {
+            let association = Association {
+                created_at,
+                updated_at,
+                ..association.clone()
+            };
+            let part = Part::ResourceType(&association);
+            self.emit_part(Step::Created, &namespace.name, part);
+        }
+        for object in &namespace.objects {
+            let object = Object {
+                created_at,
+                updated_at,
+                ..object.clone()
+            };
+            self.emit_part(Step::Created, &namespace.name, Part::Object(&object));
+        }
+        for tag in &namespace.tags {
+            let tag = Tag {
+                created_at,
+                updated_at,
+                ..tag.clone()
+            };
+            self.emit_part(Step::Created, &namespace.name, Part::Tag(&tag));
+        }
+        for (name, definition) in &namespace.properties {
+            if let Some(definition) = definition.as_object() {
+                let part = Part::Property(name, definition);
+                self.emit_part(Step::Created, &namespace.name, part);
+            }
+        }
+    }
+
     /// Replaces the attributes of a namespace; of one that `was` is given of only if they still are those.
     async fn change_attributes(
         &self,
@@ -128,7 +178,7 @@ impl Local {
         with: Definition,
     ) -> Result<()> {
         check_definition(Kind::Namespace, &with)?;
-        self.catalog.write(async |transaction| {
+        let updated = self.catalog.write(async |transaction| {
             let stored = self.change_namespace(&transaction, name, Action::ModifyMetadefNamespace).await?;
             if was.is_some_and(|was| !has_attributes_of(&stored.namespace, was)) {
                 return Err(changed(&format!("namespace {name}")));
@@ -142,10 +192,17 @@ impl Local {
                     namespace.name
                 )));
             }
-            rows.update_namespace(stored.id, &namespace, self.catalog.now())
-                .await?;
-            Ok(())
-        }).await
+            let now = self.catalog.now();
+            rows.update_namespace(stored.id, &namespace, now).await?;
+            Ok(Namespace {
+                created_at: stored.namespace.created_at,
+                updated_at: Some(now),
+                ..namespace
+            })
+        }).await?;
+        let step = Step::Updated { old_name: name };
+        self.emit(&self.caller, &Event::Namespace(step, &updated));
+        Ok(())
     }
 
     /// The namespaces that match and that the caller may see, each with its associations.
@@ -186,7 +243,8 @@ impl Local {
         content: Content,
         action: Action,
     ) -> Result<()> {
-        self.catalog
+        let namespace = self
+            .catalog
             .write(async |transaction| {
                 let stored = self.change_namespace(&transaction, name, action).await?;
                 check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
@@ -194,9 +252,16 @@ impl Local {
                     .metadefs()
                     .delete(content, stored.id, None)
                     .await?;
-                Ok(())
+                Ok(stored.namespace)
             })
-            .await
+            .await?;
+        let event = match content {
+            Content::Objects => Event::ObjectsDeleted(&namespace),
+            Content::Properties => Event::PropertiesDeleted(&namespace),
+            Content::Tags => Event::TagsDeleted(&namespace),
+        };
+        self.emit(&self.caller, &event);
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{changed, check_definition, check_name, check_not_protected, properties_of, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
+use crate::local::events::{Part, Step};
 use crate::local::policy::Action;
 use crate::model::metadef::{Definition, Kind, Object};
 use crate::service::MetadefObjects;
@@ -16,7 +17,8 @@ impl MetadefObjects for Local {
     async fn create_object(&self, namespace: &str, new: Definition) -> Result<Object> {
         check_definition(Kind::Object, &new)?;
         let new = object(&new)?;
-        self.catalog
+        let created = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::AddMetadefObject)
@@ -34,7 +36,10 @@ impl MetadefObjects for Local {
                     ..new.clone()
                 })
             })
-            .await
+            .await?;
+        let part = Part::Object(&created);
+        self.emit_part(Step::Created, namespace, part);
+        Ok(created)
     }
 
     async fn get_object(&self, namespace: &str, name: &str) -> Result<Object> {
@@ -63,7 +68,8 @@ impl MetadefObjects for Local {
     }
 
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
-        self.catalog
+        let deleted = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::DeleteMetadefObject)
@@ -72,9 +78,20 @@ impl MetadefObjects for Local {
                 let there = rows.find(Content::Objects, stored.id, name).await?;
                 there.ok_or_else(|| no_object(name))?;
                 check_not_protected(&stored.namespace, &format!("object {name}"))?;
-                rows.delete(Content::Objects, stored.id, Some(name)).await
+                let found = if self.events.is_listening() {
+                    rows.object(stored.id, name).await?
+                } else {
+                    None
+                };
+                rows.delete(Content::Objects, stored.id, Some(name)).await?;
+                Ok(found)
             })
-            .await
+            .await?;
+        if let Some(deleted) = deleted {
+            let part = Part::Object(&deleted);
+            self.emit_part(Step::Deleted, namespace, part);
+        }
+        Ok(())
     }
 
     async fn delete_objects(&self, namespace: &str) -> Result<()> {
@@ -94,12 +111,17 @@ impl Local {
     ) -> Result<()> {
         check_definition(Kind::Object, &with)?;
         let with = object(&with)?;
-        self.catalog.write(async |transaction| {
+        let updated = self.catalog.write(async |transaction| {
             let stored = self.change_namespace(&transaction, namespace, Action::ModifyMetadefObject).await?;
             let rows = transaction.metadefs();
             let id = rows.find(Content::Objects, stored.id, name).await?;
             let id = id.ok_or_else(|| no_object(name))?;
-            if was.is_some() && rows.object(stored.id, name).await?.as_ref() != was {
+            let found = if was.is_some() || self.events.is_listening() {
+                rows.object(stored.id, name).await?
+            } else {
+                None
+            };
+            if was.is_some() && found.as_ref() != was {
                 return Err(changed(&format!("object {name}")));
             }
             let there = rows.find(Content::Objects, stored.id, &with.name).await?;
@@ -110,8 +132,17 @@ impl Local {
                     with.name
                 )));
             }
-            rows.update_object(id, &with, self.catalog.now()).await
-        }).await
+            let now = self.catalog.now();
+            rows.update_object(id, &with, now).await?;
+            Ok(Object {
+                created_at: found.and_then(|found| found.created_at),
+                updated_at: Some(now),
+                ..with.clone()
+            })
+        }).await?;
+        let step = Step::Updated { old_name: name };
+        self.emit_part(step, namespace, Part::Object(&updated));
+        Ok(())
     }
 }
 

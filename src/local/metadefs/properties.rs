@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{changed, check_definition, check_name, check_not_protected, kept, text};
 use crate::local::Local;
 use crate::local::catalog::Content;
+use crate::local::events::{Part, Step};
 use crate::local::policy::Action;
 use crate::model::metadef::{Definition, Kind, Properties};
 use crate::service::MetadefProperties;
@@ -33,6 +34,8 @@ impl MetadefProperties for Local {
                     .await
             })
             .await?;
+        let part = Part::Property(&name, &new);
+        self.emit_part(Step::Created, namespace, part);
         Ok(new)
     }
 
@@ -68,7 +71,8 @@ impl MetadefProperties for Local {
     }
 
     async fn delete_property(&self, namespace: &str, name: &str) -> Result<()> {
-        self.catalog
+        let deleted = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::RemoveMetadefProperty)
@@ -77,10 +81,21 @@ impl MetadefProperties for Local {
                 let there = rows.find(Content::Properties, stored.id, name).await?;
                 there.ok_or_else(|| no_property(name))?;
                 check_not_protected(&stored.namespace, &format!("property {name}"))?;
+                let found = if self.events.is_listening() {
+                    rows.property(stored.id, name).await?
+                } else {
+                    None
+                };
                 rows.delete(Content::Properties, stored.id, Some(name))
-                    .await
+                    .await?;
+                Ok(found)
             })
-            .await
+            .await?;
+        if let Some(deleted) = deleted {
+            let part = Part::Property(name, &deleted);
+            self.emit_part(Step::Deleted, namespace, part);
+        }
+        Ok(())
     }
 
     async fn delete_properties(&self, namespace: &str) -> Result<()> {
@@ -124,6 +139,9 @@ impl Local {
             rows.update_property(id, &new_name, &with, self.catalog.now())
                 .await
         }).await?;
+        let step = Step::Updated { old_name: name };
+        let part = Part::Property(&new_name, &with);
+        self.emit_part(step, namespace, part);
         Ok(with)
     }
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{LONGEST, check_definition, check_name, check_not_protected, text};
 use crate::local::Local;
+use crate::local::events::{Part, Step};
 use crate::local::policy::Action;
 use crate::model::metadef::{Association, Definition, Kind, ResourceType};
 use crate::service::ResourceTypes;
@@ -23,7 +24,8 @@ impl ResourceTypes for Local {
     async fn associate(&self, namespace: &str, new: Definition) -> Result<Association> {
         check_definition(Kind::ResourceType, &new)?;
         let new = association(&new)?;
-        self.catalog
+        let created = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(
@@ -45,11 +47,15 @@ impl ResourceTypes for Local {
                     ..new.clone()
                 })
             })
-            .await
+            .await?;
+        let part = Part::ResourceType(&created);
+        self.emit_part(Step::Created, namespace, part);
+        Ok(created)
     }
 
     async fn dissociate(&self, namespace: &str, resource_type: &str) -> Result<()> {
-        self.catalog
+        let deleted = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(
@@ -60,16 +66,21 @@ impl ResourceTypes for Local {
                     .await?;
                 let rows = transaction.metadefs();
                 let known = rows.associations_of(stored.id).await?;
-                if !known.iter().any(|known| known.name == resource_type) {
-                    return Err(Error::not_found(format!(
+                let found = known.into_iter().find(|known| known.name == resource_type);
+                let found = found.ok_or_else(|| {
+                    Error::not_found(format!(
                         "Failed to find resource type {resource_type} to delete"
-                    )));
-                }
+                    ))
+                })?;
                 let what = format!("resource-type-association {resource_type}");
                 check_not_protected(&stored.namespace, &what)?;
-                rows.delete_association(stored.id, resource_type).await
+                rows.delete_association(stored.id, resource_type).await?;
+                Ok(found)
             })
-            .await
+            .await?;
+        let part = Part::ResourceType(&deleted);
+        self.emit_part(Step::Deleted, namespace, part);
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{check_name, check_not_protected};
 use crate::local::Local;
 use crate::local::catalog::Content;
+use crate::local::events::{Part, Step};
 use crate::local::policy::Action;
 use crate::model::metadef::Tag;
 use crate::service::MetadefTags;
@@ -16,7 +17,8 @@ use crate::{Error, Result};
 impl MetadefTags for Local {
     async fn create_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
         check_name("tag", name)?;
-        self.catalog
+        let created = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::AddMetadefTag)
@@ -33,7 +35,10 @@ impl MetadefTags for Local {
                     updated_at: Some(now),
                 })
             })
-            .await
+            .await?;
+        let part = Part::Tag(&created);
+        self.emit_part(Step::Created, namespace, part);
+        Ok(created)
     }
 
     async fn create_tags(
@@ -49,7 +54,8 @@ impl MetadefTags for Local {
                 return Err(taken(namespace, name));
             }
         }
-        self.catalog
+        let created_at = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::AddMetadefTags)
@@ -65,9 +71,19 @@ impl MetadefTags for Local {
                     }
                     rows.insert_tag(stored.id, name, now).await?;
                 }
-                Ok(names.iter().map(Tag::named).collect())
+                Ok(now)
             })
-            .await
+            .await?;
+        for name in names {
+            let created = Tag {
+                name: name.clone(),
+                created_at: Some(created_at),
+                updated_at: Some(created_at),
+            };
+            let part = Part::Tag(&created);
+            self.emit_part(Step::Created, namespace, part);
+        }
+        Ok(names.iter().map(Tag::named).collect())
     }
 
     async fn get_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
@@ -84,7 +100,8 @@ impl MetadefTags for Local {
 
     async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()> {
         check_name("tag", new)?;
-        self.catalog
+        let renamed = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::ModifyMetadefTag)
@@ -92,17 +109,28 @@ impl MetadefTags for Local {
                 let rows = transaction.metadefs();
                 let id = rows.find(Content::Tags, stored.id, name).await?;
                 let id = id.ok_or_else(|| no_tag(name))?;
+                let found = rows.tag(stored.id, name).await?;
                 let there = rows.find(Content::Tags, stored.id, new).await?;
                 if there.is_some_and(|there| there != id) {
                     return Err(taken(namespace, new));
                 }
-                rows.rename_tag(id, new, self.catalog.now()).await
+                let now = self.catalog.now();
+                rows.rename_tag(id, new, now).await?;
+                Ok(Tag {
+                    name: new.to_string(),
+                    created_at: found.and_then(|found| found.created_at),
+                    updated_at: Some(now),
+                })
             })
-            .await
+            .await?;
+        let step = Step::Updated { old_name: name };
+        self.emit_part(step, namespace, Part::Tag(&renamed));
+        Ok(())
     }
 
     async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()> {
-        self.catalog
+        let deleted = self
+            .catalog
             .write(async |transaction| {
                 let stored = self
                     .change_namespace(&transaction, namespace, Action::DeleteMetadefTag)
@@ -111,9 +139,20 @@ impl MetadefTags for Local {
                 let there = rows.find(Content::Tags, stored.id, name).await?;
                 there.ok_or_else(|| no_tag(name))?;
                 check_not_protected(&stored.namespace, &format!("tag {name}"))?;
-                rows.delete(Content::Tags, stored.id, Some(name)).await
+                let found = if self.events.is_listening() {
+                    rows.tag(stored.id, name).await?
+                } else {
+                    None
+                };
+                rows.delete(Content::Tags, stored.id, Some(name)).await?;
+                Ok(found)
             })
-            .await
+            .await?;
+        if let Some(deleted) = deleted {
+            let part = Part::Tag(&deleted);
+            self.emit_part(Step::Deleted, namespace, part);
+        }
+        Ok(())
     }
 
     async fn delete_tags(&self, namespace: &str) -> Result<()> {

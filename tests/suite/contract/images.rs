@@ -1,7 +1,7 @@
 //! Image records.
 
 use glance_tools::ErrorKind::{Conflict, Forbidden, Invalid, NotFound, TooLarge};
-use glance_tools::model::{Change, ImageStatus, Visibility};
+use glance_tools::model::{Change, ImagePatch, ImageStatus, Visibility};
 use glance_tools::service::{Reading, Upload};
 use serde_json::json;
 
@@ -130,7 +130,7 @@ async fn read_only_and_reserved_attributes_are_refused(on: impl Deployment) {
             Forbidden,
             "{name}"
         );
-        let change = [Change::replace(name, value)];
+        let change = ImagePatch::from([Change::replace(name, value)]);
         assert_eq!(
             kind(service.update_image(&image.id, &change).await),
             Forbidden,
@@ -138,15 +138,15 @@ async fn read_only_and_reserved_attributes_are_refused(on: impl Deployment) {
         );
     }
     // The real one takes it for a new image, and forgets it.
-    let change = [Change::replace("os_hash_value", "0")];
+    let change = ImagePatch::from([Change::replace("os_hash_value", "0")]);
     assert_eq!(
         kind(service.update_image(&image.id, &change).await),
         Forbidden
     );
-    let change = [Change::replace(
+    let change = ImagePatch::from([Change::replace(
         "id",
         "44444444-4444-4444-4444-444444444444",
-    )];
+    )]);
     assert_eq!(
         kind(service.update_image(&image.id, &change).await),
         Forbidden
@@ -159,7 +159,7 @@ async fn changes_are_applied_in_order_and_all_or_none(on: impl Deployment) {
         .create_image(new_image(json!({"name": "before", "a": "1"})))
         .await
         .unwrap();
-    let changes = [
+    let changes = ImagePatch::from([
         Change::replace("name", "after"),
         Change::add("b", "2"),
         Change::replace("a", "3"),
@@ -168,7 +168,7 @@ async fn changes_are_applied_in_order_and_all_or_none(on: impl Deployment) {
         Change::replace("visibility", "community"),
         Change::add("protected", true),
         Change::add("os_hidden", true),
-    ];
+    ]);
     let after = service.update_image(&image.id, &changes).await.unwrap();
     assert_eq!(after.name.as_deref(), Some("after"));
     assert_eq!(after.properties, [("b".to_string(), "2".to_string())]);
@@ -181,7 +181,7 @@ async fn changes_are_applied_in_order_and_all_or_none(on: impl Deployment) {
         (Change::remove("name"), Forbidden),
         (Change::add("disk_format", "floppy"), Invalid),
     ] {
-        let changes = [Change::replace("name", "half"), wrong];
+        let changes = ImagePatch::from([Change::replace("name", "half"), wrong]);
         assert_eq!(kind(service.update_image(&image.id, &changes).await), why);
         assert_eq!(
             service.get_image(&image.id).await.unwrap().name.as_deref(),
@@ -201,11 +201,11 @@ async fn a_property_that_was_removed_can_come_back(on: impl Deployment) {
         .await
         .unwrap();
     service
-        .update_image(&image.id, &[Change::remove("a")])
+        .update_image(&image.id, &Change::remove("a").into())
         .await
         .unwrap();
     let image = service
-        .update_image(&image.id, &[Change::add("a", "2")])
+        .update_image(&image.id, &Change::add("a", "2").into())
         .await
         .unwrap();
     assert_eq!(image.property("a"), Some("2"));
@@ -219,18 +219,18 @@ async fn formats_are_fixed_once_there_is_data(on: impl Deployment) {
     let service = on.service("admin:admin:u").await;
     let image = raw_image(service.as_ref(), "x").await;
     service
-        .update_image(&image.id, &[Change::replace("disk_format", "iso")])
+        .update_image(&image.id, &Change::replace("disk_format", "iso").into())
         .await
         .unwrap();
     service
-        .update_image(&image.id, &[Change::replace("disk_format", "raw")])
+        .update_image(&image.id, &Change::replace("disk_format", "raw").into())
         .await
         .unwrap();
     service
         .upload_image(&image.id, Upload::new(super::data::pipe(b"data")))
         .await
         .unwrap();
-    let change = [Change::replace("disk_format", "iso")];
+    let change = ImagePatch::from([Change::replace("disk_format", "iso")]);
     assert_eq!(
         kind(service.update_image(&image.id, &change).await),
         Forbidden
@@ -245,7 +245,7 @@ async fn protected_images_are_not_deleted(on: impl Deployment) {
         .unwrap();
     assert_eq!(kind(service.delete_image(&image.id).await), Forbidden);
     service
-        .update_image(&image.id, &[Change::replace("protected", false)])
+        .update_image(&image.id, &Change::replace("protected", false).into())
         .await
         .unwrap();
     service.delete_image(&image.id).await.unwrap();
@@ -324,22 +324,19 @@ async fn tags_that_others_attach_stay(on: impl Deployment) {
         .await
         .unwrap();
     // Both saw the same record.
-    let first = [Change::add("name", "x"), Change::add_tag("b")];
-    service.apply_changes(&image.id, &first).await.unwrap();
-    let second = [Change::add_tag("c"), Change::add_tag("a")];
+    let first = ImagePatch::from([Change::add("name", "x"), Change::add_tag("b")]);
+    service.apply_patch(&image.id, &first).await.unwrap();
+    let second = ImagePatch::from([Change::add_tag("c"), Change::add_tag("a")]);
     let changed = service.update_image(&image.id, &second).await.unwrap();
     let mut tags = changed.tags;
     tags.sort();
     assert_eq!(tags, ["a", "b", "c"]);
     assert_eq!(changed.name.as_deref(), Some("x"));
-    let long = [Change::add_tag("t".repeat(256))];
-    assert_eq!(kind(service.apply_changes(&image.id, &long).await), Invalid);
+    let long = ImagePatch::from([Change::add_tag("t".repeat(256))]);
+    assert_eq!(kind(service.apply_patch(&image.id, &long).await), Invalid);
     let nowhere = "99999999-9999-4999-8999-999999999999";
-    let change = [Change::add_tag("b")];
-    assert_eq!(
-        kind(service.apply_changes(nowhere, &change).await),
-        NotFound
-    );
+    let change = ImagePatch::from([Change::add_tag("b")]);
+    assert_eq!(kind(service.apply_patch(nowhere, &change).await), NotFound);
 }
 
 async fn quotas_are_enforced(on: impl Deployment) {
@@ -358,7 +355,7 @@ async fn quotas_are_enforced(on: impl Deployment) {
     assert_eq!(
         kind(
             service
-                .update_image(&image.id, &[Change::add("one-more", "x")])
+                .update_image(&image.id, &Change::add("one-more", "x").into())
                 .await
         ),
         TooLarge
@@ -367,7 +364,7 @@ async fn quotas_are_enforced(on: impl Deployment) {
     assert_eq!(
         kind(
             service
-                .update_image(&image.id, &[Change::add("tags", json!(tags))])
+                .update_image(&image.id, &Change::add("tags", json!(tags)).into())
                 .await
         ),
         TooLarge
@@ -412,7 +409,7 @@ async fn only_owners_and_administrators_change_images(on: impl Deployment) {
         .create_image(new_image(json!({"visibility": "community"})))
         .await
         .unwrap();
-    let rename = [Change::replace("name", "x")];
+    let rename = ImagePatch::from([Change::replace("name", "x")]);
     for caller in ["other:member:u", "demo:reader:u"] {
         let service = on.service(caller).await;
         assert_eq!(
@@ -437,14 +434,14 @@ async fn only_owners_and_administrators_change_images(on: impl Deployment) {
             "{caller}"
         );
     }
-    let give_away = [Change::replace("owner", on.project("other").await)];
+    let give_away = ImagePatch::from([Change::replace("owner", on.project("other").await)]);
     assert_eq!(
         kind(demo.update_image(&image.id, &give_away).await),
         Forbidden
     );
     assert_eq!(
         kind(
-            demo.update_image(&image.id, &[Change::replace("visibility", "public")])
+            demo.update_image(&image.id, &Change::replace("visibility", "public").into())
                 .await
         ),
         Forbidden

@@ -1,7 +1,9 @@
 //! Where the data of images is.
 
 use glance_tools::ErrorKind::{Conflict, Forbidden, Invalid, NotFound};
-use glance_tools::model::{Image, ImageStatus, Location, MultiHash, ValidationData};
+use glance_tools::model::{
+    Change, Image, ImagePatch, ImageStatus, Location, MultiHash, ValidationData,
+};
 use glance_tools::service::{ImageService, Upload};
 use serde_json::{Map, json};
 
@@ -20,11 +22,31 @@ contract! {
     copies_are_deleted_from_stores_that_have_them
 }
 
-fn location(url: &str) -> Location {
+pub fn location(url: &str) -> Location {
     Location {
         url: url.to_string(),
         metadata: Map::new(),
     }
+}
+
+/// The patch that adds a location.
+pub fn add(location: Location) -> ImagePatch {
+    add_validated(location, ValidationData::default())
+}
+
+/// The patch that adds a location, with hashes.
+pub fn add_validated(location: Location, validation: ValidationData) -> ImagePatch {
+    Change::add_location(location, validation).into()
+}
+
+/// The patch that replaces the locations.
+pub fn replace(locations: Vec<Location>) -> ImagePatch {
+    Change::replace_locations(locations).into()
+}
+
+/// The patch that removes a location of a list that was not read.
+pub fn remove(position: usize) -> ImagePatch {
+    ImagePatch::remove_locations(&[], &[position])
 }
 
 /// An active image of the service's caller.
@@ -45,7 +67,7 @@ async fn metadata_of_locations_are_replaced(on: impl Deployment) {
     let mut noted = at.clone();
     noted.metadata = Map::from_iter([("note".to_string(), json!({"a": ["b"]}))]);
     let changed = service
-        .replace_locations(&image.id, vec![noted.clone()])
+        .update_image(&image.id, &replace(vec![noted.clone()]))
         .await
         .unwrap();
     // The store that the address belongs to is put back.
@@ -59,7 +81,7 @@ async fn metadata_of_locations_are_replaced(on: impl Deployment) {
     let read = service.get_image(&image.id).await.unwrap();
     assert_eq!(read.locations, Some(vec![noted]));
     assert_eq!(read.stores, Some(vec!["fast".to_string()]));
-    let none = service.replace_locations(&image.id, Vec::new()).await;
+    let none = service.update_image(&image.id, &replace(Vec::new())).await;
     assert_eq!(kind(none), Forbidden);
 }
 
@@ -72,14 +94,16 @@ async fn only_the_addresses_that_an_image_has_are_replaced(on: impl Deployment) 
         vec![location("file:///elsewhere")],
         vec![own[0].clone(), location("http://127.0.0.1/x")],
     ] {
-        let replaced = service.replace_locations(&image.id, locations).await;
+        let replaced = service.update_image(&image.id, &replace(locations)).await;
         assert_eq!(kind(replaced), Invalid);
     }
     let read = service.get_image(&image.id).await.unwrap();
     assert_eq!(read.locations, Some(own));
     let nowhere = "66666666-6666-6666-6666-666666666666";
-    let replaced = service.replace_locations(nowhere, vec![location("file:///x")]);
-    assert_eq!(kind(replaced.await), NotFound);
+    let replaced = service
+        .update_image(nowhere, &replace(vec![location("file:///x")]))
+        .await;
+    assert_eq!(kind(replaced), NotFound);
 }
 
 async fn addresses_that_are_none_are_refused(on: impl Deployment) {
@@ -95,9 +119,11 @@ async fn addresses_that_are_none_are_refused(on: impl Deployment) {
         "http://127.0.0.1:1/there-is-no-such-store",
         &format!("http://h/{}", "x".repeat(255)),
     ] {
-        let added = service.add_location(&id, location(url), ValidationData::default());
-        assert_eq!(kind(added.await), Invalid, "{url}");
-        let replaced = service.replace_locations(&id, vec![location(url)]).await;
+        let added = service.update_image(&id, &add(location(url))).await;
+        assert_eq!(kind(added), Invalid, "{url}");
+        let replaced = service
+            .update_image(&id, &replace(vec![location(url)]))
+            .await;
         assert_eq!(kind(replaced), Invalid, "{url}");
     }
     let image = service.get_image(&id).await.unwrap();
@@ -110,24 +136,27 @@ async fn the_last_location_stays(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let id = active(admin.as_ref()).await.id;
     for position in [0, 5] {
-        let removed = admin.remove_locations(&id, &[position]).await;
+        let removed = admin.update_image(&id, &remove(position)).await;
         assert_eq!(kind(removed), Forbidden);
     }
     assert_eq!(kind(admin.delete_from_store(&id, "fast").await), Forbidden);
     let image = admin.get_image(&id).await.unwrap();
     assert_eq!(image.locations.unwrap().len(), 1);
     let queued = raw_image(admin.as_ref(), "queued").await.id;
-    assert_eq!(kind(admin.remove_locations(&queued, &[0]).await), Conflict);
+    assert_eq!(
+        kind(admin.update_image(&queued, &remove(0)).await),
+        Conflict
+    );
 }
 
 async fn only_administrators_remove_locations(on: impl Deployment) {
     let on = on.with_named_stores().await;
     let demo = on.service("demo:member:u").await;
     let id = active(demo.as_ref()).await.id;
-    assert_eq!(kind(demo.remove_locations(&id, &[0]).await), Forbidden);
+    assert_eq!(kind(demo.update_image(&id, &remove(0)).await), Forbidden);
     assert_eq!(kind(demo.delete_from_store(&id, "fast").await), Forbidden);
     let stranger = on.service("other:member:u").await;
-    assert_eq!(kind(stranger.remove_locations(&id, &[0]).await), NotFound);
+    assert_eq!(kind(stranger.update_image(&id, &remove(0)).await), NotFound);
     assert_eq!(
         kind(stranger.delete_from_store(&id, "fast").await),
         NotFound
@@ -140,14 +169,14 @@ async fn locations_are_changed_by_the_owner(on: impl Deployment) {
     let image = active(demo.as_ref()).await;
     let own = image.locations.unwrap();
     let reader = on.service("demo:reader:u").await;
-    let replaced = reader.replace_locations(&image.id, own.clone()).await;
+    let replaced = reader.update_image(&image.id, &replace(own.clone())).await;
     assert_eq!(kind(replaced), Forbidden);
     let admin = on.service("admin:admin:u").await;
-    let replaced = admin.replace_locations(&image.id, own).await;
+    let replaced = admin.update_image(&image.id, &replace(own)).await;
     assert_eq!(replaced.unwrap().id, image.id);
     demo.deactivate_image(&image.id).await.unwrap();
-    let added = demo.add_location(&image.id, location("x://y"), ValidationData::default());
-    assert_eq!(kind(added.await), Conflict, "in no other state");
+    let added = demo.update_image(&image.id, &add(location("x://y"))).await;
+    assert_eq!(kind(added), Conflict, "in no other state");
 }
 
 async fn data_is_registered_for_queued_images_of_the_caller(on: impl Deployment) {
@@ -195,12 +224,19 @@ async fn hashes_that_are_none_are_refused(on: impl Deployment) {
         (Some("sha512"), Some("no hex"), Conflict),
         (Some("sha512"), Some("ab"), Conflict),
     ] {
-        let added = service.add_location(&queued, own(), said(algorithm, value));
-        assert_eq!(kind(added.await), why, "{algorithm:?} {value:?}");
+        let added = service
+            .update_image(&queued, &add_validated(own(), said(algorithm, value)))
+            .await;
+        assert_eq!(kind(added), why, "{algorithm:?} {value:?}");
     }
     let others = "a".repeat(128);
-    let added = service.add_location(&image.id, own(), said(Some("sha512"), Some(&others)));
-    assert_eq!(kind(added.await), Conflict, "it has another");
+    let added = service
+        .update_image(
+            &image.id,
+            &add_validated(own(), said(Some("sha512"), Some(&others))),
+        )
+        .await;
+    assert_eq!(kind(added), Conflict, "it has another");
     // What is asked for first is whether the address may be registered at all.
     let hash = MultiHash {
         algorithm: "sha512".to_string(),

@@ -2,7 +2,7 @@
 
 use futures_util::TryStreamExt;
 use glance_tools::ErrorKind::{Conflict, Forbidden, Invalid, NotFound, TooLarge};
-use glance_tools::model::{Change, Image, ImageQuery, MemberStatus};
+use glance_tools::model::{Change, Image, ImagePatch, ImageQuery, MemberStatus};
 use glance_tools::service::ImageService;
 use serde_json::json;
 
@@ -181,7 +181,7 @@ async fn only_shared_images_have_members(on: impl Deployment) {
     let other = on.project("other").await;
     let id = shared(admin.as_ref(), &[&other]).await;
     for visibility in ["private", "community", "public"] {
-        let change = [Change::replace("visibility", visibility)];
+        let change = ImagePatch::from(Change::replace("visibility", visibility));
         admin.update_image(&id, &change).await.unwrap();
         assert_eq!(kind(admin.list_members(&id).await), Forbidden);
         assert_eq!(kind(admin.get_member(&id, &other).await), NotFound);
@@ -190,7 +190,7 @@ async fn only_shared_images_have_members(on: impl Deployment) {
         assert_eq!(kind(answered.await), Forbidden);
         assert_eq!(kind(admin.remove_member(&id, &other).await), Forbidden);
     }
-    let change = [Change::replace("visibility", "shared")];
+    let change = ImagePatch::from(Change::replace("visibility", "shared"));
     admin.update_image(&id, &change).await.unwrap();
     let members = admin.list_members(&id).await.unwrap();
     assert_eq!(members.len(), 1, "it had kept them");

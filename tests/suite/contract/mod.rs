@@ -5,9 +5,10 @@ pub mod data;
 mod images;
 mod imports;
 mod lists;
-mod locations;
+pub mod locations;
 mod members;
 mod metadefs;
+mod patches;
 mod stores;
 
 use glance_tools::config::{Cloud, CloudOptions, Environment};

@@ -13,7 +13,7 @@ fn is_expected(stderr: &str) -> bool {
         "No Image found for",
         "More than one Image exists",
         "is not allowed",
-        "was changed meanwhile",
+        "was changed by another caller",
         "No image found",
     ]
     .iter()
@@ -187,9 +187,8 @@ fn read_while_changing(place: &Place) {
                         name: name.clone(),
                         value: value.clone(),
                     };
-                    let changes: Vec<Change> =
-                        values.as_object().unwrap().iter().map(change).collect();
-                    local.update_image(&image.id, &changes).await.unwrap();
+                    let patch = values.as_object().unwrap().iter().map(change).collect();
+                    local.update_image(&image.id, &patch).await.unwrap();
                 }
             });
             ended.store(true, Ordering::Relaxed);

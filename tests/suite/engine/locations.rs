@@ -1,13 +1,16 @@
 //! Data on web servers and in several stores, met by the engine alone: real servers of the tests have no
 //! store of web servers.
 
-use glance_tools::ErrorKind::{Conflict, Corrupt, Invalid, NotFound, TooLarge};
+use glance_tools::ErrorKind::{Conflict, Corrupt, Forbidden, Invalid, NotFound, TooLarge};
 use glance_tools::data::{Algorithm, Hasher};
 use glance_tools::local::Local;
-use glance_tools::model::{Image, ImageStatus, Location, MultiHash, ValidationData};
+use glance_tools::model::{
+    Change, Image, ImagePatch, ImageStatus, LocationValue, MultiHash, Position, ValidationData,
+};
 use glance_tools::service::{ImageData, Images, Locations, Reading, Stores, Upload};
-use serde_json::{Map, json};
+use serde_json::json;
 
+use crate::contract::locations::{add as add_patch, add_validated, location, replace};
 use crate::contract::{kind, new_image};
 use crate::support::glance::{Answer, Server, Trick, tricks};
 use crate::support::{Place, block_on, files};
@@ -17,14 +20,14 @@ pub const NAMED: &str = "[DEFAULT]\nenabled_backends = fast:file, slow:file\n\
     show_multiple_locations = true\n[glance_store]\ndefault_backend = fast\n";
 
 /// Stores of files and of web servers, of which the slow one is preferred.
-const WITH_WEB: &str = "[DEFAULT]\nenabled_backends = fast:file, slow:file, web:http\n\
+pub const WITH_WEB: &str = "[DEFAULT]\nenabled_backends = fast:file, slow:file, web:http\n\
     show_multiple_locations = true\nshow_image_direct_url = true\nimage_location_quota = 3\n\
     [glance_store]\ndefault_backend = fast\n[slow]\nweight = 5\n[web]\nweight = -1\n";
 
 const CONTENT: &[u8] = b"on the web";
 
 /// A web server that has `content` at `path`.
-fn serve(server: &Server, path: &str, content: &[u8]) {
+pub fn serve(server: &Server, path: &str, content: &[u8]) {
     let head = Answer::new(200, "text/plain", content).head();
     server.on("HEAD", path, 1..=usize::MAX, tricks::raw(head));
     let whole = Answer::new(200, "text/plain", content);
@@ -41,13 +44,6 @@ fn digest(algorithm: Algorithm, content: &[u8]) -> String {
     let mut hasher = Hasher::new(algorithm);
     hasher.update(content);
     hasher.finish()
-}
-
-fn location(url: &str) -> Location {
-    Location {
-        url: url.to_string(),
-        metadata: Map::new(),
-    }
 }
 
 /// A deployment with a store of web servers, and a web server.
@@ -93,9 +89,7 @@ async fn queued(local: &Local) -> String {
 }
 
 async fn add(local: &Local, id: &str, url: &str) -> glance_tools::Result<Image> {
-    local
-        .add_location(id, location(url), ValidationData::default())
-        .await
+    local.update_image(id, &add_patch(location(url))).await
 }
 
 #[test]
@@ -119,15 +113,11 @@ fn an_address_makes_a_queued_image_active() {
         );
         let mut other = location(&web.url("/a.img"));
         other.metadata.insert("note".to_string(), json!("x"));
-        let image = local
-            .add_location(&id, other, ValidationData::default())
-            .await;
+        let image = local.update_image(&id, &add_patch(other)).await;
         assert_eq!(image.unwrap().locations.unwrap().len(), 2);
         let mut number = location(&web.url("/a.img"));
         number.metadata.insert("note".to_string(), json!(1));
-        let refused = local
-            .add_location(&id, number, ValidationData::default())
-            .await;
+        let refused = local.update_image(&id, &add_patch(number)).await;
         assert_eq!(kind(refused), Invalid, "metadata are text");
         assert_eq!(web.saved(&id).unwrap(), CONTENT);
     });
@@ -147,14 +137,17 @@ fn hashes_that_are_said_are_recorded_and_protect_what_is_read() {
         let right_value = digest(Algorithm::Sha512, CONTENT);
         let at = || location(&web.url("/a.img"));
         let image = local
-            .add_location(&right, at(), said(right_value.to_uppercase()))
+            .update_image(
+                &right,
+                &add_validated(at(), said(right_value.to_uppercase())),
+            )
             .await;
         assert_eq!(
             image.unwrap().checksum,
             Some(digest(Algorithm::Md5, CONTENT))
         );
         local
-            .add_location(&wrong, at(), said("a".repeat(128)))
+            .update_image(&wrong, &add_validated(at(), said("a".repeat(128))))
             .await
             .unwrap();
         assert_eq!(web.saved(&right).unwrap(), CONTENT);
@@ -445,11 +438,14 @@ fn all_locations_of_an_image_have_its_size() {
         let local = web.place.open().await;
         let id = queued(&local).await;
         let both = vec![location(&web.url("/a.img")), location(&web.url("/other"))];
-        assert_eq!(kind(local.replace_locations(&id, both).await), Invalid);
+        assert_eq!(kind(local.update_image(&id, &replace(both)).await), Invalid);
         let twice = vec![location(&web.url("/a.img")); 2];
-        assert_eq!(kind(local.replace_locations(&id, twice).await), Invalid);
+        assert_eq!(
+            kind(local.update_image(&id, &replace(twice)).await),
+            Invalid
+        );
         let both = vec![location(&web.url("/a.img")), location(&web.url("/a.img?"))];
-        let image = local.replace_locations(&id, both).await.unwrap();
+        let image = local.update_image(&id, &replace(both)).await.unwrap();
         assert_eq!((image.status, image.size), (ImageStatus::Active, Some(10)));
         assert_eq!(kind(add(&local, &id, &web.url("/other")).await), Invalid);
         assert_eq!(
@@ -596,12 +592,26 @@ fn a_location_that_is_removed_takes_its_data_along() {
         let id = with_copy(&web, &local).await;
         let images = web.place.data().join("images");
         assert_eq!(
-            kind(local.remove_locations(&id, &[0, 1]).await),
+            kind(
+                local
+                    .update_image(&id, &ImagePatch::remove_locations(&[], &[0, 1]))
+                    .await
+            ),
             glance_tools::ErrorKind::Forbidden
         );
-        assert_eq!(kind(local.remove_locations(&id, &[2]).await), Invalid);
+        assert_eq!(
+            kind(
+                local
+                    .update_image(&id, &ImagePatch::remove_locations(&[], &[2]))
+                    .await
+            ),
+            Invalid
+        );
         assert!(files(&images).contains(&id));
-        let image = local.remove_locations(&id, &[0]).await.unwrap();
+        let image = local
+            .update_image(&id, &ImagePatch::remove_locations(&[], &[0]))
+            .await
+            .unwrap();
         assert_eq!(image.locations.unwrap()[0].url, web.url("/a.img"));
         assert!(!files(&images).contains(&id));
         assert!(files(&web.place.data().join(".journal")).is_empty());
@@ -688,8 +698,8 @@ fn locations_are_in_the_order_of_their_stores_weights() {
         let id = with_copy(&web, &local).await;
         let mut noted = location(&web.url("/a.img"));
         noted.metadata.insert("note".to_string(), json!("x"));
-        let added = local.add_location(&id, noted, ValidationData::default());
-        let image = added.await.unwrap();
+        let added = local.update_image(&id, &add_patch(noted)).await;
+        let image = added.unwrap();
         assert_eq!(
             image.stores,
             Some(["web", "web", "fast"].map(str::to_string).to_vec())
@@ -700,7 +710,10 @@ fn locations_are_in_the_order_of_their_stores_weights() {
         let listed: Vec<Image> = local.list_images(query).try_concat().await.unwrap();
         assert_eq!(listed[0].locations, image.locations);
         // Positions are those of the record.
-        let image = local.remove_locations(&id, &[0, 2]).await.unwrap();
+        let image = local
+            .update_image(&id, &ImagePatch::remove_locations(&[], &[0, 2]))
+            .await
+            .unwrap();
         assert_eq!(image.locations, Some(vec![locations[1].clone()]));
     });
 }
@@ -713,18 +726,22 @@ fn a_location_that_another_caller_moved_is_removed_where_it_is() {
         let id = with_copy(&web, &local).await;
         let mut noted = location(&web.url("/a.img"));
         noted.metadata.insert("note".to_string(), json!("x"));
-        let added = local.add_location(&id, noted, ValidationData::default());
-        let known = added.await.unwrap().locations.unwrap();
+        let added = local.update_image(&id, &add_patch(noted)).await;
+        let known = added.unwrap().locations.unwrap();
         // Both callers read the same list.
         for positions in [[1], [2]] {
-            let removed = local.remove_known_locations(&id, &known, &positions);
-            removed.await.unwrap();
+            let removed = local
+                .update_image(&id, &ImagePatch::remove_locations(&known, &positions))
+                .await;
+            removed.unwrap();
         }
         let left = local.get_image(&id).await.unwrap().locations;
         assert_eq!(left, Some(vec![known[0].clone()]));
         let gone = [known.iter().position(|at| at.url != known[0].url).unwrap()];
-        let removed = local.remove_known_locations(&id, &known, &gone);
-        assert_eq!(kind(removed.await), glance_tools::ErrorKind::Conflict);
+        let removed = local
+            .update_image(&id, &ImagePatch::remove_locations(&known, &gone))
+            .await;
+        assert_eq!(kind(removed), glance_tools::ErrorKind::Conflict);
     });
 }
 
@@ -893,4 +910,110 @@ fn the_commands_print_what_the_real_ones_print() {
         .glance(&["stores-delete", "--store", "fast", "nowhere"])
         .fails(1);
     assert!(missing.starts_with("Multi Backend support is not enabled or Image/store not found."));
+}
+
+#[test]
+fn locations_are_changed_with_other_attributes_or_not_at_all() {
+    let web = Web::new();
+    let images = web.place.data().join("images");
+    let remove = |position| Change::RemoveLocation {
+        position,
+        known: None,
+    };
+    let add_at = |position, path: &str| Change::AddLocation {
+        position,
+        value: location(&web.url(path)).into(),
+    };
+    block_on(async {
+        let local = web.place.open().await;
+        // A queued image becomes active by its first location, in the order of the operations.
+        let id = queued(&local).await;
+        let patch = ImagePatch::from([
+            add_at(Position::End, "/a.img"),
+            Change::replace("disk_format", "iso"),
+        ]);
+        assert_eq!(kind(local.update_image(&id, &patch).await), Forbidden);
+        assert_eq!(web.server.lines(), [] as [&str; 0], "nothing was looked up");
+        let patch = ImagePatch::from([
+            Change::replace("disk_format", "iso"),
+            Change::add("a", "1"),
+            Change::add_tag("t"),
+            add_at(Position::End, "/a.img"),
+            add_at(Position::At(0), "/a.img?first"),
+            remove(Position::End),
+        ]);
+        let image = local.update_image(&id, &patch).await.unwrap();
+        assert_eq!((image.status, image.size), (ImageStatus::Active, Some(10)));
+        let urls: Vec<String> = image
+            .locations
+            .iter()
+            .flatten()
+            .map(|at| at.url.clone())
+            .collect();
+        assert_eq!(urls, [web.url("/a.img?first")]);
+        assert_eq!(image.disk_format.as_deref(), Some("iso"));
+        assert_eq!(
+            (image.property("a"), &image.tags[..]),
+            (Some("1"), &["t".to_string()][..])
+        );
+        assert_eq!(local.get_image(&id).await.unwrap(), image);
+
+        // Data of a removed location is there until everything is recorded.
+        let id = with_copy(&web, &local).await;
+        let before = local.get_image(&id).await.unwrap();
+        for last in [
+            Change::replace("absent", "x"),
+            remove(Position::At(7)),
+            remove(Position::End),
+            add_at(Position::End, "/nothing"),
+            add_at(Position::End, "/a.img"),
+        ] {
+            let patch = ImagePatch::from([
+                Change::replace("name", "half"),
+                remove(Position::At(0)),
+                last.clone(),
+            ]);
+            assert!(local.update_image(&id, &patch).await.is_err(), "{last:?}");
+            assert_eq!(local.get_image(&id).await.unwrap(), before, "{last:?}");
+            assert!(files(&images).contains(&id));
+            assert!(files(&web.place.data().join(".journal")).is_empty());
+        }
+        let patch = ImagePatch::from([
+            Change::replace("name", "after"),
+            remove(Position::At(0)),
+            add_at(Position::At(0), "/a.img?second"),
+        ]);
+        let image = local.update_image(&id, &patch).await.unwrap();
+        assert_eq!(image.name.as_deref(), Some("after"));
+        assert_eq!(image.stores, Some(vec!["web".to_string(); 2]));
+        assert!(!files(&images).contains(&id));
+        assert!(files(&web.place.data().join(".journal")).is_empty());
+        assert_eq!(local.get_image(&id).await.unwrap(), image);
+    });
+}
+
+#[test]
+fn hashes_of_several_locations_agree() {
+    let web = Web::new();
+    let said = |value: &str| ValidationData {
+        checksum: None,
+        os_hash_algo: Some("sha512".to_string()),
+        os_hash_value: Some(value.repeat(128)),
+    };
+    let value = |path: &str, hash: &str| LocationValue {
+        location: location(&web.url(path)),
+        validation: said(hash),
+    };
+    block_on(async {
+        let local = web.place.open().await;
+        let id = queued(&local).await;
+        let both = |first, second| {
+            let values = vec![value("/a.img", first), value("/a.img?", second)];
+            ImagePatch::from(Change::ReplaceLocations { values })
+        };
+        let differing = local.update_image(&id, &both("a", "b")).await;
+        assert_eq!(kind(differing), Conflict);
+        let image = local.update_image(&id, &both("a", "a")).await.unwrap();
+        assert_eq!(image.hash.unwrap().value, "a".repeat(128));
+    });
 }

@@ -83,7 +83,7 @@ fn operations_on_a_large_catalogue_read_few_rows_of_it() {
             name: "colour".to_string(),
             value,
         };
-        local.update_image(&id, &[change]).await.unwrap();
+        local.update_image(&id, &change.into()).await.unwrap();
         spent("update", FEW).await;
         local.add_tag(&id, "new").await.unwrap();
         local.remove_tag(&id, "new").await.unwrap();

@@ -5,3 +5,5 @@ mod deployments;
 mod interop;
 mod manage;
 mod mariadb;
+mod notifications;
+mod patches;

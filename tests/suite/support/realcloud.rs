@@ -40,6 +40,11 @@ pub fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// The environment of the real programs, made if it does not exist.
+pub fn venv() -> PathBuf {
+    PathBuf::from(output_of(&mut Command::new(script("venv"))).trim_end())
+}
+
 /// Standard output of a command that MUST succeed.
 #[track_caller]
 pub fn output_of(command: &mut Command) -> String {

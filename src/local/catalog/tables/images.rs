@@ -1,4 +1,4 @@
-//! Rows of images and what belongs to them.
+//! Rows of images, their properties, tags and locations.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::model::{Fields, Image, ImageStatus, Location, MultiHash, Timestamp, V
 use crate::{Error, Result};
 
 columns! {
-    /// The columns of an image that are read: first those that every list needs.
+    /// The columns of an image, those that every list needs first.
     Attribute {
         Id = "images.id",
         Name = "images.name",
@@ -43,7 +43,7 @@ pub(in crate::local::catalog) fn selected(fields: Fields) -> &'static str {
     }
 }
 
-/// Reads an image from a row of what [`selected`] returns for the same `fields`; without its children.
+/// Reads an image from a row of the columns that [`selected`] returns for the same `fields`, without its children.
 pub(in crate::local::catalog) fn read_image(row: &impl Columns, fields: Fields) -> Result<Image> {
     let mut image = Image::queued(row.some_owned(Attribute::Id)?, Timestamp::EPOCH);
     image.name = row.owned(Attribute::Name)?;
@@ -83,23 +83,23 @@ pub(in crate::local::catalog) fn read_image(row: &impl Columns, fields: Fields) 
     Ok(image)
 }
 
-/// A size in bytes from a column that may be empty.
+/// Returns a size in bytes from a column that may be empty.
 pub(in crate::local::catalog) fn bytes(value: Option<i64>) -> Option<u64> {
     value.and_then(|value| u64::try_from(value).ok())
 }
 
-/// An image with everything the engine knows of it.
+/// An image with all that the engine knows about it.
 #[derive(Clone, Debug)]
 pub struct StoredImage {
-    /// The record, without locations and stores: whether these are shown is not for the catalogue.
+    /// The record, without locations and stores, which not every caller is shown.
     pub image: Image,
-    /// Where its data is.
+    /// The locations of its data.
     pub locations: Vec<Location>,
     /// Whether the caller's project is a member of it.
     pub is_member: bool,
 }
 
-/// Loads one image, whoever may see it; None when there is none or it is deleted.
+/// Loads one image, whether or not the caller may see it; None if it does not exist or is deleted.
 pub(in crate::local::catalog) async fn load(
     on: &impl Run,
     id: &str,
@@ -118,7 +118,7 @@ pub(in crate::local::catalog) async fn load(
     };
     let mut images = vec![read_image(&row, Fields::ALL)?];
     if images[0].id != id {
-        // MySQL compares texts without case: here too, but data and journals go by the id that was asked for.
+        // MySQL ignores case when it compares strings, but data and journals are named by the exact ID.
         return Ok(None);
     }
     load_children(on, &mut images, Fields::ALL).await?;
@@ -134,6 +134,7 @@ pub(in crate::local::catalog) async fn load(
     }))
 }
 
+/// Returns whether an image is shared with a project.
 async fn is_member(on: &impl Run, id: &str, project: &str) -> Result<bool> {
     let sql = Sql::new("SELECT 1 FROM image_members").with(
         " WHERE image_id = ? AND member = ? AND deleted + 0 = ? LIMIT 1",
@@ -142,7 +143,7 @@ async fn is_member(on: &impl Run, id: &str, project: &str) -> Result<bool> {
     Ok(on.row(sql).await?.is_some())
 }
 
-/// Fills in what `fields` asks of the children of `images`: one query a table.
+/// Loads the children of `images` that `fields` asks for, with one query per table.
 pub(in crate::local::catalog) async fn load_children(
     on: &impl Run,
     images: &mut [Image],
@@ -183,7 +184,7 @@ columns! {
     }
 }
 
-/// What an image may have several of, a row each.
+/// A kind of rows of which an image may have several.
 #[derive(Clone, Copy)]
 pub(in crate::local::catalog) enum Child {
     Property,
@@ -203,7 +204,7 @@ impl Child {
         .filter_map(|(asked, child)| asked.then_some(child))
     }
 
-    /// Returns the table and the columns of it that are read.
+    /// Returns the table, and the columns that are read.
     fn source(self) -> (&'static str, &'static str) {
         match self {
             Self::Property => ("image_properties", PropertyColumn::SELECTED),
@@ -212,7 +213,7 @@ impl Child {
         }
     }
 
-    /// Returns the column of the id of the image.
+    /// Returns the column of the ID of the image.
     fn image(self) -> Column {
         match self {
             Self::Property => PropertyColumn::Image.into(),
@@ -242,15 +243,15 @@ impl Child {
     }
 }
 
-/// Images whose children are being read.
+/// Images whose children are loaded.
 pub(in crate::local::catalog) struct Parents<'i> {
     images: &'i mut [Image],
-    /// Where the image with an id is.
+    /// The index of each image, by its ID.
     places: HashMap<String, usize>,
 }
 
 impl<'i> Parents<'i> {
-    /// Images that have no children yet.
+    /// Creates the collection of images without children.
     pub(in crate::local::catalog) fn new(images: &'i mut [Image], fields: Fields) -> Self {
         let mut places = HashMap::with_capacity(images.len());
         for (place, image) in images.iter_mut().enumerate() {
@@ -260,7 +261,7 @@ impl<'i> Parents<'i> {
         Self { images, places }
     }
 
-    /// All their children of one kind.
+    /// Returns the query for all their children of one kind.
     pub(in crate::local::catalog) fn select(&self, child: Child) -> Sql {
         let (table, columns) = child.source();
         Sql::new(format!(
@@ -272,7 +273,7 @@ impl<'i> Parents<'i> {
         .text(" ORDER BY id")
     }
 
-    /// Gives a child that was selected to its image.
+    /// Adds a child, from a row of the query, to its image.
     pub(in crate::local::catalog) fn adopt(
         &mut self,
         child: Child,
@@ -281,12 +282,12 @@ impl<'i> Parents<'i> {
         let place = self.places.get(&*row.some_text(child.image())?);
         let image = place.and_then(|place| self.images.get_mut(*place));
         let image =
-            image.ok_or_else(|| Error::internal("a row of an image that was not asked for"))?;
+            image.ok_or_else(|| Error::internal("a row of an image that was not selected"))?;
         child.read(row, image)
     }
 }
 
-/// A number of bytes as a column holds it.
+/// Returns a number of bytes as a column holds it.
 fn number(bytes: Option<u64>) -> Result<Option<i64>> {
     let number = bytes.map(|bytes| {
         i64::try_from(bytes).map_err(|_| Error::too_large(format!("{bytes} bytes are too many")))
@@ -294,6 +295,7 @@ fn number(bytes: Option<u64>) -> Result<Option<i64>> {
     number.transpose()
 }
 
+/// Reads the metadata of a location; an empty column is an empty map.
 pub(in crate::local::catalog) fn read_metadata(
     text: Option<&str>,
 ) -> Result<Map<String, serde_json::Value>> {
@@ -314,7 +316,7 @@ impl Transaction {
     /// Records a new image with its properties and tags.
     ///
     /// # Errors
-    /// `Conflict` when the id was ever used.
+    /// `Conflict` if the ID was ever used.
     pub async fn insert_image(&self, image: &Image) -> Result<()> {
         let taken =
             Sql::new("SELECT 1 FROM images").with(" WHERE id = ?", [image.id.as_str().into()]);
@@ -353,7 +355,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Writes what changed between two states of an image, other than its status and data.
+    /// Records the differences between two states of an image, other than its status and what belongs to its data.
     pub async fn update_image(&self, before: &Image, after: &Image) -> Result<()> {
         let now = after.updated_at.to_catalog();
         let sql = Sql::new("UPDATE images SET ").with(
@@ -374,7 +376,7 @@ impl Transaction {
             ],
         );
         self.execute(sql).await?;
-        // First what goes: the database may not tell its name from that of what comes.
+        // Removals come first: the database may take the name of a new property for that of a removed one.
         for (name, _) in before
             .properties
             .iter()
@@ -434,8 +436,8 @@ impl Transaction {
         Ok(self.execute(sql).await? == 1)
     }
 
-    /// Records what is known of the data of an image in status `from`, which makes it active; whether it
-    /// still was.
+    /// Records the size and the hashes of the data of an image, which makes it active. Returns whether its status was
+    /// `from`; nothing is changed otherwise.
     pub async fn activate(&self, image: &Image, from: ImageStatus) -> Result<bool> {
         let hash = image.hash.as_ref();
         let sql = Sql::new("UPDATE images SET ").with(
@@ -457,7 +459,7 @@ impl Transaction {
         Ok(self.execute(sql).await? > 0)
     }
 
-    /// Records how much is staged for an image that is being staged; whether it still was.
+    /// Records the size of the staged data of an image. Returns whether it was `uploading`; nothing is changed otherwise.
     pub async fn set_staged_size(&self, id: &str, size: u64) -> Result<bool> {
         let sql = Sql::new("UPDATE images SET ").with(
             "size = ?, updated_at = ? WHERE id = ? AND status = ? AND deleted + 0 = ?",
@@ -472,7 +474,7 @@ impl Transaction {
         Ok(self.execute(sql).await? > 0)
     }
 
-    /// Marks an image and all that belongs to it deleted, its status `to` and its locations accordingly.
+    /// Marks an image and its children deleted. Its status becomes `to`, and that of its locations accordingly.
     pub async fn delete_image(&self, id: &str, to: ImageStatus) -> Result<()> {
         let now = self.now().to_catalog();
         let gone = to == ImageStatus::Deleted;
@@ -505,7 +507,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Attaches a tag that is not attached yet.
+    /// Adds a tag that the image does not have.
     pub async fn insert_tag(&self, id: &str, tag: &str, now: &str) -> Result<()> {
         let columns =
             "INSERT INTO image_tags (image_id, value, created_at, updated_at, deleted) VALUES ";
@@ -520,9 +522,10 @@ impl Transaction {
         Ok(())
     }
 
+    /// Adds a property that the image does not have.
     async fn insert_property(&self, id: &str, name: &str, value: &str, now: &str) -> Result<()> {
-        // A property that was deleted keeps its row, and its name must be unique: it comes back to life. One
-        // that is alive has a name that MySQL does not tell from this one: it is not overwritten.
+        // Names are unique, including those of deleted properties: such a row is used again. A row that is not deleted
+        // has a name that differs in case alone, which MySQL ignores: it is not overwritten.
         let again = Sql::new("UPDATE image_properties SET ").with(
             "name = ?, value = ?, deleted = ?, updated_at = ? WHERE image_id = ? AND name = ? AND deleted + 0 = ?",
             [
@@ -551,7 +554,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Marks rows of an image deleted: all of them, or those whose `key` is `value`.
+    /// Marks rows of an image deleted: all of a table, or those whose `key` is `value`.
     pub(in crate::local::catalog) async fn delete_children(
         &self,
         table: &str,
@@ -567,7 +570,7 @@ impl Transaction {
         if let Some(value) = value {
             sql = sql.with(&format!(" AND {key} = ?"), [value.into()]);
             if self.dialect() == Dialect::Mysql {
-                // Of tags an image may have two that differ in case alone.
+                // An image may have two tags that differ in case alone.
                 sql = sql.with(&format!(" AND BINARY {key} = BINARY ?"), [value.into()]);
             }
         }

@@ -13,7 +13,7 @@ use crate::model::{Location, json};
 pub struct NewLocation<'a> {
     /// Address of the data.
     pub url: &'a str,
-    /// Metadata as JSON; empty: no named store.
+    /// Metadata; empty if the store has no name.
     pub metadata: &'a Map<String, serde_json::Value>,
 }
 
@@ -27,7 +27,7 @@ impl<'a> From<&'a Location> for NewLocation<'a> {
 }
 
 impl Transaction {
-    /// The addresses that the record of an image names, or has named, whatever became of the image.
+    /// Returns all addresses that the record of an image has or had, including those of a deleted image.
     pub async fn addresses(&self, id: &str) -> Result<Vec<String>> {
         let sql =
             Sql::new("SELECT value FROM image_locations").with(" WHERE image_id = ?", [id.into()]);
@@ -35,8 +35,8 @@ impl Transaction {
         rows.iter().map(|row| row.some_owned("value")).collect()
     }
 
-    /// The addresses that the record of an image has named and names no more, but for those that a scrubber is
-    /// to remove.
+    /// Returns the addresses that were removed from the record of an image, without those whose data waits for the
+    /// scrubber.
     pub async fn deleted_addresses(&self, id: &str) -> Result<Vec<String>> {
         let sql = Sql::new("SELECT value FROM image_locations").with(
             " WHERE image_id = ? AND +deleted = ? AND status = 'deleted'",
@@ -46,7 +46,7 @@ impl Transaction {
         rows.iter().map(|row| row.some_owned("value")).collect()
     }
 
-    /// The locations of an image, in the order of its record, each with the number of its row.
+    /// Returns the locations of an image in the order in which they were added, each with the ID of its row.
     pub async fn load_locations(&self, id: &str) -> Result<Vec<(i64, Location)>> {
         let sql = Sql::new("SELECT id, value, meta_data FROM image_locations").with(
             " WHERE image_id = ? AND deleted + 0 = ? ORDER BY id",
@@ -63,7 +63,7 @@ impl Transaction {
         rows.iter().map(read).collect()
     }
 
-    /// Records a location behind those that an image has.
+    /// Adds a location after those that an image has.
     pub async fn insert_location(&self, id: &str, location: &NewLocation<'_>) -> Result<()> {
         let now = self.now().to_catalog();
         let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, \
@@ -81,7 +81,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Marks a location deleted; `later` when its data waits for the scrubber.
+    /// Marks a location deleted. If `later` is set, its data waits for the scrubber.
     pub async fn delete_location(&self, row: i64, later: bool) -> Result<()> {
         let now = self.now().to_catalog();
         let status = if later { "pending_delete" } else { "deleted" };

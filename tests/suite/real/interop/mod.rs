@@ -16,18 +16,13 @@ use tempfile::TempDir;
 
 use steps::{DISKS, Step, create, id, ids, make_disks, member_steps, step, steps};
 
-use crate::support::realcloud::{known, output_of, script};
+use crate::support::realcloud::{known, output_of, script, venv};
 use crate::support::{GLANCE, Place, block_on};
 
 const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 
 /// The users of the real cloud, with what they are in local mode.
 const USERS: [(&str, &str); 3] = [("admin", "admin"), ("demo", "member"), ("other", "member")];
-
-/// The environment of the real programs, made when it is not there.
-fn venv() -> PathBuf {
-    PathBuf::from(output_of(&mut Command::new(script("venv"))).trim_end())
-}
 
 /// A real Keystone and a real Glance, stopped when this is dropped, or else when the test ends.
 struct Cloud {

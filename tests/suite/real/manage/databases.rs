@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::support::mariadb::Schema;
-use crate::support::realcloud::{output_of, script};
+use crate::support::realcloud::{output_of, script, venv};
 use crate::support::{Place, block_on};
 
 /// Databases of one kind.
@@ -151,10 +151,6 @@ impl Databases for MariaDb<'_> {
     fn has_triggers(&self) -> bool {
         true
     }
-}
-
-fn venv() -> PathBuf {
-    PathBuf::from(output_of(&mut Command::new(script("venv"))).trim_end())
 }
 
 /// Runs the real tool, once for each job; what it said.
