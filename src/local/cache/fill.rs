@@ -1,4 +1,4 @@
-//! Data on its way into the cache: verified, then put there at once or not at all.
+//! Writes of data into the cache: verified, then published atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -17,7 +17,7 @@ use crate::local::journal::{Begun, Entry, Intent};
 use crate::model::{ByteRange, Image, Removed};
 use crate::{Error, Result};
 
-/// What the data of an image has to be.
+/// The expected properties of an image's data.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     size: Option<u64>,
@@ -25,7 +25,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// By the record: the secure hash, else md5; only the size where there is neither.
+    /// Returns the expectation from the record: the secure hash, else MD5. Only the size if there is neither.
     pub(super) fn of(image: &Image) -> Self {
         let secure = image.hash.as_ref().and_then(|hash| {
             let algorithm = Algorithm::parse(&hash.algorithm).ok()?;
@@ -45,7 +45,7 @@ impl Expected {
             .collect()
     }
 
-    /// Refuses data that is another.
+    /// Returns an error unless the data is as expected.
     fn check(&self, id: &str, taken: &Taken) -> Result<()> {
         let wrong = |what: &str| {
             Err(Error::corrupt(format!(
@@ -63,8 +63,8 @@ impl Expected {
         }
     }
 
-    /// Whether a file holds that data.
-    pub(super) fn is_met_by(&self, id: &str, file: File) -> Result<bool> {
+    /// Returns whether a file holds the expected data.
+    pub(super) fn matches(&self, id: &str, file: File) -> Result<bool> {
         let mut blocks = Blocks::new(&self.algorithms());
         let path = PathBuf::from(id);
         let mut reader = Source::File {
@@ -82,22 +82,22 @@ impl Expected {
     }
 }
 
-/// Data that is being put into the cache. Unless it is finished, what there is of it goes to `invalid/`.
+/// A write of image data into the cache. Unless it finishes, the partial data is moved to `invalid/`.
 pub(in crate::local) struct Fill {
     cache: ImageCache,
     id: String,
     expected: Expected,
-    /// The file that is written, and its name.
+    /// The file being written, and its path.
     file: File,
     path: PathBuf,
-    /// None once it is finished.
+    /// The journal entry; None after the write has finished.
     entry: Option<Entry>,
 }
 
 impl ImageCache {
-    /// Begins to put an image into the cache; None where it is there, or somebody else is at it.
+    /// Begins to write an image into the cache; None if it is there, or another process is writing it.
     pub(in crate::local) async fn begin_fill(&self, image: &Image) -> Result<Option<Fill>> {
-        self.make().await?;
+        self.create_missing().await?;
         self.recover().await?;
         let (cache, image) = (self.clone(), image.clone());
         blocking(move || cache.start(&image)).await
@@ -106,7 +106,7 @@ impl ImageCache {
     fn start(&self, image: &Image) -> Result<Option<Fill>> {
         let id = &image.id;
         let path = self.directory.path_in(Part::Incomplete, id)?;
-        let Begun::Ours(entry) = self.directory.journal().begin(id, &Intent::Fill, None)? else {
+        let Begun::Started(entry) = self.directory.journal().begin(id, &Intent::Fill, None)? else {
             return Ok(None);
         };
         if self.directory.has(id)? {
@@ -127,7 +127,7 @@ impl ImageCache {
                     entry: Some(entry),
                 }))
             }
-            // A reference implementation's, who does not say whether it lives.
+            // A write by the reference implementation, which may have crashed.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 entry.finish()?;
                 Ok(None)
@@ -139,10 +139,10 @@ impl ImageCache {
         }
     }
 
-    /// Puts an image into the cache; whether it was not there, and nobody else was at it.
+    /// Writes an image into the cache. Returns false if it was there, or another process is writing it.
     ///
     /// # Errors
-    /// `Corrupt` for data that is not the image's; those of reading and writing.
+    /// `Corrupt` for data that is not the image's; errors of reading and writing.
     pub(super) async fn fetch(&self, image: &Image, source: Source, watch: Watch) -> Result<bool> {
         let Some(fill) = self.begin_fill(image).await? else {
             return Ok(false);
@@ -155,11 +155,11 @@ impl ImageCache {
         Ok(true)
     }
 
-    /// Clears what processes left that died while they filled the cache; what was removed.
+    /// Removes what processes left that crashed while they filled the cache, and returns the sums.
     pub(super) async fn recover(&self) -> Result<Removed> {
         let mut removed = Removed::default();
         let journal = self.directory.journal();
-        for entry in blocking(move || journal.residue()).await? {
+        for entry in blocking(move || journal.stale_entries()).await? {
             let id = entry.id.clone();
             if let Ok(path) = self.directory.path_in(Part::Incomplete, &id) {
                 let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
@@ -167,12 +167,12 @@ impl ImageCache {
                     removed.push(format!("{}/{id}", Part::Incomplete.name()), size);
                 }
                 let path = self.directory.path(&id)?;
-                // It was verified, and moved to its place; only the account is missing.
+                // The file was verified and published; only its row in the index is missing.
                 if let Ok(metadata) = fs::metadata(&path)
-                    && self.accounts.hits(&id).await?.is_none()
+                    && self.index.hits(&id).await?.is_none()
                 {
                     let nothing = Box::new(|| Ok(()));
-                    self.accounts.record(&id, metadata.len(), nothing).await?;
+                    self.index.record(&id, metadata.len(), nothing).await?;
                 }
                 self.drop_if_deleted(&id).await?;
             }
@@ -183,9 +183,9 @@ impl ImageCache {
 }
 
 impl Fill {
-    /// Verifies what was written, puts it into its place, where it is counted, and removes it again if the image
-    /// was deleted meanwhile. The data is on the disk before it has its place, so that what is found there after a
-    /// power cut is whole; whether it is found is not promised.
+    /// Verifies the written data, publishes it with a row in the index, and removes it again if the image was
+    /// deleted concurrently. The data is synced before it is published, so a file found after a power failure is
+    /// complete. Whether it is found is not guaranteed.
     async fn finish(self, taken: Taken) -> Result<()> {
         self.expected.check(&self.id, &taken)?;
         let (mut fill, size) = blocking(move || {
@@ -201,8 +201,8 @@ impl Fill {
             fs::rename(&from, &to).map_err(|e| Error::io("create", &to, e))?;
             remove(&queued).map(drop)
         };
-        let accounts = fill.cache.accounts.clone();
-        accounts.record(&fill.id, size, Box::new(publish)).await?;
+        let index = fill.cache.index.clone();
+        index.record(&fill.id, size, Box::new(publish)).await?;
         fill.cache.drop_if_deleted(&fill.id).await?;
         match fill.entry.take() {
             Some(entry) => blocking(move || entry.finish()).await,
@@ -210,7 +210,7 @@ impl Fill {
         }
     }
 
-    /// Reads `source` so that all that is read goes into the cache as well. MUST be called, and the data
+    /// Returns a source that reads `source` and writes the same data into the cache. MUST be called, and the data
     /// be read, within a tokio runtime.
     pub(in crate::local) fn through(self, source: Source) -> Result<Source> {
         let (size, path) = (source.size(), self.cache.directory.base().to_path_buf());
@@ -232,7 +232,8 @@ impl Fill {
 }
 
 impl Drop for Fill {
-    /// There is nobody left to tell of a failure; the next cleaning removes what stays.
+    /// Moves partial data to `invalid/`. A failure cannot be reported from here; the next cleaning removes what
+    /// stays.
     fn drop(&mut self) {
         let Some(entry) = self.entry.take() else {
             return;
@@ -241,28 +242,28 @@ impl Drop for Fill {
         if matches!(moved, Ok(true)) {
             let _ = entry.finish();
         }
-        // Otherwise the entry stays, and with it the knowledge that somebody was at it.
+        // Otherwise the entry stays, as proof of the unfinished write.
     }
 }
 
-/// Data that is read, and put into the cache on its way. What fails there fails no reader.
+/// A reader that writes the data into the cache as well. Failures of the cache do not fail the reader.
 struct Tee {
     reader: Reader,
-    /// None behind the end.
+    /// The blocks; None after the end.
     blocks: Option<Blocks>,
-    /// What was read last, and how much of it is taken.
+    /// The last block, and the number of its bytes that were consumed.
     block: Option<Block>,
     taken: usize,
-    /// Bytes that are in the cache's file.
+    /// The number of bytes in the cache's file.
     written: u64,
-    /// None once the cache has failed, or is filled.
+    /// The write; None after it failed or finished.
     fill: Option<Fill>,
-    /// Where the accounts are written.
+    /// The runtime for writes to the index.
     runtime: Handle,
 }
 
 impl Tee {
-    /// Reads the next block, and writes it to the cache; whether there was one.
+    /// Reads the next block and writes it to the cache. Returns false at the end.
     fn advance(&mut self) -> Result<bool> {
         let Some(blocks) = &mut self.blocks else {
             return Ok(false);
@@ -283,7 +284,7 @@ impl Tee {
         Ok(true)
     }
 
-    /// All was read.
+    /// Finishes the write after all data was read.
     fn end(&mut self) {
         self.block = None;
         let (Some(blocks), Some(fill)) = (self.blocks.take(), self.fill.take()) else {
@@ -292,7 +293,7 @@ impl Tee {
         if let Ok(digests) = blocks.finish() {
             let size = self.written;
             let finished = fill.finish(Taken { size, digests });
-            // The reader compares the data as well, and tells of what is wrong with it.
+            // The reader verifies the data too, and reports errors.
             let _ = self.runtime.block_on(finished);
         }
     }
@@ -310,7 +311,7 @@ impl Read for Tee {
                     return Ok(count);
                 }
             }
-            // The block is given back before the next one is asked for.
+            // The block is released before the next one is requested.
             self.block = None;
             match self.advance() {
                 Ok(true) => {}

@@ -154,11 +154,8 @@ fn what_cannot_be_removed_is_told_and_tried_again() {
         let told = logged(&run.stderr);
         let why = [
             (&ids[0], "directory"),
-            (
-                &ids[1],
-                "there is no store for addresses of kind swift+https",
-            ),
-            (&ids[2], "store 'http' is only read"),
+            (&ids[1], "no store reads swift+https addresses"),
+            (&ids[2], "store 'http' is read-only"),
             (&ids[3], "No such file or directory"),
         ];
         for (line, (id, why)) in told.iter().zip(why) {
@@ -304,7 +301,8 @@ fn what_was_written_where_a_location_was_is_not_removed() {
         let run = place.scrubber(&[]);
         assert_eq!(run.code, 1);
         assert!(
-            run.stderr.contains("was written after that"),
+            run.stderr
+                .contains("was written after the location was deleted"),
             "{}",
             run.stderr
         );
