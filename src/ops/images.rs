@@ -132,7 +132,7 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
         Ok(image) => Ok((image, None)),
         // Rejected data is not kept.
         Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
-            match take_back(service, &image.id).await {
+            match delete_created(service, &image.id).await {
                 Ok(()) if error.kind() == ErrorKind::Corrupt => {
                     Err(error.hint("The image was deleted. Create it again."))
                 }
@@ -182,7 +182,7 @@ const RETRY_DELAYS: [Duration; 5] = [
 ///
 /// # Errors
 /// The error of the last attempt.
-pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
+pub async fn delete_created(service: &dyn ImageService, id: &str) -> Result<()> {
     let mut waits = RETRY_DELAYS.iter();
     let mut is_first = true;
     loop {
@@ -345,12 +345,12 @@ const PROBE_SIZE: usize = 128 * 1024;
 
 /// The format of upload data, detected from its first bytes.
 #[derive(Clone, Debug, Default)]
-pub struct Nature(Arc<OnceLock<Format>>);
+pub struct DetectedFormat(Arc<OnceLock<Format>>);
 
-impl Nature {
+impl DetectedFormat {
     /// Detects the format of `source`: immediately for a file, otherwise while it is read.
     pub fn observe(source: &mut Source) -> Self {
-        let nature = Self::default();
+        let detected = Self::default();
         match source {
             Source::File { file, .. } => {
                 let mut beginning = vec![0; PROBE_SIZE];
@@ -358,19 +358,19 @@ impl Nature {
                 while let Ok(read @ 1..) = file.read_at(&mut beginning[length..], length as u64) {
                     length += read;
                 }
-                nature.decide(&beginning[..length]);
+                detected.decide(&beginning[..length]);
             }
             Source::Pipe { reader, .. } => {
                 let inner = std::mem::replace(reader, Box::new(std::io::empty()));
                 *reader = Box::new(Observed {
                     inner,
                     beginning: Some(Vec::new()),
-                    nature: nature.clone(),
+                    detected: detected.clone(),
                 });
             }
             Source::Stream(_) | Source::Through { .. } => {}
         }
-        nature
+        detected
     }
 
     /// Returns the format if it is a valid disk format other than raw.
@@ -405,7 +405,7 @@ struct Observed {
     inner: Box<dyn Read + Send>,
     /// The bytes collected; `None` after detection.
     beginning: Option<Vec<u8>>,
-    nature: Nature,
+    detected: DetectedFormat,
 }
 
 impl Read for Observed {
@@ -417,7 +417,7 @@ impl Read for Observed {
             let left = PROBE_SIZE - beginning.len();
             beginning.extend_from_slice(&buffer[..read.min(left)]);
             if read == 0 || beginning.len() == PROBE_SIZE {
-                self.nature.decide(beginning);
+                self.detected.decide(beginning);
                 self.beginning = None;
             }
         }
@@ -477,19 +477,19 @@ mod tests {
             let path = directory.path().join("data");
             std::fs::write(&path, &data).unwrap();
             let mut source = Source::open(&path).unwrap();
-            assert_eq!(Nature::observe(&mut source).format(), format);
+            assert_eq!(DetectedFormat::observe(&mut source).format(), format);
             let mut source = Source::Pipe {
                 reader: Box::new(std::io::Cursor::new(data.clone())),
                 name: "a pipe",
             };
-            let nature = Nature::observe(&mut source);
+            let detected = DetectedFormat::observe(&mut source);
             let Source::Pipe { mut reader, .. } = source else {
                 panic!("still a pipe");
             };
             let mut read = Vec::new();
             reader.read_to_end(&mut read).unwrap();
             assert!(read == data, "passed on as it was");
-            assert_eq!(nature.format(), format);
+            assert_eq!(detected.format(), format);
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::cli::session::Session;
 use crate::cli::values::int;
 use crate::data::Source;
 use crate::ops::Outcome;
+use crate::ops::download::{self, Target, Verified};
 use crate::ops::images::{self, Reference};
-use crate::ops::saving::{self, Target, Verified};
 use crate::{Error, Result};
 
 /// Arguments of `image save`.
@@ -52,7 +52,7 @@ impl Leaf for ImageSave {
             name: "an image without data",
         });
         let saved =
-            saving::save(&bytes.image, source, target, true, session.transfer(false)).await?;
+            download::save(&bytes.image, source, target, true, session.transfer(false)).await?;
         let mut outcome = Outcome::nothing();
         outcome.notices = session.saved_notices(&saved, false);
         if saved.verified == Verified::Unverified {

@@ -35,7 +35,7 @@ const FILE_MODE: u32 = 0o640;
 const DIRECTORY_MODE: u32 = 0o750;
 
 /// The maximum number of bytes read from an entry. The addresses of a deletion need far less.
-const LARGEST: u64 = 16 * 1024 * 1024;
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
 /// The extension of an unfinished entry on file systems without nameless files.
 const UNFINISHED: &str = "new";
@@ -363,7 +363,7 @@ impl Entry {
         let mut text = Vec::new();
         let read = (&self.file)
             .rewind()
-            .and_then(|()| (&self.file).take(LARGEST).read_to_end(&mut text));
+            .and_then(|()| (&self.file).take(MAX_SIZE).read_to_end(&mut text));
         read.map_err(|e| Error::io("read", &self.path, e))?;
         let content: Option<Content> = serde_json::from_slice(&text).ok();
         let content = content.filter(|content| content.version == VERSION);

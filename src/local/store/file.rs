@@ -145,6 +145,8 @@ impl Store for FileStore {
         paths.map(|path| address_of(&path)).collect()
     }
 
+    /// Returns whether the address is one of the image's, because no caller can add a `file` address.
+    ///
     /// *Source:* `validate_external_location` in `glance/common/store_utils.py`, which refuses `file` addresses
     /// among others.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {

@@ -70,7 +70,7 @@ impl HttpStore {
                 let message = format!("the requested range is beyond the end of {}", place(url));
                 Err(Error::new(ErrorKind::RangeNotSatisfiable, message))
             }
-            status => Err(refused(url, &format!("answers {status}"))),
+            status => Err(refused(url, &format!("responded {status}"))),
         }
     }
 }
@@ -190,7 +190,7 @@ impl Store for HttpStore {
         Ok(response.content_length().unwrap_or(0))
     }
 
-    /// If the server ignores the range, the response is cut here.
+    /// Returns the range as a stream. If the server ignores the range, the response is cut here.
     async fn open(&self, url: &str, range: ByteRange) -> Result<Source> {
         let response = self.request(Method::GET, url, range).await?;
         let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
@@ -211,7 +211,7 @@ impl Store for HttpStore {
         Ok(())
     }
 
-    /// Does nothing: nothing is ever stored on a web server.
+    /// Removes nothing: data is never stored on a web server.
     async fn clear(&self, _: &str, _: &[String]) -> Result<()> {
         Ok(())
     }
