@@ -1,4 +1,4 @@
-//! Visibility of images and namespaces. The equivalent SQL filter for lists is in `catalog/query.rs`.
+//! Visibility of images and namespaces. The equivalent SQL filter for lists is in `catalog/tables/query.rs`.
 //!
 //! *Source:* `glance/policies/base.py`, `glance/policies/metadef.py` of the reference implementation.
 

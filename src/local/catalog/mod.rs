@@ -2,8 +2,8 @@
 //!
 //! Connections, transactions and rows are those of sqlx. Statements are written by hand, since their placeholders
 //! and syntax are the same on every database that Glance supports. The differences (schema, text and native
-//! timestamps) are each handled in one place. Long lists of an SQLite database are read with rusqlite, in `reader`;
-//! rows of both drivers implement `columns::Columns`.
+//! timestamps) are each handled in one place. Long lists of an SQLite database are read with rusqlite, in `tables::reader`;
+//! rows of both drivers implement `db::columns::Columns`.
 
 mod db;
 mod schema;
