@@ -42,8 +42,8 @@ pub fn record(done: &Scrubbed, dry_run: bool) -> View<'static> {
 }
 
 /// Describes what was done, or would be done, to one item; `None` if it failed.
-pub fn line(told: &ScrubEvent<'_>, dry_run: bool) -> Option<String> {
-    Some(match told {
+pub fn line(event: &ScrubEvent<'_>, dry_run: bool) -> Option<String> {
+    Some(match event {
         ScrubEvent::Scrubbed { id, bytes } => {
             let verb = if dry_run { "Would scrub" } else { "Scrubbed" };
             format!("{verb} image {id}, {bytes} byte(s).")

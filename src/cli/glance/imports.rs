@@ -299,7 +299,7 @@ async fn run<'a>(
     let transfer = session.transfer(progress);
     let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::ui::notice);
     let waiting = (wait || progress).then(|| imports::Waiting {
-        tell,
+        report: tell,
         watch: session.watch.clone(),
     });
     let (image, left) = imports::import(service, id, import, transfer, waiting).await?;

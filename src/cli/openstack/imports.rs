@@ -186,7 +186,15 @@ impl Leaf for ImageImport {
         running.await?;
         let tell: Option<&(dyn Fn(&str) + Sync)> = self.progress.then_some(&crate::cli::ui::notice);
         let watch = session.watch.clone();
-        let image = imports::wait(service, &image.id, &imports::Waiting { tell, watch }).await?;
+        let image = imports::wait(
+            service,
+            &image.id,
+            &imports::Waiting {
+                report: tell,
+                watch,
+            },
+        )
+        .await?;
         Ok(record(&image))
     }
 }

@@ -108,7 +108,7 @@ impl Local {
         let running = self.spawn(async move {
             // Sending fails if the caller has gone away.
             let (outcome, job) = match begin.await.map(split) {
-                Ok((told, job)) => (Ok(told), Some(job)),
+                Ok((response, job)) => (Ok(response), Some(job)),
                 Err(error) => (Err(error), None),
             };
             let _ = result.send(outcome);
@@ -117,14 +117,14 @@ impl Local {
             let _ = started.await;
             rest(job).await
         });
-        let told = caller
+        let response = caller
             .await
             .map_err(|error| Error::internal("an import's task ended early").because(error))??;
         let running = async move {
             let _ = start.send(());
             running.await
         };
-        Ok((told, Box::pin(running)))
+        Ok((response, Box::pin(running)))
     }
 
     /// Locks the image for an import by `task`, or by a new task; None if there is nothing to do.
