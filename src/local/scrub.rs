@@ -137,7 +137,7 @@ impl Local {
                     found.size.unwrap_or_default()
                 )),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    lost.push(format!("the data at {} is gone", discreet(url)));
+                    lost.push(format!("the data at {} is missing", discreet(url)));
                 }
                 Err(error) => {
                     lost.push(format!(

@@ -461,7 +461,7 @@ fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
         return Err(Error::failed(
             "Authentication cannot be scoped to multiple targets. Pick one of: project, domain, trust or system",
         )
-        .hint("Unset those of OS_PROJECT_*, OS_DOMAIN_*, OS_TRUST_ID and OS_SYSTEM_SCOPE that are not meant."));
+        .hint("Unset those of OS_PROJECT_*, OS_DOMAIN_*, OS_TRUST_ID and OS_SYSTEM_SCOPE that are not needed."));
     }
     if is_trust {
         return Ok(trust.map(|given| Scope::Trust(given.value)));

@@ -49,7 +49,7 @@ impl Expected {
     fn check(&self, id: &str, taken: &Taken) -> Result<()> {
         let wrong = |what: &str| {
             Err(Error::corrupt(format!(
-                "the data of image {id} is not cached: its {what} is not the one in its record"
+                "the data of image {id} is not cached: its {what} does not match its record"
             )))
         };
         if self.size.is_some_and(|size| size != taken.size) {

@@ -364,7 +364,7 @@ impl Local {
         let stored = stored.ok_or_else(gone)?;
         if stored.image.property(LOCK) != Some(task) {
             return Err(Error::conflict(format!(
-                "image {id} was taken over by another import"
+                "image {id} is locked by another import"
             )));
         }
         Ok(stored)

@@ -24,7 +24,7 @@ pub(super) fn check(
         return Err("it has a backing file".to_string());
     }
     if !data["data-file"].is_null() || data["data-file-raw"].as_bool() == Some(true) {
-        return Err("it keeps its data in an external file".to_string());
+        return Err("it stores its data in an external file".to_string());
     }
     if report["encrypted"].as_bool() == Some(true) || data.get("encrypt").is_some() {
         return Err("it is encrypted".to_string());

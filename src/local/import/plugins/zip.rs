@@ -151,7 +151,7 @@ fn read_end<R: Read + Seek>(reader: &mut R, length: u64) -> io::Result<Directory
 
 /// Reads the single entry of a directory.
 fn read_entry<R: Read + Seek>(reader: &mut R, directory: &Directory) -> io::Result<Entry> {
-    let more = || wrong("the archive's directory has other content than one entry");
+    let more = || wrong("the archive's directory does not have exactly one entry");
     if directory.size > ENTRY_LENGTH + 3 * MAX_FIELD {
         return Err(more());
     }

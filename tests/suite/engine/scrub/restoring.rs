@@ -185,7 +185,7 @@ fn copies_that_are_gone_are_told() {
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{}", run.stderr);
     assert!(
-        lines[0].ends_with("the data at file:///nowhere/at/all is gone"),
+        lines[0].ends_with("the data at file:///nowhere/at/all is missing"),
         "{}",
         lines[0]
     );
