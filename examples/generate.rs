@@ -1,7 +1,7 @@
-//! Writes what is generated from the command table: shell completions and manual pages.
+//! Generates files from the command table: shell completions and manual pages.
 //!
-//! `cargo run --example generate` writes them into `completions/` and `man/`, which are checked in;
-//! `tests/suite/house/generated.rs` fails when they drift.
+//! `cargo run --example generate` writes them to `completions/` and `man/`, which are checked in.
+//! `tests/suite/house/generated.rs` fails if they are outdated.
 
 use std::io;
 use std::path::Path;
@@ -19,13 +19,13 @@ mod zsh;
 
 /// A generated file.
 pub struct Generated {
-    /// Where it belongs, below the top of the project.
+    /// The path, relative to the project's directory.
     pub path: String,
-    /// What is in it.
+    /// The content.
     pub text: String,
 }
 
-/// Every generated file, in the order of their paths.
+/// Returns all generated files in the order of their paths.
 pub fn all() -> Vec<Generated> {
     let mut files = Vec::new();
     let mut add = |path: String, text: String| files.push(Generated { path, text });

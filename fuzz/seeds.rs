@@ -1,4 +1,4 @@
-//! Writes the images of the tests as inputs that the fuzz targets begin with, below the directory that is given.
+//! Writes the images of the tests into the given directory, as initial inputs of the fuzz targets.
 
 use std::fs;
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::path::Path;
 #[allow(dead_code)] // The tests use more of it.
 mod testing;
 
-/// Bytes of the largest image: a larger one makes every run slow.
+/// The maximum size of an image in bytes: a larger one makes each run slow.
 const MAX_IMAGE: usize = 64 * 1024;
 
-/// Targets whose input is what follows a magic.
+/// The targets whose input is the data after a magic number.
 const MAGICS: [(&str, &[u8]); 4] = [
     ("raw", b""),
     ("qcow2", b"QFI\xfb"),

@@ -1,5 +1,4 @@
-//! The one error of the library, and the one table of what each kind of it means
-//! to an HTTP client and to a shell.
+//! The error type of the library, and the table from its kinds to HTTP statuses and exit codes.
 
 mod hint;
 
@@ -11,49 +10,49 @@ pub use hint::{Hint, Operation, Parameter};
 /// A result of any library floor.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, as coarsely as a caller can act on.
+/// The kind of an error: the distinctions that callers need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The request itself is wrong: a bad value, an unknown field.
+    /// The request is invalid: a bad value, an unknown field.
     Invalid,
-    /// Nobody, or somebody unknown, is asking.
+    /// The caller is not authenticated.
     Unauthenticated,
-    /// The caller may not do this, or nobody may in this state.
+    /// The caller may not do this, or it is not allowed in this state.
     Forbidden,
-    /// No such thing, as far as this caller may know.
+    /// The resource does not exist, or the caller may not see it.
     NotFound,
-    /// The thing is in a state that does not allow it, or exists already.
+    /// The resource is in a state that does not allow it, or already exists.
     Conflict,
-    /// The thing was there and went away meanwhile.
+    /// The resource existed and was deleted concurrently.
     Gone,
-    /// Larger than a limit, a quota or the storage allows.
+    /// The data exceeds a limit, a quota or the storage.
     TooLarge,
-    /// The data is not of the format that was declared, or of none that is allowed.
+    /// The data is not of the declared format, or its format is not allowed.
     UnsupportedMedia,
-    /// A byte range outside the data.
+    /// A byte range outside of the data.
     RangeNotSatisfiable,
-    /// The service broke.
+    /// The service failed.
     Internal,
-    /// The service cannot answer now.
+    /// The service is temporarily unavailable.
     Unavailable,
-    /// The command line is wrong (argparse's exit code 2).
+    /// The command line is invalid (argparse's exit code 2).
     Usage,
-    /// Refused or failed on our side, before or without the service.
+    /// The operation was refused or failed on the client's side, before or without the service.
     Failed,
-    /// The service cannot be reached, or does not speak as it should.
+    /// The service cannot be reached, or sent an invalid response.
     Unreachable,
-    /// A file, a pipe or a disk failed.
+    /// An I/O error of a file, a pipe or a disk.
     Io,
-    /// Data is not what its checksum says.
+    /// Data does not match its checksum.
     Corrupt,
-    /// The user asked us to stop (a signal).
+    /// The user interrupted the command (a signal).
     Interrupted,
-    /// Whoever read our output has enough.
+    /// The reader of the output closed the pipe.
     ClosedPipe,
 }
 
 impl ErrorKind {
-    /// HTTP status and reason phrase; None for what only happens on the client's side.
+    /// Returns the HTTP status and reason phrase; None for errors on the client's side only.
     pub fn status(self) -> Option<(u16, &'static str)> {
         Some(match self {
             Self::Invalid => (400, "Bad Request"),
@@ -77,7 +76,7 @@ impl ErrorKind {
         })
     }
 
-    /// The kind that an HTTP status means.
+    /// Returns the kind for an HTTP status.
     pub fn of_status(status: u16) -> Self {
         match status {
             401 => Self::Unauthenticated,
@@ -95,7 +94,7 @@ impl ErrorKind {
         }
     }
 
-    /// Returns the sentence that a stranger may read about an error of this kind.
+    /// Returns the public sentence for an error of this kind.
     fn public_sentence(self) -> &'static str {
         match self {
             Self::Invalid => "The request is invalid.",
@@ -124,7 +123,7 @@ impl ErrorKind {
         self.status().is_none_or(|(status, _)| status >= 500)
     }
 
-    /// Exit code of a program that ends with this.
+    /// Returns the exit code of a program that ends with this error.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Usage => 2,
@@ -135,14 +134,14 @@ impl ErrorKind {
     }
 }
 
-/// A failure: a message for a person, and hints on what can be done.
+/// A failure: a message for the user, and hints.
 ///
-/// The message is a lowercase fragment that names the thing and the value. Neither message nor hints hold a secret.
+/// The message is a lowercase fragment that names the thing and the value. Messages and hints contain no secrets.
 /// The message may name paths of the host; [`Error::public_message`] does not.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
-    /// The HTTP status of a server, where it is another than the kind's.
+    /// The HTTP status of a server, if it differs from the kind's.
     status: Option<u16>,
     message: String,
     /// Whether the message is for users of the host only.
@@ -152,7 +151,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error of `kind` that says `message`.
+    /// Creates an error.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
@@ -164,14 +163,14 @@ impl Error {
         }
     }
 
-    /// What a server answered with `status` and says in `message`.
+    /// Creates the error for a server's response with `status` and `message`.
     pub fn of_status(status: u16, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorKind::of_status(status), message);
         error.status = Some(status);
         error
     }
 
-    /// An I/O failure while doing `what` (a verb: "read", "create") to `path`.
+    /// Creates an I/O error. `what` is the verb (`read`, `create`) for the operation on `path`.
     pub fn io(what: &str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
         let kind = match source.kind() {
             std::io::ErrorKind::BrokenPipe => ErrorKind::ClosedPipe,
@@ -215,24 +214,24 @@ impl Error {
         self
     }
 
-    /// The same error with the one that caused it.
+    /// Adds the cause of the error.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What kind of failure this is.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// Whether this is the answer of a server.
+    /// Returns whether the error is a server's response.
     pub fn is_answer(&self) -> bool {
         self.status.is_some()
     }
 
-    /// HTTP status and reason phrase; None for what only happens on the client's side.
+    /// Returns the HTTP status and reason phrase; None for errors on the client's side only.
     pub fn status(&self) -> Option<(u16, &'static str)> {
         let of_kind = self.kind.status();
         match self.status {
@@ -254,8 +253,8 @@ impl Error {
     /// and names no path of the host; otherwise a general sentence for the kind.
     ///
     /// A message is withheld if it is [private](Self::private), if its kind is a failure of the service, or if it
-    /// contains what looks like an absolute path or a `file:` URL. The last rule also withholds a JSON pointer of more than
-    /// one segment.
+    /// contains an apparent absolute path or a `file:` URL. The last rule also withholds a JSON pointer with more
+    /// than one segment.
     pub fn public_message(&self) -> &str {
         if self.is_private || self.kind.is_internal() || names_path(&self.message) {
             self.kind.public_sentence()
@@ -264,7 +263,7 @@ impl Error {
         }
     }
 
-    /// Returns what can be done about the error.
+    /// Returns the hints.
     pub fn hints(&self) -> &[Hint] {
         &self.hints
     }
@@ -292,7 +291,7 @@ fn names_path(text: &str) -> bool {
         || text.match_indices('/').any(|(at, _)| is_path(at))
 }
 
-/// An I/O error in the operating system's words, without Rust's "(os error N)".
+/// Returns the operating system's message for an I/O error, without Rust's "(os error N)".
 pub(crate) fn describe(error: &std::io::Error) -> String {
     let text = error.to_string();
     match text.find(" (os error ") {
@@ -325,25 +324,25 @@ macro_rules! constructors {
 }
 
 constructors! {
-    /// The request is wrong.
+    /// Creates an error: the request is invalid.
     invalid => Invalid;
-    /// The caller may not.
+    /// Creates an error: the caller may not do this.
     forbidden => Forbidden;
-    /// There is no such thing.
+    /// Creates an error: the resource does not exist.
     not_found => NotFound;
-    /// The state does not allow it.
+    /// Creates an error: the state does not allow it.
     conflict => Conflict;
-    /// A limit is exceeded.
+    /// Creates an error: a limit is exceeded.
     too_large => TooLarge;
-    /// The data's format is refused.
+    /// Creates an error: the format of the data is refused.
     unsupported_media => UnsupportedMedia;
-    /// The command line is wrong.
+    /// Creates an error: the command line is invalid.
     usage => Usage;
-    /// Failed on our side.
+    /// Creates an error: the operation failed on the client's side.
     failed => Failed;
-    /// The data does not match its checksum.
+    /// Creates an error: the data does not match its checksum.
     corrupt => Corrupt;
-    /// The service broke.
+    /// Creates an error: the service failed.
     internal => Internal;
 }
 

@@ -1,13 +1,13 @@
-//! Completion for bash: one table of words, and a function that walks the line through it.
+//! Completion for bash: a table of words, and a function that follows the line through it.
 //!
-//! Made here rather than by clap_complete, as for the other shells: that repeats the program's options
-//! in each of over a hundred commands, knows commands of one word only, and offers what is hidden.
+//! Not generated with clap_complete, as for the other shells: it repeats the program's options in each of over a
+//! hundred commands, supports only commands of one word, and offers hidden options.
 
 use std::fmt::Write;
 
 use super::model::{Argument, Program, Takes, Value, fill};
 
-/// The functions that every script begins with; `@NAME@` is the program, `@FUNCTION@` its name as an identifier.
+/// The functions at the beginning of each script. `@NAME@` is the program, `@FUNCTION@` its name as an identifier.
 const WALK: &str = r#"
 # Sets words, options, takes of a place on the line: the words that may follow it, its options, and
 # what it takes by position.
@@ -90,7 +90,7 @@ _@FUNCTION@() {
 complete -F _@FUNCTION@ @NAME@
 "#;
 
-/// The script for a program.
+/// Returns the script for a program.
 pub fn script(program: &Program) -> String {
     let name = program.name;
     let mut places = String::new();
@@ -160,7 +160,7 @@ pub fn script(program: &Program) -> String {
     )
 }
 
-/// The names of an option, each with what its value is.
+/// Returns the names of an option, each with the kind of its value.
 fn option(argument: &Argument) -> Vec<String> {
     let value = match argument.takes {
         Takes::Nothing => String::new(),
@@ -173,7 +173,7 @@ fn option(argument: &Argument) -> Vec<String> {
         .collect()
 }
 
-/// A word that is never completed stands for text, so that a value is known to follow.
+/// Returns the kind of a value. A word that is never completed stands for text, to show that a value follows.
 fn value(argument: &Argument) -> String {
     match &argument.value {
         Value::Text => "|".to_string(),

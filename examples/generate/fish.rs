@@ -1,4 +1,4 @@
-//! Completion for fish: a line for each command and option, under the words they belong to.
+//! Completion for fish: a line for each command and option, with the words that it follows.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -43,7 +43,7 @@ function __@FUNCTION@_in
 end
 "#;
 
-/// The script for a program.
+/// Returns the script for a program.
 pub fn script(program: &Program) -> String {
     let name = program.name;
     let function = name.replace('-', "_");
@@ -59,7 +59,7 @@ pub fn script(program: &Program) -> String {
         "\nset -g __{function}_commands {}\n",
         commands.join(" ")
     );
-    // Before the command, where a value could be taken for one.
+    // Before the command, where a value could be mistaken for it.
     let valued: Vec<&str> = program
         .options
         .iter()
@@ -106,7 +106,7 @@ pub fn script(program: &Program) -> String {
         };
         let _ = writeln!(text, "complete -c {name}{condition}{}", option_line(option));
     }
-    // The same option of several commands takes one line.
+    // The same option of several commands is one line.
     let mut lines: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for command in &program.commands {
         for argument in &command.arguments {
@@ -142,7 +142,7 @@ fn option_line(option: &Argument) -> String {
         };
     }
     if !matches!(option.takes, Takes::Nothing | Takes::OneOrNone) {
-        // Files are offered only where they are meant.
+        // Files are offered only for file options.
         line.push_str(if option.value == Value::File {
             " -r"
         } else {

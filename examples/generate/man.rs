@@ -1,4 +1,4 @@
-//! Manual pages, in the man(7) macros that groff and mandoc both know.
+//! Manual pages, with the man(7) macros that both groff and mandoc support.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -213,7 +213,7 @@ const PAGES: [Words; 5] = [
     },
 ];
 
-/// The page of a program.
+/// Returns the page of a program.
 pub fn page(program: &Program) -> String {
     let words = PAGES.iter().find(|words| words.name == program.name);
     let words = words.unwrap_or_else(|| panic!("no words for {}", program.name));
@@ -320,7 +320,7 @@ impl Page {
         self.words(text);
     }
 
-    /// Text, in lines that are not too long.
+    /// Appends text, in lines of limited length.
     fn words(&mut self, text: &str) {
         let mut line = String::new();
         for word in text.split_whitespace() {
@@ -363,7 +363,7 @@ impl Page {
                 );
             }
             if let super::model::Value::Word(words) = &argument.value {
-                // Unless the help already lists the choices.
+                // Skipped if the help already lists the choices.
                 if words.iter().any(|word| {
                     !argument.help.contains(word.as_str())
                         && !argument.placeholder.contains(word.as_str())
@@ -378,11 +378,11 @@ impl Page {
         }
     }
 
-    /// Writes the help topics, and our options that no topic mentions.
+    /// Writes the help topics, and additional options that no topic mentions.
     fn topics(&mut self, program: &Program, ours: &[&Argument]) {
         let mut told = BTreeSet::new();
         for topic in program.topics.iter().copied() {
-            // The second grammar's commands take cliff's options instead.
+            // The second grammar's commands have cliff's options instead.
             if program.name == "openstack" && topic == "output" {
                 continue;
             }
@@ -657,7 +657,7 @@ fn heading(argument: &Argument) -> String {
     format!("{}{value}", names.join(", "))
 }
 
-/// An argument as a synopsis shows it.
+/// Returns an argument as shown in a synopsis.
 fn usage(argument: &Argument) -> String {
     let value = format!("\\fI{}\\fR", value_name(argument));
     if !argument.is_positional() {
@@ -675,7 +675,7 @@ fn value_name(argument: &Argument) -> String {
     escape(bare(&argument.placeholder))
 }
 
-/// A value's name without the brackets that some carry.
+/// Returns a value's name without brackets.
 fn bare(name: &str) -> &str {
     name.strip_prefix('<')
         .and_then(|name| name.strip_suffix('>'))
@@ -701,7 +701,7 @@ fn capital(text: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Text that roff prints as it stands.
+/// Escapes text for roff.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -719,7 +719,7 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// Text as one word behind a macro.
+/// Returns text as one argument of a macro.
 fn macro_word(text: &str) -> String {
     format!("\"{}\"", escape(text).replace('"', "\\(dq"))
 }

@@ -1,4 +1,4 @@
-//! The programs as a reader or a shell sees them: read from the command table and the parsers.
+//! The programs as users and shells see them, from the command table and the parsers.
 
 use std::collections::BTreeSet;
 
@@ -13,38 +13,38 @@ const FORMATTERS: &str = "output formatters";
 
 /// A program.
 pub struct Program {
-    /// What it is called as.
+    /// The name.
     pub name: &'static str,
-    /// Its own options.
+    /// The program's options.
     pub options: Vec<Argument>,
-    /// Its commands, by name.
+    /// The commands, by name.
     pub commands: Vec<Leaf>,
-    /// Topics of `help` that are no commands.
+    /// The topics of `help` that are not commands.
     pub topics: Vec<&'static str>,
 }
 
 /// A command.
 pub struct Leaf {
-    /// Its words: `image list`.
+    /// The words: `image list`.
     pub name: String,
     /// A one-line summary without a full stop.
     pub about: String,
-    /// Its grammar, in the programs that have two.
+    /// The grammar, in programs with two grammars.
     pub grammar: Option<Grammar>,
-    /// What its output can be formatted as.
+    /// The output formats.
     pub output: Output,
-    /// What it takes, apart from the program's options.
+    /// The arguments, without the program's options.
     pub arguments: Vec<Argument>,
 }
 
-/// How many values an argument takes.
+/// The number of values of an argument.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Takes {
     /// None: a flag.
     Nothing,
-    /// One, which may be left out.
+    /// An optional value.
     OneOrNone,
-    /// One.
+    /// One value.
     One,
     /// At least one.
     Some,
@@ -52,16 +52,16 @@ pub enum Takes {
     Any,
 }
 
-/// What a value looks like.
+/// The kind of a value.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Value {
-    /// Anything.
+    /// Any text.
     Text,
     /// The path of a file.
     File,
     /// The path of a directory.
     Directory,
-    /// One of these.
+    /// One of these words.
     Word(Vec<String>),
 }
 
@@ -69,57 +69,57 @@ pub enum Value {
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent fact")]
 pub struct Argument {
-    /// Its names with their dashes; none: it is given by position.
+    /// The names with their dashes; empty for a positional argument.
     pub names: Vec<String>,
-    /// What its value is called.
+    /// The placeholder for the value.
     pub placeholder: String,
-    /// How many values it takes.
+    /// The number of values.
     pub takes: Takes,
-    /// What they look like.
+    /// The kind of the values.
     pub value: Value,
-    /// What it is for.
+    /// The help text.
     pub help: String,
-    /// Whether it may be given several times, each of which counts.
+    /// Whether the option may be repeated, and all its values count.
     pub repeated: bool,
-    /// Whether it has to be given.
+    /// Whether the argument is required.
     pub required: bool,
-    /// One of our own, which no real program has.
+    /// Whether it is an extension of upstream's programs.
     pub ours: bool,
-    /// Of those, one that only the first grammar's commands take.
+    /// Whether only the first grammar's commands have the extension.
     pub first_only: bool,
-    /// One of cliff's formatter options.
+    /// Whether it is one of cliff's formatter options.
     pub formatter: bool,
-    /// Names of the options that exclude it.
+    /// The names of the options that exclude it.
     pub excludes: Vec<String>,
 }
 
 impl Argument {
-    /// The name that says most.
+    /// Returns the most descriptive name.
     pub fn name(&self) -> &str {
         let long = self.names.iter().find(|name| name.starts_with("--"));
         long.or(self.names.first()).map_or("", String::as_str)
     }
 
-    /// Whether it is given by position.
+    /// Returns whether the argument is positional.
     pub fn is_positional(&self) -> bool {
         self.names.is_empty()
     }
 }
 
 impl Program {
-    /// The options that shells offer behind a command as well: behind every one, or the first grammar's.
+    /// Returns the options that shells also offer after a command: all commands, or those of the first grammar.
     pub fn ours(&self, first_only: bool) -> impl Iterator<Item = &Argument> {
         self.options
             .iter()
             .filter(move |option| option.ours && option.first_only == first_only)
     }
 
-    /// The command of that name.
+    /// Returns the command with that name.
     pub fn command(&self, name: &str) -> Option<&Leaf> {
         self.commands.iter().find(|command| command.name == name)
     }
 
-    /// Every command, and every beginning of one that ends at a word; the program itself is empty.
+    /// Returns all commands, and their prefixes of whole words; the program itself is the empty one.
     pub fn places(&self) -> BTreeSet<String> {
         let mut places = BTreeSet::from([String::new()]);
         for command in &self.commands {
@@ -131,7 +131,7 @@ impl Program {
         places
     }
 
-    /// The words that may follow a place, each with what it leads to.
+    /// Returns the words that may follow a place, each with its description.
     pub fn following(&self, place: &str) -> Vec<(String, String)> {
         let mut words: Vec<(String, String)> = Vec::new();
         for command in &self.commands {
@@ -162,7 +162,7 @@ impl Program {
     }
 }
 
-/// All programs.
+/// Returns all programs.
 pub fn programs() -> Vec<Program> {
     vec![
         two_grammars("glance", &[Grammar::Glance, Grammar::Openstack]),
@@ -173,7 +173,7 @@ pub fn programs() -> Vec<Program> {
     ]
 }
 
-/// The programs that `glance-cache-manage` stands in for, under their own names; its manual page is theirs.
+/// Returns the programs that `glance-cache-manage` replaces, under their own names. They share its manual page.
 pub fn old_programs() -> Vec<Program> {
     let program = |(name, does): &(&'static str, &str)| {
         let about = cache_manage::UPKEEP
@@ -190,8 +190,8 @@ pub fn old_programs() -> Vec<Program> {
     cache_manage::OLD_NAMES.iter().map(program).collect()
 }
 
-/// Returns a template in which each `@WORD@` is replaced by its text. Texts are not looked through again: a help
-/// text may hold any word.
+/// Replaces each `@WORD@` in a template by its text. Texts are not searched again, because a help text may contain
+/// any word.
 pub fn fill(template: &str, texts: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut rest = template;
@@ -250,7 +250,7 @@ fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {
     }
 }
 
-/// A command of the program itself.
+/// Returns a command of the program itself.
 fn builtin_command(builtin: &Builtin) -> Leaf {
     let mut command = plain_command(builtin.name, builtin.about);
     command.arguments = builtin
@@ -299,7 +299,7 @@ fn command_of(called: Grammar, grammar: Grammar, row: &'static Row) -> Leaf {
     }
 }
 
-/// Words for values that the first grammar passes to the service as they are.
+/// Sets the possible values of arguments that the first grammar passes to the service unchanged.
 fn know_words(argument: &mut Argument) {
     if argument.value != Value::Text {
         return;
@@ -354,7 +354,7 @@ fn manage_program() -> Program {
         .into_iter()
         .map(|(name, command)| {
             Leaf {
-                // --data-dir, taken here too, is told of once; the words by position are no secret.
+                // --data-dir, which is accepted here too, is described once; the positional words are not hidden.
                 arguments: action_arguments(command),
                 ..plain_command(
                     &name,
@@ -375,8 +375,8 @@ fn manage_program() -> Program {
     }
 }
 
-/// What an action takes. --data-dir, which it takes too, is told of once; the words by position, which
-/// help hides, are the values of its options.
+/// Returns the arguments of an action. --data-dir, which it accepts too, is described once. The positional words,
+/// which the help hides, are the values of its options.
 fn action_arguments(command: &Command) -> Vec<Argument> {
     let mut all = arguments(command.clone(), |arg| {
         matches!(arg.get_id().as_str(), "data_dir" | "help")
@@ -454,7 +454,7 @@ fn help_option() -> Argument {
     }
 }
 
-/// The options of an operator's program; its hidden ones are ours.
+/// Returns the options of an operator's program; its hidden ones are extensions.
 fn tool_options(command: Command) -> Vec<Argument> {
     let hidden: BTreeSet<String> = command
         .get_arguments()
@@ -468,7 +468,7 @@ fn tool_options(command: Command) -> Vec<Argument> {
     options
 }
 
-/// What a command takes, without what is skipped.
+/// Returns the arguments of a command, without skipped ones.
 fn arguments(mut command: Command, skip: impl Fn(&Arg) -> bool) -> Vec<Argument> {
     command.build();
     let shown: Vec<&Arg> = command.get_arguments().filter(|arg| !skip(arg)).collect();

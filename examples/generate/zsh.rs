@@ -1,4 +1,4 @@
-//! Completion for zsh: the words of the command are found first, then `_arguments` does the rest.
+//! Completion for zsh: finds the words of the command first, and then calls `_arguments`.
 
 use std::fmt::Write;
 
@@ -60,7 +60,7 @@ else
 fi
 "#;
 
-/// The script for a program.
+/// Returns the script for a program.
 pub fn script(program: &Program) -> String {
     let name = program.name;
     let mut places = String::new();
@@ -121,7 +121,7 @@ pub fn script(program: &Program) -> String {
     format!("#compdef {name}\n# Written by: cargo run --example generate\n{walk}")
 }
 
-/// What `_arguments` wants to know of an argument.
+/// Returns the specification of an argument for `_arguments`.
 fn spec(argument: &Argument) -> String {
     let message = argument
         .placeholder

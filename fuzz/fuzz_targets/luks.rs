@@ -1,4 +1,4 @@
-//! Whatever follows the magic of an encrypted container.
+//! Data after the magic number of an encrypted container.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Whatever follows the magic of a Parallels image, and what Bochs and compressed loop devices begin with.
+//! Data after the magic number of a Parallels image, and the beginnings of Bochs disks and compressed loop devices.
 
 #![no_main]
 

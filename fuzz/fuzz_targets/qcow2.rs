@@ -1,4 +1,4 @@
-//! Whatever follows the magic of a QCOW2 image.
+//! Data after the magic number of a QCOW2 image.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Whatever follows the magic of a QED image.
+//! Data after the magic number of a QED image.
 
 #![no_main]
 

@@ -30,7 +30,7 @@ pub fn inspect(disk_format: &str, chunk: u8, pieces: &[(usize, &[u8])]) {
     assert_eq!(whole, cut);
 }
 
-/// The first half of the data and the second.
+/// Returns the two halves of the data.
 pub fn halves(data: &[u8]) -> (&[u8], &[u8]) {
     data.split_at(data.len() / 2)
 }

@@ -14,7 +14,7 @@ use super::{metadefs, print, ui};
 use crate::config::{Database, Settings};
 use crate::data::Watch;
 use crate::local::catalog::{
-    Catalog, Due, EXPANDED, HEAD, Purged, Scope, State, Turn, check_revisions, superseded,
+    Catalog, Due, EXPANDED, HEAD, Purged, SchemaLock, Scope, State, check_revisions, superseded,
 };
 use crate::model::Timestamp;
 use crate::{Error, Result, local};
@@ -72,7 +72,7 @@ async fn open_unchanged(settings: &Settings) -> Result<Option<Catalog>> {
             return Ok(None);
         }
     }
-    let catalog = Catalog::open_to_look(settings.require_database()?).await?;
+    let catalog = Catalog::open_read_only(settings.require_database()?).await?;
     Ok(Some(catalog))
 }
 
@@ -146,18 +146,18 @@ struct Change<'a> {
     log: &'a Log,
     /// Whether a backup has yet to be made before the first change.
     backup: bool,
-    _turn: Turn,
+    _lock: SchemaLock,
 }
 
 impl<'a> Change<'a> {
     /// Waits for the exclusive lock on the database, which is created if missing.
     async fn begin(settings: &Settings, backup: bool, log: &'a Log) -> Result<Self> {
-        let (catalog, turn) = Catalog::open_to_change(local::database(settings)?).await?;
+        let (catalog, lock) = Catalog::open_with_schema_lock(local::database(settings)?).await?;
         Ok(Self {
             catalog,
             log,
             backup,
-            _turn: turn,
+            _lock: lock,
         })
     }
 

@@ -18,7 +18,7 @@ use super::signals::{Guard, Signals};
 use super::{block_on, limits, print, programs};
 use crate::config::{Database, Environment, Settings};
 use crate::data::Watch;
-use crate::local::{Engine, Local, Told};
+use crate::local::{Engine, Local, ScrubEvent};
 use crate::model::{Caller, Scrubbed, Timestamp};
 use crate::ops::scrub;
 use crate::output::{self, Dialect, Options, StandardOutput};
@@ -164,10 +164,10 @@ impl Scrubber<'_> {
     /// Scrubs once and reports the result. Returns it, and the deletion time of the oldest remaining image.
     async fn work(&self, watch: &Watch) -> Result<(Scrubbed, Option<Timestamp>)> {
         let (dry_run, format) = (self.invocation.dry_run, self.invocation.format);
-        let mut tell = |told: Told<'_>| match &told {
-            Told::Failed(error) => self.log.error(error),
-            Told::Kept(error) => self.log.warning(error),
-            Told::Scrubbed { .. } | Told::Removed { .. } => {
+        let mut tell = |told: ScrubEvent<'_>| match &told {
+            ScrubEvent::Failed(error) => self.log.error(error),
+            ScrubEvent::Kept(error) => self.log.warning(error),
+            ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {
                 let Some(line) = scrub::line(&told, dry_run) else {
                     return;
                 };
@@ -181,7 +181,7 @@ impl Scrubber<'_> {
         let local = self.open().await?;
         let done = local.scrub(dry_run, watch, &mut tell).await;
         let oldest = match (&done, &self.invocation.metrics_file) {
-            (Ok(_), Some(_)) => local.oldest_waiting().await,
+            (Ok(_), Some(_)) => local.oldest_pending().await,
             _ => Ok(None),
         };
         self.finish(local).await;

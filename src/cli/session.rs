@@ -23,7 +23,7 @@ use crate::data::{Source, Watch};
 use crate::http::Observer;
 use crate::local::{Engine, Local};
 use crate::model::{ByteRange, Caller, Image};
-use crate::ops::saving::{Saved, Verified};
+use crate::ops::download::{Downloaded, Verified};
 use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
@@ -361,7 +361,7 @@ impl Session {
     }
 
     /// Returns the notices about saved data: a summary, if requested, and that a file was written in place.
-    pub fn saved_notices(&self, saved: &Saved, progress: bool) -> Vec<String> {
+    pub fn saved_notices(&self, saved: &Downloaded, progress: bool) -> Vec<String> {
         let verified = match saved.verified {
             Verified::By(algorithm) => Some(algorithm),
             Verified::Unverified => None,

@@ -1,7 +1,7 @@
-//! What can be done about an error.
+//! Hints: ways to resolve an error.
 
-/// A way to resolve an error, in terms of the task. The programs word it for their users, since only they know which
-/// command or option serves for it.
+/// A way to resolve an error, independent of the program. The programs turn it into text, since only they know the
+/// command or option for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Hint {
     /// A sentence that names no program, command or option.

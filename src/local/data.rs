@@ -1,4 +1,4 @@
-//! The data of images: in and out.
+//! Uploads and downloads of image data.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,18 +30,18 @@ impl ImageData for Local {
         self.to_its_end(&watch, change).await
     }
 
-    /// A record at hand is of no use: whether the caller may read the data is decided here and now.
+    /// Ignores a known record: the caller's access is checked against the current one.
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
         let Reading { prefer, range, .. } = reading;
         let stored = self.find(id).await?;
         let deactivated = stored.image.status == ImageStatus::Deactivated;
         self.check_download(&stored)?;
-        // An image that is deactivated is an administrator's alone, who sees what the store has.
+        // Only administrators read a deactivated image, directly from its stores.
         let cache = self.download_cache().filter(|_| !deactivated);
         let Some(cache) = cache else {
             return self.open_from_stores(stored, &prefer, range).await;
         };
-        // A cache that fails keeps nobody from the data: it is in the store.
+        // A failure of the cache does not matter: the data is in the stores.
         if let Ok(Some(source)) = cache.open_image(&stored.image).await {
             return Ok(ImageBytes {
                 image: self.shown(stored.image, stored.locations)?,
@@ -61,7 +61,7 @@ impl ImageData for Local {
 }
 
 impl Local {
-    /// Takes the data of a queued image, which is active then.
+    /// Uploads the data of a queued image, which becomes active.
     async fn upload(&self, id: &str, upload: Upload) -> Result<Image> {
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
@@ -107,7 +107,7 @@ impl Local {
         }
     }
 
-    /// Refuses a download that the caller may not make; that of a deactivated image is for administrators.
+    /// Checks that the caller may download an image. Only administrators may download a deactivated one.
     fn check_download(&self, stored: &StoredImage) -> Result<()> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
         if stored.image.status == ImageStatus::Deactivated {
@@ -116,17 +116,17 @@ impl Local {
         policy::check(&self.caller, Action::DownloadImage, target)
     }
 
-    /// Opens the data of an image where it is stored, past any cache.
+    /// Opens the data of an image from its stores, without a cache.
     ///
     /// # Errors
-    /// As of [`ImageData::open_image`].
+    /// Same as [`ImageData::open_image`].
     pub async fn open_stored(&self, id: &str) -> Result<ImageBytes> {
         let stored = self.find(id).await?;
         self.check_download(&stored)?;
         self.open_from_stores(stored, &[], ByteRange::ALL).await
     }
 
-    /// Opens data where it is stored, in the first of the preferred stores that has it, else in any.
+    /// Opens data from the first of the preferred stores that has it, else from any store.
     pub(super) async fn open_from_stores(
         &self,
         stored: StoredImage,
@@ -140,8 +140,8 @@ impl Local {
         })
     }
 
-    /// Returns a range of the data of an image, from the first of the preferred stores that has it, else from any; None
-    /// where it has none.
+    /// Returns a range of an image's data, from the first of the preferred stores that has it, else from any store;
+    /// None if the image has no data.
     pub(super) async fn source_of(
         &self,
         stored: &StoredImage,
@@ -178,9 +178,8 @@ impl Local {
                     stored.image.id
                 ));
                 let failure = if error.hints().is_empty() {
-                    failure.hint(
-                        "The record of the image exists, but its data is not where it was stored.",
-                    )
+                    failure
+                        .hint("The image's record exists, but its data is missing from the store.")
                 } else {
                     failure.hints_of(&error)
                 };
@@ -190,7 +189,7 @@ impl Local {
         }
     }
 
-    /// From `saving` to `active`: takes the data, publishes it, records it.
+    /// Stores the data of an image in status `saving`, and records it; the image becomes active.
     async fn store_data(
         &self,
         stored: StoredImage,
@@ -215,7 +214,7 @@ impl Local {
                     return Err(Error::new(
                         ErrorKind::Gone,
                         format!(
-                            "Image {id} could not be found after upload: it was deleted meanwhile"
+                            "Image {id} could not be found after upload: it was deleted concurrently"
                         ),
                     ));
                 }
@@ -226,7 +225,7 @@ impl Local {
             .await
     }
 
-    /// Reads data into a store, looked at and hashed; the image with what is known of it then.
+    /// Reads data into a store, inspects and hashes it, and returns the image with the results.
     pub(super) async fn take(
         &self,
         mut image: Image,
@@ -267,7 +266,7 @@ impl Local {
         Ok(image)
     }
 
-    /// What is noted of a location in a store: its id, where stores have names.
+    /// Returns the metadata of a location in a store: the store's ID, if stores have names.
     pub(super) fn location_metadata(&self, store: &dyn Store) -> Map<String, Value> {
         if self.stores.named() {
             Map::from_iter([("store".to_string(), Value::from(store.info().id.as_str()))])
@@ -276,7 +275,7 @@ impl Local {
         }
     }
 
-    /// From `queued` to `saving`: from here on nobody else stores data for the image.
+    /// Changes the status from `queued` to `saving`, which prevents other processes from storing data.
     async fn start_saving(&self, id: &str) -> Result<()> {
         self.catalog
             .write(async |transaction| {
@@ -296,25 +295,25 @@ impl Local {
     }
 }
 
-/// Data on its way into a store.
+/// Incoming data for a store.
 pub(super) struct Intake {
-    /// Where it comes from.
+    /// The source.
     pub source: Source,
-    /// Bytes, where a number is promised.
+    /// The declared size in bytes, if any.
     pub promised: Option<u64>,
-    /// Whether data that is not what `disk_format` says is taken all the same.
+    /// Whether data that does not match `disk_format` is accepted.
     pub allow_mismatch: bool,
-    /// Who watches.
+    /// The observer of the transfer.
     pub watch: Watch,
-    /// How much it may be.
+    /// The size limit.
     pub cap: Cap,
 }
 
-/// Refuses other than the promised number of bytes.
+/// Checks the number of bytes against the declared size.
 pub(super) fn check_promise(promised: Option<u64>, arrived: u64) -> Result<()> {
     match promised {
         Some(promised) if promised != arrived => Err(Error::invalid(format!(
-            "{arrived} bytes arrived instead of the {promised} promised"
+            "received {arrived} bytes instead of the declared {promised}"
         ))),
         _ => Ok(()),
     }
@@ -326,7 +325,7 @@ fn not_allowed(status: ImageStatus) -> Error {
     ))
 }
 
-/// Returns a source that fails once it has more than `size` bytes; files, whose size is known, are returned as they are.
+/// Returns a source that fails after more than `size` bytes. Files, whose size is known, are returned unchanged.
 pub(super) fn limited_to(size: Option<u64>, source: Source) -> Source {
     let Some(size) = size else { return source };
     let Source::Stream { mut stream, .. } = source else {
@@ -346,7 +345,7 @@ pub(super) fn limited_to(size: Option<u64>, source: Source) -> Source {
     Source::stream(held)
 }
 
-/// Data is only taken for an image that says what it is.
+/// Checks that the image's formats are set.
 pub(super) fn check_formats(image: &Image) -> Result<()> {
     let missing: Vec<&str> = [
         ("disk_format", &image.disk_format),

@@ -1,8 +1,8 @@
-//! Deleting data: first the record, then the data that no record names any more.
+//! Deletion of data: first the record, then data that no record refers to any more.
 //!
-//! The journal notes the addresses before the record is changed; a process that crashes after that is followed by the
-//! next command (see [`super::journal`]). The place of the data has to be there before anything is changed: what
-//! is on a file system that is not mounted would come back with it.
+//! The addresses are written to the journal before the record is changed, so that the next command can finish the
+//! deletion after a crash (see [`super::journal`]). The place of the data must exist before anything is changed:
+//! data on an unmounted file system would reappear later.
 
 use super::Engine;
 use super::journal::{Datum, Entry, Intent, Note};
@@ -10,27 +10,27 @@ use crate::data::blocking;
 use crate::model::Location;
 use crate::{Error, Result};
 
-/// A deletion that was noted.
+/// A deletion with a journal entry.
 pub(super) struct Deletion {
-    /// The image.
+    /// The image's ID.
     id: String,
-    /// Its data.
+    /// The image's data.
     data: Vec<Datum>,
-    /// Whether other images may name the same data.
+    /// Whether other images may refer to the same data.
     shared: bool,
-    /// Whether what is staged is removed as well.
+    /// Whether staged data is removed as well.
     staged: bool,
-    /// The entry of the journal; None where there is nothing to remove.
+    /// The journal entry; None if there is nothing to remove.
     entry: Option<Entry>,
 }
 
 impl Engine {
-    /// Notes that the data of an image at `locations`, and what is staged for it if `staged`, is about to be
-    /// deleted.
+    /// Records in the journal that the data of an image at `locations` will be deleted, and its staged data if
+    /// `staged`.
     ///
     /// # Errors
-    /// `Failed` for data in a store that cannot be opened: it would be left behind. `Io` and `Failed` for a
-    /// store that is not there. Nothing was changed then.
+    /// `Failed` for data in a store that cannot be opened, because the data would be left behind; `Io` and `Failed`
+    /// for a store whose directory is missing. Nothing was changed then.
     pub(super) async fn begin_deletion(
         &self,
         id: &str,
@@ -38,11 +38,11 @@ impl Engine {
         staged: bool,
     ) -> Result<Deletion> {
         if staged {
-            // Without a staging area nothing could be removed from it.
+            // Fails before any change if the staging area is not configured.
             self.staging()?;
         }
         let mut data = Vec::new();
-        // Where locations are shown, callers can name them, and could name files before Glance refused that.
+        // Callers can name exposed locations, and could name files before Glance refused that.
         let mut shared = self.settings.exposure.get()?.locations;
         for location in locations {
             let store = self.stores.holding(location).map_err(|error| {
@@ -85,10 +85,10 @@ impl Engine {
         })
     }
 
-    /// Removes the data of a deletion that is recorded, as far as no record names it any more.
+    /// Removes the data of a recorded deletion that no record refers to any more.
     ///
     /// # Errors
-    /// `Io`; the next command tries again.
+    /// `Io`. The next command tries again.
     pub(super) async fn finish_deletion(&self, deletion: Deletion) -> Result<()> {
         let Deletion {
             id,
@@ -105,7 +105,8 @@ impl Engine {
                 self.unstage(&id).await?;
             }
             let addresses: Vec<&str> = data.iter().map(|one| one.url.as_str()).collect();
-            // Others who delete what names the same data look after their own commit: the last one removes it.
+            // Each deletion of shared data checks the records after its own commit, so the last one removes the
+            // data.
             let held = if shared {
                 self.catalog.holders(&addresses).await?
             } else {
@@ -117,13 +118,13 @@ impl Engine {
         };
         finish.await.map_err(|error| {
             error
-                .context("the record is deleted, its data is not yet")
+                .context("the record is deleted, but its data is not")
                 .context(format_args!("image {id}"))
                 .hint("The next command tries again.")
         })
     }
 
-    /// Keeps room for deletions on a disk that is going to be full; called where data was stored.
+    /// Reserves disk space for later deletions. Called after data was stored.
     pub(super) async fn keep_reserve(&self) -> Result<()> {
         match self.reserve.clone() {
             Some(reserve) => {
@@ -137,7 +138,7 @@ impl Engine {
         }
     }
 
-    /// Forgets a deletion that did not happen.
+    /// Removes the journal entry of a deletion that was not made.
     pub(super) async fn abandon_deletion(&self, deletion: Deletion) -> Result<()> {
         match deletion.entry {
             Some(entry) => entry.close().await,

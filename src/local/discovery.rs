@@ -1,4 +1,4 @@
-//! What the deployment tells of itself: stores, quotas, import methods, schemas.
+//! Information about the deployment: stores, quotas, import methods, schemas.
 
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ impl Stores for Local {
 
 #[async_trait]
 impl Projects for Local {
-    /// There is no Keystone: a project is what it is called.
+    /// Returns the name itself: there is no Keystone, and a project's name is its ID.
     async fn find_project(&self, word: &str, _domain: Option<&str>) -> Result<String> {
         Ok(word.to_string())
     }
@@ -69,15 +69,15 @@ impl Discovery for Local {
             _ => {
                 let metadef = name.strip_prefix("metadefs/").and_then(Kind::schema_named);
                 metadef.ok_or_else(|| {
-                    Error::not_found(format!("there is no schema '{name}'"))
-                        .hint("There are: image, images, member, members, task, tasks, metadefs/namespace, …")
+                    Error::not_found(format!("unknown schema '{name}'"))
+                        .hint("Known schemas: image, images, member, members, task, tasks, metadefs/namespace, …")
                 })
             }
         }
     }
 }
 
-/// The API's JSON schema of a list of what `items` describes.
+/// Returns the API's JSON schema for a list of `items`.
 fn collection(name: &str, items: &Value) -> Value {
     let mut properties = Map::new();
     properties.insert(name.to_string(), json!({"type": "array", "items": items}));

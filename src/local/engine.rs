@@ -1,4 +1,4 @@
-//! The deployment that this process has opened: its catalogue, stores, staging area and cache.
+//! The open deployment: its catalogue, stores, staging area and cache.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::model::store::StoreDetail;
 use crate::model::{Caller, StoreInfo};
 use crate::{Error, Result};
 
-/// An open deployment, shared by all of its callers.
+/// An open deployment, shared by all its callers.
 pub struct Engine {
     pub(super) catalog: Catalog,
     pub(super) cache: Setting<Option<ImageCache>>,
@@ -30,31 +30,31 @@ pub struct Engine {
     pub(super) events: Box<dyn Events>,
     pub(super) settings: Settings,
     pub(super) reserve: Option<Reserve>,
-    /// Changes under way, whether or not their callers still wait for them.
+    /// The changes in progress, whether or not their callers still await them.
     changes: TaskTracker,
     unfinished: Option<Error>,
 }
 
 impl Engine {
     /// Opens the deployment that `settings` describe. Creates its database and directories on first use, and undoes
-    /// or finishes what crashed processes left.
+    /// or finishes the operations of crashed processes.
     ///
     /// # Errors
-    /// `Failed` when the database is of another revision or the configuration names what is not built.
+    /// `Failed` if the database has another revision, or the configuration requires an unsupported feature.
     pub async fn open(settings: Settings) -> Result<Arc<Self>> {
         Self::open_with(settings, Box::new(NoEvents)).await
     }
 
-    /// Opens the deployment as [`Engine::open`] does; its events go to `events`.
+    /// Opens the deployment in the same way as [`Engine::open`], and sends its events to `events`.
     ///
     /// # Errors
-    /// The errors of [`Engine::open`].
+    /// Same as [`Engine::open`].
     pub async fn open_with(settings: Settings, events: Box<dyn Events>) -> Result<Arc<Self>> {
         if settings.encrypted_locations.copied()? {
             return Err(Error::failed(
-                "the addresses of image data are encrypted (metadata_encryption_key), and cannot be read",
+                "the locations of image data are encrypted (metadata_encryption_key), which is not supported",
             )
-            .hint("Use Glance's own programs on this deployment."));
+            .hint("Use upstream's Glance with this deployment."));
         }
         let catalog = Catalog::open_current(prepare(&settings)?).await?;
         let stores = open_stores(&settings)?;
@@ -75,7 +75,7 @@ impl Engine {
             changes: TaskTracker::new(),
             unfinished: None,
         };
-        // What cannot be cleared now is in nobody's way yet.
+        // A failed recovery does not prevent operations on other images.
         engine.unfinished = engine.recover().await.err();
         Ok(Arc::new(engine))
     }
@@ -89,16 +89,16 @@ impl Engine {
         }
     }
 
-    /// Why something that a crashed process left could not be cleared when the deployment was opened. It is tried
-    /// again when it is in the way, and by the next command.
+    /// Returns the error of the recovery when the deployment was opened. Recovery is tried again by the next
+    /// command, and by operations that require it.
     pub fn unfinished(&self) -> Option<&Error> {
         self.unfinished.as_ref()
     }
 
-    /// Runs a change as a task that goes on when the returned future is dropped.
+    /// Runs a change as a task that continues when the returned future is dropped.
     ///
     /// # Errors
-    /// Those of the change.
+    /// Errors of the change.
     pub(super) fn spawn<T, W>(
         &self,
         change: W,
@@ -111,37 +111,39 @@ impl Engine {
         async move {
             match task.await {
                 Ok(done) => done,
-                Err(error) => Err(Error::internal("a change was cut off").because(error)),
+                Err(error) => {
+                    Err(Error::internal("the task of a change ended early").because(error))
+                }
             }
         }
     }
 
-    /// Waits until no change is under way.
+    /// Waits until no change is in progress.
     pub async fn finish_changes(&self) {
         self.changes.close();
         self.changes.wait().await;
         self.changes.reopen();
     }
 
-    /// Ends the use of the deployment by a command: waits for its changes, then leaves an SQLite database in one file
-    /// (see [`Catalog::finish`]).
+    /// Ends the use of the deployment by a command: waits for its changes, then leaves an SQLite database in one
+    /// file (see [`Catalog::finish`]).
     pub async fn finish(&self) {
         self.finish_changes().await;
         self.catalog.finish().await;
     }
 
-    /// Ends all changes, then closes the database.
+    /// Waits for all changes, then closes the database.
     pub async fn close(&self) -> Result<()> {
         self.finish_changes().await;
         self.catalog.clone().close().await
     }
 }
 
-/// The database of `settings`; what else belongs into a data directory is made with it.
+/// Returns the database of `settings`, and creates the other directories of a new data directory.
 pub(super) fn prepare(settings: &Settings) -> Result<&Database> {
     let database = database(settings)?;
     if settings.data_dir.is_some() && !is_made(database) {
-        // A directory whose configuration is refused is made when that is mended.
+        // A directory with an invalid setting is created after the setting is corrected.
         let cache = settings.cache.get().ok().and_then(Option::as_ref);
         let staging = settings.staging_dir.get().ok();
         for directory in staging
@@ -154,11 +156,11 @@ pub(super) fn prepare(settings: &Settings) -> Result<&Database> {
     Ok(database)
 }
 
-/// The database of `settings`, the directory of a SQLite file made with the data directory: the one that a
-/// configuration file names is where it says, or nowhere.
+/// Returns the database of `settings`, and creates the directory of an SQLite file in a data directory. The
+/// directory of a database that a configuration file names must exist.
 ///
 /// # Errors
-/// `Failed` where they name none.
+/// `Failed` if no database is configured.
 pub fn database(settings: &Settings) -> Result<&Database> {
     let database = settings.require_database()?;
     if let Database::Sqlite(path) = database
@@ -170,7 +172,7 @@ pub fn database(settings: &Settings) -> Result<&Database> {
     Ok(database)
 }
 
-/// Whether there is a file where one is wanted.
+/// Returns whether the database file exists.
 fn is_made(database: &Database) -> bool {
     match database {
         Database::Sqlite(path) => path.exists(),
@@ -178,11 +180,11 @@ fn is_made(database: &Database) -> bool {
     }
 }
 
-/// Permission bits of the directories of a deployment: its owner writes, its group reads.
+/// The permission bits of a deployment's directories: writable by the owner, readable by the group.
 pub(super) const DIRECTORY_MODE: u32 = 0o750;
 
-/// Permissions of image files where the configuration sets none: those of a data directory are its
-/// own, those of another deployment are what the reference implementation's umask makes them.
+/// The default permission bits of image files. In a data directory, image files have these; in other deployments,
+/// those from the reference implementation's umask.
 pub(super) const FILE_MODE: u32 = 0o640;
 
 fn open_stores(settings: &Settings) -> Result<StoreSet> {
@@ -208,7 +210,7 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
                 let info = info(true, Map::new());
                 Box::new(store::HttpStore::new(info, options.clone()))
             }
-            // It is wanted once its data is, or never.
+            // The store reports its error when its data is requested.
             _ => Box::new(store::UnopenedStore::new(
                 info(store.driver == "http", Map::new()),
                 store.driver.clone(),
@@ -223,7 +225,7 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
     ))
 }
 
-/// A store of files as it is configured.
+/// Creates the store of a configured `file` backend.
 fn file_store(info: StoreInfo, file: &config::FileStore) -> store::FileStore {
     let directories = file.directories.iter().map(|at| store::Directory {
         path: at.path.clone(),
@@ -236,7 +238,7 @@ fn file_store(info: StoreInfo, file: &config::FileStore) -> store::FileStore {
     store::FileStore::new(info, directories.collect(), writing)
 }
 
-/// What administrators may know of a store of files.
+/// Returns the properties of a `file` store that administrators may see.
 fn file_properties(file: &config::FileStore) -> Map<String, serde_json::Value> {
     let directories: Vec<String> = file
         .directories

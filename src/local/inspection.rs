@@ -1,5 +1,4 @@
-//! What is looked at in data on its way into a store: the format inspectors, as the deployment wants
-//! them.
+//! The inspection of incoming data: the format inspectors with the configured policy.
 
 use crate::config::Formats;
 use crate::data::format::{Declared, Inspector, Policy, Refusal};
@@ -15,8 +14,8 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// An inspection of data for `image`, which MUST have its formats; data that is not what
-    /// `disk_format` says is taken where `allow_mismatch`.
+    /// Creates an inspection of data for `image`, which MUST have its formats. With `allow_mismatch`, data that
+    /// does not match `disk_format` is accepted.
     pub fn begin(image: &Image, formats: &Formats, allow_mismatch: bool) -> Self {
         let policy = Policy {
             require_image_format_match: formats.require_match,
@@ -36,9 +35,9 @@ impl Inspection {
         inspection
     }
 
-    /// Begins the inspection of data that another program is to read as `disk_format`: it is inspected
-    /// whatever container it is in and whatever else is allowed to pass, and raw data may carry the marks of no
-    /// format but a partition table.
+    /// Creates an inspection of data that another program will read as `disk_format`. The data is inspected
+    /// regardless of its container format and of permitted mismatches. Raw data may have no signature but that of a
+    /// partition table.
     pub fn for_conversion(disk_format: &str, formats: &Formats) -> Self {
         Self {
             inspector: Some(Inspector::new()),
@@ -60,7 +59,7 @@ impl Inspection {
         }
     }
 
-    /// Looks at the next bytes; refuses as soon as it is certain.
+    /// Inspects the next bytes. Fails as soon as the data is certainly refused.
     pub fn look(&mut self, bytes: &[u8]) -> Result<()> {
         let Some(inspector) = &mut self.inspector else {
             return Ok(());
@@ -76,10 +75,10 @@ impl Inspection {
         }
     }
 
-    /// Everything was seen: the virtual size to record, in bytes.
+    /// Ends the inspection, and returns the virtual size in bytes to record.
     ///
     /// # Errors
-    /// `UnsupportedMedia` when the data may not be stored.
+    /// `UnsupportedMedia` if the data may not be stored.
     pub fn finish(&mut self) -> Result<Option<u64>> {
         let Some(inspector) = self.inspector.take() else {
             return Ok(None);

@@ -1,7 +1,7 @@
-//! Projects that images are shared with.
+//! Members: projects that images are shared with.
 //!
-//! *Source:* `glance/api/v2/image_members.py` of the reference implementation, for the rules and for
-//! the order in which they are looked at.
+//! *Source:* `glance/api/v2/image_members.py` of the reference implementation, for the rules and the order of the
+//! checks.
 
 use async_trait::async_trait;
 
@@ -14,8 +14,8 @@ use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
 use crate::{Error, Operation, Result};
 
-/// Characters of a project's id at most: the catalogue has room for no more.
-const LONGEST: usize = 255;
+/// The maximum number of characters of a project ID: the size of its column.
+const MAX_LENGTH: usize = 255;
 
 #[async_trait]
 impl Members for Local {
@@ -110,8 +110,7 @@ impl Members for Local {
 }
 
 impl Local {
-    /// An image that the caller may see and that can have members. `verb` is what is about to be done
-    /// to them.
+    /// Loads an image that the caller may see and that can have members. `verb` describes the change for the error.
     async fn with_members(
         &self,
         transaction: &Transaction,
@@ -124,13 +123,13 @@ impl Local {
         Ok(stored)
     }
 
-    /// Whether the caller may know of a member of an image.
+    /// Returns whether the caller may see a member of an image.
     fn may_know(&self, target: ImageTarget<'_>, member: &str) -> bool {
         let member = Target::Member(target, member);
         policy::may(&self.caller, Action::GetMember, member)
     }
 
-    /// The member that was found, if the caller may know of it.
+    /// Returns the member that was found, if the caller may see it.
     fn known(&self, found: Option<Member>, stored: &StoredImage, member: &str) -> Result<Member> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
         found
@@ -139,8 +138,8 @@ impl Local {
     }
 }
 
-/// Refuses an image that has no members: only those of visibility `shared` have, even for administrators. `verb` is what
-/// the caller is about to do to them.
+/// Checks that an image can have members: only those with visibility `shared` do, for administrators too. `verb`
+/// describes the change for the error.
 fn check_has_members(target: ImageTarget<'_>, verb: &str) -> Result<()> {
     if target.visibility == Visibility::Shared {
         return Ok(());
@@ -158,15 +157,15 @@ fn no_member(id: &str, member: &str) -> Error {
     ))
 }
 
-/// Refuses what cannot be the id of a project.
+/// Checks that a string can be a project ID.
 fn check_project(member: &str) -> Result<()> {
     if member.is_empty() {
         return Err(Error::invalid("Member can't be empty"));
     }
     let length = member.chars().count();
-    if length > LONGEST {
+    if length > MAX_LENGTH {
         return Err(Error::invalid(format!(
-            "{length} characters are too many for the id of a project: {LONGEST} may be"
+            "the project ID has {length} characters; the limit is {MAX_LENGTH}"
         )));
     }
     Ok(())

@@ -1,9 +1,8 @@
 //! The local engine: the Images API on a catalogue and stores, without a server.
 //!
-//! [`Engine`] is the deployment, opened once and shared; [`Local`] is the service that one caller has of it.
+//! [`Engine`] is the deployment, opened once and shared. [`Local`] is its service for one caller.
 //!
-//! A straight line, not an onion: each operation reads like its specification. May the caller? Is the
-//! transition legal? Within the limits? One transaction; done.
+//! Each operation follows its specification in order: policy, status transition, limits, one transaction.
 
 pub mod cache;
 pub mod catalog;
@@ -32,7 +31,7 @@ mod validation;
 pub mod visibility;
 
 pub use engine::{Engine, database};
-pub use scrub::Told;
+pub use scrub::ScrubEvent;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -46,7 +45,7 @@ use crate::model::schema::Allowed;
 use crate::model::{Caller, Image};
 use crate::service::Regions;
 
-/// The Images API of a deployment as one caller may use it. A clone is cheap.
+/// The Images API of a deployment for one caller. Clones are cheap.
 #[derive(Clone)]
 pub struct Local {
     engine: Arc<Engine>,
@@ -54,7 +53,7 @@ pub struct Local {
     regions: Option<Arc<dyn Regions>>,
 }
 
-/// What does not depend on the caller.
+/// Access to the parts that do not depend on the caller.
 impl Deref for Local {
     type Target = Engine;
 
@@ -64,18 +63,18 @@ impl Deref for Local {
 }
 
 impl Local {
-    /// Returns the same service, able to download images from other regions.
+    /// Returns the same service with access to other regions for downloads.
     #[must_use]
     pub fn with_regions(mut self, regions: Arc<dyn Regions>) -> Self {
         self.regions = Some(regions);
         self
     }
 
-    /// Runs a change of several steps as a task of its own, so that a caller who goes away leaves nothing half-done:
-    /// dropping the returned future stops the transfers of the change, which then undoes itself.
+    /// Runs a change with several steps as a separate task, so that it completes or undoes itself if the caller
+    /// goes away: dropping the returned future stops the transfers of the change.
     ///
     /// # Errors
-    /// Those of the change.
+    /// Errors of the change.
     async fn to_its_end<T, W>(
         &self,
         watch: &Watch,
@@ -91,13 +90,13 @@ impl Local {
         done
     }
 
-    /// An image that the caller may see.
+    /// Loads an image that the caller may see.
     async fn find(&self, id: &str) -> Result<StoredImage> {
         let stored = self.catalog.load_image(id, &self.caller.project).await?;
         self.visible(stored, id)
     }
 
-    /// What was loaded, if the caller may see it.
+    /// Returns the image that was loaded, if the caller may see it.
     fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
         let mut stored = stored
             .filter(|stored| {
@@ -111,11 +110,11 @@ impl Local {
         Ok(stored)
     }
 
-    /// The record as the API shows it to the caller: with its locations and stores where the
-    /// deployment gives them away; those of a deactivated image to administrators alone.
+    /// Returns the record as the API shows it to the caller, with locations and stores if the deployment exposes
+    /// them. Only administrators see those of a deactivated image.
     ///
     /// # Errors
-    /// `Failed` where the configuration of that is refused.
+    /// `Failed` if the configuration of the exposure is invalid.
     fn shown(&self, mut image: Image, locations: Vec<crate::model::Location>) -> Result<Image> {
         let deactivated = image.status == crate::model::ImageStatus::Deactivated;
         let hidden = deactivated && !self.caller.is_admin();
@@ -138,8 +137,8 @@ impl Local {
 }
 
 impl Engine {
-    /// Puts the locations of an image in the order of its record: the store of most weight first, where
-    /// stores have names, and those of equal weight as they were added.
+    /// Sorts the locations of an image by the weight of their stores, if stores have names. Locations with equal
+    /// weight stay in the order in which they were added.
     ///
     /// *Source:* `sort_image_locations` in `glance/common/utils.py` of the reference implementation.
     fn sort(&self, locations: &mut [crate::model::Location]) {
@@ -148,7 +147,7 @@ impl Engine {
         }
     }
 
-    /// The formats and names that records may have.
+    /// Returns the allowed formats of images.
     fn allowed(&self) -> Result<Allowed> {
         let formats = self.settings.formats.get()?;
         Ok(Allowed {

@@ -1,7 +1,7 @@
-//! Room that is kept for deletions on a full disk.
+//! Disk space that is reserved for deletions on a full disk.
 //!
-//! The record of a deletion has to be written before any data goes, and on a full disk nothing can be written. A
-//! data directory therefore keeps a file of no use beside its database, which goes first.
+//! The record of a deletion must be written before any data is removed, which is impossible on a full disk. A data
+//! directory therefore has an unused file next to its database, which is removed first.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,10 +12,10 @@ use rustix::fs::FallocateFlags;
 use crate::config::{Database, Settings};
 use crate::data::durable::{directory_of, give_to_owner};
 
-/// Bytes of the file: more than the log of a database grows by in a deletion.
+/// The size of the file in bytes: more than a database's log grows in a deletion.
 const BYTES: u64 = 512 * 1024;
 
-/// Times its size that must be free for it to be made.
+/// The file is only created if the free space is this many times its size.
 const SHARE: u64 = 4;
 
 /// The file, which need not exist.
@@ -23,7 +23,7 @@ const SHARE: u64 = 4;
 pub(super) struct Reserve(PathBuf);
 
 impl Reserve {
-    /// The reserve of a deployment; only a data directory whose database is a file has one.
+    /// Returns the reserve of a deployment. Only a data directory with an SQLite database has one.
     pub(super) fn of(settings: &Settings) -> Option<Self> {
         settings.data_dir.as_ref()?;
         let Ok(Database::Sqlite(path)) = settings.require_database() else {
@@ -34,8 +34,8 @@ impl Reserve {
         Some(Self(PathBuf::from(name)))
     }
 
-    /// Makes the file if it is not there and the disk is not nearly full. Nothing depends on it: what fails is
-    /// tried again by the next upload.
+    /// Creates the file if it does not exist and the disk is not nearly full. Failures are ignored; the next upload
+    /// tries again.
     pub(super) fn keep(&self) {
         let path = &self.0;
         if path.exists() || !has_room(directory_of(path), SHARE * BYTES) {
@@ -50,7 +50,7 @@ impl Reserve {
         }
     }
 
-    /// Removes the file if the disk is full without it.
+    /// Removes the file if the disk is full.
     pub(super) fn release_if_full(&self) {
         if !has_room(directory_of(&self.0), BYTES) {
             let _ = std::fs::remove_file(&self.0);
@@ -63,7 +63,7 @@ fn allocate(file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether so many bytes are free on the file system of a directory; so it is where that is not known.
+/// Returns whether at least `bytes` are free on the file system of a directory; true if unknown.
 fn has_room(directory: &Path, bytes: u64) -> bool {
     rustix::fs::statvfs(directory).map_or(true, |found| {
         found.f_bavail.saturating_mul(found.f_frsize) >= bytes

@@ -1,8 +1,7 @@
-//! Scrubbing: removing the data of what was deleted while deletion is delayed, and taking it back.
+//! Scrubbing: removes data whose deletion was delayed, and restores images.
 //!
-//! A batch at a time, under a lock that all scrubbers and restorers share: what is found is what is
-//! there, the data goes, then the record says so. Nobody has to note what is under way: the record says
-//! of everything that waits that it is to go, and data that is gone already is gone as well.
+//! Scrubbers and restorers share a lock and work in batches: list the pending data, remove it, then record the
+//! removal. No journal is needed: the records list all pending data, and removing missing data has no effect.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::Local;
 use super::catalog::{
-    Catalog, Held, Place, Restorable, Strangers, StrayLocation, WaitingLocation, in_use,
+    Catalog, Held, IrregularLocations, PendingLocation, Place, RemovedLocation, Restorable, in_use,
 };
 use super::policy::{self, Action, Target};
 use super::store::{Removal, Store, StoreSet};
@@ -20,59 +19,58 @@ use crate::model::address::discreet;
 use crate::model::{ImageStatus, Scrubbed, Timestamp};
 use crate::{Error, ErrorKind, Operation, Result};
 
-/// Images, or locations of images that are alive, that are scrubbed under one lock.
+/// The maximum number of images, or of locations of existing images, that are scrubbed under one lock.
 const BATCH: u64 = 1000;
 
-/// What the lock is called.
+/// The name of the lock.
 const PURPOSE: &str = "scrub";
 
-/// How long to wait for the lock at a time, and in all: a batch of slow deletions takes a while.
+/// The time limit of one attempt to get the lock, and of all attempts. A batch of slow deletions takes long.
 const WAIT: Duration = Duration::from_secs(1);
 const LOCK_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// How long a scrubber leaves the lock alone between two batches at most, so that those get it who wait for
-/// it: longer than they take to look at it again.
+/// The maximum time for which the lock stays free between two batches, so that pending processes can get it. Longer
+/// than their polling interval.
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// What is told of a scrubbing while it goes on.
+/// A progress report of a scrubbing.
 #[derive(Debug)]
-pub enum Told<'a> {
-    /// Nothing is left of an image, or would be, and so many bytes were its.
+pub enum ScrubEvent<'a> {
+    /// All data of an image was removed, or would be.
     Scrubbed {
-        /// Its id.
+        /// The ID of the image.
         id: &'a str,
-        /// Bytes that were freed.
+        /// The number of freed bytes.
         bytes: u64,
     },
-    /// A location of an image that is alive is gone.
+    /// A location of an existing image was removed.
     Removed {
-        /// Id of the image.
+        /// The ID of the image.
         id: &'a str,
-        /// Where the data was.
+        /// The address of the data.
         url: &'a str,
-        /// Bytes that were freed.
+        /// The number of freed bytes.
         bytes: u64,
     },
-    /// The data of a location could not be removed, and will be tried next time.
+    /// The data of a location could not be removed. The next run tries again.
     Failed(Error),
-    /// Something waits that ought not to; it stays.
+    /// An unexpected location is pending, and stays.
     Kept(Error),
 }
 
 impl Local {
-    /// Removes the data that waits to be deleted for long enough, of images and of locations that were
-    /// taken off images; or only says what that would be, if `dry_run`. Stops behind a batch when `watch`
-    /// says so.
+    /// Removes the data of deleted images and locations after the configured delay; only reports it if `dry_run`.
+    /// Stops after a batch if `watch` requests it.
     ///
-    /// What cannot be removed is told, stays as it is, and keeps nothing else.
+    /// Failures are reported and leave the location pending; other locations are still processed.
     ///
     /// # Errors
-    /// `Forbidden`; those of the database.
+    /// `Forbidden`; errors of the database.
     pub async fn scrub(
         &self,
         dry_run: bool,
         watch: &Watch,
-        tell: &mut (dyn FnMut(Told<'_>) + Send),
+        report: &mut (dyn FnMut(ScrubEvent<'_>) + Send),
     ) -> Result<Scrubbed> {
         policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
         let settings = self.settings.scrubber.copied()?;
@@ -83,12 +81,12 @@ impl Local {
             until: Timestamp::now().before(settings.scrub_time),
             dry_run,
             watch,
-            tell,
+            report,
             done: Scrubbed::default(),
-            strangers: None,
+            irregular: None,
         };
         let mut last = None;
-        while scrub.goes_on() {
+        while scrub.may_continue() {
             last = scrub.scrub_images(last.as_ref()).await?;
             if last.is_none() {
                 break;
@@ -96,54 +94,54 @@ impl Local {
         }
         let mut next = Some(0);
         while let Some(after) = next
-            && scrub.goes_on()
+            && scrub.may_continue()
         {
-            next = scrub.scrub_strays(after).await?;
+            next = scrub.scrub_locations(after).await?;
         }
         Ok(scrub.done)
     }
 
-    /// When the image was deleted that waits for longest; None where none waits.
-    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
-        self.catalog.oldest_waiting().await
+    /// Returns the time of the oldest pending deletion of an image; None if none is pending.
+    pub async fn oldest_pending(&self) -> Result<Option<Timestamp>> {
+        self.catalog.oldest_pending().await
     }
 
-    /// Takes an image back that waits to be deleted; what is told are the copies of its data that are gone.
+    /// Restores an image that is pending deletion. Returns messages about the copies of its data that are lost.
     ///
-    /// So is an image that was taken back by a program that left its data waiting.
+    /// Also restores the data of an image that another program restored without its locations.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` for an image in another status; `Failed` when none of its data is there any
-    /// more; those of the stores where no copy could be looked at; `Forbidden`.
+    /// `NotFound`; `Conflict` for an image in another status; `Failed` if none of its data exists any more; errors
+    /// of the stores if no copy could be checked; `Forbidden`.
     pub async fn restore(&self, id: &str) -> Result<Vec<String>> {
         policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
-        // A scrubber may be at it: what it has left is looked at.
-        let _held = turn(&self.catalog, &Watch::default()).await?;
+        // Waits for a running scrubber, then checks what it left.
+        let _held = acquire_lock(&self.catalog, &Watch::default()).await?;
         let found = restorable(id, self.catalog.restorable(id).await?)?;
         let mut there = Vec::new();
         let mut lost = Vec::new();
         let mut unknown = None;
-        for waiting in &found.waiting {
-            let url = &waiting.location.url;
-            let size = match self.stores.holding(&waiting.location) {
+        for pending in &found.pending {
+            let url = &pending.location.url;
+            let size = match self.stores.holding(&pending.location) {
                 Ok(store) => store.size(url).await,
                 Err(error) => Err(error),
             };
             match size {
                 Ok(size) if found.size.is_none_or(|known| known == size) => {
-                    there.push(waiting.row);
+                    there.push(pending.row);
                 }
                 Ok(size) => lost.push(format!(
-                    "{} has {size} bytes instead of {}: it still waits to be deleted",
+                    "{} has {size} bytes instead of {}: it is still pending deletion",
                     discreet(url),
                     found.size.unwrap_or_default()
                 )),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    lost.push(format!("the data at {} is gone", discreet(url)));
+                    lost.push(format!("the data at {} is missing", discreet(url)));
                 }
                 Err(error) => {
                     lost.push(format!(
-                        "{} cannot be looked at, and still waits to be deleted: {}",
+                        "{} cannot be checked, and is still pending deletion: {}",
                         discreet(url),
                         error.message()
                     ));
@@ -154,19 +152,19 @@ impl Local {
         if there.is_empty() {
             return Err(match unknown {
                 Some(error) => Error::failed(format!(
-                    "cannot restore image {id}: its data cannot be looked at: {}",
+                    "cannot restore image {id}: its data cannot be checked: {}",
                     error.message()
                 ))
                 .hints_of(&error)
                 .because(error),
                 None => Error::failed(format!(
-                    "cannot restore image {id}: its data is not there any more"
+                    "cannot restore image {id}: its data does not exist any more"
                 )),
             });
         }
         self.catalog
             .write(async |transaction| {
-                // Another program may have changed it.
+                // Another program may have changed the image.
                 let found = restorable(id, transaction.restorable(id).await?)?;
                 let deactivated = ImageStatus::Deactivated.name();
                 let to = if found.status == deactivated {
@@ -181,7 +179,7 @@ impl Local {
     }
 }
 
-/// An image, if it is one that can be taken back.
+/// Returns the image if it can be restored.
 fn restorable(id: &str, found: Option<Restorable>) -> Result<Restorable> {
     let found = found.ok_or_else(|| Error::not_found(format!("No image found with ID {id}")))?;
     let waits = found.status == ImageStatus::PendingDelete.name();
@@ -194,72 +192,72 @@ fn restorable(id: &str, found: Option<Restorable>) -> Result<Restorable> {
     )))
 }
 
-/// Whether an image counts as having data though all of it waits to be deleted.
+/// Returns whether an image's status requires data although all its data is pending deletion.
 fn is_left_waiting(status: &str, deleted: bool, has_others: bool) -> bool {
     let whole = [ImageStatus::Active, ImageStatus::Deactivated].map(ImageStatus::name);
     !deleted && !has_others && whole.contains(&status)
 }
 
-/// One run of the scrubber.
+/// A run of the scrubber.
 struct Scrub<'a> {
     catalog: &'a Catalog,
     stores: &'a StoreSet,
     pool_size: usize,
-    /// What was deleted later stays.
+    /// The time limit: later deletions stay pending.
     until: Timestamp,
     dry_run: bool,
     watch: &'a Watch,
-    tell: &'a mut (dyn FnMut(Told<'_>) + Send),
+    report: &'a mut (dyn FnMut(ScrubEvent<'_>) + Send),
     done: Scrubbed,
-    /// Read when there is something to remove.
-    strangers: Option<Strangers>,
+    /// Loaded when there is data to remove.
+    irregular: Option<IrregularLocations>,
 }
 
 impl Scrub<'_> {
-    /// Whether the next batch may begin.
-    fn goes_on(&mut self) -> bool {
+    /// Returns whether the next batch may begin.
+    fn may_continue(&mut self) -> bool {
         self.done.stopped = self.watch.check().is_err();
         !self.done.stopped
     }
 
-    /// The right to work on a batch. Who only looks needs none.
-    async fn turn(&self) -> Result<Turn> {
+    /// Takes the lock for a batch, unless this is a dry run.
+    async fn lock_batch(&self) -> Result<BatchLock> {
         let held = if self.dry_run {
             None
         } else {
-            Some(turn(self.catalog, self.watch).await?)
+            Some(acquire_lock(self.catalog, self.watch).await?)
         };
-        Ok(Turn {
+        Ok(BatchLock {
             held,
             since: Instant::now(),
         })
     }
 
-    /// Scrubs images behind the place `after`; the place of the last of them, if there may be more.
+    /// Scrubs a batch of images after `after`, and returns the position of the last one if there may be more.
     async fn scrub_images(&mut self, after: Option<&Place>) -> Result<Option<Place>> {
-        let mut turn = self.turn().await?;
+        let mut lock = self.lock_batch().await?;
         let images = self
             .catalog
-            .waiting_images(self.until, after, BATCH)
+            .pending_images(self.until, after, BATCH)
             .await?;
-        let waiting: Vec<&WaitingLocation> =
+        let pending: Vec<&PendingLocation> =
             images.iter().flat_map(|image| &image.locations).collect();
-        let removals = waiting.iter().map(|waiting| (*waiting, None)).collect();
-        let mut removed = self.remove(&mut turn, removals).await?.into_iter();
+        let removals = pending.iter().map(|pending| (*pending, None)).collect();
+        let mut removed = self.remove(&mut lock, removals).await?.into_iter();
         let mut rows = Vec::new();
         let mut gone = Vec::new();
         for image in &images {
             let mut freed = Some(0);
-            for waiting in &image.locations {
+            for pending in &image.locations {
                 match removed.next() {
                     Some(Ok(bytes)) => {
-                        rows.push(waiting.row);
+                        rows.push(pending.row);
                         self.done.bytes += bytes.unwrap_or_default();
                         freed = freed.map(|freed| freed + bytes.unwrap_or_default());
                     }
                     Some(Err(error)) => {
                         freed = None;
-                        self.fail(&image.id, waiting, &error);
+                        self.fail(&image.id, pending, &error);
                     }
                     None => freed = None,
                 }
@@ -269,75 +267,78 @@ impl Scrub<'_> {
         let ids: Vec<&str> = gone.iter().map(|(id, _)| *id).collect();
         self.record(&rows, &ids).await?;
         for (id, bytes) in gone {
-            (self.tell)(Told::Scrubbed { id, bytes });
+            (self.report)(ScrubEvent::Scrubbed { id, bytes });
         }
-        turn.end(is_full(images.len())).await;
+        lock.end(is_full(images.len())).await;
         Ok(images
             .last()
             .filter(|_| is_full(images.len()))
             .map(|image| image.place.clone()))
     }
 
-    /// Scrubs locations of images that are alive, those behind the row `after`; the last of them, if there
-    /// may be more.
-    async fn scrub_strays(&mut self, after: i64) -> Result<Option<i64>> {
-        let mut turn = self.turn().await?;
+    /// Scrubs a batch of locations of existing images after the row `after`, and returns the last row if there may
+    /// be more.
+    async fn scrub_locations(&mut self, after: i64) -> Result<Option<i64>> {
+        let mut lock = self.lock_batch().await?;
         let all = self
             .catalog
-            .stray_locations(self.until, after, BATCH)
+            .removed_locations(self.until, after, BATCH)
             .await?;
-        let (strays, kept): (Vec<&StrayLocation>, Vec<&StrayLocation>) =
-            all.iter().partition(|stray| stray.has_others);
-        let mut told = HashSet::new();
-        for stray in kept {
-            if told.insert(stray.image_id.as_str()) {
-                (self.tell)(Told::Kept(only_data(stray)));
+        let (removed_locations, kept): (Vec<&RemovedLocation>, Vec<&RemovedLocation>) =
+            all.iter().partition(|location| location.has_others);
+        let mut reported = HashSet::new();
+        for location in kept {
+            if reported.insert(location.image_id.as_str()) {
+                (self.report)(ScrubEvent::Kept(only_data(location)));
             }
         }
-        let removals = strays
+        let removals = removed_locations
             .iter()
-            .map(|stray| (&stray.waiting, stray.waiting.deleted_at))
+            .map(|location| (&location.pending, location.pending.deleted_at))
             .collect();
-        let removed = self.remove(&mut turn, removals).await?;
+        let removed = self.remove(&mut lock, removals).await?;
         let mut gone = Vec::new();
-        for (stray, removed) in strays.into_iter().zip(removed) {
+        for (location, removed) in removed_locations.into_iter().zip(removed) {
             match removed {
                 Ok(bytes) => {
                     self.done.bytes += bytes.unwrap_or_default();
-                    gone.push((stray, bytes.unwrap_or_default()));
+                    gone.push((location, bytes.unwrap_or_default()));
                 }
-                Err(error) => self.fail(&stray.image_id, &stray.waiting, &error),
+                Err(error) => self.fail(&location.image_id, &location.pending, &error),
             }
         }
-        let rows: Vec<i64> = gone.iter().map(|(stray, _)| stray.waiting.row).collect();
+        let rows: Vec<i64> = gone
+            .iter()
+            .map(|(location, _)| location.pending.row)
+            .collect();
         self.record(&rows, &[]).await?;
-        for (stray, bytes) in gone {
-            (self.tell)(Told::Removed {
-                id: &stray.image_id,
-                url: &stray.waiting.location.url,
+        for (location, bytes) in gone {
+            (self.report)(ScrubEvent::Removed {
+                id: &location.image_id,
+                url: &location.pending.location.url,
                 bytes,
             });
         }
-        turn.end(is_full(all.len())).await;
+        lock.end(is_full(all.len())).await;
         Ok(all
             .last()
             .filter(|_| is_full(all.len()))
-            .map(|stray| stray.waiting.row))
+            .map(|location| location.pending.row))
     }
 
-    /// Tells that the data at a location of an image could not be removed.
-    fn fail(&mut self, id: &str, waiting: &WaitingLocation, error: &Error) {
+    /// Reports that the data at a location of an image could not be removed.
+    fn fail(&mut self, id: &str, pending: &PendingLocation, error: &Error) {
         self.done.failures += 1;
-        let place = discreet(&waiting.location.url);
+        let place = discreet(&pending.location.url);
         let failed = Error::failed(format!(
-            "the data of image {id} at {place} could not be removed, and will be tried again: {}",
+            "the data of image {id} at {place} could not be removed; the next run tries again: {}",
             error.message()
         ))
         .hints_of(error);
-        (self.tell)(Told::Failed(failed));
+        (self.report)(ScrubEvent::Failed(failed));
     }
 
-    /// Records what is gone, and counts it.
+    /// Records removed locations and images, and counts them.
     async fn record(&mut self, locations: &[i64], images: &[&str]) -> Result<()> {
         self.done.locations += locations.len() as u64;
         self.done.images += images.len() as u64;
@@ -349,46 +350,46 @@ impl Scrub<'_> {
             .await
     }
 
-    /// Removes the data at locations, each unless it was written after a moment; for each, in their order,
-    /// its bytes, or None where there is nothing to remove.
+    /// Removes the data at locations, unless it was written after the given moment. Returns the size in bytes of
+    /// each, in the same order, or None if nothing was removed.
     async fn remove(
         &mut self,
-        turn: &mut Turn,
-        waiting: Vec<(&WaitingLocation, Option<Timestamp>)>,
+        lock: &mut BatchLock,
+        pending: Vec<(&PendingLocation, Option<Timestamp>)>,
     ) -> Result<Vec<Result<Option<u64>>>> {
-        let rows: HashSet<i64> = waiting.iter().map(|(waiting, _)| waiting.row).collect();
-        let mut addresses: Vec<&str> = waiting
+        let rows: HashSet<i64> = pending.iter().map(|(pending, _)| pending.row).collect();
+        let mut addresses: Vec<&str> = pending
             .iter()
-            .map(|(waiting, _)| waiting.location.url.as_str())
+            .map(|(pending, _)| pending.location.url.as_str())
             .collect();
         addresses.sort_unstable();
         addresses.dedup();
         let holders = if addresses.is_empty() {
             Vec::new()
         } else {
-            let strangers = match &mut self.strangers {
-                Some(strangers) => strangers,
-                none => none.insert(self.catalog.strangers().await?),
+            let irregular = match &mut self.irregular {
+                Some(irregular) => irregular,
+                none => none.insert(self.catalog.irregular_locations().await?),
             };
-            self.catalog.holders_beside(strangers, &addresses).await?
+            self.catalog.holders_with(irregular, &addresses).await?
         };
-        // Whoever else names the data has it, or will be the last one to.
+        // Data with other references stays; the last reference removes it.
         let elsewhere: HashSet<String> = holders
             .into_iter()
             .filter(|(row, _)| !rows.contains(row))
             .map(|(_, address)| address)
             .collect();
 
-        let share = waiting.len().div_ceil(self.pool_size).max(1);
-        let mut removed: Vec<Result<Option<u64>>> = Vec::with_capacity(waiting.len());
+        let share = pending.len().div_ceil(self.pool_size).max(1);
+        let mut removed: Vec<Result<Option<u64>>> = Vec::with_capacity(pending.len());
         let mut shares: Vec<Share<'_>> = Vec::new();
-        for (place, (waiting, unless_later)) in waiting.into_iter().enumerate() {
+        for (place, (pending, unless_later)) in pending.into_iter().enumerate() {
             removed.push(Ok(None));
-            let url = &waiting.location.url;
+            let url = &pending.location.url;
             if elsewhere.contains(url) {
                 continue;
             }
-            let store = match self.stores.holding(&waiting.location) {
+            let store = match self.stores.holding(&pending.location) {
                 Ok(store) => store,
                 Err(error) => {
                     removed[place] = Err(error);
@@ -415,7 +416,7 @@ impl Scrub<'_> {
                 }),
             }
         }
-        turn.check().await?;
+        lock.check().await?;
         let dry_run = self.dry_run;
         let work = shares.into_iter().map(|share| async move {
             let outcomes = share.store.delete(share.removals, dry_run).await;
@@ -431,21 +432,21 @@ impl Scrub<'_> {
     }
 }
 
-/// What one of the pool removes of a batch.
+/// The removals of a batch in one thread of the pool.
 struct Share<'a> {
     store: &'a dyn Store,
-    /// The places in the batch.
+    /// The positions in the batch.
     places: Vec<usize>,
     removals: Vec<Removal>,
 }
 
-/// Whether there may be more behind a batch of so many.
+/// Returns whether more may follow after a batch of `count`.
 fn is_full(count: usize) -> bool {
     count as u64 >= BATCH
 }
 
-/// Waits until no other process scrubs or restores.
-async fn turn(catalog: &Catalog, watch: &Watch) -> Result<Held> {
+/// Waits for the lock of scrubbers and restorers.
+async fn acquire_lock(catalog: &Catalog, watch: &Watch) -> Result<Held> {
     let since = Instant::now();
     loop {
         if let Some(held) = catalog.exclusive(PURPOSE, WAIT).await? {
@@ -458,14 +459,14 @@ async fn turn(catalog: &Catalog, watch: &Watch) -> Result<Held> {
     }
 }
 
-/// The right to work on a batch.
-struct Turn {
+/// The lock for a batch.
+struct BatchLock {
     held: Option<Held>,
     since: Instant,
 }
 
-impl Turn {
-    /// Fails when the right was lost, as it is with the connection to a server.
+impl BatchLock {
+    /// Returns an error if the lock was lost with the connection to the server.
     async fn check(&mut self) -> Result<()> {
         if let Some(held) = &mut self.held
             && !held.is_held().await
@@ -478,7 +479,7 @@ impl Turn {
         Ok(())
     }
 
-    /// Gives the right back; to others, for a moment, if there is `more` to do.
+    /// Releases the lock, and leaves it free for a moment if there is `more` to do.
     async fn end(self, more: bool) {
         let pause = self.since.elapsed() / 10;
         let locked = self.held.is_some();
@@ -489,13 +490,13 @@ impl Turn {
     }
 }
 
-/// Why the data of a location stays.
-fn only_data(stray: &StrayLocation) -> Error {
-    let StrayLocation {
+/// Returns the error for a location that stays because it has the only data of its image.
+fn only_data(location: &RemovedLocation) -> Error {
+    let RemovedLocation {
         image_id, status, ..
-    } = stray;
+    } = location;
     let error = Error::failed(format!(
-        "image {image_id} is {status}, and has no data but what waits to be deleted: it is left alone"
+        "image {image_id} is {status}, and all its data is pending deletion; the data is not removed"
     ));
     if is_left_waiting(status, false, false) || status == ImageStatus::PendingDelete.name() {
         return error.hint(Operation::RestoreImage(image_id.clone()));

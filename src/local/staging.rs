@@ -1,7 +1,7 @@
-//! The staging area: where data waits to be imported, a file an image, named by its id.
+//! The staging area: a file per image with data that awaits import, named by the image's ID.
 //!
-//! It is a store of its own, on the same rules: written beside its name, durable, renamed, and noted in
-//! the journal until then.
+//! It is a store with the usual rules: data is written next to its final name, synced and renamed, under a journal
+//! entry.
 //!
 //! *Source:* `stage` in `glance/api/v2/image_data.py` of the reference implementation.
 
@@ -20,10 +20,10 @@ use crate::model::{ImageStatus, StoreInfo};
 use crate::service::Staging;
 use crate::{Error, ErrorKind, Result};
 
-/// The name that the reference implementation gives the staging area as a store.
+/// The name of the staging area as a store of the reference implementation.
 const ID: &str = "os_glance_staging_store";
 
-/// The staging area in a directory, which is made when it is needed.
+/// Creates the store of the staging area in a directory, which is created when needed.
 pub(super) fn store(directory: &Path) -> FileStore {
     let info = StoreInfo {
         id: ID.to_string(),
@@ -44,15 +44,15 @@ pub(super) fn store(directory: &Path) -> FileStore {
 }
 
 impl Engine {
-    /// The staging area.
+    /// Returns the staging area.
     ///
     /// # Errors
-    /// `Failed` where the configuration of it is refused.
+    /// `Failed` if its configuration is invalid.
     pub(super) fn staging(&self) -> Result<&FileStore> {
         self.staging.get()
     }
 
-    /// The file that the data of an image is staged in.
+    /// Returns the path of an image's staged data.
     pub(super) fn staged(&self, id: &str) -> Result<PathBuf> {
         Ok(self.settings.staging_dir.get()?.join(id))
     }
@@ -60,7 +60,7 @@ impl Engine {
     /// Begins to stage data for image `id`.
     ///
     /// # Errors
-    /// `Conflict` while another process does the same; those of [`Engine::begin_storing`].
+    /// `Conflict` while another process does the same; errors of [`Engine::begin_storing`].
     async fn begin_staging(&self, id: &str, size: Option<u64>) -> Result<Storing> {
         let busy = || {
             not_allowed(ImageStatus::Uploading)
@@ -70,22 +70,22 @@ impl Engine {
             .await
     }
 
-    /// Removes what is staged for an image, if anything is, and what was made of it; durably.
+    /// Removes the staged data of an image and the files derived from it, if any. The removal is durable.
     pub(super) async fn unstage(&self, id: &str) -> Result<()> {
         let path = self.staged(id)?;
         self.remove_staged([vec![path.clone()], derived(&path)].concat())
             .await
     }
 
-    /// Removes what was made of what is staged for an image, which stays.
+    /// Removes the files that were derived from the staged data of an image; the data itself stays.
     pub(super) async fn unstage_derived(&self, id: &str) -> Result<()> {
         self.remove_staged(derived(&self.staged(id)?)).await
     }
 
-    /// Checks that all of the data of an image is staged: `size` bytes, if that is recorded.
+    /// Checks that all data of an image is staged: `size` bytes, if recorded.
     ///
     /// # Errors
-    /// `Io` when it is not there; `Corrupt` for another size. It stays as it is.
+    /// `Io` if it is missing; `Corrupt` if its size differs. It is not changed.
     pub(super) async fn check_staged(&self, id: &str, size: Option<u64>) -> Result<()> {
         let path = self.staged(id)?;
         blocking(move || {
@@ -107,7 +107,7 @@ impl Engine {
         blocking(move || remove_durably(&directory, paths.iter().map(PathBuf::as_path))).await
     }
 
-    /// Puts data that was fetched into the staging area, for an import that goes on.
+    /// Stores downloaded data in the staging area, for the same import.
     pub(super) async fn keep_fetched(
         &self,
         id: &str,
@@ -115,7 +115,7 @@ impl Engine {
         watch: crate::data::Watch,
         cap: super::quota::Cap,
     ) -> Result<u64> {
-        // What an earlier attempt left is of no use.
+        // The leftovers of an earlier attempt are useless.
         self.unstage(id).await?;
         let mut storing = self.begin_staging(id, None).await?;
         let kept = async {
@@ -135,7 +135,7 @@ impl Engine {
 }
 
 impl Local {
-    /// From `queued` to `uploading`, with the data in the staging area.
+    /// Stages data: changes the status from `queued` to `uploading`, and stores the data in the staging area.
     pub(super) async fn stage(&self, id: &str, staging: Staging) -> Result<()> {
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
@@ -156,7 +156,7 @@ impl Local {
             return Err(storing.discard(error).await);
         }
         let staged = async {
-            // What is there all the same is of no use to an image that was queued.
+            // A queued image has no staged data, so leftovers are useless.
             self.unstage(id).await?;
             let Staging {
                 source,
@@ -180,7 +180,7 @@ impl Local {
         }
     }
 
-    /// Records how much is staged.
+    /// Records the size of the staged data.
     async fn finish_staging(&self, id: &str, size: u64) -> Result<()> {
         self.catalog
             .write(async |transaction| {
@@ -188,7 +188,7 @@ impl Local {
                     return Err(Error::new(
                         ErrorKind::Gone,
                         format!(
-                            "Image {id} could not be found after staging: it was deleted meanwhile"
+                            "Image {id} could not be found after staging: it was deleted concurrently"
                         ),
                     ));
                 }
@@ -197,7 +197,7 @@ impl Local {
             .await
     }
 
-    /// From `queued` to `uploading`: from here on nobody else stages data for the image.
+    /// Changes the status from `queued` to `uploading`, which prevents other processes from staging data.
     async fn start_staging(&self, id: &str) -> Result<()> {
         self.catalog
             .write(async |transaction| {
@@ -224,8 +224,8 @@ fn not_allowed(status: ImageStatus) -> Error {
     ))
 }
 
-/// What is made of a staged file, each beside it: `ID.uc`, as the reference implementation calls it, and
-/// `ID.converted`.
+/// The extensions of files that are derived from a staged file, next to it: `ID.uc`, as in the reference
+/// implementation, and `ID.converted`.
 pub(super) const UNWRAPPED: &str = "uc";
 pub(super) const CONVERTED: &str = "converted";
 

@@ -1,4 +1,4 @@
-//! Storing data: in the journal first, then in the store, then in the record.
+//! Storing of data: first in the journal, then in the store, then in the record.
 
 use super::Engine;
 use super::catalog::is_in_doubt;
@@ -9,14 +9,14 @@ use crate::data::{Algorithm, Source, Watch};
 use crate::model::ImageStatus;
 use crate::{Error, ErrorKind, Result};
 
-/// Data on its way into a store, noted in the journal. Dropping it leaves the entry, as a crash does.
+/// An upload into a store with a journal entry. Dropping it leaves the entry, as after a crash.
 pub(super) struct Storing {
     writer: Box<dyn Writer>,
     entry: Entry,
 }
 
 impl Storing {
-    /// Reads all of `source`. At most once.
+    /// Reads all of `source`. MUST be called at most once.
     pub(super) async fn take(
         &mut self,
         source: Source,
@@ -29,18 +29,18 @@ impl Storing {
         taken.map_err(storage_error)
     }
 
-    /// Makes the data durable at its address, which is returned.
+    /// Makes the data durable at its address, and returns the address.
     pub(super) async fn commit(&mut self) -> Result<String> {
         self.writer.commit().await?;
         Ok(self.writer.address().to_string())
     }
 
-    /// Ends the entry of the journal: the record says what became of the data.
+    /// Closes the journal entry after the data was recorded.
     pub(super) async fn close(self) -> Result<()> {
         self.entry.close().await
     }
 
-    /// Removes what was stored for no image, after `error`.
+    /// Removes the stored data after `error`, if no image has it.
     pub(super) async fn discard(mut self, error: Error) -> Error {
         if is_in_doubt(&error) {
             return error;
@@ -54,11 +54,11 @@ impl Storing {
 }
 
 impl Engine {
-    /// Begins to store the data of image `id`; `intent` is an upload into `store`, or a staging where that is the
-    /// staging area. `size` is how many bytes will be written, where that is known.
+    /// Begins to store the data of image `id`. `intent` is an upload into `store`, or a staging if that is the
+    /// staging area. `size` is the number of bytes to be written, if known.
     ///
     /// # Errors
-    /// Those of [`Store::create`]; that of `busy` while another process does the same.
+    /// Errors of [`Store::create`]; the error of `busy` while another process does the same.
     pub(super) async fn begin_storing(
         &self,
         store: &dyn Store,
@@ -68,8 +68,9 @@ impl Engine {
         busy: impl Fn() -> Error,
     ) -> Result<Storing> {
         let writer = match store.create(id, size).await {
-            // The data may be what an upload has committed, but not recorded: that of a crashed process is cleared. The
-            // entry ends before the address is checked again: it says that there was nothing at it.
+            // An upload may have committed the data but not recorded it; that of a crashed process is cleared
+            // first. The entry is closed before the address is checked again, because an entry implies that there
+            // was no data at the address.
             Err(error)
                 if error.kind() == ErrorKind::Conflict && self.journal()?.has(id, &intent) =>
             {
@@ -85,7 +86,7 @@ impl Engine {
     /// Begins to upload the data of image `id` into `store`.
     ///
     /// # Errors
-    /// Those of [`Engine::begin_storing`].
+    /// Same as [`Engine::begin_storing`].
     pub(super) async fn begin_upload(
         &self,
         store: &dyn Store,
@@ -102,7 +103,7 @@ impl Engine {
         .await
     }
 
-    /// Undoes an upload that failed for this reason, of an image that is in state `while_storing` until then.
+    /// Undoes an upload that failed with `error`, of an image in status `while_storing`.
     pub(super) async fn undo_upload(
         &self,
         id: &str,
@@ -121,7 +122,7 @@ impl Engine {
         explained(error, undo.await)
     }
 
-    /// Sets an image whose upload failed back to `queued`.
+    /// Resets an image whose upload failed to `queued`.
     async fn requeue(&self, id: &str, from: ImageStatus) -> Result<()> {
         self.catalog
             .write(async |transaction| {

@@ -1,5 +1,4 @@
-//! Tasks. Without a server nobody works in the background: a task is done by the command that asks for
-//! it, and outlives that command as a record.
+//! Tasks. There is no background process: a command runs the task that it requests, and the task's record remains.
 //!
 //! *Source:* `glance/api/v2/tasks.py`, `glance/domain/__init__.py` (`Task`) of the reference implementation.
 
@@ -16,7 +15,7 @@ use crate::model::{Task, TaskQuery, TaskStatus};
 use crate::service::{Running, TaskStream, Tasks};
 use crate::{Error, Operation, Result};
 
-/// The kinds of task that lists can be narrowed to.
+/// The types of tasks in filters of lists.
 const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
 
 #[async_trait]
@@ -48,7 +47,7 @@ impl Tasks for Local {
         policy::check(&self.caller, Action::TasksApi, Target::Deployment)?;
         if kind != IMPORT {
             return Err(Error::invalid(format!(
-                "a task of type '{kind}' is not asked for this way"
+                "a task of type '{kind}' cannot be requested this way"
             ))
             .hint(Operation::ImportImage));
         }
@@ -65,17 +64,17 @@ fn check_word(what: &str, given: Option<&str>, known: &[&str]) -> Result<()> {
     match given {
         Some(word) if !known.contains(&word) => {
             Err(Error::invalid(format!("Invalid {what} value: {word}"))
-                .hint(format!("There are: {}.", known.join(", "))))
+                .hint(format!("Known values: {}.", known.join(", "))))
         }
         _ => Ok(()),
     }
 }
 
-/// Hours that a task is remembered whose configuration has been broken since.
+/// The default lifetime of a task in hours, if the configured one has become invalid.
 const TASK_HOURS: u32 = 48;
 
 impl Local {
-    /// A task that is being worked on, not recorded yet.
+    /// Creates a task in progress, which is not recorded yet.
     pub(super) fn new_task(&self, kind: &str, input: Value, image_id: Option<&str>) -> Task {
         let now = self.catalog.now();
         Task {
@@ -97,10 +96,14 @@ impl Local {
 }
 
 impl Engine {
-    /// The task as it is when it is over: with its result, or with why it failed.
-    pub(super) fn over(&self, task: Task, outcome: std::result::Result<Value, String>) -> Task {
+    /// Returns the task with its final status: with its result, or with the reason for its failure.
+    pub(super) fn finished_task(
+        &self,
+        task: Task,
+        outcome: std::result::Result<Value, String>,
+    ) -> Task {
         let hours = self.settings.import.task_hours.copied();
-        // It was looked at before the work began.
+        // The option was checked before the task began.
         let hours = i64::from(hours.unwrap_or(TASK_HOURS));
         let (status, result, message) = match outcome {
             Ok(result) => (TaskStatus::Success, Some(result), task.message),

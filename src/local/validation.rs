@@ -1,4 +1,4 @@
-//! What callers say of data that they register by its address: the address, its metadata, its hashes.
+//! Validation of data that callers register by its address: address, metadata and hashes.
 
 use serde_json::Value;
 
@@ -6,21 +6,21 @@ use crate::data::{Algorithm, Hasher};
 use crate::model::{Image, ImageStatus, MultiHash, ValidationData};
 use crate::{Error, ErrorKind, Result};
 
-/// What is known of the data of an image that becomes active.
+/// The known hashes of the data of an image that becomes active.
 #[derive(Clone)]
 pub struct Hashes {
-    /// md5, lowercase hex unless a caller said so otherwise.
+    /// The MD5 checksum in hex, lowercase unless the caller provided it otherwise.
     pub checksum: Option<String>,
     /// The secure hash.
     pub hash: Option<MultiHash>,
 }
 
-/// What a caller says of data that it registers, checked against what the image says: what is new of it,
-/// if anything is. `algorithm` is the deployment's.
+/// Checks the caller's hashes of registered data against the image's, and returns them if they are new. `algorithm`
+/// is that of the deployment.
 ///
 /// # Errors
-/// `Invalid` when half of it is missing; `Conflict` for hashes that are none, and for other ones than the
-/// image has.
+/// `Invalid` if one of two required attributes is missing; `Conflict` for invalid hashes, or other hashes than the
+/// image's.
 ///
 /// *Source:* `_validate_validation_data` in `glance/api/v2/images.py`.
 pub fn check(image: &Image, said: &ValidationData, algorithm: &str) -> Result<Option<Hashes>> {
@@ -68,7 +68,7 @@ pub fn check(image: &Image, said: &ValidationData, algorithm: &str) -> Result<Op
     new_hashes(said, algorithm).map(Some)
 }
 
-/// Hashes for a queued image.
+/// Checks the hashes for a queued image.
 fn new_hashes(said: &ValidationData, wanted: &str) -> Result<Hashes> {
     if let Some(checksum) = &said.checksum {
         check_hex("checksum", checksum, "md5", 16)?;
@@ -90,7 +90,7 @@ fn new_hashes(said: &ValidationData, wanted: &str) -> Result<Hashes> {
     })
 }
 
-/// Metadata hold text, and lists and objects of it.
+/// Checks that metadata consists of strings, and lists and objects of strings.
 pub fn check_metadata(key: &str, value: &Value) -> Result<()> {
     match value {
         Value::String(_) => Ok(()),
@@ -106,7 +106,7 @@ pub fn check_metadata(key: &str, value: &Value) -> Result<()> {
     }
 }
 
-/// A hash that registered data shall have.
+/// Checks the declared hash of registered data.
 ///
 /// *Source:* `_validate_hashing_data` in `glance/api/v2/images.py`.
 pub fn check_hash(hash: &MultiHash) -> Result<()> {
@@ -121,7 +121,7 @@ pub fn check_hash(hash: &MultiHash) -> Result<()> {
         .map_err(|error| Error::new(ErrorKind::Invalid, error.message()))
 }
 
-/// Bytes of a hash.
+/// Returns the size of a hash in bytes.
 fn length(algorithm: &str) -> Result<usize> {
     let hasher = Hasher::new(Algorithm::parse(algorithm)?);
     Ok(hasher.finish().len() / 2)

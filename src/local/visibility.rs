@@ -1,4 +1,4 @@
-//! Who gets to see what. The filter of lists that says the same in SQL is in `catalog/tables/query.rs`.
+//! Visibility of images and namespaces. The equivalent SQL filter for lists is in `catalog/tables/query.rs`.
 //!
 //! *Source:* `glance/policies/base.py`, `glance/policies/metadef.py` of the reference implementation.
 
@@ -7,8 +7,8 @@ use crate::Error;
 use crate::model::metadef::{Namespace, PUBLIC};
 use crate::model::{Caller, Visibility};
 
-/// Whether an image is shown to the caller: to administrators; to everyone if it has no owner, is public or a community
-/// one; to its owner; to members of a shared image.
+/// Returns whether the caller may see an image: administrators see all; everyone sees public and community images
+/// and those without an owner; the owner and the members of a shared image see it.
 pub fn may_see(caller: &Caller, image: ImageTarget<'_>) -> bool {
     caller.is_admin()
         || image.owner.is_none()
@@ -17,15 +17,15 @@ pub fn may_see(caller: &Caller, image: ImageTarget<'_>) -> bool {
         || (image.visibility == Visibility::Shared && image.is_member)
 }
 
-/// Whether a namespace, and what it holds, is shown to the caller: to administrators; to everyone if it is public; to the
-/// project that owns it.
+/// Returns whether the caller may see a namespace and its contents: administrators and its owner may, and everyone
+/// if it is public.
 pub fn may_see_namespace(caller: &Caller, namespace: &Namespace) -> bool {
     caller.is_admin()
         || namespace.visibility == PUBLIC
         || namespace.owner.as_ref() == Some(&caller.project)
 }
 
-/// Returns the error for an image that the caller may not see: the same as for one that does not exist.
+/// Returns the error for an image that the caller may not see, which is the same as for an unknown one.
 pub fn not_found(id: &str) -> Error {
     Error::not_found(format!("No image found with ID {id}"))
 }

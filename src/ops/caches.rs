@@ -31,7 +31,7 @@ pub enum Action {
 
 /// The report of an action.
 #[derive(Debug)]
-pub struct Said {
+pub struct CacheReport {
     /// The message.
     pub text: String,
     /// Whether the message is printed without `--verbose`.
@@ -40,7 +40,7 @@ pub struct Said {
     pub table: Option<View<'static>>,
 }
 
-impl Said {
+impl CacheReport {
     fn always(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -95,7 +95,7 @@ impl Action {
 }
 
 /// Carries out an action. With `dry_run`, describes its effect instead.
-pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Result<Said> {
+pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Result<CacheReport> {
     if dry_run && action.question().is_some() {
         return rehearse(keeper, action).await;
     }
@@ -103,48 +103,48 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
         Action::ListCached => {
             let cached = keeper.list_cached().await?;
             match cached.len() {
-                0 => Said::always("No cached images."),
-                count => Said {
+                0 => CacheReport::always("No cached images."),
+                count => CacheReport {
                     table: Some(table_of_cached(cached)),
-                    ..Said::always(format!("Found {count} cached images..."))
+                    ..CacheReport::always(format!("Found {count} cached images..."))
                 },
             }
         }
         Action::ListQueued => {
             let queued = keeper.list_queued().await?;
             match queued.len() {
-                0 => Said::always("No queued images."),
-                count => Said {
+                0 => CacheReport::always("No queued images."),
+                count => CacheReport {
                     table: Some(table_of_queued(queued)),
-                    ..Said::always(format!("Found {count} queued images..."))
+                    ..CacheReport::always(format!("Found {count} queued images..."))
                 },
             }
         }
         Action::Queue(id) => {
             keeper.queue(id).await?;
-            Said::on_request(format!("Queued image {id} for caching"))
+            CacheReport::on_request(format!("Queued image {id} for caching"))
         }
         Action::DeleteCached(id) => {
             keeper.delete_cached(id).await?;
-            Said::on_request(format!("Deleted cached image {id}"))
+            CacheReport::on_request(format!("Deleted cached image {id}"))
         }
         Action::DeleteAllCached => {
             let count = keeper.delete_all_cached().await?;
-            Said::on_request(format!("Deleted {count} cached images"))
+            CacheReport::on_request(format!("Deleted {count} cached images"))
         }
         Action::DeleteQueued(id) => {
             keeper.delete_queued(id).await?;
-            Said::on_request(format!("Deleted queued image {id}"))
+            CacheReport::on_request(format!("Deleted queued image {id}"))
         }
         Action::DeleteAllQueued => {
             let count = keeper.delete_all_queued().await?;
-            Said::on_request(format!("Deleted {count} queued images"))
+            CacheReport::on_request(format!("Deleted {count} queued images"))
         }
     })
 }
 
 /// Describes the effect of an action.
-async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
+async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<CacheReport> {
     let is_cached = async |id: &str| {
         let cached = keeper.list_cached().await?;
         Ok::<_, crate::Error>(cached.iter().any(|image| image.image_id == id))
@@ -179,7 +179,7 @@ async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
             format!("Would delete {count} queued images")
         }
     };
-    Ok(Said::always(text))
+    Ok(CacheReport::always(text))
 }
 
 fn table_of_cached(cached: Vec<CachedImage>) -> View<'static> {

@@ -133,7 +133,7 @@ pub async fn create(service: &dyn ImageService, request: Create) -> Result<(Imag
         Ok(image) => Ok((image, None)),
         // Rejected data is not kept.
         Err(error) if request.undo || error.kind() == ErrorKind::Corrupt => {
-            match take_back(service, &image.id).await {
+            match delete_created(service, &image.id).await {
                 Ok(()) if error.kind() == ErrorKind::Corrupt => {
                     Err(error.hint("The image was deleted. Create it again."))
                 }
@@ -183,7 +183,7 @@ const RETRY_DELAYS: [Duration; 5] = [
 ///
 /// # Errors
 /// The error of the last attempt.
-pub async fn take_back(service: &dyn ImageService, id: &str) -> Result<()> {
+pub async fn delete_created(service: &dyn ImageService, id: &str) -> Result<()> {
     let mut waits = RETRY_DELAYS.iter();
     let mut is_first = true;
     loop {
@@ -346,12 +346,12 @@ const PROBE_SIZE: usize = 128 * 1024;
 
 /// The format of upload data, detected from its first bytes.
 #[derive(Clone, Debug, Default)]
-pub struct Nature(Arc<OnceLock<Format>>);
+pub struct DetectedFormat(Arc<OnceLock<Format>>);
 
-impl Nature {
+impl DetectedFormat {
     /// Detects the format of `source`: immediately for a file, otherwise while it is read.
     pub fn observe(source: &mut Source) -> Self {
-        let nature = Self::default();
+        let detected = Self::default();
         match source {
             Source::File { file, .. } => {
                 let mut beginning = vec![0; PROBE_SIZE];
@@ -359,14 +359,14 @@ impl Nature {
                 while let Ok(read @ 1..) = file.read_at(&mut beginning[length..], length as u64) {
                     length += read;
                 }
-                nature.decide(&beginning[..length]);
+                detected.decide(&beginning[..length]);
             }
             Source::Stream { stream, .. } => {
                 let arriving = std::mem::replace(stream, futures_util::stream::empty().boxed());
-                *stream = nature.clone().watching(arriving);
+                *stream = detected.clone().watching(arriving);
             }
         }
-        nature
+        detected
     }
 
     /// Returns the same data, whose format is detected from the first bytes that pass.
@@ -472,12 +472,12 @@ mod tests {
             let path = directory.path().join("data");
             std::fs::write(&path, &data).unwrap();
             let mut source = Source::open(&path).unwrap();
-            assert_eq!(Nature::observe(&mut source).format(), format);
+            assert_eq!(DetectedFormat::observe(&mut source).format(), format);
             let mut source = Source::reader(std::io::Cursor::new(data.clone()), "a pipe");
-            let nature = Nature::observe(&mut source);
+            let detected = DetectedFormat::observe(&mut source);
             let blocks: Vec<Bytes> = source.into_stream().try_collect().await.unwrap();
             assert!(blocks.concat() == data, "passed on as it was");
-            assert_eq!(nature.format(), format);
+            assert_eq!(detected.format(), format);
         }
     }
 }

@@ -23,7 +23,7 @@ const STALL_TIMEOUT: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 /// How to wait for an import.
 pub struct Waiting<'a> {
     /// Called with a description of the progress whenever it changes.
-    pub tell: Option<&'a (dyn Fn(&str) + Sync)>,
+    pub report: Option<&'a (dyn Fn(&str) + Sync)>,
     /// Interrupts waiting.
     pub watch: Watch,
 }
@@ -37,7 +37,7 @@ pub struct Waiting<'a> {
 /// `Failed` with the task's message if it fails, or if it makes no progress for an hour.
 pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -> Result<Image> {
     let mut pause = POLL_INTERVALS.0;
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut image = service.get_image(id).await?;
     while let Some(task) = image.property(LOCK).map(str::to_string) {
         if Timestamp::now().since(image.updated_at) > STALL_TIMEOUT {
@@ -54,11 +54,11 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(POLL_INTERVALS.1);
         image = service.get_image(id).await?;
-        if let Some(tell) = waiting.tell {
+        if let Some(report) = waiting.report {
             let now = describe(&newest(service, id).await?, &image);
-            if now != told {
-                tell(&now);
-                told = now;
+            if now != reported {
+                report(&now);
+                reported = now;
             }
         }
     }

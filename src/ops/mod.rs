@@ -4,12 +4,12 @@
 
 pub mod cache;
 pub mod caches;
+pub mod download;
 pub mod images;
 pub mod imports;
 pub mod locations;
 pub mod members;
 pub mod metadefs;
-pub mod saving;
 pub mod scrub;
 pub mod stores;
 pub mod tasks;

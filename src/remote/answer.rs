@@ -87,7 +87,7 @@ fn without_tags(line: &str) -> String {
 }
 
 /// Returns the error for an unexpected response.
-pub fn nonsense(url: &Url, what: &str) -> Error {
+pub fn unexpected_response(url: &Url, what: &str) -> Error {
     Error::new(
         ErrorKind::Unreachable,
         format!(

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::download::{self, Download};
 use super::failure::failed;
-use super::{Aged, Remote};
+use super::{Outdated, Remote};
 use crate::data::pump::Blocks;
 use crate::data::{Algorithm, Source, Watch};
 use crate::http::Request;
@@ -99,7 +99,7 @@ impl ImageData for Remote {
                 Ok(response) => response,
                 Err(failure) => {
                     let again = failure.is_connect() && !renewed;
-                    if again && self.refreshed(&sent, &mut own, Aged::Address).await? {
+                    if again && self.refreshed(&sent, &mut own, Outdated::Address).await? {
                         continue;
                     }
                     return Err(failed(failure));
@@ -128,10 +128,10 @@ impl ImageData for Remote {
                     })
                 }
                 status => {
-                    let aged = Aged::of_answer(&call, status, response.headers());
+                    let outdated = Outdated::of_answer(&call, status, response.headers());
                     let here = response.stripped().is_none();
-                    if let Some(aged) = aged.filter(|_| here && !renewed)
-                        && self.refreshed(&sent, &mut own, aged).await?
+                    if let Some(outdated) = outdated.filter(|_| here && !renewed)
+                        && self.refreshed(&sent, &mut own, outdated).await?
                     {
                         continue;
                     }
@@ -180,7 +180,7 @@ enum Attempt {
     /// The server accepted the data. Contains the part that was read, or why it is incomplete.
     Done(Result<Sent>),
     /// The upload was refused, or not sent, possibly because of an outdated login.
-    Aged(Error, Aged),
+    Outdated(Error, Outdated),
     /// A transient failure, with the delay before a retry.
     Transient(Error, Delay),
     /// A permanent failure.
@@ -233,9 +233,9 @@ impl Remote {
                 .await;
             let failed = match outcome {
                 Attempt::Done(sent) => return Ok(Delivered::Taken(sent, again)),
-                Attempt::Aged(error, aged) if again.is_some() && !renewed => {
+                Attempt::Outdated(error, outdated) if again.is_some() && !renewed => {
                     renewed = true;
-                    if self.refreshed(&sent, &mut call, aged).await? {
+                    if self.refreshed(&sent, &mut call, outdated).await? {
                         source = again.ok_or(error)?;
                         continue;
                     }
@@ -257,7 +257,7 @@ impl Remote {
                     source = again;
                     continue;
                 }
-                Attempt::Aged(error, _) | Attempt::Failed(error) => error,
+                Attempt::Outdated(error, _) | Attempt::Failed(error) => error,
             };
             return Err(failed);
         }
@@ -280,8 +280,8 @@ impl Remote {
                 let error = self.refused(&answer).await;
                 match retry::delay(answer.status, &answer.headers) {
                     Some(delay) => Attempt::Transient(error, delay),
-                    None => match Aged::of_answer(call, answer.status, &answer.headers) {
-                        Some(aged) => Attempt::Aged(error, aged),
+                    None => match Outdated::of_answer(call, answer.status, &answer.headers) {
+                        Some(outdated) => Attempt::Outdated(error, outdated),
                         None => Attempt::Failed(error),
                     },
                 }
@@ -289,7 +289,9 @@ impl Remote {
             Err(failure) if failure.is_transient() => {
                 Attempt::Transient(failed(failure), Delay::Backoff)
             }
-            Err(failure) if failure.is_connect() => Attempt::Aged(failed(failure), Aged::Address),
+            Err(failure) if failure.is_connect() => {
+                Attempt::Outdated(failed(failure), Outdated::Address)
+            }
             Err(failure) => Attempt::Failed(failed(failure)),
         };
         watch.end();

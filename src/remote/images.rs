@@ -9,7 +9,7 @@ use http::Method;
 use serde::Deserialize;
 use url::Url;
 
-use super::answer::nonsense;
+use super::answer::unexpected_response;
 use super::{JSON, Remote, parse};
 use crate::Result;
 use crate::http::Request;
@@ -60,7 +60,7 @@ impl Images for Remote {
             let mut seen = HashSet::new();
             let mut last: Option<String> = None;
             while left != Some(0) {
-                let again = || nonsense(&url, "an endless list");
+                let again = || unexpected_response(&url, "an endless list");
                 if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
                     Err(again())?;
                 }
@@ -209,7 +209,7 @@ fn sort_part((key, direction): (SortKey, Direction)) -> String {
 pub(super) fn next_page(url: &Url, next: &str, left: Option<u64>) -> Result<Url> {
     let named = url
         .join(next)
-        .map_err(|_| nonsense(url, &format!("'{next}' as the next page of a list")))?;
+        .map_err(|_| unexpected_response(url, &format!("'{next}' as the next page of a list")))?;
     let mut url = url.clone();
     url.set_query(None);
     let mut pairs = url.query_pairs_mut();

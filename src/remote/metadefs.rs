@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-use super::answer::nonsense;
+use super::answer::unexpected_response;
 use super::images::{PAGES, next_page};
 use super::{JSON, Remote, parse};
 use crate::Result;
@@ -96,7 +96,7 @@ impl Namespaces for Remote {
             let mut seen = HashSet::new();
             while left != Some(0) {
                 // A server that ignores the marker returns the same page forever.
-                let again = || nonsense(&url, "an endless list");
+                let again = || unexpected_response(&url, "an endless list");
                 if seen.len() > PAGES {
                     Err(again())?;
                 }

@@ -60,7 +60,7 @@ pub struct Remote {
 
 /// The part of a login that may be outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Aged {
+enum Outdated {
     /// The token.
     Token,
     /// The roles.
@@ -69,7 +69,7 @@ enum Aged {
     Address,
 }
 
-impl Aged {
+impl Outdated {
     /// Returns the outdated part of the login that a response may be the result of. A request that may have
     /// changed something is not repeated.
     fn of_answer(request: &Request, status: StatusCode, headers: &HeaderMap) -> Option<Self> {
@@ -147,14 +147,15 @@ impl Remote {
             call.headers.clone_from(&own);
             call.headers.extend(sent.headers.clone());
             let outcome = self.http.call(&call).await;
-            let aged = match &outcome {
-                Ok(answer) => Aged::of_answer(&call, answer.status, &answer.headers)
+            let outdated = match &outcome {
+                Ok(answer) => Outdated::of_answer(&call, answer.status, &answer.headers)
                     // The redirect target did not receive the token.
                     .filter(|_| answer.stripped.is_none()),
-                Err(failure) => failure.is_connect().then_some(Aged::Address),
+                Err(failure) => failure.is_connect().then_some(Outdated::Address),
             };
-            match aged {
-                Some(aged) if !renewed && self.refreshed(&sent, &mut call, aged).await? => {}
+            match outdated {
+                Some(outdated)
+                    if !renewed && self.refreshed(&sent, &mut call, outdated).await? => {}
                 _ => return outcome.map_err(failure::failed),
             }
         }
@@ -169,7 +170,12 @@ impl Remote {
     ///
     /// # Errors
     /// Any error from authentication, for a rejected token.
-    async fn refreshed(&self, sent: &Access, call: &mut Request, aged: Aged) -> Result<bool> {
+    async fn refreshed(
+        &self,
+        sent: &Access,
+        call: &mut Request,
+        outdated: Outdated,
+    ) -> Result<bool> {
         // Of several concurrent requests, only the first one logs in.
         let is_current = self.access.read().await.headers == sent.headers;
         if is_current {
@@ -178,9 +184,9 @@ impl Remote {
                     .keystone()
                     .is_some_and(Keystone::logs_in_silently)
             };
-            match aged {
-                Aged::Token if !self.renew().await? => return Ok(false),
-                Aged::Token => {}
+            match outdated {
+                Outdated::Token if !self.renew().await? => return Ok(false),
+                Outdated::Token => {}
                 _ if !sent.kept || !silent() => return Ok(false),
                 // The response is more informative than the failure of another login.
                 _ if !matches!(self.renew().await, Ok(true)) => return Ok(false),
@@ -198,10 +204,10 @@ impl Remote {
             call.url = url;
         }
         let roles = |access: &Access| access.caller.as_ref().map(|who| who.roles.clone());
-        Ok(match aged {
-            Aged::Token => true,
-            Aged::Rights => moved || roles(&now) != roles(sent),
-            Aged::Address => moved,
+        Ok(match outdated {
+            Outdated::Token => true,
+            Outdated::Rights => moved || roles(&now) != roles(sent),
+            Outdated::Address => moved,
         })
     }
 
@@ -307,5 +313,5 @@ fn is_protected_definition(message: &str) -> bool {
 /// Parses the JSON of a response.
 fn parse<T: DeserializeOwned>(url: &Url, answer: &Response) -> Result<T> {
     serde_json::from_slice(&answer.body)
-        .map_err(|e| answer::nonsense(url, &format!("unexpected JSON: {e}")).because(e))
+        .map_err(|e| answer::unexpected_response(url, &format!("unexpected JSON: {e}")).because(e))
 }

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::answer::{nonsense, refusal};
+use super::answer::{refusal, unexpected_response};
 use super::auth::Access;
 use super::failure::failed;
 use crate::config::{Cloud, Keystone};
@@ -184,9 +184,9 @@ impl Look<'_> {
             404 => Ok(Some(Value::Null)),
             _ if answer.status.is_success() => {
                 let value = serde_json::from_slice(&answer.body);
-                Ok(Some(
-                    value.map_err(|e| nonsense(url, "not JSON").because(e))?,
-                ))
+                Ok(Some(value.map_err(|e| {
+                    unexpected_response(url, "not JSON").because(e)
+                })?))
             }
             _ => Err(refusal(&answer)),
         }

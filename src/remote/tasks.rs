@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::answer::nonsense;
+use super::answer::unexpected_response;
 use super::images::{PAGE, PAGES, next_page};
 use super::{JSON, Remote, parse};
 use crate::Result;
@@ -34,7 +34,7 @@ impl Tasks for Remote {
             let mut seen = HashSet::new();
             while left != Some(0) {
                 if !seen.insert(url.query().map(str::to_string)) || seen.len() > PAGES {
-                    Err(nonsense(&url, "an endless list"))?;
+                    Err(unexpected_response(&url, "an endless list"))?;
                 }
                 let call = Request::new(Method::GET, url.clone());
                 let page: Page = parse(&url, &self.succeed(call).await?)?;

@@ -10,7 +10,7 @@ use crate::cli::ui::inline;
 use crate::cli::values::int;
 use crate::model::schema::is_uuid;
 use crate::ops::Outcome;
-use crate::ops::saving::{self, Target};
+use crate::ops::download::{self, Target};
 use crate::{Error, ErrorKind, Result};
 
 /// Opens the data to upload. An unreadable file is reported in upstream's wording.
@@ -116,7 +116,7 @@ impl Leaf for ImageDownload {
                 .environment
                 .get("OS_IMAGE_ALLOW_MD5_FALLBACK")
                 .is_some();
-        let saved = saving::save(
+        let saved = download::save(
             &bytes.image,
             source,
             target,

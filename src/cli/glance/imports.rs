@@ -8,7 +8,7 @@ use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod, NewImage};
-use crate::ops::images::take_back;
+use crate::ops::images::delete_created;
 use crate::ops::{Outcome, imports, stores, views};
 use crate::output::View;
 use crate::service::{ImageService, Staging, Upload};
@@ -272,7 +272,7 @@ impl Leaf for ImageCreateViaImport {
         match imported.await {
             Ok(outcome) => Ok(outcome),
             Err(error) if error.kind() == crate::ErrorKind::Corrupt => {
-                take_back(service, &image.id).await?;
+                delete_created(service, &image.id).await?;
                 Err(error)
             }
             Err(error) => {
@@ -299,7 +299,7 @@ async fn run<'a>(
     let transfer = session.transfer(progress);
     let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::ui::notice);
     let waiting = (wait || progress).then(|| imports::Waiting {
-        tell,
+        report: tell,
         watch: session.watch.clone(),
     });
     let (image, left) = imports::import(service, id, import, transfer, waiting).await?;

@@ -2,7 +2,7 @@
 
 use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
-use crate::local::Told;
+use crate::local::ScrubEvent;
 use crate::ops::{Outcome, scrub};
 use crate::output::View;
 use crate::{Error, Result};
@@ -30,7 +30,7 @@ impl Leaf for Scrub {
         let mut lines = String::new();
         let mut kept = Vec::new();
         let mut failures: Vec<Error> = Vec::new();
-        let mut tell = |told: Told<'_>| {
+        let mut tell = |told: ScrubEvent<'_>| {
             if self.dry_run
                 && !for_programs
                 && let Some(line) = scrub::line(&told, true)
@@ -38,9 +38,9 @@ impl Leaf for Scrub {
                 lines = std::mem::take(&mut lines) + &line + "\n";
             }
             match told {
-                Told::Failed(error) => failures.push(error),
-                Told::Kept(error) => kept.push(error.to_string()),
-                Told::Scrubbed { .. } | Told::Removed { .. } => {}
+                ScrubEvent::Failed(error) => failures.push(error),
+                ScrubEvent::Kept(error) => kept.push(error.to_string()),
+                ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {}
             }
         };
         let done = local.scrub(self.dry_run, &session.watch, &mut tell).await?;

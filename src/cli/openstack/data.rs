@@ -7,8 +7,8 @@ use crate::cli::session::Session;
 use crate::cli::values::int;
 use crate::data::Source;
 use crate::ops::Outcome;
+use crate::ops::download::{self, Target, Verified};
 use crate::ops::images::{self, Reference};
-use crate::ops::saving::{self, Target, Verified};
 use crate::{Error, Result};
 
 /// Arguments of `image save`.
@@ -49,7 +49,7 @@ impl Leaf for ImageSave {
         // Like upstream, saves an image without data as an empty file.
         let source = bytes.source.unwrap_or_else(Source::empty);
         let saved =
-            saving::save(&bytes.image, source, target, true, session.transfer(false)).await?;
+            download::save(&bytes.image, source, target, true, session.transfer(false)).await?;
         let mut outcome = Outcome::nothing();
         outcome.notices = session.saved_notices(&saved, false);
         if saved.verified == Verified::Unverified {

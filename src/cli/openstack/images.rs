@@ -12,7 +12,7 @@ use crate::cli::ui::inline;
 use crate::cli::values::{image_size, int, key_value};
 use crate::data::Source;
 use crate::model::NewImage;
-use crate::ops::images::{self, Create, Nature, Reference};
+use crate::ops::images::{self, Create, DetectedFormat, Reference};
 use crate::ops::{Outcome, views};
 use crate::output::View;
 use crate::service::Upload;
@@ -156,12 +156,12 @@ impl Leaf for ImageCreate {
         };
         // Without --disk-format, the disk format is raw, like upstream's.
         let is_bare = self.container_format.as_deref().unwrap_or("bare") == "bare";
-        let mut nature = None;
+        let mut detected = None;
         if let Some(upload) = &mut upload
             && self.disk_format.is_none()
             && is_bare
         {
-            nature = Some(Nature::observe(&mut upload.source));
+            detected = Some(DetectedFormat::observe(&mut upload.source));
         }
         let request = Create {
             image: self.new_image(&name, owner)?,
@@ -175,8 +175,9 @@ impl Leaf for ImageCreate {
         if failure.is_none() {
             let size = image.size.filter(|_| has_data);
             notices.extend(session.stored_notice(progress, size, began));
-            if let Some(nature) = nature
-                && let (Some(mismatch), Some(format)) = (nature.mismatch(&image), nature.format())
+            if let Some(detected) = detected
+                && let (Some(mismatch), Some(format)) =
+                    (detected.mismatch(&image), detected.format())
             {
                 notices.push(format!(
                     "{mismatch} Without --disk-format, images are created as raw. If that is not intended, delete \

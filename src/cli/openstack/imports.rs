@@ -8,7 +8,7 @@ use crate::cli::registry::{Leaf, Output, Row};
 use crate::cli::session::Session;
 use crate::cli::values::image_size;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
-use crate::ops::images::{self, Nature, Reference};
+use crate::ops::images::{self, DetectedFormat, Reference};
 use crate::ops::{Outcome, imports, stores, views};
 use crate::output::View;
 use crate::service::Staging;
@@ -186,7 +186,15 @@ impl Leaf for ImageImport {
         running.await?;
         let tell: Option<&(dyn Fn(&str) + Sync)> = self.progress.then_some(&crate::cli::ui::notice);
         let watch = session.watch.clone();
-        let image = imports::wait(service, &image.id, &imports::Waiting { tell, watch }).await?;
+        let image = imports::wait(
+            service,
+            &image.id,
+            &imports::Waiting {
+                report: tell,
+                watch,
+            },
+        )
+        .await?;
         Ok(record(&image))
     }
 }
@@ -233,7 +241,7 @@ impl Leaf for Stage {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         // The disk format is raw even if none was given when the image was created.
-        let nature = Nature::observe(&mut upload.source);
+        let detected = DetectedFormat::observe(&mut upload.source);
         let staging = Staging {
             source: upload.source,
             size: self.size,
@@ -241,7 +249,7 @@ impl Leaf for Stage {
         };
         service.stage_image(&image.id, staging).await?;
         Ok(Outcome {
-            notices: nature.mismatch(&image).into_iter().collect(),
+            notices: detected.mismatch(&image).into_iter().collect(),
             ..Outcome::nothing()
         })
     }

@@ -5,7 +5,7 @@
 
 use super::federation::GrantKind;
 use super::fields::{self, Given, Sources};
-use super::login::{Method, lacking};
+use super::login::{Method, missing_fields};
 use crate::config::oslo::values::quoted;
 use crate::{Error, Result};
 
@@ -71,8 +71,8 @@ pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
         "http_basic" => Ok(Kind::Basic),
         "v3multifactor" => {
             let methods = sources.get(&fields::AUTH_METHODS)?;
-            let methods =
-                methods.ok_or_else(|| lacking(&[&fields::AUTH_METHODS], sources.options.names))?;
+            let methods = methods
+                .ok_or_else(|| missing_fields(&[&fields::AUTH_METHODS], sources.options.names))?;
             let parts = methods.value.split(',');
             let parts = parts.map(|part| parse_method(part).ok_or_else(|| unknown(part, &methods)));
             Ok(Kind::Keystone(parts.collect::<Result<_>>()?))

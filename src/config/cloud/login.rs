@@ -199,7 +199,7 @@ impl Keystone {
 
     /// Returns the error for a secret that was not given and cannot be asked for.
     pub fn missing(&self, need: Need) -> Error {
-        lacking(&[need.field()], self.option_names)
+        missing_fields(&[need.field()], self.option_names)
     }
 
     /// Takes a secret that was asked for.
@@ -229,7 +229,7 @@ impl Keystone {
 }
 
 /// Returns the error for fields that were not given.
-pub(super) fn lacking(fields: &[&Field], names: OptionNames) -> Error {
+pub(super) fn missing_fields(fields: &[&Field], names: OptionNames) -> Error {
     let mut what: Vec<String> = fields.iter().map(|field| describe(field, names)).collect();
     what.dedup();
     Error::failed(format!("Missing: {}", what.join("; ")))
@@ -298,7 +298,7 @@ pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Optio
     if lacks.is_empty() {
         return Ok((login, endpoint));
     }
-    Err(lacking(&lacks, sources.options.names))
+    Err(missing_fields(&lacks, sources.options.names))
 }
 
 fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -> Result<Login> {
@@ -344,7 +344,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
                 lacks.push(field);
             }
         }
-        return Err(lacking(&lacks, sources.options.names));
+        return Err(missing_fields(&lacks, sources.options.names));
     };
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
@@ -380,7 +380,7 @@ fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> R
     }
     let federation = federation::load(sources, grant, &mut lacks)?;
     let (Some(auth_url), Some(federation)) = (auth_url, federation) else {
-        return Err(lacking(&lacks, sources.options.names));
+        return Err(missing_fields(&lacks, sources.options.names));
     };
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
@@ -420,7 +420,7 @@ fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
                 lacks.push(field);
             }
         }
-        return Err(lacking(&lacks, sources.options.names));
+        return Err(missing_fields(&lacks, sources.options.names));
     };
     Ok(Login::Keystone(Box::new(Keystone {
         auth_url: keystone_address(auth_url, region)?,
@@ -461,7 +461,7 @@ fn scope(sources: &Sources<'_>) -> Result<Option<Scope>> {
         return Err(Error::failed(
             "Authentication cannot be scoped to multiple targets. Pick one of: project, domain, trust or system",
         )
-        .hint("Unset those of OS_PROJECT_*, OS_DOMAIN_*, OS_TRUST_ID and OS_SYSTEM_SCOPE that are not meant."));
+        .hint("Unset those of OS_PROJECT_*, OS_DOMAIN_*, OS_TRUST_ID and OS_SYSTEM_SCOPE that are not needed."));
     }
     if is_trust {
         return Ok(trust.map(|given| Scope::Trust(given.value)));

@@ -414,7 +414,7 @@ fn logins_with_an_identity_provider_are_read_and_all_that_is_missing_is_said() {
         "address of Keystone",
         "identity provider",
         "protocol",
-        "client's id",
+        "client ID",
         "discovery document",
     ] {
         assert!(error.message().contains(part), "{part}: {error}");

@@ -42,7 +42,7 @@ pub struct MysqlServer {
     /// The settings of the connection pool.
     pub pool: MysqlPool,
     /// The time to wait for an unreachable server; None for a few seconds, `Duration::MAX` for ever.
-    pub patience: Option<Duration>,
+    pub connect_timeout: Option<Duration>,
     /// The `sql_mode` of a connection; None keeps the server's.
     pub sql_mode: Option<String>,
     /// An SQL statement to execute first on every connection.
@@ -134,7 +134,7 @@ impl MysqlServer {
         };
         let interval = reader.integer(&RETRY_INTERVAL)?.value;
         if reader.text_if_any(&MAX_RETRIES)?.is_some() {
-            self.patience = Some(match reader.integer(&MAX_RETRIES)?.value {
+            self.connect_timeout = Some(match reader.integer(&MAX_RETRIES)?.value {
                 forever if forever < 0 => Duration::MAX,
                 times => seconds(times.saturating_mul(interval)),
             });
@@ -164,7 +164,7 @@ struct Draft {
     tls: MysqlTls,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
-    patience: Option<Duration>,
+    connect_timeout: Option<Duration>,
     sql_mode: Option<String>,
     init_command: Option<String>,
     option_file: Option<PathBuf>,
@@ -179,14 +179,15 @@ impl Draft {
         let (address, query, user) = match rest.split_once('@') {
             // An unencoded password may contain anything but an at sign, but a part that begins with a
             // slash is not a login.
-            Some((who, behind)) if !before_colon(who).contains('/') => {
+            Some((userinfo, behind)) if !before_colon(userinfo).contains('/') => {
                 let (address, query) = behind.split_once('?').unwrap_or((behind, ""));
-                (address, query, Some(who))
+                (address, query, Some(userinfo))
             }
             _ => (address, query, None),
         };
-        let (user, password) =
-            user.map_or(("", ""), |who| who.split_once(':').unwrap_or((who, "")));
+        let (user, password) = user.map_or(("", ""), |userinfo| {
+            userinfo.split_once(':').unwrap_or((userinfo, ""))
+        });
         let (host, database) = address.split_once('/').unwrap_or((address, ""));
         if host.contains('@') {
             // The part before it is the end of a password.
@@ -238,7 +239,7 @@ impl Draft {
                     let seconds = value.parse().map_err(|_| {
                         format!("connect_timeout {} is not a number", quoted(&value))
                     })?;
-                    self.patience = Some(Duration::from_secs(seconds));
+                    self.connect_timeout = Some(Duration::from_secs(seconds));
                 }
                 // These concern the behaviour of Python's drivers and do not change results.
                 "auth_plugin_map" | "autocommit" | "bind_address" | "binary_prefix"
@@ -347,7 +348,7 @@ impl Draft {
                 timeout: Duration::from_secs(30),
                 recycle: None,
             },
-            patience: self.patience,
+            connect_timeout: self.connect_timeout,
             sql_mode: self.sql_mode,
             init_command: self.init_command,
             wsrep_sync_wait: None,

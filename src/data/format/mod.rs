@@ -233,11 +233,11 @@ impl Inspector {
     pub fn push(&mut self, chunk: &[u8]) {
         let start = self.position;
         self.position = start.saturating_add(chunk.len() as u64);
-        self.head.feed(start, chunk);
-        self.volume.feed(start, chunk);
+        self.head.push(start, chunk);
+        self.volume.push(start, chunk);
         self.vmdk.push(start, chunk);
         self.vhdx.push(start, chunk);
-        self.tail.feed(chunk);
+        self.tail.push(chunk);
     }
 
     /// Inspects `count` zero bytes, such as a hole of a sparse file; the cost does not depend on their

@@ -28,7 +28,7 @@ impl Window {
     }
 
     /// Captures the relevant part of a chunk that begins at byte `start` of the stream.
-    pub(super) fn feed(&mut self, start: u64, chunk: &[u8]) {
+    pub(super) fn push(&mut self, start: u64, chunk: &[u8]) {
         if self.is_complete() {
             return;
         }
@@ -87,7 +87,7 @@ impl Tail {
     pub(super) const LENGTH: usize = 1536;
 
     /// Adds the next chunk. The cost is limited by [`Self::LENGTH`], independent of the chunk's size.
-    pub(super) fn feed(&mut self, chunk: &[u8]) {
+    pub(super) fn push(&mut self, chunk: &[u8]) {
         let fresh = chunk
             .get(chunk.len().saturating_sub(Self::LENGTH)..)
             .unwrap_or_default();
@@ -146,7 +146,7 @@ mod tests {
             let mut window = Window::new(13, 22);
             let mut start = 0;
             for chunk in stream.chunks(size) {
-                window.feed(start, chunk);
+                window.push(start, chunk);
                 start += chunk.len() as u64;
             }
             assert!(window.is_complete());
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_window_never_holds_more_than_its_bound() {
         let mut window = Window::new(0, usize::MAX);
-        window.feed(0, &vec![0; 200_000]);
+        window.push(0, &vec![0; 200_000]);
         assert_eq!(window.held(), MAX_WINDOW);
     }
 
@@ -167,7 +167,7 @@ mod tests {
         for size in [1, 7, 511, 1536, 1537, 4096] {
             let mut tail = Tail::default();
             for chunk in stream.chunks(size) {
-                tail.feed(chunk);
+                tail.push(chunk);
             }
             assert_eq!(tail.last(Tail::LENGTH), &stream[5000 - 1536..]);
             assert_eq!(tail.last(512), &stream[5000 - 512..]);

@@ -80,7 +80,7 @@ impl Vhdx {
     /// Adds a chunk that begins at byte `start` of the stream.
     pub(super) fn push(&mut self, start: u64, chunk: &[u8]) {
         while self.stage != Stage::Over {
-            self.window.feed(start, chunk);
+            self.window.push(start, chunk);
             if !self.window.is_complete() {
                 return;
             }

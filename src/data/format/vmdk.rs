@@ -72,7 +72,7 @@ impl Vmdk {
     /// Adds a chunk that begins at byte `start` of the stream.
     pub(super) fn push(&mut self, start: u64, chunk: &[u8]) {
         if let Stage::Header(window) = &mut self.stage {
-            window.feed(start, chunk);
+            window.push(start, chunk);
             if !window.is_complete() {
                 return;
             }
@@ -82,12 +82,12 @@ impl Vmdk {
         match &mut self.stage {
             Stage::Header(_) | Stage::Over => {}
             Stage::Text(text) => {
-                text.feed(start, chunk);
+                text.push(start, chunk);
                 self.end_text();
             }
             Stage::Descriptor(descriptor) => {
                 if let Some(finding) = &mut self.finding {
-                    descriptor.feed(start, chunk, finding);
+                    descriptor.push(start, chunk, finding);
                 }
                 if descriptor.is_over {
                     self.stage = Stage::Over;
@@ -161,7 +161,7 @@ impl Vmdk {
             self.finding = Some(bare_descriptor(offset));
         } else if begins_like_text(data) {
             let mut text = Text::default();
-            text.feed(0, data);
+            text.push(0, data);
             self.stage = Stage::Text(text);
             self.end_text();
         }
@@ -352,7 +352,7 @@ struct TypeSearch {
 
 impl TypeSearch {
     /// Adds the next byte; returns the length of the match if it ends in this byte.
-    fn feed(&mut self, byte: u8) -> Option<u64> {
+    fn push(&mut self, byte: u8) -> Option<u64> {
         let byte = byte.to_ascii_lowercase();
         let key = CREATE_TYPE_KEY.len();
         self.length += 1;
@@ -384,7 +384,7 @@ impl Search {
     }
 
     /// Adds the next byte; returns whether it completes the word.
-    fn feed(&mut self, byte: u8) -> bool {
+    fn push(&mut self, byte: u8) -> bool {
         let byte = byte.to_ascii_lowercase();
         if self.word.get(self.matched) == Some(&byte) {
             self.matched += 1;
@@ -411,14 +411,14 @@ struct Text {
 }
 
 impl Text {
-    fn feed(&mut self, start: u64, chunk: &[u8]) {
+    fn push(&mut self, start: u64, chunk: &[u8]) {
         for byte in unseen(start, chunk, self.next) {
             if *byte == 0 || self.next >= MAX_DESCRIPTOR {
                 self.is_over = true;
                 return;
             }
             self.next += 1;
-            if let Some(length) = self.search.feed(*byte) {
+            if let Some(length) = self.search.push(*byte) {
                 self.found = Some(self.next.saturating_sub(length));
                 self.is_over = true;
                 return;
@@ -461,7 +461,7 @@ impl Descriptor {
     }
 
     /// Adds a chunk that begins at byte `start` of the stream.
-    fn feed(&mut self, start: u64, chunk: &[u8], finding: &mut Finding) {
+    fn push(&mut self, start: u64, chunk: &[u8], finding: &mut Finding) {
         // After the text, up to its declared end, only the presence of bytes matters.
         let search_end = self.end.max(DESCRIPTOR + PARENT_SEARCH);
         let mut is_terminated = self.is_text_over && self.next < self.end;
@@ -478,7 +478,7 @@ impl Descriptor {
                     break;
                 }
                 self.next += 1;
-                if self.parent.feed(*byte) {
+                if self.parent.push(*byte) {
                     let offset = self.next.saturating_sub(PARENT_HINT.len() as u64);
                     finding.add_unsafe("parent", offset, "names a parent file");
                 }

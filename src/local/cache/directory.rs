@@ -1,12 +1,12 @@
-//! The files of a cache, as the reference implementation lays them out.
+//! The files of a cache, in the layout of the reference implementation.
 //!
-//! - `ID`: data of an image
+//! - `ID`: the data of an image
 //! - `incomplete/ID`: data that is being fetched
-//! - `invalid/ID`: data that turned out to be wrong, or was not fetched to its end
-//! - `queue/ID`: empty: the image is to be fetched; the older, the sooner
-//! - `.journal/`: what of ours is under way; the reference implementation does not look at directories
+//! - `invalid/ID`: data that failed verification, or was not fetched completely
+//! - `queue/ID`: an empty file: the image is to be fetched; oldest first
+//! - `.journal/`: operations of this program; the reference implementation ignores directories
 //!
-//! Files whose names are no ids of images belong to others, such as `cache.db` and lock files.
+//! Files whose names are not image IDs, such as `cache.db` and lock files, belong to other components.
 
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -20,7 +20,7 @@ use crate::local::journal::Journal;
 use crate::model::schema::is_uuid;
 use crate::{Error, Result};
 
-/// Parts of a cache that are directories of their own.
+/// The parts of a cache that are subdirectories.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     Incomplete,
@@ -43,7 +43,7 @@ impl Part {
 /// A file of a cache.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// Its name.
+    /// The name.
     pub(super) name: String,
     pub(super) size: u64,
     pub(super) modified: SystemTime,
@@ -65,38 +65,38 @@ impl Directory {
         &self.base
     }
 
-    /// Makes what is missing of it.
-    pub(super) fn make(&self) -> Result<()> {
+    /// Creates the missing directories.
+    pub(super) fn create_missing(&self) -> Result<()> {
         for part in Part::ALL {
             create_directory(&self.base.join(part.name()), DIRECTORY_MODE)?;
         }
         Ok(())
     }
 
-    /// The file of an image's data.
+    /// Returns the path of an image's data.
     ///
     /// # Errors
-    /// `Invalid` for what cannot be an image's id, and might be a path.
+    /// `Invalid` for a string that is not an image ID; it may be a path.
     pub(super) fn path(&self, id: &str) -> Result<PathBuf> {
         Ok(self.base.join(checked(id)?))
     }
 
-    /// The file of an image in a part of the cache.
+    /// Returns the path of an image in a part of the cache.
     pub(super) fn path_in(&self, part: Part, id: &str) -> Result<PathBuf> {
         Ok(self.base.join(part.name()).join(checked(id)?))
     }
 
-    /// Whether the data of an image is in the cache.
+    /// Returns whether the data of an image is in the cache.
     pub(super) fn has(&self, id: &str) -> Result<bool> {
         exists(&self.path(id)?)
     }
 
-    /// Whether a part of the cache has an image.
+    /// Returns whether a part of the cache has an image.
     pub(super) fn has_in(&self, part: Part, id: &str) -> Result<bool> {
         exists(&self.path_in(part, id)?)
     }
 
-    /// The ids of the images whose data is in the cache, in no order.
+    /// Returns the IDs of the cached images, unordered.
     pub(super) fn ids(&self) -> Result<Vec<String>> {
         let mut ids = Vec::new();
         for entry in entries(&self.base)? {
@@ -111,7 +111,7 @@ impl Directory {
         Ok(ids)
     }
 
-    /// The files of the images whose data is in the cache, in no order.
+    /// Returns the files of the cached images, unordered.
     pub(super) fn files(&self) -> Result<Vec<Found>> {
         Ok(list(&self.base)?
             .into_iter()
@@ -119,19 +119,19 @@ impl Directory {
             .collect())
     }
 
-    /// The files of a part of the cache, in no order.
+    /// Returns the files in a part of the cache, unordered.
     pub(super) fn files_in(&self, part: Part) -> Result<Vec<Found>> {
         list(&self.base.join(part.name()))
     }
 
-    /// Ids of the images that are to be fetched, the one that waits longest first.
+    /// Returns the IDs of the queued images, the oldest first.
     pub(super) fn queued(&self) -> Result<Vec<String>> {
         let mut found = self.files_in(Part::Queue)?;
         found.sort_by(|a, b| (a.modified, &a.name).cmp(&(b.modified, &b.name)));
         Ok(found.into_iter().map(|found| found.name).collect())
     }
 
-    /// Moves data that is wrong out of the way; whether there was any.
+    /// Moves invalid data to `invalid/`, and returns whether there was any.
     pub(super) fn quarantine(&self, from: &Path, id: &str) -> Result<bool> {
         let to = self.path_in(Part::Invalid, id)?;
         match fs::rename(from, &to) {
@@ -141,23 +141,25 @@ impl Directory {
         }
     }
 
-    /// What of ours is under way.
+    /// Returns the journal of the cache.
     pub(super) fn journal(&self) -> Journal {
         Journal::of_cache(&self.base)
     }
 
-    /// Waits for the right to remove images by their age, which one process has at a time.
-    pub(super) fn turn(&self) -> Result<Turn> {
+    /// Waits for the lock that one pruning process at a time holds.
+    pub(super) fn lock_pruning(&self) -> Result<PruningLock> {
         let lock = File::open(&self.base).map_err(|e| Error::io("open", &self.base, e))?;
         lock.lock().map_err(|e| Error::io("lock", &self.base, e))?;
-        Ok(Turn(lock))
+        Ok(PruningLock(lock))
     }
 }
 
-/// The right to remove images by their age, until it is dropped.
-pub(super) struct Turn(#[expect(dead_code, reason = "holds the lock until it is dropped")] File);
+/// The lock of a pruning process, until it is dropped.
+pub(super) struct PruningLock(
+    #[expect(dead_code, reason = "holds the lock until it is dropped")] File,
+);
 
-/// An id that is nothing but the name of a file.
+/// Returns the ID if it is a UUID, and so a plain file name.
 fn checked(id: &str) -> Result<&str> {
     if is_uuid(id) {
         return Ok(id);
@@ -168,10 +170,10 @@ fn checked(id: &str) -> Result<&str> {
 }
 
 fn exists(path: &Path) -> Result<bool> {
-    path.try_exists().map_err(|e| Error::io("look at", path, e))
+    path.try_exists().map_err(|e| Error::io("access", path, e))
 }
 
-/// What is in a directory, which need not exist.
+/// Returns the entries of a directory, which need not exist.
 fn entries(path: &Path) -> Result<Vec<fs::DirEntry>> {
     let entries = match fs::read_dir(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -181,7 +183,7 @@ fn entries(path: &Path) -> Result<Vec<fs::DirEntry>> {
     entries.map_err(|e| Error::io("read", path, e))
 }
 
-/// The files in a directory, which need not exist; one that goes away meanwhile is none.
+/// Returns the files in a directory, which need not exist. Skips files that are removed concurrently.
 fn list(path: &Path) -> Result<Vec<Found>> {
     let mut files = Vec::new();
     for entry in entries(path)? {
@@ -219,7 +221,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let directory = Directory::new(base.path().to_path_buf());
         assert!(directory.ids().unwrap().is_empty());
-        directory.make().unwrap();
+        directory.create_missing().unwrap();
         for name in [ID, "cache.db", "image_cache_db_init", "queue/a", "queue/b"] {
             fs::write(base.path().join(name), name).unwrap();
         }
@@ -250,7 +252,7 @@ mod tests {
     fn what_is_wrong_is_moved_out_of_the_way() {
         let base = tempfile::tempdir().unwrap();
         let directory = Directory::new(base.path().to_path_buf());
-        directory.make().unwrap();
+        directory.create_missing().unwrap();
         let path = directory.path(ID).unwrap();
         for content in ["first", "second"] {
             fs::write(&path, content).unwrap();

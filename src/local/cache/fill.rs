@@ -1,4 +1,4 @@
-//! Data on its way into the cache: verified, then put there at once or not at all.
+//! Writes of data into the cache: verified, then published atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -24,7 +24,7 @@ use crate::{Error, ErrorKind, Result};
 /// The number of blocks that the reader may lag behind the cache.
 const AHEAD: usize = 2;
 
-/// What the data of an image has to be.
+/// The expected properties of an image's data.
 #[derive(Clone, Debug)]
 pub(super) struct Expected {
     size: Option<u64>,
@@ -32,7 +32,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// By the record: the secure hash, else md5; only the size where there is neither.
+    /// Returns the expectation from the record: the secure hash, else MD5. Only the size if there is neither.
     pub(super) fn of(image: &Image) -> Self {
         let secure = image.hash.as_ref().and_then(|hash| {
             let algorithm = Algorithm::parse(&hash.algorithm).ok()?;
@@ -52,11 +52,11 @@ impl Expected {
             .collect()
     }
 
-    /// Refuses data that is another.
+    /// Returns an error unless the data is as expected.
     fn check(&self, id: &str, taken: &Taken) -> Result<()> {
         let wrong = |what: &str| {
             Err(Error::corrupt(format!(
-                "the data of image {id} is not cached: its {what} is not the one in its record"
+                "the data of image {id} is not cached: its {what} does not match its record"
             )))
         };
         if self.size.is_some_and(|size| size != taken.size) {
@@ -70,8 +70,8 @@ impl Expected {
         }
     }
 
-    /// Whether a file holds that data.
-    pub(super) fn is_met_by(&self, id: &str, file: File) -> Result<bool> {
+    /// Returns whether a file holds the expected data.
+    pub(super) fn matches(&self, id: &str, file: File) -> Result<bool> {
         let mut blocks = Blocks::new(&self.algorithms());
         let path = PathBuf::from(id);
         let mut reader = Source::File {
@@ -89,22 +89,22 @@ impl Expected {
     }
 }
 
-/// Data that is being put into the cache. Unless it is finished, what there is of it goes to `invalid/`.
+/// A write of image data into the cache. Unless it finishes, the partial data is moved to `invalid/`.
 pub(in crate::local) struct Fill {
     cache: ImageCache,
     id: String,
     expected: Expected,
-    /// The file that is written, and its name.
+    /// The file being written, and its path.
     file: Arc<File>,
     path: PathBuf,
-    /// None once it is finished.
+    /// The journal entry; None after the write has finished.
     entry: Option<Entry>,
 }
 
 impl ImageCache {
-    /// Begins to put an image into the cache; None where it is there, or somebody else is at it.
+    /// Begins to write an image into the cache; None if it is there, or another process is writing it.
     pub(in crate::local) async fn begin_fill(&self, image: &Image) -> Result<Option<Fill>> {
-        self.make().await?;
+        self.create_missing().await?;
         self.recover().await?;
         let (cache, image) = (self.clone(), image.clone());
         blocking(move || cache.start(&image)).await
@@ -113,7 +113,7 @@ impl ImageCache {
     fn start(&self, image: &Image) -> Result<Option<Fill>> {
         let id = &image.id;
         let path = self.directory.path_in(Part::Incomplete, id)?;
-        let Begun::Ours(entry) = self.directory.journal().begin(id, &Intent::Fill, None)? else {
+        let Begun::Started(entry) = self.directory.journal().begin(id, &Intent::Fill, None)? else {
             return Ok(None);
         };
         if self.directory.has(id)? {
@@ -134,7 +134,7 @@ impl ImageCache {
                     entry: Some(entry),
                 }))
             }
-            // A reference implementation's, who does not say whether it lives.
+            // A write by the reference implementation, which may have crashed.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 entry.finish()?;
                 Ok(None)
@@ -146,10 +146,10 @@ impl ImageCache {
         }
     }
 
-    /// Puts an image into the cache; whether it was not there, and nobody else was at it.
+    /// Writes an image into the cache. Returns false if it was there, or another process is writing it.
     ///
     /// # Errors
-    /// `Corrupt` for data that is not the image's; those of reading and writing.
+    /// `Corrupt` for data that is not the image's; errors of reading and writing.
     pub(super) async fn fetch(&self, image: &Image, source: Source, watch: Watch) -> Result<bool> {
         let Some(fill) = self.begin_fill(image).await? else {
             return Ok(false);
@@ -162,11 +162,11 @@ impl ImageCache {
         Ok(true)
     }
 
-    /// Clears what processes left that died while they filled the cache; what was removed.
+    /// Removes what processes left that crashed while they filled the cache, and returns the sums.
     pub(super) async fn recover(&self) -> Result<Removed> {
         let mut removed = Removed::default();
         let journal = self.directory.journal();
-        for entry in blocking(move || journal.residue()).await? {
+        for entry in blocking(move || journal.stale_entries()).await? {
             let id = entry.id.clone();
             if let Ok(path) = self.directory.path_in(Part::Incomplete, &id) {
                 let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
@@ -174,12 +174,12 @@ impl ImageCache {
                     removed.push(format!("{}/{id}", Part::Incomplete.name()), size);
                 }
                 let path = self.directory.path(&id)?;
-                // It was verified, and moved to its place; only the account is missing.
+                // The file was verified and published; only its row in the index is missing.
                 if let Ok(metadata) = fs::metadata(&path)
-                    && self.accounts.hits(&id).await?.is_none()
+                    && self.index.hits(&id).await?.is_none()
                 {
                     let nothing = Box::new(|| Ok(()));
-                    self.accounts.record(&id, metadata.len(), nothing).await?;
+                    self.index.record(&id, metadata.len(), nothing).await?;
                 }
                 self.drop_if_deleted(&id).await?;
             }
@@ -190,9 +190,9 @@ impl ImageCache {
 }
 
 impl Fill {
-    /// Verifies what was written, puts it into its place, where it is counted, and removes it again if the image
-    /// was deleted meanwhile. The data is on the disk before it has its place, so that what is found there after a
-    /// power cut is whole; whether it is found is not promised.
+    /// Verifies the written data, publishes it with a row in the index, and removes it again if the image was
+    /// deleted concurrently. The data is synced before it is published, so a file found after a power failure is
+    /// complete. Whether it is found is not guaranteed.
     async fn finish(self, taken: Taken) -> Result<()> {
         self.expected.check(&self.id, &taken)?;
         let (mut fill, size) = blocking(move || {
@@ -208,8 +208,8 @@ impl Fill {
             fs::rename(&from, &to).map_err(|e| Error::io("create", &to, e))?;
             remove(&queued).map(drop)
         };
-        let accounts = fill.cache.accounts.clone();
-        accounts.record(&fill.id, size, Box::new(publish)).await?;
+        let index = fill.cache.index.clone();
+        index.record(&fill.id, size, Box::new(publish)).await?;
         fill.cache.drop_if_deleted(&fill.id).await?;
         match fill.entry.take() {
             Some(entry) => blocking(move || entry.finish()).await,
@@ -255,7 +255,8 @@ impl Fill {
 }
 
 impl Drop for Fill {
-    /// There is nobody left to tell of a failure; the next cleaning removes what stays.
+    /// Moves partial data to `invalid/`. A failure cannot be reported from here; the next cleaning removes what
+    /// stays.
     fn drop(&mut self) {
         let Some(entry) = self.entry.take() else {
             return;
@@ -264,7 +265,7 @@ impl Drop for Fill {
         if matches!(moved, Ok(true)) {
             let _ = entry.finish();
         }
-        // Otherwise the entry stays, and with it the knowledge that somebody was at it.
+        // Otherwise the entry stays, as proof of the unfinished write.
     }
 }
 

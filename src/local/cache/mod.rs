@@ -1,15 +1,15 @@
-//! The image cache of this host, on the directory and with the accounts that the reference implementation
-//! keeps: either may look after what the other has put there.
+//! The image cache of this host, with the directory and index of the reference implementation. Both programs can
+//! manage the same cache.
 //!
-//! What is in the cache has been verified; what is served from it is looked at again. One process fills
-//! the cache with an image at a time, which an entry in a journal tells from those that died at it. Whoever
-//! reads a cached file holds a shared lock on it, which keeps it from being pruned.
+//! Data is verified when it enters the cache, and checked again when it is served. A journal entry ensures that one
+//! process at a time writes an image, and reveals crashed writers. A reader holds a shared lock on the cached file,
+//! which prevents pruning.
 //!
 //! *Source:* `glance/image_cache` and `glance/api/middleware/cache.py` of the reference implementation.
 
-mod accounts;
 mod directory;
 mod fill;
+mod index;
 mod service;
 mod sqlite;
 mod upkeep;
@@ -21,10 +21,10 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::time::Duration;
 
-use accounts::Accounts;
 use async_trait::async_trait;
 use directory::{Directory, Part, remove};
 use fill::Expected;
+use index::Index;
 
 pub use upkeep::Prefetched;
 
@@ -37,26 +37,26 @@ use crate::model::{ByteRange, CachedImage, Image};
 use crate::service::CacheKeeper;
 use crate::{Error, Result};
 
-/// Permissions of the files of a cache.
+/// The permission bits of the files of a cache.
 const FILE_MODE: u32 = 0o640;
 
-/// The image cache of this host. A clone is the same cache; nothing is opened or made before it is used.
+/// The image cache of this host. Clones share the cache. Nothing is opened or created before it is used.
 #[derive(Clone)]
 pub struct ImageCache {
     directory: Directory,
-    accounts: Accounts,
-    /// The records of the images, where they are known: the accounts of two drivers need none.
+    index: Index,
+    /// The catalogue with the records of the images, if known. Two drivers do not need it for their index.
     records: Option<Catalog>,
-    /// Bytes that a pruning leaves at most.
+    /// The maximum size in bytes after pruning.
     max_size: Setting<u64>,
     stall_time: Setting<Duration>,
     downloads: bool,
 }
 
-/// The cache of a deployment, if its configuration has one.
+/// Returns the cache of a deployment, if one is configured.
 ///
 /// # Errors
-/// `Failed` where the configuration of it is refused.
+/// `Failed` if its configuration is invalid.
 pub(super) async fn of_deployment(
     settings: &Settings,
     catalog: &Catalog,
@@ -69,14 +69,14 @@ pub(super) async fn of_deployment(
 }
 
 impl ImageCache {
-    /// The cache that `settings` describe, without the deployment that it belongs to; only where the
-    /// accounts are in its catalogue, that is opened.
+    /// Opens the configured cache without the rest of the deployment. Opens the catalogue only if the index is in
+    /// it.
     ///
-    /// Where they ought to be in a catalogue and none is configured, as in a file of the cache's programs alone,
-    /// they are those of the host: its SQLite file if there is one, else what the files themselves tell.
+    /// If the index should be in a catalogue but none is configured, as in a configuration for the cache's programs
+    /// alone, the host's own index is used: its SQLite file if it exists, else the attributes of the files.
     ///
     /// # Errors
-    /// `Failed` where there is none; those of opening a catalogue.
+    /// `Failed` if no cache is configured; errors of opening the catalogue.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let Some(cache) = settings.cache.get()? else {
             return Err(Error::failed("the configuration names no image cache")
@@ -94,23 +94,23 @@ impl ImageCache {
                 driver: driver.into(),
                 ..cache.clone()
             };
-            let none = async || Err(Error::internal("a cache of one host asked for a catalogue"));
+            let none = async || Err(Error::internal("a cache of one host requested a catalogue"));
             return Self::new(&of_host, none).await;
         }
         let catalog = async || Catalog::open_current(prepare(settings)?).await;
         Self::new(cache, catalog).await
     }
 
-    /// The cache that `settings` describe, its accounts in `catalog` if they are in any.
+    /// Creates the cache that `settings` describe. Its index is in `catalog` if the driver requires it.
     pub(super) async fn new(
         settings: &CacheSettings,
         catalog: impl AsyncFnOnce() -> Result<Catalog>,
     ) -> Result<Self> {
-        let accounts = Accounts::new(settings, catalog).await?;
+        let index = Index::new(settings, catalog).await?;
         Ok(Self {
             directory: Directory::new(settings.directory.clone()),
-            records: accounts.catalog().cloned(),
-            accounts,
+            records: index.catalog().cloned(),
+            index,
             max_size: settings.max_size.clone(),
             stall_time: settings.stall_time.clone(),
             downloads: settings.downloads,
@@ -124,17 +124,17 @@ impl ImageCache {
         }
     }
 
-    /// The same cache, which knows the records of the images.
+    /// Returns the same cache with access to the records of the images.
     pub(super) fn with_records(mut self, catalog: Catalog) -> Self {
         self.records = Some(catalog);
         self
     }
 
-    /// Removes the copy of an image that was deleted while the copy was made.
+    /// Removes the cached copy of an image that was deleted while the copy was being made.
     ///
-    /// A deletion first commits the record, then removes the copy. A fill first puts the copy into its place, then
-    /// calls this, which reads the record. Whichever is later sees the other one's first step: either the deletion
-    /// finds the copy, or this finds the image deleted.
+    /// A deletion first commits the record, then removes the copy. A write first publishes the copy, then calls
+    /// this, which reads the record. The later of the two sees the other's first step: either the deletion finds
+    /// the copy, or this finds the image deleted.
     async fn drop_if_deleted(&self, id: &str) -> Result<()> {
         if let Some(records) = &self.records
             && records.load_image(id, "").await?.is_none()
@@ -144,55 +144,54 @@ impl ImageCache {
         Ok(())
     }
 
-    /// Whether what is downloaded goes through the cache.
-    pub(super) fn takes_downloads(&self) -> bool {
+    /// Returns whether downloads go through the cache.
+    pub(super) fn serves_downloads(&self) -> bool {
         self.downloads
     }
 
-    /// Makes what is missing of directory and accounts.
-    async fn make(&self) -> Result<()> {
-        self.directory.make()?;
-        self.accounts.make().await
+    /// Creates the missing parts of the directory and the index.
+    async fn create_missing(&self) -> Result<()> {
+        self.directory.create_missing()?;
+        self.index.create_missing().await
     }
 
-    /// The data of an image out of the cache, if it is there and right; counted as a hit. What is wrong is
-    /// moved out of the way.
+    /// Opens the data of an image if it is cached and valid, and counts a hit. Invalid data is moved to `invalid/`.
     pub(in crate::local) async fn open_image(&self, image: &Image) -> Result<Option<Source>> {
         let (cache, wanted) = (self.clone(), image.clone());
         let Some((file, path)) = blocking(move || cache.open_file(&wanted)).await? else {
             return Ok(None);
         };
-        let hits = self.accounts.hits(&image.id).await?;
-        // Whoever put it there: nobody has looked at it since.
+        let hits = self.index.hits(&image.id).await?;
+        // The data has not been verified since it was cached, possibly by another program.
         if hits.unwrap_or(0) == 0 {
             let (expected, id) = (Expected::of(image), image.id.clone());
             let read = file.try_clone().map_err(|e| Error::io("read", &path, e))?;
-            if !blocking(move || expected.is_met_by(&id, read)).await? {
+            if !blocking(move || expected.matches(&id, read)).await? {
                 self.discard(&image.id).await?;
                 return Ok(None);
             }
         }
         if hits.is_none() {
-            // One that a reference implementation died over, or whose accounts were lost.
+            // The reference implementation crashed before it added the row, or the index was lost.
             let size = file.metadata().map_err(|e| Error::io("read", &path, e))?;
-            self.make().await?;
+            self.create_missing().await?;
             let nothing = Box::new(|| Ok(()));
-            let recorded = self.accounts.record(&image.id, size.len(), nothing);
+            let recorded = self.index.record(&image.id, size.len(), nothing);
             recorded.await?;
         }
-        self.accounts.count_hit(&image.id).await?;
+        self.index.count_hit(&image.id).await?;
         let range = ByteRange::ALL;
         Ok(Some(Source::File { file, path, range }))
     }
 
-    /// The file of an image's data, locked against pruning, if it is there and of the right size.
+    /// Opens and locks the file of an image's data, if it exists with the right size.
     fn open_file(&self, image: &Image) -> Result<Option<(File, std::path::PathBuf)>> {
         let path = self.directory.path(&image.id)?;
         let file = match File::open(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|e| Error::io("open", &path, e))?,
         };
-        // Where files cannot be locked they can be removed under a reader, who does not notice.
+        // On file systems without locks, a file may be removed while it is read, which does not affect the reader.
         let _ = file.lock_shared();
         let ours = file.metadata().map_err(|e| Error::io("read", &path, e))?;
         let named = std::fs::metadata(&path);
@@ -200,39 +199,39 @@ impl ImageCache {
             return Ok(None);
         }
         if image.size.is_some_and(|size| size != ours.len()) {
-            self.directory.make()?;
+            self.directory.create_missing()?;
             self.directory.quarantine(&path, &image.id)?;
             return Ok(None);
         }
         Ok(Some((file, path)))
     }
 
-    /// Moves the data of an image, which is wrong, out of the cache.
+    /// Moves the invalid data of an image out of the cache.
     async fn discard(&self, id: &str) -> Result<()> {
-        self.make().await?;
+        self.create_missing().await?;
         let (directory, path, name) = (
             self.directory.clone(),
             self.directory.path(id)?,
             id.to_string(),
         );
         let change = move || directory.quarantine(&path, &name).map(drop);
-        self.accounts.forget(&[id], Box::new(change)).await
+        self.index.remove(&[id], Box::new(change)).await
     }
 
-    /// Whether an image is in the cache or in its queue.
+    /// Returns whether an image is in the cache or in its queue.
     async fn knows(&self, id: &str) -> Result<bool> {
         if !crate::model::schema::is_uuid(id) {
             return Ok(false);
         }
         let queued = self.directory.has_in(Part::Queue, id)?;
-        Ok(queued || self.accounts.hits(id).await?.is_some() || self.directory.has(id)?)
+        Ok(queued || self.index.hits(id).await?.is_some() || self.directory.has(id)?)
     }
 }
 
 #[async_trait]
 impl CacheKeeper for ImageCache {
     async fn list_cached(&self) -> Result<Vec<CachedImage>> {
-        let mut cached = self.accounts.list().await?;
+        let mut cached = self.index.list().await?;
         let directory = self.directory.clone();
         let ids = blocking(move || directory.ids()).await?;
         let ids: HashSet<String> = ids.into_iter().collect();
@@ -249,7 +248,7 @@ impl CacheKeeper for ImageCache {
         if self.directory.has(id)? || self.directory.has_in(Part::Incomplete, id)? {
             return Ok(());
         }
-        self.directory.make()?;
+        self.directory.create_missing()?;
         let path = self.directory.path_in(Part::Queue, id)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(FILE_MODE);
@@ -265,13 +264,13 @@ impl CacheKeeper for ImageCache {
 
     async fn delete_cached(&self, id: &str) -> Result<()> {
         let path = self.directory.path(id)?;
-        let known = self.accounts.hits(id).await?.is_some();
+        let known = self.index.hits(id).await?.is_some();
         if !known && !self.directory.has(id)? {
             return Ok(());
         }
-        self.make().await?;
+        self.create_missing().await?;
         let change = Box::new(move || remove(&path).map(drop));
-        self.accounts.forget(&[id], change).await
+        self.index.remove(&[id], change).await
     }
 
     async fn delete_queued(&self, id: &str) -> Result<()> {
@@ -281,10 +280,10 @@ impl CacheKeeper for ImageCache {
     async fn delete_all_cached(&self) -> Result<u64> {
         let directory = self.directory.clone();
         let ids = blocking(move || directory.ids()).await?;
-        if ids.is_empty() && self.accounts.list().await?.is_empty() {
+        if ids.is_empty() && self.index.list().await?.is_empty() {
             return Ok(0);
         }
-        self.make().await?;
+        self.create_missing().await?;
         let count = ids.len() as u64;
         let directory = self.directory.clone();
         let change = move || {
@@ -293,7 +292,7 @@ impl CacheKeeper for ImageCache {
             }
             Ok(())
         };
-        self.accounts.forget_all(Box::new(change)).await?;
+        self.index.remove_all(Box::new(change)).await?;
         Ok(count)
     }
 

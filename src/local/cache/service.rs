@@ -1,7 +1,7 @@
-//! The cache as callers of the API meet it.
+//! The cache operations of the API.
 //!
-//! *Source:* `glance/api/v2/cached_images.py` of the reference implementation, for the rules and for the
-//! order in which they are looked at.
+//! *Source:* `glance/api/v2/cached_images.py` of the reference implementation, for the rules and the order of the
+//! checks.
 
 use async_trait::async_trait;
 
@@ -23,7 +23,7 @@ impl Cache for Local {
         })
     }
 
-    /// There is nobody to fetch it afterwards: it is fetched before this returns.
+    /// Fetches the image before it returns, because no background process would do so.
     async fn cache_image(&self, id: &str) -> Result<()> {
         let stored = self.find(id).await.map_err(|error| missing(error, id))?;
         let cache = self.administered_cache(Action::CacheImage)?;
@@ -83,7 +83,7 @@ impl Cache for Local {
 
     async fn cached_nodes(&self, id: &str) -> Result<Vec<String>> {
         let cache = self.administered_cache(Action::ListCachedNodes)?;
-        if !cache.accounts.are_central() {
+        if !cache.index.is_central() {
             return Err(Error::conflict("Centralized caching is not enabled"));
         }
         self.find(id).await.map_err(|error| missing(error, id))?;
@@ -92,7 +92,7 @@ impl Cache for Local {
 }
 
 impl Local {
-    /// The cache, for an administrator who may do `action` (the policy's name) to it.
+    /// Returns the cache if the caller may do `action` to it.
     fn administered_cache(&self, action: Action) -> Result<&ImageCache> {
         policy::check(&self.caller, action, Target::Deployment)?;
         self.cache.get()?.as_ref().ok_or_else(|| {
@@ -101,14 +101,15 @@ impl Local {
         })
     }
 
-    /// The cache, where downloads go through it. One whose configuration is refused keeps nobody from the data.
+    /// Returns the cache if downloads go through it. An invalid configuration of the cache does not prevent
+    /// downloads.
     pub(in crate::local) fn download_cache(&self) -> Option<&ImageCache> {
         let cache = self.cache.get().ok()?.as_ref();
-        cache.filter(|cache| cache.takes_downloads())
+        cache.filter(|cache| cache.serves_downloads())
     }
 }
 
-/// That there is no such image, in the words of the cache's commands.
+/// Returns the error for an unknown image with the text of the cache's commands.
 fn missing(error: Error, id: &str) -> Error {
     if error.kind() == ErrorKind::NotFound {
         return Error::not_found(format!("Image {id} not found."));

@@ -1,4 +1,4 @@
-//! The accounts of the driver `sqlite`: a database of one table in the cache's directory.
+//! The index of the driver `sqlite`: a database with one table, in the cache's directory.
 //!
 //! *Source:* `glance/image_cache/drivers/sqlite.py` of the reference implementation.
 
@@ -9,19 +9,19 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::accounts::Change;
+use super::index::Change;
 use crate::data::durable::{give_name_to_owner, give_to_owner};
 use crate::local::catalog::database_error;
 use crate::model::{CachedImage, Timestamp};
 use crate::{Error, Result};
 
-/// How long a statement waits for the lock of another process.
+/// The maximum time that a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The lock under which the reference implementation makes the database.
+/// The lock file that the reference implementation uses while it creates the database.
 const INIT_LOCK: &str = "image_cache_db_init";
 
-/// The table; times are seconds since 1970.
+/// The table. Times are in seconds since 1970.
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS cached_images (
     image_id TEXT PRIMARY KEY,
     last_accessed REAL DEFAULT 0.0,
@@ -31,7 +31,7 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS cached_images (
     checksum TEXT
 )";
 
-/// The database, opened for each piece of work.
+/// The database. It is opened for each operation.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
     path: PathBuf,
@@ -46,8 +46,8 @@ impl Database {
         }
     }
 
-    /// Makes the database if there is none, and the table.
-    pub(super) fn make(&self) -> Result<()> {
+    /// Creates the database if it is missing, and the table.
+    pub(super) fn create_missing(&self) -> Result<()> {
         let path = self.directory.join(INIT_LOCK);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -72,12 +72,12 @@ impl Database {
         open().map_err(|e| self.failed(e))
     }
 
-    /// The database; None while there is none.
+    /// Opens the database; None if it does not exist.
     fn existing(&self) -> Result<Option<Connection>> {
         match self.path.try_exists() {
             Ok(true) => self.open(OpenFlags::empty()).map(Some),
             Ok(false) => Ok(None),
-            Err(e) => Err(Error::io("look at", &self.path, e)),
+            Err(e) => Err(Error::io("access", &self.path, e)),
         }
     }
 
@@ -104,7 +104,7 @@ impl Database {
             images.collect()
         };
         match read() {
-            // A reference implementation that died while it made the database.
+            // The reference implementation crashed while it created the database.
             Err(e) if e.to_string().contains("no such table") => Ok(Vec::new()),
             other => other.map_err(|e| self.failed(e)),
         }
@@ -140,8 +140,8 @@ impl Database {
         })
     }
 
-    /// Forgets these images, or all of them.
-    pub(super) fn forget(&self, ids: Option<&[String]>, remove: Change) -> Result<()> {
+    /// Removes these images, or all, from the index.
+    pub(super) fn remove(&self, ids: Option<&[String]>, remove: Change) -> Result<()> {
         self.within(remove, |connection| {
             let Some(ids) = ids else {
                 connection.execute("DELETE FROM cached_images", ())?;
@@ -155,17 +155,17 @@ impl Database {
         })
     }
 
-    /// Changes the accounts and then the files, in one transaction.
+    /// Changes the index and then the files, in one transaction.
     fn within(
         &self,
         files: Change,
-        accounts: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+        index: impl FnOnce(&Connection) -> rusqlite::Result<()>,
     ) -> Result<()> {
         let mut connection = self.open(OpenFlags::empty())?;
         let transaction = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|e| self.failed(e))?;
-        accounts(&transaction).map_err(|e| self.failed(e))?;
+        index(&transaction).map_err(|e| self.failed(e))?;
         files()?;
         transaction.commit().map_err(|e| self.failed(e))
     }

@@ -1,4 +1,4 @@
-//! What is done to a cache from time to time: pruned, cleaned, filled with what is queued.
+//! Maintenance of a cache: pruning, cleaning, and fetching of queued images.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,20 +12,20 @@ use crate::model::{ImageStatus, Removed, Timestamp};
 use crate::service::{CacheKeeper, ImageBytes};
 use crate::{Error, ErrorKind, Result};
 
-/// Images that are removed in one transaction.
+/// The number of images that are removed in one transaction.
 const BATCH: usize = 500;
 
-/// What came of fetching what is queued.
+/// The result of fetching queued images.
 #[derive(Debug, Default)]
 pub struct Prefetched {
-    /// The images that are in the cache now, or would be, with their bytes.
+    /// The IDs of the images that are in the cache now, or would be, with their sizes in bytes.
     pub fetched: Vec<(String, u64)>,
-    /// Why others are not; they stay queued.
+    /// The failures of other images, which stay queued.
     pub failures: Vec<Error>,
 }
 
 impl ImageCache {
-    /// How many files the cache holds, and their bytes.
+    /// Returns the number of files in the cache, and their total size in bytes.
     pub async fn size(&self) -> Result<(u64, u64)> {
         let directory = self.directory.clone();
         let files = blocking(move || directory.files()).await?;
@@ -33,39 +33,40 @@ impl ImageCache {
         Ok((files.len() as u64, bytes))
     }
 
-    /// Removes what was read longest ago until the cache is no larger than it may be; or only says what
-    /// that would be. What is being read stays. A file without an account is as old as itself.
+    /// Removes the least recently read images until the cache does not exceed its maximum size; only reports them
+    /// if `dry_run`. Images that are being read stay. The age of a file without a row in the index is that of the
+    /// file.
     pub async fn prune(&self, dry_run: bool) -> Result<Removed> {
         let max_size = self.max_size.copied()?;
         if !dry_run {
-            self.make().await?;
+            self.create_missing().await?;
             self.recover().await?;
         }
-        // Another one that prunes has removed what is too much by then.
+        // After waiting for another pruning process, less is left to remove.
         let directory = self.directory.clone();
-        let _turn = if dry_run {
+        let _lock = if dry_run {
             None
         } else {
-            Some(blocking(move || directory.turn()).await?)
+            Some(blocking(move || directory.lock_pruning()).await?)
         };
         let directory = self.directory.clone();
         let mut files = blocking(move || directory.files()).await?;
         let mut size: u64 = files.iter().map(|found| found.size).sum();
-        let accounts = self.accounts.list().await?;
+        let index = self.index.list().await?;
         if !dry_run {
-            self.forget_missing(&accounts, &files).await?;
+            self.remove_missing_rows(&index, &files).await?;
         }
         let mut removed = Removed::default();
         if size <= max_size {
             return Ok(removed);
         }
-        let accessed: HashMap<String, Timestamp> = accounts
+        let accessed: HashMap<String, Timestamp> = index
             .into_iter()
             .map(|image| (image.image_id, image.last_accessed))
             .collect();
-        let in_inodes = self.accounts.are_inodes();
+        let has_inode_times = self.index.has_inode_times();
         let age = |found: &Found| {
-            if in_inodes {
+            if has_inode_times {
                 return moment(found.accessed);
             }
             let known = accessed.get(&found.name).copied();
@@ -99,7 +100,7 @@ impl ImageCache {
         Ok(removed)
     }
 
-    /// Those of the files that nobody reads, locked so that nobody begins to.
+    /// Returns the files that are not being read, locked so that no process can begin to read them.
     async fn unused(&self, batch: Vec<Found>) -> Result<Vec<(Found, File)>> {
         let directory = self.directory.clone();
         blocking(move || {
@@ -117,7 +118,7 @@ impl ImageCache {
         .await
     }
 
-    /// Removes those of the files that nobody reads.
+    /// Removes the files that are not being read.
     async fn remove_unused(&self, batch: Vec<Found>) -> Result<Vec<(Found, File)>> {
         let unused = self.unused(batch).await?;
         let ids: Vec<&str> = unused
@@ -127,25 +128,25 @@ impl ImageCache {
         let paths: Result<Vec<PathBuf>> = ids.iter().map(|id| self.directory.path(id)).collect();
         let paths = paths?;
         let change = move || paths.iter().try_for_each(|path| remove(path).map(drop));
-        self.accounts.forget(&ids, Box::new(change)).await?;
+        self.index.remove(&ids, Box::new(change)).await?;
         Ok(unused)
     }
 
-    /// Drops the accounts of what is not in the cache any more.
-    async fn forget_missing(
+    /// Removes rows of files that are not in the cache any more from the index.
+    async fn remove_missing_rows(
         &self,
-        accounts: &[crate::model::CachedImage],
+        index: &[crate::model::CachedImage],
         files: &[Found],
     ) -> Result<()> {
         let there: std::collections::HashSet<&str> =
             files.iter().map(|found| found.name.as_str()).collect();
-        let missing: Vec<&str> = accounts
+        let missing: Vec<&str> = index
             .iter()
             .map(|image| image.image_id.as_str())
             .filter(|id| !there.contains(id))
             .collect();
         for batch in missing.chunks(BATCH) {
-            // Looked at again: another process may have put one there meanwhile, and counted it.
+            // Checked again: another process may have added the file and its row concurrently.
             let mut gone = Vec::new();
             for id in batch {
                 if crate::model::schema::is_uuid(id) && !self.directory.has(id)? {
@@ -153,13 +154,13 @@ impl ImageCache {
                 }
             }
             let nothing = Box::new(|| Ok(()));
-            self.accounts.forget(&gone, nothing).await?;
+            self.index.remove(&gone, nothing).await?;
         }
         Ok(())
     }
 
-    /// Removes what is invalid, what nobody has written to for too long, and what was left by processes
-    /// that died; or only says what that would be.
+    /// Removes invalid data, data that was not written to for the stall time, and leftovers of crashed processes;
+    /// only reports them if `dry_run`.
     pub async fn clean(&self, dry_run: bool) -> Result<Removed> {
         let stall_time = self.stall_time.copied()?;
         let mut removed = Removed::default();
@@ -167,7 +168,7 @@ impl ImageCache {
             let (directory, journal) = (self.directory.clone(), self.directory.journal());
             let dead = blocking(move || {
                 let mut dead = Vec::new();
-                for entry in journal.residue()? {
+                for entry in journal.stale_entries()? {
                     if let Ok(path) = directory.path_in(Part::Incomplete, &entry.id)
                         && let Ok(metadata) = std::fs::metadata(&path)
                     {
@@ -180,7 +181,7 @@ impl ImageCache {
                 removed.push(format!("{}/{id}", Part::Incomplete.name()), size);
             }
         } else {
-            self.make().await?;
+            self.create_missing().await?;
             removed = self.recover().await?;
         }
         let (directory, stalled) = (
@@ -207,23 +208,23 @@ impl ImageCache {
         if !dry_run {
             let directory = self.directory.clone();
             let files = blocking(move || directory.files()).await?;
-            self.forget_missing(&self.accounts.list().await?, &files)
+            self.remove_missing_rows(&self.index.list().await?, &files)
                 .await?;
         }
         Ok(removed)
     }
 
-    /// Puts right what processes left that died while they filled the cache.
+    /// Removes or completes what processes left that crashed while they filled the cache.
     pub async fn tidy(&self) -> Result<()> {
         self.recover().await.map(drop)
     }
 
-    /// Fetches the images that are queued, in their order, from where `open` finds them; or only says
-    /// which. One that fails does not keep the others from being fetched. An image that `exists` denies after it
-    /// was fetched was deleted meanwhile: its copy is removed. See `drop_if_deleted`.
+    /// Fetches the queued images in order, from the source that `open` returns; only lists them if `dry_run`. A
+    /// failure does not prevent the others from being fetched. The copy of an image that `exists` reports as
+    /// deleted after it was fetched is removed. See `drop_if_deleted`.
     ///
     /// # Errors
-    /// `Interrupted`; that of `open` and of writing are among the failures.
+    /// `Interrupted`. Errors of `open` and of writing are among the failures.
     pub async fn prefetch(
         &self,
         open: impl AsyncFn(&str) -> Result<ImageBytes>,
@@ -261,7 +262,7 @@ impl ImageCache {
         Ok(done)
     }
 
-    /// Puts the data of an image into the cache, and takes it off the queue.
+    /// Writes the data of an image into the cache, and removes the image from the queue.
     pub(super) async fn prefetch_one(&self, bytes: ImageBytes, watch: Watch) -> Result<bool> {
         check_active(&bytes)?;
         let ImageBytes { image, source } = bytes;
@@ -270,14 +271,14 @@ impl ImageCache {
         };
         let fetched = self.fetch(&image, source, watch).await?;
         if !fetched && self.directory.has(&image.id)? {
-            // It came into the cache by another way.
+            // Another process has cached it.
             self.delete_queued(&image.id).await?;
         }
         Ok(fetched)
     }
 }
 
-/// Only images that can be downloaded are cached.
+/// Returns an error unless the image is active: only images that can be downloaded are cached.
 fn check_active(bytes: &ImageBytes) -> Result<()> {
     let image = &bytes.image;
     if image.status == ImageStatus::Active {
@@ -289,7 +290,7 @@ fn check_active(bytes: &ImageBytes) -> Result<()> {
     )))
 }
 
-/// A time of an inode as one of the accounts.
+/// Converts the time of an inode to a timestamp.
 fn moment(time: SystemTime) -> Timestamp {
     Timestamp::from_system(time).unwrap_or(Timestamp::EPOCH)
 }

@@ -1,4 +1,4 @@
-//! The accounts of the driver `xattr`: hits are an attribute of a file, the rest is in its inode.
+//! The index of the driver `xattr`: hits are an extended attribute of the file, the rest is in its inode.
 //!
 //! *Source:* `glance/image_cache/drivers/xattr.py` of the reference implementation.
 
@@ -12,7 +12,7 @@ use super::directory::Directory;
 use crate::model::{CachedImage, Timestamp};
 use crate::{Error, Result};
 
-/// How often the data was read, in decimal digits.
+/// The number of reads of the data, in decimal digits.
 const HITS: &str = "user.hits";
 
 pub(super) fn list(directory: &Directory) -> Result<Vec<CachedImage>> {
@@ -33,14 +33,14 @@ pub(super) fn list(directory: &Directory) -> Result<Vec<CachedImage>> {
     Ok(images)
 }
 
-/// A time of an inode, as the reference implementation reads it.
+/// Converts the time of an inode, truncated to seconds as by the reference implementation.
 fn whole_second(time: SystemTime) -> Timestamp {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let seconds = u32::try_from(since.as_secs()).unwrap_or(u32::MAX);
     Timestamp::from_seconds(f64::from(seconds)).unwrap_or(Timestamp::EPOCH)
 }
 
-/// The hits of a file; 0 where nothing is noted of it, None where there is no file.
+/// Returns the hits of a file; 0 if it has no attribute, None if it does not exist.
 pub(super) fn hits(path: &Path) -> Result<Option<u64>> {
     let mut value = [0_u8; 20];
     match rustix::fs::getxattr(path, HITS, &mut value[..]) {
@@ -60,8 +60,8 @@ pub(super) fn set_hits(path: &Path, hits: u64) -> Result<()> {
     set.map_err(|e| unsupported("write", path, e))
 }
 
-/// Counts that a file was read. Its time of access is set as well: most file systems are mounted so that
-/// reading alone seldom does.
+/// Counts a read of a file. Sets its access time as well, because most file systems are mounted so that reading
+/// alone seldom updates it.
 pub(super) fn count_hit(path: &Path) -> Result<()> {
     let Some(hits) = hits(path)? else {
         return Ok(());
@@ -80,7 +80,7 @@ fn unsupported(what: &str, path: &Path, error: Errno) -> Error {
     let failed = Error::io(what, path, error.into());
     if error == Errno::OPNOTSUPP {
         return failed.hint(
-            "The file system keeps no extended attributes; choose another image_cache_driver.",
+            "The file system does not support extended attributes. Set another image_cache_driver.",
         );
     }
     failed

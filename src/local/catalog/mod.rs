@@ -1,9 +1,9 @@
-//! The catalogue: what the engine knows, in SQL.
+//! The catalogue: the engine's records in an SQL database.
 //!
-//! Connections, transactions and rows are those of sqlx. Statements are written out, since their placeholders and
-//! words are the same on every database that Glance runs on. What is not the same (the schema, text and native
-//! timestamps) has one place here. Long lists of an SQLite database are read through rusqlite, in `reader`; rows of
-//! both drivers implement `columns::Columns`.
+//! Connections, transactions and rows are those of sqlx. Statements are written by hand, since their placeholders
+//! and syntax are the same on every database that Glance supports. The differences (schema, text and native
+//! timestamps) are each handled in one place. Long lists of an SQLite database are read with rusqlite, in `tables::reader`;
+//! rows of both drivers implement `db::columns::Columns`.
 
 mod db;
 mod schema;
@@ -19,14 +19,14 @@ pub use db::plans::{unselective_steps, watch as watch_plans};
 pub use db::sql::{Sql, Value};
 pub use db::transaction::Transaction;
 pub use schema::migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
-pub use schema::revision::{State, Turn};
-pub use tables::holders::Strangers;
+pub use schema::revision::{SchemaLock, State};
+pub use tables::holders::IrregularLocations;
 pub use tables::images::StoredImage;
 pub use tables::locations::NewLocation;
 pub use tables::metadefs::Merge;
 pub(in crate::local) use tables::metadefs::{Content, StoredNamespace};
 pub use tables::query::{UsageCounts, is_property};
 pub use upkeep::purge::{Purged, Scope};
-pub(in crate::local) use upkeep::scrub::{Place, Restorable, StrayLocation, WaitingLocation};
+pub(in crate::local) use upkeep::scrub::{PendingLocation, Place, RemovedLocation, Restorable};
 
 use db::failure::failed;

@@ -1,8 +1,7 @@
-//! From where data may be fetched: never from networks that only this machine reaches, unless the
-//! configuration says so.
+//! The filter of addresses for downloads: by default, no networks that only this machine can reach.
 //!
-//! *Source:* `get_validated_address` and `resolve_pinned_address` in `glance/common/utils.py` of the
-//! reference implementation, which lets private networks through.
+//! *Source:* `get_validated_address` and `resolve_pinned_address` in `glance/common/utils.py` of the reference
+//! implementation, which allows private networks.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,23 +10,24 @@ use url::{Host, Url};
 use crate::config::settings::import::Addresses;
 use crate::{Error, Result};
 
-/// Reads an address, and checks everything that can be checked without resolving it.
+/// Parses an address, and checks everything that can be checked without resolving it.
 ///
 /// # Errors
-/// `Invalid` for one that may not be fetched from, with the reason.
+/// `Invalid` with the reason if the address is not allowed.
 pub(super) fn check(text: &str, rules: &Addresses) -> Result<Url> {
-    let url = Url::parse(text).map_err(|e| refused(text, &format!("it is no address: {e}")))?;
+    let url =
+        Url::parse(text).map_err(|e| refused(text, &format!("it is not a valid address: {e}")))?;
     check_url(url, text, rules)
 }
 
-/// Checks an address that another one redirects to, as [`check`] does.
+/// Checks the target of a redirect in the same way as [`check`].
 ///
 /// # Errors
-/// As [`check`].
+/// Same as [`check`].
 pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<Url> {
     let url = from
         .join(to)
-        .map_err(|e| refused(to, &format!("it is no address: {e}")))?;
+        .map_err(|e| refused(to, &format!("it is not a valid address: {e}")))?;
     let text = if Url::parse(to).is_ok() {
         to.to_string()
     } else {
@@ -43,10 +43,10 @@ fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Url> {
         return Err(allowed_by(refused, "scheme"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refused(text, "it holds a user name or a password"));
+        return Err(refused(text, "it contains a user name or password"));
     }
     let Some(host) = url.host().map(|host| host.to_owned()) else {
-        return Err(refused(text, "it names no host"));
+        return Err(refused(text, "it has no host"));
     };
     let literal = match &host {
         Host::Domain(_) => None,
@@ -57,12 +57,12 @@ fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Url> {
         Some(address) => address.to_string(),
         None => host.to_string().to_lowercase(),
     };
-    // What is read as another host than people read: 127.1, 0x7f000001, 2130706433, names with tabs or
-    // escapes in them.
+    // Hosts that are parsed differently from how they are written: 127.1, 0x7f000001, 2130706433, names with tabs
+    // or escapes.
     let written = written_host(text).unwrap_or_default();
     let odd = !written.eq_ignore_ascii_case(&name) && written.is_ascii();
     if odd && !matches!(literal, Some(IpAddr::V6(_))) {
-        return Err(refused(text, &format!("its host is {name}, spelled oddly")));
+        return Err(refused(text, &format!("ambiguous spelling of host {name}")));
     }
     if !rules.hosts.allow(&name) {
         let refused = refused(text, &format!("host '{name}' is not allowed"));
@@ -79,7 +79,7 @@ fn check_url(url: Url, text: &str, rules: &Addresses) -> Result<Url> {
     Ok(url)
 }
 
-/// Returns the host of an address, as it is written.
+/// Returns the host of an address as it is written.
 fn written_host(text: &str) -> Option<&str> {
     let (_, rest) = text.trim().split_once("://")?;
     let authority = rest.split(['/', '?', '#', '\\']).next()?;
@@ -87,11 +87,11 @@ fn written_host(text: &str) -> Option<&str> {
     Some(host.split_once(':').map_or(host, |(host, _)| host))
 }
 
-/// Returns those of the addresses of a host that may be connected to: for a host that the configuration allows by name,
-/// addresses of any network.
+/// Returns those of the addresses of a host that may be connected to. A host that the configuration allows by name
+/// may have addresses in any network.
 ///
 /// # Errors
-/// The reason why none of them may.
+/// The reason why none is allowed.
 pub(super) fn select(
     host: &str,
     addresses: Vec<IpAddr>,
@@ -120,20 +120,20 @@ pub(super) fn select(
 pub(super) fn refuse_host(url: &Url, why: &str) -> Error {
     let host = url.host_str().unwrap_or_default();
     refused(url.as_str(), &format!("host '{host}' is refused: {why}"))
-        .hint("If it is meant, list the host in allowed_hosts of [import_filtering_opts].")
+        .hint("To allow the host, add it to allowed_hosts in [import_filtering_opts].")
 }
 
-/// Returns a refusal with the options that allow and refuse addresses by their `part`.
+/// Adds a hint that names the options for this `part` of an address.
 fn allowed_by(refusal: Error, part: &str) -> Error {
     refusal.hint(format!(
-        "Addresses are allowed by allowed_{part}s and disallowed_{part}s of [import_filtering_opts]."
+        "The options allowed_{part}s and disallowed_{part}s in [import_filtering_opts] control this."
     ))
 }
 
 fn refused(text: &str, why: &str) -> Error {
     let shown = match Url::parse(text) {
         Ok(mut url) => {
-            // Nobody needs to see a password again.
+            // A message does not show a password.
             let _ = url.set_password(None);
             let _ = url.set_username("");
             url.to_string()
@@ -145,10 +145,9 @@ fn refused(text: &str, why: &str) -> Error {
     ))
 }
 
-/// Of which special network an address is, if of any: those that are not the same, or not there, for
-/// everyone.
+/// Returns the kind of special network of an address, if any: networks that are not globally reachable.
 ///
-/// *Source:* the registries of special addresses, RFC 6890 and its updates.
+/// *Source:* the registries of special-purpose addresses, RFC 6890 and its updates.
 fn special(address: IpAddr) -> Option<&'static str> {
     match address {
         IpAddr::V4(address) => special_v4(address),
@@ -159,13 +158,13 @@ fn special(address: IpAddr) -> Option<&'static str> {
 fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
     let [a, b, c, _] = address.octets();
     if address.is_loopback() {
-        return Some("it is this machine");
+        return Some("it is an address of this machine");
     }
     if address.is_link_local() {
-        return Some("it is of the local link");
+        return Some("it is a link-local address");
     }
     if address.is_private() || (a == 100 && (64..128).contains(&b)) {
-        return Some("it is of a private network");
+        return Some("it is in a private network");
     }
     if address.is_multicast() {
         return Some("it is a multicast address");
@@ -176,12 +175,12 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
         || (a == 198 && (b == 18 || b == 19))
         || (a == 192 && b == 0 && c == 0)
         || (a == 192 && b == 88 && c == 99);
-    reserved.then_some("it is of a reserved network")
+    reserved.then_some("it is in a reserved network")
 }
 
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
     let parts = address.segments();
-    // What stands for an IPv4 address is as good as that one: mapped, translated, 6to4.
+    // An IPv6 address that embeds an IPv4 address is checked as the latter: mapped, translated, 6to4.
     let embedded = match parts {
         [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
             Some((high, low))
@@ -196,13 +195,13 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
         return special_v4(Ipv4Addr::new(a, b, c, d));
     }
     if address.is_loopback() || address.is_unspecified() {
-        return Some("it is this machine");
+        return Some("it is an address of this machine");
     }
     if address.is_unicast_link_local() {
-        return Some("it is of the local link");
+        return Some("it is a link-local address");
     }
     if address.is_unique_local() || (parts[0] & 0xffc0) == 0xfec0 {
-        return Some("it is of a private network");
+        return Some("it is in a private network");
     }
     if address.is_multicast() {
         return Some("it is a multicast address");
@@ -211,7 +210,7 @@ fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
         parts,
         [0x2001, 0 | 0xdb8, ..] | [0x100, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..]
     );
-    reserved.then_some("it is of a reserved network")
+    reserved.then_some("it is in a reserved network")
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
-//! Conversion of disk formats, by `qemu-img`: never of data that was not inspected before, and within limits
-//! of time, memory and size.
+//! Conversion of disk formats by `qemu-img`: only of inspected data, and within limits of time, memory and size.
 //!
-//! Three things keep an image from making `qemu-img` read another file. Our own inspectors refuse every image
-//! that names one. What `qemu-img info` reports is refused where it names one all the same. And `qemu-img`
-//! is told the one file and its format, and confined to them by the kernel.
+//! Three measures prevent an image from making `qemu-img` read another file. Our inspectors refuse every image that
+//! names one. Images for which `qemu-img info` reports one are refused too. `qemu-img` is called with one file and
+//! its format, and the kernel confines it to them.
 //!
 //! *Source:* `glance/async_/flows/plugins/image_conversion.py` of the reference implementation.
 
@@ -30,24 +29,24 @@ use crate::data::blocking;
 use crate::local::quota::Cap;
 use crate::{Error, Result};
 
-/// Address space that `qemu-img` may take, in bytes: as much for looking as the reference implementation
-/// gives it, twice as much for converting.
-const LOOKING: u64 = 1 << 30;
-const CONVERTING: u64 = 2 << 30;
+/// The limit of the address space of `qemu-img`, in bytes. For `info`, the reference implementation's value; for a
+/// conversion, twice that.
+const INFO_MEMORY: u64 = 1 << 30;
+const CONVERT_MEMORY: u64 = 2 << 30;
 
-/// Seconds of processor time: to look at an image, and to convert one.
+/// The limits of processor time, in seconds: of `info`, and of a conversion.
 const SECONDS: (u64, u64) = (30, 2 * 60 * 60);
 
-/// How often it is looked at whether to stop.
-const LOOK: Duration = Duration::from_millis(200);
+/// The interval between checks for an interruption.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Bytes of a report on an image; those with hundreds of snapshots have a tenth of it.
-const LONGEST_REPORT: u64 = 1 << 20;
+/// The maximum size of a report, in bytes. Reports on images with hundreds of snapshots have a tenth of it.
+const MAX_REPORT: u64 = 1 << 20;
 
-/// Bytes of complaints that are kept.
-const LONGEST_COMPLAINT: u64 = 64 * 1024;
+/// The maximum number of bytes of error output that are kept.
+const MAX_STDERR: u64 = 64 * 1024;
 
-/// Errors of the system that say nothing about the bytes of an image.
+/// Errors of the system, which are not caused by the content of an image.
 const ERRORS: [Errno; 22] = [
     Errno::IO,
     Errno::NOSPC,
@@ -73,7 +72,7 @@ const ERRORS: [Errno; 22] = [
     Errno::TXTBSY,
 ];
 
-/// What `qemu-img` calls a disk format; None for one that it cannot convert.
+/// Returns the name of a disk format in `qemu-img`; None if `qemu-img` cannot convert it.
 pub(super) fn driver(format: &str) -> Option<&'static str> {
     match format {
         "raw" => Some("raw"),
@@ -90,27 +89,27 @@ pub(super) fn driver(format: &str) -> Option<&'static str> {
 pub(super) struct Conversion<'a> {
     /// The driver of the source.
     pub from: &'static str,
-    /// The source: a file of the staging area, which was inspected.
+    /// The source: an inspected file in the staging area.
     pub source: &'a Path,
     /// The driver of the target: `raw`, `qcow2` or `vmdk`.
     pub to: &'a str,
-    /// The target, which is created beside the source.
+    /// The target, which is created next to the source.
     pub target: &'a Path,
-    /// How large it may become.
+    /// The maximum size of the target.
     pub cap: Cap,
-    /// The create types of VMDK images that are allowed.
+    /// The allowed create types of VMDK images.
     pub vmdk_types: &'a [String],
 }
 
 impl Conversion<'_> {
-    /// Refuses a source of which `qemu-img` reports what must not be read on.
+    /// Checks the report of `qemu-img` on the source.
     ///
     /// # Errors
-    /// `UnsupportedMedia` when `qemu-img` finds something else than was declared, another file, or an image
-    /// that it cannot read; `Failed` or `Io` when it cannot be run, or is ended by anything else.
+    /// `UnsupportedMedia` if `qemu-img` finds another format than declared, another file, or an image that it
+    /// cannot read; `Failed` or `Io` if it cannot be run, or fails for another reason.
     pub async fn check(&self, watch: &Watch) -> Result<()> {
         if self.from == "raw" {
-            // Raw data has nothing to report.
+            // There is no report on raw data.
             return Ok(());
         }
         let job = Job {
@@ -120,7 +119,7 @@ impl Conversion<'_> {
             target: None,
         };
         let limits = Limits {
-            memory: LOOKING,
+            memory: INFO_MEMORY,
             seconds: SECONDS.0,
             size: 0,
         };
@@ -131,16 +130,16 @@ impl Conversion<'_> {
         report::check(&report, self.from, &name.to_string_lossy(), self.vmdk_types).map_err(refused)
     }
 
-    /// Converts, once the source was checked.
+    /// Checks the source, and converts it.
     ///
     /// # Errors
-    /// As for [`Self::check`]; `TooLarge` when the target would be.
+    /// Same as [`Self::check`]; `TooLarge` if the target would be too large.
     pub async fn run(&self, watch: &Watch) -> Result<()> {
         self.check(watch).await?;
         self.convert(watch).await
     }
 
-    /// Converts without a check; still confined.
+    /// Converts without a check, but confined.
     async fn convert(&self, watch: &Watch) -> Result<()> {
         let target = self.target.to_path_buf();
         blocking(move || create_derived(&target).map(drop)).await?;
@@ -156,7 +155,7 @@ impl Conversion<'_> {
             target: Some(self.target),
         };
         let limits = Limits {
-            memory: CONVERTING,
+            memory: CONVERT_MEMORY,
             seconds: SECONDS.1,
             size: self.cap.bytes,
         };
@@ -180,11 +179,11 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Starts it: in the directory of the source, with nothing of our environment and none of our files.
+    /// Starts the program in the directory of the source, with a cleared environment and no inherited files.
     async fn start(self) -> Result<Child> {
         let program = find_program().ok_or_else(|| {
-            Error::failed("there is no qemu-img, which image_conversion needs").hint(
-                "Install it (qemu-utils), or take image_conversion out of image_import_plugins.",
+            Error::failed("qemu-img, which image_conversion requires, was not found").hint(
+                "Install it (qemu-utils), or remove image_conversion from image_import_plugins.",
             )
         })?;
         let mut command = Command::new(&program);
@@ -208,9 +207,9 @@ impl Job<'_> {
     }
 }
 
-/// The program as the system would find it.
+/// Returns the path of the program.
 fn find_program() -> Option<PathBuf> {
-    // What the search path is, is the system's affair and no setting of ours.
+    // `PATH` is a property of the system, not a setting of this program.
     let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into());
     std::env::split_paths(&path)
         .filter(|directory| directory.is_absolute())
@@ -221,14 +220,14 @@ fn find_program() -> Option<PathBuf> {
         })
 }
 
-/// The name of a file from its own directory, which no program takes for an address or an option.
+/// Returns the name of a file relative to its directory, which cannot be parsed as an address or an option.
 fn relative(path: &Path) -> OsString {
     let mut name = OsString::from("./");
     name.push(path.file_name().unwrap_or_default());
     name
 }
 
-/// The description of a file and its format, in which nothing is left to be probed.
+/// Returns the description of a file and its format, so that nothing is probed.
 fn node(driver: &str, file: &std::ffi::OsStr) -> OsString {
     let mut words =
         format!("driver={driver},file.driver=file,file.locking=off,file.filename=").into_bytes();
@@ -241,48 +240,48 @@ fn node(driver: &str, file: &std::ffi::OsStr) -> OsString {
     OsString::from_vec(words)
 }
 
-/// What a command may take.
+/// The resource limits of a command.
 struct Limits {
-    /// Bytes of address space.
+    /// The address space, in bytes.
     memory: u64,
-    /// Of processor time.
+    /// The processor time, in seconds.
     seconds: u64,
-    /// Bytes of a file that it writes.
+    /// The maximum size of a file that it writes, in bytes.
     size: u64,
 }
 
 impl Limits {
-    /// Runs `qemu-img` within them; returns what it prints.
+    /// Runs `qemu-img` with these limits, and returns its output.
     async fn run(&self, job: Job<'_>, watch: &Watch) -> Result<Vec<u8>> {
         let mut child = job.start().await?;
         self.set(&child)?;
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let done = async {
-            // Reading ends at its limit, and the program with it.
-            let report = read_up_to(stdout, LONGEST_REPORT);
-            let complaint = read_up_to(stderr, LONGEST_COMPLAINT);
-            let (report, complaint) = tokio::join!(report, complaint);
-            Ok::<_, std::io::Error>((report?, complaint?, child.wait().await?))
+            // The program ends when its output reaches the limit and is no longer read.
+            let report = read_up_to(stdout, MAX_REPORT);
+            let errors = read_up_to(stderr, MAX_STDERR);
+            let (report, errors) = tokio::join!(report, errors);
+            Ok::<_, std::io::Error>((report?, errors?, child.wait().await?))
         };
         let mut done = std::pin::pin!(done);
         let outcome = loop {
             tokio::select! {
                 outcome = &mut done => break outcome,
-                () = tokio::time::sleep(LOOK) => watch.check()?,
+                () = tokio::time::sleep(POLL_INTERVAL) => watch.check()?,
             }
         };
-        let (report, complaint, status) =
+        let (report, errors, status) =
             outcome.map_err(|e| Error::failed("qemu-img cannot be waited for").because(e))?;
-        if report.len() as u64 > LONGEST_REPORT {
-            return Err(refused("qemu-img reports more than a MiB about it"));
+        if report.len() as u64 > MAX_REPORT {
+            return Err(refused("the report of qemu-img exceeds 1 MiB"));
         }
         if status.success() {
             return Ok(report);
         }
-        Err(judge(status, &String::from_utf8_lossy(&complaint)))
+        Err(run_error(status, &String::from_utf8_lossy(&errors)))
     }
 
-    /// Sets the limits of a process that has just begun.
+    /// Sets the limits of a process that has just started.
     fn set(&self, child: &Child) -> Result<()> {
         let Some(pid) = child.id().and_then(|id| Pid::from_raw(id.cast_signed())) else {
             return Ok(());
@@ -299,11 +298,11 @@ impl Limits {
                 maximum: Some(most),
             };
             match prlimit(Some(pid), resource, limit) {
-                // It is over already.
+                // The process has already exited.
                 Ok(_) | Err(Errno::SRCH) => {}
                 Err(e) => {
                     let e = std::io::Error::from(e);
-                    return Err(Error::failed("qemu-img cannot be kept within limits").because(e));
+                    return Err(Error::failed("cannot set resource limits on qemu-img").because(e));
                 }
             }
         }
@@ -311,7 +310,7 @@ impl Limits {
     }
 }
 
-/// Reads one byte more than `most`, at most.
+/// Reads at most `most` + 1 bytes.
 async fn read_up_to(reader: Option<impl AsyncRead + Unpin>, most: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     if let Some(reader) = reader {
@@ -320,10 +319,10 @@ async fn read_up_to(reader: Option<impl AsyncRead + Unpin>, most: u64) -> std::i
     Ok(bytes)
 }
 
-/// The error of a run that failed. Only what is certain about the bytes of the image is a verdict on them; a
-/// signal, a limit or an error of the system is none.
-fn judge(status: ExitStatus, complaint: &str) -> Error {
-    let line = complaint.lines().next().unwrap_or("it does not say why");
+/// Returns the error of a failed run. Only a certain defect of the image's content is reported as such; a signal, a
+/// limit or a system error is not.
+fn run_error(status: ExitStatus, errors: &str) -> Error {
+    let line = errors.lines().next().unwrap_or("no message");
     if let Some(signal) = status.signal() {
         let message = format!("qemu-img was ended by signal {signal} ({line})");
         return match rustix::process::Signal::from_named_raw(signal) {
@@ -336,7 +335,7 @@ fn judge(status: ExitStatus, complaint: &str) -> Error {
     let known = ERRORS
         .into_iter()
         .map(std::io::Error::from)
-        .find(|e| complaint.contains(&crate::error::describe(e)));
+        .find(|e| errors.contains(&crate::error::describe(e)));
     match known {
         Some(e) => Error::new(
             crate::ErrorKind::Io,
@@ -348,7 +347,7 @@ fn judge(status: ExitStatus, complaint: &str) -> Error {
     }
 }
 
-/// Whether a run failed because its target would be larger than allowed.
+/// Returns whether a run failed because its target would be too large.
 fn is_file_size(error: &Error) -> bool {
     use std::error::Error as _;
     let source = error.source().and_then(|e| e.downcast_ref());

@@ -1,5 +1,5 @@
-//! Data from a web server that a caller names: the name of the host is resolved once and these addresses connected to,
-//! every redirect is checked like the address itself, and everything is bounded.
+//! Downloads from a web server that a caller names. The host name is resolved once and only these addresses are
+//! used, each redirect is checked like the address itself, and size and time are limited.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,38 +16,38 @@ use crate::http::{Client, Failure, Options, Proxies, Reason, Request, redirect, 
 use crate::model::address::place;
 use crate::{Error, ErrorKind, Result};
 
-/// Redirects that are followed at most.
+/// The maximum number of redirects.
 const MAX_REDIRECTS: usize = 10;
 
-/// How long connecting may take.
+/// The time limit for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a response, or the next bytes of it, may take.
+/// The time limit for a response, and for each further plugin_run of its body.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Data that is being fetched.
+/// A download.
 pub(super) struct Fetched {
     /// The data.
     pub source: Source,
-    /// Size in bytes, where the server promises one.
+    /// The size in bytes, if the server reports it.
     pub size: Option<u64>,
 }
 
-/// Fetches the data at an address.
+/// Opens the data at an address.
 ///
 /// # Errors
-/// `Invalid` for an address that is not allowed, or leads to one; `Unreachable` and `Failed` when the
-/// server does not give it.
+/// `Invalid` for an address or a redirect that is not allowed; `Unreachable` and `Failed` if the server does not
+/// return the data.
 pub(super) async fn open(uri: &str, rules: &Addresses) -> Result<Fetched> {
     let request = Request::new(Method::GET, check(uri, rules)?);
     let response = client(rules).open(&request).await.map_err(failed)?;
     let (url, status) = (place(response.url()), response.status());
     if status.is_redirection() {
-        let message = format!("{url} answers {status}, and not where to");
+        let message = format!("{url} responded {status} without a location");
         return Err(Error::failed(message));
     }
     if status != StatusCode::OK {
-        return Err(Error::failed(format!("{url} answers {status}")));
+        return Err(Error::failed(format!("{url} responded {status}")));
     }
     Ok(Fetched {
         size: response.content_length(),
@@ -55,10 +55,10 @@ pub(super) async fn open(uri: &str, rules: &Addresses) -> Result<Fetched> {
     })
 }
 
-/// Returns a client that requests only what the rules allow.
+/// Returns a client that allows only addresses that pass the rules.
 fn client(rules: &Addresses) -> Client {
     Client::new(Options {
-        // A proxy would resolve the name again, as it likes.
+        // A proxy would resolve the name again, possibly to another address.
         proxies: Proxies::None,
         connect_timeout: CONNECT_TIMEOUT,
         timeout: TIMEOUT,
@@ -73,7 +73,7 @@ fn client(rules: &Addresses) -> Client {
     })
 }
 
-/// The rules of the configuration, as those of a client.
+/// The configured rules as a guard of the client.
 struct Filter(Addresses);
 
 impl redirect::Guard for Filter {
@@ -86,7 +86,7 @@ impl redirect::Guard for Filter {
     }
 }
 
-/// Returns the error that the failure of a request is for the caller.
+/// Returns the error of the import for a failed request.
 fn failed(failure: Failure) -> Error {
     let url = failure.url().clone();
     let shown = place(&url);
@@ -95,13 +95,11 @@ fn failed(failure: Failure) -> Error {
         Reason::RedirectBlocked(error) => return error,
         Reason::HostBlocked(cause) => return refuse_host(&url, &cause),
         Reason::TooManyRedirects(limit) => {
-            return Error::failed(format!(
-                "{shown} leads from one address to the next, {limit} times and more"
-            ));
+            return Error::failed(format!("{shown} exceeds the limit of {limit} redirects"));
         }
         Reason::UnknownHost => {
             let host = url.host_str().unwrap_or_default();
-            Error::invalid(format!("the name {host} in {shown} cannot be resolved"))
+            Error::invalid(format!("host {host} of {shown} cannot be resolved"))
         }
         reason => {
             let message = format!("{shown} cannot be fetched: {reason}");

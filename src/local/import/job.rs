@@ -1,4 +1,4 @@
-//! Doing an import: from the lock on the image to its end, good or bad.
+//! The execution of an import, from the lock on the image to its success or failure.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::plugins::Workpiece;
+use super::plugins::PluginRun;
 use super::{Job, fetch, merge, subtract};
 use crate::data::watch::Progress;
 use crate::data::{Source, Watch, blocking};
@@ -22,22 +22,22 @@ use crate::model::{ByteRange, Image, ImageStatus, ImportMethod};
 use crate::service::Images;
 use crate::{Error, ErrorKind, Result};
 
-/// How often a task tells how far it is.
-const REPORTS: Duration = Duration::from_secs(15);
+/// The interval between progress messages of a task.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 
 const MIB: u64 = 1024 * 1024;
 
-/// The data of an import, ready to be stored, several times where it goes to several stores.
-enum Feed {
+/// The origin of an import's data, which is read once per store.
+enum Origin {
     /// A file in the staging area.
     Staged(std::path::PathBuf),
-    /// What one of the stores has.
+    /// The data of an image in a store.
     Stored(Box<StoredImage>),
-    /// From a network, once.
+    /// A download, which can be read once.
     Fetched(Option<fetch::Fetched>),
 }
 
-/// A copy in a store: under its final name, but not the image's yet.
+/// A copy in a store under its final name, not yet recorded as the image's.
 struct Copy {
     storing: Storing,
     url: String,
@@ -45,10 +45,11 @@ struct Copy {
 }
 
 impl Local {
-    /// Does an import. Whatever happens, the task says it, and the image is as it was, queued, or active.
-    pub(super) async fn run(&self, job: Job, watch: &Watch) -> Result<()> {
+    /// Runs an import. The outcome is recorded in the task, and the image becomes active, or returns to its
+    /// previous state or to `queued`.
+    pub(super) async fn run_import(&self, job: Job, watch: &Watch) -> Result<()> {
         let Job { id, task, .. } = &job;
-        match Box::pin(self.work(&job, watch)).await {
+        match Box::pin(self.import_data(&job, watch)).await {
             Ok(()) => {
                 self.emit_imported(&job).await;
                 let tidied = self.unstage(id).await;
@@ -56,7 +57,7 @@ impl Local {
                     Error::new(
                         error.kind(),
                         format!(
-                            "image {id} is imported, but what was staged is not removed: {error}"
+                            "image {id} is imported, but its staged data was not removed: {error}"
                         ),
                     )
                     .hint("The next command removes it.")
@@ -65,11 +66,11 @@ impl Local {
                 tidied?;
                 job.entry.close().await
             }
-            // Whether the data is the image's is for recovery to find out; so is what is not undone.
+            // Recovery decides whether the data belongs to the image, and finishes an incomplete undo.
             Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => {
                 let undone = self.undo(id, task, &error).await;
-                let failed = self.over(task.clone(), Err(error.message().to_string()));
+                let failed = self.finished_task(task.clone(), Err(error.message().to_string()));
                 self.emit(&self.caller, &Event::TaskFailed(&failed));
                 let undone = match undone {
                     Ok(()) => job.entry.close().await,
@@ -80,7 +81,7 @@ impl Local {
         }
     }
 
-    /// Passes on that an import has succeeded.
+    /// Emits the event of a successful import.
     async fn emit_imported(&self, job: &Job) {
         if !self.events.is_listening() {
             return;
@@ -96,7 +97,7 @@ impl Local {
         }
     }
 
-    async fn work(&self, job: &Job, watch: &Watch) -> Result<()> {
+    async fn import_data(&self, job: &Job, watch: &Watch) -> Result<()> {
         let stored = self
             .catalog
             .load_image(&job.id, &self.caller.project)
@@ -104,20 +105,22 @@ impl Local {
         let stored = stored.ok_or_else(gone)?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         let mut image = stored.image.clone();
-        let mut feed = self.feed(job, stored, &mut image, cap, watch).await?;
+        let mut origin = self
+            .prepare_data(job, stored, &mut image, cap, watch)
+            .await?;
         let mut copies: Vec<Copy> = Vec::new();
         let mut failures = Failures::default();
         for store in &job.stores {
             let before = image.clone();
             match self
-                .copy_to(job, store.as_deref(), &mut image, &mut feed, cap, watch)
+                .copy_to(job, store.as_deref(), &mut image, &mut origin, cap, watch)
                 .await
             {
                 Ok(copy) if job.all_or_none => copies.push(copy),
                 Ok(copy) => self.record(job, &image, vec![copy], None).await?,
                 Err(error) if job.all_or_none || error.kind() == ErrorKind::Interrupted => {
                     let error = discard_all(copies, error).await;
-                    // Where it is not noted, the undoing notes it of all stores.
+                    // If this fails, the undo records it for all stores.
                     let _ = self.note_failure(job, store.as_deref()).await;
                     return Err(error);
                 }
@@ -130,29 +133,29 @@ impl Local {
         }
         let last = self.record(job, &image, copies, Some(&failures)).await;
         match (last, failures.last) {
-            // None of several stores took it: why the last one did not says more.
+            // No store took the data; the error of the last one has more details.
             (Err(e), Some(failure)) if e.kind() == ErrorKind::Failed => Err(failure),
             (last, _) => last,
         }
     }
 
-    /// Gets the data, and does to it what the plugins are for.
-    async fn feed(
+    /// Gets the data, and applies the plugins.
+    async fn prepare_data(
         &self,
         job: &Job,
         stored: StoredImage,
         image: &mut Image,
         cap: Cap,
         watch: &Watch,
-    ) -> Result<Feed> {
+    ) -> Result<Origin> {
         let plugins = self.settings.import.plugins.get()?;
         let fetched = match &job.method {
-            ImportMethod::CopyImage => return Ok(Feed::Stored(Box::new(stored))),
+            ImportMethod::CopyImage => return Ok(Origin::Stored(Box::new(stored))),
             ImportMethod::WebDownload { uri } => {
                 Some(fetch::open(uri, self.settings.import.addresses.get()?).await?)
             }
             ImportMethod::GlanceDownload(elsewhere) => {
-                Some(self.fetch_elsewhere(elsewhere, image).await?)
+                Some(self.fetch_from_region(elsewhere, image).await?)
             }
             ImportMethod::GlanceDirect | ImportMethod::Other(_) => {
                 self.check_staged(&job.id, image.size).await?;
@@ -166,10 +169,10 @@ impl Local {
         }
         let mut path = self.staged(&job.id)?;
         match fetched {
-            // What goes to one place as it is need not be kept in another.
-            Some(fetched) if job.stores.len() == 1 && !Workpiece::needs_file(plugins) => {
-                Workpiece::inject(plugins, image, &self.caller);
-                return Ok(Feed::Fetched(Some(fetched)));
+            // Unmodified data for one store does not need a staged copy.
+            Some(fetched) if job.stores.len() == 1 && !PluginRun::needs_file(plugins) => {
+                PluginRun::inject(plugins, image, &self.caller);
+                return Ok(Origin::Fetched(Some(fetched)));
             }
             Some(fetched) => {
                 let size = fetched.size;
@@ -180,15 +183,15 @@ impl Local {
             }
             None => {}
         }
-        let piece = Workpiece {
+        let plugin_run = PluginRun {
             path: &mut path,
             image,
             caller: &self.caller,
             formats: self.settings.formats.get()?,
             cap,
         };
-        piece.work(plugins, watch).await?;
-        Ok(Feed::Staged(path))
+        plugin_run.run(plugins, watch).await?;
+        Ok(Origin::Staged(path))
     }
 
     /// Copies the data into a store, under its final name there.
@@ -197,12 +200,12 @@ impl Local {
         job: &Job,
         store: Option<&str>,
         image: &mut Image,
-        feed: &mut Feed,
+        origin: &mut Origin,
         cap: Cap,
         watch: &Watch,
     ) -> Result<Copy> {
         let target = self.stores.get(store)?;
-        let (source, promised) = self.open_feed(feed).await?;
+        let (source, promised) = self.open_origin(origin).await?;
         let size = promised.or_else(|| source.size());
         let room = source.stored_size().or(size);
         let mut storing = self.begin_upload(target, &job.id, room).await?;
@@ -218,7 +221,7 @@ impl Local {
             };
             let taken = self.take(image.clone(), intake, &mut storing);
             let taken = self.reporting(job, &metered, taken).await?;
-            same(image, &taken)?;
+            check_same_data(image, &taken)?;
             let url = storing.commit().await?;
             Ok((taken, url))
         };
@@ -226,7 +229,7 @@ impl Local {
         watch.end();
         match copied {
             Ok((taken, url)) => {
-                // A copy of an image that is known changes nothing of what is known.
+                // A copy of an existing image does not change its record.
                 if job.method != ImportMethod::CopyImage {
                     *image = taken;
                 }
@@ -240,19 +243,19 @@ impl Local {
         }
     }
 
-    /// The data from its beginning, and its size where it was promised.
-    async fn open_feed(&self, feed: &mut Feed) -> Result<(Source, Option<u64>)> {
-        match feed {
-            Feed::Staged(path) => {
+    /// Opens the data from its beginning, and returns its size if known in advance.
+    async fn open_origin(&self, origin: &mut Origin) -> Result<(Source, Option<u64>)> {
+        match origin {
+            Origin::Staged(path) => {
                 let path = path.clone();
                 Ok((blocking(move || Source::open(path)).await?, None))
             }
-            Feed::Stored(stored) => {
+            Origin::Stored(stored) => {
                 let source = self.source_of(stored, &[], ByteRange::ALL).await?;
                 let source = source.ok_or_else(|| Error::conflict("the image has no data"))?;
                 Ok((source, stored.image.size))
             }
-            Feed::Fetched(fetched) => {
+            Origin::Fetched(fetched) => {
                 let fetched = fetched.take();
                 let fetched = fetched.ok_or_else(|| Error::internal("data was fetched once"))?;
                 Ok((fetched.source, fetched.size))
@@ -260,8 +263,8 @@ impl Local {
         }
     }
 
-    /// Makes copies the image's. With the last of them, told by the failures there were, the import is over: the
-    /// image MUST be active then, the lock is given back, and the task has succeeded.
+    /// Records copies as the image's. With the last of them, `over` has the failures of the import: the image MUST
+    /// be active then, the lock is released, and the task succeeds.
     async fn record(
         &self,
         job: &Job,
@@ -323,10 +326,10 @@ impl Local {
                     }
                     after.properties.retain(|(name, _)| name != LOCK);
                     let mut task = job.task.clone();
-                    task.message = copied(image.size.unwrap_or(0)) + &failures.reasons;
+                    task.message = progress_message(image.size.unwrap_or(0)) + &failures.reasons;
                     let result = json!({"image_id": job.id});
                     transaction
-                        .finish_task(&self.over(task, Ok(result)))
+                        .finish_task(&self.finished_task(task, Ok(result)))
                         .await?;
                 }
                 after.updated_at = self.catalog.now();
@@ -335,7 +338,7 @@ impl Local {
             .await
     }
 
-    /// Notes that a store did not take the data.
+    /// Records that a store did not take the data.
     async fn note_failure(&self, job: &Job, store: Option<&str>) -> Result<()> {
         let Some(store) = store else { return Ok(()) };
         self.catalog
@@ -350,7 +353,7 @@ impl Local {
             .await
     }
 
-    /// The image, if `task` still holds it.
+    /// Loads the image. Fails unless `task` still holds its import lock.
     pub(super) async fn locked(
         &self,
         transaction: &Transaction,
@@ -361,13 +364,13 @@ impl Local {
         let stored = stored.ok_or_else(gone)?;
         if stored.image.property(LOCK) != Some(task) {
             return Err(Error::conflict(format!(
-                "image {id} was taken over by another import"
+                "image {id} is locked by another import"
             )));
         }
         Ok(stored)
     }
 
-    /// Does `work`, and has the task tell how far it is meanwhile.
+    /// Runs `work`, with periodic progress messages in the task.
     async fn reporting<T>(
         &self,
         job: &Job,
@@ -378,9 +381,9 @@ impl Local {
         loop {
             tokio::select! {
                 done = &mut work => return done,
-                () = tokio::time::sleep(REPORTS) => {
-                    let message = copied(meter.bytes());
-                    // A word about how far it is is no reason to give up.
+                () = tokio::time::sleep(PROGRESS_INTERVAL) => {
+                    let message = progress_message(meter.bytes());
+                    // A failed progress message does not fail the import.
                     let _ = self.catalog.set_task_message(&job.task.id, &message).await;
                 }
             }
@@ -388,12 +391,12 @@ impl Local {
     }
 }
 
-/// The stores that did not take the data of an import which succeeds all the same.
+/// The failures of individual stores in an import that succeeds.
 #[derive(Default)]
 struct Failures {
-    /// What the task's message says of them; empty where there are none.
+    /// The part of the task's message about them; empty if there are none.
     reasons: String,
-    /// Why the last of them failed.
+    /// The error of the last of them.
     last: Option<Error>,
 }
 
@@ -411,7 +414,7 @@ impl Failures {
     }
 }
 
-/// Undoes copies that are nobody's, after `error`.
+/// Discards copies that are not recorded, after `error`.
 async fn discard_all(copies: Vec<Copy>, mut error: Error) -> Error {
     for copy in copies {
         error = copy.storing.discard(error).await;
@@ -419,8 +422,8 @@ async fn discard_all(copies: Vec<Copy>, mut error: Error) -> Error {
     error
 }
 
-/// How far a task is, as the reference implementation says it.
-fn copied(bytes: u64) -> String {
+/// Returns the progress message of a task in the text of the reference implementation.
+fn progress_message(bytes: u64) -> String {
     format!("Copied {} MiB", bytes / MIB)
 }
 
@@ -431,8 +434,8 @@ fn gone() -> Error {
     )
 }
 
-/// Refuses data that is not what is known of it: from an earlier copy, or from the record.
-fn same(known: &Image, taken: &Image) -> Result<()> {
+/// Checks that the data has the known hashes and size of an earlier copy, or of the record.
+fn check_same_data(known: &Image, taken: &Image) -> Result<()> {
     let hash = match (&known.hash, &taken.hash) {
         (Some(known), Some(taken)) if known.algorithm == taken.algorithm => {
             known.value == taken.value
@@ -445,12 +448,12 @@ fn same(known: &Image, taken: &Image) -> Result<()> {
         return Ok(());
     }
     Err(Error::corrupt(format!(
-        "the data of image {} is not what its record says",
+        "the data of image {} does not match its record",
         known.id
     )))
 }
 
-/// Counts the bytes of a transfer, and passes them on to whoever watches it.
+/// Counts the bytes of a transfer, and forwards its progress.
 struct Meter {
     count: Arc<Count>,
     watch: Watch,
@@ -491,7 +494,7 @@ impl Progress for Count {
 
     fn advance(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        // Whether to stop is asked of the watch itself.
+        // The watch itself is checked for an interruption elsewhere.
         let _ = self.next.advance(bytes);
     }
 

@@ -1,4 +1,4 @@
-//! The older kind of import: a task that makes the image as well, asked for by `task-create`.
+//! The older kind of import: a task that also creates the image, from `task-create`.
 //!
 //! *Source:* `glance/async_/flows/base_import.py`, `glance/common/scripts/utils.py` of the reference
 //! implementation.
@@ -18,10 +18,11 @@ use crate::service::{Images, Running};
 use crate::{Error, Result};
 
 impl Local {
-    /// Begins to make an image from an address: the task as it was asked for, and what is left to do.
+    /// Begins an import task that creates an image from an address. Returns the initial task, and the rest of the
+    /// operation.
     pub(in crate::local) async fn import_by_task(&self, input: Value) -> Result<(Task, Running)> {
-        let asked = Asked::read(&input)?;
-        address::check(&asked.uri, self.settings.import.addresses.get()?)?;
+        let request = TaskInput::read(&input)?;
+        address::check(&request.uri, self.settings.import.addresses.get()?)?;
         self.settings.import.task_hours.get()?;
         let task = self.new_task(IMPORT, input, None);
         let pending = Task {
@@ -30,21 +31,22 @@ impl Local {
         };
         let local = self.clone();
         let begin = async move {
-            let entry = local.begin_task(&task, &asked).await?;
-            Ok((task, asked, entry))
+            let entry = local.begin_task(&task, &request).await?;
+            Ok((task, request, entry))
         };
         let local = self.clone();
-        let rest = |(task, asked, entry)| async move { local.run_task(task, asked, entry).await };
+        let rest =
+            |(task, request, entry)| async move { local.run_task(task, request, entry).await };
         self.begin_and_run(begin, |begun| (pending, begun), rest)
             .await
     }
 
-    /// Notes a task in the journal, then records it.
-    async fn begin_task(&self, task: &Task, asked: &Asked) -> Result<Entry> {
-        // Until the image has an import of its own, the entry says that the task's process has crashed. An ID that
-        // the caller chose may be that of another image, which recovery must not delete.
+    /// Records a task in the journal, then in the catalogue.
+    async fn begin_task(&self, task: &Task, request: &TaskInput) -> Result<Entry> {
+        // Until the image has an import of its own, this entry reveals a crash of the task's process. An ID that
+        // the caller chose may be that of an existing image, which recovery must not delete.
         let entry = self
-            .note_import(&task.id, &task.id, asked.image_id())
+            .note_import(&task.id, &task.id, request.image_id())
             .await?;
         let committed = self
             .catalog
@@ -57,16 +59,16 @@ impl Local {
         }
     }
 
-    /// Does what a task is asked. A failure is recorded in the task.
-    async fn run_task(&self, task: Task, asked: Asked, entry: Entry) -> Result<()> {
-        let made = asked.image_id().map(str::to_string);
-        let error = match Box::pin(self.make(&task, asked)).await {
+    /// Runs a task. A failure is recorded in the task.
+    async fn run_task(&self, task: Task, request: TaskInput, entry: Entry) -> Result<()> {
+        let made = request.image_id().map(str::to_string);
+        let error = match Box::pin(self.create_and_import(&task, request)).await {
             Ok(()) => return entry.close().await,
             // The entry stays for recovery.
             Err(error) if is_in_doubt(&error) => return Err(error),
             Err(error) => error,
         };
-        let failed = self.over(task, Err(error.message().to_string()));
+        let failed = self.finished_task(task, Err(error.message().to_string()));
         self.catalog
             .write(async |transaction| transaction.finish_task(&failed).await)
             .await?;
@@ -78,19 +80,19 @@ impl Local {
         entry.close().await
     }
 
-    /// Creates the image that a task asks for, and imports its data.
-    async fn make(&self, task: &Task, asked: Asked) -> Result<()> {
-        let has_own_id = asked.has_own_id;
+    /// Creates the image of a task, and imports its data.
+    async fn create_and_import(&self, task: &Task, request: TaskInput) -> Result<()> {
+        let has_own_id = request.has_own_id;
         let image = NewImage {
-            attributes: asked.attributes,
+            attributes: request.attributes,
         };
         let image = self.create_image(image).await?;
-        let import = Import::new(ImportMethod::WebDownload { uri: asked.uri });
+        let import = Import::new(ImportMethod::WebDownload { uri: request.uri });
         let mut task = task.clone();
         task.image_id = Some(image.id.clone());
         let imported = async {
             match self.begin_import(&image.id, &import, Some(task)).await? {
-                Some(job) => Box::pin(self.run(job, &Watch::default())).await,
+                Some(job) => Box::pin(self.run_import(job, &Watch::default())).await,
                 None => Ok(()),
             }
         };
@@ -106,7 +108,7 @@ impl Local {
 }
 
 impl Engine {
-    /// Deletes an image that a task created, unless data has arrived or an import has it. Returns whether nothing
+    /// Deletes an image that a task created, unless data has arrived or an import holds it. Returns whether nothing
     /// is left to delete.
     pub(in crate::local) async fn delete_unfilled(&self, id: &str) -> Result<bool> {
         self.catalog
@@ -120,7 +122,7 @@ impl Engine {
                         }
                         is_free
                     }
-                    // Its data has arrived, or the owner has staged other data.
+                    // Data has arrived, or the owner has staged other data.
                     Some(image) => {
                         !matches!(image.status, ImageStatus::Saving | ImageStatus::Importing)
                     }
@@ -131,17 +133,17 @@ impl Engine {
     }
 }
 
-/// The input of such a task.
-struct Asked {
+/// The input of an import task.
+struct TaskInput {
     uri: String,
-    /// Those of the image to create; its ID among them.
+    /// The attributes of the image to create, including its ID.
     attributes: Map<String, Value>,
-    /// Whether the ID is the caller's choice.
+    /// Whether the caller chose the ID.
     has_own_id: bool,
 }
 
-impl Asked {
-    /// Returns the ID of the image that is going to be created; None where the caller chose it.
+impl TaskInput {
+    /// Returns the ID of the image to be created; None if the caller chose it.
     fn image_id(&self) -> Option<&str> {
         let id = self.attributes.get("id").and_then(Value::as_str);
         id.filter(|_| !self.has_own_id)
@@ -152,8 +154,9 @@ impl Asked {
         let text = |key: &str| {
             let value = input.get(key).ok_or_else(|| missing(key))?;
             let text = value.as_str().filter(|text| !text.is_empty());
-            text.map(str::to_string)
-                .ok_or_else(|| Error::invalid(format!("'{key}' of the input is no text: {value}")))
+            text.map(str::to_string).ok_or_else(|| {
+                Error::invalid(format!("input '{key}' must be a string, got {value}"))
+            })
         };
         let uri = text("import_from")?;
         let format = text("import_from_format")?;
@@ -162,7 +165,7 @@ impl Asked {
         let mut attributes = properties
             .as_object()
             .cloned()
-            .ok_or_else(|| Error::invalid("'image_properties' of the input is no object"))?;
+            .ok_or_else(|| Error::invalid("input 'image_properties' must be an object"))?;
         attributes.entry("disk_format").or_insert(json!(format));
         attributes
             .entry("container_format")

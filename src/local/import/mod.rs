@@ -1,22 +1,21 @@
-//! Imports: a task takes data that was staged, fetches it, or copies it, and stores it, in one store or
-//! several.
+//! Imports: a task takes staged data, downloads it, or copies it, and stores it in one or more stores.
 //!
-//! The command that asks for an import does it, and reports the image as it is before the end. An entry in the journal is
-//! locked until then, and the image bears the task's id as the reference implementation's lock
-//! (`os_glance_import_task`); the next command after a death undoes what was done. Where all stores must
-//! succeed, the data gets its final names in all of them first, and one transaction makes it theirs;
-//! else each copy is recorded on its own.
+//! The command that requests an import also runs it, and first reports the image with the import in progress. The
+//! import's journal entry is locked until it ends, and the image has the task's ID as the reference
+//! implementation's lock (`os_glance_import_task`). After a crash, the next command undoes the import. If all
+//! stores must succeed, the data is first stored under its final names in all of them and then recorded in one
+//! transaction. Otherwise each copy is recorded on its own.
 //!
 //! *Source:* `import_image` in `glance/api/v2/images.py`, `glance/async_/flows/api_image_import.py` of the
 //! reference implementation.
 
 mod address;
 mod convert;
-mod elsewhere;
 mod fetch;
 mod job;
 mod legacy;
 mod plugins;
+mod region;
 mod undo;
 
 use async_trait::async_trait;
@@ -38,27 +37,27 @@ use crate::model::{
 use crate::service::{Imports, Running, Staging};
 use crate::{Error, Operation, Result};
 
-/// The property that holds the server that staged the data.
+/// The property with the server that staged the data.
 const STAGE_HOST: &str = "os_glance_stage_host";
 
-/// How long the lock of a task that is not heard of holds; twice as long for one that waits for its turn.
+/// The lifetime of the lock of a task without progress; twice as long for a pending one.
 ///
 /// *Source:* `_enforce_import_lock` in `glance/api/v2/images.py`.
 const LOCK_HOLDS: jiff::SignedDuration = jiff::SignedDuration::from_mins(60);
 
-/// An import under way.
+/// An import in progress.
 struct Job {
-    /// Id of the image.
+    /// The ID of the image.
     id: String,
-    /// The task that does it.
+    /// The task of the import.
     task: Task,
-    /// How the data gets in.
+    /// The import method.
     method: ImportMethod,
-    /// Ids of the stores it goes to, without one where stores have no names; never empty.
+    /// The IDs of the target stores; None if stores have no names. Never empty.
     stores: Vec<Option<String>>,
-    /// Whether it goes into all of them or none.
+    /// Whether all stores must succeed.
     all_or_none: bool,
-    /// Ours while it goes on.
+    /// The journal entry, locked during the import.
     entry: Entry,
 }
 
@@ -79,7 +78,7 @@ impl Imports for Local {
         let local = self.clone();
         let rest = |job: Option<Job>| async move {
             match job {
-                Some(job) => Box::pin(local.run(job, &watch)).await,
+                Some(job) => Box::pin(local.run_import(job, &watch)).await,
                 None => Ok(()),
             }
         };
@@ -89,9 +88,9 @@ impl Imports for Local {
 }
 
 impl Local {
-    /// Runs an operation of two parts in one task that nothing but its own errors ends: `begin`, whose result
-    /// `split` divides into what the caller is told and what `rest` goes on with. The rest starts when the caller
-    /// awaits it, or goes away.
+    /// Runs an operation of two parts in one task, which continues if the caller goes away. `split` divides the
+    /// result of `begin` into the caller's result and the input of `rest`. `rest` starts when the caller awaits it,
+    /// or goes away.
     pub(super) async fn begin_and_run<B, T, J, R>(
         &self,
         begin: impl Future<Output = Result<B>> + Send + 'static,
@@ -107,28 +106,28 @@ impl Local {
         let (result, caller) = oneshot::channel();
         let (start, started) = oneshot::channel::<()>();
         let running = self.spawn(async move {
-            // Sending fails where the caller has gone away.
+            // Sending fails if the caller has gone away.
             let (outcome, job) = match begin.await.map(split) {
-                Ok((told, job)) => (Ok(told), Some(job)),
+                Ok((response, job)) => (Ok(response), Some(job)),
                 Err(error) => (Err(error), None),
             };
             let _ = result.send(outcome);
             let Some(job) = job else { return Ok(()) };
-            // An error says that the caller has gone away.
+            // An error means that the caller has gone away.
             let _ = started.await;
             rest(job).await
         });
-        let told = caller
+        let response = caller
             .await
-            .map_err(|error| Error::internal("an import was cut off").because(error))??;
+            .map_err(|error| Error::internal("an import's task ended early").because(error))??;
         let running = async move {
             let _ = start.send(());
             running.await
         };
-        Ok((told, Box::pin(running)))
+        Ok((response, Box::pin(running)))
     }
 
-    /// Takes the image for an import, by `task` if there is one already; None when there is nothing to do.
+    /// Locks the image for an import by `task`, or by a new task; None if there is nothing to do.
     async fn begin_import(
         &self,
         id: &str,
@@ -141,20 +140,20 @@ impl Local {
         if !methods.iter().any(|known| known == name) {
             return Err(
                 Error::invalid(format!("Unknown import method name '{name}'."))
-                    .hint(format!("There are: {}.", methods.join(", "))),
+                    .hint(format!("Known methods: {}.", methods.join(", "))),
             );
         }
         if let ImportMethod::WebDownload { uri } = &import.method {
             address::check(uri, self.settings.import.addresses.get()?)?;
         }
-        // What nobody may see, and what is no image, has no entry in a journal.
+        // No journal entry for an image that does not exist or that the caller may not see.
         let found = self.find(id).await?;
         self.check_import(&found, &import.method)?;
         let size = found.image.size.unwrap_or(0);
         if import.method == ImportMethod::GlanceDirect {
             self.check_size(size).await?;
         } else {
-            // What is fetched or copied counts as staged meanwhile.
+            // Data that is downloaded or copied counts as staged during the import.
             self.check_size(0).await?;
             self.check_staging(size).await?;
         }
@@ -164,7 +163,7 @@ impl Local {
             None => Uuid::new_v4().to_string(),
         };
         let entry = self.note_import(&id, &task_id, None).await?;
-        let prepared = self.take_image(&id, import, task, &task_id).await;
+        let prepared = self.lock_image(&id, import, task, &task_id).await;
         match prepared {
             Ok(Some((task, stores))) => {
                 self.emit(&self.caller, &Event::TaskCreated(&task));
@@ -181,14 +180,14 @@ impl Local {
                 entry.close().await?;
                 Ok(None)
             }
-            // The entry of the journal stays, and recovery finds out.
+            // The journal entry stays, and recovery decides.
             Err(error) if is_in_doubt(&error) => Err(error),
             Err(error) => Err(explained(error, entry.close().await)),
         }
     }
 
-    /// Notes in the journal that this process does an import by `task`: of image `id`, or of a task that has yet to
-    /// create its image, where `id` is the task's and `image` that of the image, if it is known.
+    /// Records in the journal that this process imports by `task`: into image `id`, or for a task that has yet to
+    /// create its image. Then `id` is the task's ID, and `image` that of the image, if known.
     async fn note_import(&self, id: &str, task: &str, image: Option<&str>) -> Result<Entry> {
         let note = Note {
             task: Some(task.to_string()),
@@ -199,9 +198,8 @@ impl Local {
             .await
     }
 
-    /// In one transaction: looks at everything, locks the image, and records the task, by the id that the journal
-    /// has of it.
-    async fn take_image(
+    /// Checks all conditions, locks the image, and records the task with the ID in the journal, in one transaction.
+    async fn lock_image(
         &self,
         id: &str,
         import: &Import,
@@ -261,8 +259,8 @@ impl Local {
             .await
     }
 
-    /// Refuses an import that the image is in no state for, or that the caller may not ask for; in the
-    /// order of the reference implementation.
+    /// Checks that the image's state and the caller's role allow the import, in the order of the reference
+    /// implementation.
     fn check_import(&self, stored: &StoredImage, method: &ImportMethod) -> Result<()> {
         let image = &stored.image;
         let name = method.name();
@@ -291,7 +289,7 @@ impl Local {
             ("container_format", &image.container_format),
             ("disk_format", &image.disk_format),
         ] {
-            // An image of another region brings its formats along.
+            // An image of another region has its own formats.
             let needed = !matches!(method, ImportMethod::GlanceDownload(_));
             if needed && value.is_none() {
                 return Err(Error::conflict(format!(
@@ -306,7 +304,7 @@ impl Local {
         }
     }
 
-    /// The stores that an import goes to; none when the image is in all of them.
+    /// Returns the stores of an import; none if all of them have the image already.
     fn targets(&self, source: &StoredImage, import: &Import) -> Result<Vec<Option<String>>> {
         if !self.stores.named() {
             if import.all_must_succeed == Some(false) {
@@ -314,17 +312,17 @@ impl Local {
                     "All_stores_must_succeed can only be set with enabled_backends",
                 )
                 .hint(
-                    "The store of this deployment has no name; name several in glance-api.conf.",
+                    "The store of this deployment has no name. Configure named stores in glance-api.conf.",
                 ));
             }
             return match &import.to {
                 _ if import.method == ImportMethod::CopyImage => Err(Error::invalid(
-                    "there is one store, and nothing to copy the image to",
+                    "the deployment has one store, so there is none to copy the image to",
                 )
-                .hint("Name several with enabled_backends in glance-api.conf.")),
+                .hint("Configure several with enabled_backends in glance-api.conf.")),
                 Destination::Several(stores) if !stores.is_empty() => {
                     Err(Error::conflict(format!(
-                        "there is no store '{}': the store of this deployment has no name",
+                        "unknown store '{}': the store of this deployment has no name",
                         stores.join(", ")
                     )))
                 }
@@ -347,9 +345,7 @@ impl Local {
             let store = self.stores.get(Some(id));
             let store = store.map_err(|error| Error::conflict(error.message()).hints_of(&error))?;
             if store.info().read_only {
-                return Err(Error::conflict(format!(
-                    "store '{id}' can only be read from"
-                )));
+                return Err(Error::conflict(format!("store '{id}' is read-only")));
             }
         }
         if import.method == ImportMethod::CopyImage {
@@ -369,13 +365,13 @@ impl Local {
     }
 }
 
-/// An image that is being imported already.
+/// Returns the error for an image with another import in progress.
 fn busy(id: &str) -> Error {
     Error::conflict("Image has active task").hint(Operation::ListTasks(id.to_string()))
 }
 
-/// Refuses an image whose lock is held by a task, unless that was not heard of for so long that it must
-/// be dead; those of our own processes that are dead were cleared before.
+/// Returns an error if a task holds the image's lock, unless it made no progress for so long that it must have
+/// crashed. Crashed processes of this node have been cleared before.
 fn check_lock(id: &str, holder: Option<&Task>) -> Result<()> {
     let Some(task) = holder else {
         return Ok(());
@@ -390,14 +386,14 @@ fn check_lock(id: &str, holder: Option<&Task>) -> Result<()> {
     Err(busy(id))
 }
 
-/// The stores that a property of an image lists.
+/// Returns the stores in a list property of an image.
 fn listed(image: &Image, property: &str) -> Vec<String> {
     let text = image.property(property).unwrap_or_default();
     let stores = text.split(',').filter(|store| !store.is_empty());
     stores.map(str::to_string).collect()
 }
 
-/// Adds stores to those that a property lists.
+/// Adds stores to a list property of an image.
 fn merge(image: &mut Image, property: &str, stores: &[&str]) {
     let mut all = listed(image, property);
     all.extend(stores.iter().map(ToString::to_string));
@@ -406,7 +402,7 @@ fn merge(image: &mut Image, property: &str, stores: &[&str]) {
     image.set_property(property, &all.join(","));
 }
 
-/// Takes stores off those that a property lists.
+/// Removes stores from a list property of an image.
 fn subtract(image: &mut Image, property: &str, stores: &[&str]) {
     let mut all = listed(image, property);
     all.retain(|store| !stores.contains(&store.as_str()));

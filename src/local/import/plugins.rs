@@ -1,6 +1,6 @@
-//! What is done to data and image between the staging area and the stores, as the configuration wants it.
+//! The import plugins: changes of the data and the image between the staging area and the stores, as configured.
 //!
-//! The data that was staged is not touched: what is made of it lies beside it.
+//! The staged data is not modified. Derived files are created next to it.
 //!
 //! *Source:* `glance/async_/flows/plugins/*.py` of the reference implementation.
 
@@ -26,32 +26,32 @@ use crate::local::staging::{CONVERTED, UNWRAPPED};
 use crate::model::{Caller, Image};
 use crate::{Error, Result};
 
-/// Bytes that are copied at a time.
+/// The size of a copied block, in bytes.
 const BLOCK: usize = 256 * 1024;
 
-/// Data and image that the plugins work on.
-pub(super) struct Workpiece<'a> {
-    /// The file that the data is in; another one afterwards, if it was changed.
+/// The data and image that the plugins process.
+pub(super) struct PluginRun<'a> {
+    /// The file with the data; replaced if a plugin changes the data.
     pub path: &'a mut PathBuf,
-    /// The image; not recorded yet.
+    /// The image, which is not recorded yet.
     pub image: &'a mut Image,
-    /// Who asked for it.
+    /// The caller of the import.
     pub caller: &'a Caller,
-    /// What formats may be.
+    /// The allowed formats.
     pub formats: &'a Formats,
-    /// How much data it may become.
+    /// The maximum size of the data.
     pub cap: Cap,
 }
 
-impl Workpiece<'_> {
-    /// Whether one of the plugins reads the data.
+impl PluginRun<'_> {
+    /// Returns whether one of the plugins reads the data.
     pub fn needs_file(plugins: &[Plugin]) -> bool {
         plugins
             .iter()
             .any(|plugin| matches!(plugin, Plugin::Decompress | Plugin::Convert(_)))
     }
 
-    /// Gives the image the properties that the configuration has for all.
+    /// Adds the configured properties to the image.
     pub fn inject(plugins: &[Plugin], image: &mut Image, caller: &Caller) {
         for plugin in plugins {
             let Plugin::Inject { properties, unless } = plugin else {
@@ -68,8 +68,8 @@ impl Workpiece<'_> {
         }
     }
 
-    /// Does all that the plugins are for, in their order.
-    pub async fn work(mut self, plugins: &[Plugin], watch: &Watch) -> Result<()> {
+    /// Runs all plugins in order.
+    pub async fn run(mut self, plugins: &[Plugin], watch: &Watch) -> Result<()> {
         for plugin in plugins {
             watch.check()?;
             match plugin {
@@ -82,7 +82,7 @@ impl Workpiece<'_> {
         Ok(())
     }
 
-    /// Takes the data out of a gzip, zip or LHA wrapping, if it is in one and shall not stay so.
+    /// Decompresses gzip, zip or LHA data, unless the image's format is `compressed`.
     async fn unwrap(&mut self, watch: &Watch) -> Result<()> {
         if self.image.container_format.as_deref() == Some("compressed") {
             return Ok(());
@@ -103,8 +103,8 @@ impl Workpiece<'_> {
         Ok(())
     }
 
-    /// Converts the data to another disk format. Whatever container it is in, it is inspected before
-    /// `qemu-img` sees it, and again when it is converted: one format may be hidden in another.
+    /// Converts the data to another disk format. It is inspected before `qemu-img` reads it, and again after the
+    /// conversion, because one format may be hidden in another. The container format does not matter.
     async fn convert(&mut self, to: &str, watch: &Watch) -> Result<()> {
         let from = self.image.disk_format.clone().unwrap_or_default();
         if from == "iso" {
@@ -134,7 +134,7 @@ impl Workpiece<'_> {
         Ok(())
     }
 
-    /// Refuses data that is not exactly of a disk format, or not safe.
+    /// Checks that data is safe and exactly of a disk format.
     async fn inspect(&self, disk_format: &str, watch: &Watch) -> Result<()> {
         let mut inspection = Inspection::for_conversion(disk_format, self.formats);
         let (path, watch) = (self.path.clone(), watch.clone());
@@ -146,7 +146,7 @@ impl Workpiece<'_> {
     }
 }
 
-/// Opens a file in the staging area; never through a link.
+/// Opens a file in the staging area, without following a link.
 fn open_staged(path: &Path) -> Result<File> {
     OpenOptions::new()
         .read(true)
@@ -155,7 +155,7 @@ fn open_staged(path: &Path) -> Result<File> {
         .map_err(|e| Error::io("open", path, e))
 }
 
-/// Creates a file beside a staged one, in place of what an earlier attempt left; never through a link.
+/// Creates a file next to a staged one, and replaces one of an earlier attempt. Does not follow links.
 pub(super) fn create_derived(path: &Path) -> Result<File> {
     match std::fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", path, e)),
@@ -171,7 +171,7 @@ pub(super) fn create_derived(path: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Reads a file from its beginning to its end.
+/// Reads a file from beginning to end.
 fn read_blocks(
     path: &Path,
     watch: &Watch,

@@ -1,5 +1,5 @@
-//! Undoing an import that failed, or whose process died: what was staged is kept where it can be
-//! imported again, and the image is as it was before.
+//! Undoes an import that failed, or whose process crashed. Staged data is kept if it can be imported again, and the
+//! image returns to its previous state.
 
 use super::{check_lock, listed, merge};
 use crate::local::Engine;
@@ -8,21 +8,20 @@ use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::{ImageStatus, Task, TaskStatus};
 use crate::{Error, ErrorKind, Result};
 
-/// What the task of a dead process says.
-const DIED: &str = "The process that did it died.";
+/// The message of a task whose process crashed.
+const CRASHED: &str = "The process of the task crashed.";
 
 impl Engine {
-    /// Undoes an import by `task`, which failed for this reason. Copies that were not recorded have been
-    /// discarded.
+    /// Undoes an import by `task` that failed with `error`. Unrecorded copies have been discarded before.
     pub(super) async fn undo(&self, id: &str, task: &Task, error: &Error) -> Result<()> {
-        // What the bytes are does not change; all else, a disk that fails among it, may be put right.
+        // Invalid data stays invalid. Other causes, such as a failed disk, can be corrected.
         let refused = error.kind() == ErrorKind::UnsupportedMedia;
         let lock = Some(task.id.as_str());
-        self.give_back(id, lock, Some(task), !refused, error.message())
+        self.release_image(id, lock, Some(task), !refused, error.message())
             .await
     }
 
-    /// Undoes an import whose process is dead.
+    /// Undoes an import whose process crashed.
     pub(in crate::local) async fn clear_import(&self, entry: Entry) -> Result<()> {
         let Some(note) = entry.note()? else {
             return self.clear_unreadable(entry).await;
@@ -32,9 +31,9 @@ impl Engine {
             Some(lock) => self.catalog.load_task(lock).await?,
             None => None,
         };
-        self.give_back(&entry.id, lock, task.as_ref(), true, DIED)
+        self.release_image(&entry.id, lock, task.as_ref(), true, CRASHED)
             .await?;
-        // What a task created for the data that did not arrive. An import that has it by now goes on.
+        // The image that a task created for its data. If another import holds it now, that one continues.
         if let Some(image) = &note.image
             && !self.delete_unfilled(image).await?
         {
@@ -43,24 +42,24 @@ impl Engine {
         entry.close().await
     }
 
-    /// Undoes an import of which it cannot be read which one it was: the one that holds the image, once it has
-    /// not been heard of for so long that it must be dead. Until then the entry stays.
+    /// Undoes an import whose journal entry is unreadable: the one that holds the image's lock, once it made no
+    /// progress for so long that it must have crashed. Until then the entry stays.
     async fn clear_unreadable(&self, entry: Entry) -> Result<()> {
         let stored = self.catalog.load_image(&entry.id, "").await?;
         let lock = stored.and_then(|stored| stored.image.property(LOCK).map(str::to_string));
         if let Some(lock) = lock {
             let task = self.catalog.load_task(&lock).await?;
             check_lock(&entry.id, task.as_ref())?;
-            self.give_back(&entry.id, Some(&lock), task.as_ref(), true, DIED)
+            self.release_image(&entry.id, Some(&lock), task.as_ref(), true, CRASHED)
                 .await?;
         }
         entry.close().await
     }
 
-    /// Takes `lock`, the id of `task`, off an image and says why the task failed; what is staged is kept where it
-    /// can be imported again, if `keep`. Where the image does not bear that lock, only what is staged for nobody
-    /// goes.
-    async fn give_back(
+    /// Removes `lock`, the ID of `task`, from an image, and records the failure in the task. Staged data that can
+    /// be imported again is kept if `keep`. If the image does not have that lock, only orphaned staged data is
+    /// removed.
+    async fn release_image(
         &self,
         id: &str,
         lock: Option<&str>,
@@ -102,7 +101,7 @@ impl Engine {
                     if let Some(before) =
                         before.filter(|task| task.status == TaskStatus::Processing)
                     {
-                        let failed = self.over(before, Err(why.to_string()));
+                        let failed = self.finished_task(before, Err(why.to_string()));
                         transaction.finish_task(&failed).await?;
                     }
                 }
@@ -118,18 +117,18 @@ impl Engine {
             .await
     }
 
-    /// Whether there is data that the owner of an image staged, and not the import; of an import that is not
-    /// known any more all data may be the owner's.
+    /// Returns whether the image's owner, and not the import, staged data. If the import is unknown, all data may
+    /// be the owner's.
     ///
     /// # Errors
-    /// `Io` when that cannot be found out: it is no reason to remove anything.
+    /// `Io` if that cannot be determined. The data is not removed then.
     fn is_staged(&self, id: &str, task: Option<&Task>) -> Result<bool> {
         let input = task.and_then(|task| task.input.as_ref());
         let method = input.and_then(|input| input["import_req"]["method"]["name"].as_str());
         let path = self.staged(id)?;
         let there = path
             .try_exists()
-            .map_err(|e| Error::io("look at", &path, e))?;
+            .map_err(|e| Error::io("access", &path, e))?;
         Ok(there && (task.is_none() || method == Some("glance-direct")))
     }
 }

@@ -1,14 +1,14 @@
-//! The journal of a node: what was begun there, so that the next process can tell crashed processes from running ones.
+//! The journal of a node: the operations in progress, so that the next process can detect those that crashed.
 //!
-//! An entry is a file in `.journal/`: `ID.STORE.upload` (the store's ID percent-encoded), `ID.stage`, `ID.delete` or
-//! `ID.import`. It is locked (flock) by its owner while the work goes on. The system drops the lock when the owner ends,
-//! however it ends: an entry that can be locked is residue. Its content, one JSON object, never changes.
+//! An entry is a file in `.journal/`: `ID.STORE.upload` (the store's ID percent-encoded), `ID.stage`, `ID.delete`
+//! or `ID.import`. Its owner holds a lock (flock) on it during the operation. The kernel releases the lock when the
+//! owner exits for any reason: an entry that can be locked is stale. Its content, one JSON object, never changes.
 //!
-//! An entry is durable, name and content, before [`Journal::begin`] returns: what it announces happens later.
-//! Its removal is not synced: an entry may come back after a power cut, and clearing it again MUST be harmless.
-//! An entry that cannot be read proves nothing, and nothing is removed because of it.
+//! An entry's name and content are durable before [`Journal::begin`] returns, and the operation starts after that.
+//! The removal of an entry is not synced: an entry may reappear after a power failure, and clearing it again MUST
+//! be harmless. An unreadable entry proves nothing, and nothing is removed because of it.
 //!
-//! Looking for residue costs one read of a directory that is nearly always empty or absent.
+//! A search for stale entries costs one read of a directory that is nearly always empty or missing.
 
 mod recovery;
 
@@ -30,20 +30,21 @@ use crate::data::durable::{
 };
 use crate::{Error, Result};
 
-/// Permission bits of entries, and of their directory.
+/// The permission bits of entries, and of their directory.
 const FILE_MODE: u32 = 0o640;
 const DIRECTORY_MODE: u32 = 0o750;
 
-/// Bytes of an entry that are read at most: the addresses of a deletion need far less.
-const LARGEST: u64 = 16 * 1024 * 1024;
+/// The maximum number of bytes read from an entry. The addresses of a deletion need far less.
+const MAX_SIZE: u64 = 16 * 1024 * 1024;
 
-/// What an entry that has no name of its own yet is called where the file system knows no nameless files.
+/// The extension of an unfinished entry on file systems without nameless files.
 const UNFINISHED: &str = "new";
 
-/// Characters of a store's ID that the name of an entry holds as they are. A dot separates its parts.
+/// The characters of a store's ID that are not encoded in the name of an entry. A dot separates the parts of the
+/// name.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-/// What an entry's owner is doing.
+/// The operation of an entry's owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
     /// Storing the data of an image in a store.
@@ -53,9 +54,9 @@ pub enum Intent {
     },
     /// Storing the data of an image in the staging area.
     Stage,
-    /// Deleting an image, or some of its locations. Its note has the addresses of the data.
+    /// Deleting an image, or some of its locations. The note has the addresses of the data.
     Delete,
-    /// Importing the data of an image. Its note has the task.
+    /// Importing the data of an image. The note has the task.
     Import,
     /// Storing the data of an image in the cache, in the cache's own journal.
     Fill,
@@ -75,7 +76,7 @@ impl Intent {
         }
     }
 
-    /// Reads the name of an entry: the image and what is done to it.
+    /// Parses the name of an entry into the image's ID and the operation.
     fn parse(name: &str) -> Option<(String, Self)> {
         let (rest, word) = name.rsplit_once('.')?;
         let (id, intent) = match word {
@@ -90,21 +91,21 @@ impl Intent {
             "fill" => (rest, Self::Fill),
             _ => return None,
         };
-        // What begins with a dot is not an ID, and might be a directory.
+        // A name with a leading dot is not an ID, and may be a directory.
         (!id.is_empty() && !id.starts_with('.')).then(|| (id.to_string(), intent))
     }
 }
 
-/// The content of an entry, as far as its name does not say it.
+/// The content of an entry: the details that its name does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
-    /// The data that is going to be deleted.
+    /// The data to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub data: Vec<Datum>,
-    /// ID of the task that imports.
+    /// The ID of the importing task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
-    /// ID of the image that the task is going to create.
+    /// The ID of the image that the task will create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
 }
@@ -126,12 +127,12 @@ pub struct Journal {
     durable: bool,
 }
 
-/// An entry that this process holds the lock of, until it is dropped.
+/// An entry whose lock this process holds until it is dropped.
 #[derive(Debug)]
 pub struct Entry {
-    /// The image.
+    /// The image's ID.
     pub id: String,
-    /// The work on it.
+    /// The operation.
     pub intent: Intent,
     file: File,
     path: PathBuf,
@@ -140,28 +141,28 @@ pub struct Entry {
 /// The outcome of [`Journal::begin`].
 #[derive(Debug)]
 pub enum Begun {
-    /// A new entry.
-    Ours(Entry),
-    /// Another process is at the same work.
-    Theirs,
-    /// A crashed process left an entry: what it left MUST be cleared before the same is begun again.
-    Residue,
+    /// A new entry of this process.
+    Started(Entry),
+    /// Another process is doing the same.
+    Busy,
+    /// A crashed process left an entry. The caller MUST clear it before it begins again.
+    Stale,
 }
 
-/// The content of an entry as it is written.
+/// The serialized content of an entry.
 #[derive(Serialize, Deserialize)]
 struct Content {
-    /// Version of the format.
+    /// The version of the format.
     version: u32,
     #[serde(flatten)]
     note: Note,
 }
 
-/// The version of [`Content`] that this code writes, and the only one that it reads.
+/// The version of [`Content`] that is written, and the only one that is read.
 const VERSION: u32 = 2;
 
 impl Journal {
-    /// Returns the journal that is kept in a directory.
+    /// Returns the journal in a directory.
     pub fn of(directory: &Path) -> Self {
         Self {
             directory: directory.join(".journal"),
@@ -169,8 +170,8 @@ impl Journal {
         }
     }
 
-    /// Returns the journal of a directory whose files may be lost in a power cut, and whose residue is found by
-    /// looking at the files: its entries are not synced.
+    /// Returns the journal of a cache directory. Its entries are not synced: the files may be lost in a power
+    /// failure, and are checked themselves.
     pub fn of_cache(directory: &Path) -> Self {
         Self {
             durable: false,
@@ -178,13 +179,13 @@ impl Journal {
         }
     }
 
-    /// Notes that this process begins `intent` on image `id`. Another deletion is waited for: it does not take
-    /// long, and then there is nothing left to delete.
+    /// Records that this process begins `intent` on image `id`. Waits for another deletion of the image, which is
+    /// short and leaves nothing to delete.
     ///
-    /// The note of a deletion is left out where the disk is full: the record of the image has it as well.
+    /// On a full disk, the note of a deletion is omitted; the record of the image has the same facts.
     ///
     /// # Errors
-    /// `Io` when the entry cannot be written and synced; there is no entry then.
+    /// `Io` if the entry cannot be written and synced. No entry exists then.
     pub fn begin(&self, id: &str, intent: &Intent, note: Option<&Note>) -> Result<Begun> {
         let path = self.directory.join(intent.name(id));
         let content = match note {
@@ -197,7 +198,7 @@ impl Journal {
                 let Some(file) = self.create(&path, &content, is_optional)? else {
                     continue;
                 };
-                return Ok(Begun::Ours(Entry {
+                return Ok(Begun::Started(Entry {
                     id: id.to_string(),
                     intent: intent.clone(),
                     file,
@@ -208,15 +209,15 @@ impl Journal {
                 file.lock().map_err(|e| Error::io("lock", &path, e))?;
             }
             match lock(&file, &path)? {
-                Held::Ours => return Ok(Begun::Residue),
-                Held::Theirs => return Ok(Begun::Theirs),
-                // Its owner finished between our opening and our locking it.
+                Held::Ours => return Ok(Begun::Stale),
+                Held::Theirs => return Ok(Begun::Busy),
+                // The owner finished between the open and the lock.
                 Held::Gone => {}
             }
         }
     }
 
-    /// Whether there is an entry, of a running process or a crashed one.
+    /// Returns whether there is an entry, of a running process or a crashed one.
     pub fn has(&self, id: &str, intent: &Intent) -> bool {
         self.directory
             .join(intent.name(id))
@@ -224,8 +225,8 @@ impl Journal {
             .is_ok()
     }
 
-    /// Creates a durable entry, locked before it has its name: a search for residue never finds it without
-    /// its owner. None where another process was faster.
+    /// Creates a durable entry. It is locked before it is named, so that no search finds it without its owner's
+    /// lock. None if another process created it first.
     fn create(&self, path: &Path, content: &[u8], is_optional: bool) -> Result<Option<File>> {
         let failed = |e: Errno| Error::io("create", path, e.into());
         create_directory(&self.directory, DIRECTORY_MODE)?;
@@ -233,7 +234,7 @@ impl Journal {
         let mode = Mode::from_raw_mode(FILE_MODE);
         let file = match rustix::fs::open(&self.directory, flags, mode) {
             Ok(file) => File::from(file),
-            // The file system knows no nameless files.
+            // The file system does not support nameless files.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
                 return self.create_named(path, content, is_optional);
             }
@@ -243,14 +244,14 @@ impl Journal {
         match link_nameless(&file, path) {
             Ok(()) => self.sync(path)?,
             Err(Errno::EXIST) => return Ok(None),
-            // Without /proc a nameless file may get no name.
+            // Without /proc, a nameless file may not be linkable.
             Err(Errno::NOENT) => return self.create_named(path, content, is_optional),
             Err(e) => return Err(failed(e)),
         }
         Ok(Some(file))
     }
 
-    /// The same through a temporary name, which a search for residue removes if its owner dies.
+    /// Creates the entry under a temporary name first. A search removes it if its owner has crashed.
     fn create_named(&self, path: &Path, content: &[u8], is_optional: bool) -> Result<Option<File>> {
         let name = format!("{}.{UNFINISHED}", uuid::Uuid::new_v4());
         let temporary = self.directory.join(name);
@@ -278,7 +279,8 @@ impl Journal {
         Ok(Some(file))
     }
 
-    /// Locks an entry that has no name yet, and writes its content; without it, if `is_optional` and the disk is full.
+    /// Locks an entry that has no name yet, and writes its content; omits the content if `is_optional` and the disk
+    /// is full.
     fn fill(&self, file: &File, path: &Path, content: &[u8], is_optional: bool) -> Result<()> {
         file.lock().map_err(|e| Error::io("lock", path, e))?;
         give_to_owner(file, &self.directory);
@@ -301,29 +303,29 @@ impl Journal {
             .map_err(|e| Error::io("write", path, e))
     }
 
-    /// Makes the name of a new entry durable; where that fails there is no entry.
+    /// Makes the name of a new entry durable. If that fails, the entry is removed.
     fn sync(&self, path: &Path) -> Result<()> {
         if !self.durable {
             return Ok(());
         }
         sync_directory(&self.directory).inspect_err(|_| {
-            // Nothing has begun. What stays all the same is residue of nothing, and cleared as such.
+            // Nothing has begun. If the entry stays, recovery finds nothing to undo and removes it.
             let _ = remove(path);
         })
     }
 
-    /// Returns the entries whose owners have ended, now locked by this process.
+    /// Returns the entries whose owners have exited, now locked by this process.
     ///
-    /// What is not a plain file, or cannot be opened, is left alone.
+    /// Ignores anything that is not a plain file or cannot be opened.
     ///
     /// # Errors
-    /// `Io` when the directory cannot be read.
-    pub fn residue(&self) -> Result<Vec<Entry>> {
+    /// `Io` if the directory cannot be read.
+    pub fn stale_entries(&self) -> Result<Vec<Entry>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => other.map_err(|e| Error::io("read", &self.directory, e))?,
         };
-        let mut residue = Vec::new();
+        let mut stale = Vec::new();
         for entry in entries {
             let path = entry
                 .map_err(|e| Error::io("read", &self.directory, e))?
@@ -340,7 +342,7 @@ impl Journal {
                 continue;
             };
             if lock(&file, &path)? == Held::Ours {
-                residue.push(Entry {
+                stale.push(Entry {
                     id,
                     intent,
                     file,
@@ -348,39 +350,38 @@ impl Journal {
                 });
             }
         }
-        Ok(residue)
+        Ok(stale)
     }
 }
 
 impl Entry {
-    /// Returns the note of the entry; None where the entry cannot be understood: it was damaged, or written by another
-    /// version.
+    /// Returns the note of the entry; None if it is damaged or of another version.
     ///
     /// # Errors
-    /// `Io` when it cannot be read.
+    /// `Io` if it cannot be read.
     pub fn note(&self) -> Result<Option<Note>> {
         let mut text = Vec::new();
         let read = (&self.file)
             .rewind()
-            .and_then(|()| (&self.file).take(LARGEST).read_to_end(&mut text));
+            .and_then(|()| (&self.file).take(MAX_SIZE).read_to_end(&mut text));
         read.map_err(|e| Error::io("read", &self.path, e))?;
         let content: Option<Content> = serde_json::from_slice(&text).ok();
         let content = content.filter(|content| content.version == VERSION);
         Ok(content.map(|content| content.note))
     }
 
-    /// Removes the entry: the work is done, or undone, and nothing is left of it.
+    /// Removes the entry: the operation is complete, or undone.
     ///
     /// # Errors
-    /// `Io` when it cannot be removed: the next command clears it.
+    /// `Io` if it cannot be removed; the next command clears it.
     pub fn finish(self) -> Result<()> {
         remove(&self.path).map(drop)
     }
 
-    /// Removes the entry, on a thread that may wait for the disk.
+    /// Removes the entry on a worker thread.
     ///
     /// # Errors
-    /// The errors of [`Entry::finish`].
+    /// Same as [`Entry::finish`].
     pub async fn close(self) -> Result<()> {
         blocking(move || self.finish()).await
     }
@@ -395,13 +396,13 @@ fn serialize(note: &Note) -> Result<Vec<u8>> {
         .map_err(|e| Error::internal("a journal entry cannot be written").because(e))
 }
 
-/// Whether there was no room for what was written.
+/// Returns whether the disk was full.
 fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded)
 }
 
-/// Opens an entry, if there is one. Links are not followed, and only plain files are entries.
+/// Opens an entry if it exists. Does not follow links, and accepts only plain files.
 fn open_plain(path: &Path) -> Result<Option<File>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
@@ -418,17 +419,17 @@ fn open_plain(path: &Path) -> Result<Option<File>> {
         return Ok(Some(file));
     }
     Err(Error::failed(format!(
-        "{} is not a journal entry: it is not a plain file",
+        "{} is not a journal entry: not a plain file",
         path.display()
     )))
 }
 
-/// Removes an entry that never got its name, if its owner is dead.
+/// Removes an entry that was never named, if its owner has crashed.
 fn remove_unfinished(path: &Path) {
     if let Ok(Some(file)) = open_plain(path)
         && matches!(lock(&file, path), Ok(Held::Ours))
     {
-        // It announces nothing; whether it can be removed does not matter.
+        // It stands for no operation, so a failed removal does not matter.
         let _ = remove(path);
     }
 }
@@ -440,7 +441,7 @@ enum Held {
     Gone,
 }
 
-/// Locks an entry, and makes sure that it is still the one under its name.
+/// Locks an entry, and checks that its name still refers to it.
 fn lock(file: &File, path: &Path) -> Result<Held> {
     match file.try_lock() {
         Ok(()) => {}
@@ -479,40 +480,40 @@ mod tests {
 
     fn begin(journal: &Journal, intent: &Intent, note: Option<&Note>) -> Entry {
         match journal.begin("a", intent, note).unwrap() {
-            Begun::Ours(entry) => entry,
+            Begun::Started(entry) => entry,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn entries_of_the_living_are_theirs_and_those_of_the_dead_are_residue() {
+    fn entries_of_running_processes_are_busy_and_those_of_crashed_ones_stale() {
         let node = tempfile::tempdir().unwrap();
         let journal = Journal::of(node.path());
-        assert!(journal.residue().unwrap().is_empty());
+        assert!(journal.stale_entries().unwrap().is_empty());
         let entry = begin(&journal, &upload(), None);
         let second = journal.begin("a", &upload(), None).unwrap();
-        assert!(matches!(second, Begun::Theirs), "one at a time");
-        assert!(journal.residue().unwrap().is_empty(), "its owner lives");
+        assert!(matches!(second, Begun::Busy), "one at a time");
+        assert!(
+            journal.stale_entries().unwrap().is_empty(),
+            "its owner is running"
+        );
         drop(entry);
         for intent in [upload(), Intent::Delete] {
             drop(journal.begin("a", &intent, None).unwrap());
             let again = journal.begin("a", &intent, None).unwrap();
-            assert!(
-                matches!(again, Begun::Residue),
-                "it has to be cleared first"
-            );
+            assert!(matches!(again, Begun::Stale), "it has to be cleared first");
         }
-        let mut residue = journal.residue().unwrap();
-        residue.sort_by_key(|entry| entry.path.clone());
-        let found: Vec<_> = residue
+        let mut stale = journal.stale_entries().unwrap();
+        stale.sort_by_key(|entry| entry.path.clone());
+        let found: Vec<_> = stale
             .iter()
             .map(|entry| (entry.id.as_str(), entry.intent.clone()))
             .collect();
         assert_eq!(found, [("a", upload()), ("a", Intent::Delete)]);
-        for entry in residue {
+        for entry in stale {
             entry.finish().unwrap();
         }
-        assert!(journal.residue().unwrap().is_empty());
+        assert!(journal.stale_entries().unwrap().is_empty());
     }
 
     #[test]
@@ -523,8 +524,8 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !ended.load(std::sync::atomic::Ordering::Relaxed) {
-                    let residue = journal.residue().unwrap();
-                    assert!(residue.is_empty(), "it was taken for residue");
+                    let stale = journal.stale_entries().unwrap();
+                    assert!(stale.is_empty(), "it was found stale");
                 }
             });
             for _ in 0..3000 {
@@ -535,7 +536,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_noted_is_read_back() {
+    fn a_note_is_read_back() {
         let node = tempfile::tempdir().unwrap();
         let journal = Journal::of(node.path());
         for (intent, note) in [
@@ -554,7 +555,7 @@ mod tests {
             ),
         ] {
             drop(begin(&journal, &intent, Some(&note)));
-            let entry = journal.residue().unwrap().pop().unwrap();
+            let entry = journal.stale_entries().unwrap().pop().unwrap();
             assert_eq!(entry.note().unwrap(), Some(note));
             entry.finish().unwrap();
         }
@@ -570,7 +571,7 @@ mod tests {
             drop(begin(&journal, &Intent::Upload { store }, None));
         }
         let mut found: Vec<_> = journal
-            .residue()
+            .stale_entries()
             .unwrap()
             .into_iter()
             .map(|entry| match entry.intent {
@@ -585,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_were_damaged_note_nothing() {
+    fn a_damaged_entry_has_no_note() {
         let node = tempfile::tempdir().unwrap();
         let journal = Journal::of(node.path());
         drop(begin(
@@ -605,8 +606,8 @@ mod tests {
             other.as_bytes(),
         ] {
             fs::write(&path, damaged).unwrap();
-            let residue = journal.residue().unwrap();
-            assert_eq!(residue[0].note().unwrap(), None);
+            let stale = journal.stale_entries().unwrap();
+            assert_eq!(stale[0].note().unwrap(), None);
         }
     }
 
@@ -623,7 +624,7 @@ mod tests {
         fs::write(directory.join(".file.upload"), "").unwrap();
         fs::write(directory.join("a.upload"), "").unwrap();
         fs::create_dir(directory.join("b.delete")).unwrap();
-        assert!(journal.residue().unwrap().is_empty());
+        assert!(journal.stale_entries().unwrap().is_empty());
         assert!(journal.begin("a", &Intent::Delete, None).is_err());
     }
 
@@ -640,11 +641,14 @@ mod tests {
         assert!(first.is_some());
         let second = journal.create_named(&path, &content, false).unwrap();
         assert!(second.is_none());
-        assert!(journal.residue().unwrap().is_empty(), "its owner lives");
+        assert!(
+            journal.stale_entries().unwrap().is_empty(),
+            "its owner is running"
+        );
         drop(first);
         fs::write(directory.join("b.new"), "").unwrap();
-        let residue = journal.residue().unwrap();
-        assert_eq!(residue[0].note().unwrap(), Some(noted));
+        let stale = journal.stale_entries().unwrap();
+        assert_eq!(stale[0].note().unwrap(), Some(noted));
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
 }

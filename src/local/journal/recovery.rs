@@ -1,9 +1,8 @@
-//! Clearing what crashed processes left.
+//! Recovery: clears what crashed processes left.
 //!
-//! The journal says what was begun, the record says how far it came. A failed operation is undone by its own
-//! process where it can be: first the data, then the record, then the entry of the journal. Where a step of that
-//! fails, or it is not known whether a commit was made, the entry stays, and the next command clears it as if
-//! the process had crashed there.
+//! The journal records which operations began, the catalogue how far they got. A process undoes its own failed
+//! operation if possible: first the data, then the record, then the journal entry. If a step of that fails, or the
+//! outcome of a commit is unknown, the entry stays, and the next command clears it as after a crash.
 
 use super::{Begun, Datum, Entry, Intent, Journal, Note};
 use crate::data::blocking;
@@ -18,16 +17,17 @@ impl Engine {
     /// Returns the journal of this node.
     ///
     /// # Errors
-    /// `Failed` where the configuration names no valid place for it.
+    /// `Failed` if the configuration has no valid place for it.
     pub(in crate::local) fn journal(&self) -> Result<&Journal> {
         self.journal.get()
     }
 
-    /// Notes in the journal that this process begins `intent` on image `id`. What a crashed process left of the same
-    /// is cleared first.
+    /// Records in the journal that this process begins `intent` on image `id`. First clears what a crashed process
+    /// left of the same operation.
     ///
     /// # Errors
-    /// The error of `busy` while another process does the same; the reason why the residue could not be cleared; `Io`.
+    /// The error of `busy` while another process does the same; the reason why the leftovers could not be cleared;
+    /// `Io`.
     pub(in crate::local) async fn note(
         &self,
         id: &str,
@@ -36,17 +36,17 @@ impl Engine {
         busy: impl Fn() -> Error,
     ) -> Result<Entry> {
         match self.begin(id, intent, note.clone()).await? {
-            Begun::Ours(entry) => return Ok(entry),
-            Begun::Theirs => return Err(busy()),
-            Begun::Residue => {}
+            Begun::Started(entry) => return Ok(entry),
+            Begun::Busy => return Err(busy()),
+            Begun::Stale => {}
         }
         let cleared = self.recover().await;
         match self.begin(id, intent, note).await? {
-            Begun::Ours(entry) => Ok(entry),
-            Begun::Theirs => Err(busy()),
-            Begun::Residue => Err(cleared.err().unwrap_or_else(|| {
+            Begun::Started(entry) => Ok(entry),
+            Begun::Busy => Err(busy()),
+            Begun::Stale => Err(cleared.err().unwrap_or_else(|| {
                 Error::conflict(format!(
-                    "image {id} was left unfinished by a process that crashed, and cleaning up failed"
+                    "a crashed process left image {id} unfinished, and cleanup failed"
                 ))
             })),
         }
@@ -58,23 +58,23 @@ impl Engine {
         blocking(move || journal.begin(&id, &intent, note.as_ref())).await
     }
 
-    /// Undoes the uploads and imports, and finishes the deletions, whose processes have crashed.
+    /// Undoes uploads and imports, and finishes deletions, of crashed processes.
     ///
     /// # Errors
-    /// The first of those for which something could not be cleared; the rest is.
+    /// The first failure. The other entries are cleared nevertheless.
     pub(in crate::local) async fn recover(&self) -> Result<()> {
-        // Without a place for the journal nothing was begun.
+        // Without a journal directory, no operation has begun.
         let Ok(journal) = self.journal() else {
             return Ok(());
         };
         let journal = journal.clone();
-        let mut residue = blocking(move || journal.residue()).await?;
-        if residue.is_empty() {
+        let mut stale = blocking(move || journal.stale_entries()).await?;
+        if stale.is_empty() {
             return Ok(());
         }
         self.catalog.settle().await?;
-        // The import of an image comes after the uploads that belong to it, and the task that created the image last.
-        residue.sort_by_cached_key(|entry| {
+        // An image's import is cleared after its uploads, and the task that created the image last.
+        stale.sort_by_cached_key(|entry| {
             let creates = || matches!(entry.note(), Ok(Some(note)) if note.image.is_some());
             match entry.intent {
                 Intent::Import if creates() => 2,
@@ -83,7 +83,7 @@ impl Engine {
             }
         });
         let mut failure = None;
-        for entry in residue {
+        for entry in stale {
             if let Err(error) = self.clear(entry).await {
                 failure.get_or_insert(error);
             }
@@ -102,12 +102,12 @@ impl Engine {
             Intent::Stage => self.clear_staging(entry).await,
             Intent::Delete => self.clear_deletion(entry).await,
             Intent::Import => self.clear_import(entry).await,
-            // A cache clears its own journal.
+            // Entries of a cache are cleared by the cache.
             Intent::Fill => Ok(()),
         }
     }
 
-    /// Undoes an upload, unless an image has the data and only the end of the work is missing.
+    /// Undoes an upload, unless an image has the data and only the entry is left to remove.
     async fn clear_upload(&self, entry: Entry, store: &dyn Store) -> Result<()> {
         let addresses = store.addresses(&entry.id);
         let transaction = self.catalog.begin().await?;
@@ -123,7 +123,7 @@ impl Engine {
             .await
     }
 
-    /// Undoes a staging, unless it is recorded, and only the end of the work is missing.
+    /// Undoes a staging, unless it is recorded and only the entry is left to remove.
     async fn clear_staging(&self, entry: Entry) -> Result<()> {
         let area = self.staging()?;
         let transaction = self.catalog.begin().await?;
@@ -133,7 +133,7 @@ impl Engine {
             .is_some_and(|stored| match stored.image.status {
                 // The size is recorded last.
                 ImageStatus::Uploading => stored.image.size.is_some(),
-                // Whatever is staged then is the import's.
+                // The staged data belongs to the import.
                 ImageStatus::Importing => true,
                 _ => false,
             });
@@ -150,8 +150,8 @@ impl Engine {
             .await
     }
 
-    /// Removes what is in `store` for the image of an entry but not at the addresses that are recorded, then mends
-    /// the record.
+    /// Removes the data in `store` for the image of an entry except at recorded addresses, then corrects the
+    /// record.
     async fn clear_data(
         &self,
         transaction: Transaction,
@@ -160,7 +160,7 @@ impl Engine {
         recorded: &[String],
         unrecorded: Unrecorded,
     ) -> Result<()> {
-        // The data goes before the status: until then no other process may store any.
+        // The data is removed before the status changes, because until then no other process may store data.
         store.clear(&entry.id, recorded).await?;
         let Unrecorded {
             stored,
@@ -172,25 +172,26 @@ impl Engine {
                 .await?;
         }
         transaction.commit().await?;
-        // Last, so that a process that crashes on the way here is followed by another.
+        // Last, so that another process repeats this after a crash.
         entry.close().await
     }
 
     /// Finishes a deletion, if it is recorded.
     ///
-    /// The entry alone is not believed: what goes is data that a record of the image names, or that is under the
-    /// name that a store gives it, and that no other record names.
+    /// The entry alone is not sufficient. Removes only data that a record of the image names or that has the
+    /// image's name in a store, and that no other record names.
     async fn clear_deletion(&self, entry: Entry) -> Result<()> {
         let id = entry.id.clone();
         let noted = entry.note()?.map(|note| note.data);
-        // In a transaction: the last word of a crashed process may still be on its way through a server, which
+        // In a transaction: the last statement of a crashed process may still be in transit to the server, which
         // keeps the image locked until then.
         let read = self.catalog.write(async |transaction| {
             let found = transaction.load_image(&id, "").await?;
             let is_alive = found.is_some();
             let recorded = match &noted {
                 Some(_) => transaction.addresses(&id).await?,
-                // It was written on a full disk, or is damaged: what the record says is deleted goes.
+                // The entry was written on a full disk, or is damaged. Addresses that are recorded as deleted are
+                // removed.
                 None => transaction.deleted_addresses(&id).await?,
             };
             let noted = match &noted {
@@ -209,7 +210,7 @@ impl Engine {
         });
         let (is_alive, recorded, noted, held) = read.await?;
         let Some(mut removals) = noted else {
-            // Nothing was deleted, or it is not known what is left of it.
+            // Nothing was deleted, or the remaining data is unknown.
             return if is_alive {
                 entry.close().await
             } else {
@@ -233,10 +234,10 @@ impl Engine {
         entry.close().await
     }
 
-    /// Removes data that no record names any more, in whatever store it is.
+    /// Removes data that no record refers to any more, from any store.
     ///
     /// # Errors
-    /// The errors of the stores; `Invalid` for an address that no store reads.
+    /// Errors of the stores; `Invalid` for an address that no store reads.
     pub(in crate::local) async fn remove_data(&self, data: Vec<Datum>) -> Result<()> {
         let mut shares: Vec<(&dyn Store, Vec<Removal>)> = Vec::new();
         for datum in data {
@@ -267,20 +268,20 @@ impl Engine {
     }
 }
 
-/// The repair of the record of an image whose data is not recorded.
+/// The correction of the record of an image whose data is not recorded.
 struct Unrecorded {
-    /// The record; None where there is nothing to mend.
+    /// The record; None if there is nothing to correct.
     stored: Option<StoredImage>,
-    /// The status that the image has while its data is stored.
+    /// The status of the image while its data is being stored.
     while_storing: ImageStatus,
 }
 
-/// The error of an operation that failed, and whose undoing may have failed as well.
+/// Returns the error of a failed operation, with a hint if the undo failed too.
 pub(in crate::local) fn explained(error: Error, undone: Result<()>) -> Error {
     match undone {
         Ok(()) => error,
         Err(why) => error.hint(format!(
-            "Undoing it failed ({why}); the next command tries again."
+            "Undoing it failed ({why}). The next command tries again."
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Metadata definitions in files: a namespace with all it holds, in JSON.
+//! Files of metadata definitions: one namespace with its contents each, in JSON.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -8,21 +8,21 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use super::{LONGEST, check_name};
+use super::{MAX_LENGTH, check_name};
 use crate::data::replacement::Replacement;
 use crate::model::metadef::{Namespace, Properties, written};
 use crate::{Error, Result};
 
-/// Bytes of a file at most.
-const LARGEST: u64 = 64 << 20;
+/// The maximum size of a file, in bytes.
+const MAX_SIZE: u64 = 64 << 20;
 
-/// Bytes of the name of a file, without its ending.
-const LONGEST_FILE: usize = 200;
+/// The maximum length of a file name without its extension, in bytes.
+const MAX_FILE_NAME: usize = 200;
 
-/// Permissions of a file that is written.
+/// The permission bits of a written file.
 const MODE: u32 = 0o644;
 
-/// A namespace in a file. What is not known is left alone.
+/// A namespace in a file. Unknown fields are ignored.
 #[derive(Debug, Deserialize)]
 pub(in crate::local) struct Document {
     pub namespace: String,
@@ -63,7 +63,7 @@ pub(in crate::local) struct WrittenTag {
     pub name: String,
 }
 
-/// A value, or the empty one for null.
+/// Deserializes a value; null is the default value.
 fn some<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -71,7 +71,7 @@ fn some<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 }
 
 impl Document {
-    /// Refuses what the catalogue has no room for.
+    /// Checks the lengths of names against the columns of the catalogue.
     fn check(&self) -> Result<()> {
         check_name("namespace", &self.namespace)?;
         let named = [("display_name", &self.display_name)].into_iter();
@@ -84,10 +84,10 @@ impl Document {
         for (what, text) in named.chain(of_types) {
             if text
                 .as_ref()
-                .is_some_and(|text| text.chars().count() > LONGEST)
+                .is_some_and(|text| text.chars().count() > MAX_LENGTH)
             {
                 return Err(Error::failed(format!(
-                    "a {what} has {LONGEST} characters at most"
+                    "a {what} must not exceed {MAX_LENGTH} characters"
                 )));
             }
         }
@@ -107,10 +107,10 @@ impl Document {
     }
 }
 
-/// The files that `path` names: itself, or those of the directory that end in `.json`, by their names.
+/// Returns the files that `path` names: the file itself, or the `.json` files in the directory, sorted by name.
 ///
 /// # Errors
-/// `Failed` for a path that is not there, or a directory without any.
+/// `Failed` for a directory without such files; `Io` for a missing path.
 pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_path_buf()]);
@@ -130,27 +130,30 @@ pub(super) fn list(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The namespace in a file.
+/// Reads the namespace in a file.
 ///
 /// # Errors
-/// Why there is none that can be loaded.
+/// The reason why the file cannot be loaded.
 pub(super) fn read(path: &Path) -> Result<Document> {
     let of_file = |why: &dyn std::fmt::Display| {
-        Error::failed(format!("{} is left out: {why}", path.display()))
+        Error::failed(format!("{} is skipped: {why}", path.display()))
     };
     let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
     let mut text = Vec::new();
-    let read = file.take(LARGEST + 1).read_to_end(&mut text);
+    let read = file.take(MAX_SIZE + 1).read_to_end(&mut text);
     read.map_err(|e| Error::io("read", path, e))?;
-    if text.len() as u64 > LARGEST {
-        return Err(of_file(&format!("it has more than {} MiB", LARGEST >> 20)));
+    if text.len() as u64 > MAX_SIZE {
+        return Err(of_file(&format!(
+            "it is larger than {} MiB",
+            MAX_SIZE >> 20
+        )));
     }
     let document: Document = serde_json::from_slice(&text).map_err(|e| of_file(&e))?;
     document.check().map_err(|e| of_file(&e.message()))?;
     Ok(document)
 }
 
-/// What a file says of a namespace.
+/// Returns the content of a namespace's file.
 pub(super) fn document(namespace: &Namespace) -> Value {
     let mut fields = Map::new();
     let own = written(namespace);
@@ -191,19 +194,18 @@ pub(super) fn document(namespace: &Namespace) -> Value {
     Value::Object(fields)
 }
 
-/// The names of the files of several namespaces, one each: the letters and digits of their names for
-/// people, as the reference implementation means to name them; those of the others where two of them
-/// would have one.
+/// The file names of several namespaces, all different: the letters and digits of the display names, as the
+/// reference implementation intends, or of the names if two would be the same.
 #[derive(Default)]
 pub(super) struct FileNames(HashSet<String>);
 
 impl FileNames {
-    /// The name of the file of the next namespace.
+    /// Returns the file name of the next namespace.
     pub(super) fn next(&mut self, namespace: &Namespace) -> String {
         let plain = |text: &str| {
             let mut plain = String::new();
             for letter in text.chars().filter(|letter| letter.is_alphanumeric()) {
-                if plain.len() + letter.len_utf8() > LONGEST_FILE {
+                if plain.len() + letter.len_utf8() > MAX_FILE_NAME {
                     break;
                 }
                 plain.push(letter);
@@ -222,12 +224,12 @@ impl FileNames {
     }
 }
 
-/// Writes a file as a whole where that is possible, in place elsewhere. Returns what the user should know then.
+/// Writes a file atomically if possible, else in place. Returns a warning in the latter case.
 pub(super) fn write(directory: &Path, name: &str, document: &Value) -> Result<Option<String>> {
     let path = directory.join(name);
     let failed = |e: std::io::Error| Error::io("write", &path, e);
     let text = serde_json::to_string_pretty(document)
-        .map_err(|e| Error::internal("a namespace that is no JSON").because(e))?;
+        .map_err(|e| Error::internal("a namespace cannot be written as JSON").because(e))?;
     let new = Replacement::create_readable(&path, MODE)?;
     match writeln!(new.file(), "{text}") {
         Ok(()) => new.keep(),
@@ -255,7 +257,7 @@ mod tests {
         assert_eq!(next("../..", Some("::")), "namespace1.json");
         assert_eq!(next("..", None), "namespace2.json");
         let long = next("x", Some(&"é".repeat(300)));
-        assert_eq!(long.len(), LONGEST_FILE + ".json".len());
+        assert_eq!(long.len(), MAX_FILE_NAME + ".json".len());
     }
 
     #[test]

@@ -1,7 +1,6 @@
-//! Metadata definitions in and out of files, for the operator.
+//! Loading and exporting of metadata definitions by the operator.
 //!
-//! *Source:* `glance/db/sqlalchemy/metadata.py` of the reference implementation. Ours is one transaction,
-//! and exports.
+//! *Source:* `glance/db/sqlalchemy/metadata.py` of the reference implementation. Here, loading is one transaction.
 
 use std::path::Path;
 
@@ -12,11 +11,11 @@ use crate::{Error, Result};
 
 pub use crate::local::catalog::Merge;
 
-/// Loads the namespaces of a file, or of all files of a directory, at once; why files were left out, or
-/// why there are none.
+/// Loads the namespaces of a file, or of all files in a directory, in one transaction. Returns the reasons for
+/// skipped files.
 ///
 /// # Errors
-/// Those of the catalogue; nothing was loaded then.
+/// Errors of the catalogue. Nothing was loaded then.
 pub async fn load(catalog: &Catalog, path: &Path, merge: Merge) -> Result<Vec<Error>> {
     let mut left_out = Vec::new();
     let mut documents = Vec::new();
@@ -32,7 +31,7 @@ pub async fn load(catalog: &Catalog, path: &Path, merge: Merge) -> Result<Vec<Er
     }
     catalog
         .write(async |transaction| {
-            transaction.take_turn().await?;
+            transaction.lock_invariants().await?;
             let mut loader = transaction.metadef_loader(merge, catalog.now()).await?;
             for document in &documents {
                 loader.load(document).await?;
@@ -44,28 +43,28 @@ pub async fn load(catalog: &Catalog, path: &Path, merge: Merge) -> Result<Vec<Er
     Ok(left_out)
 }
 
-/// Removes every metadata definition, and every type of resources.
+/// Removes all metadata definitions and resource types.
 pub async fn unload(catalog: &Catalog) -> Result<()> {
     catalog
         .write(async |transaction| {
-            transaction.take_turn().await?;
+            transaction.lock_invariants().await?;
             transaction.metadefs().clear().await
         })
         .await
 }
 
-/// Writes every namespace to a file of its own in a directory, which MUST be there. Files of the same
-/// names are replaced; returns what the user should know of those that were written in place.
+/// Writes each namespace to a file in an existing directory. Replaces files of the same names. Returns warnings
+/// about files that were written in place.
 ///
 /// # Errors
-/// `Io` for the directory and the files; those of the catalogue.
+/// `Io` for the directory and the files; errors of the catalogue.
 pub async fn export(catalog: &Catalog, directory: &Path) -> Result<Vec<String>> {
-    // Whatever the catalogue holds, a directory that is not there is said to be none.
+    // A missing directory is an error even if there is nothing to write.
     std::fs::read_dir(directory).map_err(|e| Error::io("write to", directory, e))?;
-    // A transaction, so that all files show one moment.
+    // One transaction, so that all files show the same moment.
     let namespaces = catalog
         .write(async |transaction| {
-            transaction.take_turn().await?;
+            transaction.lock_invariants().await?;
             let rows = transaction.metadefs();
             let query = NamespaceQuery::default();
             let mut stored = rows.namespaces(&query, None, None).await?;

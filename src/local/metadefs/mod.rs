@@ -1,7 +1,7 @@
 //! Metadata definitions.
 //!
-//! *Source:* `glance/api/v2/metadef_*.py` of the reference implementation, for the rules and for the
-//! order in which they are looked at.
+//! *Source:* `glance/api/v2/metadef_*.py` of the reference implementation, for the rules and the order of the
+//! checks.
 
 mod files;
 mod load;
@@ -23,7 +23,7 @@ use super::{Local, visibility};
 use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
 use crate::{Error, Operation, Result};
 
-/// Refuses to delete anything of a namespace that is protected. `what` names the thing.
+/// Returns an error if the namespace is protected. `what` names the item to be deleted.
 fn check_not_protected(namespace: &Namespace, what: &str) -> Result<()> {
     if !namespace.protected {
         return Ok(());
@@ -34,17 +34,17 @@ fn check_not_protected(namespace: &Namespace, what: &str) -> Result<()> {
     .hint(Operation::UnprotectNamespace(namespace.name.clone())))
 }
 
-/// Characters of a name at most: the catalogue has room for no more.
-const LONGEST: usize = 80;
+/// The maximum number of characters of a name: the size of its column.
+const MAX_LENGTH: usize = 80;
 
 impl Local {
-    /// The namespace of that name, if the caller may see it.
+    /// Loads the namespace with that name, if the caller may see it.
     async fn find_namespace(&self, name: &str) -> Result<StoredNamespace> {
         let found = self.catalog.metadefs().namespace(name).await?;
         self.known_namespace(found, name)
     }
 
-    /// What was found, if the caller may see it.
+    /// Returns the namespace that was found, if the caller may see it.
     fn known_namespace(
         &self,
         found: Option<StoredNamespace>,
@@ -55,15 +55,15 @@ impl Local {
             .ok_or_else(|| no_namespace(name))
     }
 
-    /// Returns a namespace that is to be changed in `transaction`, or whose contents are, if the caller may:
-    /// `action` is the policy that decides that.
+    /// Loads a namespace that will be changed in `transaction`, or whose contents will be, if `action` allows the
+    /// caller to.
     async fn change_namespace(
         &self,
         transaction: &Transaction,
         name: &str,
         action: Action,
     ) -> Result<StoredNamespace> {
-        transaction.take_turn().await?;
+        transaction.lock_invariants().await?;
         let found = transaction.metadefs().namespace(name).await?;
         let found = self.known_namespace(found, name)?;
         policy::check(&self.caller, action, Target::Namespace(&found.namespace))?;
@@ -76,7 +76,7 @@ impl Local {
     }
 }
 
-/// The refusal of a change to what another caller changed since it was read.
+/// Returns the error for a change to an item that another caller has changed since it was read.
 fn changed(what: &str) -> Error {
     Error::conflict(format!("{what} was changed by another caller")).hint("Try again.")
 }
@@ -87,7 +87,7 @@ fn no_namespace(name: &str) -> Error {
     ))
 }
 
-/// Refuses a definition that is none of `kind`.
+/// Checks a definition against the schema of `kind`.
 fn check_definition(kind: Kind, definition: &Definition) -> Result<()> {
     if let Some(name) = kind.read_only_attribute(definition) {
         return Err(Error::forbidden(format!(
@@ -102,25 +102,27 @@ fn check_definition(kind: Kind, definition: &Definition) -> Result<()> {
     })
 }
 
-/// Refuses a name that nothing can be called by, or that the catalogue has no room for.
+/// Checks that a name is not empty and fits its column.
 fn check_name(what: &str, name: &str) -> Result<()> {
     if name.is_empty() {
-        return Err(Error::invalid(format!("a {what} needs a name")));
-    }
-    if name.chars().count() > LONGEST {
         return Err(Error::invalid(format!(
-            "the name of a {what} has {LONGEST} characters at most"
+            "the name of a {what} must not be empty"
+        )));
+    }
+    if name.chars().count() > MAX_LENGTH {
+        return Err(Error::invalid(format!(
+            "the name of a {what} must not exceed {MAX_LENGTH} characters"
         )));
     }
     Ok(())
 }
 
-/// A text of a definition that was checked.
+/// Returns a string of a valid definition.
 fn text(definition: &Definition, name: &str) -> Option<String> {
     Some(definition.get(name)?.as_str()?.to_string())
 }
 
-/// The properties of a definition that was checked, as they are kept.
+/// Returns the properties of a valid definition in their stored form.
 fn properties_of(definition: &Definition) -> Result<Properties> {
     let given = definition.get("properties").and_then(Value::as_object);
     let mut properties = Properties::new();
@@ -131,9 +133,9 @@ fn properties_of(definition: &Definition) -> Result<Properties> {
     Ok(properties)
 }
 
-/// A property of a definition that was checked, as it is kept.
+/// Returns a property of a valid definition in its stored form.
 fn kept(name: &str, value: &Value) -> Result<Definition> {
     let definition = value.as_object().cloned().unwrap_or_default();
     property::kept(&definition)
-        .map_err(|why| Error::invalid(format!("property {name} cannot be kept: {why}")))
+        .map_err(|why| Error::invalid(format!("property {name} cannot be stored: {why}")))
 }

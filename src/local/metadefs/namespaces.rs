@@ -46,7 +46,7 @@ impl Namespaces for Local {
         let created = self
             .catalog
             .write(async |transaction| {
-                transaction.take_turn().await?;
+                transaction.lock_invariants().await?;
                 if transaction
                     .metadefs()
                     .namespace(&namespace.name)
@@ -117,7 +117,7 @@ impl Namespaces for Local {
     }
 }
 
-/// Whether the attributes of two namespaces, other than what they hold, are the same.
+/// Returns whether the attributes of two namespaces, other than their contents, are the same.
 fn has_attributes_of(one: &Namespace, other: &Namespace) -> bool {
     let attributes = |of: &Namespace| Namespace {
         resource_type_associations: Vec::new(),
@@ -170,7 +170,7 @@ impl Local {
         }
     }
 
-    /// Replaces the attributes of a namespace; of one that `was` is given of only if they still are those.
+    /// Replaces the attributes of a namespace; if `was` is given, only if they are still the same.
     async fn change_attributes(
         &self,
         name: &str,
@@ -205,7 +205,7 @@ impl Local {
         Ok(())
     }
 
-    /// The namespaces that match and that the caller may see, each with its associations.
+    /// Returns the matching namespaces that the caller may see, with their associations.
     async fn matching(&self, query: NamespaceQuery) -> Result<Vec<Namespace>> {
         if let Some(visibility) = &query.visibility
             && !["public", "private"].contains(&visibility.as_str())
@@ -236,7 +236,7 @@ impl Local {
         Ok(with_associations.collect())
     }
 
-    /// Deletes all that a namespace holds of a kind; `action` is the policy that lets the caller.
+    /// Deletes all contents of one kind from a namespace, if `action` allows the caller to.
     pub(super) async fn delete_contents(
         &self,
         name: &str,
@@ -265,7 +265,7 @@ impl Local {
     }
 }
 
-/// Records a namespace with all it holds, whose names are looked at; the namespace as it is then.
+/// Inserts a namespace with its contents, and returns it as stored. Checks the names of the contents.
 async fn insert(transaction: &Transaction, namespace: Namespace) -> Result<Namespace> {
     let rows = transaction.metadefs();
     let now = transaction.now();
@@ -306,7 +306,7 @@ async fn insert(transaction: &Transaction, namespace: Namespace) -> Result<Names
     })
 }
 
-/// The namespace that a checked definition describes, without what it holds.
+/// Returns the namespace of a valid definition, without contents.
 fn own_attributes(caller: &Caller, definition: &Definition) -> Result<Namespace> {
     let name = text(definition, "namespace").unwrap_or_default();
     check_name("namespace", &name)?;
@@ -323,7 +323,7 @@ fn own_attributes(caller: &Caller, definition: &Definition) -> Result<Namespace>
     })
 }
 
-/// The objects of a list of a checked definition.
+/// Returns the objects in a list of a valid definition.
 fn items<'d>(definition: &'d Definition, name: &str) -> impl Iterator<Item = &'d Definition> {
     let listed = definition.get(name).and_then(Value::as_array);
     listed.into_iter().flatten().filter_map(Value::as_object)

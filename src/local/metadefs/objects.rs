@@ -101,7 +101,7 @@ impl MetadefObjects for Local {
 }
 
 impl Local {
-    /// Replaces an object; one that `was` is given of only if it still is that.
+    /// Replaces an object; if `was` is given, only if it is still the same.
     async fn change_object(
         &self,
         namespace: &str,
@@ -146,7 +146,7 @@ impl Local {
     }
 }
 
-/// The object that a checked definition describes.
+/// Returns the object of a valid definition.
 pub(super) fn object(definition: &Definition) -> Result<Object> {
     let name = text(definition, "name").unwrap_or_default();
     check_name("object", &name)?;

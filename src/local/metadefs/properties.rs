@@ -109,7 +109,7 @@ impl MetadefProperties for Local {
 }
 
 impl Local {
-    /// Replaces a property; one that `was` is given of only if it still is that.
+    /// Replaces a property; if `was` is given, only if it is still the same.
     async fn change_property(
         &self,
         namespace: &str,
@@ -146,7 +146,7 @@ impl Local {
     }
 }
 
-/// A definition with its name. One that was loaded, or came with its namespace, has its name beside it.
+/// Adds the name to a definition. A property that was loaded, or created with its namespace, is stored without it.
 fn with_name(name: &str, found: Definition) -> Definition {
     let mut definition = Definition::new();
     definition.insert("name".to_string(), name.into());
@@ -154,7 +154,7 @@ fn with_name(name: &str, found: Definition) -> Definition {
     definition
 }
 
-/// The name of a property, and its definition as it is kept.
+/// Checks a definition, and returns the property's name and its stored form.
 fn property(definition: Definition) -> Result<(String, Definition)> {
     check_definition(Kind::Property, &definition)?;
     let name = text(&definition, "name").unwrap_or_default();

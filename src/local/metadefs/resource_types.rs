@@ -1,8 +1,8 @@
-//! Types of resources, and which namespaces describe them.
+//! Resource types, and the namespaces that describe them.
 
 use async_trait::async_trait;
 
-use super::{LONGEST, check_definition, check_name, check_not_protected, text};
+use super::{MAX_LENGTH, check_definition, check_name, check_not_protected, text};
 use crate::local::Local;
 use crate::local::events::{Part, Step};
 use crate::local::policy::Action;
@@ -84,7 +84,7 @@ impl ResourceTypes for Local {
     }
 }
 
-/// The association that a checked definition describes.
+/// Returns the association of a valid definition.
 pub(super) fn association(definition: &Definition) -> Result<Association> {
     let association = Association {
         name: text(definition, "name").unwrap_or_default(),
@@ -100,10 +100,10 @@ pub(super) fn association(definition: &Definition) -> Result<Association> {
     ] {
         if given
             .as_ref()
-            .is_some_and(|text| text.chars().count() > LONGEST)
+            .is_some_and(|text| text.chars().count() > MAX_LENGTH)
         {
             return Err(Error::invalid(format!(
-                "the {what} of a resource type has {LONGEST} characters at most"
+                "the {what} of a resource type must not exceed {MAX_LENGTH} characters"
             )));
         }
     }

@@ -161,7 +161,7 @@ impl MetadefTags for Local {
     }
 }
 
-/// The reference implementation says so of letters' case, which its database decides.
+/// Returns the reference implementation's error for an existing tag. The database decides whether case matters.
 pub(super) fn taken(namespace: &str, name: &str) -> Error {
     Error::conflict(format!(
         "A metadata tag with name={name} already exists in namespace={namespace}."

@@ -1,7 +1,7 @@
-//! Who may do what: the reference implementation's policy rules, with its defaults.
+//! Access control: the reference implementation's policy rules with their defaults.
 //!
-//! *Source:* `glance/policies/`, `glance/api/v2/policy.py` of the reference implementation. A reader may do nothing that a
-//! member may not, and a member nothing that an administrator may not.
+//! *Source:* `glance/policies/`, `glance/api/v2/policy.py` of the reference implementation. `admin` implies
+//! `member`, which implies `reader`.
 
 use crate::model::metadef::Namespace;
 use crate::model::{Caller, Image, Role, Visibility};
@@ -11,17 +11,17 @@ use super::visibility;
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $action:ident = $name:literal;)*) => {
-        /// What a caller wants to do: a rule of the reference implementation's policy, or one of ours.
+        /// An action of a caller: a policy rule of the reference implementation, or an additional one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Action {
             $($(#[$doc])* $action,)*
         }
 
         impl Action {
-            /// Every action.
+            /// All actions.
             pub const ALL: &[Self] = &[$(Self::$action,)*];
 
-            /// The name of the rule.
+            /// Returns the name of the rule.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$action => $name,)*
@@ -34,7 +34,7 @@ macro_rules! actions {
 actions! {
     /// Create an image for a project.
     AddImage = "add_image";
-    /// Learn of an image.
+    /// Get or list an image.
     GetImage = "get_image";
     /// Change attributes, properties or tags.
     ModifyImage = "modify_image";
@@ -44,21 +44,21 @@ actions! {
     PublicizeImage = "publicize_image";
     /// Make an image a community one.
     CommunitizeImage = "communitize_image";
-    /// Give an image to another project: a rule of ours.
+    /// Transfer an image to another project: an additional rule.
     ChangeOwner = "change_owner";
     /// Upload the data of an image.
     UploadImage = "upload_image";
-    /// Stage data: a rule of ours, which upstream decides as an upload.
+    /// Stage data: an additional rule, which upstream decides as an upload.
     StageImage = "stage_image";
-    /// Import data: a rule of ours, which upstream decides as an upload.
+    /// Import data: an additional rule, which upstream decides as an upload.
     ImportImage = "import_image";
     /// Read the data of an image.
     DownloadImage = "download_image";
-    /// Read the data of a deactivated image: a rule of ours.
+    /// Read the data of a deactivated image: an additional rule.
     DownloadDeactivated = "download_deactivated_image";
-    /// Keep others from reading the data.
+    /// Deactivate an image, so that only administrators can read its data.
     Deactivate = "deactivate";
-    /// Let others read the data again.
+    /// Reactivate an image.
     Reactivate = "reactivate";
     /// Copy the data into other stores.
     CopyImage = "copy_image";
@@ -72,7 +72,7 @@ actions! {
     AddMember = "add_member";
     /// Stop sharing an image.
     DeleteMember = "delete_member";
-    /// Learn of a member.
+    /// Get a member.
     GetMember = "get_member";
     /// Accept or reject a shared image.
     ModifyMember = "modify_member";
@@ -92,15 +92,16 @@ actions! {
     CachePrune = "cache_prune";
     /// List the nodes that have an image in their cache.
     ListCachedNodes = "list_cached_nodes";
-    /// Remove or restore what waits to be deleted: a rule of ours. Upstream leaves it to whoever can read the configuration.
+    /// Remove or restore images pending deletion: an additional rule. Upstream's program requires access to the
+    /// configuration.
     Scrub = "scrub";
-    /// Learn of a namespace and what it holds.
+    /// Get a namespace and its contents.
     GetMetadefNamespace = "get_metadef_namespace";
     /// Create a namespace.
     AddMetadefNamespace = "add_metadef_namespace";
     /// Change a namespace.
     ModifyMetadefNamespace = "modify_metadef_namespace";
-    /// Delete a namespace, or all of one kind that it holds.
+    /// Delete a namespace, or all its contents of one kind.
     DeleteMetadefNamespace = "delete_metadef_namespace";
     /// Create an object.
     AddMetadefObject = "add_metadef_object";
@@ -130,12 +131,12 @@ actions! {
     DeleteMetadefTags = "delete_metadef_tags";
 }
 
-/// What an action is done to.
+/// The target of an action.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// The deployment.
     Deployment,
-    /// A project that gets an image.
+    /// The project that will own a new image.
     Project(&'a str),
     /// An image.
     Image(ImageTarget<'a>),
@@ -145,21 +146,21 @@ pub enum Target<'a> {
     Namespace(&'a Namespace),
 }
 
-/// What the rules know of an image.
+/// The properties of an image that the rules depend on.
 #[derive(Clone, Copy, Debug)]
 pub struct ImageTarget<'a> {
     /// The image's ID, for messages.
     pub id: &'a str,
     /// The project that owns it.
     pub owner: Option<&'a str>,
-    /// Who may see it.
+    /// The visibility.
     pub visibility: Visibility,
-    /// Whether the caller's project is a member of it, whatever its answer.
+    /// Whether the caller's project is a member of the image, in any status.
     pub is_member: bool,
 }
 
 impl<'a> ImageTarget<'a> {
-    /// Returns what the rules know of `image`.
+    /// Returns the target for `image`.
     pub fn new(image: &'a Image, is_member: bool) -> Self {
         Self {
             id: &image.id,
@@ -169,7 +170,7 @@ impl<'a> ImageTarget<'a> {
         }
     }
 
-    /// Whether the image belongs to the caller's project.
+    /// Returns whether the image belongs to the caller's project.
     pub fn is_owned_by(&self, caller: &Caller) -> bool {
         self.owner == Some(caller.project.as_str())
     }
@@ -181,12 +182,12 @@ impl<'a> From<ImageTarget<'a>> for Target<'a> {
     }
 }
 
-/// Whether the caller may do this.
+/// Returns whether the caller may perform an action.
 pub fn may<'a>(caller: &Caller, action: Action, target: impl Into<Target<'a>>) -> bool {
     let is_admin = caller.is_admin();
     let changes = caller.role >= Role::Member;
     match (action, target.into()) {
-        // Not even administrators register data for another project.
+        // Administrators cannot register data for other projects either.
         (Action::AddImageLocation, Target::Image(image)) => changes && image.is_owned_by(caller),
         _ if is_admin => true,
         (Action::AddImage, Target::Project(owner)) => changes && owner == caller.project,
@@ -207,12 +208,12 @@ pub fn may<'a>(caller: &Caller, action: Action, target: impl Into<Target<'a>>) -
             | Action::DeleteMember,
             Target::Image(image),
         ) => changes && image.is_owned_by(caller),
-        // Members of the project that owns an image make it anything but public.
+        // Members of the owning project may set any visibility but public.
         (Action::CommunitizeImage, _) => true,
         (Action::GetMember, Target::Member(image, member)) => {
             image.is_owned_by(caller) || caller.project == member
         }
-        // The owner does not answer its own offer, even where it is a member of its image.
+        // The owner does not accept its own offer, even if it is a member of the image.
         (Action::ModifyMember, Target::Image(image)) => {
             changes && image.is_member && !image.is_owned_by(caller)
         }
@@ -223,10 +224,10 @@ pub fn may<'a>(caller: &Caller, action: Action, target: impl Into<Target<'a>>) -
     }
 }
 
-/// Refuses what the caller may not do.
+/// Checks that the caller may perform an action.
 ///
 /// # Errors
-/// `Forbidden`, which says why.
+/// `Forbidden` with the reason.
 pub fn check<'a>(caller: &Caller, action: Action, target: impl Into<Target<'a>>) -> Result<()> {
     let target = target.into();
     if may(caller, action, target) {
@@ -235,7 +236,7 @@ pub fn check<'a>(caller: &Caller, action: Action, target: impl Into<Target<'a>>)
     Err(refusal(caller, action, target))
 }
 
-/// Returns the error for what the caller may not do.
+/// Returns the error for an action that the caller may not perform.
 fn refusal(caller: &Caller, action: Action, target: Target<'_>) -> Error {
     let id = match target {
         Target::Image(image) | Target::Member(image, _) => image.id,
@@ -246,15 +247,15 @@ fn refusal(caller: &Caller, action: Action, target: Target<'_>) -> Error {
             format!("You are not permitted to create images owned by '{owner}'")
         }
         (Action::AddImage, _) => {
-            format!("{caller} may not create images: the role reader only looks")
+            format!("{caller} may not create images: the role reader is read-only")
         }
         (Action::PublicizeImage, _) => {
             return Error::forbidden("only an administrator may make an image public")
-                .hint("Ask one, or share the image with the projects that need it.");
+                .hint("Ask an administrator, or share the image with the projects that need it.");
         }
         (Action::ChangeOwner, _) => "Owner can't be updated by non admin.".to_string(),
         (Action::CopyImage, _) => {
-            format!("you may not copy image {id} into other stores: that is for administrators")
+            format!("you may not copy image {id} to other stores: only administrators may")
         }
         (Action::DownloadDeactivated, _) => {
             "The requested image has been deactivated. Image data download is forbidden."
@@ -264,22 +265,22 @@ fn refusal(caller: &Caller, action: Action, target: Target<'_>) -> Error {
             format!("you may not download image {id}: {caller} only has the role reader")
         }
         (Action::DeleteImageLocation, _) => {
-            format!("you may not take locations off image {id}: only an administrator may")
+            format!("you may not remove locations from image {id}: only administrators may")
         }
         (Action::ModifyMember, Target::Image(image)) => {
             let why = if image.is_owned_by(caller) {
-                "only the projects it is shared with answer".to_string()
+                "only the projects it is shared with may".to_string()
             } else {
                 format!("{caller} only has the role reader")
             };
-            format!("you may not answer the offer of image {id}: {why}")
+            format!("you may not accept or reject image {id}: {why}")
         }
         (Action::TasksApi, _) => {
-            format!("tasks are for administrators, and {caller} is none")
+            format!("only administrators may use tasks; {caller} is not one")
         }
-        (Action::Scrub, _) => format!("scrubbing is for administrators, and {caller} is none"),
+        (Action::Scrub, _) => format!("only administrators may scrub; {caller} is not one"),
         (Action::StoresInfoDetail, _) => {
-            "only an administrator may see the details of stores".to_string()
+            "only administrators may see the details of stores".to_string()
         }
         (action, Target::Image(image)) => {
             let why = if image.is_owned_by(caller) {
@@ -297,7 +298,7 @@ fn refusal(caller: &Caller, action: Action, target: Target<'_>) -> Error {
             let error = Error::forbidden(refused);
             return match target {
                 Target::Namespace(_) => error.hint(format!(
-                    "Metadata definitions are changed by administrators; you are {caller}."
+                    "Only administrators may change metadata definitions. You are {caller}."
                 )),
                 _ => error,
             };
@@ -306,7 +307,7 @@ fn refusal(caller: &Caller, action: Action, target: Target<'_>) -> Error {
     Error::forbidden(message)
 }
 
-/// Returns what is done to an image, as "you may not … image X" has it.
+/// Returns the verb of an action for "you may not … image X".
 const fn verb(action: Action) -> &'static str {
     match action {
         Action::DeleteImage => "delete",

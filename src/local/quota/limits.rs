@@ -1,21 +1,22 @@
-//! Where the limits of projects come from.
+//! Sources of project limits.
 
 use async_trait::async_trait;
 
 use crate::Result;
 use crate::config::{ProjectLimits, Setting};
 
-/// A source of what projects may use.
+/// A source of project limits.
 #[async_trait]
 pub trait Limits: Send + Sync {
-    /// Returns what `project` may use.
+    /// Returns the limits of `project`.
     ///
     /// # Errors
-    /// `Failed` where the configuration of it is refused; `Unavailable` where a server has to be asked and does not answer.
+    /// `Failed` if the configuration of the source is invalid; `Unavailable` if it is a server that does not
+    /// respond.
     async fn limits_of(&self, project: &str) -> Result<ProjectLimits>;
 }
 
-/// The limits that the configuration has for every project.
+/// The configured limits, which are the same for all projects.
 pub struct ConfiguredLimits(pub Setting<ProjectLimits>);
 
 #[async_trait]

@@ -1,8 +1,8 @@
-//! What projects may use.
+//! Limits on the usage of projects.
 //!
-//! Two kinds of limits, as in the reference implementation: `user_storage_quota`, bytes in stores; and the
-//! four that its operators keep in Keystone, and ours in the section `[local_limits]`. The latter are counted
-//! for the caller's project, and are soft where the size of what comes is not known beforehand.
+//! There are two kinds of limits, as in the reference implementation: `user_storage_quota` in bytes, and four
+//! limits that the reference implementation reads from Keystone and this program from the section `[local_limits]`.
+//! The latter apply to the caller's project, and may be exceeded by an upload of unknown size.
 //!
 //! *Source:* `glance/quota/keystone.py` and `check_quota` in `glance/api/common.py` of the reference
 //! implementation.
@@ -17,19 +17,19 @@ use crate::config::ProjectLimits;
 use crate::service::Usage;
 use crate::{Error, Operation, Result};
 
-/// Bytes in the unit of limits of sizes.
+/// The number of bytes in the unit of size limits.
 const MIB: u64 = 1024 * 1024;
 
-/// What is limited.
+/// A limited resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Quota {
-    /// MiB in stores, each copy counted.
+    /// The size of stored data in MiB; each copy counts.
     Size,
-    /// MiB that wait to be imported.
+    /// The size of staged data in MiB.
     Stage,
-    /// Images.
+    /// The number of images.
     Count,
-    /// Images whose data is on its way.
+    /// The number of images that are being uploaded.
     Uploading,
 }
 
@@ -45,7 +45,7 @@ impl Quota {
         }
     }
 
-    /// The most that may be used; None is no limit.
+    /// Returns the limit; None if unlimited.
     const fn limit(self, limits: ProjectLimits) -> Option<u64> {
         match self {
             Self::Size => limits.size_total,
@@ -55,7 +55,7 @@ impl Quota {
         }
     }
 
-    /// What is used.
+    /// Returns the current usage.
     fn used(self, counts: &UsageCounts) -> u64 {
         let used = match self {
             Self::Size => counts.bytes,
@@ -72,7 +72,7 @@ impl Quota {
 }
 
 impl Local {
-    /// The quotas of the caller's project.
+    /// Returns the quotas of the caller's project.
     pub(super) async fn quotas(&self) -> Result<Vec<Usage>> {
         let counts = self.catalog.usage(&self.caller.project).await?;
         let limits = self.limits.limits_of(&self.caller.project).await?;
@@ -85,27 +85,27 @@ impl Local {
         Ok(Quota::ALL.map(usage).into())
     }
 
-    /// Is there room for one more image? Asked before it is recorded.
+    /// Checks the limit of images. MUST be called before a new image is recorded.
     pub(super) async fn check_count(&self, transaction: &Transaction) -> Result<()> {
         self.check(Some(transaction), Quota::Count, 1).await
     }
 
-    /// Is there room for one more upload? Asked when it has been recorded.
+    /// Checks the limit of uploads. MUST be called after a new upload is recorded.
     pub(super) async fn check_uploading(&self, transaction: &Transaction) -> Result<()> {
         self.check(Some(transaction), Quota::Uploading, 0).await
     }
 
-    /// Is there room for `bytes` more in stores? 0 where it is not known how many come.
+    /// Checks that `bytes` more may be stored; 0 if the size is unknown.
     pub(super) async fn check_size(&self, bytes: u64) -> Result<()> {
         self.check(None, Quota::Size, bytes / MIB).await
     }
 
-    /// Is there room for `bytes` more that wait to be imported? 0 where it is not known how many come.
+    /// Checks that `bytes` more may be staged; 0 if the size is unknown.
     pub(super) async fn check_staging(&self, bytes: u64) -> Result<()> {
         self.check(None, Quota::Stage, bytes / MIB).await
     }
 
-    /// Refuses `delta` more of what is limited. Nothing is counted where there is no limit.
+    /// Returns an error if `delta` more of a resource would exceed its limit. Reads no usage if there is no limit.
     async fn check(&self, on: Option<&Transaction>, quota: Quota, delta: u64) -> Result<()> {
         let project = &self.caller.project;
         let Some(limit) = quota.limit(self.limits.limits_of(project).await?) else {
@@ -125,10 +125,10 @@ impl Local {
             quota.name()
         ))
         .hint(Operation::ShowUsage)
-        .hint("The limits are in the section [local_limits] of the configuration."))
+        .hint("The limits are set in the section [local_limits] of the configuration."))
     }
 
-    /// Is there room for `bytes` more of `owner` in stores, by `user_storage_quota`?
+    /// Checks that `owner` may store `bytes` more by `user_storage_quota`.
     pub(super) async fn check_storage(&self, owner: Option<&str>, bytes: u64) -> Result<()> {
         match self.storage_left(owner).await? {
             Some(left) if bytes > left => Err(Error::too_large(format!(
@@ -138,7 +138,7 @@ impl Local {
         }
     }
 
-    /// How much data an image of `owner` may still bring.
+    /// Returns the maximum size of the data of an image of `owner`.
     pub(super) async fn room(&self, owner: Option<&str>) -> Result<Cap> {
         let one = Cap {
             bytes: self.settings.limits.image_size.copied()?,
@@ -151,7 +151,7 @@ impl Local {
         Ok(all.filter(|all| all.bytes < one.bytes).unwrap_or(one))
     }
 
-    /// Bytes that `user_storage_quota` leaves to `owner`; None where it is no limit.
+    /// Returns the number of bytes that `user_storage_quota` leaves to `owner`; None if unlimited.
     async fn storage_left(&self, owner: Option<&str>) -> Result<Option<u64>> {
         let (Some(all), Some(owner)) = (self.settings.limits.project_storage.copied()?, owner)
         else {
@@ -162,25 +162,25 @@ impl Local {
     }
 }
 
-/// The most bytes that an upload may bring, and the option that says so.
+/// The maximum size of an upload, and the option that sets it.
 #[derive(Clone, Copy)]
 pub(super) struct Cap {
-    /// Bytes.
+    /// The size in bytes.
     pub(super) bytes: u64,
     /// The option that sets the limit.
     pub(super) option: &'static str,
 }
 
 impl Cap {
-    /// That there were more.
+    /// Returns the error for data beyond this limit.
     pub(super) fn exceeded(self) -> Error {
         Error::too_large(format!(
-            "The incoming image is too large: more than the {} bytes that {} leaves",
+            "The incoming image is too large: more than the {} bytes that {} allows",
             self.bytes, self.option
         ))
     }
 
-    /// Counts bytes as they go by, and fails when there are more.
+    /// Returns a function that counts bytes, and fails when they exceed the limit.
     pub(super) fn counter(self) -> impl FnMut(&[u8]) -> Result<()> {
         let mut seen = 0_u64;
         move |bytes| {

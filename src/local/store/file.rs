@@ -1,7 +1,7 @@
-//! The `file` store: a file an image, in one or several directories.
+//! The `file` store: one file per image, in one or more directories.
 //!
-//! Data is written to `ID.part` beside its final name, made durable, renamed without replacing, and
-//! the directory made durable, in this order.
+//! Data is written to `ID.part` next to its final name and synced. The file is then renamed without replacing
+//! another one, and the directory is synced.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -24,7 +24,8 @@ use crate::local::engine::DIRECTORY_MODE;
 use crate::model::{ByteRange, StoreInfo, Timestamp};
 use crate::{Error, Result};
 
-/// A directory that the store creates in its own: one that holds nothing at all may be where a file system is not mounted.
+/// The subdirectory that marks a directory as one of a store. A directory without any entry may be the mount point
+/// of a file system that is not mounted.
 const MARKER: &str = ".store";
 
 /// Tolerance for databases that truncate timestamps to seconds.
@@ -33,18 +34,18 @@ const CLOCK_SLACK: Duration = Duration::from_secs(1);
 /// A directory of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
-    /// Where.
+    /// The path.
     pub path: PathBuf,
-    /// Preference; higher first, and of equal ones the one with most room.
+    /// The priority, higher first. Among equal priorities, the directory with the most free space is used.
     pub priority: i64,
 }
 
 /// How a store writes its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Writing {
-    /// Permission bits.
+    /// The permission bits.
     pub mode: u32,
-    /// Whether runs of zeros become holes.
+    /// Whether runs of zeros are written as holes.
     pub sparse: bool,
 }
 
@@ -54,12 +55,12 @@ pub struct FileStore {
     info: StoreInfo,
     directories: Vec<Directory>,
     writing: Writing,
-    /// Whether an upload is refused at once where there is a file of its final name.
+    /// Whether an upload is refused at once if a file with its final name exists.
     refuses_existing: bool,
 }
 
 impl FileStore {
-    /// A store in `directories`, of which there MUST be one.
+    /// Creates a store with `directories`, which MUST NOT be empty.
     pub fn new(info: StoreInfo, directories: Vec<Directory>, writing: Writing) -> Self {
         Self {
             info,
@@ -69,26 +70,26 @@ impl FileStore {
         }
     }
 
-    /// Returns the same store for files that belong to no image before they are recorded: what is found at the address
-    /// of new data is the caller's to remove, before it commits.
+    /// Returns the same store for data that is not recorded as an image's when it is committed. [`Store::create`]
+    /// accepts an existing file at the final name; the caller removes it before it commits.
     #[must_use]
     pub fn tolerant(mut self) -> Self {
         self.refuses_existing = false;
         self
     }
 
-    /// The paths of the directories.
+    /// Returns the paths of the directories.
     fn paths(&self) -> Vec<PathBuf> {
         let paths = self.directories.iter().map(|at| at.path.clone());
         paths.collect()
     }
 
-    /// The directory that the next `size` bytes go to.
+    /// Returns the directory for the next `size` bytes.
     fn choose(&self, size: Option<u64>) -> Result<&Path> {
         let mut best: Option<(&Directory, u64)> = None;
         for directory in &self.directories {
             create_directory(&directory.path.join(MARKER), DIRECTORY_MODE)?;
-            // With one directory and no promise there is nothing to choose or refuse.
+            // With one directory and no known size, there is nothing to choose or refuse.
             if self.directories.len() == 1 && size.is_none() {
                 return Ok(&directory.path);
             }
@@ -112,9 +113,9 @@ impl FileStore {
     }
 }
 
-/// Bytes that an unprivileged process may still write there.
+/// Returns the number of bytes that an unprivileged process may still write to a directory's file system.
 fn room(path: &Path) -> Result<u64> {
-    let statistics = rustix::fs::statvfs(path).map_err(|e| Error::io("look at", path, e.into()))?;
+    let statistics = rustix::fs::statvfs(path).map_err(|e| Error::io("access", path, e.into()))?;
     Ok(statistics.f_bavail.saturating_mul(statistics.f_frsize))
 }
 
@@ -144,8 +145,10 @@ impl Store for FileStore {
         paths.map(|path| address_of(&path)).collect()
     }
 
-    /// *Source:* `validate_external_location` in `glance/common/store_utils.py`: of all kinds, addresses of files
-    /// are refused.
+    /// Returns whether the address is one of the image's, because no caller can add a `file` address.
+    ///
+    /// *Source:* `validate_external_location` in `glance/common/store_utils.py`, which refuses `file` addresses
+    /// among others.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
         self.addresses(id).iter().any(|address| address == url)
     }
@@ -169,7 +172,7 @@ impl Store for FileStore {
 
     async fn size(&self, url: &str) -> Result<u64> {
         let path = file_path(url)
-            .ok_or_else(|| Error::invalid("a location of a file store is no file:// address"))?;
+            .ok_or_else(|| Error::invalid("a location of a file store is not a file:// address"))?;
         blocking(move || match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(missing(&path)),
@@ -179,8 +182,9 @@ impl Store for FileStore {
     }
 
     async fn open(&self, url: &str, range: ByteRange) -> Result<Source> {
-        let path = file_path(url)
-            .ok_or_else(|| Error::internal("a location of a file store is no file:// address"))?;
+        let path = file_path(url).ok_or_else(|| {
+            Error::internal("a location of a file store is not a file:// address")
+        })?;
         blocking(move || match Source::open(&path) {
             Err(_) if !path.exists() => Err(missing(&path)),
             other => other?.limited_to(range),
@@ -212,7 +216,7 @@ impl Store for FileStore {
         blocking(move || {
             for directory in &directories {
                 let (part, path) = (part_of(directory, &id), directory.join(&id));
-                // What is on a file system that is not mounted comes back with it.
+                // Fails if the file system may not be mounted: its data would reappear when it is.
                 let found = find(&path)?;
                 let is_left =
                     !recorded.contains(&path) && found.is_some_and(|found| found.is_file());
@@ -225,7 +229,7 @@ impl Store for FileStore {
     }
 }
 
-/// Returns the name of what is not committed yet.
+/// Returns the name of data that is not committed yet.
 fn part_of(directory: &Path, id: &str) -> PathBuf {
     directory.join(format!("{id}.part"))
 }
@@ -235,18 +239,18 @@ fn address_of(path: &Path) -> String {
     format!("file://{}", path.display())
 }
 
-/// Data on its way into a file.
+/// A writer of image data into a file.
 struct FileWriter {
     directory: PathBuf,
     part: PathBuf,
     path: PathBuf,
     address: String,
     writing: Writing,
-    /// Whether there may be a file of our own.
+    /// Whether a file of this writer may exist.
     has_begun: bool,
-    /// The file that is written; None until it was created, and after an abort: only then is its space free.
+    /// The file; None before it is created, and after an abort, because its space is freed only when it is closed.
     file: Option<Arc<File>>,
-    /// Device and inode of that file.
+    /// The device and inode numbers of the file.
     identity: Option<(u64, u64)>,
 }
 
@@ -319,7 +323,7 @@ impl Writer for FileWriter {
         let (part, path, directory) =
             (self.part.clone(), self.path.clone(), self.directory.clone());
         blocking(move || {
-            // Where renaming failed, or what followed it, the data may be at its address.
+            // If the rename or the sync failed, the data may already be under its final name.
             let found = lookup(&path)?.map(|found| (found.dev(), found.ino()));
             let is_ours = found.is_some() && found == identity;
             let path = is_ours.then_some(path.as_path());
@@ -329,9 +333,9 @@ impl Writer for FileWriter {
     }
 }
 
-/// Creates the file that data is taken into: a new one, and no link of another user's.
+/// Creates the file for new data. Never opens an existing file or link, which may be another user's.
 fn create_part(part: &Path, writing: Writing) -> Result<Target> {
-    // What a dead process left there is ours now, by the lock on the journal's entry.
+    // The lock on the journal entry is held, so a leftover is a crashed process's.
     remove(part)?;
     let mut options = OpenOptions::new();
     let file = options
@@ -342,7 +346,7 @@ fn create_part(part: &Path, writing: Writing) -> Result<Target> {
         .open(part);
     let file = file.map_err(|e| storage_error(Error::io("create", part, e)))?;
     give_to_owner(&file, directory_of(part));
-    // The mode is the operator's, whatever the umask.
+    // The mode is the configured one, regardless of the umask.
     let permissions = fs::Permissions::from_mode(writing.mode);
     file.set_permissions(permissions)
         .map_err(|e| Error::io("create", part, e))?;
@@ -353,18 +357,17 @@ fn create_part(part: &Path, writing: Writing) -> Result<Target> {
     })
 }
 
-/// Renames without replacing where the file system has no such call.
+/// Renames without replacing on file systems that lack `RENAME_NOREPLACE`.
 fn rename_by_link(part: &Path, path: &Path) -> io::Result<()> {
     fs::hard_link(part, path)?;
     fs::remove_file(part)
 }
 
-/// Removes files, and makes that last: each of their directories is written to the disk once. Only looks,
-/// if `dry_run`.
+/// Removes files durably; each directory is synced once. Only checks them if `dry_run`.
 fn remove_all(removals: &[Removal], dry_run: bool) -> Vec<Result<Option<u64>>> {
     let paths: Vec<Option<PathBuf>> = removals.iter().map(|data| file_path(&data.url)).collect();
-    let no_file = || Error::failed("its address is none of a file");
-    // All are looked at before the first one goes: a directory may be empty then.
+    let no_file = || Error::failed("its address is not that of a file");
+    // All files are checked before the first removal, after which a directory may be empty.
     let mut removed: Vec<Result<Option<u64>>> = paths
         .iter()
         .zip(removals)
@@ -398,21 +401,21 @@ fn remove_all(removals: &[Removal], dry_run: bool) -> Vec<Result<Option<u64>>> {
     removed
 }
 
-/// Looks up a path, without following a link.
+/// Returns a path's metadata, without following a link.
 fn lookup(path: &Path) -> Result<Option<Metadata>> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::io("look at", path, e)),
+        Err(e) => Err(Error::io("access", path, e)),
     }
 }
 
-/// Looks up image data that is to be removed. None where it is certain that there is none: its directory is
-/// there and holds something.
+/// Returns the metadata of image data that is to be removed. None if it certainly does not exist: its directory
+/// exists and is not empty.
 ///
 /// # Errors
-/// `Io` where the directory is not there, `Failed` where it is empty: it may be the place where a file system is
-/// not mounted at the moment.
+/// `Io` if the directory does not exist; `Failed` if it is empty: it may be the mount point of a file system that
+/// is not mounted.
 fn find(path: &Path) -> Result<Option<Metadata>> {
     let found = lookup(path)?;
     if found.is_some() {
@@ -422,26 +425,26 @@ fn find(path: &Path) -> Result<Option<Metadata>> {
     let mut entries = fs::read_dir(directory).map_err(|e| unmounted(directory, e))?;
     if entries.next().is_none() {
         return Err(Error::failed(format!(
-            "directory {} is empty, and may be one whose file system is not mounted",
+            "directory {} is empty; its file system may not be mounted",
             directory.display()
         ))
-        .hint("Mount it; or put a file into it if the data is lost for good."));
+        .hint("Mount it, or create a file in it if the data is permanently lost."));
     }
     Ok(None)
 }
 
-/// Returns the error for a directory that is not there.
+/// Returns the error for a missing directory.
 fn unmounted(directory: &Path, error: io::Error) -> Error {
     Error::io("open", directory, error).hint("Is its file system mounted? Nothing was deleted.")
 }
 
-/// A name that is taken by a file that is not an image's data.
+/// Returns the error for a name that is already in use by a file without a record.
 fn taken(path: &Path) -> Error {
-    Error::conflict(format!("{} exists already", path.display()))
-        .hint("It is no image's data; look at it, then move it away.")
+    Error::conflict(format!("{} already exists", path.display()))
+        .hint("It is not the data of an image. Check it, then move it to another place.")
 }
 
-/// Bytes of a file that is to be removed, None where there is none.
+/// Returns the size in bytes of a file that is to be removed; None if it does not exist.
 fn measure(path: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> {
     let Some(metadata) = find(path)? else {
         return Ok(None);
@@ -455,11 +458,11 @@ fn measure(path: &Path, unless_later: Option<Timestamp>) -> Result<Option<u64>> 
     }
     if let Some(moment) = unless_later {
         let written = metadata.modified();
-        let written = written.map_err(|e| Error::io("look at", path, e))?;
+        let written = written.map_err(|e| Error::io("access", path, e))?;
         let late = |written: Timestamp| written.before(CLOCK_SLACK) > moment;
         if Timestamp::from_system(written).is_none_or(late) {
             return Err(Error::failed(format!(
-                "{} was written after that",
+                "{} was written after the location was deleted",
                 path.display()
             )));
         }

@@ -1,7 +1,7 @@
-//! The `http` store: data on web servers, which is only read.
+//! The `http` store: read-only data on web servers.
 //!
-//! *Source:* `glance_store/_drivers/http.py` of the reference implementation, for the options, the redirects
-//! that are followed, and how large data is.
+//! *Source:* `glance_store/_drivers/http.py` of the reference implementation, for the options, the redirects that
+//! are followed, and the size of data.
 
 use std::time::Duration;
 
@@ -21,20 +21,20 @@ use crate::model::address::{discreet, place};
 use crate::model::{ByteRange, StoreInfo};
 use crate::{Error, ErrorKind, Parameter, Result};
 
-/// How long a response, or the next bytes of it, may take.
+/// The time limit for a response, and for each further piece of its body.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Redirects that are followed at most.
+/// The maximum number of redirects.
 const MAX_REDIRECTS: usize = 4;
 
-/// Web servers.
+/// A store of data on web servers.
 pub struct HttpStore {
     info: StoreInfo,
     client: Client,
 }
 
 impl HttpStore {
-    /// Returns a store of web servers that are read as `options` say.
+    /// Creates a store with the given options.
     pub fn new(info: StoreInfo, options: config::HttpStore) -> Self {
         Self {
             info,
@@ -42,7 +42,8 @@ impl HttpStore {
         }
     }
 
-    /// Returns the response to a request for a range of what is at `address`, or at where that redirects to; a success.
+    /// Sends a request for a range of the data at `address`, follows redirects, and returns the successful
+    /// response.
     async fn request(
         &self,
         method: Method,
@@ -57,25 +58,24 @@ impl HttpStore {
         let url = response.url();
         match response.status().as_u16() {
             200..=299 => Ok(response),
-            301 | 302 => Err(refused(url, "redirects to no web server")),
+            301 | 302 => Err(refused(
+                url,
+                "redirects to an address that is not a web server's",
+            )),
             404 => {
-                let message = format!("there is nothing at {}", place(url));
+                let message = format!("{} was not found", place(url));
                 Err(Error::not_found(message))
             }
             416 => {
-                let message = format!(
-                    "there are fewer bytes at {} than were asked for",
-                    place(url)
-                );
+                let message = format!("the requested range is beyond the end of {}", place(url));
                 Err(Error::new(ErrorKind::RangeNotSatisfiable, message))
             }
-            status => Err(refused(url, &format!("answers {status}"))),
+            status => Err(refused(url, &format!("responded {status}"))),
         }
     }
 }
 
-/// Returns a client of servers that are read as `options` say. Requests are not sent again: that is the matter of
-/// what needs the data.
+/// Returns a client with the given options. It does not repeat requests; the user of the data does.
 fn client(options: config::HttpStore) -> Client {
     Client::new(Options {
         tls: Tls {
@@ -91,7 +91,8 @@ fn client(options: config::HttpStore) -> Client {
             ..redirect::Policy::default()
         },
         retries: retry::Policy::NEVER,
-        // A connection that is used again may be closed at that very moment; few are worth it here.
+        // The server may close an idle connection at the moment of its reuse. Few requests are sent, so reuse gains
+        // little.
         keep_alive: false,
         ..Options::default()
     })
@@ -105,7 +106,7 @@ fn parse(address: &str) -> Result<Url> {
     let url = Url::parse(address).ok().filter(is_web);
     url.ok_or_else(|| {
         Error::invalid(format!(
-            "{} is no address of a web server",
+            "{} is not the address of a web server",
             discreet(address)
         ))
     })
@@ -115,7 +116,7 @@ fn refused(url: &Url, how: &str) -> Error {
     Error::invalid(format!("{} {how}", place(url)))
 }
 
-/// Returns the error that the failure of a request is for the caller.
+/// Returns the error of the store for a failed request.
 fn failed(failure: Failure) -> Error {
     let url = failure.url().clone();
     let (reason, source) = failure.into_parts();
@@ -124,7 +125,7 @@ fn failed(failure: Failure) -> Error {
         Reason::TooManyRedirects(_) => return refused(&url, "redirects too often"),
         Reason::TooSlow(limit) => {
             let seconds = limit.as_secs();
-            let message = format!("{} sent next to nothing for {seconds} s", place(&url));
+            let message = format!("{} sent almost no data for {seconds} s", place(&url));
             Error::new(ErrorKind::Unreachable, message)
         }
         reason => {
@@ -138,14 +139,14 @@ fn failed(failure: Failure) -> Error {
     }
 }
 
-/// Returns the error that a client which cannot be set up is for the caller.
+/// Returns the error of the store for a client that cannot be created.
 fn not_set_up(error: SetupError) -> Error {
     match error {
         SetupError::File(error) => error,
         SetupError::NoCertificate(_) => Error::failed(error.to_string())
             .hint("See https_ca_certificates_file in the configuration of the http store."),
         SetupError::InvalidProxy => {
-            Error::failed("http_proxy_information names a proxy that is no address")
+            Error::failed("a proxy in http_proxy_information has an invalid address")
                 .hint("Write it as http:HOST:PORT.")
         }
         error => {
@@ -179,22 +180,22 @@ impl Store for HttpStore {
     async fn create(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Writer>> {
         let message = "Error in store configuration. Adding images to store is disabled.";
         Err(Error::new(ErrorKind::Gone, message)
-            .hint("Web servers are only read.")
+            .hint("Stores on web servers are read-only.")
             .hint(Parameter::Store))
     }
 
-    /// What the server says, 0 where it does not.
+    /// Returns the size that the server reports, or 0.
     async fn size(&self, url: &str) -> Result<u64> {
         let response = self.request(Method::HEAD, url, ByteRange::ALL).await?;
         Ok(response.content_length().unwrap_or(0))
     }
 
-    /// What a server sends that knows no ranges is cut here.
+    /// Returns the range as a stream. If the server ignores the range, the response is cut here.
     async fn open(&self, url: &str, range: ByteRange) -> Result<Source> {
         let response = self.request(Method::GET, url, range).await?;
         let is_part = response.status() == StatusCode::PARTIAL_CONTENT;
         if is_part && response.first_byte() != Some(range.start) {
-            let how = "sends another part than it was asked for";
+            let how = "sent another range than requested";
             return Err(refused(response.url(), how));
         }
         let body = response.into_stream().map_err(failed);
@@ -210,7 +211,7 @@ impl Store for HttpStore {
         Ok(())
     }
 
-    /// Nothing is ever left on a web server.
+    /// Removes nothing: data is never stored on a web server.
     async fn clear(&self, _: &str, _: &[String]) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Where image data is kept.
+//! Stores of image data.
 
 mod file;
 mod http;
@@ -19,76 +19,80 @@ use crate::data::pump::Sink;
 use crate::model::{ByteRange, Location, StoreInfo, Timestamp};
 use crate::{Error, Parameter, Result};
 
-/// A place that keeps the data of images. It knows nothing of records, nor of the journal.
+/// A store of image data. It has no access to records or to the journal.
 ///
-/// Opening a store MUST NOT wait for it: files are read and connections made when data is asked for, so that a store that
-/// is down, or whose configuration is refused, fails only what needs its data.
+/// Opening a store MUST NOT wait for it. Files are read and connections made when data is requested, so that an
+/// unavailable or misconfigured store affects only operations that need its data.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Returns what callers may know of it, details included.
+    /// Returns the public description, including details.
     fn info(&self) -> &StoreInfo;
 
-    /// Whether it can read what is at an address of this kind.
+    /// Returns whether the store can read addresses of this kind.
     fn reads(&self, url: &str) -> bool;
 
-    /// Whether what is at an address is, or would be, its own.
+    /// Returns whether this store owns, or would own, the data at `url`.
     fn owns(&self, url: &str) -> bool;
 
-    /// Returns the addresses that this store may give the data of image `id`. None for a store that is only read.
+    /// Returns the addresses that this store may assign to the data of image `id`; empty for a read-only store.
     fn addresses(&self, id: &str) -> Vec<String>;
 
-    /// Whether an address is one of [`Store::addresses`], and of a kind that services take from no caller who names
-    /// locations: records of other images do not name it.
+    /// Returns whether an address is one of [`Store::addresses`] and callers cannot add it as a location, so that
+    /// no record of another image names it.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
         let _ = (url, id);
         false
     }
 
-    /// Prepares to store the data of image `id`: chooses its place. `size` is how many bytes will be written, where that
-    /// is known. Nothing is written yet.
+    /// Prepares to store the data of image `id`: chooses the place, and writes nothing. `size` is the number of
+    /// bytes to be written, if known.
     ///
     /// # Errors
-    /// `Conflict` where there is data at any of [`Store::addresses`] already; `TooLarge` when it cannot fit; `Gone` for a
-    /// store that is only read.
+    /// `Conflict` if there is already data at any of [`Store::addresses`]; `TooLarge` if the data cannot fit;
+    /// `Gone` for a read-only store.
     async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>>;
 
-    /// Returns the number of bytes at an address, as far as that is told without reading them.
+    /// Returns the size in bytes of the data at an address, as far as the store reports it without reading the
+    /// data.
     ///
     /// # Errors
-    /// `NotFound` when there are none, `Invalid` for what is not an address, `Unreachable`.
+    /// `NotFound` if there is no data; `Invalid` for an invalid address; `Unreachable`.
     async fn size(&self, url: &str) -> Result<u64>;
 
-    /// Opens data, or a range of it, by its address.
+    /// Opens the data at an address, or a range of it.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `RangeNotSatisfiable` for a range that begins at the end of the data or after it.
+    /// `NotFound` if there is no data; `RangeNotSatisfiable` for a range that begins at or after the end of the
+    /// data.
     async fn open(&self, url: &str, range: ByteRange) -> Result<Source>;
 
-    /// Checks that the data at an address could be deleted now: it is there, or its absence is certain.
+    /// Checks that the data at an address could be deleted now: it exists, or certainly does not.
     ///
     /// # Errors
-    /// `Io` and `Failed` where the place of the data is not there, such as a file system that is not mounted.
+    /// `Io` and `Failed` if the place of the data is missing, such as an unmounted file system.
     async fn check_delete(&self, url: &str) -> Result<()>;
 
-    /// Deletes data that no record names any more; or only checks, if `dry_run`. Returns for each, in their order, its
-    /// bytes, or None where nothing was there. What is reported as deleted MUST stay so when the machine stops.
+    /// Deletes data that no record refers to any more, or only checks it if `dry_run`. Returns the size in bytes of
+    /// each, in the same order, or None if nothing was there. Reported deletions MUST survive a power failure.
     ///
-    /// A store that is only read deletes nothing.
+    /// A read-only store refuses all deletions.
     async fn delete(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
         let _ = dry_run;
         let refuse = |_| {
             Err(Error::failed(format!(
-                "store '{}' is only read",
+                "store '{}' is read-only",
                 self.info().id
             )))
         };
         removals.into_iter().map(refuse).collect()
     }
 
-    /// Removes, durably, what a crashed process left that was storing the data of image `id`: what was not committed, and
-    /// what is at any of [`Store::addresses`] but not in `recorded`. [`Store::create`] has found nothing there.
+    /// Removes what a crashed process left while it stored the data of image `id`: data that was not committed, and
+    /// data at any of [`Store::addresses`] that is not in `recorded`. [`Store::create`] had found no data there.
+    /// The removal is durable.
     ///
-    /// MUST be harmless where nothing is left, and MUST NOT be called while another process stores data of that image.
+    /// MUST be harmless if nothing was left. MUST NOT be called while another process stores data of the same
+    /// image.
     async fn clear(&self, id: &str, recorded: &[String]) -> Result<()>;
 }
 
@@ -97,27 +101,28 @@ pub trait Store: Send + Sync {
 pub struct Removal {
     /// The address of the data.
     pub url: String,
-    /// The moment after which data written at that address is other data, which stays; None where there can be none.
+    /// The moment after which data written at that address is other data and stays; None if other data cannot be
+    /// there.
     pub unless_later: Option<Timestamp>,
 }
 
-/// Data that is being stored. Nothing is at its address before [`Writer::commit`]. Dropping it leaves what
-/// [`Store::clear`] removes, as a crash does.
+/// An upload in progress. There MUST be no data at its address before [`Writer::commit`]. Dropping it leaves what a
+/// crash leaves, for [`Store::clear`] to remove.
 #[async_trait]
 pub trait Writer: Send + Sync {
-    /// Returns the address that the data has once it is committed.
+    /// Returns the address of the data after the commit.
     fn address(&self) -> &str;
 
-    /// Begins to write: returns where the data goes. At most once.
+    /// Opens the target of the data. MUST be called at most once.
     async fn sink(&mut self) -> Result<Sink<'_>>;
 
-    /// Makes what was written durable at its address.
+    /// Makes the written data durable at its address.
     ///
     /// # Errors
-    /// `Conflict` where there is other data by now, which stays. After any error [`Writer::abort`] is allowed.
+    /// `Conflict` if other data has arrived there, which stays. [`Writer::abort`] MAY be called after any error.
     async fn commit(&mut self) -> Result<()>;
 
-    /// Removes what was written, committed or not, durably. Data of the same address that is not this one's MUST stay.
+    /// Removes the written data, committed or not, durably. Other data at the same address MUST stay.
     async fn abort(&mut self) -> Result<()>;
 }
 
@@ -129,7 +134,7 @@ pub struct StoreSet {
 }
 
 impl StoreSet {
-    /// Stores of which uploads go to `default`; `named` when callers may name them.
+    /// Creates the set. Uploads go to `default` unless the caller selects a store; `named` if callers may.
     pub fn new(stores: Vec<Box<dyn Store>>, default: Setting<String>, named: bool) -> Self {
         Self {
             stores,
@@ -138,21 +143,21 @@ impl StoreSet {
         }
     }
 
-    /// Every store, in the order of the configuration.
+    /// Returns all stores in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Store> {
         self.stores.iter().map(AsRef::as_ref)
     }
 
-    /// Whether stores have names that callers and locations use.
+    /// Returns whether stores have names that callers and locations use.
     pub fn named(&self) -> bool {
         self.named
     }
 
-    /// The store that the data at a location is in: the one that such addresses belong to, else the one
-    /// that its metadata name, else any that reads such addresses.
+    /// Returns the store of the data at a location: the store that owns the address, else the store in the
+    /// location's metadata, else any store that reads such addresses.
     ///
     /// # Errors
-    /// `Invalid` where there is none.
+    /// `Invalid` if no store matches.
     pub fn holding(&self, location: &Location) -> Result<&dyn Store> {
         let url = location.url.as_str();
         let named = |store: &&dyn Store| Some(store.info().id.as_str()) == location.store();
@@ -162,16 +167,16 @@ impl StoreSet {
             .or_else(|| self.iter().find(reads))
             .ok_or_else(|| {
                 let scheme = url.split("://").next().unwrap_or_default();
-                Error::invalid(format!("there is no store for addresses of kind {scheme}"))
+                Error::invalid(format!("no store reads {scheme} addresses"))
             })
     }
 
-    /// The store that what is at an address belongs to.
+    /// Returns the store that owns the data at an address.
     pub fn owning(&self, url: &str) -> Option<&dyn Store> {
         self.iter().find(|store| store.owns(url))
     }
 
-    /// Preference of the store that a location names; higher first.
+    /// Returns the preference of the store that a location names; higher first.
     pub fn weight(&self, location: &Location) -> i64 {
         let named = |store: &&StoreInfo| Some(store.id.as_str()) == location.store();
         let store = self.iter().map(Store::info).find(named);
@@ -180,10 +185,10 @@ impl StoreSet {
             .map_or(0, |detail| detail.weight)
     }
 
-    /// The store of that id, or the default one.
+    /// Returns the store with that ID, or the default store.
     ///
     /// # Errors
-    /// `Invalid` when there is none; `Failed` where the configuration names no default.
+    /// `Invalid` for an unknown ID; `Failed` if the configuration has no valid default.
     pub fn get(&self, id: Option<&str>) -> Result<&dyn Store> {
         let id = match id {
             Some(id) => id,
@@ -193,25 +198,25 @@ impl StoreSet {
             .find(|store| store.info().id == id)
             .ok_or_else(|| {
                 let known: Vec<&str> = self.iter().map(|store| store.info().id.as_str()).collect();
-                Error::invalid(format!("there is no store '{id}'"))
+                Error::invalid(format!("unknown store '{id}'"))
                     .hint(format!("The stores are: {}.", known.join(", ")))
             })
     }
 }
 
-/// The path in a `file://` address.
+/// Returns the path in a `file://` address.
 pub fn file_path(url: &str) -> Option<PathBuf> {
     url.strip_prefix("file://").map(PathBuf::from)
 }
 
-/// Returns the error for a store that has no room.
+/// Returns the error for a store without free space.
 fn full(why: &str) -> Error {
     Error::too_large(format!("Image storage media is full: {why}"))
-        .hint("Make room in the store's directory.")
+        .hint("Free space in the store's directory.")
         .hint(Parameter::Store)
 }
 
-/// Returns the error of a transfer into a store. A full disk has a status of its own.
+/// Returns the error of a transfer into a store. A full disk has its own status.
 pub(super) fn storage_error(error: Error) -> Error {
     let source = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<io::Error>());
     match source.map(io::Error::kind) {

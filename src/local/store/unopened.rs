@@ -1,4 +1,4 @@
-//! A store that cannot be opened: of a kind that is not built, or one whose configuration is refused.
+//! A store that cannot be opened: of an unsupported kind, or with an invalid configuration.
 
 use async_trait::async_trait;
 
@@ -8,7 +8,7 @@ use crate::data::Source;
 use crate::model::{ByteRange, StoreInfo};
 use crate::{Error, Parameter, Result};
 
-/// A store that is known by name and kind alone: whatever needs its data fails, and nothing else does.
+/// A store of which only name and kind are known. Only operations that need its data fail.
 pub struct UnopenedStore {
     info: StoreInfo,
     driver: String,
@@ -16,7 +16,7 @@ pub struct UnopenedStore {
 }
 
 impl UnopenedStore {
-    /// The store that `info` tells of, of a kind that cannot be opened or whose settings are refused.
+    /// Creates the store that `info` describes.
     pub fn new(info: StoreInfo, driver: String, kind: Setting<StoreKind>) -> Self {
         Self { info, driver, kind }
     }
@@ -45,12 +45,12 @@ impl Store for UnopenedStore {
         schemes(&self.driver).contains(&scheme)
     }
 
-    /// Not known: which of several stores of a kind an address belongs to is in its configuration.
+    /// Returns false: which of several stores of a kind owns an address depends on the configuration.
     fn owns(&self, _url: &str) -> bool {
         false
     }
 
-    /// Not known, for the same reason; nothing is written there.
+    /// Returns no address, for the same reason. Nothing is stored there.
     fn addresses(&self, _id: &str) -> Vec<String> {
         Vec::new()
     }

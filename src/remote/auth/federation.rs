@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::super::answer::{nonsense, refusal};
+use super::super::answer::{refusal, unexpected_response};
 use super::super::failure::failed;
 use super::{Prompt, basic_header, login};
 use crate::config::{Address, Challenge, Federation, Grant, Keystone, Secret};
@@ -356,7 +356,7 @@ fn form_of<T: AsRef<str>>(form: &[(&str, T)]) -> String {
 fn success(url: &Url, answer: &Response, secrets: &[&Secret]) -> Result<Value> {
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
     if answer.status.is_success() {
-        return body.ok_or_else(|| nonsense(url, "not JSON"));
+        return body.ok_or_else(|| unexpected_response(url, "not JSON"));
     }
     let text = |name: &str| Some(body.as_ref()?[name].as_str()?.to_string());
     let message = text("error_description").or_else(|| text("error"));
@@ -377,5 +377,5 @@ fn success(url: &Url, answer: &Response, secrets: &[&Secret]) -> Result<Value> {
 /// Returns a string member of a response.
 fn member(url: &Url, body: &Value, name: &str) -> Result<String> {
     let text = body[name].as_str().map(str::to_string);
-    text.ok_or_else(|| nonsense(url, &format!("no {name}")))
+    text.ok_or_else(|| unexpected_response(url, &format!("no {name}")))
 }

@@ -52,14 +52,14 @@ pub async fn log_in(
         if answer.status.is_success() {
             return read(&keystone, answer);
         }
-        let Some(lacking) = lacking(&answer, &keystone.methods) else {
+        let Some(missing) = missing_methods(&answer, &keystone.methods) else {
             return Err(refused(&keystone, &answer));
         };
         // Of Keystone's additional methods, a passcode can be prompted for.
         let can_be_asked =
-            lacking == ["totp"] && ask(&mut keystone, Need::Passcode, prompt).is_ok();
+            missing == ["totp"] && ask(&mut keystone, Need::Passcode, prompt).is_ok();
         if !can_be_asked {
-            return Err(not_enough(&keystone, &lacking));
+            return Err(insufficient(&keystone, &missing));
         }
         keystone.methods.push(Method::Totp);
     }
@@ -262,7 +262,7 @@ pub(super) fn read(keystone: &Keystone, answer: Response) -> Result<AuthToken> {
 
 /// Returns the further methods that Keystone requires, if its response has a receipt for those that it accepted; of several
 /// combinations the shortest.
-fn lacking(answer: &Response, shown: &[Method]) -> Option<Vec<String>> {
+fn missing_methods(answer: &Response, shown: &[Method]) -> Option<Vec<String>> {
     if answer.status != StatusCode::UNAUTHORIZED || !answer.headers.contains_key(RECEIPT) {
         return None;
     }
@@ -285,17 +285,19 @@ fn name_of(method: Method) -> &'static str {
     }
 }
 
-fn not_enough(keystone: &Keystone, lacking: &[String]) -> Error {
+fn insufficient(keystone: &Keystone, missing: &[String]) -> Error {
     let who = keystone
         .user
         .as_ref()
         .map_or("the user".to_string(), ToString::to_string);
     let shown = keystone.methods.iter().map(|method| name_of(*method));
-    let methods = shown.chain(lacking.iter().map(String::as_str));
+    let methods = shown.chain(missing.iter().map(String::as_str));
     let methods = methods.map(|name| format!("v3{name}")).collect();
-    let lacking = lacking.join(" and ");
-    Error::failed(format!("{who} must show {lacking} as well (HTTP 401)"))
-        .hint(Parameter::LoginMethods(methods))
+    let missing = missing.join(" and ");
+    Error::failed(format!(
+        "{who} must authenticate with {missing} as well (HTTP 401)"
+    ))
+    .hint(Parameter::LoginMethods(methods))
 }
 
 /// Returns the error for a refused login, in the format of upstream.
@@ -318,9 +320,9 @@ pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
     match status.as_u16() {
         // Keystone responds with 404 to a token that it cannot read.
         404 if !request.is_empty() && keystone.methods.contains(&Method::Token) => {
-            error.hint(doubt(keystone))
+            error.hint(refusal_hint(keystone))
         }
-        401 => error.hint(doubt(keystone)),
+        401 => error.hint(refusal_hint(keystone)),
         300 | 404 | 405 => error
             .hint(format!("There is no Keystone at {address}."))
             .hint(Parameter::KeystoneAddress),
@@ -329,7 +331,7 @@ pub(super) fn refused(keystone: &Keystone, answer: &Response) -> Error {
 }
 
 /// Returns possible reasons of a refusal, which Keystone does not report.
-fn doubt(keystone: &Keystone) -> String {
+fn refusal_hint(keystone: &Keystone) -> String {
     let who = keystone
         .user
         .as_ref()

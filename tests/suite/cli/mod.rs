@@ -1,6 +1,7 @@
 //! The command line: grammar, wiring, lines, signals, logins, and what is printed where.
 
 mod auth;
+mod downloads;
 pub mod grammar;
 mod lines;
 mod metadefs;
@@ -9,6 +10,5 @@ mod observation;
 mod operators;
 mod programs;
 mod requests;
-mod saving;
 mod shell_output;
 mod signals;

@@ -764,7 +764,7 @@ fn a_refused_address_names_the_option() {
     );
     assert!(
         run.stderr
-            .contains("allowed_ports and disallowed_ports of [import_filtering_opts]"),
+            .contains("allowed_ports and disallowed_ports in [import_filtering_opts]"),
         "{}",
         run.stderr
     );

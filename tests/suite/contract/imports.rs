@@ -65,7 +65,7 @@ async fn import(
     let running = service.import_image(id, import, Watch::default()).await?;
     running.await?;
     let waiting = Waiting {
-        tell: None,
+        report: None,
         watch: Watch::default(),
     };
     // A service that forgets a task fails the test, and does not keep it.

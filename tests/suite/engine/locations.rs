@@ -787,7 +787,7 @@ fn data_in_a_store_that_cannot_be_opened_is_not_forgotten() {
     assert!(changed.unwrap().success());
     let told = place.glance(&["image-delete", &id]).fails(1);
     assert!(
-        told.contains("cannot be deleted: there is no store for addresses of kind swift"),
+        told.contains("cannot be deleted: no store reads swift addresses"),
         "{told}"
     );
     let shown = place

@@ -191,12 +191,12 @@ fn an_undo_that_fails_is_done_by_a_later_command() {
          AND OLD.status IN ('importing', 'saving') BEGIN SELECT RAISE(ABORT, 'broken'); END",
     );
     let said = place.glance(&["image-import", &id, "--wait"]).fails(1);
-    assert!(said.contains("the next command tries again"), "{said}");
+    assert!(said.contains("The next command tries again"), "{said}");
     fs::remove_file(place.data().join("images")).unwrap();
     // One that fails behind the data: there are more bytes than promised.
     let words = ["image-upload", "--size", "3", queued];
     let said = place.glance_with(&words, b"four").fails(1);
-    assert!(said.contains("the next command tries again"), "{said}");
+    assert!(said.contains("The next command tries again"), "{said}");
     for _ in 0..2 {
         let run = place.glance(&["image", "list", "-f", "value", "-c", "Status"]);
         assert_eq!(run.text(), "saving\nimporting\n", "{}", run.stderr);
@@ -365,7 +365,7 @@ fn a_file_under_the_name_of_an_image_is_not_touched() {
     fs::write(images.join(id), "somebody's").unwrap();
     for _ in 0..2 {
         let said = place.glance_with(&["image-upload", id], b"data").fails(1);
-        assert!(said.contains("exists already"), "{said}");
+        assert!(said.contains("already exists"), "{said}");
         assert_eq!(shown(&place, id, "status"), "queued");
         assert_eq!(fs::read(images.join(id)).unwrap(), b"somebody's");
     }

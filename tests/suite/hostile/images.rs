@@ -153,7 +153,7 @@ fn reaching(place: &Place, canary: &Path) -> Vec<(&'static str, PathBuf, &'stati
 
 #[test]
 fn no_import_ever_opens_the_file_that_an_image_names() {
-    let canary_text = b"canary: nobody may read this";
+    let canary_text = b"canary: must not be read";
     let mut traced = 0;
     for (way, plugins, wrapped) in [
         ("to-raw", "[image_conversion]", false),

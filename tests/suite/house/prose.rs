@@ -8,17 +8,29 @@ use std::path::{Path, PathBuf};
 
 use super::source::literals;
 
-/// The folders that the rules apply to.
-const FOLDERS: [&str; 9] = [
+/// The folders and files that the rules apply to.
+const FOLDERS: [&str; 12] = [
     "src/cli",
     "src/config",
     "src/data",
+    "src/error",
+    "src/error.rs",
     "src/http",
+    "src/local",
     "src/model",
     "src/ops",
     "src/output",
     "src/remote",
     "src/service",
+];
+
+/// Files that the rules do not apply to yet, because another change rewrites them.
+const EXEMPT: [&str; 5] = [
+    "src/local/catalog/tables/images.rs",
+    "src/local/catalog/tables/locations.rs",
+    "src/local/events.rs",
+    "src/local/images.rs",
+    "src/local/locations.rs",
 ];
 
 /// The mark of a literal that must equal upstream's, in a comment on the line above it.
@@ -248,8 +260,12 @@ fn complaints(text: &Text) -> Vec<String> {
     wrong
 }
 
-/// Collects the Rust files below a folder.
+/// Collects the Rust files below a folder, or the file itself.
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    if folder.is_file() {
+        found.push(folder.to_path_buf());
+        return;
+    }
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -269,6 +285,7 @@ fn texts_are_in_plain_english() {
     for folder in FOLDERS {
         let mut paths = Vec::new();
         files(&top.join(folder), &mut paths);
+        paths.retain(|path| !EXEMPT.iter().any(|exempt| path.ends_with(exempt)));
         paths.sort();
         let mut docs = 0;
         for path in &paths {

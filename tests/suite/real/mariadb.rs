@@ -157,7 +157,7 @@ fn properties_and_tags_are_told_apart_as_the_database_can() {
     let refused = place
         .glance(&["image", "set", "one", "--property", "key=2"])
         .fails(1);
-    assert!(refused.contains("holds that already"), "{refused}");
+    assert!(refused.contains("already has this row"), "{refused}");
     place.glance(&["image", "unset", "one", "--tag", "T"]).ok();
     place
         .glance(&["image", "unset", "one", "--property", "Key"])
@@ -171,7 +171,7 @@ fn properties_and_tags_are_told_apart_as_the_database_can() {
     assert_eq!(shown["properties"]["key"], "2");
     assert_eq!(shown["properties"].get("Key"), None);
     let refused = place.glance(&["image", "create", "\u{1f980}"]).fails(1);
-    assert!(refused.contains("cannot keep a character"), "{refused}");
+    assert!(refused.contains("cannot store a character"), "{refused}");
 }
 
 #[test]
@@ -209,7 +209,7 @@ fn what_keeps_from_a_database_is_said_without_its_password() {
     };
     let url = schema.url(&format!("{user}:hunter2%3A%2F%40"));
     for (url, why) in [
-        (schema.url(&format!("{user}:hunter2")), "refuses user"),
+        (schema.url(&format!("{user}:hunter2")), "refused user"),
         (url.clone(), "may not use database"),
         (
             format!("mysql+pymysql://{user}:hunter2@127.0.0.1:1/d"),
@@ -228,7 +228,10 @@ fn what_keeps_from_a_database_is_said_without_its_password() {
     });
     let missing = url.replace("/glance_", "/missing_");
     let said = with(&missing).fails(1);
-    assert!(said.contains("there is no database missing_"), "{said}");
+    assert!(
+        said.contains("database missing_") && said.contains("does not exist"),
+        "{said}"
+    );
     assert!(said.contains("CREATE DATABASE"), "{said}");
     // An empty one is made use of.
     assert_eq!(with(&url).ok().trim(), "");
@@ -258,7 +261,7 @@ fn connections_are_encrypted_as_asked() {
     with(&verified).ok();
     let other = with_host("@127.0.0.1", &verified).fails(1);
     assert!(other.contains("not valid for name"), "{other}");
-    assert!(with("&ssl_disabled=true").fails(1).contains("refuses user"));
+    assert!(with("&ssl_disabled=true").fails(1).contains("refused user"));
     let untrusted = with("&ssl_verify_cert=true").fails(1);
     assert!(untrusted.contains("cannot be encrypted"), "{untrusted}");
     block_on(schema.run(&format!("DROP USER {user}@localhost")));
@@ -271,7 +274,7 @@ fn a_schema_that_was_left_half_made_is_finished_and_another_is_left_alone() {
     block_on(schema.run("CREATE TABLE others (id INTEGER)"));
     let refused = place.glance(&["image", "list"]).fails(1);
     assert!(
-        refused.contains("has tables, and none of Glance's"),
+        refused.contains("has tables, but none of Glance's"),
         "{refused}"
     );
     block_on(schema.run("DROP TABLE others"));

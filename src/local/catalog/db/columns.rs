@@ -1,4 +1,4 @@
-//! The values of a row by the names of their columns, whichever driver has read it.
+//! The values of a row by column name, for all drivers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,12 +16,12 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug)]
 pub(in crate::local) struct Column {
     name: &'static str,
-    /// Its position in the row, counted from 0; None: it is looked up by its name.
+    /// The position in the row, counted from 0; None if the column is looked up by its name.
     position: Option<usize>,
 }
 
 impl Column {
-    /// A column whose position is known: see [`columns!`].
+    /// Creates a column with a known position: see [`columns!`].
     pub(in crate::local::catalog) const fn at(position: usize, name: &'static str) -> Self {
         Self {
             name,
@@ -45,9 +45,9 @@ impl fmt::Display for Column {
     }
 }
 
-/// Declares an enum of the columns that a query selects, in their order, and `SELECTED`, the list of them for the
-/// query. Their positions are known to the compiler: long lists are read without a lookup per value. Where a semicolon
-/// follows some of them, `SUMMARY` is the list of these alone.
+/// Declares an enum of the columns of a query in their order, and `SELECTED`, the list of columns for the query.
+/// Positions are compile-time constants, so that reading long lists needs no lookup per value. If a semicolon
+/// follows some of the columns, `SUMMARY` is the list of these alone.
 macro_rules! columns {
     (
         $(#[$doc:meta])*
@@ -66,7 +66,7 @@ macro_rules! columns {
         }
 
         impl $name {
-            /// The columns of a summary as a query selects them.
+            /// The columns of a summary in a query.
             const SUMMARY: &'static str = concat!($first_text $(, ", ", $text)*);
         }
     };
@@ -82,7 +82,7 @@ macro_rules! columns {
         }
 
         impl $name {
-            /// The columns as a query selects them.
+            /// The columns in a query.
             const SELECTED: &'static str = concat!($first_text $(, ", ", $text)*);
         }
 
@@ -100,37 +100,37 @@ macro_rules! columns {
 
 pub(in crate::local::catalog) use columns;
 
-/// A row that was read.
+/// A row of a query's result.
 pub(in crate::local::catalog) trait Columns {
-    /// Returns a text, if there is one.
+    /// Returns a string, if there is one.
     fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>>;
 
-    /// Returns a whole number, if there is one.
+    /// Returns an integer, if there is one.
     fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>>;
 
-    /// Returns a truth value; an empty column is false.
+    /// Returns a boolean; NULL is false.
     fn flag(&self, column: impl Into<Column>) -> Result<bool>;
 
-    /// Returns a moment, if there is one.
+    /// Returns a timestamp, if there is one.
     fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>>;
 
-    /// Returns a text of the caller's own, if there is one.
+    /// Returns an owned string, if there is one.
     fn owned(&self, column: impl Into<Column>) -> Result<Option<String>> {
         Ok(self.text(column)?.map(Cow::into_owned))
     }
 
-    /// Returns a text that MUST be there.
+    /// Returns a string. NULL is an error.
     fn some_text(&self, column: impl Into<Column>) -> Result<Cow<'_, str>> {
         let column = column.into();
         self.text(column)?.ok_or_else(|| missing(column))
     }
 
-    /// Returns a text of the caller's own that MUST be there.
+    /// Returns an owned string. NULL is an error.
     fn some_owned(&self, column: impl Into<Column>) -> Result<String> {
         Ok(self.some_text(column)?.into_owned())
     }
 
-    /// Returns a whole number that MUST be there.
+    /// Returns an integer. NULL is an error.
     fn some_integer(&self, column: impl Into<Column>) -> Result<i64> {
         let column = column.into();
         self.integer(column)?.ok_or_else(|| missing(column))
@@ -138,27 +138,28 @@ pub(in crate::local::catalog) trait Columns {
 }
 
 fn missing(column: Column) -> Error {
-    Error::internal(format!("the catalogue holds no value in column {column}"))
+    Error::internal(format!("the catalogue has no value in column {column}"))
 }
 
-/// Returns the error of a column that a row lacks, or that has a value of another type.
+/// Returns the error for a missing column, or a value of another type.
 fn unreadable(column: Column, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::internal(format!(
-        "the catalogue holds a value of another type than column {column} has"
+        "the catalogue has a value of the wrong type in column {column}"
     ))
     .because(error)
 }
 
-/// Parses a moment as SQLite has it: a text.
+/// Parses a timestamp in SQLite's text format.
 fn moment_of_text(text: Option<&str>) -> Result<Option<Timestamp>> {
     let read = |text| {
-        Timestamp::parse(text)
-            .ok_or_else(|| Error::internal(format!("the catalogue holds a bad time '{text}'")))
+        Timestamp::parse(text).ok_or_else(|| {
+            Error::internal(format!("the catalogue has an invalid timestamp '{text}'"))
+        })
     };
     text.map(read).transpose()
 }
 
-/// A row of either database that sqlx has read.
+/// A row of either database, read by sqlx.
 pub(in crate::local) enum Row {
     /// A row of SQLite.
     Sqlite(SqliteRow),
@@ -196,7 +197,7 @@ impl Columns for Row {
     }
 }
 
-/// Returns the value of a column of a row that sqlx has read.
+/// Returns the value of a column in a row of sqlx.
 fn get<'r, R, T>(row: &'r R, column: Column) -> Result<T>
 where
     R: sqlx::Row,
@@ -246,14 +247,14 @@ impl Columns for MySqlRow {
         Ok(flag.unwrap_or_default())
     }
 
-    /// The type there is DATETIME, in whole seconds.
+    /// Returns a timestamp from a DATETIME column, which has whole seconds.
     fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>> {
         let moment: Option<NaiveDateTime> = get(self, column.into())?;
         moment_of_text(moment.map(|moment| moment.to_string()).as_deref())
     }
 }
 
-/// Returns the value of a column of a row that rusqlite has read.
+/// Returns the value of a column in a row of rusqlite.
 fn get_ref<'r, T>(
     row: &'r rusqlite::Row<'_>,
     column: Column,

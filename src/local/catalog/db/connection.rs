@@ -1,8 +1,8 @@
-//! The connections of a catalogue.
+//! Connections to a catalogue.
 //!
-//! On SQLite one task of the process writes at a time, in the order of asking: there is one connection for all that is
-//! written, apart from those that read. Tasks of one process therefore do not poll for a lock that they hold
-//! themselves, and reading waits for none of them.
+//! On SQLite, one task of the process writes at a time, in the order of the requests: there is one connection for
+//! writes, separate from those for reads. Tasks of one process therefore do not poll for a lock that another of
+//! them holds, and reads wait for no task.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -31,36 +31,37 @@ use crate::local::catalog::db::transaction::{Inner, Run, Transaction, mysql_rows
 use crate::model::Timestamp;
 use crate::{Error, Result};
 
-/// How long a statement waits for the lock of another process.
+/// The maximum time that a statement waits for another process's lock.
 pub(in crate::local::catalog) const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a task waits for a connection, and for the tasks of its process that write to an SQLite database.
+/// The maximum time that a task waits for a connection, and for the other writing tasks of its process on SQLite.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// How long the end of a command waits until the log of a database is empty.
+/// The maximum time that the end of a command waits to empty a database's log.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Pages of 4 KiB after which SQLite copies its log into the database: little for the next process to read, and
-/// seldom enough.
+/// The number of 4 KiB pages after which SQLite copies its log into the database: rare, but little for the next
+/// process to read.
 const LOG_PAGES: &str = "256";
 
-/// The cache of the connection that removes rows, in KiB below zero: what a batch changes is written once.
+/// The page cache of the connection for mass removals, in KiB as a negative number, so that pages changed several
+/// times by a batch are written once.
 const REMOVAL_CACHE: &str = "-65536";
 
-/// The largest number of connections that read an SQLite database, without those of lists.
+/// The maximum number of connections that read an SQLite database, without those of lists.
 const READERS: u32 = 3;
 
-/// How often a transaction that was rolled back, or whose connection broke, is repeated.
+/// The maximum number of retries of a transaction that was rolled back, or whose connection broke.
 const MAX_RETRIES: usize = 12;
 
-/// How often a transaction is repeated because another process wrote the same before.
+/// The maximum number of retries of a transaction because another process wrote the same data first.
 const MAX_CONFLICT_RETRIES: u32 = 2;
 
-/// How a transaction of MySQL begins that sees one moment.
+/// The statements that begin a consistent snapshot on MySQL.
 const SNAPSHOT: &str =
     "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT";
 
-/// Returns the pauses between attempts.
+/// Returns the delays between retries.
 fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default()
         .with_jitter()
@@ -72,15 +73,15 @@ fn backoff() -> ExponentialBuilder {
 /// A dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// SQLite's.
+    /// SQLite.
     Sqlite,
-    /// That of MySQL and MariaDB.
+    /// MySQL and MariaDB.
     Mysql,
 }
 
 impl Dialect {
-    /// Returns the present moment as exactly as the database keeps it: MySQL knows whole seconds, and some of its
-    /// versions would round where others cut.
+    /// Returns the current time with the database's precision: MySQL stores whole seconds, and some versions round
+    /// instead of truncating.
     pub(in crate::local::catalog) fn now(self) -> Timestamp {
         match self {
             Self::Sqlite => Timestamp::now(),
@@ -89,7 +90,7 @@ impl Dialect {
     }
 }
 
-/// The connections to a database. A clone shares them.
+/// The connections to a database, shared by clones.
 #[derive(Clone)]
 enum Pool {
     /// Connections to an SQLite file.
@@ -102,12 +103,12 @@ enum Pool {
 #[derive(Clone)]
 struct SqlitePools {
     readers: SqlitePool,
-    /// One connection, which is made when something is written.
+    /// The connection for writes, which is opened at the first write.
     writer: SqlitePool,
 }
 
 impl SqlitePools {
-    /// Connects to a database; there is one connection that reads when this returns.
+    /// Connects to a database, and opens the first connection for reads.
     async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
         let writer = pool_options(1).connect_lazy_with(options.clone());
         let readers = pool_options(READERS).connect_with(options).await;
@@ -115,7 +116,7 @@ impl SqlitePools {
         Ok(Self { readers, writer })
     }
 
-    /// Connects to a database with one connection for everything.
+    /// Connects to a database with one connection for reads and writes.
     async fn connect_once(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
         let pool = pool_options(1).connect_with(options).await;
         let pool = pool.map_err(|e| failed(e).context(named(path)))?;
@@ -125,7 +126,7 @@ impl SqlitePools {
         })
     }
 
-    /// Closes the connections.
+    /// Closes all connections.
     async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -143,7 +144,7 @@ fn named(path: &Path) -> String {
     format!("database {}", path.display())
 }
 
-/// An open catalogue. A clone shares its connections.
+/// An open catalogue. Clones share its connections.
 #[derive(Clone)]
 pub struct Catalog {
     pool: Pool,
@@ -152,17 +153,17 @@ pub struct Catalog {
     database: Arc<Database>,
     /// The name of the database in messages.
     name: Arc<str>,
-    /// Whether a connection that breaks is replaced: not where it holds a lock.
+    /// Whether a broken connection is replaced. False if the connection holds a lock.
     reconnects: bool,
 }
 
 impl Catalog {
-    /// Opens a database; makes an SQLite file when `create` is set.
+    /// Opens a database; creates an SQLite file if `create` is set.
     ///
     /// Commits are durable when they return (on SQLite: WAL, synchronous). Nothing is read yet.
     ///
     /// # Errors
-    /// `Failed` when it cannot be opened; `Unreachable` when its server cannot be reached.
+    /// `Failed` if the database cannot be opened; `Unreachable` if its server cannot be reached.
     pub async fn open(database: &Database, create: bool) -> Result<Self> {
         let pool = match database {
             Database::Sqlite(path) => {
@@ -186,11 +187,11 @@ impl Catalog {
         }
     }
 
-    /// Opens a database that is only read: the journal of an SQLite file keeps its mode.
+    /// Opens a database for reading only: the journal mode of an SQLite file is not changed.
     ///
     /// # Errors
-    /// As for [`Catalog::open`].
-    pub async fn open_to_look(database: &Database) -> Result<Self> {
+    /// Same as [`Catalog::open`].
+    pub async fn open_read_only(database: &Database) -> Result<Self> {
         let pool = match database {
             Database::Sqlite(path) => {
                 Pool::Sqlite(SqlitePools::connect(path, sqlite_options(path)).await?)
@@ -202,7 +203,7 @@ impl Catalog {
         Ok(Self::new(pool, database))
     }
 
-    /// Opens a database on a server for one task, on one connection.
+    /// Opens a database on a server with a single connection, for one task.
     pub(in crate::local::catalog) async fn open_alone(server: &MysqlServer) -> Result<Self> {
         let pool = Pool::Mysql(mysql::connect(server, Connections::One).await?);
         Ok(Self {
@@ -211,7 +212,7 @@ impl Catalog {
         })
     }
 
-    /// Returns the same database for changes of its schema: SQLite does not check references there, so that a table
+    /// Returns the same database for changes of its schema, without SQLite's check of foreign keys, so that a table
     /// can be replaced by a copy.
     pub(in crate::local::catalog) async fn unchecked(&self) -> Result<Self> {
         Ok(match self.database() {
@@ -226,10 +227,10 @@ impl Catalog {
         })
     }
 
-    /// Returns the same database for the removal of many rows, on one connection: SQLite does not check references
-    /// there, keeps the pages that one batch changes in memory, and copies its log into the database only in
-    /// [`Catalog::copy_log`]. A batch whose commit has returned is whole or undone after a power cut, and certain to
-    /// be there once the log was copied.
+    /// Returns the same database for the removal of many rows, on one connection. On SQLite, foreign keys are not
+    /// checked, the pages that a batch changes stay in memory, and the log is copied into the database only by
+    /// [`Catalog::copy_log`]. After a power failure a committed batch is complete or undone, and certainly complete
+    /// once the log was copied.
     pub(in crate::local::catalog) async fn for_removal(&self) -> Result<Self> {
         Ok(match self.database() {
             Database::Sqlite(path) => {
@@ -248,8 +249,8 @@ impl Catalog {
         })
     }
 
-    /// Copies the log of SQLite into the database as far as no reader needs it, while others may write; the pages of
-    /// the log, which were the log since it was last copied whole.
+    /// Copies SQLite's log into the database as far as no reader needs it, without blocking writers. Returns the
+    /// number of pages in the log since it was last copied completely.
     pub(in crate::local::catalog) async fn copy_log(&self) -> Result<u64> {
         let row = self.row(Sql::new("PRAGMA wal_checkpoint(PASSIVE)")).await?;
         let pages = row.map(|row| row.some_integer("log")).transpose()?;
@@ -258,8 +259,8 @@ impl Catalog {
             .unwrap_or(0))
     }
 
-    /// Starts to sync the log of SQLite, so that the next process that commits does not wait for all of it. A failure
-    /// shows again, and is reported, when the log is copied.
+    /// Starts a sync of SQLite's log, so that the next process that commits does not wait for all of it. A failure
+    /// occurs again, and is reported, when the log is copied.
     pub(in crate::local::catalog) fn start_log_sync(&self) -> Option<JoinHandle<()>> {
         let Database::Sqlite(path) = self.database() else {
             return None;
@@ -269,12 +270,12 @@ impl Catalog {
         Some(tokio::task::spawn_blocking(sync))
     }
 
-    /// Returns which database this is.
+    /// Returns the database.
     pub fn database(&self) -> &Database {
         &self.database
     }
 
-    /// Returns the connections to a server.
+    /// Returns the connection pool of a server.
     ///
     /// # Errors
     /// `Internal` for an SQLite database.
@@ -285,12 +286,12 @@ impl Catalog {
         }
     }
 
-    /// Returns the name of the database in messages: no secret is in it.
+    /// Returns the name of the database for messages, without secrets.
     pub fn name(&self) -> String {
         self.database.name()
     }
 
-    /// Returns the dialect of SQL that the database speaks.
+    /// Returns the SQL dialect of the database.
     pub fn dialect(&self) -> Dialect {
         match self.pool {
             Pool::Sqlite(_) => Dialect::Sqlite,
@@ -298,20 +299,20 @@ impl Catalog {
         }
     }
 
-    /// Returns the present moment as exactly as the database keeps it.
+    /// Returns the current time with the database's precision.
     pub fn now(&self) -> Timestamp {
         self.dialect().now()
     }
 
-    /// Begins a transaction that writes, in which whatever a decision depends on is read again.
+    /// Begins a transaction that writes. Everything that a decision depends on MUST be read in it again.
     ///
-    /// On SQLite it waits for its turn now, so that all it reads stays true until it commits. On MySQL
-    /// what it reads is what is committed by then, and what [`Transaction::load_image`] returns stays true:
-    /// the row of the image is locked, and whoever changes anything of an image locks that first.
+    /// On SQLite it waits for the write lock now, so that all it reads stays valid until the commit. On MySQL each
+    /// read returns what is committed at that time, and only what [`Transaction::load_image`] returns stays valid:
+    /// the image's row is locked, and all changes of an image lock that row first.
     ///
-    /// [`Catalog::write`] is for changes of the catalogue alone. A transaction is held by hand where files are
-    /// changed before it is committed, which is not to be repeated: by the accounts of a cache, and by the recovery
-    /// of an upload.
+    /// [`Catalog::write`] is preferred for changes of the catalogue alone. A transaction is used directly if files
+    /// are changed before the commit, which must not be repeated: by the index of a cache, and by the recovery of
+    /// an upload.
     pub async fn begin(&self) -> Result<Transaction> {
         let inner = match &self.pool {
             Pool::Sqlite(pools) => {
@@ -328,11 +329,11 @@ impl Catalog {
         ))
     }
 
-    /// Runs `work`, which reads with several statements and MUST NOT change anything: all of it sees the database as it
-    /// was at one moment. Repeated where the connection broke.
+    /// Runs `work`, which reads with several statements and MUST NOT change anything, on a snapshot of the
+    /// database. Retries it if the connection broke.
     ///
     /// # Errors
-    /// The errors of `work`, and of the connection.
+    /// Errors of `work`, and of the connection.
     pub async fn read<T, W>(&self, work: impl Fn(Arc<Transaction>) -> W) -> Result<T>
     where
         W: Future<Output = Result<T>>,
@@ -341,7 +342,7 @@ impl Catalog {
             Box::pin(async {
                 let snapshot = Arc::new(self.begin_snapshot().await?);
                 let value = work(Arc::clone(&snapshot)).await;
-                // Otherwise the connection ends the transaction when it is used again.
+                // Otherwise the connection ends the transaction at its next use.
                 if let Some(snapshot) = Arc::into_inner(snapshot) {
                     let _ = snapshot.commit().await;
                 }
@@ -361,30 +362,31 @@ impl Catalog {
         Ok(Transaction::new(inner, self.dialect(), written, name).into_snapshot())
     }
 
-    /// Returns the error of what could not be written, or not begun.
+    /// Returns the error of a failed write.
     fn write_failed(&self, error: sqlx::Error) -> Error {
         let failure = match (&self.pool, &error) {
-            // Others have written since: what they waited for is the lock of another process.
+            // Other tasks of the process have been waiting for another process's lock.
             (Pool::Sqlite(_), sqlx::Error::PoolTimedOut) => locked().because(error),
             _ => failed(error),
         };
         failure.context(&self.name)
     }
 
-    /// Runs `work` in a transaction and commits it; an error of `work` rolls it back. Where the database rolled it
-    /// back in favour of another one, or the connection broke before the commit was sent, all of it is done again:
-    /// `work` MUST NOT change anything else, and MUST NOT keep the transaction.
+    /// Runs `work` in a transaction and commits it; an error of `work` rolls it back. If the database rolled it
+    /// back because of another transaction, or the connection broke before the commit was sent, all of it is
+    /// retried: `work` MUST NOT change anything else, and MUST NOT keep the transaction.
     ///
-    /// It is given by value, since futures of closures that borrow their argument cannot be sent to other threads.
+    /// The transaction is passed by value, because futures of closures that borrow their argument cannot be sent to
+    /// other threads.
     ///
     /// # Errors
-    /// Those of `work`; `Unavailable` where others were in the way too often, and where the answer to the
-    /// commit was lost (see [`is_in_doubt`](crate::local::catalog::is_in_doubt)): such a commit is not repeated.
+    /// Errors of `work`; `Unavailable` if other transactions conflicted too often, or if the response to the commit
+    /// was lost (see [`is_in_doubt`](crate::local::catalog::is_in_doubt)). Such a commit is not retried.
     pub async fn write<T, W>(&self, work: impl Fn(Arc<Transaction>) -> W) -> Result<T>
     where
         W: Future<Output = Result<T>>,
     {
-        // In a box: the futures of all who write would be large.
+        // Boxed, because the callers' futures would be large otherwise.
         let attempt = || {
             Box::pin(async {
                 let transaction = Arc::new(self.begin().await?);
@@ -398,10 +400,11 @@ impl Catalog {
         self.retry(attempt).await
     }
 
-    /// Runs `work`, a statement or a transaction from [`Catalog::begin`], and repeats it as [`Catalog::write`] does.
+    /// Runs `work`, a statement or a transaction from [`Catalog::begin`], and retries it as [`Catalog::write`]
+    /// does.
     ///
     /// # Errors
-    /// As for [`Catalog::write`].
+    /// Same as [`Catalog::write`].
     pub async fn retry<T, W>(&self, work: impl Fn() -> W) -> Result<T>
     where
         W: Future<Output = Result<T>>,
@@ -422,17 +425,16 @@ impl Catalog {
             .await
     }
 
-    /// Decides every commit that was in doubt: what is read afterwards is the record.
+    /// Resolves all in-doubt commits: later reads return the final state.
     ///
-    /// On SQLite a transaction whose commit failed may lie in the log after everything that counts, and count once the
-    /// log is read again. What is committed here takes its place. On a server the locks of a transaction show
-    /// whether it is decided.
+    /// On SQLite, a transaction whose commit failed may be at the end of the log, and become valid when the log is
+    /// read again. A commit here overwrites it. On a server, a transaction holds its locks until it is resolved.
     pub async fn settle(&self) -> Result<()> {
         if self.dialect() == Dialect::Mysql {
             return Ok(());
         }
         self.write(async |transaction| {
-            // A row that is inserted again is written; one that is set to the value that it has may not be.
+            // An inserted row is always written; an update to the same value may not be.
             let rows = transaction
                 .rows(Sql::new("SELECT version_num FROM alembic_version"))
                 .await?;
@@ -451,7 +453,7 @@ impl Catalog {
         .await
     }
 
-    /// Closes every connection; the end of the process closes those that are left open as well.
+    /// Closes all connections. The end of the process closes any that are left.
     pub async fn close(self) -> Result<()> {
         match &self.pool {
             Pool::Sqlite(pools) => pools.close().await,
@@ -460,28 +462,29 @@ impl Catalog {
         Ok(())
     }
 
-    /// Ends the use of the database by a command. Where this process has changed an SQLite database, its log is copied
-    /// into it and made empty, unless another process is reading or writing: all of it is in one file then. That waits
-    /// for the disk twice at most. Nothing is done for any other database, nor a second time.
+    /// Ends the use of the database by a command. If this process has changed an SQLite database, its log is copied
+    /// into it and emptied, unless another process is reading or writing. The database is in one file then. This
+    /// waits for at most two syncs. Other databases, and later calls, need nothing.
     ///
-    /// The files of the log and of its index stay: without them a full disk could not be read.
+    /// The files of the log and of its index stay, because without them the database could not be read on a full
+    /// disk.
     ///
-    /// No failure is reported: every change was durable when it was committed, and stays in the log.
+    /// Failures are ignored: every change was durable when it was committed, and stays in the log.
     pub async fn finish(&self) {
         if let Pool::Sqlite(pools) = &self.pool
             && self.has_written.swap(false, Ordering::Relaxed)
         {
-            // A task that was left alone may still hold the connection.
+            // An abandoned task may still hold the connection.
             let emptied = empty_log(&pools.writer);
             let _ = tokio::time::timeout(FINISH_TIMEOUT, emptied).await;
         }
     }
 }
 
-/// Copies the log of SQLite into the database, and makes it empty, unless others use it at this moment.
+/// Copies SQLite's log into the database and empties it, unless other processes use it.
 async fn empty_log(writer: &SqlitePool) -> sqlx::Result<()> {
     let mut connection = writer.acquire().await?;
-    // Others are not waited for.
+    // Does not wait for other processes.
     connection.execute("PRAGMA busy_timeout = 0").await?;
     let emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
     let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
@@ -489,7 +492,7 @@ async fn empty_log(writer: &SqlitePool) -> sqlx::Result<()> {
     emptied.map(drop)
 }
 
-/// Returns how a database is opened that may be written to.
+/// Returns the options for a database that may be written to.
 fn writing_options(path: &Path, create: bool) -> SqliteConnectOptions {
     let options = sqlite_options(path);
     if is_frozen(path) {
@@ -503,8 +506,8 @@ fn writing_options(path: &Path, create: bool) -> SqliteConnectOptions {
         .pragma("wal_autocheckpoint", LOG_PAGES)
 }
 
-/// Whether a database can only be read, and no process can write to it: it is on a read-only file system and has no
-/// log. SQLite has to know that, since it cannot create the index of a log.
+/// Returns whether a database is on a read-only file system and has no log, so that no process can write to it.
+/// SQLite must know this, because it cannot create the index of the log there.
 pub(in crate::local::catalog) fn is_frozen(path: &Path) -> bool {
     let flags = rustix::fs::statvfs(directory_of(path)).map(|found| found.f_flag);
     if !flags.is_ok_and(|flags| flags.contains(StatVfsMountFlags::RDONLY)) {
@@ -513,7 +516,7 @@ pub(in crate::local::catalog) fn is_frozen(path: &Path) -> bool {
     std::fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0)
 }
 
-/// Returns the name of the log of a database file.
+/// Returns the path of a database's log.
 fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_os_string();
     log.push("-wal");
@@ -628,7 +631,7 @@ mod tests {
         assert_eq!(row.some_integer("i").unwrap(), i64::MIN);
         assert_eq!(row.some_text("t").unwrap(), "é 💿 '\"?");
         let wrong = row.some_integer("t").unwrap_err();
-        assert!(wrong.message().ends_with("than column t has"), "{wrong}");
+        assert!(wrong.message().ends_with("in column t"), "{wrong}");
         assert!(row.some_text("n").unwrap_err().message().ends_with(" n"));
         assert!(row.some_text("none").is_err());
     }

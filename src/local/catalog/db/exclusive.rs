@@ -1,7 +1,7 @@
-//! Work on a database that one process does at a time.
+//! Locks for work that one process at a time may do on a database.
 //!
-//! The schema is not ours to extend, so no row stands for the work: on SQLite it is a lock of the system on
-//! a file beside the database, on MySQL a named lock of the server. Both are dropped when their owner dies.
+//! The schema cannot be extended for a lock row. On SQLite the lock is a file lock next to the database, on MySQL a
+//! named lock of the server. Both are released when their owner exits.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -20,24 +20,24 @@ use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::{Catalog, Sql};
 use crate::{Error, ErrorKind, Result};
 
-/// The pause between two attempts to lock a file.
+/// The interval between two attempts to lock a file.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The largest number of characters of the name of a server's lock.
+/// The maximum number of characters in the name of a server's lock.
 const MAX_NAME_LENGTH: usize = 64;
 
-/// For as long as this is kept, no other process is at the same work on the database.
+/// An exclusive lock for work on the database, until it is dropped.
 pub struct Held(Lock);
 
 enum Lock {
     File(#[expect(dead_code, reason = "holds the lock until it is dropped")] File),
-    /// A connection of its own, whose end is the end of the lock.
+    /// A separate connection; the lock ends with it.
     Server(Box<MySqlConnection>),
 }
 
 impl Held {
-    /// Whether the lock is still ours: that of a server goes with the connection to it. Work of hours asks
-    /// before each of its steps.
+    /// Returns whether the lock is still held: a server's lock is lost with its connection. Long work MUST check
+    /// this before each step.
     pub async fn is_held(&mut self) -> bool {
         match &mut self.0 {
             Lock::File(_) => true,
@@ -47,13 +47,13 @@ impl Held {
 }
 
 impl Catalog {
-    /// Waits for `timeout` until no other process is at `purpose` (a word, such as `scrub`) on this
-    /// database; none where one is by then.
+    /// Waits up to `timeout` for the lock for `purpose` (a word such as `scrub`) on this database; None if another
+    /// process holds it.
     ///
-    /// On a Galera cluster this is among those that ask the same server.
+    /// On a Galera cluster, the lock is exclusive only among clients of the same server.
     ///
     /// # Errors
-    /// `Io` for the file of the lock; those of the server.
+    /// `Io` for the lock file; errors of the server.
     pub async fn exclusive(&self, purpose: &str, timeout: Duration) -> Result<Option<Held>> {
         let lock = match self.database() {
             Database::Sqlite(path) => lock_file(path, purpose, timeout).await?,
@@ -65,12 +65,12 @@ impl Catalog {
     }
 }
 
-/// Takes the lock of a server on the one connection of `alone`, where the work is done as well. The server drops
-/// the lock of a dead process only after that process's last statement has ended, so what is read under the lock
-/// cannot be changed by it any more.
+/// Takes a server's lock on the single connection of `alone`, on which the work is done too. The server releases
+/// the lock of a crashed process only after that process's last statement has ended, so that it cannot change what
+/// is read under the lock.
 ///
 /// # Errors
-/// `Unavailable` when another process keeps it for too long.
+/// `Unavailable` if another process holds the lock for too long.
 pub(in crate::local::catalog) async fn take_alone(
     alone: &Catalog,
     server: &MysqlServer,
@@ -100,23 +100,23 @@ pub(in crate::local::catalog) async fn take_alone(
     };
     Err(match holder {
         Some(id) => error.hint(format!(
-            "Wait for its end, then try again. It is connection {id} of the server; if its process is dead, \
+            "Wait for it to finish, then try again. It is connection {id} of the server; if its process has crashed, \
              KILL {id} ends it."
         )),
         None => error,
     })
 }
 
-/// The error of who has waited for the end of `doing` (such as "migrates") long enough.
+/// Returns the error after the time limit for another process that does `doing` (such as "migrates").
 pub fn in_use(catalog: &Catalog, doing: &str) -> Error {
     Error::new(
         ErrorKind::Unavailable,
         format!("another process {doing} database {}", catalog.name()),
     )
-    .hint("Wait for its end, then try again.")
+    .hint("Wait for it to finish, then try again.")
 }
 
-/// `.glance.db.PURPOSE.lock`
+/// Returns the path of a lock file, `.glance.db.PURPOSE.lock`.
 fn beside(database: &Path, purpose: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(database.file_name().unwrap_or_default());
@@ -151,7 +151,7 @@ async fn lock_server(
 ) -> Result<Option<Lock>> {
     let name = name(server, purpose);
     let mut connection = pool.acquire().await.map_err(failed)?.detach();
-    // The lock shall not go because nothing was said for hours.
+    // An idle connection with a lock must not time out.
     connection
         .execute("SET SESSION wait_timeout = 31536000")
         .await
@@ -166,8 +166,8 @@ async fn lock_server(
     Ok((got == Some(1)).then(|| Lock::Server(Box::new(connection))))
 }
 
-/// What the lock of a server is called. Names are the server's, not the database's. Of databases with names
-/// that are too long, those that begin alike wait for one another.
+/// Returns the name of a server's lock. Names belong to the server, not to a database. Long names are truncated, so
+/// databases with the same prefix may share a lock.
 fn name(server: &MysqlServer, purpose: &str) -> String {
     let name = format!("glance/{purpose}/{}", server.database);
     name.chars().take(MAX_NAME_LENGTH).collect()

@@ -1,26 +1,26 @@
-//! What the errors of a database mean, and which of them may be followed by another attempt.
+//! Translation of database errors, and which of them are transient.
 
 use crate::{Error, ErrorKind};
 
-/// Numbers of errors of MySQL and MariaDB.
+/// Error numbers of MySQL and MariaDB.
 mod number {
     pub(in crate::local::catalog) const DUPLICATE: [u16; 2] = [1062, 1586];
     pub(in crate::local::catalog) const LOCK_WAIT: u16 = 1205;
     pub(in crate::local::catalog) const DEADLOCK: u16 = 1213;
-    /// Too long for its column; no text in its character set, or none that could be in it.
+    /// The value is too long for its column, or cannot be represented in its character set.
     pub(in crate::local::catalog) const TOO_LONG: u16 = 1406;
     pub(in crate::local::catalog) const NO_CHARACTER: [u16; 3] = [1366, 1300, 1267];
-    /// May not use a database, a table, a column; may not at all.
+    /// No permission for a database, a table, a column, or an operation.
     pub(in crate::local::catalog) const NOT_ALLOWED: [u16; 4] = [1044, 1142, 1143, 1227];
     pub(in crate::local::catalog) const FULL: [u16; 2] = [1021, 1114];
     pub(in crate::local::catalog) const READ_ONLY: [u16; 2] = [1290, 1836];
-    /// Shutting down, killed, gone, lost; a Galera node that is not ready.
+    /// Shutting down, killed, gone or lost connection; a Galera node that is not ready.
     pub(in crate::local::catalog) const LOST: [u16; 7] = [1047, 1053, 1152, 1317, 1927, 2006, 2013];
-    /// Too many connections, of all or of a user.
+    /// Too many connections in total, or of a user.
     pub(in crate::local::catalog) const BUSY: [u16; 2] = [1040, 1203];
 }
 
-/// Primary result codes of SQLite: the last byte of an extended one.
+/// Primary result codes of SQLite: the last byte of an extended code.
 mod code {
     pub(in crate::local::catalog) const BUSY: i32 = 5;
     pub(in crate::local::catalog) const LOCKED: i32 = 6;
@@ -37,10 +37,10 @@ mod code {
 pub(in crate::local) trait DriverError:
     std::error::Error + Send + Sync + 'static
 {
-    /// Returns the error in the words of this program; None: it has none of its own.
+    /// Returns the corresponding error of this program; None if there is no specific one.
     fn translate(&self) -> Option<Error>;
 
-    /// Returns what the database reports, without the words of the driver.
+    /// Returns the message of the database, without the driver's text.
     fn text(&self) -> String;
 }
 
@@ -55,7 +55,7 @@ impl DriverError for sqlx::Error {
                     ErrorKind::Unavailable,
                     "the connection to the database was lost",
                 )
-                .hint("See whether its server runs, and try again."),
+                .hint("Check that its server is running, and try again."),
             );
         }
         let text = self.text();
@@ -84,7 +84,7 @@ impl DriverError for rusqlite::Error {
     }
 }
 
-/// Returns the error that a driver's error means.
+/// Translates a driver's error.
 pub(in crate::local) fn failed(error: impl DriverError) -> Error {
     let translated = error.translate().unwrap_or_else(|| {
         Error::internal(format!(
@@ -95,15 +95,15 @@ pub(in crate::local) fn failed(error: impl DriverError) -> Error {
     translated.because(error)
 }
 
-/// Returns what a result code of SQLite means; None: that SQLite refuses a statement.
+/// Translates a result code of SQLite; None if SQLite refused a statement.
 fn of_sqlite(code: i32, text: &str) -> Option<Error> {
     Some(match code & 0xff {
         code::BUSY | code::LOCKED => locked(),
         code::READ_ONLY => Error::failed("the database cannot be opened for writing").hint(
-            "Check that the file system is not mounted read-only, and who owns the file and its directory.",
+            "Check that the file system is not mounted read-only, and the owner of the file and its directory.",
         ),
         code::CANNOT_OPEN => Error::failed("the database file cannot be opened")
-            .hint("Check that it exists, and who owns the file and its directory."),
+            .hint("Check that it exists, and the owner of the file and its directory."),
         code::IO => Error::new(
             ErrorKind::Io,
             format!("an I/O error occurred on the database file: {text}"),
@@ -113,50 +113,48 @@ fn of_sqlite(code: i32, text: &str) -> Option<Error> {
             Error::internal("the database file is damaged, or is not an SQLite database")
                 .hint("Restore it from a backup, or check that it is the right file.")
         }
-        code::FULL => Error::too_large("the disk that holds the database is full"),
+        code::FULL => Error::too_large("the disk of the database is full"),
         _ => return None,
     })
 }
 
-/// Returns the error of an SQLite database that another process has locked for too long.
+/// Returns the error for an SQLite database that another process has locked for too long.
 pub(in crate::local::catalog) fn locked() -> Error {
     Error::new(
         ErrorKind::Unavailable,
         "the database is locked by another process",
     )
-    .hint("Another command has held it for a minute; see which one, and try again.")
+    .hint("Another command has held the lock for a minute. Find out which one, and try again.")
 }
 
 fn no_connection() -> Error {
     Error::new(
         ErrorKind::Unavailable,
-        "no connection to the database could be made, or was free, in time",
+        "no connection to the database was available in time",
     )
-    .hint("See whether its server runs, and how many connections may be open.")
+    .hint("Check that its server is running, and its limit of connections.")
 }
 
-/// Returns what the number of an error of a server means.
+/// Translates an error number of a server.
 fn of_server(number: u16, text: &str) -> Error {
     match number {
         number::DEADLOCK | number::LOCK_WAIT => Error::new(
             ErrorKind::Unavailable,
-            "the database is busy: others change what is to be changed",
+            "the database is busy: other transactions are changing the same data",
         )
         .hint("Try again."),
         n if number::DUPLICATE.contains(&n) => {
-            Error::conflict(format!("the database holds that already: {text}"))
+            Error::conflict(format!("the database already has this row: {text}"))
         }
-        number::TOO_LONG => Error::invalid(format!("the database has no room for a value: {text}")),
+        number::TOO_LONG => Error::invalid(format!("a value is too long for the database: {text}")),
         n if number::NO_CHARACTER.contains(&n) => Error::invalid(format!(
-            "the database cannot keep a character of a value: {text}"
+            "the database cannot store a character of a value: {text}"
         )),
         n if number::NOT_ALLOWED.contains(&n) => {
             Error::failed(format!("the database does not allow this: {text}"))
-                .hint("An administrator of its server allows it with GRANT.")
+                .hint("An administrator of its server can allow it with GRANT.")
         }
-        n if number::FULL.contains(&n) => {
-            Error::too_large("the disk that holds the database is full")
-        }
+        n if number::FULL.contains(&n) => Error::too_large("the disk of the database is full"),
         n if number::READ_ONLY.contains(&n) => Error::new(
             ErrorKind::Unavailable,
             "the server of the database is read-only",
@@ -169,7 +167,7 @@ fn of_server(number: u16, text: &str) -> Error {
     }
 }
 
-/// Returns the number of an error of a server.
+/// Returns the error number of a server.
 pub(in crate::local::catalog) fn number(error: &sqlx::Error) -> Option<u16> {
     match error {
         sqlx::Error::Database(error) => error
@@ -179,7 +177,7 @@ pub(in crate::local::catalog) fn number(error: &sqlx::Error) -> Option<u16> {
     }
 }
 
-/// Returns the extended result code of an error of SQLite.
+/// Returns the extended result code of SQLite.
 fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     let sqlx::Error::Database(error) = error else {
         return None;
@@ -188,35 +186,34 @@ fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
     sqlx::error::DatabaseError::code(error)?.parse().ok()
 }
 
-/// Whether a connection broke, or could not be made.
+/// Returns whether a connection broke, or could not be opened.
 fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        // That is what TLS calls a certificate that it does not trust.
+        // TLS reports an untrusted certificate with this kind.
         sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::InvalidData,
         error => number(error).is_some_and(|number| number::LOST.contains(&number)),
     }
 }
 
-/// Whether a server that could not be connected to may be reachable in a moment.
+/// Returns whether a server that could not be connected to may be reachable in a moment.
 pub(in crate::local::catalog) fn is_unreachable(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::PoolTimedOut)
         || is_lost(error)
         || number(error).is_some_and(|number| number::BUSY.contains(&number))
 }
 
-/// A passing cause for which a statement, or a transaction that was not committed, failed: the same may succeed
-/// now.
+/// The transient cause of a failed statement, or of a transaction that was not committed: a retry may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::local::catalog) enum Transient {
-    /// The server rolled it back in favour of others, or it waited for their locks for too long.
+    /// The server rolled it back because of other transactions, or a wait for their locks timed out.
     RolledBack,
-    /// Another process wrote the same before.
+    /// Another process wrote the same data first.
     Conflict,
     /// The connection broke.
     Disconnected,
 }
 
-/// Returns the passing cause of an error.
+/// Returns the transient cause of an error.
 pub(in crate::local::catalog) fn transient(error: &Error) -> Option<Transient> {
     let error = driver_error(error)?;
     if is_lost(error) {
@@ -229,28 +226,28 @@ pub(in crate::local::catalog) fn transient(error: &Error) -> Option<Transient> {
     }
 }
 
-/// Returns the error of the driver that an error was translated from.
+/// Returns the driver's error that an error was translated from.
 fn driver_error(error: &Error) -> Option<&sqlx::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
-/// Whether SQLite has certainly not committed a transaction: another connection was in the way, or a constraint.
-/// After an I/O error the whole transaction may be in the log.
+/// Returns whether SQLite has certainly not committed a transaction: because of another connection's lock, or a
+/// constraint. After an I/O error the whole transaction may be in the log.
 pub(in crate::local::catalog) fn is_refusal(error: &Error) -> bool {
     let code = driver_error(error).and_then(sqlite_code);
     let code = code.map(|code| code & 0xff);
     matches!(code, Some(code::BUSY | code::LOCKED | code::CONSTRAINT))
 }
 
-/// Returns the error of a commit that may have been made nevertheless.
+/// Returns the error of an in-doubt commit, which may have succeeded.
 pub(in crate::local::catalog) fn in_doubt(error: Error) -> Error {
     let kind = error.kind();
     Error::new(kind, error.message())
-        .hint("Whether the change was made is not known: look before you try again.")
+        .hint("It is not known whether the change was made. Check before you try again.")
         .because(InDoubt(error))
 }
 
-/// The cause of the error of a commit that may have been made nevertheless.
+/// The cause of the error of an in-doubt commit.
 #[derive(Debug)]
 struct InDoubt(Error);
 
@@ -266,7 +263,7 @@ impl std::error::Error for InDoubt {
     }
 }
 
-/// Whether it is unknown whether a change was committed: nothing that belongs to it may be undone then.
+/// Returns whether the outcome of a commit is unknown. Nothing that belongs to the change may be undone then.
 pub fn is_in_doubt(error: &Error) -> bool {
     let cause = std::error::Error::source(error);
     cause.is_some_and(<dyn std::error::Error>::is::<InDoubt>)
@@ -280,7 +277,7 @@ mod tests {
     fn a_pool_without_a_free_connection_is_not_a_lost_connection() {
         let error = failed(sqlx::Error::PoolTimedOut);
         assert_eq!(error.kind(), ErrorKind::Unavailable);
-        assert!(error.message().contains("was free, in time"), "{error}");
+        assert!(error.message().contains("was available in time"), "{error}");
         assert_eq!(transient(&error), None);
         let broken = sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into());
         let broken = failed(broken);

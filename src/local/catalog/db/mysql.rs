@@ -11,22 +11,22 @@ use crate::config::{MysqlServer, MysqlTlsMode};
 use crate::local::catalog::db::failure::is_unreachable;
 use crate::{Error, ErrorKind, Result};
 
-/// How long a server that cannot be reached is waited for, unless the configuration sets it.
+/// The default time limit for connecting to an unreachable server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The longest pause between two attempts to reach a server.
+/// The maximum delay between two connection attempts.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// How long a connection was idle that is checked before it is used.
+/// The idle time after which a connection is checked before use.
 const PING_AFTER: Duration = Duration::from_secs(1);
 
-/// The smallest limit of connections: one for the task that writes, one for a list, one for look-ups.
+/// The minimum size of the pool: one connection for the writing task, one for a list, one for lookups.
 const CONNECTIONS: u32 = 3;
 
-/// How often a warning is logged while a server is waited for, where the configuration wants that.
+/// The interval between warnings about an unreachable server, if configured.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Logs once a process which options of the database are not used.
+/// Ensures that unused database options are logged once per process.
 static WARNED: Once = Once::new();
 
 /// The path of a socket that cannot exist.
@@ -35,18 +35,18 @@ const NO_SOCKET: &str = "/dev/null/none";
 /// The number of connections to a server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::local::catalog) enum Connections {
-    /// As many as the configuration says.
+    /// The configured number.
     Many,
-    /// One, which is never replaced: a lock that it holds is held for as long as statements succeed, and the
-    /// server drops that lock only after the last statement of the connection has ended.
+    /// One, which is never replaced. A lock that it holds is valid as long as statements succeed, and the server
+    /// releases that lock only after the last statement of the connection.
     One,
 }
 
-/// Connects to a server: there is one connection when this returns.
+/// Connects to a server, and opens the first connection.
 ///
 /// # Errors
-/// `Unreachable` when it cannot be reached in time; `Failed` when it refuses us; `Io` for a file of
-/// certificates that is not there.
+/// `Unreachable` if it cannot be reached in time; `Failed` if it refuses the connection; `Io` for a missing
+/// certificate file.
 pub(in crate::local::catalog) async fn connect(
     server: &MysqlServer,
     connections: Connections,
@@ -96,7 +96,7 @@ pub(in crate::local::catalog) async fn connect(
             })
         })
         .connect_lazy_with(options.clone());
-    let timeout = server.patience.unwrap_or(CONNECT_TIMEOUT);
+    let timeout = server.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
     let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_millis(50))
         .with_max_delay(MAX_RETRY_DELAY)
@@ -113,7 +113,7 @@ pub(in crate::local::catalog) async fn connect(
     });
     let reached = match tokio::time::timeout(timeout.max(MAX_RETRY_DELAY), attempts).await {
         Ok(outcome) => outcome.map(drop),
-        // The pool waited, and does not report for what.
+        // The pool does not report the reason for its wait.
         Err(_) => match tokio::time::timeout(MAX_RETRY_DELAY, options.connect()).await {
             Ok(outcome) => outcome.map(drop),
             Err(_) => Err(sqlx::Error::PoolTimedOut),
@@ -122,7 +122,7 @@ pub(in crate::local::catalog) async fn connect(
     match reached {
         Ok(()) => {
             if connections == Connections::One {
-                // A second connection would not hold the locks of the first one: making it fails.
+                // A second connection would not have the locks of the first one, so it must fail.
                 pool.set_connect_options(options.socket(NO_SOCKET));
             }
             Ok(pool)
@@ -131,11 +131,11 @@ pub(in crate::local::catalog) async fn connect(
     }
 }
 
-/// Logs why a server cannot be reached that is waited for, where the configuration sets how long: after a second, and
-/// every ten seconds. Never ends.
+/// Logs the reason for waiting for a server, after one second and every ten seconds, if the wait time is
+/// configured. Never returns.
 async fn log_waiting(server: &MysqlServer, options: &MySqlConnectOptions) {
     if server
-        .patience
+        .connect_timeout
         .is_none_or(|timeout| timeout <= CONNECT_TIMEOUT)
     {
         return std::future::pending().await;
@@ -143,23 +143,23 @@ async fn log_waiting(server: &MysqlServer, options: &MySqlConnectOptions) {
     let name = server.name();
     tokio::time::sleep(MAX_RETRY_DELAY).await;
     loop {
-        // The pool waits too, and does not report for what.
+        // The pool does not report the reason for its wait.
         let why = match tokio::time::timeout(LOG_INTERVAL, options.connect()).await {
             Ok(Ok(_)) => None,
             Ok(Err(error)) => Some(unreachable_because(&error)),
-            Err(_) => Some("it does not answer".to_string()),
+            Err(_) => Some("no response".to_string()),
         };
         if let Some(why) = why {
-            log::warn!("the server of database {name} cannot be reached: {why}: waiting for it");
+            log::warn!("the server of database {name} cannot be reached: {why}; still trying");
         }
         tokio::time::sleep(LOG_INTERVAL).await;
     }
 }
 
-/// Returns why a server cannot be reached.
+/// Returns the reason why a server cannot be reached.
 fn unreachable_because(error: &sqlx::Error) -> String {
     match error {
-        sqlx::Error::PoolTimedOut => "it does not answer".to_string(),
+        sqlx::Error::PoolTimedOut => "no response".to_string(),
         sqlx::Error::Io(why) => crate::error::describe(why),
         sqlx::Error::Database(why) => why.message().to_string(),
         other => other.to_string(),
@@ -172,7 +172,7 @@ fn options(server: &MysqlServer) -> MySqlConnectOptions {
         .port(server.port)
         .username(&server.user)
         .database(&server.database)
-        // `session` sets these, in one statement with the rest.
+        // `session` sets these in one statement.
         .pipes_as_concat(false)
         .no_engine_substitution(false)
         .timezone(None)
@@ -200,8 +200,8 @@ fn options(server: &MysqlServer) -> MySqlConnectOptions {
     options
 }
 
-/// Returns the first statements of every connection. Each statement of a transaction sees what is committed by then:
-/// see [`crate::local::catalog::Transaction`].
+/// Returns the first statements of each connection. Each statement of a transaction sees everything committed
+/// before it: see [`super::Transaction`].
 fn session(server: &MysqlServer) -> String {
     let mode = server.sql_mode.as_ref().map_or(String::new(), |mode| {
         let mode = mode.replace('\\', "\\\\").replace('\'', "''");
@@ -217,23 +217,23 @@ fn session(server: &MysqlServer) -> String {
     )
 }
 
-/// Returns the error of a connection that was refused.
+/// Returns the error of a refused connection.
 fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
     let name = server.name();
     let number = crate::local::catalog::db::failure::number(&error);
     let refused = match (&error, number) {
         (_, Some(1045 | 1698)) => Error::failed(format!(
-            "the server of database {name} refuses user '{}'",
+            "the server of database {name} refused user '{}'",
             server.user
         ))
-        .hint("See user and password of connection in the section [database]."),
+        .hint("Check the user and password of connection in the section [database]."),
         (_, Some(1044)) => Error::failed(format!(
             "user '{}' may not use database {name}",
             server.user
         ))
-        .hint("An administrator of the server allows it with GRANT."),
-        (_, Some(1049)) => Error::failed(format!("there is no database {name}")).hint(format!(
-            "An administrator of the server makes it: CREATE DATABASE {} CHARACTER SET utf8;",
+        .hint("An administrator of the server can allow it with GRANT."),
+        (_, Some(1049)) => Error::failed(format!("database {name} does not exist")).hint(format!(
+            "An administrator of the server can create it: CREATE DATABASE {} CHARACTER SET utf8;",
             server.database
         )),
         (sqlx::Error::Tls(why), _) => not_encrypted(&name, why.as_ref()),
@@ -241,7 +241,7 @@ fn refused(server: &MysqlServer, error: sqlx::Error) -> Error {
             not_encrypted(&name, why)
         }
         (sqlx::Error::Configuration(why), _) => Error::failed(format!(
-            "the connection to database {name} is refused: {why}"
+            "the connection to database {name} was refused: {why}"
         )),
         (other, _) => unreachable(&name, &unreachable_because(other)),
     };
@@ -252,7 +252,7 @@ fn not_encrypted(name: &str, why: &dyn std::error::Error) -> Error {
     Error::failed(format!(
         "the connection to database {name} cannot be encrypted: {why}"
     ))
-    .hint("See the parameters ssl_… of connection in the section [database].")
+    .hint("Check the parameters ssl_… of connection in the section [database].")
 }
 
 fn unreachable(name: &str, why: &str) -> Error {
@@ -260,5 +260,5 @@ fn unreachable(name: &str, why: &str) -> Error {
         ErrorKind::Unreachable,
         format!("the server of database {name} cannot be reached: {why}"),
     )
-    .hint("See connection in the section [database], and whether the server runs.")
+    .hint("Check connection in the section [database], and that the server is running.")
 }

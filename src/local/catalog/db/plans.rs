@@ -1,8 +1,8 @@
-//! Checks that statements find their rows by an index that selects: in debug builds, of every statement of a process
-//! that asked for it, such as the tests of the engine.
+//! Checks that statements use selective indexes. Debug builds check every statement of a process that enables it,
+//! such as the tests of the engine.
 //!
-//! SQLite explains each statement on two empty databases with the schema of the catalogue: one without statistics, as
-//! nearly all are, and one with those of 200,000 images.
+//! SQLite explains each statement on two empty databases with the schema of the catalogue: one without statistics,
+//! as in nearly all deployments, and one with those of 200,000 images.
 
 /// Checks a statement before it is run.
 #[cfg(not(debug_assertions))]
@@ -26,7 +26,7 @@ mod watching {
 
     const SCHEMA: &str = include_str!("../schema/sqlite.sql");
 
-    /// Statistics of a catalogue of 200,000 images, as ANALYZE leaves them: table, index, rows and rows a value.
+    /// Statistics of a catalogue of 200,000 images from ANALYZE: table, index, rows and rows per value.
     const STATISTICS: &[(&str, &str, &str)] = &[
         ("images", "ix_images_deleted", "200000 100000"),
         ("images", "visibility_image_idx", "200000 50000"),
@@ -79,14 +79,14 @@ mod watching {
         ("task_info", "sqlite_autoindex_task_info_1", "9891 1"),
     ];
 
-    /// What the names of tables begin with that stay small.
+    /// Prefixes of tables that stay small.
     const SMALL: &[&str] = &[
         "alembic_version",
         "metadef_",
         "node_reference",
         "sqlite_",
         "pragma_",
-        // No tables: what statements call their own selections.
+        // Names of subqueries.
         "due",
         "selected",
         "former",
@@ -94,7 +94,7 @@ mod watching {
         "CONSTANT",
     ];
 
-    /// Indexes of which one value may be that of most rows.
+    /// Indexes in which one value may cover most rows.
     const UNSELECTIVE: &[&str] = &[
         "ix_images_deleted",
         "ix_image_properties_deleted",
@@ -107,36 +107,39 @@ mod watching {
         "visibility_image_idx",
     ];
 
-    /// Statements that read much of a table, by a part of them, and why that is right.
+    /// Statements that may read much of a table, identified by a part of them, with the reason.
     const EXPECTED: &[(&str, &str)] = &[
         (
             " FROM images WHERE images.deleted + 0 = ?",
-            "a list reads what it lists",
+            "a list reads all its rows",
         ),
         (
             " ORDER BY COALESCE(tasks.",
-            "a list reads what it lists, and tasks expire",
+            "a list reads all its rows, and tasks expire",
         ),
         (
             " AND image_locations.value IN ",
-            "no index has addresses: see `holders.rs` for who asks",
+            "no index has addresses: see `holders.rs`",
         ),
         (
             "SELECT due.id AS image_id,",
-            "a batch of the scrubber goes on where the last one ended",
+            "a batch of the scrubber continues after the last one",
         ),
         (
             "SELECT images.id AS image_id, images.status, (SELECT count(*)",
-            "a batch of the scrubber goes on where the last one ended",
+            "a batch of the scrubber continues after the last one",
         ),
         (
             "SELECT MIN(deleted_at) AS oldest FROM images",
-            "once a run of the scrubber",
+            "once per run of the scrubber",
         ),
-        ("SELECT 1 FROM images WHERE (images.status", "once a purge"),
+        (
+            "SELECT 1 FROM images WHERE (images.status",
+            "once per purge",
+        ),
         (
             "SELECT max(place) AS last FROM",
-            "a batch of a purge goes on where the last one ended",
+            "a batch of a purge continues after the last one",
         ),
         (
             "SELECT count(*) AS number, min(at)",
@@ -144,19 +147,19 @@ mod watching {
         ),
         (
             " AS at FROM ",
-            "a purge of so many rows looks for the oldest, once",
+            "a purge with a limit finds the oldest rows, once",
         ),
         (
             "DELETE FROM image",
-            "a batch of a purge goes on where the last one ended",
+            "a batch of a purge continues after the last one",
         ),
         (
             "DELETE FROM task",
-            "a batch of a purge goes on where the last one ended",
+            "a batch of a purge continues after the last one",
         ),
         (
             "SELECT id, rowid FROM images",
-            "a purge reads the ids of what is deleted",
+            "a purge reads the IDs of deleted images",
         ),
         (
             "SELECT image_id, last_accessed",
@@ -164,7 +167,7 @@ mod watching {
         ),
         (
             "DELETE FROM cached_images WHERE node_reference_id",
-            "a cache that is cleared",
+            "clearing a cache",
         ),
         ("visibility IS NULL", "a migration"),
         (
@@ -176,7 +179,7 @@ mod watching {
 
     static WATCHING: AtomicBool = AtomicBool::new(false);
 
-    /// From now on, a statement of this process that reads much of a large table panics, unless that is expected.
+    /// Enables the check for this process: a statement that unexpectedly reads much of a large table panics.
     pub fn watch() {
         WATCHING.store(true, Ordering::Relaxed);
     }
@@ -184,7 +187,7 @@ mod watching {
     /// Checks a statement before it is run.
     ///
     /// # Panics
-    /// Where it reads much of a large table, if [`watch`] was called.
+    /// If the statement reads much of a large table, and [`watch`] was called.
     pub fn check(text: &str) {
         static CHECKED: Mutex<Option<HashSet<String>>> = Mutex::new(None);
         if !WATCHING.load(Ordering::Relaxed) {
@@ -200,10 +203,10 @@ mod watching {
         }
     }
 
-    /// Returns the steps of a statement's plan that read much of a large table: none where that is expected.
+    /// Returns the steps of a statement's plan that unexpectedly read much of a large table.
     ///
     /// # Errors
-    /// Where SQLite cannot prepare it: it is for another schema or another database.
+    /// An error if SQLite cannot prepare the statement: it is for another schema or another database.
     pub fn unselective_steps(text: &str) -> Result<Vec<String>> {
         if EXPECTED.iter().any(|(part, _)| text.contains(part)) {
             return Ok(Vec::new());
@@ -233,21 +236,21 @@ mod watching {
         let mut explained = connection
             .prepare(&format!("EXPLAIN QUERY PLAN {text}"))
             .map_err(failed)?;
-        // What is not bound is NULL.
+        // Unbound values are NULL.
         let mut rows = explained.raw_query();
         let mut steps = Vec::new();
         while let Some(row) = rows.next().map_err(failed)? {
             steps.push(row.get::<_, String>(3).map_err(|e| {
-                Error::internal("SQLite explains a plan in another form").because(e)
+                Error::internal("SQLite explains a plan in an unknown format").because(e)
             })?);
         }
         Ok(steps)
     }
 
-    /// Whether a step of a plan reads much of a large table.
+    /// Returns whether a step of a plan reads much of a large table.
     fn is_unselective(step: &str) -> bool {
         if let Some(table) = step.strip_prefix("SCAN ") {
-            // Tables of one letter are metadata definitions in a join.
+            // Tables with one-letter names are metadata definitions in a join.
             let is_small = table.len() == 1 || SMALL.iter().any(|small| table.starts_with(small));
             return !is_small;
         }

@@ -1,4 +1,4 @@
-//! A statement and the values bound to it, in the terms of each driver.
+//! A statement and its bound values, for each driver.
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Params, ToSql, params_from_iter};
@@ -8,13 +8,13 @@ use sqlx::{AssertSqlSafe, Database, Encode, Type};
 /// A value that is bound to a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// No value.
+    /// NULL.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A text.
+    /// A string.
     Text(String),
 }
 
@@ -49,7 +49,7 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 }
 
 impl Value {
-    /// A number of rows to return or to skip; a number that no database can count to is the largest one.
+    /// Returns a number of rows to return or to skip, limited to the largest value that databases accept.
     pub fn rows(number: u64) -> Self {
         Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }
@@ -66,7 +66,7 @@ impl ToSql for Value {
     }
 }
 
-/// A statement: text with a `?` for every bound value.
+/// A statement: text with a `?` for each bound value.
 #[derive(Default)]
 pub struct Sql {
     /// The text.
@@ -75,7 +75,7 @@ pub struct Sql {
 }
 
 impl Sql {
-    /// A statement that begins with `text`.
+    /// Creates a statement that begins with `text`.
     pub fn new(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -90,7 +90,7 @@ impl Sql {
         self
     }
 
-    /// Appends `text`, in which every `?` stands for one of `values`.
+    /// Appends `text`, in which each `?` stands for one of `values`.
     #[must_use]
     pub fn with(mut self, text: &str, values: impl IntoIterator<Item = Value>) -> Self {
         self.text.push_str(text);
@@ -98,11 +98,11 @@ impl Sql {
         self
     }
 
-    /// Appends the condition of the rows of `table` that follow the row whose id is `marker`, which MUST exist:
-    /// each key, a term of columns of the table, with the sign of its direction.
+    /// Appends the condition for the rows of `table` that follow the row with the ID `marker`, which MUST exist.
+    /// Each key is an expression of columns of the table, with the comparison operator of its direction.
     ///
-    /// The keys are not fetched and sent back: the text of a moment that a database returns need not be what it
-    /// compares.
+    /// The keys are not read and sent back, because a returned timestamp may differ from the stored value that a
+    /// database compares.
     #[must_use]
     pub fn behind(mut self, table: &str, keys: &[(&str, &str)], marker: &str) -> Self {
         let compared = |key: &str, sign: &str| {
@@ -119,7 +119,7 @@ impl Sql {
         self.text(")")
     }
 
-    /// Makes this the table of a query: `text` is a query up to where it names its table.
+    /// Makes this the subquery of another query: `text` is the query up to its table name.
     #[must_use]
     pub fn within(mut self, text: &str) -> Self {
         self.text = format!("{text}({}) AS selected", self.text);
@@ -137,14 +137,14 @@ impl Sql {
             separator = ", ";
         }
         if separator == "(" {
-            // No value is in an empty list.
+            // An empty list matches no value.
             self.text.push_str("(NULL");
         }
         self.text.push(')');
         self
     }
 
-    /// Returns the statement in the terms of sqlx.
+    /// Returns the statement for sqlx.
     pub(in crate::local::catalog) fn query<DB>(&self) -> Query<'_, DB, DB::Arguments>
     where
         DB: Database,
@@ -165,7 +165,7 @@ impl Sql {
         query
     }
 
-    /// Returns the bound values in the terms of rusqlite.
+    /// Returns the bound values for rusqlite.
     pub(in crate::local::catalog) fn params(&self) -> impl Params {
         params_from_iter(&self.values)
     }

@@ -1,4 +1,4 @@
-//! Transactions of a catalogue, and what runs statements.
+//! Transactions of a catalogue, and the execution of statements.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Result};
 pub struct Transaction {
     inner: Mutex<Inner>,
     dialect: Dialect,
-    /// Whether it only reads: what one moment was like, without locks.
+    /// Whether it is a read-only snapshot, without locks.
     is_snapshot: bool,
     /// Whether a statement has changed rows or the schema.
     has_changed: AtomicBool,
@@ -32,7 +32,7 @@ pub(in crate::local::catalog) enum Inner {
 }
 
 impl Transaction {
-    /// Returns a transaction that has begun; `has_written` is set once it has changed something and is committed.
+    /// Creates a transaction that has begun. `has_written` is set when it commits a change.
     pub(in crate::local::catalog) fn new(
         inner: Inner,
         dialect: Dialect,
@@ -49,7 +49,7 @@ impl Transaction {
         }
     }
 
-    /// Returns the same transaction, in which queries lock nothing.
+    /// Returns the same transaction without row locks.
     pub(in crate::local::catalog) fn into_snapshot(self) -> Self {
         Self {
             is_snapshot: true,
@@ -60,8 +60,8 @@ impl Transaction {
     /// Commits the changes.
     ///
     /// # Errors
-    /// One that [`is_in_doubt`](crate::local::catalog::is_in_doubt) where they may be committed nevertheless: the answer of a server
-    /// was lost, or the disk failed SQLite once its log may hold the whole transaction.
+    /// An error for which [`is_in_doubt`](crate::local::catalog::is_in_doubt) returns true if the commit may have succeeded: the
+    /// response of a server was lost, or SQLite's disk failed when its log may have the whole transaction.
     pub async fn commit(self) -> Result<()> {
         let Self {
             inner,
@@ -90,11 +90,11 @@ impl Transaction {
         })
     }
 
-    /// Waits until no other transaction that took the turn is under way: for what no row of an image stands
-    /// for, such as what a project has in all, or that a name is free. On SQLite every transaction has waited for
-    /// that. The row that is locked is of a table that always has one, and that only changes of the schema write
-    /// to; those who lock an image as well do that first.
-    pub async fn take_turn(&self) -> Result<()> {
+    /// Serializes with other transactions that call this. Needed for invariants that no image row protects: project
+    /// totals and unique names. On SQLite, all transactions that write are serialized. The row that is locked is in
+    /// a table that always has one, and that only schema changes write to. Transactions that lock an image too MUST
+    /// do that first.
+    pub async fn lock_invariants(&self) -> Result<()> {
         if self.dialect == Dialect::Mysql {
             self.row(Sql::new("SELECT version_num FROM alembic_version").text(self.lock()))
                 .await?;
@@ -102,12 +102,12 @@ impl Transaction {
         Ok(())
     }
 
-    /// Returns the dialect of SQL that the database speaks.
+    /// Returns the SQL dialect of the database.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Returns the present moment as exactly as the database keeps it.
+    /// Returns the current time with the database's precision.
     pub fn now(&self) -> Timestamp {
         self.dialect.now()
     }
@@ -117,13 +117,13 @@ impl Transaction {
     }
 }
 
-/// A runner of statements: a catalogue, which runs each on its own, or a transaction.
+/// An executor of statements: a catalogue, which runs each on its own, or a transaction.
 pub(in crate::local) trait Run {
-    /// Returns what is appended to a query for one row to keep others from changing it: nothing where none can, and
-    /// nothing outside of a transaction.
+    /// Returns the suffix of a query that locks its rows: empty on databases without row locks, and outside of a
+    /// transaction.
     fn lock(&self) -> &'static str;
 
-    /// Returns every row of a query.
+    /// Returns all rows of a query.
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>>;
 
     /// Returns the first row of a query.
@@ -131,10 +131,10 @@ pub(in crate::local) trait Run {
         Ok(self.rows(sql).await?.into_iter().next())
     }
 
-    /// Runs a statement; returns the number of rows it changed.
+    /// Runs a statement, and returns the number of changed rows.
     async fn execute(&self, sql: Sql) -> Result<u64>;
 
-    /// Runs statements without values, one after the other.
+    /// Runs statements without values in sequence.
     async fn batch(&self, text: &str) -> Result<()>;
 }
 

@@ -1,4 +1,4 @@
-//! Which schema a database has, and making it.
+//! The revision of a database's schema, and the creation of the schema.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -17,21 +17,21 @@ use crate::{Error, Operation, Result};
 const SCHEMA_SQLITE: &str = include_str!("sqlite.sql");
 const SCHEMA_MYSQL: &str = include_str!("mysql.sql");
 
-/// How long a process waits for another one that changes the schema.
+/// The maximum time that a process waits for another one that changes the schema.
 const SCHEMA_LOCK_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What a database holds.
+/// The state of a database's schema.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// No table at all.
+    /// No tables.
     Empty,
     /// Tables, none of which has a name of Glance's.
     Foreign,
-    /// The schema of these revisions, in order. None of them: making the first was begun.
+    /// The schema with these revisions, in order. Without any, the creation of the first was interrupted.
     At(Vec<String>),
-    /// The schema of this version of the migrations before alembic, of 2016 and earlier.
+    /// The schema with this version of the migrations before alembic, of 2016 and earlier.
     Legacy(i64),
-    /// Tables of Glance's names, but none that says which revision.
+    /// Tables with Glance's names, but without a revision.
     Uncontrolled,
 }
 
@@ -54,7 +54,7 @@ const TABLES: [&str; 15] = [
     "cached_images",
 ];
 
-/// The revisions whose schemas are those of the last versions before alembic.
+/// The revisions with the same schemas as the last versions before alembic.
 ///
 /// *Source:* `glance/db/sqlalchemy/alembic_migrations/__init__.py` of the releases Ocata to Queens.
 const LEGACY: [(i64, &str); 4] = [
@@ -65,12 +65,12 @@ const LEGACY: [(i64, &str); 4] = [
 ];
 
 impl State {
-    /// Whether this is the schema that this program reads and writes.
+    /// Returns whether this is the schema that this program reads and writes.
     pub fn is_current(&self) -> bool {
         self.includes(HEAD)
     }
 
-    /// Whether a service of today can work on it: an older one may do so still.
+    /// Returns whether current services can work on it; older ones may still work on it too.
     pub fn is_expanded(&self) -> bool {
         self.is_current() || self.includes(EXPANDED)
     }
@@ -84,13 +84,13 @@ impl State {
 }
 
 impl Catalog {
-    /// Which revisions the database is at.
+    /// Returns the state of the database.
     pub async fn state(&self) -> Result<State> {
         let noted = migration::heads(self).await;
         let Err(error) = noted else {
             return noted.map(State::At);
         };
-        // Which of them it is that is not there; another process may have made it meanwhile.
+        // Finds out which table is missing; another process may have created it in the meantime.
         if migration::has_table(self, self.dialect(), "alembic_version").await? {
             return migration::heads(self).await.map(State::At);
         }
@@ -122,7 +122,7 @@ impl Catalog {
         Ok(legacy.map_or(State::Uncontrolled, State::Legacy))
     }
 
-    /// What the migrations of before alembic noted of Glance's tables.
+    /// Returns the version that the migrations before alembic recorded for Glance's tables.
     async fn legacy_version(&self) -> Result<Option<i64>> {
         let sql = Sql::new(
             "SELECT version FROM migrate_version WHERE repository_id = 'Glance Migrations'",
@@ -131,20 +131,21 @@ impl Catalog {
         row.map(|row| row.some_integer("version")).transpose()
     }
 
-    /// Notes the revision whose schema a version of before alembic has; its name. The caller MUST hold the turn.
+    /// Records the revision that corresponds to a version before alembic, and returns it. The caller MUST hold the
+    /// schema lock.
     ///
     /// # Errors
-    /// `Failed` for a version that is too old, or not known.
+    /// `Failed` for a version that is too old, or unknown.
     pub async fn adopt(&self, version: i64) -> Result<&'static str> {
         let revision = self.revision_of(version)?;
         self.stamp(revision).await?;
         Ok(revision)
     }
 
-    /// The revision whose schema a version of before alembic has.
+    /// Returns the revision that corresponds to a version before alembic.
     ///
     /// # Errors
-    /// `Failed` for a version that is too old, or not known.
+    /// `Failed` for a version that is too old, or unknown.
     pub fn revision_of(&self, version: i64) -> Result<&'static str> {
         let known = LEGACY.iter().find(|(known, _)| *known == version);
         if let Some((_, revision)) = known {
@@ -152,7 +153,7 @@ impl Catalog {
         }
         let (oldest, _) = LEGACY[0];
         let error = Error::failed(format!(
-            "database {} is at version {version} of the migrations before alembic, which cannot be upgraded from",
+            "database {} is at version {version} of the migrations before alembic, which cannot be upgraded",
             self.name()
         ));
         Err(if version < oldest {
@@ -160,20 +161,20 @@ impl Catalog {
                 "Upgrade it with the programs of each release up to Liberty first, then run this again.",
             )
         } else {
-            error.hint("No release of Glance has such a version.")
+            error.hint("No release of Glance has this version.")
         })
     }
 
-    /// Makes the schema in an empty database; leaves one that is up to date as it is.
-    /// Whether anything was made. The caller MUST hold the turn.
+    /// Creates the schema in an empty database, and returns whether anything was created. A current schema is left
+    /// as it is. The caller MUST hold the schema lock.
     ///
     /// # Errors
-    /// `Failed` for a database of another revision.
+    /// `Failed` for a database at another revision.
     pub async fn sync(&self) -> Result<bool> {
         match self.state().await? {
             state if state.is_current() => Ok(false),
             State::At(heads) if !heads.is_empty() => Err(Error::failed(format!(
-                "database {} is at revision {}; this program works on {HEAD}",
+                "database {} is at revision {}; this program requires {HEAD}",
                 self.name(),
                 heads.join(", ")
             ))
@@ -182,7 +183,7 @@ impl Catalog {
             State::Legacy(version) => {
                 self.revision_of(version)?;
                 Err(Error::failed(format!(
-                    "database {} is of a release before Ocata; this program works on {HEAD}",
+                    "database {} is of a release before Ocata; this program requires {HEAD}",
                     self.name()
                 ))
                 .hint(Operation::SyncDatabase))
@@ -194,10 +195,10 @@ impl Catalog {
             State::At(_) => {
                 let is_head = migration::is_head_begun(self, self.dialect()).await?;
                 match self.dialect() {
-                    // It makes all or nothing of the head.
+                    // On SQLite the schema of the head is created in one transaction.
                     Dialect::Sqlite if is_head => return Err(self.uncontrolled()),
                     Dialect::Mysql if is_head => self.make_schema().await?,
-                    // Somebody died over the first revision of all.
+                    // A process crashed during the first revision.
                     Dialect::Sqlite | Dialect::Mysql => {
                         self.upgrade(HEAD).await?;
                     }
@@ -207,31 +208,31 @@ impl Catalog {
         }
     }
 
-    /// What is wrong with a database of unknown tables.
+    /// Returns the error for a database with unknown tables.
     pub fn uncontrolled(&self) -> Error {
         Error::failed(format!(
-            "database {} has tables of Glance's names, but none that says of which revision",
+            "database {} has Glance's tables, but no recorded revision",
             self.name()
         ))
-        .hint("Compare them with the schema of the release that made them.")
+        .hint("Compare the tables with the schema of the release that created them.")
         .hint(Operation::RecordRevision)
     }
 
     async fn make_schema(&self) -> Result<()> {
         match self.dialect() {
-            // Either the whole schema is there, or nothing.
+            // The schema is created in one transaction.
             Dialect::Sqlite => {
                 self.write(async |transaction| transaction.batch(SCHEMA_SQLITE).await)
                     .await
             }
-            // Each table is made whole, and the revision is noted last.
+            // Each table is created by one statement, and the revision is recorded last.
             Dialect::Mysql => self.batch(SCHEMA_MYSQL).await,
         }
     }
 
-    /// Opens a database at the head revision, making its schema, and a SQLite file, if there is none.
+    /// Opens a database at the head revision. Creates its schema, and an SQLite file, if they are missing.
     ///
-    /// Several processes may do so at once: the first one makes it.
+    /// Several processes may do so at once: the first one creates them.
     pub async fn open_current(database: &Database) -> Result<Self> {
         let is_there = match database {
             Database::Sqlite(path) => path.exists(),
@@ -244,19 +245,19 @@ impl Catalog {
             }
             catalog.close().await?;
         }
-        let (catalog, _turn) = Self::open_to_change(database).await?;
+        let (catalog, _lock) = Self::open_with_schema_lock(database).await?;
         if catalog.state().await? == State::Foreign {
             return Err(Error::failed(format!(
-                "database {} has tables, and none of Glance's",
+                "database {} has tables, but none of Glance's",
                 catalog.name()
             ))
-            .hint("If it is the right one, create them.")
+            .hint("If it is the right database, create them.")
             .hint(Operation::SyncDatabase));
         }
         catalog.sync().await?;
         match database {
             Database::Sqlite(_) => Ok(catalog),
-            // The one connection of the turn is not enough for all that comes, and ends the turn.
+            // The lock belongs to the single connection, which is replaced by a pool.
             Database::Mysql(_) => {
                 catalog.close().await?;
                 Self::open(database, false).await
@@ -264,34 +265,36 @@ impl Catalog {
         }
     }
 
-    /// Opens a database whose schema is to be made or changed, once it is this process's turn; makes an empty
-    /// SQLite file where there is none.
+    /// Opens a database for changes of its schema, after taking the schema lock. Creates an empty SQLite file if it
+    /// is missing.
     ///
     /// # Errors
-    /// `Unavailable` when another process has the turn for too long.
-    pub async fn open_to_change(database: &Database) -> Result<(Self, Turn)> {
+    /// `Unavailable` if another process holds the lock for too long.
+    pub async fn open_with_schema_lock(database: &Database) -> Result<(Self, SchemaLock)> {
         match database {
             Database::Sqlite(path) => {
-                let turn = take_turn(path)?;
+                let lock = lock_schema(path)?;
                 let catalog = Self::open(database, true).await?;
-                Ok((catalog, Turn(Some(turn))))
+                Ok((catalog, SchemaLock(Some(lock))))
             }
             Database::Mysql(server) => {
                 let catalog = Self::open_alone(server).await?;
                 take_alone(&catalog, server, "schema", SCHEMA_LOCK_TIMEOUT).await?;
-                Ok((catalog, Turn(None)))
+                Ok((catalog, SchemaLock(None)))
             }
         }
     }
 }
 
-/// The right to make or change a schema, held by one process at a time until this is dropped: the lock of the
-/// directory of a SQLite file. That of a server belongs to the one connection of the catalogue.
-pub struct Turn(#[expect(dead_code, reason = "holds the lock until it is dropped")] Option<File>);
+/// The lock that protects a schema from changes by other processes, until it is dropped: the lock of an SQLite
+/// file's directory. On a server, the lock belongs to the single connection of the catalogue.
+pub struct SchemaLock(
+    #[expect(dead_code, reason = "holds the lock until it is dropped")] Option<File>,
+);
 
-/// Waits for the turn on the SQLite file at `path`, whose directory MUST exist; makes an empty one, readable
-/// by its owner and group, where there is none.
-fn take_turn(path: &Path) -> Result<File> {
+/// Waits for the lock of the SQLite file at `path`, whose directory MUST exist. Creates an empty file, readable by
+/// its owner and group, if it is missing.
+fn lock_schema(path: &Path) -> Result<File> {
     let directory = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
@@ -302,7 +305,7 @@ fn take_turn(path: &Path) -> Result<File> {
     Ok(lock)
 }
 
-/// Makes an empty database file, readable by its owner and group, where there is none.
+/// Creates an empty database file, readable by its owner and group, if it is missing.
 pub(in crate::local::catalog) fn make_file(path: &Path) -> Result<()> {
     let made = OpenOptions::new()
         .write(true)

@@ -1,4 +1,4 @@
-//! Rows of the caches of hosts: the accounts of the driver `centralized_db`.
+//! Rows of host caches: the index of the driver `centralized_db`.
 //!
 //! *Source:* `node_reference_*`, `*_cached_*`, `insert_cache_details` and `update_hit_count` in
 //! `glance/db/sqlalchemy/api.py` of the reference implementation.
@@ -11,11 +11,11 @@ use crate::local::catalog::{Catalog, Sql, Transaction};
 use crate::model::{CachedImage, Timestamp};
 use crate::{Error, Result};
 
-/// The id of the host that is called by the address that is bound to it.
+/// The subquery for the ID of the host with the bound address.
 const NODE: &str = "(SELECT node_reference_id FROM node_reference WHERE node_reference_url = ?)";
 
 impl Catalog {
-    /// What the cache of the host `node` holds, in the order it came there.
+    /// Returns the images in the cache of the host `node`, in the order in which they were cached.
     pub async fn load_cached(&self, node: &str) -> Result<Vec<CachedImage>> {
         let columns = "image_id, last_accessed, last_modified, size, hits";
         let sql = Sql::new(format!("SELECT {columns} FROM cached_images ")).with(
@@ -28,7 +28,7 @@ impl Catalog {
         }
     }
 
-    /// How often an image was read from the cache of the host `node`; None where it is not in there.
+    /// Returns the number of reads of an image from the cache of the host `node`; None if it is not cached there.
     pub async fn load_hits(&self, node: &str, id: &str) -> Result<Option<u64>> {
         let sql = Sql::new("SELECT hits FROM cached_images WHERE ").with(
             &format!("image_id = ? AND node_reference_id = {NODE}"),
@@ -38,7 +38,7 @@ impl Catalog {
         row.map(|row| count(row.some_integer("hits")?)).transpose()
     }
 
-    /// The addresses of the hosts that have an image in their cache.
+    /// Returns the addresses of the hosts that have cached an image.
     pub async fn load_nodes(&self, id: &str) -> Result<Vec<String>> {
         let sql = Sql::new(
             "SELECT node_reference_url FROM node_reference JOIN cached_images \
@@ -50,7 +50,7 @@ impl Catalog {
         rows.iter().map(url).collect()
     }
 
-    /// Counts that an image was read from the cache of the host `node`.
+    /// Counts a read of an image from the cache of the host `node`.
     pub async fn count_hit(&self, node: &str, id: &str) -> Result<()> {
         let sql = Sql::new("UPDATE cached_images SET hits = hits + 1, ").with(
             &format!("last_accessed = ? WHERE image_id = ? AND node_reference_id = {NODE}"),
@@ -62,8 +62,8 @@ impl Catalog {
 }
 
 impl Transaction {
-    /// Records that an image of so many bytes is in the cache of the host `node`, which nobody has read
-    /// from there yet; in place of what was recorded of it.
+    /// Records that an image of `size` bytes is in the cache of the host `node`, without hits. Replaces an earlier
+    /// row.
     pub async fn insert_cached(&self, node: &str, id: &str, size: u64) -> Result<()> {
         self.delete_cached(node, std::slice::from_ref(&id)).await?;
         let known = Sql::new("SELECT node_reference_id FROM node_reference WHERE ")
@@ -91,7 +91,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Forgets images of the cache of the host `node`.
+    /// Deletes the rows of images in the cache of the host `node`.
     pub async fn delete_cached(&self, node: &str, ids: &[&str]) -> Result<()> {
         let sql = Sql::new("DELETE FROM cached_images WHERE image_id IN ")
             .list(ids.iter().map(|id| (*id).into()))
@@ -100,7 +100,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Forgets all images of the cache of the host `node`.
+    /// Deletes the rows of all images in the cache of the host `node`.
     pub async fn delete_all_cached(&self, node: &str) -> Result<()> {
         let sql = Sql::new("DELETE FROM cached_images WHERE ")
             .with(&format!("node_reference_id = {NODE}"), [node.into()]);
@@ -123,7 +123,7 @@ fn read_cached(row: &impl Columns) -> Result<CachedImage> {
 fn count(value: i64) -> Result<u64> {
     u64::try_from(value).map_err(|_| {
         Error::internal(format!(
-            "the catalogue holds {value} where none is negative"
+            "the catalogue has {value} in a column without negative values"
         ))
     })
 }

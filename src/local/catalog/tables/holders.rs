@@ -1,8 +1,8 @@
-//! Which records name the data at an address.
+//! The records that refer to the data at an address.
 //!
-//! Glance's schema has no index of addresses, and is not ours to extend: to be certain that nothing else names an
-//! address, all locations have to be read. [`Catalog::holders`] reads them once for a few addresses, and
-//! [`Strangers`] once for all the addresses of a run of the scrubber.
+//! Glance's schema has no index on addresses, and cannot be extended. To be certain that no other record refers to
+//! an address, all locations must be read. [`Catalog::holders`] reads them once for a few addresses, and
+//! [`IrregularLocations`] once for all addresses of a run of the scrubber.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -12,35 +12,36 @@ use crate::local::catalog::db::columns::{Columns, Row};
 use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::{Catalog, Sql, Transaction, Value};
 
-/// Values in a list of a statement at most: no database takes any number of them.
+/// The maximum number of values in a list of a statement: databases limit it.
 const VALUES: usize = 10_000;
 
-/// Strangers that are read by one statement.
+/// The number of irregular locations that are read by one statement.
 const PAGE: usize = 10_000;
 
-/// Rows that are read again: on a server, one with a smaller number may be committed after one with a larger.
+/// The number of rows that are read again: on a server, a row with a smaller number may be committed after one with
+/// a larger.
 const UNCOMMITTED: i64 = 1000;
 
-/// The characters of an id of the usual form.
+/// The length of an image ID, in characters.
 const ID: usize = 36;
 
-/// The characters that follow the id in addresses of RBD: `/snap`. Of other words of this length it does no harm.
+/// The length of the suffix after the image ID in RBD addresses: `/snap`. Other suffixes of this length do no harm.
 const SNAPSHOT: usize = 5;
 
-/// A condition of the locations whose address does not tell their image: it does not end in its id, and [`ID`] and
-/// [`SNAPSHOT`] do not say where in it the id is. All others are found by [`named_images`].
-const STRANGE: &str = "NOT (length(image_id) = 36 \
+/// The SQL condition for irregular locations, in whose address the image ID is not at one of the positions given by
+/// [`ID`] and [`SNAPSHOT`]. All others are found by [`named_images`].
+const IRREGULAR: &str = "NOT (length(image_id) = 36 \
      AND (substr(value, -36) = image_id OR substr(value, -5, 1) = '/' AND substr(value, -41, 36) = image_id))";
 
-/// A condition of the locations that count: of images that are alive, or can be restored.
+/// The SQL condition for locations of images that exist, or can be restored.
 const COUNTING: &str = "image_locations.status <> 'deleted' AND images.status <> 'deleted'";
 
-/// A row of a location that names an address, and the address.
+/// The row number of a location, and its address.
 pub type Holder = (i64, String);
 
-/// The locations that name an address without its telling so.
-pub struct Strangers {
-    /// Rows by the hash of their address.
+/// Locations whose address does not show their image.
+pub struct IrregularLocations {
+    /// Row numbers by the hash of the address.
     rows: HashMap<u64, Vec<i64>>,
     hashes: RandomState,
     /// The last row that was read.
@@ -48,8 +49,7 @@ pub struct Strangers {
 }
 
 impl Catalog {
-    /// Returns the locations that name one of `addresses` and count: those of images that are alive, and of images
-    /// that can be restored. Reads all locations.
+    /// Returns the locations with one of `addresses` whose image exists or can be restored. Reads all locations.
     pub async fn holders(&self, addresses: &[&str]) -> Result<Vec<Holder>> {
         holders(self, addresses).await
     }
@@ -60,35 +60,35 @@ impl Catalog {
         Ok(naming(found, addresses))
     }
 
-    /// Reads all locations, for [`Catalog::holders_beside`].
-    pub async fn strangers(&self) -> Result<Strangers> {
-        let mut strangers = Strangers {
+    /// Reads all irregular locations, for [`Catalog::holders_with`].
+    pub async fn irregular_locations(&self) -> Result<IrregularLocations> {
+        let mut irregular = IrregularLocations {
             rows: HashMap::new(),
             hashes: RandomState::new(),
             last: 0,
         };
         let last = self.last_location().await?;
-        self.read_strangers(&mut strangers, last).await?;
-        Ok(strangers)
+        self.read_irregular_locations(&mut irregular, last).await?;
+        Ok(irregular)
     }
 
-    /// Returns the same as [`Catalog::holders`], and reads only the locations that were added since `strangers` was
-    /// read. Nothing changes the address of a location that exists.
-    pub async fn holders_beside(
+    /// Returns the same as [`Catalog::holders`], but reads only locations that were added since `irregular` was
+    /// read. The address of an existing location never changes.
+    pub async fn holders_with(
         &self,
-        strangers: &mut Strangers,
+        irregular: &mut IrregularLocations,
         addresses: &[&str],
     ) -> Result<Vec<Holder>> {
         let last = self.last_location().await?;
-        if last < strangers.last {
-            // The numbers of what was purged may have been given to others.
-            *strangers = self.strangers().await?;
+        if last < irregular.last {
+            // Row numbers of purged locations may have been reused.
+            *irregular = self.irregular_locations().await?;
         } else {
-            self.read_strangers(strangers, last).await?;
+            self.read_irregular_locations(irregular, last).await?;
         }
         let rows: HashSet<i64> = addresses
             .iter()
-            .filter_map(|address| strangers.rows.get(&strangers.hashes.hash_one(*address)))
+            .filter_map(|address| irregular.rows.get(&irregular.hashes.hash_one(*address)))
             .flatten()
             .copied()
             .collect();
@@ -113,7 +113,7 @@ impl Catalog {
         Ok(holders)
     }
 
-    /// Returns the number of the last row of a location; 0 where there is none.
+    /// Returns the row number of the last location; 0 if there is none.
     async fn last_location(&self) -> Result<i64> {
         let row = self
             .row(Sql::new("SELECT MAX(id) AS last FROM image_locations"))
@@ -122,13 +122,17 @@ impl Catalog {
         Ok(last.unwrap_or(0))
     }
 
-    /// Reads the strangers from behind those that were read up to the row `last`.
-    async fn read_strangers(&self, strangers: &mut Strangers, last: i64) -> Result<()> {
-        let mut after = strangers.last.saturating_sub(UNCOMMITTED);
+    /// Reads the irregular locations after those already read, up to the row `last`.
+    async fn read_irregular_locations(
+        &self,
+        irregular: &mut IrregularLocations,
+        last: i64,
+    ) -> Result<()> {
+        let mut after = irregular.last.saturating_sub(UNCOMMITTED);
         loop {
             let sql = Sql::new("SELECT id, value FROM image_locations WHERE ").with(
                 &format!(
-                    "id > ? AND id <= ? AND status <> 'deleted' AND {STRANGE} ORDER BY id LIMIT ?"
+                    "id > ? AND id <= ? AND status <> 'deleted' AND {IRREGULAR} ORDER BY id LIMIT ?"
                 ),
                 [
                     after.into(),
@@ -139,8 +143,8 @@ impl Catalog {
             let rows = self.rows(sql).await?;
             for row in &rows {
                 after = row.some_integer("id")?;
-                let hash = strangers.hashes.hash_one(&*row.some_text("value")?);
-                let known = strangers.rows.entry(hash).or_default();
+                let hash = irregular.hashes.hash_one(&*row.some_text("value")?);
+                let known = irregular.rows.entry(hash).or_default();
                 if !known.contains(&after) {
                     known.push(after);
                 }
@@ -149,7 +153,7 @@ impl Catalog {
                 break;
             }
         }
-        strangers.last = last;
+        irregular.last = last;
         Ok(())
     }
 }
@@ -161,7 +165,7 @@ impl Transaction {
     }
 }
 
-/// See [`Catalog::holders`].
+/// Implements [`Catalog::holders`].
 async fn holders(on: &impl Run, addresses: &[&str]) -> Result<Vec<Holder>> {
     let mut holders = Vec::new();
     for chunk in addresses.chunks(VALUES) {
@@ -172,7 +176,7 @@ async fn holders(on: &impl Run, addresses: &[&str]) -> Result<Vec<Holder>> {
     Ok(holders)
 }
 
-/// Returns the locations that count and whose `column` has one of `values`.
+/// Returns the locations with one of `values` in `column` whose image exists or can be restored.
 async fn counting(
     on: &impl Run,
     column: &str,
@@ -187,14 +191,14 @@ async fn counting(
     rows.iter().map(read).collect()
 }
 
-/// Returns those of `found` that name one of `addresses`, which a server compares without case.
+/// Filters `found` for exact `addresses`, because a server ignores case.
 fn naming(mut found: Vec<Holder>, addresses: &[&str]) -> Vec<Holder> {
     let addresses: HashSet<&str> = addresses.iter().copied().collect();
     found.retain(|(_, address)| addresses.contains(address.as_str()));
     found
 }
 
-/// Returns the ids of the images that a location with this address may belong to without being [`STRANGE`].
+/// Returns the IDs of the images that a regular location with this address may belong to.
 fn named_images(address: &str) -> impl Iterator<Item = String> {
     let characters: Vec<char> = address.chars().collect();
     [0, SNAPSHOT].into_iter().filter_map(move |behind| {
@@ -261,13 +265,10 @@ mod tests {
         catalog.execute(Sql::new(sql).list(row)).await.unwrap();
     }
 
-    async fn check(catalog: &Catalog, strangers: &mut Strangers) {
+    async fn check(catalog: &Catalog, irregular: &mut IrregularLocations) {
         for address in addresses() {
             let all = catalog.holders(&[&address]).await.unwrap();
-            let found = catalog
-                .holders_beside(strangers, &[&address])
-                .await
-                .unwrap();
+            let found = catalog.holders_with(irregular, &[&address]).await.unwrap();
             assert_eq!(found, all, "{address}");
         }
     }
@@ -282,28 +283,28 @@ mod tests {
                 add(&catalog, image, &address, "deleted").await;
             }
         }
-        let mut strangers = catalog.strangers().await.unwrap();
-        check(&catalog, &mut strangers).await;
+        let mut irregular = catalog.irregular_locations().await.unwrap();
+        check(&catalog, &mut irregular).await;
         let all = addresses();
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
-        let found = catalog.holders_beside(&mut strangers, &all).await.unwrap();
+        let found = catalog.holders_with(&mut irregular, &all).await.unwrap();
         assert_eq!(found.len(), 2 * 3 * all.len());
         let dead = Sql::new("UPDATE images SET status = 'deleted' WHERE id = 'short'");
         catalog.execute(dead).await.unwrap();
-        check(&catalog, &mut strangers).await;
+        check(&catalog, &mut irregular).await;
     }
 
     #[tokio::test]
     async fn strangers_that_come_later_are_found() {
         let (_directory, catalog) = catalogue().await;
         add(&catalog, IMAGES[0], "x", "active").await;
-        let mut strangers = catalog.strangers().await.unwrap();
+        let mut irregular = catalog.irregular_locations().await.unwrap();
         add(&catalog, IMAGES[1], "file:///a/é", "active").await;
-        check(&catalog, &mut strangers).await;
+        check(&catalog, &mut irregular).await;
         // A purge makes room for others of the same numbers.
         let purge = Sql::new("DELETE FROM image_locations");
         catalog.execute(purge).await.unwrap();
         add(&catalog, IMAGES[2], "x", "active").await;
-        check(&catalog, &mut strangers).await;
+        check(&catalog, &mut irregular).await;
     }
 }

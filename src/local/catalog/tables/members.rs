@@ -1,8 +1,7 @@
 //! Rows of members.
 //!
-//! A project that is taken off an image keeps its row, marked deleted, which comes back to life when the
-//! image is shared with it again: with its old time of creation and, as the reference implementation
-//! leaves it, its old time of deletion.
+//! The row of a removed member stays, marked as deleted. If the image is shared with the project again, the row is
+//! reused, with its old creation time and, as in the reference implementation, its old deletion time.
 
 use crate::local::catalog::db::columns::Columns;
 use crate::local::catalog::db::transaction::Run;
@@ -10,7 +9,7 @@ use crate::local::catalog::{Catalog, Sql, Transaction};
 use crate::model::{Member, MemberStatus, Timestamp};
 use crate::{Error, Result};
 
-/// The members of an image, the oldest first: all of them, or the one that is called `member`.
+/// Loads the members of an image, the oldest first: all, or only `member`.
 async fn load(on: &impl Run, id: &str, member: Option<&str>) -> Result<Vec<Member>> {
     let mut sql = Sql::new("SELECT member, status, created_at, updated_at FROM image_members")
         .with(
@@ -32,7 +31,7 @@ fn read(row: &impl Columns, id: &str) -> Result<Member> {
         member_id: row.some_owned("member")?,
         status: MemberStatus::parse(&status).ok_or_else(|| {
             Error::internal(format!(
-                "the catalogue holds an unknown status '{status}' of a member"
+                "the catalogue has an unknown status '{status}' of a member"
             ))
         })?,
         created_at,
@@ -41,29 +40,29 @@ fn read(row: &impl Columns, id: &str) -> Result<Member> {
 }
 
 impl Catalog {
-    /// The members of an image, the oldest first.
+    /// Returns the members of an image, the oldest first.
     pub async fn load_members(&self, id: &str) -> Result<Vec<Member>> {
         load(self, id, None).await
     }
 
-    /// One member of an image.
+    /// Returns a member of an image.
     pub async fn load_member(&self, id: &str, member: &str) -> Result<Option<Member>> {
         Ok(load(self, id, Some(member)).await?.pop())
     }
 }
 
 impl Transaction {
-    /// The members of an image, the oldest first.
+    /// Returns the members of an image, the oldest first.
     pub async fn load_members(&self, id: &str) -> Result<Vec<Member>> {
         load(self, id, None).await
     }
 
-    /// One member of an image.
+    /// Returns a member of an image.
     pub async fn load_member(&self, id: &str, member: &str) -> Result<Option<Member>> {
         Ok(load(self, id, Some(member)).await?.pop())
     }
 
-    /// Records a member that is none yet, and has not answered.
+    /// Adds a member with status `pending`.
     ///
     /// *Source:* `ImageMemberRepo.add` in `glance/db/__init__.py` of the reference implementation.
     pub async fn insert_member(&self, id: &str, member: &str) -> Result<()> {
@@ -99,7 +98,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Records what a member says; one that said so before keeps its row as it is.
+    /// Sets the status of a member; an unchanged status leaves the row as it is.
     pub async fn set_member_status(
         &self,
         id: &str,
@@ -124,7 +123,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Marks a member deleted.
+    /// Marks a member as deleted.
     pub async fn delete_member(&self, id: &str, member: &str) -> Result<()> {
         let now = self.now().to_catalog();
         self.delete_children("image_members", "member", id, Some(member), &now)

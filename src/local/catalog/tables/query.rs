@@ -1,4 +1,4 @@
-//! Looking images up, alone and in lists.
+//! Queries for single images and lists.
 
 use async_stream::try_stream;
 use futures_core::stream::BoxStream;
@@ -17,7 +17,7 @@ use crate::model::{
 };
 use crate::{Error, ErrorKind, Result};
 
-/// Columns of images that a filter may name; the rest are custom properties.
+/// The columns of images in filters; other names are custom properties.
 const COLUMNS: [&str; 17] = [
     "id",
     "name",
@@ -39,17 +39,16 @@ const COLUMNS: [&str; 17] = [
 ];
 
 impl Catalog {
-    /// Loads one image, whoever may see it; None when there is none or it is deleted. `project` is
-    /// whose membership is looked up.
+    /// Loads an image regardless of its visibility; None if it does not exist or is deleted. The membership of
+    /// `project` is loaded too.
     pub async fn load_image(&self, id: &str, project: &str) -> Result<Option<StoredImage>> {
         self.read(async |snapshot| load(&*snapshot, id, project).await)
             .await
     }
 
-    /// The images that match and that `caller` may see, streamed in chunks, all as they were at one
-    /// moment.
+    /// Returns a stream of chunks of the matching images that `caller` may see, all from one snapshot.
     ///
-    /// One statement reads the images, one more a chunk and kind of child.
+    /// One statement reads the images, and one more per chunk and kind of child.
     pub fn list_images<'a>(
         &'a self,
         query: ImageQuery,
@@ -105,8 +104,7 @@ impl Catalog {
         Ok(sql)
     }
 
-    /// Returns what a list is sorted by for `key`: a term that an index has in its order only where that index is
-    /// to be used.
+    /// Returns the sort expression for `key`. Indexes are ordered by it only if the index should be used.
     fn sort_term(&self, key: SortKey, query: &ImageQuery, walks: bool) -> String {
         let column = format!("images.{}", key.name());
         let is_moment = matches!(key, SortKey::CreatedAt | SortKey::UpdatedAt);
@@ -114,14 +112,14 @@ impl Catalog {
             Dialect::Mysql if query.code_points && !is_moment && key != SortKey::Size => {
                 format!("CAST(CONVERT({column} USING utf8mb4) AS BINARY)")
             }
-            // A server sorts all of a table in any case, and numbers sooner than texts.
+            // A server always sorts the whole table, and sorts numbers faster than strings.
             Dialect::Mysql if query.limit.is_none() => column,
             _ if is_moment && !walks => format!("COALESCE({column}, '')"),
             _ => column,
         }
     }
 
-    /// Only what comes after the image `marker` in `order`, empty values counting as the smallest.
+    /// Adds the condition for images after the image `marker` in `order`, with NULL as the smallest value.
     async fn after(
         &self,
         mut sql: Sql,
@@ -138,7 +136,7 @@ impl Catalog {
         }
         let terms = order.iter().map(|(key, direction)| {
             let term = match key {
-                // An index finds these, which are never empty.
+                // Indexed columns, which are never NULL.
                 SortKey::CreatedAt | SortKey::Id => self.sort_term(*key, query, true),
                 SortKey::Size => "COALESCE(images.size, 0)".to_string(),
                 _ => format!("COALESCE({}, '')", self.sort_term(*key, query, true)),
@@ -154,7 +152,7 @@ impl Catalog {
         if let (Some((key @ (SortKey::CreatedAt | SortKey::Id), direction)), false) =
             (order.first(), query.code_points)
         {
-            // The alternatives that follow imply this, but no database finds the beginning of a page by them.
+            // This follows from the conditions below, but databases do not find the beginning of a page with those.
             let key = key.name();
             let than = match direction {
                 Direction::Ascending => ">=",
@@ -170,7 +168,7 @@ impl Catalog {
         Ok(sql.text(" AND ").behind("images", &keys, marker))
     }
 
-    /// How many images `owner` has, and the bytes their data takes, each copy counted.
+    /// Returns the number of images of `owner`, and the size of their data including copies.
     pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
         self.read(async |snapshot| usage(&*snapshot, owner).await)
             .await
@@ -178,25 +176,24 @@ impl Catalog {
 }
 
 impl Transaction {
-    /// How many images `owner` has, and the bytes their data takes, each copy counted; nobody else that
-    /// counts changes that before this commits.
+    /// Returns the same as [`Catalog::usage`]. Other transactions that check the usage wait for this one.
     pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
-        self.take_turn().await?;
+        self.lock_invariants().await?;
         usage(self, owner).await
     }
 }
 
-/// Images that are not deleted.
+/// The SQL condition for images that are not deleted.
 const ALIVE: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted')";
 
-/// Those of them whose data is on its way, or is copied between stores.
+/// The SQL condition for images whose data is being uploaded or copied between stores.
 const MOVING: &str = "owner = ? AND status NOT IN ('killed', 'pending_delete', 'deleted') AND (status IN (%) \
      OR EXISTS (SELECT 1 FROM image_properties WHERE image_properties.image_id = images.id \
      AND image_properties.name = 'os_glance_importing_to_stores' AND image_properties.value <> ''))";
 
-/// What `owner` uses.
+/// Returns the usage of `owner`.
 ///
-/// *Source:* `user_get_storage_usage` and those after it in `glance/db/sqlalchemy/api.py` of the reference
+/// *Source:* `user_get_storage_usage` and the following functions in `glance/db/sqlalchemy/api.py` of the reference
 /// implementation.
 async fn usage(on: &impl Run, owner: &str) -> Result<UsageCounts> {
     let number = async |sql: Sql| -> Result<i64> {
@@ -225,25 +222,25 @@ async fn usage(on: &impl Run, owner: &str) -> Result<UsageCounts> {
     })
 }
 
-/// What a project uses.
+/// The usage of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsageCounts {
-    /// Images that are not deleted.
+    /// The number of images that are not deleted.
     pub images: i64,
-    /// Images whose data is on its way.
+    /// The number of images whose data is being uploaded.
     pub uploading: i64,
-    /// Bytes in stores.
+    /// The size of the data in stores, in bytes.
     pub bytes: i64,
-    /// Bytes in the staging area.
+    /// The size of the data in the staging area, in bytes.
     pub staged_bytes: i64,
 }
 
-/// The largest page that is read in the order of an index: to read all of a table in that order takes longer than
-/// to sort it.
-const LONGEST_WALK: u64 = 10_000;
+/// The largest page that is read in the order of an index: reading a whole table in that order takes longer than
+/// sorting it.
+const MAX_WALK: u64 = 10_000;
 
-/// Whether images are read in the order of an index until there are enough: where nearly every image is one that is
-/// asked for. Otherwise those that match are found first, then sorted.
+/// Returns whether images are read in the order of an index until there are enough, because nearly all of them
+/// match. Otherwise matching images are found first, then sorted.
 fn walks_an_index(query: &ImageQuery, caller: &Caller) -> bool {
     let ImageFilter {
         visibility,
@@ -255,7 +252,7 @@ fn walks_an_index(query: &ImageQuery, caller: &Caller) -> bool {
     } = &query.filter;
     let is_common = |(name, value): &(String, String)| name == "status" && value == "active";
     caller.is_admin()
-        && query.limit.is_some_and(|limit| limit <= LONGEST_WALK)
+        && query.limit.is_some_and(|limit| limit <= MAX_WALK)
         && !is_rare(visibility.as_deref())
         && !hidden
         && tags.is_empty()
@@ -264,12 +261,12 @@ fn walks_an_index(query: &ImageQuery, caller: &Caller) -> bool {
         && attributes.iter().all(is_common)
 }
 
-/// Whether few images are of a visibility: its index finds them.
+/// Returns whether few images have a visibility, so that its index is selective.
 fn is_rare(visibility: Option<&str>) -> bool {
     matches!(visibility, Some("public" | "community"))
 }
 
-/// What was asked for, then by time of creation and id in the direction of the first key.
+/// Returns the requested sort keys, followed by creation time and ID in the direction of the first key.
 fn order(sort: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
     let mut order = sort.to_vec();
     let direction = sort
@@ -283,7 +280,7 @@ fn order(sort: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
     order
 }
 
-/// Only what the caller may see in a list.
+/// Adds the condition for images that the caller may see in a list.
 ///
 /// *Source:* `_select_images_query` and `_image_get_all` of the reference implementation.
 fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
@@ -292,7 +289,7 @@ fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
         sql = sql
             .with(" AND (images.visibility IN ('public', 'community') OR images.owner = ?", [project()])
             .with(
-                // By id: most images may be of this visibility.
+                // By ID, because most images may have this visibility.
                 " OR (COALESCE(images.visibility, '') = 'shared' AND images.id IN (SELECT image_id FROM image_members \
                  WHERE member = ? AND deleted + 0 = ?",
                 [project(), false.into()],
@@ -322,7 +319,7 @@ fn filter(mut sql: Sql, filter: &ImageFilter) -> Result<Sql> {
             "Invalid visibility value: {visibility}"
         )));
     }
-    // Few images are hidden: their index finds them, but not the others.
+    // The index is selective only for hidden images, which are few.
     let hidden = if filter.hidden {
         " AND images.os_hidden = ?"
     } else {
@@ -347,9 +344,9 @@ fn filter(mut sql: Sql, filter: &ImageFilter) -> Result<Sql> {
     Ok(sql)
 }
 
-/// Whether a filter by `name` is one by a custom property.
+/// Returns whether a filter called `name` is on a custom property.
 pub fn is_property(name: &str) -> bool {
-    // What clients call columns of other names.
+    // The API's names of columns that have other names.
     let is_alias = matches!(
         name,
         "is_hidden" | "is_protected" | "hash_algo" | "hash_value" | "owner_id" | "os_hidden"
@@ -360,7 +357,7 @@ pub fn is_property(name: &str) -> bool {
         && attribute_named(name).is_none()
 }
 
-/// Returns the column whose values a filter of this name limits, and how.
+/// Returns the column and the operator of a range filter.
 fn range(name: &str) -> Option<(&str, &'static str)> {
     let limits = [("_min", ">="), ("_max", "<=")];
     limits.into_iter().find_map(|(ending, sign)| {
@@ -407,7 +404,8 @@ fn attribute(sql: Sql, name: &str, value: &str) -> Result<Sql> {
     }
 }
 
-/// `in:a,b` is the operator `in` on `a,b`; a plain value, or a moment with its colons, is `eq` on it.
+/// Splits `in:a,b` into the operator `in` and `a,b`. A plain value, or a timestamp with colons, has the operator
+/// `eq`.
 fn split_operator(value: &str) -> (&str, &str) {
     match value.split_once(':') {
         Some((operator, rest)) if Timestamp::parse(value).is_none() => (operator, rest),
@@ -431,7 +429,7 @@ fn comparison(operator: &str) -> Result<&'static str> {
     })
 }
 
-/// The values of `in:…`: separated by commas, in double quotes where they hold one.
+/// Splits the values of `in:…`: comma-separated, and in double quotes if they contain a comma.
 fn split_list(list: &str) -> Result<Vec<String>> {
     let bad = || Error::new(ErrorKind::Invalid, format!("Invalid filter value {list}."));
     let mut values = Vec::new();

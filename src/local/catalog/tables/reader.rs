@@ -1,8 +1,8 @@
-//! Long lists of an SQLite database, through rusqlite.
+//! Long lists of an SQLite database, read with rusqlite.
 //!
-//! The pool hands every row by itself from the thread that steps a statement to the task that asks,
-//! which costs several times what reading it does. Here the thread that steps the statement makes
-//! images of the rows, and hands them over by the hundred.
+//! The pool passes each row from the thread that executes a statement to the requesting task, which costs several
+//! times more than reading it. Here the executing thread converts rows to images, and passes them on in chunks of
+//! hundreds.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -18,23 +18,23 @@ use crate::local::catalog::{Sql, failed};
 use crate::model::{Fields, Image};
 use crate::{Error, Result};
 
-/// Images that are handed over together, and whose children are fetched together.
+/// The number of images in a chunk, whose children are loaded together.
 const CHUNK: usize = 500;
 
-/// Chunks that wait for the one who asked: the next one is read while this one is shown.
+/// The number of chunks in the queue: the next one is read while this one is processed.
 const AHEAD: usize = 1;
 
-/// A list that a thread of its own reads. The thread ends with the list, or soon after this is dropped.
+/// A list that is read by a separate thread. The thread ends with the list, or soon after this is dropped.
 pub(in crate::local::catalog) struct Reader {
     chunks: Receiver<Result<Vec<Image>>>,
-    /// The thread; nobody waits for it, since it may be waiting for another process's lock.
+    /// The thread. It is not joined, because it may be waiting for another process's lock.
     #[cfg_attr(not(test), expect(dead_code, reason = "tests wait for its end"))]
     thread: JoinHandle<()>,
 }
 
 impl Reader {
-    /// Reads the images that `list` selects from the database at `path`, with what `fields` asks for,
-    /// all as they were at one moment.
+    /// Starts to read the images that `list` selects from the database at `path`, with the parts in `fields`, all
+    /// from one snapshot.
     pub(in crate::local::catalog) fn start(path: &Path, list: Sql, fields: Fields) -> Result<Self> {
         plans::check(&list.text);
         let (sender, chunks) = mpsc::channel(AHEAD);
@@ -43,7 +43,7 @@ impl Reader {
             .name("list".to_string())
             .spawn(move || {
                 if let Err(error) = read(&path, &list, fields, &sender) {
-                    // Who dropped the list does not want to hear of it.
+                    // Fails if the list was dropped.
                     let _ = sender.blocking_send(Err(named(error, &path)));
                 }
             })
@@ -51,13 +51,13 @@ impl Reader {
         Ok(Self { chunks, thread })
     }
 
-    /// The next images; None behind the last. An error is the end.
+    /// Returns the next chunk; None after the last. An error ends the list.
     pub(in crate::local::catalog) async fn next(&mut self) -> Option<Result<Vec<Image>>> {
         self.chunks.recv().await
     }
 }
 
-/// What `read` makes of each of the rows that `list` selects from the database at `path`.
+/// Returns the results of `read` for the rows that `list` selects from the database at `path`.
 pub(in crate::local::catalog) async fn collect<T: Send + 'static>(
     path: &Path,
     list: Sql,
@@ -81,12 +81,12 @@ pub(in crate::local::catalog) async fn collect<T: Send + 'static>(
         .map_err(|e| Error::internal("the thread that reads a list failed").because(e))?
 }
 
-/// An error that names the database it is of.
+/// Adds the name of the database to an error.
 fn named(error: Error, path: &Path) -> Error {
     error.context(format_args!("database {}", path.display()))
 }
 
-/// Sends the images of `list`, until there are no more or nobody asks for them any more.
+/// Sends the images of `list`, until there are no more or the receiver is dropped.
 fn read(
     path: &Path,
     list: &Sql,
@@ -112,7 +112,7 @@ fn read(
     }
 }
 
-/// Opens the database as the pool does, for reading alone: the pool has made it and its log.
+/// Opens the database for reading only. The pool has already created it and its log.
 fn open(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -130,7 +130,7 @@ fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Fills in what `fields` asks of the children of `images`.
+/// Loads the children of `images` that `fields` requires.
 fn load_children(snapshot: &Transaction<'_>, images: &mut [Image], fields: Fields) -> Result<()> {
     if images.is_empty() {
         return Ok(());
@@ -263,7 +263,7 @@ mod tests {
         let error = refused(&path, "SELECT colour FROM images").await;
         assert!(error.message().contains("no such column"), "{error}");
         let error = refused(&path, "SELECT id, name, 5 FROM images").await;
-        assert!(error.message().contains("another type"), "{error}");
+        assert!(error.message().contains("the wrong type"), "{error}");
         let error = refused(&path.with_extension("none"), LIST).await;
         assert_eq!(error.kind(), ErrorKind::Failed);
 

@@ -1,4 +1,4 @@
-//! Lists of images out of a MySQL database: a stream of rows.
+//! Lists of images from a MySQL database: a stream of rows.
 
 use async_stream::try_stream;
 use futures_core::Stream;
@@ -13,19 +13,19 @@ use crate::local::catalog::db::plans;
 use crate::local::catalog::tables::images::{Child, Parents, read_image};
 use crate::model::{Fields, Image};
 
-/// Images that are handed over together, and whose children are fetched together.
+/// The number of images in a chunk, whose children are loaded together.
 const CHUNK: usize = 500;
 
-/// How a list begins: it shows one moment, and whoever asked may take hours over it, as with the pager of a
-/// terminal. MariaDB alone reads the comment: rows of images are longer than what it sorts without reading each row
-/// a second time, at random.
+/// The statements that begin a list: a snapshot that the reader may consume for hours, as with a pager. MariaDB
+/// alone reads the comment: without the larger limit it would sort without the rows' data, and read each row a
+/// second time.
 const SNAPSHOT: &str = "SET SESSION net_write_timeout = 86400 /*M! , max_length_for_sort_data = 65536 */; SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
      START TRANSACTION WITH CONSISTENT SNAPSHOT";
 
-/// The images that `sql` selects, with what `fields` asks for, all as they were at one moment.
+/// Returns the images that `sql` selects, with the parts in `fields`, all from one snapshot.
 ///
-/// A connection does one thing at a time: while it has more images to give, their children are asked for on
-/// another one, whose moment is the next. A list that fits into one chunk needs no other.
+/// A connection executes one statement at a time. While it returns more images, their children are read on another
+/// connection with its own, slightly later snapshot. A list that fits into one chunk does not need it.
 pub(in crate::local::catalog) fn list(
     pool: &MySqlPool,
     sql: Sql,
@@ -59,7 +59,7 @@ pub(in crate::local::catalog) fn list(
     }
 }
 
-/// The images of the next rows: fewer than a chunk behind the last.
+/// Returns the next images: fewer than a chunk at the end.
 async fn take(
     rows: &mut (impl Stream<Item = sqlx::Result<MySqlRow>> + Unpin),
     fields: Fields,
@@ -77,7 +77,7 @@ async fn begin(pool: &MySqlPool) -> Result<MySqlTransaction<'static>> {
     pool.begin_with(SNAPSHOT).await.map_err(failed)
 }
 
-/// Fills in what `fields` asks of the children of `images`.
+/// Loads the children of `images` that `fields` requires.
 async fn load_children(
     on: &mut MySqlConnection,
     images: &mut [Image],

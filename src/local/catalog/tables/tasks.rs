@@ -1,7 +1,7 @@
 //! Rows of tasks.
 //!
-//! A task that is over is forgotten after a while: it is not listed any more from then on, and marked
-//! deleted when the next one is made.
+//! A finished task expires after some time. It is not listed any more then, and is marked as deleted when the next
+//! task is created.
 
 use serde_json::Value as Json;
 
@@ -11,14 +11,14 @@ use crate::local::catalog::{Catalog, Sql, Transaction, Value};
 use crate::model::{Direction, Task, TaskQuery, TaskStatus, Timestamp, json};
 use crate::{Error, Result};
 
-/// Tasks that are read at a time.
+/// The number of tasks that are read at a time.
 const CHUNK: u64 = 500;
 
 /// The columns of a list, which [`WHOLE`] follows.
 const SHORT: &str = "tasks.id, tasks.type, tasks.status, tasks.owner, tasks.image_id, tasks.request_id, \
      tasks.user_id, tasks.created_at, tasks.updated_at, tasks.expires_at";
 
-/// The columns of a task in full, from both its tables.
+/// The additional columns of a complete task, from both its tables.
 const WHOLE: &str = ", task_info.input, task_info.result, task_info.message FROM tasks \
      LEFT JOIN task_info ON task_info.task_id = tasks.id";
 
@@ -33,7 +33,7 @@ const SORTABLE: [&str; 7] = [
     "expires_at",
 ];
 
-/// Reads a task from a row of [`SHORT`], with what only [`WHOLE`] has where that was asked for.
+/// Reads a task from a row of [`SHORT`], with the columns of [`WHOLE`] if requested.
 fn read(row: &impl Columns, whole: bool) -> Result<Task> {
     let status = row.some_text("status")?;
     let created_at = row.moment("created_at")?.unwrap_or(Timestamp::EPOCH);
@@ -41,7 +41,7 @@ fn read(row: &impl Columns, whole: bool) -> Result<Task> {
         let text = if whole { row.text(column)? } else { None };
         let value = text.map(|text| {
             serde_json::from_str(&text).map_err(|e| {
-                Error::internal("the catalogue holds a task whose JSON is none").because(e)
+                Error::internal("the catalogue has a task with invalid JSON").because(e)
             })
         });
         Ok(value.transpose()?.filter(|value: &Json| !value.is_null()))
@@ -49,7 +49,7 @@ fn read(row: &impl Columns, whole: bool) -> Result<Task> {
     Ok(Task {
         status: TaskStatus::parse(&status).ok_or_else(|| {
             Error::internal(format!(
-                "the catalogue holds an unknown status '{status}' of a task"
+                "the catalogue has an unknown status '{status}' of a task"
             ))
         })?,
         id: row.some_owned("id")?,
@@ -71,7 +71,7 @@ fn read(row: &impl Columns, whole: bool) -> Result<Task> {
     })
 }
 
-/// A query for tasks that are not forgotten.
+/// Returns a query for tasks that have not expired.
 fn remembered(columns: &str) -> Sql {
     Sql::new("SELECT ").text(SHORT).with(
         &format!("{columns} WHERE tasks.deleted + 0 = ? AND (tasks.expires_at IS NULL OR tasks.expires_at > ?)"),
@@ -86,12 +86,12 @@ async fn load(on: &impl Run, id: &str) -> Result<Option<Task>> {
 }
 
 impl Catalog {
-    /// One task.
+    /// Returns a task.
     pub async fn load_task(&self, id: &str) -> Result<Option<Task>> {
         load(self, id).await
     }
 
-    /// The tasks that worked on an image, the oldest first.
+    /// Returns the tasks of an image, the oldest first.
     pub async fn image_tasks(&self, image: &str) -> Result<Vec<Task>> {
         let sql = remembered(WHOLE)
             .with(" AND tasks.image_id = ?", [image.into()])
@@ -100,16 +100,16 @@ impl Catalog {
         rows.iter().map(|row| read(row, true)).collect()
     }
 
-    /// Some of the tasks that match, from behind the one of the query's marker; none at the end.
+    /// Returns the next matching tasks after the query's marker; none at the end.
     ///
     /// # Errors
-    /// `Invalid` for a sort key or a marker that is not known.
+    /// `Invalid` for an unknown sort key or marker.
     pub async fn list_tasks(&self, query: &TaskQuery) -> Result<Vec<Task>> {
         let key = query.sort_key.as_deref().unwrap_or("created_at");
         if !SORTABLE.contains(&key) {
             return Err(
                 Error::invalid(format!("Sort key supplied was not valid: {key}"))
-                    .hint(format!("The sort keys are: {}.", SORTABLE.join(", "))),
+                    .hint(format!("Known sort keys: {}.", SORTABLE.join(", "))),
             );
         }
         let (order, than) = match query.direction.unwrap_or(Direction::Descending) {
@@ -123,7 +123,7 @@ impl Catalog {
                 sql = sql.with(&format!(" AND tasks.{column} = ?"), [value.as_str().into()]);
             }
         }
-        // What is not there sorts as nothing does.
+        // NULL sorts as an empty string.
         let keys = [
             format!("COALESCE(tasks.{key}, '')"),
             "tasks.created_at".to_string(),
@@ -135,7 +135,7 @@ impl Catalog {
                 [marker.as_str().into(), false.into()],
             );
             if self.row(known).await?.is_none() {
-                let why = format!("there is no task '{marker}' to begin behind");
+                let why = format!("unknown marker: no task '{marker}'");
                 return Err(Error::invalid(why));
             }
             sql = sql.text(" AND ").behind(
@@ -155,7 +155,7 @@ impl Catalog {
         rows.iter().map(|row| read(row, false)).collect()
     }
 
-    /// Notes how far a task is, if it is still being worked on.
+    /// Records a progress message of a task that is in progress.
     pub async fn set_task_message(&self, id: &str, message: &str) -> Result<()> {
         self.write(async |transaction| {
             let now = self.now().to_catalog();
@@ -175,12 +175,12 @@ impl Catalog {
 }
 
 impl Transaction {
-    /// One task.
+    /// Returns a task.
     pub async fn load_task(&self, id: &str) -> Result<Option<Task>> {
         load(self, id).await
     }
 
-    /// Records a new task, and forgets those of its owner whose time has come.
+    /// Inserts a new task, and marks the expired tasks of its owner as deleted.
     pub async fn insert_task(&self, task: &Task) -> Result<()> {
         let now = task.created_at.to_catalog();
         let sql = Sql::new("UPDATE tasks SET ").with(
@@ -219,7 +219,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Records what came of a task, until when it is remembered, and which image it made or filled.
+    /// Records the outcome of a task, its expiry time, and the image that it created or filled.
     pub async fn finish_task(&self, task: &Task) -> Result<()> {
         let sql = Sql::new("UPDATE tasks SET ").with(
             "status = ?, expires_at = ?, updated_at = ?, image_id = ? WHERE id = ?",

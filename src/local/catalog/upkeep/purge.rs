@@ -1,11 +1,11 @@
-//! Removing the rows of what was deleted long ago.
+//! Purging: removes the rows of images and tasks deleted long ago.
 //!
-//! Rows go in batches, whose ends are found without a lock, each by one statement, with pauses in which others
-//! write. What waits for the scrubber stays: without its row nobody would know of the data, and an image that
-//! can be restored keeps what comes back with it.
+//! Rows are removed in batches, each by one statement. The end of a batch is determined without a lock, and other
+//! processes can write in pauses between batches. Rows that are pending deletion stay: the scrubber needs them to
+//! find the data, and restored images need their children.
 //!
-//! *Source:* `purge_deleted_rows` and `purge_deleted_rows_from_images` in `glance/db/sqlalchemy/api.py` of
-//! the reference implementation.
+//! *Source:* `purge_deleted_rows` and `purge_deleted_rows_from_images` in `glance/db/sqlalchemy/api.py` of the
+//! reference implementation.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,71 +21,71 @@ use crate::local::catalog::tables::reader;
 use crate::local::catalog::{Catalog, Dialect, Sql, Value};
 use crate::model::Timestamp;
 
-/// Rows of the first batch.
+/// The number of rows in the first batch.
 const FIRST_BATCH: u64 = 1000;
 
-/// Rows of a batch at most: the log that SQLite writes ahead of the database grows with it.
-const LARGEST_BATCH: u64 = 20_000;
+/// The maximum number of rows in a batch: the size of SQLite's log grows with it.
+const MAX_BATCH: u64 = 20_000;
 
-/// How long a batch shall take; half of what others may be kept waiting.
+/// The target duration of a batch; half of the acceptable delay for other processes.
 const BATCH_TIME: Duration = Duration::from_millis(120);
 
-/// How long others are let through between two batches at most: SQLite looks every 25 ms at a lock that it has waited
-/// for less than 128 ms for.
-const LONGEST_PAUSE: Duration = Duration::from_millis(26);
+/// The maximum pause between two batches for other writers. SQLite polls a lock every 25 ms after less than 128 ms
+/// of waiting.
+const MAX_PAUSE: Duration = Duration::from_millis(26);
 
-/// Pages of the log of SQLite, 64 MiB, after which it is copied into the database: a page that several batches changed
-/// is copied once.
+/// The number of pages in SQLite's log, 64 MiB, after which it is copied into the database, so that a page changed
+/// by several batches is copied once.
 const LOG_PAGES: u64 = 16_384;
 
-/// Images of the first batch of those whose children are removed, and of the largest: SQLite takes as many values.
+/// The number of images in the first and in the largest batch of children: SQLite allows as many values.
 const FIRST_IMAGES: u64 = 200;
 const MOST_IMAGES: u64 = 20_000;
 
-/// Ids of deleted images that are held in memory.
+/// The maximum number of image IDs in memory.
 const IDS: i64 = 100_000;
 
-/// How far the clocks of two hosts are apart at most, and much more.
+/// A safe upper limit for the difference between the clocks of two hosts.
 const CLOCKS: Duration = Duration::from_hours(24);
 
-/// A table with rows that may be purged.
+/// A table with purgeable rows.
 struct Table {
     name: &'static str,
-    /// What orders its rows on a server, which has no numbers for them.
+    /// The column that orders rows on a server, which has no row numbers.
     key: &'static str,
-    /// When a row was deleted.
+    /// The expression for the time of a row's deletion.
     deleted_at: &'static str,
-    /// What else MUST be true of a row that goes.
+    /// An additional condition of purgeable rows.
     only: &'static str,
-    /// What keeps a row for an image that can be restored. It is checked once per row, while that is removed, and
-    /// not at all where no image can be.
+    /// The condition that excludes rows of restorable images. It is checked once per row during the removal, and
+    /// only if an image can be restored.
     kept: &'static str,
-    /// The same for rows that no other row may refer to; rows that do go first in the same purge.
+    /// The condition that no remaining row refers to the row; referring rows that are purgeable are removed first.
     free: &'static str,
-    /// The columns that are of no fixed length.
+    /// The columns of variable length.
     texts: &'static [&'static str],
     /// Whether its rows belong to images.
     of_images: bool,
 }
 
-/// What a row has in columns of a fixed length: times, numbers, an id.
+/// The size in bytes of the columns of fixed length in a row: times, numbers, an ID.
 const FIXED_BYTES: i64 = 64;
 
-/// That a row is marked: the index of the mark has such rows in the order of the table.
+/// The condition of a deleted row. The index on it has such rows in the order of the table.
 const DELETED: &str = "deleted = 1";
 
-/// The same for a table that has no such index.
+/// The same condition for a table without such an index.
 const UNINDEXED: &str = "deleted + 0 = 1";
 
-/// That an image can be restored.
+/// Expands to the condition of an image that can be restored.
 macro_rules! restorable {
     () => {
         "(images.status = 'pending_delete' OR images.deleted = 0 AND images.deleted_at IS NOT NULL)"
     };
 }
 
-/// That the image of a row cannot be restored: it neither waits for the scrubber, nor was restored by a program
-/// that left what belongs to it deleted. See `Transaction::restore_image`.
+/// Expands to the condition of a row whose image cannot be restored: it is neither pending deletion, nor was it
+/// restored by a program that left its children deleted. See `Transaction::restore_image`.
 macro_rules! not_restorable {
     ($table:literal) => {
         concat!(
@@ -98,11 +98,11 @@ macro_rules! not_restorable {
     };
 }
 
-/// The same, but for what the scrubber has still to do.
+/// The condition of a deleted row that is not pending deletion.
 const SCRUBBED: &str = "deleted = 1 AND status <> 'pending_delete'";
 
 impl Table {
-    /// A table that notes by itself what was deleted.
+    /// Creates a table that records the deletion of its rows.
     const fn new(name: &'static str, only: &'static str, texts: &'static [&'static str]) -> Self {
         Self {
             name,
@@ -116,25 +116,25 @@ impl Table {
         }
     }
 
-    /// The same, of rows that belong to images.
+    /// Returns the same table, whose rows belong to images.
     const fn of_images(mut self) -> Self {
         self.of_images = true;
         self
     }
 
-    /// The same, without rows for which a slower condition is not true.
+    /// Returns the same table with a condition that is slower to check.
     const fn kept(mut self, kept: &'static str) -> Self {
         self.kept = kept;
         self
     }
 
-    /// The same, without rows of which something is not true.
+    /// Returns the same table with a condition on referring rows.
     const fn free(mut self, free: &'static str) -> Self {
         self.free = free;
         self
     }
 
-    /// What orders its rows: on SQLite the order in which they lie in the file.
+    /// Returns the column that orders the rows: on SQLite, the order in the file.
     fn key(&self, dialect: Dialect) -> &'static str {
         match dialect {
             Dialect::Sqlite => "rowid",
@@ -143,7 +143,7 @@ impl Table {
     }
 }
 
-/// What refers to images and tasks, before what it refers to.
+/// The tables that refer to images and tasks, each before those that it refers to.
 const DETAILS: [Table; 6] = [
     Table {
         name: "task_info",
@@ -169,7 +169,7 @@ const DETAILS: [Table; 6] = [
         .free(" AND NOT EXISTS (SELECT 1 FROM task_info WHERE task_id = tasks.id)"),
 ];
 
-/// Images, once nothing refers to them. What is purged of them frees their ids.
+/// The images that nothing refers to any more. Purging them makes their IDs reusable.
 const IMAGES: [Table; 1] = [Table::new(
     "images",
     SCRUBBED,
@@ -182,10 +182,10 @@ const IMAGES: [Table; 1] = [Table::new(
      AND NOT EXISTS (SELECT 1 FROM image_members WHERE image_id = images.id)",
 )];
 
-/// What is purged.
+/// The scope of a purge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Everything but the rows of images, whose ids nobody shall use again.
+    /// Everything but the rows of images, so that their IDs are not reused.
     Details,
     /// The rows of images.
     Images,
@@ -200,33 +200,33 @@ impl Scope {
     }
 }
 
-/// What a table had, or has, to be purged.
+/// The purged, or purgeable, rows of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Purged {
     /// The table.
     pub table: &'static str,
-    /// Its rows.
+    /// The number of rows.
     pub rows: u64,
-    /// When the first of them was deleted; only looked up by a dry run.
+    /// The time of the first deletion; only determined by a dry run.
     pub oldest: Option<Timestamp>,
-    /// Roughly how many bytes they hold; only looked up by a dry run.
+    /// The approximate size in bytes; only determined by a dry run.
     pub bytes: u64,
 }
 
-/// Which rows of a table go.
+/// The purgeable rows of a table.
 struct Selection<'a> {
     table: &'a Table,
-    /// How their deletion compares to `moment`.
+    /// The comparison of the deletion time with `moment`.
     deleted: &'static str,
     moment: &'a str,
 }
 
 impl Catalog {
-    /// Removes rows that were deleted before a moment, of each table the oldest `max_rows`, or all.
-    /// `removed` hears of every batch: its table, and how many rows.
+    /// Removes rows that were deleted before a moment: of each table the oldest `max_rows`, or all. Calls `removed`
+    /// for each batch with the table and the number of rows.
     ///
     /// # Errors
-    /// `Interrupted` between two batches; what was removed stays so.
+    /// `Interrupted` between two batches; completed batches stay removed.
     pub async fn purge(
         &self,
         scope: Scope,
@@ -235,7 +235,7 @@ impl Catalog {
         watch: &Watch,
         removed: &mut dyn FnMut(&str, u64),
     ) -> Result<Vec<Purged>> {
-        // That nothing refers to a row is part of what is asked of it.
+        // The conditions ensure that no row refers to a removed one.
         let catalog = self.for_removal().await?;
         let spares = self.spares_restorable(before).await?;
         let before = before.to_catalog();
@@ -259,16 +259,16 @@ impl Catalog {
                     .map(|at| (at, rows)),
                 None => None,
             };
-            let mut told = |rows| removed(table.name, rows);
+            let mut on_batch = |rows| removed(table.name, rows);
             let rows = match limit {
-                None => batches.remove_all(&older, &mut told).await?,
+                None => batches.remove_all(&older, &mut on_batch).await?,
                 Some((moment, rows)) => {
                     let first = Selection::new(table, "<", &moment);
-                    let first = batches.remove_all(&first, &mut told).await?;
+                    let first = batches.remove_all(&first, &mut on_batch).await?;
                     let last = Selection::new(table, "=", &moment);
                     first
                         + batches
-                            .remove(&last, rows.saturating_sub(first), &mut told)
+                            .remove(&last, rows.saturating_sub(first), &mut on_batch)
                             .await?
                 }
             };
@@ -286,8 +286,8 @@ impl Catalog {
         Ok(all)
     }
 
-    /// What [`Catalog::purge`] would remove now. Rows that others refer to count as well where these
-    /// would go first.
+    /// Returns what [`Catalog::purge`] would remove now. Rows to which other rows refer count as well if those
+    /// would be removed first.
     pub async fn would_purge(
         &self,
         scope: Scope,
@@ -326,9 +326,9 @@ impl Catalog {
         Ok(all)
     }
 
-    /// Whether an image can be restored to which a row belongs that was deleted before a moment: what comes back
-    /// with an image was deleted when the image was. So if no image can be restored now, none that is deleted
-    /// later has such rows; only where the moment is hardly past, that depends on the clocks of all hosts.
+    /// Returns whether rows deleted before a moment may belong to a restorable image. The children of a restorable
+    /// image were deleted at the same time as the image. So if no image is restorable now, no image deleted later
+    /// has such rows. If the moment is very recent, this depends on the clocks of all hosts.
     async fn spares_restorable(&self, before: Timestamp) -> Result<bool> {
         if before > self.now().before(CLOCKS) {
             return Ok(true);
@@ -337,7 +337,7 @@ impl Catalog {
         Ok(self.row(Sql::new(sql)).await?.is_some())
     }
 
-    /// When the last of the oldest `rows` was deleted; None when there are fewer.
+    /// Returns the deletion time of the last of the oldest `rows`; None if there are fewer.
     async fn the_nth(
         &self,
         selection: &Selection<'_>,
@@ -378,7 +378,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Selects something of every row, whether or not others refer to it.
+    /// Selects expressions from all rows, including those to which others refer.
     fn select(&self, what: &str) -> Sql {
         let name = self.table.name;
         self.condition(Sql::new(format!("SELECT {what} FROM {name} WHERE ")))
@@ -394,7 +394,7 @@ impl<'a> Selection<'a> {
         )
     }
 
-    /// The same, of rows that are found otherwise than by the index of the mark.
+    /// Adds the same condition for rows that are not found by the index on the deletion mark.
     fn condition_beside(&self, sql: Sql) -> Sql {
         let only = self.table.only.replace(DELETED, UNINDEXED);
         sql.with(
@@ -404,45 +404,45 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Rows that go batch by batch, each as large as others can wait for.
+/// Removal in batches of adaptive size.
 struct Batches<'a> {
     catalog: &'a Catalog,
     watch: &'a Watch,
-    /// See [`Table::kept`]; empty where no image can be restored.
+    /// The condition of [`Table::kept`]; empty if no image can be restored.
     kept: &'static str,
-    /// Rows of the next batch.
+    /// The number of rows in the next batch.
     size: u64,
-    /// Images of the next batch of children.
+    /// The number of images in the next batch of children.
     images: u64,
     log: Log,
-    /// The last sync of the log, which goes on beside the next batch.
+    /// The last sync of the log, which runs during the next batch.
     log_sync: Option<JoinHandle<()>>,
 }
 
 impl Batches<'_> {
-    /// Removes all rows of a selection; how many those were.
+    /// Removes all rows of a selection, and returns their number.
     async fn remove_all(
         &mut self,
         selection: &Selection<'_>,
-        told: &mut dyn FnMut(u64),
+        on_batch: &mut dyn FnMut(u64),
     ) -> Result<u64> {
         let mut removed = 0;
         if let Database::Sqlite(path) = self.catalog.database()
             && selection.table.of_images
         {
-            removed += self.remove_children(path, selection, told).await?;
+            removed += self.remove_children(path, selection, on_batch).await?;
         }
-        Ok(removed + self.remove(selection, u64::MAX, told).await?)
+        Ok(removed + self.remove(selection, u64::MAX, on_batch).await?)
     }
 
-    /// Removes the rows of a selection that belong to deleted images, in the order of the ids of these, which is
-    /// that of two of the indexes of the rows: each of their pages is written once. In the order of the rows, of
-    /// ids that are random every row writes another page of each.
+    /// Removes the rows of a selection that belong to deleted images, in the order of the image IDs. This is the
+    /// order of two of the rows' indexes, so each of their pages is written once. In the order of the rows, with
+    /// random IDs, each row would write another page of each index.
     async fn remove_children(
         &mut self,
         path: &Path,
         selection: &Selection<'_>,
-        told: &mut dyn FnMut(u64),
+        on_batch: &mut dyn FnMut(u64),
     ) -> Result<u64> {
         let mut removed = 0;
         let mut after = 0_i64;
@@ -477,19 +477,19 @@ impl Batches<'_> {
                 let gone = self.catalog.retry(remove).await?;
                 let took = begun.elapsed();
                 removed += gone;
-                told(gone);
+                on_batch(gone);
                 self.images = fitted(self.images, took).min(MOST_IMAGES);
                 self.rest(took).await?;
             }
         }
     }
 
-    /// Removes at most `most` rows of a selection; how many those were.
+    /// Removes at most `most` rows of a selection, and returns their number.
     async fn remove(
         &mut self,
         selection: &Selection<'_>,
         most: u64,
-        told: &mut dyn FnMut(u64),
+        on_batch: &mut dyn FnMut(u64),
     ) -> Result<u64> {
         let key = selection.table.key(self.catalog.dialect());
         let mut after: Option<Value> = None;
@@ -500,7 +500,7 @@ impl Batches<'_> {
                 Some(last) => sql.with(&format!(" AND {key} > ?"), [last.clone()]),
                 None => sql,
             };
-            // Where the batch ends is found without a lock.
+            // The end of the batch is determined without a lock.
             let batch = beyond(selection.select(&format!("{key} AS place")));
             let size = self.size.min(most - removed);
             let batch = batch.with(&format!(" ORDER BY {key} LIMIT ?"), [Value::rows(size)]);
@@ -525,15 +525,16 @@ impl Batches<'_> {
             let gone = self.catalog.retry(remove).await?;
             let took = begun.elapsed();
             removed += gone;
-            told(gone);
-            self.size = fitted(self.size, took).min(LARGEST_BATCH);
+            on_batch(gone);
+            self.size = fitted(self.size, took).min(MAX_BATCH);
             self.rest(took).await?;
             after = Some(end);
         }
         Ok(removed)
     }
 
-    /// Lets others write, who wait for a lock in steps, for as long as they waited; copies the log meanwhile.
+    /// Pauses for other writers, which poll for the lock, as long as they have waited, and copies the log during
+    /// the pause.
     async fn rest(&mut self, took: Duration) -> Result<()> {
         if self.catalog.dialect() == Dialect::Sqlite {
             let begun = Instant::now();
@@ -543,14 +544,14 @@ impl Batches<'_> {
             } else if self.log_sync.as_ref().is_none_or(JoinHandle::is_finished) {
                 self.log_sync = self.catalog.start_log_sync();
             }
-            let pause = took.min(LONGEST_PAUSE);
+            let pause = took.min(MAX_PAUSE);
             tokio::time::sleep(pause.saturating_sub(begun.elapsed())).await;
         }
         Ok(())
     }
 }
 
-/// The size of the next batch after one of this size took so long.
+/// Returns the size of the next batch from the size and duration of the last one.
 fn fitted(size: u64, took: Duration) -> u64 {
     if took > BATCH_TIME * 3 / 2 {
         (size / 2).max(1)
@@ -563,23 +564,23 @@ fn fitted(size: u64, took: Duration) -> u64 {
     }
 }
 
-/// How many batches are written to the log of SQLite before it is copied.
+/// The number of batches in SQLite's log before it is copied.
 #[derive(Default)]
 struct Log {
-    /// Batches since the log was copied.
+    /// The number of batches since the last copy.
     batches: u64,
-    /// Batches after which it will be.
+    /// The number of batches after which the log is copied.
     most: u64,
 }
 
 impl Log {
-    /// Counts a batch; whether the log is long enough.
+    /// Counts a batch, and returns whether the log should be copied.
     fn is_due(&mut self) -> bool {
         self.batches += 1;
         self.batches >= self.most
     }
 
-    /// The log was copied, and had so many pages.
+    /// Adjusts the limit after the log, with this number of pages, was copied.
     fn copied(&mut self, pages: u64) {
         let batch = (pages / self.batches.max(1)).max(1);
         self.most = (LOG_PAGES / batch).clamp(1, 16);
@@ -587,7 +588,7 @@ impl Log {
     }
 }
 
-/// A key, if there is one: a number or a text.
+/// Returns a key, if there is one: a number or a string.
 fn key_of(row: &Row) -> Result<Option<Value>> {
     if let Ok(number) = row.integer("last") {
         return Ok(number.map(Into::into));

@@ -1,4 +1,4 @@
-//! Images whose data waits to be deleted, and how they become deleted, or active again.
+//! Images whose data is pending deletion, and their final deletion or restoration.
 
 use crate::Result;
 use crate::local::catalog::db::columns::{Columns, Row};
@@ -7,84 +7,84 @@ use crate::local::catalog::tables::images::{bytes, read_metadata};
 use crate::local::catalog::{Catalog, Dialect, Sql, Transaction, Value};
 use crate::model::{ImageStatus, Location, Timestamp};
 
-/// What the rows of locations whose data waits have as their status.
+/// The status of locations that are pending deletion.
 const PENDING: &str = "pending_delete";
 
-/// Values in a list of a statement at most: no database takes any number of them.
+/// The maximum number of values in a list of a statement: databases limit it.
 const VALUES: usize = 10_000;
 
-/// Data that waits to be deleted.
+/// A location that is pending deletion.
 #[derive(Clone, Debug)]
-pub struct WaitingLocation {
-    /// Number of its row.
+pub struct PendingLocation {
+    /// The row number.
     pub row: i64,
-    /// Where it is.
+    /// The location.
     pub location: Location,
-    /// Since when it waits.
+    /// The time of the deletion request.
     pub deleted_at: Option<Timestamp>,
 }
 
-/// The place of an image in the order in which the index of what is deleted has them.
+/// The position of an image in the order of the index on deleted images.
 #[derive(Clone, Debug)]
 pub struct Place(Value);
 
-/// A deleted image whose data waits to be deleted.
+/// A deleted image whose data is pending deletion.
 #[derive(Clone, Debug)]
-pub struct WaitingImage {
-    /// Its id.
+pub struct PendingImage {
+    /// The ID.
     pub id: String,
-    /// Its place among the images.
+    /// The position of the image.
     pub place: Place,
-    /// The data that is left of it; none where a scrubber died before it could say so.
-    pub locations: Vec<WaitingLocation>,
+    /// The remaining locations; empty if a scrubber crashed before it recorded the removal.
+    pub locations: Vec<PendingLocation>,
 }
 
-/// Data that waits though its image is alive: one of its locations was taken off.
+/// A pending location that was removed from an existing image.
 #[derive(Clone, Debug)]
-pub struct StrayLocation {
-    /// Id of the image.
+pub struct RemovedLocation {
+    /// The ID of the image.
     pub image_id: String,
-    /// Status of the image.
+    /// The status of the image.
     pub status: String,
-    /// Whether the image has other locations, which do not wait.
+    /// Whether the image has other locations, which are not pending deletion.
     pub has_others: bool,
-    /// It.
-    pub waiting: WaitingLocation,
+    /// The location.
+    pub pending: PendingLocation,
 }
 
-/// An image as it is looked at before it is taken back.
+/// An image with the facts for a restoration.
 #[derive(Clone, Debug)]
 pub struct Restorable {
-    /// Its status.
+    /// The status.
     pub status: String,
-    /// Whether it is marked deleted.
+    /// Whether it is marked as deleted.
     pub deleted: bool,
-    /// Bytes of its data, if that was recorded.
+    /// The size of its data in bytes, if recorded.
     pub size: Option<u64>,
-    /// How many locations it has that do not wait.
+    /// The number of its locations that are not pending deletion.
     pub others: i64,
-    /// Its data that waits to be deleted.
-    pub waiting: Vec<WaitingLocation>,
+    /// The locations that are pending deletion.
+    pub pending: Vec<PendingLocation>,
 }
 
-/// What an image may have several of, apart from locations: table, and what tells them from each other.
+/// The tables of an image's children except locations, each with its key column.
 const CHILDREN: [(&str, &str); 3] = [
     ("image_properties", "name"),
     ("image_tags", "value"),
     ("image_members", "member"),
 ];
 
-/// The columns of [`read_waiting`].
-const WAITING: &str = "image_locations.id AS location_id, image_locations.value, image_locations.meta_data, \
+/// The columns of [`read_pending`].
+const PENDING_COLUMNS: &str = "image_locations.id AS location_id, image_locations.value, image_locations.meta_data, \
      image_locations.deleted_at";
 
-/// Reads a location from a row of [`WAITING`].
-fn read_waiting(row: &Row) -> Result<WaitingLocation> {
-    Ok(WaitingLocation {
+/// Reads a location from a row with [`PENDING_COLUMNS`].
+fn read_pending(row: &Row) -> Result<PendingLocation> {
+    Ok(PendingLocation {
         row: row.some_integer("location_id")?,
         location: Location {
             url: row.some_owned("value")?,
-            // It helps to find the store; one bad row does not keep the others.
+            // The metadata only helps to find the store, so an invalid row is not an error.
             metadata: read_metadata(row.text("meta_data")?.as_deref()).unwrap_or_default(),
         },
         deleted_at: row.moment("deleted_at")?,
@@ -92,7 +92,7 @@ fn read_waiting(row: &Row) -> Result<WaitingLocation> {
 }
 
 impl Catalog {
-    /// Returns the column in whose order batches of images go.
+    /// Returns the column that orders batches of images.
     fn place(&self) -> &'static str {
         match self.dialect() {
             Dialect::Sqlite => "rowid",
@@ -100,9 +100,9 @@ impl Catalog {
         }
     }
 
-    /// Returns the mark of deleted rows as a batch asks for it. SQLite finds the next ones in its index, which has
-    /// them in the order of their places; a server would read that from its beginning for each batch, and is to read
-    /// the table on from where the last batch ended.
+    /// Returns the condition for deleted rows in batches. SQLite finds the next ones in its index, which is in the
+    /// order of their positions. A server would read the index from its beginning for each batch, so it should
+    /// continue in the table.
     fn marked(&self) -> &'static str {
         match self.dialect() {
             Dialect::Sqlite => "deleted",
@@ -110,19 +110,19 @@ impl Catalog {
         }
     }
 
-    /// Images that were deleted at `until` or before and whose data waits; of those behind the place
-    /// `after`, the first `limit`, in the order of their places.
+    /// Returns images that were deleted at `until` or before and whose data is pending deletion: the first `limit`
+    /// after the position `after`, in order.
     ///
     /// *Source:* `ScrubDBQueue` in `glance/scrubber.py` of the reference implementation.
-    pub async fn waiting_images(
+    pub async fn pending_images(
         &self,
         until: Timestamp,
         after: Option<&Place>,
         limit: u64,
-    ) -> Result<Vec<WaitingImage>> {
+    ) -> Result<Vec<PendingImage>> {
         let (place, marked) = (self.place(), self.marked());
         let mut sql = Sql::new(format!(
-            "SELECT due.id AS image_id, due.place AS place, {WAITING} \
+            "SELECT due.id AS image_id, due.place AS place, {PENDING_COLUMNS} \
              FROM (SELECT id, {place} AS place FROM images",
         ))
         .with(
@@ -143,11 +143,11 @@ impl Catalog {
                  AND image_locations.status = ? ORDER BY due.place, image_locations.id",
                 [PENDING.into()],
             );
-        let mut images: Vec<WaitingImage> = Vec::new();
+        let mut images: Vec<PendingImage> = Vec::new();
         for row in self.rows(sql).await? {
             let id = row.some_text("image_id")?;
             if images.last().is_none_or(|last| *last.id != *id) {
-                images.push(WaitingImage {
+                images.push(PendingImage {
                     id: id.into_owned(),
                     place: Place(match self.dialect() {
                         Dialect::Sqlite => row.some_integer("place")?.into(),
@@ -159,20 +159,20 @@ impl Catalog {
             if let Some(last) = images.last_mut()
                 && row.integer("location_id")?.is_some()
             {
-                last.locations.push(read_waiting(&row)?);
+                last.locations.push(read_pending(&row)?);
             }
         }
         Ok(images)
     }
 
-    /// Locations that were taken off images that are alive, at `until` or before; of those whose rows are
-    /// behind `after`, the first `limit`.
-    pub async fn stray_locations(
+    /// Returns pending locations that were removed from existing images at `until` or before: the first `limit`
+    /// after the row `after`.
+    pub async fn removed_locations(
         &self,
         until: Timestamp,
         after: i64,
         limit: u64,
-    ) -> Result<Vec<StrayLocation>> {
+    ) -> Result<Vec<RemovedLocation>> {
         let sql = Sql::new(
             "SELECT images.id AS image_id, images.status, (SELECT count(*) FROM image_locations AS other",
         )
@@ -180,7 +180,7 @@ impl Catalog {
             " WHERE other.image_id = images.id AND other.deleted + 0 = ?) AS others, ",
             [false.into()],
         )
-        .text(WAITING)
+        .text(PENDING_COLUMNS)
         .text(
             " FROM image_locations INNER JOIN images ON images.id = image_locations.image_id",
         )
@@ -202,18 +202,18 @@ impl Catalog {
         );
         let rows = self.rows(sql).await?;
         let read = |row: &Row| {
-            Ok(StrayLocation {
+            Ok(RemovedLocation {
                 image_id: row.some_owned("image_id")?,
                 status: row.some_owned("status")?,
                 has_others: row.some_integer("others")? > 0,
-                waiting: read_waiting(row)?,
+                pending: read_pending(row)?,
             })
         };
         rows.iter().map(read).collect()
     }
 
-    /// When the image was deleted that waits for longest.
-    pub async fn oldest_waiting(&self) -> Result<Option<Timestamp>> {
+    /// Returns the time of the oldest pending deletion of an image.
+    pub async fn oldest_pending(&self) -> Result<Option<Timestamp>> {
         let sql = Sql::new("SELECT MIN(deleted_at) AS oldest FROM images").with(
             " WHERE status = ? AND deleted = ?",
             [ImageStatus::PendingDelete.name().into(), true.into()],
@@ -224,14 +224,14 @@ impl Catalog {
         }
     }
 
-    /// An image that is to be taken back, deleted or not.
+    /// Returns an image with the facts for a restoration, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
         self.read(async |snapshot| restorable(&*snapshot, id).await)
             .await
     }
 }
 
-/// See [`Catalog::restorable`].
+/// Implements [`Catalog::restorable`].
 async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
     if id.len() > 36 {
         return Ok(None);
@@ -250,33 +250,33 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
         Some(row) => row.some_integer("others")?,
         None => 0,
     };
-    let sql = Sql::new(format!("SELECT {WAITING} FROM image_locations")).with(
+    let sql = Sql::new(format!("SELECT {PENDING_COLUMNS} FROM image_locations")).with(
         " WHERE image_id = ? AND status = ? ORDER BY id",
         [id.into(), PENDING.into()],
     );
     let rows = on.rows(sql).await?;
-    let waiting: Result<_> = rows.iter().map(read_waiting).collect();
+    let pending: Result<_> = rows.iter().map(read_pending).collect();
     Ok(Some(Restorable {
         status: image.some_owned("status")?,
         deleted: image.flag("deleted")?,
         size: bytes(image.integer("size")?),
         others,
-        waiting: waiting?,
+        pending: pending?,
     }))
 }
 
 impl Transaction {
-    /// An image that is to be taken back, deleted or not.
+    /// Returns an image with the facts for a restoration, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
         restorable(self, id).await
     }
 
-    /// Records that the data of these locations is gone, and that nothing is left of these images. What
-    /// does not wait any more stays as it is.
+    /// Records that the data of these locations was removed, and that these images are deleted. Rows that are not
+    /// pending deletion any more are not changed.
     pub async fn finish_scrub(&self, locations: &[i64], images: &[&str]) -> Result<()> {
         let now = self.now().to_catalog();
         let deleted = ImageStatus::Deleted.name();
-        // Images first, as everybody locks them.
+        // Images first: all transactions lock them first.
         for images in images.chunks(VALUES) {
             let sql = Sql::new("UPDATE images SET ")
                 .with(
@@ -308,11 +308,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// Takes an image back into status `to` that has its data at these locations still, with the
-    /// properties, tags and members that went when it was deleted.
+    /// Restores an image with its data at these locations to status `to`, with the properties, tags and members
+    /// that were deleted with it.
     ///
-    /// The image and what belongs to it are not marked as deleted at any time any more: a purge looks at
-    /// that alone.
+    /// The image and its children are never marked as deleted in between, because a purge checks only that mark.
     ///
     /// *Source:* `image_restore` in `glance/db/sqlalchemy/api.py` of the reference implementation.
     pub async fn restore_image(&self, id: &str, to: &str, locations: &[i64]) -> Result<()> {
@@ -339,10 +338,10 @@ impl Transaction {
         Ok(())
     }
 
-    /// Brings back the rows of a table that went with an image: those that were deleted when it was.
+    /// Restores the rows of a table that were deleted together with an image.
     ///
-    /// The reference implementation deletes its locations first, then its properties, then the image with
-    /// its tags and members, each at a moment of its own.
+    /// The reference implementation deletes an image's locations first, then its properties, then the image with
+    /// its tags and members, each with its own timestamp.
     async fn restore_children(&self, id: &str, table: &str, key: &str) -> Result<()> {
         let moment = "SELECT deleted_at FROM images WHERE id = ?";
         let sql = Sql::new(format!("SELECT id, {key} AS name, deleted FROM {table}"))
@@ -366,7 +365,7 @@ impl Transaction {
                 alive.push(name);
             }
         }
-        // What was given to an image since it was taken back by another program counts.
+        // Children that were added after another program restored the image take precedence.
         gone.retain(|(_, name)| !alive.contains(name));
         if gone.is_empty() {
             return Ok(());

@@ -1,8 +1,8 @@
-//! Confinement of `qemu-img` by the kernel (Landlock): it can read its own program and libraries, read the
-//! one source, write the one target, and open nothing else, whatever an image makes it try. TCP connections,
-//! abstract sockets and signals to other processes are refused as well where the kernel knows how.
+//! Confinement of `qemu-img` by the kernel (Landlock): it can read its program and libraries, read one source,
+//! write one target, and open nothing else. Where the kernel supports it, TCP connections, abstract sockets and
+//! signals to other processes are refused as well.
 //!
-//! A kernel without Landlock confines nothing; what the inspectors and the report refuse is refused there too.
+//! A kernel without Landlock does not confine. The checks of the inspectors and of the report still apply.
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 
 use crate::{Error, Result};
 
-/// Where programs and libraries are loaded from, as far as there are such directories and files.
+/// The directories and files from which programs and libraries are loaded; some may not exist.
 const LOADED: [&str; 16] = [
     "/bin",
     "/lib",
@@ -36,33 +36,33 @@ const LOADED: [&str; 16] = [
     "/usr/share/qemu",
 ];
 
-/// The newest rules that are asked for; an older kernel keeps those that it knows.
+/// The newest Landlock version that is requested. An older kernel applies the rules that it supports.
 const NEWEST: ABI = ABI::V6;
 
-/// What a program may open.
+/// The files that a program may open.
 pub(super) struct Confinement {
-    /// The program itself, by its absolute path.
+    /// The absolute path of the program.
     pub program: PathBuf,
-    /// The file that it reads.
+    /// The file to read.
     pub source: PathBuf,
-    /// The file that it writes, which MUST be there.
+    /// The file to write, which MUST exist.
     pub target: Option<PathBuf>,
 }
 
 impl Confinement {
-    /// Starts `command` confined. Standard input is empty; standard output and error are what the command says.
+    /// Starts `command` confined. Standard input is empty; standard output and error are those of the command.
     ///
-    /// MUST be called in a runtime. The rules bind the thread that applies them and what it starts; hence a
-    /// thread of its own, which ends at once.
+    /// MUST be called in a runtime. The rules apply to the thread that sets them and to its child processes, so a
+    /// separate, short-lived thread sets them.
     ///
     /// # Errors
-    /// `Failed` when the rules cannot be applied although the kernel knows Landlock, or the program cannot be
-    /// started; `Io` when one of the files cannot be opened.
+    /// `Failed` if the rules cannot be applied although the kernel supports Landlock, or the program cannot be
+    /// started; `Io` if one of the files cannot be opened.
     pub fn spawn(self, mut command: Command) -> Result<Child> {
         let runtime = tokio::runtime::Handle::current();
         let null = File::open("/dev/null").map_err(|e| Error::io("open", "/dev/null", e))?;
         command.stdin(null);
-        // What whoever started us left open, such as a lock, is not the program's.
+        // File descriptors that this process inherited, such as locks, are not passed on.
         close_fds::set_fds_cloexec_threadsafe(3, &[]);
         let work = move || {
             self.apply()?;
@@ -79,7 +79,7 @@ impl Confinement {
             .unwrap_or_else(|_| Err(Error::internal("a worker thread failed")))
     }
 
-    /// Confines the thread that calls it, and what it starts; whether the kernel does so.
+    /// Confines the calling thread and its child processes, and returns whether the kernel enforces it.
     pub(super) fn apply(&self) -> Result<RulesetStatus> {
         let source = open_path(&self.source)?;
         let target = self.target.as_deref().map(open_path).transpose()?;
@@ -101,7 +101,7 @@ impl Confinement {
             .scope(Scope::from_all(NEWEST))?
             .create()?
             .add_rules(path_beneath_rules(LOADED, reading))?
-            // Opened to find out what locks the system has.
+            // The program opens `/dev/null` to test which kinds of locks the system supports.
             .add_rules(path_beneath_rules(
                 ["/dev/null"],
                 AccessFs::ReadFile | AccessFs::WriteFile,
@@ -120,7 +120,7 @@ impl Confinement {
     }
 }
 
-/// Opens a file in order to name it; never through a link.
+/// Opens a file for a rule, without following a link.
 fn open_path(path: &Path) -> Result<File> {
     let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::NOFOLLOW;
     File::options()

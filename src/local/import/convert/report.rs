@@ -1,12 +1,12 @@
-//! What `qemu-img info` reports about an image, and what of it is refused.
+//! The check of the report of `qemu-img info`.
 
 use serde_json::Value;
 
-/// Refuses an image that `qemu-img` finds to be of another format than `driver`, to be encrypted, or to
-/// consist of anything but the file `name`. Of VMDK images only those of `vmdk_types` pass.
+/// Checks that `qemu-img` finds the format `driver`, no encryption, and no other file than `name`, and, for VMDK
+/// images, a type in `vmdk_types`.
 ///
 /// # Errors
-/// Why it is refused, as a lowercase fragment.
+/// The reason for a refusal, as a lowercase fragment.
 pub(super) fn check(
     report: &Value,
     driver: &str,
@@ -24,7 +24,7 @@ pub(super) fn check(
         return Err("it has a backing file".to_string());
     }
     if !data["data-file"].is_null() || data["data-file-raw"].as_bool() == Some(true) {
-        return Err("it keeps its data in an external file".to_string());
+        return Err("it stores its data in an external file".to_string());
     }
     if report["encrypted"].as_bool() == Some(true) || data.get("encrypt").is_some() {
         return Err("it is encrypted".to_string());
@@ -44,7 +44,7 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Refuses an image that is read through anything but its one file. Older versions report no children.
+/// Checks that the image is read from its one file. Older versions of `qemu-img` do not report children.
 fn check_children(report: &Value, name: &str) -> Result<(), String> {
     let Some(children) = report.get("children") else {
         return Ok(());
@@ -58,10 +58,10 @@ fn check_children(report: &Value, name: &str) -> Result<(), String> {
     if is_leaf && is_file && only["filename"].as_str() == Some(name) {
         return Ok(());
     }
-    Err("it is read through something else than its file".to_string())
+    Err("it is not read directly from its file".to_string())
 }
 
-/// Returns the first name of a file, anywhere in a report, that is not `name`.
+/// Returns the first file name in a report that is not `name`.
 fn other_file<'a>(report: &'a Value, name: &str) -> Option<&'a str> {
     match report {
         Value::Object(fields) => fields.iter().find_map(|(key, value)| {

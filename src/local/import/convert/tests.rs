@@ -1,4 +1,4 @@
-//! What `qemu-img` can do where no check stands before it, and what its failures mean.
+//! The behaviour of `qemu-img` without a check before it, and its failures.
 
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::ErrorKind;
 
-const CANARY: &[u8] = b"canary: nobody may read this";
+const CANARY: &[u8] = b"canary: must not be read";
 
 fn cap(bytes: u64) -> Cap {
     Cap {
@@ -18,7 +18,7 @@ fn cap(bytes: u64) -> Cap {
     }
 }
 
-/// A directory with a canary in another one beside it.
+/// A directory next to one with a canary.
 struct Place {
     top: TempDir,
     vmdk_types: Vec<String>,
@@ -46,7 +46,7 @@ impl Place {
         self.top.path().join("staging").join(name)
     }
 
-    /// An image made by `qemu-img create` with these words behind its name.
+    /// Creates an image with `qemu-img create` and these options after its name.
     fn image(&self, name: &str, before: &[&str], after: &[&str]) -> PathBuf {
         let path = self.path(name);
         let done = Program::new("qemu-img")
@@ -59,12 +59,12 @@ impl Place {
         path
     }
 
-    /// Images that make `qemu-img` read the canary, with their drivers.
+    /// Returns images that make `qemu-img` read the canary, with their drivers.
     fn reaching(&self) -> Vec<(&'static str, PathBuf)> {
         let canary = self.canary();
         let data = format!("data_file={canary}");
         let raw = format!("data_file={canary},data_file_raw=on");
-        // Making an image with a data file empties that file.
+        // `qemu-img create` empties the data file of an image.
         let images = vec![
             (
                 "qcow2",
@@ -124,7 +124,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// Whether the kernel confines; says so where it does not.
+/// Returns whether the kernel confines; prints a notice if not.
 fn is_confined() -> bool {
     let status = std::thread::spawn(|| {
         let source = std::env::current_exe().unwrap();
@@ -153,7 +153,7 @@ fn qemu_img_cannot_read_another_file_where_no_check_stands_before_it() {
     }
     let place = Place::new();
     for (driver, image) in place.reaching() {
-        // Unconfined it does.
+        // Without confinement it is read.
         let target = place.path("unconfined");
         let done = Program::new("qemu-img")
             .args(["convert", "-f", driver, "-O", "raw"])
@@ -161,7 +161,7 @@ fn qemu_img_cannot_read_another_file_where_no_check_stands_before_it() {
             .status();
         let name = image.file_name().unwrap();
         assert!(done.unwrap().success(), "{name:?}");
-        // One with a map of its own has nothing of the canary mapped.
+        // An image with a map of its own does not map the canary.
         let is_read = holds_canary(&std::fs::read(&target).unwrap());
         assert_eq!(is_read, name != "map", "{name:?}");
 
@@ -177,7 +177,7 @@ fn what_qemu_img_reports_of_another_file_is_refused() {
     let place = Place::new();
     for (driver, image) in place.reaching() {
         let error = place.check(driver, &image).unwrap_err();
-        // A descriptor's extent is opened for the report already, which the kernel forbids.
+        // A descriptor's extent is already opened for the report, which the kernel forbids.
         let kinds = [ErrorKind::UnsupportedMedia, ErrorKind::Io];
         assert!(kinds.contains(&error.kind()), "{image:?}: {error}");
     }
@@ -270,7 +270,7 @@ fn a_target_that_grows_too_large_is_no_verdict_on_the_source() {
 #[test]
 fn only_what_is_certain_about_the_bytes_is_a_verdict() {
     let exited = |code: i32| ExitStatus::from_raw(code << 8);
-    let kind = |status, complaint: &str| judge(status, complaint).kind();
+    let kind = |status, complaint: &str| run_error(status, complaint).kind();
     for complaint in [
         "qemu-img: Could not open './x': Image is not in qcow2 format",
         "qemu-img: Could not open './x': Unsupported qcow2 version 9",
@@ -294,14 +294,17 @@ fn only_what_is_certain_about_the_bytes_is_a_verdict() {
         let ended = ExitStatus::from_raw(signal);
         assert_eq!(kind(ended, ""), ErrorKind::Failed, "signal {signal}");
     }
-    assert!(is_file_size(&judge(ExitStatus::from_raw(25), "")));
-    assert!(is_file_size(&judge(exited(1), "qemu-img: File too large")));
-    assert!(!is_file_size(&judge(ExitStatus::from_raw(9), "")));
+    assert!(is_file_size(&run_error(ExitStatus::from_raw(25), "")));
+    assert!(is_file_size(&run_error(
+        exited(1),
+        "qemu-img: File too large"
+    )));
+    assert!(!is_file_size(&run_error(ExitStatus::from_raw(9), "")));
 }
 
 #[test]
 fn a_confined_program_gets_none_of_our_files_and_variables() {
-    // In a process of its own, since every test there is in this one has open files.
+    // In a separate process, because all tests in this one have open files.
     let open = std::fs::File::open("/dev/null").unwrap();
     rustix::io::fcntl_setfd(&open, rustix::io::FdFlags::empty()).unwrap();
     let number = open.as_raw_fd();

@@ -1,4 +1,4 @@
-//! Hostile images through every plugin, whatever they are declared to be and whatever container they are in.
+//! Hostile images through all plugins, with all declared formats and containers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -14,7 +14,7 @@ use crate::data::format::testing::{
 use crate::data::format::{Detected, Format, Inspector};
 use crate::model::Timestamp;
 
-const CANARY: &[u8] = b"canary: nobody may read this";
+const CANARY: &[u8] = b"canary: must not be read";
 const DISK: [&str; 12] = [
     "ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "iso", "ploop", "luks",
 ];
@@ -29,7 +29,7 @@ const CONTAINERS: [&str; 8] = [
     "compressed",
 ];
 
-/// Disk formats that have a path of their own through the plugins.
+/// The disk formats that the plugins treat differently.
 const SOME_DISK: [&str; 6] = ["raw", "qcow2", "vmdk", "vhd", "iso", "ploop"];
 
 fn formats() -> Formats {
@@ -37,22 +37,22 @@ fn formats() -> Formats {
     Formats {
         disk: text(&DISK),
         container: text(&CONTAINERS),
-        // What may be forgiven to uploads is not forgiven here.
+        // Mismatches that are accepted in uploads are not accepted here.
         require_match: false,
         gpt_checks_nonfatal: Vec::new(),
         vmdk_types: text(&["monolithicSparse", "streamOptimized"]),
     }
 }
 
-/// Something that an image tries, as its bytes.
+/// A hostile image.
 struct Offence {
     name: String,
     bytes: Vec<u8>,
-    /// Whether it names a file of the host.
+    /// Whether it refers to a file of the host.
     reaches: bool,
 }
 
-/// A QCOW2 image of version 3 that `qemu-img` can open: header, refcounts, an empty map.
+/// Returns a QCOW2 image of version 3 that `qemu-img` can open: header, refcounts, an empty map.
 fn whole_qcow2() -> Vec<u8> {
     let mut image = qcow2(3, 1 << 20);
     put(&mut image, 36, &1_u32.to_be_bytes());
@@ -67,7 +67,7 @@ fn whole_qcow2() -> Vec<u8> {
     image
 }
 
-/// The header extension of a QCOW2 image.
+/// Returns a header extension of a QCOW2 image.
 fn extension(kind: u32, content: &str) -> Vec<u8> {
     let mut bytes = kind.to_be_bytes().to_vec();
     bytes.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
@@ -76,7 +76,7 @@ fn extension(kind: u32, content: &str) -> Vec<u8> {
     bytes
 }
 
-/// Images that name the file at `path` in every way there is.
+/// Returns images that refer to the file at `path` in all possible ways.
 fn reaching(path: &str) -> Vec<Offence> {
     let mut found = Vec::new();
     let mut add = |name: &str, bytes: Vec<u8>| {
@@ -134,7 +134,7 @@ fn reaching(path: &str) -> Vec<Offence> {
     }
     let parent = format!("{DESCRIPTOR}parentFileNameHint=\"{path}\"\n");
     add("vmdk: parent", vmdk(2048, &parent));
-    // Hidden in what looks like another disk.
+    // Hidden in data with the signature of another disk format.
     add("vhd: fixed, around a descriptor", {
         let (_, descriptor) = text_descriptors(path).swap_remove(0);
         vhd_fixed(&with(descriptor, 4095, &[0]))
@@ -153,7 +153,7 @@ fn offences(path: &str) -> Vec<Offence> {
     all
 }
 
-/// A way through the plugins.
+/// A path through the plugins.
 struct Way {
     name: &'static str,
     plugins: Vec<Plugin>,
@@ -217,7 +217,7 @@ fn work_on(
     image.disk_format = Some(disk.to_string());
     image.container_format = Some(container.to_string());
     let mut path = staged.to_path_buf();
-    let piece = Workpiece {
+    let plugin_run = PluginRun {
         path: &mut path,
         image: &mut image,
         caller: &caller,
@@ -227,11 +227,11 @@ fn work_on(
             option: "a test",
         },
     };
-    runtime.block_on(piece.work(plugins, &Watch::default()))?;
+    runtime.block_on(plugin_run.run(plugins, &Watch::default()))?;
     Ok(path)
 }
 
-/// Whether data may be handed to `qemu-img` as `disk`: it is that and nothing else, and says nothing unsafe.
+/// Returns whether `qemu-img` may read data as `disk`: it has exactly that format, and is safe.
 fn is_sound(bytes: &[u8], disk: &str) -> bool {
     let mut inspector = Inspector::new();
     inspector.push(bytes);
@@ -245,15 +245,15 @@ fn is_sound(bytes: &[u8], disk: &str) -> bool {
     is_fixed || is_it && verdict.offences().next().is_none()
 }
 
-/// What became of images.
+/// The outcomes of images.
 #[derive(Default)]
 struct Totals {
     paths: usize,
     refused: usize,
 }
 
-/// What an image is declared to be, and the containers it is put in: every one where it names a file of the
-/// host, and else those that have a path of their own.
+/// Returns the declared formats and the containers for an image: all if it refers to a file of the host, else those
+/// that are treated differently.
 fn paths(offence: &Offence) -> (&'static [&'static str], &'static [&'static str]) {
     if offence.reaches {
         (&DISK, &CONTAINERS)
@@ -264,7 +264,7 @@ fn paths(offence: &Offence) -> (&'static [&'static str], &'static [&'static str]
     }
 }
 
-/// Takes one image through one way.
+/// Sends an image through a path.
 fn walk(runtime: &Runtime, staged: &Path, offence: &Offence, way: &Way, totals: &mut Totals) {
     let wrapped = (way.wrap)(&offence.bytes);
     std::fs::write(staged, &wrapped).unwrap();
@@ -272,12 +272,12 @@ fn walk(runtime: &Runtime, staged: &Path, offence: &Offence, way: &Way, totals: 
     for disk in disks {
         let mut was_accepted = false;
         for container in containers {
-            // What is compressed and called so stays so.
+            // Compressed data in a `compressed` container is not decompressed.
             let is_packed = *container == "compressed" && wrapped != offence.bytes;
             let bytes = if is_packed { &wrapped } else { &offence.bytes };
             totals.paths += 1;
             if was_accepted && !is_packed {
-                // The container makes no difference to a conversion, which takes a while.
+                // A conversion does not depend on the container, and is slow.
                 continue;
             }
             let case = format!("{}, {disk} in {container}, {}", offence.name, way.name);
@@ -345,7 +345,7 @@ fn hostile_images_are_refused_or_harmless_on_every_way_to_qemu_img() {
         totals.refused,
         began.elapsed().as_secs()
     );
-    // What names a file is harmless only as what is packed in a wrapping that stays.
+    // An image that refers to a file is harmless only in compressed data that is not decompressed.
     assert!(reaching >= 45, "{reaching}");
     assert!(totals.paths > 30_000, "{}", totals.paths);
     assert!(totals.refused * 10 > totals.paths * 9, "{}", totals.refused);

@@ -1,10 +1,10 @@
-//! Decompression: takes data out of a gzip, zip or LHA wrapping.
+//! Decompression of gzip, zip and LHA data.
 //!
-//! A decoder's verdict on the bytes (`UnsupportedMedia`) and an error of the file that it reads (`Io`) are
-//! told apart: decoders wrap, translate and swallow errors, so the reader itself remembers its own.
+//! Errors in the data (`UnsupportedMedia`) are distinguished from errors of the file (`Io`). Decoders wrap,
+//! translate and ignore errors, so the reader records its own.
 //!
-//! *Source:* `glance/async_/flows/plugins/image_decompression.py` of the reference implementation, and the
-//! modules of Python that it uses.
+//! *Source:* `glance/async_/flows/plugins/image_decompression.py` of the reference implementation, and the Python
+//! modules that it uses.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -19,10 +19,11 @@ use crate::data::Watch;
 use crate::local::quota::Cap;
 use crate::{Error, Result};
 
-/// Bytes of an LHA header that are read; only headers of level 3, which nothing writes, could be longer.
-const LONGEST_LHA_HEADER: u64 = 128 * 1024;
+/// The maximum number of bytes read for an LHA header. Only headers of level 3, which no program writes, could be
+/// longer.
+const MAX_LHA_HEADER: u64 = 128 * 1024;
 
-/// What data can be wrapped in.
+/// A compressed format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrapping {
     Gzip,
@@ -31,7 +32,7 @@ pub(super) enum Wrapping {
 }
 
 impl Wrapping {
-    /// Returns the wrapping of a file, by its first bytes.
+    /// Detects the format of a file from its first bytes.
     pub fn of(path: &Path) -> Result<Option<Self>> {
         let mut head = Vec::new();
         open_staged(path)?
@@ -46,11 +47,11 @@ impl Wrapping {
         })
     }
 
-    /// Writes the one file that is in a wrapping to `to`, which is created.
+    /// Decompresses the single file in an archive to `to`, which is created.
     ///
     /// # Errors
-    /// `UnsupportedMedia` when the wrapping is broken or holds something else than one file, `TooLarge` when
-    /// its content is, `Io` when one of the files cannot be read or written.
+    /// `UnsupportedMedia` if the archive is damaged or does not contain exactly one file; `TooLarge` if its content
+    /// is too large; `Io` if one of the files cannot be read or written.
     pub fn unwrap(self, from: &Path, to: &Path, cap: Cap, watch: &Watch) -> Result<()> {
         let source = open_staged(from)?;
         let mut target = create_derived(to)?;
@@ -63,7 +64,7 @@ impl Wrapping {
         })
     }
 
-    /// Decodes `source`, whose path is `from`, and passes on what comes out, block by block.
+    /// Decodes `source`, whose path is `from`, and passes on the output in blocks.
     fn decode(
         self,
         source: impl Read + Seek,
@@ -89,7 +90,7 @@ impl Wrapping {
             },
             Self::Lha => decode_lha(reader, &state, put),
         };
-        // What a decoder makes of an error of the file is not a verdict on the bytes.
+        // An error of the file is not reported as an error in the data.
         match state.failure.take() {
             Some(failure) => Err(failure),
             None => outcome,
@@ -102,22 +103,22 @@ fn decode_lha<R: Read>(
     state: &State,
     put: impl FnMut(&[u8]) -> Result<()>,
 ) -> Result<()> {
-    state.allowance.set(LONGEST_LHA_HEADER);
+    state.allowance.set(MAX_LHA_HEADER);
     let mut file = delharc::LhaDecodeReader::new(reader).map_err(refused)?;
     state.allowance.set(u64::MAX);
     if !file.is_decoder_supported() {
-        return Err(refused("it is compressed in a way that is not known"));
+        return Err(refused("unknown compression method"));
     }
     pump(&mut file, put)?;
     file.crc_check().map_err(refused)?;
-    state.allowance.set(LONGEST_LHA_HEADER);
+    state.allowance.set(MAX_LHA_HEADER);
     match file.next_file() {
         Ok(false) => Ok(()),
-        _ => Err(refused("the archive holds more than one file")),
+        _ => Err(refused("the archive contains more than one file")),
     }
 }
 
-/// Passes on what a decoder gives; its errors are verdicts.
+/// Passes on the output of a decoder. Its errors are errors in the data.
 fn pump(mut decoder: impl Read, mut put: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut block = vec![0; BLOCK];
     loop {
@@ -134,15 +135,15 @@ fn refused(why: impl std::fmt::Display) -> Error {
     Error::unsupported_media(format!("the data cannot be decompressed: {why}"))
 }
 
-/// What a reader shares with the one who made it.
+/// The state that a reader shares with its creator.
 struct State {
-    /// The first error of the file, or the user's wish to stop.
+    /// The first error of the file, or an interruption.
     failure: RefCell<Option<Error>>,
-    /// Bytes that may still be read.
+    /// The number of bytes that may still be read.
     allowance: Cell<u64>,
 }
 
-/// A staged file as a decoder reads it.
+/// A staged file as read by a decoder.
 struct Staged<'a, R> {
     source: R,
     from: &'a Path,
@@ -151,7 +152,7 @@ struct Staged<'a, R> {
 }
 
 impl<R> Staged<'_, R> {
-    /// Remembers an error, and returns one for the decoder.
+    /// Records an error, and returns one for the decoder.
     fn fail(&self, error: Error) -> io::Error {
         let shown = io::Error::other(error.message().to_string());
         self.state.failure.borrow_mut().get_or_insert(error);
@@ -172,9 +173,8 @@ impl<R: Read> Read for Staged<'_, R> {
         let result = self.source.read(buffer);
         let count = self.noted(result)?;
         let left = self.state.allowance.get().checked_sub(count as u64);
-        let left = left.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, "it has a header without an end")
-        })?;
+        let left =
+            left.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a header has no end"))?;
         if self.state.allowance.get() != u64::MAX {
             self.state.allowance.set(left);
         }
@@ -189,7 +189,7 @@ impl<R: Seek> Seek for Staged<'_, R> {
     }
 }
 
-/// The members of a gzip one after the other, with zeros between and behind them passed over.
+/// The members of a gzip file in sequence. Zeros between and after them are skipped.
 ///
 /// *Source:* `_GzipReader._read_eof` in Python's `gzip`.
 struct Members<R: BufRead> {
@@ -227,7 +227,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Passes over zeros; whether anything else follows.
+/// Skips zeros, and returns whether other data follows.
 fn skip_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let bytes = match reader.fill_buf() {

@@ -1,7 +1,7 @@
-//! The one file of a zip archive, read in bounded memory.
+//! The single file in a zip archive, read with bounded memory.
 //!
-//! Which record ends the archive, and where its directory is, is decided as Python's `zipfile` does it, which
-//! the reference implementation uses. The directory is read only where it holds exactly one entry.
+//! The end record and the position of the directory are determined as by Python's `zipfile`, which the reference
+//! implementation uses. The directory is read only if it has exactly one entry.
 //!
 //! *Source:* PKWARE's APPNOTE 6.3.10, 4.3 and 4.5.3; `zipfile` of Python.
 
@@ -20,27 +20,27 @@ const END_64_LENGTH: u64 = 56;
 const LOCATOR_64_LENGTH: u64 = 20;
 const ENTRY_LENGTH: u64 = 46;
 const LOCAL_LENGTH: u64 = 30;
-/// The most bytes of a name, an extra field or a comment.
-const LONGEST_FIELD: u64 = 0xffff;
-/// Encrypted, patch data, strongly encrypted.
+/// The maximum number of bytes of a name, an extra field or a comment.
+const MAX_FIELD: u64 = 0xffff;
+/// The flags for encryption, patch data and strong encryption.
 const UNSUPPORTED_FLAGS: u16 = 1 | 1 << 5 | 1 << 6;
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
-/// Stands for a number that only the extra field has room for.
+/// The placeholder for a number that is in the extra field.
 const IN_EXTRA: u64 = 0xffff_ffff;
-/// Id of the extra field that holds numbers of 64 bits.
+/// The ID of the extra field for 64-bit numbers.
 const EXTRA_64: u16 = 1;
 
-/// What the end of an archive says of its directory.
+/// The properties of the directory according to the end record.
 struct Directory {
     entries: u64,
     start: u64,
     size: u64,
-    /// Bytes in front of the archive.
+    /// The number of bytes before the archive.
     prefix: u64,
 }
 
-/// The one entry of an archive.
+/// The single entry of an archive.
 struct Entry {
     name: Vec<u8>,
     flags: u16,
@@ -48,22 +48,22 @@ struct Entry {
     crc: u32,
     compressed: u64,
     size: u64,
-    /// Where its local header is, counted from the archive's beginning.
+    /// The offset of its local header from the beginning of the archive.
     offset: u64,
 }
 
-/// Opens the one file of an archive; what comes out of it has the recorded size and checksum, or ends in an
-/// error.
+/// Opens the single file in an archive. Its content is checked against the recorded size and checksum, and a
+/// mismatch is an error.
 ///
 /// # Errors
-/// What is wrong with the archive, and the reader's own errors.
+/// The defect of the archive, and errors of the reader.
 pub(super) fn open<R: Read + Seek>(mut reader: R) -> io::Result<impl Read> {
     let length = reader.seek(SeekFrom::End(0))?;
     let directory = read_end(&mut reader, length)?;
     if directory.entries != 1 {
         let entries = directory.entries;
         return Err(wrong(format!(
-            "the archive holds {entries} files instead of one"
+            "the archive contains {entries} files instead of one"
         )));
     }
     let entry = read_entry(&mut reader, &directory)?;
@@ -71,10 +71,10 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> io::Result<impl Read> {
         return Err(wrong("the file in the archive is encrypted or a patch"));
     }
     if entry.name.ends_with(b"/") {
-        return Err(wrong("the archive holds a directory instead of a file"));
+        return Err(wrong("the archive contains a directory instead of a file"));
     }
     let header = directory.prefix.checked_add(entry.offset);
-    let header = header.ok_or_else(|| wrong("the archive's file is beyond its end"))?;
+    let header = header.ok_or_else(|| wrong("the archive's file begins after its end"))?;
     let local = read_at(&mut reader, header, LOCAL_LENGTH)?;
     if !local.starts_with(LOCAL) {
         return Err(wrong("the archive's file has no header"));
@@ -88,7 +88,7 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> io::Result<impl Read> {
         .checked_add(entry.compressed)
         .is_none_or(|end| end > length)
     {
-        return Err(wrong("the archive's file is cut short"));
+        return Err(wrong("the archive's file is truncated"));
     }
     reader.seek(SeekFrom::Start(start))?;
     let data = BufReader::new(reader.take(entry.compressed));
@@ -109,15 +109,15 @@ pub(super) fn open<R: Read + Seek>(mut reader: R) -> io::Result<impl Read> {
     })
 }
 
-/// Finds the end of an archive, and reads what it says.
+/// Finds the end record of an archive, and reads it.
 fn read_end<R: Read + Seek>(reader: &mut R, length: u64) -> io::Result<Directory> {
-    let start = length.saturating_sub(END_LENGTH + LONGEST_FIELD);
+    let start = length.saturating_sub(END_LENGTH + MAX_FIELD);
     let tail = read_at(reader, start, length - start)?;
     let least = usize::try_from(END_LENGTH).unwrap_or(usize::MAX);
     let at = tail
         .windows(least)
         .rposition(|window| window.starts_with(END))
-        .ok_or_else(|| wrong("the archive has no end"))?;
+        .ok_or_else(|| wrong("the archive has no end record"))?;
     let end = tail.get(at..).unwrap_or_default();
     let position = start + at as u64;
     let mut after_directory = position;
@@ -137,7 +137,9 @@ fn read_end<R: Read + Seek>(reader: &mut R, length: u64) -> io::Result<Directory
     let start = after_directory.checked_sub(size);
     let prefix = start.and_then(|start| start.checked_sub(offset));
     let (Some(start), Some(prefix)) = (start, prefix) else {
-        return Err(wrong("the archive's directory is not where its end says"));
+        return Err(wrong(
+            "the archive's directory is not at its recorded position",
+        ));
     };
     Ok(Directory {
         entries,
@@ -147,10 +149,10 @@ fn read_end<R: Read + Seek>(reader: &mut R, length: u64) -> io::Result<Directory
     })
 }
 
-/// Reads the one entry of a directory, which MUST be the whole directory.
+/// Reads the single entry of a directory.
 fn read_entry<R: Read + Seek>(reader: &mut R, directory: &Directory) -> io::Result<Entry> {
-    let more = || wrong("the archive's directory holds something else than one file");
-    if directory.size > ENTRY_LENGTH + 3 * LONGEST_FIELD {
+    let more = || wrong("the archive's directory does not have exactly one entry");
+    if directory.size > ENTRY_LENGTH + 3 * MAX_FIELD {
         return Err(more());
     }
     let bytes = read_at(reader, directory.start, directory.size)?;
@@ -174,7 +176,7 @@ fn read_entry<R: Read + Seek>(reader: &mut R, directory: &Directory) -> io::Resu
         match u64::from(number) {
             IN_EXTRA => longer
                 .next()
-                .ok_or_else(|| wrong("the archive's directory leaves out a size")),
+                .ok_or_else(|| wrong("a size is missing in the archive's directory")),
             number => Ok(number),
         }
     };
@@ -190,7 +192,7 @@ fn read_entry<R: Read + Seek>(reader: &mut R, directory: &Directory) -> io::Resu
     })
 }
 
-/// The numbers of 64 bits in an extra field.
+/// Returns the 64-bit numbers in an extra field.
 fn numbers_64(mut extra: &[u8]) -> Vec<u64> {
     while extra.len() >= 4 {
         let length = usize::from(number_16(extra, 2));
@@ -213,21 +215,21 @@ fn read_at<R: Read + Seek>(reader: &mut R, offset: u64, length: u64) -> io::Resu
     let mut bytes = Vec::new();
     reader.by_ref().take(length).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != length {
-        return Err(wrong("the archive is cut short"));
+        return Err(wrong("the archive is truncated"));
     }
     Ok(bytes)
 }
 
-/// What a file of an archive is kept in.
+/// The compression of a file in an archive.
 enum Content<R> {
     Stored(BufReader<io::Take<R>>),
     Deflated(DeflateDecoder<BufReader<io::Take<R>>>),
 }
 
-/// A file of an archive, compared with what the archive says of it.
+/// A file in an archive, verified against its recorded size and checksum.
 struct Checked<R> {
     content: Content<R>,
-    /// Bytes that are still to come.
+    /// The number of remaining bytes.
     left: u64,
     expected: u32,
     crc: Crc,
@@ -250,7 +252,7 @@ impl<R: Read> Read for Checked<R> {
         }
         if count == 0 && self.crc.sum() != self.expected {
             return Err(wrong(
-                "the archive's file has another checksum than recorded",
+                "the archive's file does not match its recorded checksum",
             ));
         }
         Ok(count)
@@ -261,7 +263,7 @@ fn wrong(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why.into())
 }
 
-/// Bytes of a header; zeros where it is too short.
+/// Returns the bytes of a number in a header; zeros if the header is too short.
 fn bytes_at<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
     let bytes = at
         .checked_add(N)

@@ -307,7 +307,7 @@ async fn a_second_factor_that_keystone_wants_is_asked_for() {
         .unwrap_err();
     assert_eq!(
         error.message(),
-        "demo of domain default must show totp as well (HTTP 401)"
+        "demo of domain default must authenticate with totp as well (HTTP 401)"
     );
     let methods = Parameter::LoginMethods(vec!["v3password".to_string(), "v3totp".to_string()]);
     assert_eq!(error.hints(), [methods.into()]);

@@ -30,7 +30,7 @@ fn held(place: &Place) -> BTreeSet<String> {
     all.filter(|name| name.len() == 36).collect()
 }
 
-/// Directory and accounts agree once it is cleaned, nothing is under way, and every cached file is right;
+/// Directory and index agree once it is cleaned, nothing is in progress, and every cached file is right;
 /// how many files the cleaning removed.
 fn assert_consistent(place: &Place, contents: &[(String, Vec<u8>)]) -> u64 {
     let said = place.manage(&["clean"]).ok();

@@ -67,7 +67,7 @@ impl Place {
         fs::read(self.file("out")).unwrap()
     }
 
-    /// Ids of the cached images, by the accounts.
+    /// Returns the IDs of the cached images in the index.
     fn cached(&self) -> BTreeSet<String> {
         let cached = block_on(self.keeper().list_cached()).unwrap();
         cached.into_iter().map(|image| image.image_id).collect()
@@ -78,7 +78,7 @@ impl Place {
     }
 }
 
-/// Hits of an image by the accounts.
+/// Returns the hits of an image in the index.
 fn hits(place: &Place, id: &str) -> Option<u64> {
     let cached = block_on(place.keeper().list_cached()).unwrap();
     let found = cached.into_iter().find(|image| image.image_id == id);
@@ -86,7 +86,7 @@ fn hits(place: &Place, id: &str) -> Option<u64> {
 }
 
 #[test]
-fn every_driver_keeps_accounts_of_what_is_downloaded() {
+fn every_driver_indexes_downloads() {
     for driver in DRIVERS {
         let place = place(driver, "");
         let content = vec![3; 700_000];
@@ -191,7 +191,7 @@ fn a_cache_that_fails_keeps_nobody_from_the_data() {
 }
 
 #[test]
-fn accounts_that_were_lost_are_begun_anew() {
+fn a_lost_index_is_rebuilt() {
     let place = place("sqlite", "");
     let ids = ["one", "two"].map(|name| place.image(name, name.as_bytes()));
     for id in &ids {

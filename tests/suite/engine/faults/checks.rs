@@ -284,7 +284,7 @@ impl State {
                 continue;
             }
             if last.starts_with("cache.db") {
-                self.add_accounts(&path);
+                self.add_index(&path);
                 continue;
             }
             let holds_named = ["data/images", "data/images2", "data/staging"];
@@ -309,8 +309,8 @@ impl State {
         }
     }
 
-    /// Adds the accounts of a cache.
-    fn add_accounts(&mut self, path: &Path) {
+    /// Adds the index of a cache.
+    fn add_index(&mut self, path: &Path) {
         if !path.ends_with("cache.db") {
             return;
         }

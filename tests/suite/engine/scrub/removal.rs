@@ -154,18 +154,15 @@ fn what_cannot_be_removed_is_told_and_tried_again() {
         let told = logged(&run.stderr);
         let why = [
             (&ids[0], "directory"),
-            (
-                &ids[1],
-                "there is no store for addresses of kind swift+https",
-            ),
-            (&ids[2], "store 'http' is only read"),
+            (&ids[1], "no store reads swift+https addresses"),
+            (&ids[2], "store 'http' is read-only"),
             (&ids[3], "No such file or directory"),
         ];
         for (line, (id, why)) in told.iter().zip(why) {
             let begins = format!("the data of image {id} at ");
             assert!(line.starts_with(&begins), "{line}");
             assert!(
-                line.contains("could not be removed, and will be tried again: "),
+                line.contains("could not be removed; the next run tries again: "),
                 "{line}"
             );
             assert!(line.contains(why), "{line}");
@@ -304,7 +301,8 @@ fn what_was_written_where_a_location_was_is_not_removed() {
         let run = place.scrubber(&[]);
         assert_eq!(run.code, 1);
         assert!(
-            run.stderr.contains("was written after that"),
+            run.stderr
+                .contains("was written after the location was deleted"),
             "{}",
             run.stderr
         );
@@ -324,7 +322,7 @@ fn an_active_image_whose_only_data_waits_is_left_alone() {
             assert_eq!(
                 logged(&run.stderr),
                 [format!(
-                    "image {id} is active, and has no data but what waits to be deleted: it is left alone. \
+                    "image {id} is active, and all its data is pending deletion; the data is not removed. \
                  Run \"glance-scrubber --restore {id}\" to restore the image."
                 )]
             );
@@ -383,7 +381,7 @@ fn scrubbing_is_for_administrators_of_the_deployment_itself() {
         let mut words = words.to_vec();
         words.extend(["--as", "acme:member"]);
         let told = place.glance(&words).fails(1);
-        assert!(told.contains("scrubbing is for administrators"), "{told}");
+        assert!(told.contains("only administrators may scrub"), "{told}");
     }
     let server = Server::start();
     let mut command: Command = place.command(GLANCE);

@@ -159,7 +159,7 @@ fn an_image_whose_data_is_gone_or_another_is_not_taken_back() {
         let told = place.scrubber(&["--restore", &id]).fails(1);
         assert_eq!(
             told,
-            format!("ERROR: cannot restore image {id}: its data is not there any more\n")
+            format!("ERROR: cannot restore image {id}: its data does not exist any more\n")
         );
         assert_eq!(place.status(&id), "pending_delete");
         assert_eq!(place.locations(&id), "pending_delete");
@@ -185,12 +185,12 @@ fn copies_that_are_gone_are_told() {
     let lines: Vec<&str> = run.stderr.lines().collect();
     assert_eq!(lines.len(), 2, "{}", run.stderr);
     assert!(
-        lines[0].ends_with("the data at file:///nowhere/at/all is gone"),
+        lines[0].ends_with("the data at file:///nowhere/at/all is missing"),
         "{}",
         lines[0]
     );
     assert!(
-        lines[1].contains("rbd://pool/x cannot be looked at"),
+        lines[1].contains("rbd://pool/x cannot be checked"),
         "{}",
         lines[1]
     );

@@ -16,7 +16,7 @@ use super::revisions::{done, ours, rows};
 use crate::support::{Place, Run, block_on, files};
 
 /// How long a condition is waited for.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Writes the rows of `alembic_version`.
 fn note(on: &impl Databases, name: &str, revisions: &[&str]) {
@@ -198,7 +198,7 @@ impl Upgrade {
             if row.get_unchecked::<i64, _>(0) == count {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{count} sessions: {condition}");
+            assert!(begun.elapsed() < TIMEOUT, "{count} sessions: {condition}");
         }
     }
 }
@@ -272,7 +272,7 @@ fn a_migration_that_loses_its_connection_and_so_its_lock_ends() {
     block_on(async {
         let settings = Settings::for_data_dir(&place.data()).unwrap();
         let database = settings.require_database().unwrap();
-        let (catalog, _turn) = Catalog::open_to_change(database).await.unwrap();
+        let (catalog, _lock) = Catalog::open_with_schema_lock(database).await.unwrap();
         let schema = place.schema().unwrap();
         schema.kill_connections().await;
         let error = catalog.upgrade(HEAD).await.unwrap_err();
@@ -282,7 +282,7 @@ fn a_migration_that_loses_its_connection_and_so_its_lock_ends() {
             "SELECT table_name FROM information_schema.tables WHERE table_schema = database()";
         assert!(schema.texts(tables).await.is_empty());
         // The next one has the lock.
-        let (catalog, _turn) = Catalog::open_to_change(database).await.unwrap();
+        let (catalog, _lock) = Catalog::open_with_schema_lock(database).await.unwrap();
         catalog.upgrade(HEAD).await.unwrap();
         assert!(catalog.state().await.unwrap().is_current());
     });

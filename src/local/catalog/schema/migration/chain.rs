@@ -1,14 +1,14 @@
-//! The revisions of the schema, and how far along them a database has come.
+//! The revisions of the schema, and the progress of a database through them.
 //!
 //! *Source:* `glance/db/sqlalchemy/alembic_migrations/versions` of the reference implementation.
 
 use crate::{Error, Result};
 
-/// The revisions before there were two branches.
+/// The revisions before the two branches.
 const TRUNK: [&str; 3] = ["liberty", "mitaka01", "mitaka02"];
 
-/// The revisions since: what a release adds, which an older service may run on, and what it then
-/// drops. One that drops follows its like of the release before, and needs what its own release adds.
+/// The revisions since: the expand revision of a release, with which older services still work, and its contract
+/// revision. A contract revision requires that of the previous release, and the expand revision of its own.
 const RELEASES: [(&str, &str); 13] = [
     ("ocata_expand01", "ocata_contract01"),
     ("pike_expand01", "pike_contract01"),
@@ -25,20 +25,20 @@ const RELEASES: [(&str, &str); 13] = [
     ("2024_1_expand01", "2024_1_contract01"),
 ];
 
-/// Names that two of the revisions once had.
+/// The former names of two revisions.
 const ONCE: [(&str, &str); 2] = [
     ("ocata01", "ocata_contract01"),
     ("pike01", "pike_contract01"),
 ];
 
-/// Returns the name that a revision has today.
+/// Returns the current name of a revision.
 fn current_name(revision: &str) -> &str {
     let renamed = ONCE.iter().find(|(once, _)| *once == revision);
     renamed.map_or(revision, |(_, today)| *today)
 }
 
-/// Returns the rows of `alembic_version` that are not heads, sorted: another row implies each of them, or
-/// repeats it. An upgrade that was interrupted while it noted a revision may leave such rows.
+/// Returns the rows of `alembic_version` that are not heads, sorted: another row implies or repeats each of them.
+/// An interrupted upgrade may leave such rows.
 ///
 /// # Errors
 /// `Failed` for an unknown revision.
@@ -53,13 +53,13 @@ pub fn superseded(noted: &[String]) -> Result<Vec<String>> {
     Ok(left)
 }
 
-/// The revision after which nothing is to be added.
+/// The last expand revision.
 pub const EXPANDED: &str = RELEASES[RELEASES.len() - 1].0;
 
-/// The revision this program reads and writes: today's head of the reference implementation.
+/// The revision that this program reads and writes: the current head of the reference implementation.
 pub const HEAD: &str = RELEASES[RELEASES.len() - 1].1;
 
-/// Which revisions a database has been through: so many of each row, from the first.
+/// The progress of a database: the number of applied revisions of each branch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Progress {
     trunk: usize,
@@ -68,27 +68,27 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// All of them.
+    /// The progress at the head.
     pub(super) const HEAD: Self = Self {
         trunk: TRUNK.len(),
         expanded: RELEASES.len(),
         contracted: RELEASES.len(),
     };
 
-    /// What a database has been through that names `heads`.
+    /// Returns the progress of a database with these `heads`.
     ///
     /// # Errors
-    /// `Failed` for a revision that is none of these.
+    /// `Failed` for an unknown revision.
     pub(super) fn of(heads: &[String]) -> Result<Self> {
         heads.iter().try_fold(Self::default(), |all, head| {
             Ok(all.joined(Self::through(head)?))
         })
     }
 
-    /// What a database has been through that was brought to a revision, or to `heads`.
+    /// Returns the progress of a database at a revision, or at `heads`.
     ///
     /// # Errors
-    /// `Failed` for a revision that is none of these.
+    /// `Failed` for an unknown revision.
     pub(super) fn through(revision: &str) -> Result<Self> {
         let revision = current_name(revision);
         let branch = |expanded, contracted| Self {
@@ -118,11 +118,12 @@ impl Progress {
             "Can't locate revision identified by '{revision}'"
         ))
         .hint(format!(
-            "The revisions go from liberty to {HEAD}; a database of a newer one needs a newer program."
+            "The known revisions are liberty to {HEAD}. A database with a newer revision needs a newer version of this program."
         )))
     }
 
-    /// The revisions that the database names: the last of each branch, unless the other one needs it.
+    /// Returns the heads for `alembic_version`: the last revision of each branch, unless the other branch requires
+    /// it.
     pub(super) fn heads(self) -> Vec<&'static str> {
         let mut heads = Vec::new();
         if self.expanded > self.contracted {
@@ -138,17 +139,17 @@ impl Progress {
         heads
     }
 
-    /// Whether everything is there that a service of today writes to.
+    /// Returns whether everything that current services write to exists.
     pub(super) fn is_expanded(self) -> bool {
         self.expanded == RELEASES.len()
     }
 
-    /// Whether it has been through a revision.
+    /// Returns whether a revision was applied.
     pub(super) fn includes(self, revision: &str) -> bool {
         Self::through(revision).is_ok_and(|other| self.covers(other))
     }
 
-    /// What both have been through.
+    /// Returns the union of both.
     pub(super) fn joined(self, other: Self) -> Self {
         Self {
             trunk: self.trunk.max(other.trunk),
@@ -157,12 +158,12 @@ impl Progress {
         }
     }
 
-    /// Whether everything that `other` has been through is part of this.
+    /// Returns whether this includes everything in `other`.
     pub(super) fn covers(self, other: Self) -> bool {
         self.joined(other) == self
     }
 
-    /// The next revision on the way to `goal`, and where the database is then; None at the goal.
+    /// Returns the next revision on the way to `goal`, and the progress after it; None at the goal.
     pub(super) fn next(self, goal: Self) -> Option<(&'static str, Self)> {
         let mut then = self;
         if self.trunk < goal.trunk {

@@ -1,8 +1,8 @@
-//! From the schema of any release to today's: first what is added, then the rows, then what is dropped.
+//! Upgrades from the schema of any release to the current one: expand, migrate rows, contract.
 //!
-//! An SQLite database goes each way in one transaction. A server commits every change of the schema by
-//! itself; there a revision is noted once it is complete, and its statements are carried out only where
-//! that was not done before, so that a migration that was killed goes on where it was.
+//! An SQLite database is upgraded in one transaction. A server commits each schema change separately. There, a
+//! revision is recorded once it is complete, and statements that were already executed are skipped, so that an
+//! interrupted upgrade can continue.
 
 mod chain;
 mod rows;
@@ -23,11 +23,11 @@ use crate::local::catalog::{Catalog, Dialect, Sql};
 use crate::model::Timestamp;
 use crate::{Error, Operation, Parameter, Result};
 
-/// The table in which alembic notes the revisions.
+/// The table in which alembic records the revisions.
 const VERSION_TABLE: &str = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, \
      CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))";
 
-/// The statements of a revision; most have none.
+/// Returns the statements of a revision; most have none.
 fn script(revision: &str) -> &'static str {
     match revision {
         "liberty" => include_str!("revisions/liberty.sql"),
@@ -44,30 +44,30 @@ fn script(revision: &str) -> &'static str {
     }
 }
 
-/// Which of the three steps of an upgrade is due.
+/// The next step of an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Adding what a service of today needs.
+    /// Add what current services need.
     Expand,
-    /// Changing the rows.
+    /// Convert the rows.
     Migrate,
-    /// Dropping what no service needs any more.
+    /// Remove what no service needs any more.
     Contract,
     /// None: the database is at the head.
     Nothing,
 }
 
-/// Sees to it that revisions are known.
+/// Checks that revisions are known.
 ///
 /// # Errors
-/// `Failed` for one that is not.
+/// `Failed` for an unknown revision.
 pub fn check_revisions(names: &[String]) -> Result<()> {
     Progress::of(names).map(drop)
 }
 
 impl Catalog {
-    /// Which step of an upgrade is due, in a database that names these revisions. Rows that are not heads are
-    /// left to the last step.
+    /// Returns the next step of an upgrade of a database with these heads. Rows that are not heads are left to the
+    /// last step.
     pub async fn due(&self, heads: &[String]) -> Result<Due> {
         let Ok(at) = Progress::of(heads) else {
             return Ok(Due::Expand);
@@ -83,14 +83,14 @@ impl Catalog {
         })
     }
 
-    /// Carries out every revision up to `goal`, and notes each; the revisions that the database names
-    /// then. One that is further already stays as it is.
+    /// Applies and records all revisions up to `goal`, and returns the new heads. A database beyond the goal is not
+    /// changed.
     ///
-    /// The caller MUST hold the turn.
+    /// The caller MUST hold the schema lock.
     ///
     /// # Errors
-    /// `Failed` for a revision that is not known, of the database or wanted; for rows that were not
-    /// migrated before the columns that they need are dropped.
+    /// `Failed` for an unknown revision of the database or as the goal, and for rows that must be converted before
+    /// the columns that they need are removed.
     pub async fn upgrade(&self, goal: &str) -> Result<Vec<String>> {
         let goal = Progress::through(goal)?;
         if self.dialect() == Dialect::Mysql {
@@ -104,8 +104,8 @@ impl Catalog {
         Ok(heads)
     }
 
-    /// Removes the rows of `alembic_version` that are not heads, and returns them. The caller MUST hold the
-    /// turn.
+    /// Removes the rows of `alembic_version` that are not heads, and returns them. The caller MUST hold the schema
+    /// lock.
     ///
     /// # Errors
     /// `Failed` for an unknown revision.
@@ -122,7 +122,7 @@ impl Catalog {
         .await
     }
 
-    /// Brings the rows into today's form; how many those were.
+    /// Converts rows to their current form, and returns their number.
     pub async fn migrate_rows(&self) -> Result<u64> {
         self.write(async |transaction| {
             let at = Progress::of(&heads(&*transaction).await?)?;
@@ -131,10 +131,10 @@ impl Catalog {
         .await
     }
 
-    /// Notes that the database is at a revision, whatever it holds.
+    /// Records that the database is at a revision, without any check.
     ///
     /// # Errors
-    /// `Failed` for a revision that is not known.
+    /// `Failed` for an unknown revision.
     pub async fn stamp(&self, revision: &str) -> Result<()> {
         let heads = Progress::through(revision)?.heads();
         make_version_table(self, self.dialect()).await?;
@@ -145,8 +145,8 @@ impl Catalog {
         .await
     }
 
-    /// Copies an SQLite database that holds anything into a file beside it, complete or not at all; where that
-    /// is. A database of a server is its operator's to back up.
+    /// Copies an SQLite database with data into a file next to it, atomically, and returns the path. The backup of
+    /// a server's database is left to its operator.
     pub async fn back_up(&self) -> Result<Option<PathBuf>> {
         let Database::Sqlite(path) = self.database() else {
             return Ok(None);
@@ -154,7 +154,7 @@ impl Catalog {
         if !self.holds_anything().await? {
             return Ok(None);
         }
-        // To the microsecond: a name is never used twice.
+        // With microseconds, so that each name is unique.
         let stamp = Timestamp::now().to_iso().replace(':', "");
         let named = |ending: &str| {
             let mut name = path.as_os_str().to_os_string();
@@ -169,14 +169,14 @@ impl Catalog {
             sync_directory(path.parent().unwrap_or(path))
         });
         if let Err(error) = made {
-            // The copy is of no use, and the disk may be full.
+            // The incomplete copy is useless, and the disk may be full.
             let _ = std::fs::remove_file(&part);
             return Err(error.hint(Parameter::NoBackup));
         }
         Ok(Some(backup))
     }
 
-    /// Whether anybody has written to the database, whatever its revision.
+    /// Returns whether the database has data, at any revision.
     async fn holds_anything(&self) -> Result<bool> {
         for table in ["images", "tasks", "metadef_namespaces"] {
             let sql = Sql::new(format!("SELECT 1 FROM {table} LIMIT 1"));
@@ -197,8 +197,8 @@ impl Catalog {
     }
 }
 
-/// Carries out what lies between where the database is and the goal. Where each statement is committed by
-/// itself, `server` is the catalogue on which a revision is noted, in one transaction.
+/// Applies the revisions between the current ones and the goal. If each statement is committed separately, `server`
+/// is the catalogue on which a revision is recorded, in one transaction.
 async fn climb(
     run: &impl Run,
     dialect: Dialect,
@@ -214,14 +214,14 @@ async fn climb(
     if at == Progress::default() && is_head_begun(run, dialect).await? {
         return Err(
             Error::failed("the database has tables but no alembic revision")
-                .hint("If its creation was interrupted, continue it.")
+                .hint("If its creation was interrupted, run it again.")
                 .hint(Operation::SyncDatabase),
         );
     }
     while let Some((revision, then)) = at.next(goal) {
         if revision == "ocata_contract01" && rows::are_pending(run, at).await? {
             return Err(Error::failed(
-                "the rows are to be migrated before what they need is dropped",
+                "the rows must be migrated before the columns that they need are removed",
             )
             .hint(Operation::MigrateRows));
         }
@@ -238,7 +238,7 @@ async fn make_version_table(run: &impl Run, dialect: Dialect) -> Result<()> {
     Statement::read(VERSION_TABLE).carry_out(run, dialect).await
 }
 
-/// The revisions that a database names, as it names them.
+/// Returns the revisions in the database, as recorded.
 pub(super) async fn heads(run: &impl Run) -> Result<Vec<String>> {
     let sql = Sql::new("SELECT version_num FROM alembic_version");
     let rows = run.rows(sql).await?;
@@ -247,7 +247,7 @@ pub(super) async fn heads(run: &impl Run) -> Result<Vec<String>> {
         .collect()
 }
 
-/// As [`heads`], and locks the rows against other transactions, where `run` is one.
+/// Returns the same as [`heads`], and locks the rows against other transactions if `run` is a transaction.
 async fn locked_heads(run: &impl Run) -> Result<Vec<String>> {
     let sql = Sql::new("SELECT version_num FROM alembic_version").text(run.lock());
     let rows = run.rows(sql).await?;
@@ -256,7 +256,7 @@ async fn locked_heads(run: &impl Run) -> Result<Vec<String>> {
         .collect()
 }
 
-/// Notes a step on `server`, in a transaction of its own, or on `run`, which is one.
+/// Records a step on `server` in its own transaction, or on `run`, which is one.
 async fn note_on(
     run: &impl Run,
     server: Option<&Catalog>,
@@ -271,26 +271,25 @@ async fn note_on(
         .await
 }
 
-/// Notes that the database has come from `at` to `then`. A process that dies meanwhile MUST leave the rows of
-/// one of the two: both together are called up to date.
+/// Records the progress of the database from `at` to `then`. After a crash during this, the rows MUST be those of
+/// one of the two, because both together would mean up to date.
 ///
 /// # Errors
-/// `Conflict` when another program has noted something beyond `at`.
+/// `Conflict` if another program has recorded a revision beyond `at`.
 async fn note(run: &impl Run, at: Progress, then: Progress) -> Result<()> {
     let noted = locked_heads(run).await?;
     if !at.covers(Progress::of(&noted)?) {
         return Err(Error::conflict(format!(
-            "another program changes the schema: its revision is {} now",
+            "another program is changing the schema, which is now at revision {}",
             noted.join(", ")
         ))
-        .hint("Wait for its end.")
+        .hint("Wait for it to finish.")
         .hint(Operation::SyncDatabase));
     }
     replace_heads(run, &noted, &then.heads()).await
 }
 
-/// Replaces the rows `noted` by `heads`. A row that is there already stays, since writers lock it, unless it
-/// is there twice.
+/// Replaces the rows `noted` by `heads`. A row that exists once is kept, because writers lock it.
 async fn replace_heads(run: &impl Run, noted: &[String], heads: &[&str]) -> Result<()> {
     let count = |head: &str| noted.iter().filter(|old| *old == head).count();
     let kept = heads.iter().filter(|head| count(head) == 1);
@@ -312,13 +311,13 @@ async fn replace_heads(run: &impl Run, noted: &[String], heads: &[&str]) -> Resu
     Ok(())
 }
 
-/// Whether a database that names no revision has images as they are at the head, not at the first one.
+/// Returns whether a database without a revision has the images table of the head, not of the first revision.
 pub(super) async fn is_head_begun(run: &impl Run, dialect: Dialect) -> Result<bool> {
     let first = Object::Column("images", "is_public");
     Ok(has_table(run, dialect, "images").await? && !first.exists(run, dialect).await?)
 }
 
-/// Whether a database has a table.
+/// Returns whether a database has a table.
 pub(super) async fn has_table(run: &impl Run, dialect: Dialect, name: &str) -> Result<bool> {
     Object::Table(name).exists(run, dialect).await
 }

@@ -1,8 +1,8 @@
-//! What becomes of the rows that older releases wrote.
+//! Conversion of rows from older releases.
 //!
-//! The reference implementation carries out only what its own release brought, which for years was
-//! nothing: rows of a release before Ocata make it fail, and those before Train keep their old words. Here
-//! all of it is done, as it was in the release that brought it.
+//! The reference implementation performs only the conversions of its own release, which for years were none: it
+//! fails on rows from before Ocata, and does not convert those from before Train. Here all conversions are
+//! performed as in the releases that introduced them.
 //!
 //! *Source:* `glance/db/sqlalchemy/alembic_migrations/data_migrations` of the reference implementation.
 
@@ -11,18 +11,18 @@ use crate::Result;
 use crate::local::catalog::Sql;
 use crate::local::catalog::db::transaction::Run;
 
-/// A change of rows that are as an older release wrote them.
+/// A conversion of rows from an older release.
 struct Change {
-    /// The revision that made room for the new form, and the one that takes the old one for gone.
+    /// The revision that added the new form, and the one that requires that the old form is gone.
     between: (&'static str, &'static str),
     table: &'static str,
     set: &'static str,
-    /// Which rows are in the old form.
+    /// The condition of rows in the old form.
     old: &'static str,
 }
 
 const CHANGES: [Change; 3] = [
-    // Who sees an image: what is not public was private, or shared where it had members.
+    // Visibility: an image that was not public was private, or shared if it had members.
     Change {
         between: ("ocata_expand01", "ocata_contract01"),
         table: "images",
@@ -36,7 +36,7 @@ const CHANGES: [Change; 3] = [
         old: "visibility = 'private' \
               AND id IN (SELECT image_id FROM image_members WHERE deleted = 0)",
     },
-    // In which store a location is.
+    // The store of a location.
     Change {
         between: ("liberty", "train_contract01"),
         table: "image_locations",
@@ -51,7 +51,7 @@ impl Change {
     }
 }
 
-/// Whether rows are to be changed before anything is dropped.
+/// Returns whether rows must be converted before anything is removed.
 pub(super) async fn are_pending(run: &impl Run, at: Progress) -> Result<bool> {
     for change in CHANGES.iter().filter(|change| change.is_due(at)) {
         let sql = Sql::new("SELECT 1 FROM ")
@@ -66,7 +66,7 @@ pub(super) async fn are_pending(run: &impl Run, at: Progress) -> Result<bool> {
     Ok(false)
 }
 
-/// Brings the rows into today's form; how many those were.
+/// Converts rows to their current form, and returns their number.
 pub(super) async fn migrate(run: &impl Run, at: Progress) -> Result<u64> {
     let mut changed = 0;
     for change in CHANGES.iter().filter(|change| change.is_due(at)) {

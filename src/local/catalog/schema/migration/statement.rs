@@ -1,14 +1,14 @@
-//! One statement of a revision: whether it was carried out already, and carrying it out.
+//! A statement of a revision: checks whether it was executed, and executes it.
 //!
-//! The revisions are written once, for both databases, in the words of MySQL; what a database spells
-//! differently is a marker in braces. SQLite changes a column by copying the table.
+//! The revisions are written once for both databases, in the syntax of MySQL. Markers in braces stand for
+//! differences. SQLite changes a column by copying the table.
 
 use crate::Result;
 use crate::local::catalog::db::columns::Columns;
 use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::{Dialect, Sql};
 
-/// What is written in braces, as each database spells it: the marker, SQLite, MySQL.
+/// The markers with their text in each database: the marker, SQLite, MySQL.
 const MARKERS: [(&str, &str, &str); 5] = [
     (
         "{serial}",
@@ -29,7 +29,7 @@ const MARKERS: [(&str, &str, &str); 5] = [
     ("{engine}", "", " ENGINE=InnoDB CHARSET=utf8"),
 ];
 
-/// The statements of a script, in the words of a database.
+/// Returns the statements of a script in the syntax of a database.
 pub(super) fn statements(script: &str, dialect: Dialect) -> Vec<String> {
     let lines = script.lines().filter(|line| !line.starts_with("--"));
     let mut text = lines.collect::<Vec<_>>().join("\n");
@@ -53,17 +53,17 @@ pub(super) struct Statement<'a> {
     kind: Kind<'a>,
 }
 
-/// What a statement does to the schema.
+/// The kind of a statement.
 enum Kind<'a> {
     Create(Object<'a>),
     Drop(Object<'a>),
-    /// What the column of a table is from now on.
+    /// Changes a column's type.
     Modify(&'a str, &'a str, String),
-    /// Changes rows; does nothing when it is carried out again.
+    /// Changes rows; has no effect when repeated.
     Rows,
 }
 
-/// What a schema is made of; all but tables and triggers with their table.
+/// An object of the schema; all but tables and triggers with their table.
 #[derive(Clone, Copy)]
 pub(super) enum Object<'a> {
     Table(&'a str),
@@ -103,7 +103,7 @@ impl<'a> Statement<'a> {
         Self { text, kind }
     }
 
-    /// Carries it out, unless that was done before: a migration that was killed goes on where it was.
+    /// Executes the statement unless its effect exists, so that an interrupted upgrade can continue.
     pub(super) async fn carry_out(&self, run: &impl Run, dialect: Dialect) -> Result<()> {
         match (&self.kind, dialect) {
             (Kind::Create(object), _) if object.exists(run, dialect).await? => Ok(()),
@@ -120,7 +120,7 @@ impl<'a> Statement<'a> {
 }
 
 impl Object<'_> {
-    /// Whether the schema has it.
+    /// Returns whether the object exists in the schema.
     pub(super) async fn exists(self, run: &impl Run, dialect: Dialect) -> Result<bool> {
         let sql = match (dialect, self) {
             (Dialect::Sqlite, Self::Table(name)) => named_in_master("table", name),
@@ -161,8 +161,8 @@ fn named_in_master(kind: &str, name: &str) -> Sql {
     )
 }
 
-/// Copies a table of an SQLite database into one whose column is defined otherwise. Its checks are lost,
-/// as they are when the reference implementation does so; it MUST have neither unique nor foreign keys.
+/// Copies a table of an SQLite database with another column definition. Its checks are lost, as in the reference
+/// implementation. The table MUST NOT have unique constraints or foreign keys.
 async fn modify(run: &impl Run, table: &str, changed: &str, definition: &str) -> Result<()> {
     let copy = format!("_alembic_tmp_{table}");
     let rows = run

@@ -1,4 +1,4 @@
-//! Rows of what namespaces hold: objects, properties, tags.
+//! Rows of the contents of namespaces: objects, properties, tags.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::local::catalog::db::transaction::Run;
 use crate::model::metadef::{Definition, Object, Properties, Tag};
 use crate::model::{Timestamp, json};
 
-/// What namespaces hold by names of its own.
+/// The kinds of named contents of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Objects.
@@ -36,7 +36,7 @@ const OBJECT: &str =
 const PROPERTY: &str = "SELECT name, json_schema FROM metadef_properties";
 const TAG: &str = "SELECT name, created_at, updated_at FROM metadef_tags";
 
-/// An object as it is shown.
+/// Reads an object in its API form.
 fn read_object(row: &impl Columns) -> Result<Object> {
     let object = read_written_object(row)?;
     let properties = object.properties.into_iter().flatten();
@@ -47,7 +47,7 @@ fn read_object(row: &impl Columns) -> Result<Object> {
     })
 }
 
-/// An object as it is written.
+/// Reads an object in its stored form.
 fn read_written_object(row: &impl Columns) -> Result<Object> {
     let required = row.text("required")?.unwrap_or_default();
     let names = required.split(',').filter(|_| !required.is_empty());
@@ -61,7 +61,7 @@ fn read_written_object(row: &impl Columns) -> Result<Object> {
     })
 }
 
-/// The names of required properties, as a column has them.
+/// Returns the names of required properties as stored in the column.
 fn required(object: &Object) -> Option<String> {
     let names = object.required.as_ref()?;
     (!names.is_empty()).then(|| names.join(","))
@@ -81,7 +81,7 @@ fn read_tag(row: &impl Columns) -> Result<Tag> {
 }
 
 impl<R: Run> MetadefRows<'_, R> {
-    /// The number of the row of that name in a namespace.
+    /// Returns the row number of the content with that name in a namespace.
     pub async fn find(&self, content: Content, namespace: i64, name: &str) -> Result<Option<i64>> {
         let sql = of_name(
             Sql::new(format!("SELECT id FROM {}", content.table())),
@@ -95,7 +95,7 @@ impl<R: Run> MetadefRows<'_, R> {
             .transpose()
     }
 
-    /// Deletes what is called `name` in a namespace, or all of it.
+    /// Deletes the content called `name` from a namespace, or all of it.
     pub async fn delete(&self, content: Content, namespace: i64, name: Option<&str>) -> Result<()> {
         let sql = Sql::new(format!("DELETE FROM {}", content.table()));
         let sql = match name {
@@ -106,7 +106,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// One object.
+    /// Returns an object.
     pub async fn object(&self, namespace: i64, name: &str) -> Result<Option<Object>> {
         let row = self
             .0
@@ -115,13 +115,13 @@ impl<R: Run> MetadefRows<'_, R> {
         row.as_ref().map(read_object).transpose()
     }
 
-    /// The objects of a namespace.
+    /// Returns the objects of a namespace.
     pub async fn objects(&self, namespace: i64) -> Result<Vec<Object>> {
         let sql = of_namespace(Sql::new(OBJECT), namespace).text(" ORDER BY name");
         self.0.rows(sql).await?.iter().map(read_object).collect()
     }
 
-    /// One property.
+    /// Returns a property.
     pub async fn property(&self, namespace: i64, name: &str) -> Result<Option<Definition>> {
         let row = self
             .0
@@ -134,20 +134,20 @@ impl<R: Run> MetadefRows<'_, R> {
         }
     }
 
-    /// The properties of a namespace.
+    /// Returns the properties of a namespace.
     pub async fn properties(&self, namespace: i64) -> Result<Properties> {
         let sql = of_namespace(Sql::new(PROPERTY), namespace).text(" ORDER BY name");
         self.0.rows(sql).await?.iter().map(read_property).collect()
     }
 
-    /// The objects of a namespace in the order they were made, as they are written.
+    /// Returns the objects of a namespace in their stored form, in the order of creation.
     pub async fn written_objects(&self, namespace: i64) -> Result<Vec<Object>> {
         let sql = of_namespace(Sql::new(OBJECT), namespace).text(" ORDER BY id");
         let rows = self.0.rows(sql).await?;
         rows.iter().map(read_written_object).collect()
     }
 
-    /// The properties of a namespace in the order they were made, as they are written.
+    /// Returns the properties of a namespace in their stored form, in the order of creation.
     pub async fn written_properties(&self, namespace: i64) -> Result<Properties> {
         let sql = of_namespace(Sql::new(PROPERTY), namespace).text(" ORDER BY id");
         let rows = self.0.rows(sql).await?;
@@ -158,19 +158,19 @@ impl<R: Run> MetadefRows<'_, R> {
         rows.iter().map(read).collect()
     }
 
-    /// One tag.
+    /// Returns a tag.
     pub async fn tag(&self, namespace: i64, name: &str) -> Result<Option<Tag>> {
         let row = self.0.row(of_name(Sql::new(TAG), namespace, name)).await?;
         row.as_ref().map(read_tag).transpose()
     }
 
-    /// The tags of a namespace.
+    /// Returns the tags of a namespace.
     pub async fn tags(&self, namespace: i64) -> Result<Vec<Tag>> {
         let sql = of_namespace(Sql::new(TAG), namespace).text(" ORDER BY created_at DESC, id DESC");
         self.0.rows(sql).await?.iter().map(read_tag).collect()
     }
 
-    /// Records an object, whose name is free.
+    /// Inserts an object. Its name MUST be free.
     pub async fn insert_object(
         &self,
         namespace: i64,
@@ -193,7 +193,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Makes an object another one, whose name is free or its own.
+    /// Replaces an object. The new name MUST be free or its own.
     pub async fn update_object(&self, id: i64, object: &Object, now: Timestamp) -> Result<()> {
         let sql = Sql::new("UPDATE metadef_objects SET ").with(
             "name = ?, description = ?, required = ?, json_schema = ?, updated_at = ? WHERE id = ?",
@@ -210,7 +210,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Records a property, whose name is free.
+    /// Inserts a property. Its name MUST be free.
     pub async fn insert_property(
         &self,
         namespace: i64,
@@ -232,7 +232,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Makes a property another one, whose name is free or its own.
+    /// Replaces a property. The new name MUST be free or its own.
     pub async fn update_property(
         &self,
         id: i64,
@@ -253,7 +253,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Records a tag, whose name is free.
+    /// Inserts a tag. Its name MUST be free.
     pub async fn insert_tag(&self, namespace: i64, name: &str, now: Timestamp) -> Result<()> {
         let now = now.to_catalog();
         let columns =
@@ -268,7 +268,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Gives a tag a name that is free or its own.
+    /// Renames a tag. The new name MUST be free or its own.
     pub async fn rename_tag(&self, id: i64, name: &str, now: Timestamp) -> Result<()> {
         let sql = Sql::new("UPDATE metadef_tags SET ").with(
             "name = ?, updated_at = ? WHERE id = ?",

@@ -1,7 +1,7 @@
-//! Rows of metadata definitions by the hundred: those of whole files.
+//! Bulk loading of metadata definitions from files.
 //!
-//! What is new is collected, with numbers of our own, and written many rows a statement; what is there
-//! is looked up once. Other writers wait meanwhile.
+//! New rows get their numbers here, and are written many per statement; existing rows are looked up once. Other
+//! writers wait during the load.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,26 +13,26 @@ use crate::local::catalog::{Sql, Value};
 use crate::local::metadefs::{Document, WrittenObject};
 use crate::model::{Timestamp, json};
 
-/// What becomes of a namespace that is loaded and is there already.
+/// The treatment of a loaded namespace that already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merge {
-    /// It stays as it is.
+    /// The existing namespace is not changed.
     Skip,
-    /// It gets what it lacks.
+    /// Missing contents are added.
     Keep,
-    /// It gets what it lacks, and what it has is changed to what the file says.
+    /// Missing contents are added, and existing ones are replaced.
     PreferNew,
-    /// It is deleted first.
+    /// The existing namespace is deleted first.
     Overwrite,
 }
 
-/// Rows that are written by one statement at most.
+/// The maximum number of rows written by one statement.
 const ROWS: usize = 200;
 
-/// The owner of a namespace whose file names none.
+/// The default owner of a namespace from a file.
 const OWNER: &str = "admin";
 
-/// The tables, in an order in which none refers to a later one.
+/// The tables, ordered so that none refers to a later one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Table {
     ResourceTypes,
@@ -106,7 +106,7 @@ impl Transaction {
 }
 
 impl<R: Run> MetadefRows<'_, R> {
-    /// Deletes every row.
+    /// Deletes all rows.
     pub async fn clear(&self) -> Result<()> {
         for table in Table::ALL.into_iter().rev() {
             let sql = Sql::new(format!("DELETE FROM {}", table.name()));
@@ -116,25 +116,25 @@ impl<R: Run> MetadefRows<'_, R> {
     }
 }
 
-/// Files being loaded.
+/// A load of files in progress.
 pub(in crate::local) struct Loader<'t> {
     on: &'t Transaction,
     merge: Merge,
     now: String,
-    /// The number of the next row.
+    /// The number of the next row in each table.
     next: HashMap<Table, i64>,
-    /// Rows that are not written yet.
+    /// The rows that are not written yet.
     pending: HashMap<Table, Vec<Vec<Value>>>,
-    /// What there is, with the number of its row.
+    /// The row numbers of existing namespaces by name.
     namespaces: HashMap<String, i64>,
     resource_types: HashMap<String, i64>,
-    /// Namespaces and types.
+    /// The pairs of namespaces and resource types.
     associations: HashSet<(i64, i64)>,
     contents: HashMap<(Table, i64, String), i64>,
 }
 
 impl Loader<'_> {
-    /// Looks up what is there.
+    /// Looks up the existing rows.
     async fn look(&mut self) -> Result<()> {
         for (table, key) in [
             (Table::ResourceTypes, "name"),
@@ -184,7 +184,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Loads a namespace with all it holds.
+    /// Loads a namespace with its contents.
     pub(in crate::local) async fn load(&mut self, document: &Document) -> Result<()> {
         let Some(namespace) = self.namespace(document).await? else {
             return Ok(());
@@ -217,7 +217,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// The number of the namespace's row; None when it is there and to be left alone.
+    /// Returns the row number of the namespace; None if it exists and is not to be changed.
     async fn namespace(&mut self, document: &Document) -> Result<Option<i64>> {
         let mut known = self.namespaces.get(&document.namespace).copied();
         if let Some(id) = known
@@ -264,11 +264,11 @@ impl Loader<'_> {
         }
     }
 
-    /// The number of the row of a type of resources.
+    /// Returns the row number of a resource type.
     async fn resource_type(&mut self, name: &str) -> Result<i64> {
         let Some(id) = self.resource_types.get(name).copied() else {
             let id = self.number(Table::ResourceTypes);
-            // What comes of files is part of the system.
+            // Resource types from files belong to the system.
             self.add(Table::ResourceTypes, [id.into(), name.into(), true.into()]);
             self.resource_types.insert(name.to_string(), id);
             return Ok(id);
@@ -306,7 +306,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Records that a namespace holds something by a name.
+    /// Adds or replaces a named content of a namespace.
     async fn hold(
         &mut self,
         table: Table,
@@ -337,27 +337,27 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Takes the number of a new row.
+    /// Returns the number for a new row.
     fn number(&mut self, table: Table) -> i64 {
         let next = self.next.entry(table).or_insert(1);
         *next += 1;
         *next - 1
     }
 
-    /// Adds a row, which is made now.
+    /// Adds a row, created now.
     fn add(&mut self, table: Table, values: impl IntoIterator<Item = Value>) {
         let row = values.into_iter().chain([self.now.as_str().into()]);
         self.pending.entry(table).or_default().push(row.collect());
     }
 
-    /// Changes rows, once all are written.
+    /// Changes rows after all pending ones were written.
     async fn change(&mut self, sql: Sql) -> Result<()> {
         self.flush().await?;
         self.on.execute(sql).await?;
         Ok(())
     }
 
-    /// Writes the rows that are not written yet.
+    /// Writes the pending rows.
     async fn flush(&mut self) -> Result<()> {
         for table in Table::ALL {
             let rows = self.pending.remove(&table).unwrap_or_default();
@@ -379,13 +379,14 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the remaining rows.
     pub(in crate::local) async fn finish(mut self) -> Result<()> {
         self.flush().await
     }
 }
 
-/// The names of required properties, as a column has them. The reference implementation loads none.
+/// Returns the names of required properties as stored in the column. The reference implementation does not load
+/// them.
 fn required(object: &WrittenObject) -> Option<String> {
     (!object.required.is_empty()).then(|| object.required.join(","))
 }

@@ -1,4 +1,4 @@
-//! Rows of metadata definitions, which are deleted for good: nothing is only marked.
+//! Rows of metadata definitions. Deletion removes the rows.
 
 mod contents;
 mod load;
@@ -16,37 +16,37 @@ use crate::local::catalog::{Catalog, Transaction};
 use crate::model::metadef::{Definition, property};
 use crate::{Error, Result};
 
-/// The rows of metadata definitions, as a catalogue or a transaction meets them.
+/// Access to the rows of metadata definitions from a catalogue or a transaction.
 pub(in crate::local) struct MetadefRows<'r, R>(&'r R);
 
 impl Catalog {
-    /// The rows of metadata definitions.
+    /// Returns the rows of metadata definitions.
     pub(in crate::local) fn metadefs(&self) -> MetadefRows<'_, Self> {
         MetadefRows(self)
     }
 }
 
 impl Transaction {
-    /// The rows of metadata definitions.
+    /// Returns the rows of metadata definitions.
     pub(in crate::local) fn metadefs(&self) -> MetadefRows<'_, Self> {
         MetadefRows(self)
     }
 }
 
-/// The object of a column that holds JSON; what is none, such as the `null` that the reference
-/// implementation loads for an object without properties, is empty.
+/// Parses the object in a JSON column. Other values, such as the `null` that the reference implementation loads for
+/// an object without properties, become an empty object.
 fn json_object(row: &impl Columns, column: &'static str) -> Result<Definition> {
     let text = row.some_text(column)?;
     match serde_json::from_str(&text) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(_) => Ok(Definition::new()),
         Err(e) => Err(
-            Error::internal("the catalogue holds a metadata definition that is no JSON").because(e),
+            Error::internal("the catalogue has a metadata definition with invalid JSON").because(e),
         ),
     }
 }
 
-/// The definition of a property as it is shown.
+/// Returns the API form of a property's definition.
 fn shown(definition: Value) -> Value {
     match definition {
         Value::Object(fields) => Value::Object(property::shown(fields)),

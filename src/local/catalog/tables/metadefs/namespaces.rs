@@ -12,10 +12,10 @@ use crate::{Error, Result};
 const COLUMNS: &str = "id, namespace, display_name, description, visibility, protected, owner, created_at, \
      updated_at";
 
-/// A namespace with the number of its row, and nothing of what it holds.
+/// A namespace with its row number, without contents.
 #[derive(Clone, Debug)]
 pub struct StoredNamespace {
-    /// The number of its row.
+    /// The row number.
     pub id: i64,
     /// The namespace.
     pub namespace: Namespace,
@@ -40,7 +40,7 @@ fn read(row: &impl Columns) -> Result<StoredNamespace> {
 }
 
 impl<R: Run> MetadefRows<'_, R> {
-    /// The namespace of that name, whoever may see it.
+    /// Returns the namespace with that name, regardless of its visibility.
     pub async fn namespace(&self, name: &str) -> Result<Option<StoredNamespace>> {
         let sql = Sql::new("SELECT ").text(COLUMNS).with(
             " FROM metadef_namespaces WHERE namespace = ?",
@@ -49,8 +49,7 @@ impl<R: Run> MetadefRows<'_, R> {
         self.0.row(sql).await?.as_ref().map(read).transpose()
     }
 
-    /// The namespaces that match and that `project` may see (None: all of them); `after` is the number
-    /// of the row to begin behind.
+    /// Returns the matching namespaces that `project` may see (None: all), after the row number `after`.
     pub async fn namespaces(
         &self,
         query: &NamespaceQuery,
@@ -86,7 +85,7 @@ impl<R: Run> MetadefRows<'_, R> {
             NamespaceSort::Name => "namespace",
         };
         if let Some(id) = after {
-            // A row, read once for its key: its time is compared as it is stored.
+            // The subquery compares the marker's timestamp in its stored form.
             let marker = format!("(SELECT {key} FROM metadef_namespaces WHERE id = ?)");
             let condition =
                 format!(" AND ({key} {beyond} {marker} OR ({key} = {marker} AND id {beyond} ?))");
@@ -99,7 +98,7 @@ impl<R: Run> MetadefRows<'_, R> {
         self.0.rows(sql).await?.iter().map(read).collect()
     }
 
-    /// Records a namespace, whose name is free, without what it holds; the number of its row.
+    /// Inserts a namespace without contents, and returns its row number. Its name MUST be free.
     pub async fn insert_namespace(&self, namespace: &Namespace, now: Timestamp) -> Result<i64> {
         let now = now.to_catalog();
         let columns = "INSERT INTO metadef_namespaces (namespace, display_name, description, visibility, \
@@ -120,11 +119,13 @@ impl<R: Run> MetadefRows<'_, R> {
             .with(" WHERE namespace = ?", [namespace.name.as_str().into()]);
         match self.0.row(sql).await? {
             Some(row) => row.some_integer("id"),
-            None => Err(Error::internal("a namespace that was written is not there")),
+            None => Err(Error::internal(
+                "a namespace is missing after it was inserted",
+            )),
         }
     }
 
-    /// Gives a namespace other attributes.
+    /// Replaces the attributes of a namespace.
     pub async fn update_namespace(
         &self,
         id: i64,
@@ -149,7 +150,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Deletes a namespace with all it holds.
+    /// Deletes a namespace with its contents.
     pub async fn delete_namespace(&self, id: i64) -> Result<()> {
         for table in [
             "metadef_tags",

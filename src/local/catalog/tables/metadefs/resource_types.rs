@@ -1,4 +1,4 @@
-//! Rows of types of resources, and of what namespaces say of them.
+//! Rows of resource types, and of their associations with namespaces.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::model::metadef::{Association, ResourceType};
 use crate::{Error, Result};
 
 impl<R: Run> MetadefRows<'_, R> {
-    /// Every type, the oldest first.
+    /// Returns all resource types, the oldest first.
     pub async fn resource_types(&self) -> Result<Vec<ResourceType>> {
         let sql = "SELECT name, created_at, updated_at FROM metadef_resource_types ORDER BY id";
         let rows = self.0.rows(Sql::new(sql)).await?;
@@ -25,8 +25,7 @@ impl<R: Run> MetadefRows<'_, R> {
         rows.iter().map(read).collect()
     }
 
-    /// The types that these namespaces are associated with, by the numbers of their rows, the oldest
-    /// first.
+    /// Returns the resource types that are associated with these namespaces, by row number, the oldest first.
     pub async fn associations(&self, namespaces: &[i64]) -> Result<HashMap<i64, Vec<Association>>> {
         let sql = Sql::new(
             "SELECT a.namespace_id, t.name, a.prefix, a.properties_target, a.created_at, a.updated_at \
@@ -51,14 +50,14 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(all)
     }
 
-    /// The types that one namespace is associated with.
+    /// Returns the resource types that are associated with a namespace.
     pub async fn associations_of(&self, namespace: i64) -> Result<Vec<Association>> {
         let mut all = self.associations(&[namespace]).await?;
         Ok(all.remove(&namespace).unwrap_or_default())
     }
 
-    /// Records that a namespace is associated with a type, which it is not yet; a type that is not
-    /// known is from now on.
+    /// Associates a namespace with a resource type, which MUST NOT be associated yet. Inserts an unknown resource
+    /// type.
     pub async fn insert_association(
         &self,
         namespace: i64,
@@ -79,7 +78,7 @@ impl<R: Run> MetadefRows<'_, R> {
         }
         let resource_type = self.resource_type(&association.name).await?;
         let resource_type = resource_type
-            .ok_or_else(|| Error::internal("a resource type that was written is not there"))?;
+            .ok_or_else(|| Error::internal("a resource type is missing after it was inserted"))?;
         let columns = "INSERT INTO metadef_namespace_resource_types (resource_type_id, namespace_id, \
              properties_target, prefix, created_at, updated_at) VALUES ";
         let row = [
@@ -94,7 +93,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// Takes a type away from a namespace; the type stays.
+    /// Removes the association of a namespace with a resource type; the type stays.
     pub async fn delete_association(&self, namespace: i64, name: &str) -> Result<()> {
         let sql = Sql::new("DELETE FROM metadef_namespace_resource_types").with(
             " WHERE namespace_id = ? AND resource_type_id = \
@@ -105,7 +104,7 @@ impl<R: Run> MetadefRows<'_, R> {
         Ok(())
     }
 
-    /// The number of the row of that type.
+    /// Returns the row number of a resource type.
     async fn resource_type(&self, name: &str) -> Result<Option<i64>> {
         let sql = Sql::new("SELECT id FROM metadef_resource_types")
             .with(" WHERE name = ?", [name.into()]);

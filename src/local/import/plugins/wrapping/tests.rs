@@ -1,4 +1,4 @@
-//! What is taken out of wrappings, what is refused, and what is not a verdict.
+//! Decompression of valid data, refusals, and errors that are not in the data.
 
 use std::io::Cursor;
 use std::process::Command;
@@ -15,7 +15,7 @@ fn cap() -> Cap {
     }
 }
 
-/// What comes out of a wrapping of `bytes`.
+/// Returns the decompressed content of `bytes`.
 fn decode(wrapping: Wrapping, source: impl Read + Seek) -> Result<Vec<u8>> {
     let mut content = Vec::new();
     wrapping.decode(source, Path::new("staged"), &Watch::default(), |block| {
@@ -29,7 +29,7 @@ fn decode_bytes(wrapping: Wrapping, bytes: &[u8]) -> Result<Vec<u8>> {
     decode(wrapping, Cursor::new(bytes.to_vec()))
 }
 
-/// Some data that compresses to a third.
+/// Returns data that compresses to a third.
 fn content() -> Vec<u8> {
     (0..200_000_u32)
         .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 20).to_le_bytes())
@@ -42,7 +42,7 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Archives by Python's `zipfile`: `words` is what is done with `z`.
+/// Creates archives with Python's `zipfile`: `words` are the statements on `z`.
 fn zip_by_python(words: &str) -> Vec<u8> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.zip");
@@ -60,7 +60,7 @@ fn zip_by_python(words: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-/// An LHA archive of level 0, stored, with one file.
+/// Returns an LHA archive of level 0 with one stored file.
 pub fn lha(content: &[u8]) -> Vec<u8> {
     let mut crc = 0_u16;
     for byte in content {
@@ -97,7 +97,7 @@ fn a_gzip_gives_its_members_and_may_be_padded_with_zeros() {
         let content = decode_bytes(Wrapping::Gzip, &bytes).unwrap();
         assert_eq!(content, b"onetwo", "{name}");
     }
-    // As Python's gzip does it, and not the program, which warns.
+    // As in Python's gzip; the program only warns.
     for tail in [&b"garbage"[..], b"\0\0garbage", b"\x1f", &one[..10]] {
         let error = decode_bytes(Wrapping::Gzip, &[&one[..], tail].concat()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnsupportedMedia, "{tail:?}");
@@ -131,7 +131,7 @@ fn a_zip_gives_its_one_file() {
             decode_bytes(Wrapping::Zip, &archive).unwrap() == content(),
             "{name}"
         );
-        // Something in front of it is passed over, as Python does.
+        // Data before the archive is skipped, as in Python.
         let prefixed = [&[7; 100], &archive[..]].concat();
         assert!(
             decode_bytes(Wrapping::Zip, &prefixed).unwrap() == content(),
@@ -169,7 +169,7 @@ fn a_zip_of_anything_but_one_file_is_refused() {
         ("a directory beyond the end", changed(end + 12, &[0xff; 8])),
         ("no directory", changed(directory, b"xxxx")),
         ("encryption", changed(directory + 8, &[1])),
-        ("another checksum", changed(directory + 16, &[1, 2, 3, 4])),
+        ("recorded checksum", changed(directory + 16, &[1, 2, 3, 4])),
         (
             "a larger size",
             changed(directory + 24, &[0xff, 0xff, 0xff, 0]),
@@ -196,7 +196,7 @@ fn a_zip_of_anything_but_one_file_is_refused() {
     }
 }
 
-/// A reader that counts, so that what is read is what could be held.
+/// A reader that counts, because data that is read may be held in memory.
 struct Counting<'a> {
     source: Cursor<&'a [u8]>,
     count: Rc<Cell<u64>>,
@@ -223,7 +223,7 @@ fn a_zip_of_many_files_is_refused_by_its_end_alone() {
     assert!(archive.len() > 5_000_000);
     let end = archive.len() - 22;
     let mut one = archive.clone();
-    // The end says one, and the directory is as long as before.
+    // The end record has one entry, but the directory has the same length as before.
     one[end + 8..end + 12].copy_from_slice(&[1, 0, 1, 0]);
     one[end - 76 + 24..end - 76 + 40]
         .copy_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
@@ -257,7 +257,7 @@ fn an_lha_gives_its_one_file() {
     assert_eq!(error.kind(), ErrorKind::UnsupportedMedia);
 }
 
-/// A file whose reading fails once `left` bytes were read.
+/// A file whose reads fail after `left` bytes.
 struct Failing {
     source: Cursor<Vec<u8>>,
     left: usize,
@@ -308,7 +308,7 @@ fn an_error_of_the_file_is_never_a_verdict_on_its_bytes() {
             let said = "cannot read staged: Input/output error";
             assert_eq!(error.message(), said);
         }
-        // Nor is one of the target.
+        // Neither is an error of the target.
         let full = || Error::io("write", "target", io::Error::from_raw_os_error(28));
         let error = wrapping
             .decode(
@@ -343,7 +343,7 @@ fn what_is_unwrapped_is_bounded_and_never_goes_through_a_link() {
     Wrapping::Gzip.unwrap(&from, &to, cap(), &watch).unwrap();
     assert_eq!(std::fs::metadata(&to).unwrap().len(), 1 << 20);
     assert_eq!(std::fs::read(&other).unwrap(), b"mine");
-    // What was staged is a file of its own, too.
+    // A staged file must be a plain file, too.
     let link = directory.path().join("link");
     std::os::unix::fs::symlink(&from, &link).unwrap();
     assert_eq!(Wrapping::of(&link).unwrap_err().kind(), ErrorKind::Io);
@@ -372,7 +372,7 @@ proptest! {
     }
 }
 
-/// A zip with one stored file.
+/// Returns a zip archive with one stored file.
 pub fn zip_of(content: &[u8]) -> Vec<u8> {
     let mut crc = flate2::Crc::new();
     crc.update(content);

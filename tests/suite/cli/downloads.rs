@@ -34,7 +34,7 @@ fn traced(place: &Place, options: &[&str], words: &[&str]) -> Option<(Run, Strin
 const SAVE: [&str; 5] = ["image", "save", "x", "--file", "out"];
 
 #[test]
-fn a_saved_file_and_its_name_are_durable_before_the_exit() {
+fn a_downloaded_file_and_its_name_are_durable_before_the_exit() {
     let place = Place::new();
     place.image("x", b"some data");
     for round in ["new", "replaced"] {
@@ -93,7 +93,7 @@ fn a_directory_that_cannot_be_synced_is_an_error_unless_it_never_can() {
 }
 
 #[test]
-fn what_a_kill_leaves_over_an_existing_file_goes_with_the_next_save() {
+fn leftovers_of_a_killed_download_are_removed_by_the_next_one() {
     let place = Place::new();
     place.image("x", b"some data");
     std::fs::write(place.file("out"), "before").unwrap();
@@ -132,7 +132,7 @@ fn a_planted_link_is_not_followed_without_unnamed_files() {
 }
 
 #[test]
-fn without_proc_a_file_is_saved_all_the_same() {
+fn without_proc_a_file_is_downloaded() {
     let place = Place::new();
     place.image("x", b"some data");
     for _ in 0..2 {

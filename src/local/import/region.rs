@@ -1,4 +1,4 @@
-//! Data and properties from the image service of another region.
+//! Downloads from the image service of another region.
 //!
 //! *Source:* `_ImportMetadata` in `glance/async_/flows/api_image_import.py` and
 //! `glance/async_/flows/_internal_plugins/glance_download.py` of the reference implementation.
@@ -10,15 +10,15 @@ use crate::service::Reading;
 use crate::{Error, Parameter, Result};
 
 impl Local {
-    /// Opens the data of an image of another region, and takes over what of its record is to be taken
-    /// over: formats, some properties, and the hashes, so that the data is compared with them.
-    pub(super) async fn fetch_elsewhere(
+    /// Opens the data of an image of another region, and copies from its record the formats, the configured
+    /// properties, and the hashes, with which the data is compared.
+    pub(super) async fn fetch_from_region(
         &self,
         elsewhere: &Elsewhere,
         image: &mut Image,
     ) -> Result<Fetched> {
         let regions = self.regions.as_ref().ok_or_else(|| {
-            Error::failed("there is no cloud to download an image from").hint(Parameter::Cloud)
+            Error::failed("glance-download requires a configured cloud").hint(Parameter::Cloud)
         })?;
         let interface = elsewhere.interface.as_deref();
         let service = regions.open(&elsewhere.region, interface).await?;

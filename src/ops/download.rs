@@ -39,7 +39,7 @@ pub enum Verified {
 
 /// The result of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Saved {
+pub struct Downloaded {
     /// Size in bytes.
     pub size: u64,
     /// The method of verification.
@@ -84,14 +84,14 @@ pub async fn save(
     target: Target,
     allow_md5: bool,
     watch: Watch,
-) -> Result<Saved> {
+) -> Result<Downloaded> {
     let expected = expectation(image, allow_md5)?;
     let (id, size) = (image.id.clone(), image.size);
     let watch = watch.expecting(size);
     let work = tokio::task::spawn_blocking(move || {
         let began = Instant::now();
         let (size, notice) = write_out(&id, size, source, target, expected.as_ref(), &watch)?;
-        Ok(Saved {
+        Ok(Downloaded {
             size,
             verified: expected.map_or(Verified::Unverified, |(algorithm, _)| {
                 Verified::By(algorithm.name())

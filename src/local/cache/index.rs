@@ -1,9 +1,9 @@
-//! The accounts of a cache: what is in it, when each image was last read, and how often.
+//! The index of a cache: the images in it, and when and how often each was last read.
 //!
-//! A change of the accounts and the change of files that belongs to it are made together: the files
-//! within the transaction. A process that dies in between leaves a file without an account, or an account
-//! without a file; the first is put right by [`ImageCache::recover`](super::ImageCache), or taken for the
-//! one that was read longest ago, the second counts for nothing, and the next cleaning or pruning drops it.
+//! The index and the files are changed together, with the file operation inside the transaction. A process that
+//! crashes in between leaves a file without a row, or a row without a file.
+//! [`ImageCache::recover`](super::ImageCache) adds a missing row; otherwise such a file counts as the least
+//! recently read. A row without a file has no effect, and the next cleaning or pruning removes it.
 
 use super::directory::Directory;
 use super::{sqlite, xattr};
@@ -13,9 +13,9 @@ use crate::data::blocking;
 use crate::local::catalog::Catalog;
 use crate::model::CachedImage;
 
-/// Where the accounts are; nothing is opened or made before it is needed.
+/// The place of the index. Nothing is opened or created before it is needed.
 #[derive(Clone)]
-pub(super) enum Accounts {
+pub(super) enum Index {
     /// The driver `centralized_db`.
     Central {
         catalog: Catalog,
@@ -27,12 +27,11 @@ pub(super) enum Accounts {
     Xattr(Directory),
 }
 
-/// A change of files that belongs to one of the accounts.
+/// A change of files that belongs to a change of the index.
 pub(super) type Change = Box<dyn FnOnce() -> Result<()> + Send>;
 
-impl Accounts {
-    /// The accounts that `settings` mean; those of all hosts are in `catalog`, which the other drivers do
-    /// not ask for.
+impl Index {
+    /// Creates the index that `settings` select. Only the driver `centralized_db` needs `catalog`.
     pub(super) async fn new(
         settings: &CacheSettings,
         catalog: impl AsyncFnOnce() -> Result<Catalog>,
@@ -50,7 +49,7 @@ impl Accounts {
         })
     }
 
-    /// The catalogue that holds them, which holds the records of the images too.
+    /// Returns the catalogue that holds the index, and the records of the images.
     pub(super) fn catalog(&self) -> Option<&Catalog> {
         match self {
             Self::Central { catalog, .. } => Some(catalog),
@@ -58,28 +57,28 @@ impl Accounts {
         }
     }
 
-    /// Whether all hosts keep them in one place.
-    pub(super) fn are_central(&self) -> bool {
+    /// Returns whether the index of all hosts is in one place.
+    pub(super) fn is_central(&self) -> bool {
         matches!(self, Self::Central { .. })
     }
 
-    /// Whether the time of the last access is that of the file, which is more exact there.
-    pub(super) fn are_inodes(&self) -> bool {
+    /// Returns whether file times are the index's times of the last access, and more precise.
+    pub(super) fn has_inode_times(&self) -> bool {
         matches!(self, Self::Xattr(_))
     }
 
-    /// Makes what is missing of them.
-    pub(super) async fn make(&self) -> Result<()> {
+    /// Creates the missing parts of the index.
+    pub(super) async fn create_missing(&self) -> Result<()> {
         match self {
             Self::Sqlite(database) => {
                 let database = database.clone();
-                blocking(move || database.make()).await
+                blocking(move || database.create_missing()).await
             }
             Self::Central { .. } | Self::Xattr(_) => Ok(()),
         }
     }
 
-    /// What they say is in the cache.
+    /// Returns the images in the index.
     pub(super) async fn list(&self) -> Result<Vec<CachedImage>> {
         match self {
             Self::Central { catalog, node } => catalog.load_cached(&name(node.as_deref())).await,
@@ -94,7 +93,7 @@ impl Accounts {
         }
     }
 
-    /// How often an image was read; None of one that they do not know.
+    /// Returns the number of reads of an image; None if it is not in the index.
     pub(super) async fn hits(&self, id: &str) -> Result<Option<u64>> {
         match self {
             Self::Central { catalog, node } => catalog.load_hits(&name(node.as_deref()), id).await,
@@ -106,7 +105,7 @@ impl Accounts {
         }
     }
 
-    /// Counts that an image was read.
+    /// Counts a read of an image.
     pub(super) async fn count_hit(&self, id: &str) -> Result<()> {
         match self {
             Self::Central { catalog, node } => catalog.count_hit(&name(node.as_deref()), id).await,
@@ -118,7 +117,7 @@ impl Accounts {
         }
     }
 
-    /// Records that an image of so many bytes is in the cache once `publish` has put it there.
+    /// Adds an image of `size` bytes to the index after `publish` has moved its file into the cache.
     pub(super) async fn record(&self, id: &str, size: u64, publish: Change) -> Result<()> {
         match self {
             Self::Central { catalog, node } => {
@@ -147,8 +146,8 @@ impl Accounts {
         }
     }
 
-    /// Forgets images once `remove` has removed them.
-    pub(super) async fn forget(&self, ids: &[&str], remove: Change) -> Result<()> {
+    /// Removes images from the index after `remove` has removed their files.
+    pub(super) async fn remove(&self, ids: &[&str], remove: Change) -> Result<()> {
         match self {
             Self::Central { catalog, node } => {
                 let node = name(node.as_deref());
@@ -164,14 +163,14 @@ impl Accounts {
             Self::Sqlite(database) => {
                 let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
                 let database = database.clone();
-                blocking(move || database.forget(Some(&ids), remove)).await
+                blocking(move || database.remove(Some(&ids), remove)).await
             }
             Self::Xattr(_) => blocking(remove).await,
         }
     }
 
-    /// Forgets all images once `remove` has removed them.
-    pub(super) async fn forget_all(&self, remove: Change) -> Result<()> {
+    /// Removes all images from the index after `remove` has removed their files.
+    pub(super) async fn remove_all(&self, remove: Change) -> Result<()> {
         match self {
             Self::Central { catalog, node } => {
                 let node = name(node.as_deref());
@@ -186,14 +185,14 @@ impl Accounts {
             }
             Self::Sqlite(database) => {
                 let database = database.clone();
-                blocking(move || database.forget(None, remove)).await
+                blocking(move || database.remove(None, remove)).await
             }
             Self::Xattr(_) => blocking(remove).await,
         }
     }
 }
 
-/// The address under which this host keeps its accounts.
+/// Returns the address of this host in the index.
 fn name(node: Option<&str>) -> String {
     if let Some(node) = node {
         return node.to_string();
