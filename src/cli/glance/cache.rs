@@ -1,9 +1,9 @@
 //! The image cache of a host: `glance cache-*`.
 
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::model::CacheTarget;
 use crate::model::schema::is_uuid;
 use crate::ops::cache::{self, Verb};
@@ -20,7 +20,7 @@ pub struct CacheClean {
     dry_run: bool,
 }
 
-impl Leaf for CacheClean {
+impl Leaf<Session> for CacheClean {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut outcome = Outcome::nothing();
         match session.service().await?.clean_cache(self.dry_run).await {
@@ -53,7 +53,7 @@ pub struct CacheClear {
     dry_run: bool,
 }
 
-impl Leaf for CacheClear {
+impl Leaf<Session> for CacheClear {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let target = CacheTarget::parse(&self.target)
             .ok_or_else(|| Error::usage(format!("'{}' is not a part of the cache", self.target)))?;
@@ -86,7 +86,7 @@ pub struct CacheDelete {
     dry_run: bool,
 }
 
-impl Leaf for CacheDelete {
+impl Leaf<Session> for CacheDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Delete, &self.image_ids, self.dry_run).await
     }
@@ -96,7 +96,7 @@ impl Leaf for CacheDelete {
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheList {}
 
-impl Leaf for CacheList {
+impl Leaf<Session> for CacheList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let state = session.service().await?.cache_state().await?;
         Ok(Outcome::from(cache::table(state)))
@@ -110,7 +110,7 @@ pub struct CacheNodesList {
     pub image_id: String,
 }
 
-impl Leaf for CacheNodesList {
+impl Leaf<Session> for CacheNodesList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let (id, service) = (&self.image_id, session.service().await?);
         let mut outcome = Outcome::nothing();
@@ -138,7 +138,7 @@ pub struct CachePrune {
     dry_run: bool,
 }
 
-impl Leaf for CachePrune {
+impl Leaf<Session> for CachePrune {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut outcome = Outcome::nothing();
         match session.service().await?.prune_cache(self.dry_run).await {
@@ -170,7 +170,7 @@ pub struct CacheQueue {
     dry_run: bool,
 }
 
-impl Leaf for CacheQueue {
+impl Leaf<Session> for CacheQueue {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Queue, &self.image_ids, self.dry_run).await
     }
@@ -216,7 +216,7 @@ async fn each<'s>(
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<CacheClean>(
         "cache-clean",
         "Remove invalid and stalled files from the cache",

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::cli::values::int;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::int;
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::model::schema::is_uuid;
 use crate::ops::Outcome;
 use crate::ops::saving::{self, Target};
@@ -67,7 +68,7 @@ pub struct ImageDownload {
     prefer: Option<String>,
 }
 
-impl Leaf for ImageDownload {
+impl Leaf<Session> for ImageDownload {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
             return Err(Error::failed(
@@ -107,7 +108,7 @@ impl Leaf for ImageDownload {
         let target = match self.file {
             Some(path) => Target::File {
                 path,
-                sparse: session.globals.given("sparse"),
+                sparse: session.globals.is_set(keys::SPARSE),
             },
             None => Target::Output,
         };
@@ -151,7 +152,7 @@ pub struct ImageUpload {
     store: Option<String>,
 }
 
-impl Leaf for ImageUpload {
+impl Leaf<Session> for ImageUpload {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
         session.check_store(store.as_deref()).await?;
@@ -173,7 +174,7 @@ impl Leaf for ImageUpload {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageDownload>(
         "image-download",
         "Download the data of an image",

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::data::readable;
 use super::images::{Creation, check};
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod, NewImage};
 use crate::ops::images::take_back;
 use crate::ops::{Outcome, imports, stores, views};
@@ -215,7 +215,7 @@ impl ImageCreateViaImport {
     }
 }
 
-impl Leaf for ImageCreateViaImport {
+impl Leaf<Session> for ImageCreateViaImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
         let piped = session.is_piped();
         let sources = [
@@ -297,7 +297,7 @@ async fn run<'a>(
 ) -> Result<Outcome<'a>> {
     let service = session.service().await?;
     let transfer = session.transfer(progress);
-    let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::ui::notice);
+    let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::run::ui::notice);
     let waiting = (wait || progress).then(|| imports::Waiting {
         tell,
         watch: session.watch.clone(),
@@ -400,7 +400,7 @@ fn check_state(image: &Image, method: &str) -> Result<()> {
     })
 }
 
-impl Leaf for ImageImport {
+impl Leaf<Session> for ImageImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
         self.means = self.means.complete(session);
         let to = self.means.destination()?;
@@ -442,7 +442,7 @@ pub struct ImageStage {
     progress: bool,
 }
 
-impl Leaf for ImageStage {
+impl Leaf<Session> for ImageStage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(upload) = session.upload(self.file.as_deref(), self.progress)? else {
             return Err(Error::failed("no data to stage")
@@ -461,7 +461,7 @@ impl Leaf for ImageStage {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportInfo {}
 
-impl Leaf for ImportInfo {
+impl Leaf<Session> for ImportInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             stores::import_info(session.service().await?).await?,
@@ -470,7 +470,7 @@ impl Leaf for ImportInfo {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageCreateViaImport>(
         "image-create-via-import",
         "Create an image and import its data",

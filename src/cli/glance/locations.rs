@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::{Location, MultiHash, ValidationData};
 use crate::ops::{Outcome, locations};
 use crate::{Error, Result};
@@ -21,7 +21,7 @@ pub struct AddLocation {
     pub validation_data: String,
 }
 
-impl Leaf for AddLocation {
+impl Leaf<Session> for AddLocation {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let expected = expected_hash(&self.validation_data)?;
         let service = session.service().await?;
@@ -101,7 +101,7 @@ pub struct LocationAdd {
     pub hash_value: Option<String>,
 }
 
-impl Leaf for LocationAdd {
+impl Leaf<Session> for LocationAdd {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let location = Location {
             url: self.url,
@@ -129,7 +129,7 @@ pub struct LocationDelete {
     pub urls: Vec<String>,
 }
 
-impl Leaf for LocationDelete {
+impl Leaf<Session> for LocationDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         locations::delete(service, &self.image_id, &self.urls).await?;
@@ -150,7 +150,7 @@ pub struct LocationUpdate {
     pub metadata: String,
 }
 
-impl Leaf for LocationUpdate {
+impl Leaf<Session> for LocationUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let metadata = metadata(&self.metadata)?;
         let emptied = metadata.is_empty();
@@ -166,7 +166,7 @@ impl Leaf for LocationUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<AddLocation>(
         "add-location",
         "Add a location to a queued image (new location API)",

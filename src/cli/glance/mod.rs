@@ -13,10 +13,11 @@ mod stores;
 mod tags;
 mod tasks;
 
-use super::registry::Group;
+use super::command::registry::Group;
+use super::run::session::Session;
 
 /// All commands.
-pub const GROUPS: &[Group] = &[
+pub const GROUPS: &[Group<Session>] = &[
     Group {
         title: "Images",
         tables: &[images::ROWS, lists::ROWS, data::ROWS, tags::ROWS],

@@ -1,7 +1,8 @@
 //! `glance scrub`: removal of image data whose deletion was delayed. An extension.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::local::Told;
 use crate::ops::{Outcome, scrub};
 use crate::output::View;
@@ -18,7 +19,7 @@ pub struct Scrub {
     restore: Option<String>,
 }
 
-impl Leaf for Scrub {
+impl Leaf<Session> for Scrub {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let local = session.local("scrubbing").await?;
         if let Some(id) = &self.restore {
@@ -26,7 +27,7 @@ impl Leaf for Scrub {
             outcome.notices = local.restore(id).await?;
             return Ok(outcome);
         }
-        let for_programs = session.globals.value("format").is_some();
+        let for_programs = session.globals.value(keys::FORMAT).is_some();
         let mut lines = String::new();
         let mut kept = Vec::new();
         let mut failures: Vec<Error> = Vec::new();
@@ -56,7 +57,7 @@ impl Leaf for Scrub {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[Row::ours::<Scrub>(
+pub const ROWS: &[Row<Session>] = &[Row::ours::<Scrub>(
     "scrub",
     "Remove the data of images pending deletion",
     Output::Plain,

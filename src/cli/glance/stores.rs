@@ -1,9 +1,9 @@
 //! Stores and their usage: `glance stores-*` and `glance usage`.
 
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::ops::{Outcome, locations, stores};
 
 /// Delete the copy of an image in one store.
@@ -16,7 +16,7 @@ pub struct StoresDelete {
     pub store: String,
 }
 
-impl Leaf for StoresDelete {
+impl Leaf<Session> for StoresDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         locations::delete_copy(service, &self.image_id, &self.store, |error| {
@@ -35,7 +35,7 @@ pub struct StoresInfo {
     pub detail: bool,
 }
 
-impl Leaf for StoresInfo {
+impl Leaf<Session> for StoresInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             stores::stores_info(session.service().await?, self.detail).await?,
@@ -47,7 +47,7 @@ impl Leaf for StoresInfo {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Usage {}
 
-impl Leaf for Usage {
+impl Leaf<Session> for Usage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             stores::usage(session.service().await?).await?,
@@ -63,7 +63,7 @@ pub struct Explain {
     model: String,
 }
 
-impl Leaf for Explain {
+impl Leaf<Session> for Explain {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             stores::explain(session.service().await?, &self.model).await?,
@@ -72,7 +72,7 @@ impl Leaf for Explain {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<Explain>("explain", "Describe a model of the API", Output::Plain),
     Row::of::<StoresDelete>(
         "stores-delete",

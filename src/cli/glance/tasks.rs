@@ -1,9 +1,10 @@
 //! Background tasks of the service: `glance task-*` and `glance image-tasks`.
 
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
 use crate::model::schema::is_uuid;
 use crate::model::{Direction, TaskQuery};
 use crate::ops::{Outcome, tasks};
@@ -16,10 +17,10 @@ pub struct ImageTasks {
     pub image_id: String,
 }
 
-impl Leaf for ImageTasks {
+impl Leaf<Session> for ImageTasks {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
-        let verbose = session.globals.given("verbose");
+        let verbose = session.globals.is_set(keys::VERBOSE);
         match tasks::of_image(service, &self.image_id, verbose).await {
             Ok(view) => Ok(Outcome::from(view)),
             Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -52,7 +53,7 @@ pub struct TaskCreate {
 /// *Source:* the schema `task` of the reference implementation.
 const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
 
-impl Leaf for TaskCreate {
+impl Leaf<Session> for TaskCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let kind = self.task_type.filter(|kind| !kind.is_empty());
         let (Some(kind), false) = (kind, self.input.is_empty()) else {
@@ -95,7 +96,7 @@ pub struct TaskList {
     pub status: Option<String>,
 }
 
-impl Leaf for TaskList {
+impl Leaf<Session> for TaskList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let page = self.page_size.filter(|size| *size != 0);
         let page = page.map(u64::try_from).transpose().map_err(|_| {
@@ -121,7 +122,7 @@ pub struct TaskShow {
     pub task_id: String,
 }
 
-impl Leaf for TaskShow {
+impl Leaf<Session> for TaskShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let task = session.service().await?.get_task(&self.task_id).await?;
         Ok(Outcome::from(tasks::glance_task(&task)))
@@ -129,7 +130,7 @@ impl Leaf for TaskShow {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageTasks>(
         "image-tasks",
         "List the tasks that worked on an image",

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::argparse::successor;
-use crate::cli::registry::Grammar;
-use crate::cli::values::int;
+use crate::cli::command::argparse::successor;
+use crate::cli::command::grammar::Grammar;
+use crate::cli::command::values::int;
 use crate::{Error, Result};
 
 /// Values of `--disk-format`: upstream's, and luks.

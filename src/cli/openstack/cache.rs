@@ -1,8 +1,8 @@
 //! The image cache of a host: `openstack cached image`.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::model::CacheTarget;
 use crate::ops::Outcome;
 use crate::ops::cache::{self, Verb};
@@ -24,7 +24,7 @@ pub struct Clear {
     dry_run: bool,
 }
 
-impl Leaf for Clear {
+impl Leaf<Session> for Clear {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let target = match (self.cache, self.queue) {
             (true, _) => CacheTarget::Cache,
@@ -52,7 +52,7 @@ pub struct Delete {
     dry_run: bool,
 }
 
-impl Leaf for Delete {
+impl Leaf<Session> for Delete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Delete, &self.images, self.dry_run).await
     }
@@ -62,7 +62,7 @@ impl Leaf for Delete {
 #[derive(Debug, Clone, clap::Args)]
 pub struct List {}
 
-impl Leaf for List {
+impl Leaf<Session> for List {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let state = session.service().await?.cache_state().await?;
         Ok(Outcome::from(cache::table(state)))
@@ -80,7 +80,7 @@ pub struct Queue {
     dry_run: bool,
 }
 
-impl Leaf for Queue {
+impl Leaf<Session> for Queue {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Queue, &self.images, self.dry_run).await
     }
@@ -130,7 +130,7 @@ async fn each<'s>(
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<Clear>(
         "cached image clear",
         "Clear the cache, its queue, or both",

@@ -6,10 +6,10 @@ use std::time::Instant;
 use clap::ArgGroup;
 
 use super::attributes::{CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, refuse_dead, typed};
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::cli::values::{image_size, int, key_value};
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::{image_size, int, key_value};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::data::Source;
 use crate::model::NewImage;
 use crate::ops::images::{self, Create, Nature, Reference};
@@ -104,7 +104,7 @@ pub(super) fn data(
     })
 }
 
-impl Leaf for ImageCreate {
+impl Leaf<Session> for ImageCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         refuse_dead(
             "image create",
@@ -261,7 +261,7 @@ pub struct ImageDelete {
     store: Option<String>,
 }
 
-impl Leaf for ImageDelete {
+impl Leaf<Session> for ImageDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Vec::new();
@@ -304,7 +304,7 @@ pub struct ImageShow {
     image: String,
 }
 
-impl Leaf for ImageShow {
+impl Leaf<Session> for ImageShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let image =
             images::find(session.service().await?, Reference::IdOrName(&self.image)).await?;
@@ -316,7 +316,7 @@ impl Leaf for ImageShow {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageCreate>(
         "image create",
         "Create an image, optionally with data",

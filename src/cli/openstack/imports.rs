@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::ArgAction;
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values::image_size;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::image_size;
+use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
 use crate::ops::images::{self, Nature, Reference};
 use crate::ops::{Outcome, imports, stores, views};
@@ -156,7 +156,7 @@ impl ImageImport {
     }
 }
 
-impl Leaf for ImageImport {
+impl Leaf<Session> for ImageImport {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         self.check_means()?;
         let service = session.service().await?;
@@ -184,7 +184,8 @@ impl Leaf for ImageImport {
             return Ok(record(&image).then(running));
         }
         running.await?;
-        let tell: Option<&(dyn Fn(&str) + Sync)> = self.progress.then_some(&crate::cli::ui::notice);
+        let tell: Option<&(dyn Fn(&str) + Sync)> =
+            self.progress.then_some(&crate::cli::run::ui::notice);
         let watch = session.watch.clone();
         let image = imports::wait(service, &image.id, &imports::Waiting { tell, watch }).await?;
         Ok(record(&image))
@@ -195,7 +196,7 @@ impl Leaf for ImageImport {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportInfo {}
 
-impl Leaf for ImportInfo {
+impl Leaf<Session> for ImportInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             stores::import_methods(session.service().await?).await?,
@@ -220,7 +221,7 @@ pub struct Stage {
     pub progress: bool,
 }
 
-impl Leaf for Stage {
+impl Leaf<Session> for Stage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let upload = super::images::data(session, self.file.as_deref(), self.progress)?;
         let Some(mut upload) = upload else {
@@ -248,7 +249,7 @@ impl Leaf for Stage {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageImport>("image import", "Import the data of an image", Output::Show),
     Row::of::<ImportInfo>(
         "image import info",

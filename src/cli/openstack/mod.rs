@@ -12,10 +12,11 @@ mod metadefs;
 mod stores;
 mod tasks;
 
-use super::registry::Group;
+use super::command::registry::Group;
+use super::run::session::Session;
 
 /// All commands.
-pub const GROUPS: &[Group] = &[
+pub const GROUPS: &[Group<Session>] = &[
     Group {
         title: "Images",
         tables: &[images::ROWS, lists::ROWS, changes::ROWS, data::ROWS],

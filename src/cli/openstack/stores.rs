@@ -1,8 +1,8 @@
 //! Stores of the service: `openstack image stores list`.
 
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::ops::{Outcome, stores};
 
 /// List the available stores.
@@ -13,7 +13,7 @@ pub struct StoresList {
     pub detail: bool,
 }
 
-impl Leaf for StoresList {
+impl Leaf<Session> for StoresList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
             stores::stores_list(session.service().await?, self.detail).await?,
@@ -22,7 +22,7 @@ impl Leaf for StoresList {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[Row::of::<StoresList>(
+pub const ROWS: &[Row<Session>] = &[Row::of::<StoresList>(
     "image stores list",
     "List the available stores",
     Output::List,

@@ -1,8 +1,8 @@
 //! Background tasks of the service: `openstack image task`.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::session::Session;
 use crate::model::{Direction, TaskQuery};
 use crate::ops::{Outcome, tasks};
 use crate::{Error, ErrorKind, Result};
@@ -33,7 +33,7 @@ pub struct TaskList {
     pub status: Option<String>,
 }
 
-impl Leaf for TaskList {
+impl Leaf<Session> for TaskList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let direction = self.sort_dir.as_deref().map(|word| {
             Direction::parse(word).ok_or_else(|| {
@@ -61,7 +61,7 @@ pub struct TaskShow {
     pub task: String,
 }
 
-impl Leaf for TaskShow {
+impl Leaf<Session> for TaskShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         match session.service().await?.get_task(&self.task).await {
             Ok(task) => Ok(Outcome::from(tasks::openstack_task(&task))),
@@ -78,7 +78,7 @@ impl Leaf for TaskShow {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<TaskList>("image task list", "List tasks", Output::List),
     Row::of::<TaskShow>("image task show", "Show a task", Output::Show),
 ];

@@ -10,9 +10,11 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Command};
-use glance_tools::cli::argparse::{self, Request, leaf};
-use glance_tools::cli::registry::Grammar;
-use glance_tools::cli::{cache_manage, globals, manage, scrubber};
+use glance_tools::cli::command::argparse::{self, Request};
+use glance_tools::cli::command::globals;
+use glance_tools::cli::command::grammar::Grammar;
+use glance_tools::cli::command::parser::leaf;
+use glance_tools::cli::{cache_manage, manage, scrubber};
 use serde_json::{Value, json};
 
 /// Commands of the real programs that are not in the table: they are answered before it is asked.
@@ -916,7 +918,7 @@ fn cache_manage_is_the_real_one() {
     wrong.append(&mut check.wrong);
     for word in strings(theirs, "first_word") {
         let words: Vec<String> = [word, "list-cached"].map(str::to_string).to_vec();
-        if cache_manage::CacheManageCommand::from_words(&words).is_err() {
+        if cache_manage::Words::parse(&words).is_err() {
             wrong.push(format!("glance-cache-manage {word} is missing"));
         }
     }

@@ -6,7 +6,7 @@ pub mod properties;
 pub mod resource_types;
 pub mod tags;
 
-use crate::cli::values;
+use crate::cli::command::values;
 use crate::model::metadef::Definition;
 use crate::ops::metadefs;
 use crate::{Error, Result};

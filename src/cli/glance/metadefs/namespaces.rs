@@ -8,9 +8,9 @@ use clap::ArgAction;
 use serde_json::json;
 
 use super::{ColumnWidth, no_json};
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::session::Session;
 use crate::model::metadef::{Definition, Kind, NamespaceQuery};
 use crate::ops::Outcome;
 use crate::ops::metadefs::{self, views};
@@ -74,7 +74,7 @@ pub struct NamespaceCreate {
     attributes: Attributes,
 }
 
-impl Leaf for NamespaceCreate {
+impl Leaf<Session> for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = self.attributes.given();
         new.insert("namespace".to_string(), self.namespace.into());
@@ -97,7 +97,7 @@ pub struct NamespaceDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceDelete {
+impl Leaf<Session> for NamespaceDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_namespace(&self.namespace).await?;
@@ -113,7 +113,7 @@ pub struct NamespaceImport {
     pub file: Option<PathBuf>,
 }
 
-impl Leaf for NamespaceImport {
+impl Leaf<Session> for NamespaceImport {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(text) = read_document(self.file, session.is_piped()).await? else {
             return Err(Error::failed(
@@ -141,7 +141,7 @@ pub struct NamespaceList {
     pub page_size: Option<i64>,
 }
 
-impl Leaf for NamespaceList {
+impl Leaf<Session> for NamespaceList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let page_size = match self.page_size.map(u64::try_from) {
             Some(Err(_)) => return Err(Error::invalid("limit param must be positive")),
@@ -172,7 +172,7 @@ pub struct NamespaceShow {
     width: ColumnWidth,
 }
 
-impl Leaf for NamespaceShow {
+impl Leaf<Session> for NamespaceShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let resource_type = self
@@ -199,7 +199,7 @@ pub struct NamespaceUpdate {
     pub new_namespace: Option<String>,
 }
 
-impl Leaf for NamespaceUpdate {
+impl Leaf<Session> for NamespaceUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = self.attributes.given();
         if let Some(name) = self.new_namespace {
@@ -244,7 +244,7 @@ async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceCreate>("md-namespace-create", "Create a namespace", Output::Plain),
     Row::of::<NamespaceDelete>(
         "md-namespace-delete",

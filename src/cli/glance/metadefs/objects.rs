@@ -2,8 +2,8 @@
 
 use super::{ColumnWidth, schema};
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
 use crate::ops::metadefs::{self, views};
@@ -16,7 +16,7 @@ pub struct NamespaceObjectsDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceObjectsDelete {
+impl Leaf<Session> for NamespaceObjectsDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_objects(&self.namespace).await?;
@@ -37,7 +37,7 @@ pub struct ObjectCreate {
     pub schema: String,
 }
 
-impl Leaf for ObjectCreate {
+impl Leaf<Session> for ObjectCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         new.insert("name".to_string(), self.name.into());
@@ -61,7 +61,7 @@ pub struct ObjectDelete {
     pub object: String,
 }
 
-impl Leaf for ObjectDelete {
+impl Leaf<Session> for ObjectDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_object(&self.namespace, &self.object).await?;
@@ -76,7 +76,7 @@ pub struct ObjectList {
     pub namespace: String,
 }
 
-impl Leaf for ObjectList {
+impl Leaf<Session> for ObjectList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let objects = service.list_objects(&self.namespace).await?;
@@ -98,7 +98,7 @@ pub struct ObjectPropertyShow {
     width: ColumnWidth,
 }
 
-impl Leaf for ObjectPropertyShow {
+impl Leaf<Session> for ObjectPropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await?;
@@ -119,7 +119,7 @@ pub struct ObjectShow {
     width: ColumnWidth,
 }
 
-impl Leaf for ObjectShow {
+impl Leaf<Session> for ObjectShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await?;
@@ -146,7 +146,7 @@ pub struct ObjectUpdate {
     pub schema: Option<String>,
 }
 
-impl Leaf for ObjectUpdate {
+impl Leaf<Session> for ObjectUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         if let Some(name) = self.name.filter(|name| !name.is_empty()) {
@@ -166,7 +166,7 @@ impl Leaf for ObjectUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceObjectsDelete>(
         "md-namespace-objects-delete",
         "Delete all objects of a namespace",

@@ -2,8 +2,8 @@
 
 use super::{ColumnWidth, schema};
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
 use crate::ops::metadefs::{self, views};
@@ -16,7 +16,7 @@ pub struct NamespacePropertiesDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespacePropertiesDelete {
+impl Leaf<Session> for NamespacePropertiesDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_properties(&self.namespace).await?;
@@ -43,7 +43,7 @@ pub struct PropertyCreate {
     pub property_type: String,
 }
 
-impl Leaf for PropertyCreate {
+impl Leaf<Session> for PropertyCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         for (name, value) in [
@@ -72,7 +72,7 @@ pub struct PropertyDelete {
     pub property: String,
 }
 
-impl Leaf for PropertyDelete {
+impl Leaf<Session> for PropertyDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service
@@ -89,7 +89,7 @@ pub struct PropertyList {
     pub namespace: String,
 }
 
-impl Leaf for PropertyList {
+impl Leaf<Session> for PropertyList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let properties = service.list_properties(&self.namespace).await?;
@@ -109,7 +109,7 @@ pub struct PropertyShow {
     width: ColumnWidth,
 }
 
-impl Leaf for PropertyShow {
+impl Leaf<Session> for PropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let property = service
@@ -138,7 +138,7 @@ pub struct PropertyUpdate {
     pub schema: Option<String>,
 }
 
-impl Leaf for PropertyUpdate {
+impl Leaf<Session> for PropertyUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         for (name, value) in [("name", self.name), ("title", self.title)] {
@@ -157,7 +157,7 @@ impl Leaf for PropertyUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespacePropertiesDelete>(
         "md-namespace-properties-delete",
         "Delete all properties of a namespace",

@@ -1,8 +1,8 @@
 //! Resource types of metadata definitions: `glance md-resource-type-*`.
 
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
 use crate::ops::metadefs::{self, views};
@@ -15,7 +15,7 @@ pub struct NamespaceResourceTypeList {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceResourceTypeList {
+impl Leaf<Session> for NamespaceResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let associations = service.list_associations(&self.namespace).await?;
@@ -40,7 +40,7 @@ pub struct ResourceTypeAssociate {
     pub name: Option<String>,
 }
 
-impl Leaf for ResourceTypeAssociate {
+impl Leaf<Session> for ResourceTypeAssociate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         for (name, value) in [
@@ -68,7 +68,7 @@ pub struct ResourceTypeDeassociate {
     pub resource_type: String,
 }
 
-impl Leaf for ResourceTypeDeassociate {
+impl Leaf<Session> for ResourceTypeDeassociate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service
@@ -82,7 +82,7 @@ impl Leaf for ResourceTypeDeassociate {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeList {}
 
-impl Leaf for ResourceTypeList {
+impl Leaf<Session> for ResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = session.service().await?.list_resource_types().await?;
         let table = views::resource_types("name", &types).blank_falsy();
@@ -91,7 +91,7 @@ impl Leaf for ResourceTypeList {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceResourceTypeList>(
         "md-namespace-resource-type-list",
         "List the resource types associated with a namespace",

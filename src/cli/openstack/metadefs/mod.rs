@@ -5,8 +5,8 @@ pub mod objects;
 pub mod properties;
 pub mod resource_types;
 
-use crate::cli::registry::Grammar;
-use crate::cli::ui::inline;
+use crate::cli::command::grammar::Grammar;
+use crate::cli::run::ui::inline;
 use crate::ops::Outcome;
 use crate::{Error, ErrorKind, Result};
 

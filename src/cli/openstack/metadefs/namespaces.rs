@@ -4,9 +4,9 @@ use clap::ArgGroup;
 
 use super::Failures;
 use crate::Result;
+use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::openstack::attributes::chosen;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::run::session::Session;
 use crate::model::metadef::{Definition, NamespaceQuery, PUBLIC, private};
 use crate::ops::Outcome;
 use crate::ops::metadefs::{missing, views};
@@ -78,7 +78,7 @@ pub struct NamespaceCreate {
     attributes: Attributes,
 }
 
-impl Leaf for NamespaceCreate {
+impl Leaf<Session> for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let new = self.attributes.of(self.namespace);
         let namespace = session.service().await?.create_namespace(new).await?;
@@ -94,7 +94,7 @@ pub struct NamespaceDelete {
     pub namespaces: Vec<String>,
 }
 
-impl Leaf for NamespaceDelete {
+impl Leaf<Session> for NamespaceDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Failures::of(session.grammar);
@@ -123,7 +123,7 @@ pub struct NamespaceList {
     pub visibility: Option<String>,
 }
 
-impl Leaf for NamespaceList {
+impl Leaf<Session> for NamespaceList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = self
             .resource_types
@@ -151,7 +151,7 @@ pub struct NamespaceSet {
     pub tags: Vec<String>,
 }
 
-impl Leaf for NamespaceSet {
+impl Leaf<Session> for NamespaceSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let with = self.attributes.of(self.namespace.clone());
         let service = session.service().await?;
@@ -176,7 +176,7 @@ pub struct NamespaceShow {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceShow {
+impl Leaf<Session> for NamespaceShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let namespace = service.get_namespace(&self.namespace, None).await;
@@ -200,7 +200,7 @@ pub struct NamespaceUnset {
     pub all_tags: bool,
 }
 
-impl Leaf for NamespaceUnset {
+impl Leaf<Session> for NamespaceUnset {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         if self.all_tags {
@@ -221,7 +221,7 @@ impl Leaf for NamespaceUnset {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceCreate>(
         "image metadef namespace create",
         "Create a namespace",

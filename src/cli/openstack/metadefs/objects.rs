@@ -1,8 +1,8 @@
 //! Objects of metadata definitions: `openstack image metadef object`.
 
 use super::Failures;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
 use crate::ops::metadefs::{self, missing, views};
@@ -20,7 +20,7 @@ pub struct ObjectCreate {
     pub namespace: Option<String>,
 }
 
-impl Leaf for ObjectCreate {
+impl Leaf<Session> for ObjectCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(namespace) = self.namespace.filter(|name| !name.is_empty()) else {
             return Err(Error::failed("Request requires an ID but none was found")
@@ -49,7 +49,7 @@ pub struct ObjectDelete {
     pub objects: Vec<String>,
 }
 
-impl Leaf for ObjectDelete {
+impl Leaf<Session> for ObjectDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         if self.objects.is_empty() {
@@ -77,7 +77,7 @@ pub struct ObjectList {
     pub namespace: String,
 }
 
-impl Leaf for ObjectList {
+impl Leaf<Session> for ObjectList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let objects = service.list_objects(&self.namespace).await?;
@@ -99,7 +99,7 @@ pub struct ObjectPropertyShow {
     pub property: String,
 }
 
-impl Leaf for ObjectPropertyShow {
+impl Leaf<Session> for ObjectPropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await;
@@ -120,7 +120,7 @@ pub struct ObjectShow {
     pub object: String,
 }
 
-impl Leaf for ObjectShow {
+impl Leaf<Session> for ObjectShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await;
@@ -146,7 +146,7 @@ pub struct ObjectUpdate {
     pub name: Option<String>,
 }
 
-impl Leaf for ObjectUpdate {
+impl Leaf<Session> for ObjectUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         if let Some(name) = self.name.filter(|name| !name.is_empty()) {
@@ -162,7 +162,7 @@ impl Leaf for ObjectUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ObjectCreate>(
         "image metadef object create",
         "Create an object in a namespace",

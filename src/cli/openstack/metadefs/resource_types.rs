@@ -2,8 +2,8 @@
 
 use super::Failures;
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
 use crate::ops::metadefs::{self, views};
@@ -23,7 +23,7 @@ pub struct ResourceTypeAssociationCreate {
     pub properties_target: Option<String>,
 }
 
-impl Leaf for ResourceTypeAssociationCreate {
+impl Leaf<Session> for ResourceTypeAssociationCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         new.insert("name".to_string(), self.name.into());
@@ -50,7 +50,7 @@ pub struct ResourceTypeAssociationDelete {
     pub force: bool,
 }
 
-impl Leaf for ResourceTypeAssociationDelete {
+impl Leaf<Session> for ResourceTypeAssociationDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Failures::of(session.grammar);
@@ -74,7 +74,7 @@ pub struct ResourceTypeAssociationList {
     pub namespace: String,
 }
 
-impl Leaf for ResourceTypeAssociationList {
+impl Leaf<Session> for ResourceTypeAssociationList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let associations = service.list_associations(&self.namespace).await?;
@@ -87,7 +87,7 @@ impl Leaf for ResourceTypeAssociationList {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeList {}
 
-impl Leaf for ResourceTypeList {
+impl Leaf<Session> for ResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = session.service().await?.list_resource_types().await?;
         let table = views::resource_types("Name", &types);
@@ -96,7 +96,7 @@ impl Leaf for ResourceTypeList {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ResourceTypeAssociationCreate>(
         "image metadef resource type association create",
         "Associate a resource type with a namespace",
