@@ -12,5 +12,6 @@ mod operator;
 mod programs;
 mod run;
 pub mod scrubber;
+mod views;
 
 pub use programs::{Program, main};

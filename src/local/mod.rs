@@ -31,7 +31,7 @@ mod validation;
 pub mod visibility;
 
 pub use engine::{Engine, database};
-pub use scrub::Told;
+pub use scrub::ScrubEvent;
 
 use std::ops::Deref;
 use std::sync::Arc;

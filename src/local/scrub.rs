@@ -36,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(30);
 
 /// What is told of a scrubbing while it goes on.
 #[derive(Debug)]
-pub enum Told<'a> {
+pub enum ScrubEvent<'a> {
     /// Nothing is left of an image, or would be, and so many bytes were its.
     Scrubbed {
         /// Its id.
@@ -72,7 +72,7 @@ impl Local {
         &self,
         dry_run: bool,
         watch: &Watch,
-        tell: &mut (dyn FnMut(Told<'_>) + Send),
+        tell: &mut (dyn FnMut(ScrubEvent<'_>) + Send),
     ) -> Result<Scrubbed> {
         policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
         let settings = self.settings.scrubber.copied()?;
@@ -209,7 +209,7 @@ struct Scrub<'a> {
     until: Timestamp,
     dry_run: bool,
     watch: &'a Watch,
-    tell: &'a mut (dyn FnMut(Told<'_>) + Send),
+    tell: &'a mut (dyn FnMut(ScrubEvent<'_>) + Send),
     done: Scrubbed,
     /// Read when there is something to remove.
     strangers: Option<Strangers>,
@@ -269,7 +269,7 @@ impl Scrub<'_> {
         let ids: Vec<&str> = gone.iter().map(|(id, _)| *id).collect();
         self.record(&rows, &ids).await?;
         for (id, bytes) in gone {
-            (self.tell)(Told::Scrubbed { id, bytes });
+            (self.tell)(ScrubEvent::Scrubbed { id, bytes });
         }
         turn.end(is_full(images.len())).await;
         Ok(images
@@ -291,7 +291,7 @@ impl Scrub<'_> {
         let mut told = HashSet::new();
         for stray in kept {
             if told.insert(stray.image_id.as_str()) {
-                (self.tell)(Told::Kept(only_data(stray)));
+                (self.tell)(ScrubEvent::Kept(only_data(stray)));
             }
         }
         let removals = strays
@@ -312,7 +312,7 @@ impl Scrub<'_> {
         let rows: Vec<i64> = gone.iter().map(|(stray, _)| stray.waiting.row).collect();
         self.record(&rows, &[]).await?;
         for (stray, bytes) in gone {
-            (self.tell)(Told::Removed {
+            (self.tell)(ScrubEvent::Removed {
                 id: &stray.image_id,
                 url: &stray.waiting.location.url,
                 bytes,
@@ -334,7 +334,7 @@ impl Scrub<'_> {
             error.message()
         ))
         .hints_of(error);
-        (self.tell)(Told::Failed(failed));
+        (self.tell)(ScrubEvent::Failed(failed));
     }
 
     /// Records what is gone, and counts it.

@@ -2,12 +2,8 @@
 //!
 //! *Source:* `glance/cmd/cache_manage.py` of the reference implementation.
 
-use serde_json::json;
-
-use super::cache::{in_chunks, moment};
 use crate::Result;
 use crate::model::CachedImage;
-use crate::output::{Align, Column, Table, View};
 use crate::service::CacheKeeper;
 
 /// An action on a cache.
@@ -31,21 +27,30 @@ pub enum Action {
 
 /// The report of an action.
 #[derive(Debug)]
-pub struct Said {
+pub struct Report {
     /// The message.
     pub text: String,
     /// Whether the message is printed without `--verbose`.
     pub always: bool,
-    /// The table, if the action lists images.
-    pub table: Option<View<'static>>,
+    /// The images, if the action lists them.
+    pub listing: Option<Listing>,
 }
 
-impl Said {
+/// The images of a cache.
+#[derive(Debug)]
+pub enum Listing {
+    /// The cached images.
+    Cached(Vec<CachedImage>),
+    /// The IDs of the queued images.
+    Queued(Vec<String>),
+}
+
+impl Report {
     fn always(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             always: true,
-            table: None,
+            listing: None,
         }
     }
 
@@ -95,7 +100,7 @@ impl Action {
 }
 
 /// Carries out an action. With `dry_run`, describes its effect instead.
-pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Result<Said> {
+pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Result<Report> {
     if dry_run && action.question().is_some() {
         return rehearse(keeper, action).await;
     }
@@ -103,48 +108,48 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
         Action::ListCached => {
             let cached = keeper.list_cached().await?;
             match cached.len() {
-                0 => Said::always("No cached images."),
-                count => Said {
-                    table: Some(table_of_cached(cached)),
-                    ..Said::always(format!("Found {count} cached images..."))
+                0 => Report::always("No cached images."),
+                count => Report {
+                    listing: Some(Listing::Cached(cached)),
+                    ..Report::always(format!("Found {count} cached images..."))
                 },
             }
         }
         Action::ListQueued => {
             let queued = keeper.list_queued().await?;
             match queued.len() {
-                0 => Said::always("No queued images."),
-                count => Said {
-                    table: Some(table_of_queued(queued)),
-                    ..Said::always(format!("Found {count} queued images..."))
+                0 => Report::always("No queued images."),
+                count => Report {
+                    listing: Some(Listing::Queued(queued)),
+                    ..Report::always(format!("Found {count} queued images..."))
                 },
             }
         }
         Action::Queue(id) => {
             keeper.queue(id).await?;
-            Said::on_request(format!("Queued image {id} for caching"))
+            Report::on_request(format!("Queued image {id} for caching"))
         }
         Action::DeleteCached(id) => {
             keeper.delete_cached(id).await?;
-            Said::on_request(format!("Deleted cached image {id}"))
+            Report::on_request(format!("Deleted cached image {id}"))
         }
         Action::DeleteAllCached => {
             let count = keeper.delete_all_cached().await?;
-            Said::on_request(format!("Deleted {count} cached images"))
+            Report::on_request(format!("Deleted {count} cached images"))
         }
         Action::DeleteQueued(id) => {
             keeper.delete_queued(id).await?;
-            Said::on_request(format!("Deleted queued image {id}"))
+            Report::on_request(format!("Deleted queued image {id}"))
         }
         Action::DeleteAllQueued => {
             let count = keeper.delete_all_queued().await?;
-            Said::on_request(format!("Deleted {count} queued images"))
+            Report::on_request(format!("Deleted {count} queued images"))
         }
     })
 }
 
 /// Describes the effect of an action.
-async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
+async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Report> {
     let is_cached = async |id: &str| {
         let cached = keeper.list_cached().await?;
         Ok::<_, crate::Error>(cached.iter().any(|image| image.image_id == id))
@@ -179,32 +184,5 @@ async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<Said> {
             format!("Would delete {count} queued images")
         }
     };
-    Ok(Said::always(text))
-}
-
-fn table_of_cached(cached: Vec<CachedImage>) -> View<'static> {
-    let columns = [
-        ("ID", Align::Center),
-        ("Last Accessed (UTC)", Align::Center),
-        ("Last Modified (UTC)", Align::Center),
-        ("Size", Align::Right),
-        ("Hits", Align::Right),
-    ];
-    let columns = columns.map(|(name, align)| Column::new(name).align(align));
-    let rows = cached.into_iter().map(|image| {
-        [
-            json!(image.image_id),
-            moment(image.last_accessed),
-            json!(image.last_modified.to_iso()),
-            json!(image.size),
-            json!(image.hits),
-        ]
-    });
-    View::Table(Table::new(columns, in_chunks(rows)))
-}
-
-fn table_of_queued(queued: Vec<String>) -> View<'static> {
-    let column = Column::new("ID").align(Align::Center);
-    let rows = queued.into_iter().map(|id| [json!(id)]);
-    View::Table(Table::new([column], in_chunks(rows)))
+    Ok(Report::always(text))
 }

@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::views;
 use crate::model::address::discreet;
 use crate::model::{Image, Location, MultiHash, ValidationData};
-use crate::output::View;
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Operation, Result};
 
@@ -15,9 +13,8 @@ pub async fn add(
     id: &str,
     location: Location,
     validation: ValidationData,
-) -> Result<View<'static>> {
-    let image = service.add_location(id, location, validation).await?;
-    Ok(View::Record(views::glance_patched_image(&image)))
+) -> Result<Image> {
+    service.add_location(id, location, validation).await
 }
 
 /// Updates the metadata of a location (`glance location-update`). Unchanged metadata is not sent.
@@ -26,7 +23,7 @@ pub async fn update(
     id: &str,
     url: &str,
     metadata: Map<String, Value>,
-) -> Result<View<'static>> {
+) -> Result<Image> {
     let mut image = service.get_image(id).await?;
     let mut locations = known(&image)?.to_vec();
     let location = locations.iter_mut().rfind(|at| at.url == url);
@@ -40,7 +37,7 @@ pub async fn update(
         location.metadata = metadata;
         image = service.replace_locations(id, locations).await?;
     }
-    Ok(View::Record(views::glance_patched_image(&image)))
+    Ok(image)
 }
 
 /// Removes locations (`glance location-delete`). If several have the same URL, removes the first.
@@ -74,10 +71,9 @@ pub async fn register(
     id: &str,
     url: &str,
     expected: Option<&MultiHash>,
-) -> Result<View<'static>> {
+) -> Result<Image> {
     service.register_location(id, url, expected).await?;
-    let image = service.get_image(id).await?;
-    Ok(View::Record(views::glance_image(&image, false)))
+    service.get_image(id).await
 }
 
 /// Deletes the copy of an image in one store (`glance stores-delete`). `inline` words an error of the service.

@@ -4,16 +4,13 @@
 
 pub mod cache;
 pub mod caches;
+pub mod fields;
 pub mod images;
 pub mod imports;
 pub mod locations;
 pub mod members;
 pub mod metadefs;
 pub mod saving;
-pub mod scrub;
-pub mod stores;
-pub mod tasks;
-pub mod views;
 
 use crate::output::View;
 use crate::service::Running;

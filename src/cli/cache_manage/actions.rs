@@ -6,15 +6,19 @@
 
 use std::error::Error as _;
 
+use serde_json::json;
+
 use super::service::connect;
 use super::session::Session;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::prompt::confirm;
+use crate::cli::views::cache::{in_chunks, moment};
 use crate::local::cache::ImageCache;
+use crate::model::CachedImage;
 use crate::model::schema::is_uuid;
 use crate::ops::Outcome;
-use crate::ops::caches::{self, Action};
-use crate::output::View;
+use crate::ops::caches::{self, Action, Listing};
+use crate::output::{Align, Column, Table, View};
 use crate::{Error, ErrorKind, Result};
 
 /// The commands, in upstream's order.
@@ -174,7 +178,7 @@ async fn apply(session: &Session, action: &Action, remote: bool) -> Result<Outco
         cache.finish().await;
         report?
     };
-    let mut outcome = Outcome::from(report.table.unwrap_or(View::Nothing));
+    let mut outcome = Outcome::from(report.listing.map_or(View::Nothing, table));
     outcome.heading = Some(report.text).filter(|_| report.always || session.verbose);
     Ok(outcome)
 }
@@ -230,4 +234,39 @@ fn os_error(error: &Error) -> Option<(i32, String)> {
         source = error.source();
     }
     None
+}
+
+/// Returns the table of the images of a cache.
+fn table(listing: Listing) -> View<'static> {
+    match listing {
+        Listing::Cached(cached) => table_of_cached(cached),
+        Listing::Queued(queued) => table_of_queued(queued),
+    }
+}
+
+fn table_of_cached(cached: Vec<CachedImage>) -> View<'static> {
+    let columns = [
+        ("ID", Align::Center),
+        ("Last Accessed (UTC)", Align::Center),
+        ("Last Modified (UTC)", Align::Center),
+        ("Size", Align::Right),
+        ("Hits", Align::Right),
+    ];
+    let columns = columns.map(|(name, align)| Column::new(name).align(align));
+    let rows = cached.into_iter().map(|image| {
+        [
+            json!(image.image_id),
+            moment(image.last_accessed),
+            json!(image.last_modified.to_iso()),
+            json!(image.size),
+            json!(image.hits),
+        ]
+    });
+    View::Table(Table::new(columns, in_chunks(rows)))
+}
+
+fn table_of_queued(queued: Vec<String>) -> View<'static> {
+    let column = Column::new("ID").align(Align::Center);
+    let rows = queued.into_iter().map(|id| [json!(id)]);
+    View::Table(Table::new([column], in_chunks(rows)))
 }

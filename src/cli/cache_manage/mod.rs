@@ -20,7 +20,9 @@ use self::session::{CONFIGURED_BY, Session};
 use super::command::registry::Row;
 use super::command::values;
 use super::operator::log::Log;
-use super::operator::options::{OsloOptions, data_dir, flag, metrics_file, path_of, tool, value};
+use super::operator::options::{
+    OsloOptions, data_dir, flag, metrics_file, path_of, program_base, value,
+};
 use super::operator::perform::{exit_code, perform};
 use super::operator::{command_line, settings};
 use super::run::print::print;
@@ -43,7 +45,7 @@ pub const OLD_NAMES: &[(&str, &str)] = &[
 
 /// Returns the command line of one of the [`OLD_NAMES`].
 pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
-    tool(name, about)
+    program_base(name, about)
         .args(OsloOptions::args())
         .arg(data_dir())
         .arg(dry_run())
@@ -65,7 +67,7 @@ fn dry_run() -> Arg {
 
 /// Returns the command line of `glance-cache-manage`.
 pub fn command() -> Command {
-    tool(NAME, "Manage the image cache of a host")
+    program_base(NAME, "Manage the image cache of a host")
         .override_usage("glance-cache-manage [OPTIONS] command [IMAGE_ID]")
         .after_help(format!(
             "Arguments:\n  command  Command, with the ID of an image if it needs one\n\n{}\n\

@@ -5,27 +5,28 @@ use super::session::Session;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::operator::metrics::Metrics;
 use crate::cli::run::session::warn_of_unfinished;
+use crate::cli::views::cache as views;
 use crate::local::Engine;
 use crate::local::cache::{ImageCache, Prefetched};
 use crate::model::{Caller, Removed};
-use crate::ops::{Outcome, cache};
+use crate::ops::Outcome;
 use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
 use crate::{Error, ErrorKind, Result};
 
 /// Additional commands: the functions of upstream's separate cache programs, which work on the cache directory
 /// itself.
 pub const UPKEEP: &[Row<Session>] = &[
-    Row::ours::<Prune>(
+    Row::extension::<Prune>(
         "prune",
         "Remove images until the cache is within its maximum size",
         Output::Plain,
     ),
-    Row::ours::<Clean>(
+    Row::extension::<Clean>(
         "clean",
         "Remove invalid and stalled files from the cache",
         Output::Plain,
     ),
-    Row::ours::<Prefetch>(
+    Row::extension::<Prefetch>(
         "prefetch",
         "Download the queued images into the cache",
         Output::Plain,
@@ -40,7 +41,7 @@ impl Leaf<Session> for Prune {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let done = with_cache(session, async |cache| {
             let removed = cache.prune(session.dry_run).await?;
-            let mut done = removal(session, &removed, cache::pruned(&removed));
+            let mut done = removal(session, &removed, views::pruned(&removed));
             if session.metrics_file.is_some() {
                 match cache.size().await {
                     Ok(size) => done.size = Some(size),
@@ -61,7 +62,7 @@ impl Leaf<Session> for Clean {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let done = with_cache(session, async |cache| {
             let removed = cache.clean(session.dry_run).await?;
-            Ok(removal(session, &removed, cache::cleaned(&removed)))
+            Ok(removal(session, &removed, views::cleaned(&removed)))
         });
         report(session, "glance_cache_clean", &REMOVAL, done.await)
     }
@@ -171,7 +172,7 @@ fn removal(session: &Session, removed: &Removed, report: String) -> Done {
         ..Done::default()
     };
     if session.dry_run {
-        done.lines.push(cache::would_remove(removed));
+        done.lines.push(views::would_remove(removed));
     } else if session.verbose {
         done.lines.push(report);
     } else if removed.files > 0 {

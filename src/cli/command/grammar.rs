@@ -51,7 +51,7 @@ impl Grammar {
     /// Returns the commands that upstream has, too, sorted by name.
     pub fn shown_rows(self) -> Vec<&'static Row> {
         let mut rows = self.rows();
-        rows.retain(|row| !row.is_ours);
+        rows.retain(|row| !row.is_extension);
         rows
     }
 

@@ -43,7 +43,7 @@ pub fn program(grammar: Grammar) -> String {
     });
     let mut groups: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
     for group in grammar.groups() {
-        let rows = group.rows().filter(|row| !row.is_ours);
+        let rows = group.rows().filter(|row| !row.is_extension);
         let mut lines: Vec<_> = rows.map(|row| (row.name, row.about)).collect();
         lines.sort_unstable();
         groups.push((group.title, lines));
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn help_has_the_sections_of_the_real_clients() {
+    fn help_has_the_sections_of_upstream() {
         let section = |text: &str, heading: &str| text.lines().any(|line| line == heading);
         for (called, positional, options) in [
             (Grammar::Glance, "Positional arguments:", "Options:"),
@@ -262,8 +262,9 @@ mod tests {
     fn an_unknown_command_is_one_of_the_program_that_was_called() {
         let words = ["image".to_string(), "frobnicate".to_string()];
         let text = unknown_text(Grammar::Glance, &words);
-        let said = "glance: 'image frobnicate' is not a glance command. See 'glance --help'.\n";
-        assert!(text.starts_with(said), "{text}");
+        let beginning =
+            "glance: 'image frobnicate' is not a glance command. See 'glance --help'.\n";
+        assert!(text.starts_with(beginning), "{text}");
         let text = unknown_text(Grammar::Openstack, &words);
         assert!(
             text.starts_with("openstack: 'image frobnicate' is not an openstack command."),

@@ -42,7 +42,7 @@ pub struct Row<C> {
     /// Runs the command.
     pub run: Run<C>,
     /// Whether the command is an extension; omitted from listings that must match upstream's.
-    pub is_ours: bool,
+    pub is_extension: bool,
 }
 
 /// Commands under one heading of a program's help.
@@ -91,7 +91,7 @@ impl<C> Row<C> {
             output,
             args: A::augment_args,
             run: run::<C, A>,
-            is_ours: false,
+            is_extension: false,
         }
     }
 
@@ -101,13 +101,13 @@ impl<C> Row<C> {
     }
 
     /// Returns the row of a command that upstream does not have.
-    pub const fn ours<A: Leaf<C> + 'static>(
+    pub const fn extension<A: Leaf<C> + 'static>(
         name: &'static str,
         about: &'static str,
         output: Output,
     ) -> Self {
         Self {
-            is_ours: true,
+            is_extension: true,
             ..Self::of::<A>(name, about, output)
         }
     }

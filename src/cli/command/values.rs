@@ -34,18 +34,18 @@ pub fn key_value(text: &str) -> Result<(String, String), String> {
 
 /// Parses a boolean of an option derived from a schema; other words are rejected.
 pub fn strict_bool(text: &str) -> Result<bool, String> {
-    word(text).ok_or_else(|| format!("invalid boolean value: '{text}'"))
+    parse_bool(text).ok_or_else(|| format!("invalid boolean value: '{text}'"))
 }
 
 /// Parses a boolean of the other `[True|False]` options of the first grammar; other words are false.
 pub fn loose_bool() -> impl TypedValueParser<Value = bool> {
-    StringValueParser::new().map(|text| word(&text).unwrap_or(false))
+    StringValueParser::new().map(|text| parse_bool(&text).unwrap_or(false))
 }
 
 /// Parses a boolean word; `None` for any other word.
 ///
 /// *Source:* oslo.utils `strutils.bool_from_string`.
-pub fn word(text: &str) -> Option<bool> {
+pub fn parse_bool(text: &str) -> Option<bool> {
     match text.trim().to_lowercase().as_str() {
         "1" | "t" | "true" | "on" | "y" | "yes" => Some(true),
         "0" | "f" | "false" | "off" | "n" | "no" => Some(false),

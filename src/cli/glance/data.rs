@@ -15,7 +15,7 @@ use crate::ops::saving::{self, Target};
 use crate::{Error, ErrorKind, Result};
 
 /// Opens the data to upload. An unreadable file is reported in upstream's wording.
-pub(super) fn readable(
+pub(super) fn open_upload(
     session: &Session,
     file: Option<&std::path::Path>,
     progress: bool,
@@ -34,7 +34,10 @@ pub(super) fn readable(
 ///
 /// # Errors
 /// `Failed` if the size is negative or differs from the size of the data.
-pub(super) fn promised(size: Option<i64>, upload: &crate::service::Upload) -> Result<Option<u64>> {
+pub(super) fn expected_size(
+    size: Option<i64>,
+    upload: &crate::service::Upload,
+) -> Result<Option<u64>> {
     let Some(size) = size.filter(|size| *size != 0) else {
         return Ok(None);
     };
@@ -161,13 +164,13 @@ impl Leaf<Session> for ImageUpload {
                 .hint("Pass a file with --file, or pipe the data to standard input."));
         };
         upload.store = store;
-        upload.size = promised(self.size, &upload)?;
+        upload.size = expected_size(self.size, &upload)?;
         let began = Instant::now();
         let service = session.service().await?;
         let image = service.upload_image(&self.id, upload).await?;
-        let told = session.stored_notice(self.progress, image.size, began);
+        let summary = session.stored_notice(self.progress, image.size, began);
         Ok(Outcome {
-            notices: told.into_iter().collect(),
+            notices: summary.into_iter().collect(),
             ..Outcome::nothing()
         })
     }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::data::readable;
+use super::data::open_upload;
+use super::views;
 use crate::cli::command::globals::keys;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values::{int, loose_bool, strict_bool};
@@ -14,8 +15,8 @@ use crate::cli::run::session::Session;
 use crate::cli::run::ui::inline;
 use crate::model::schema::{Allowed, attribute_named, is_uuid};
 use crate::model::{Change, NewImage};
+use crate::ops::Outcome;
 use crate::ops::images::{self, Create, Reference};
-use crate::ops::{Outcome, views};
 use crate::output::View;
 use crate::{Error, ErrorKind, Result};
 
@@ -230,7 +231,7 @@ impl Leaf<Session> for ImageCreate {
                 "--store option should only be provided with --file option or stdin.",
             ));
         }
-        let mut upload = readable(session, file, self.new.progress)?;
+        let mut upload = open_upload(session, file, self.new.progress)?;
         if let Some(upload) = &mut upload {
             upload.store.clone_from(&store);
         }
@@ -247,16 +248,16 @@ impl Leaf<Session> for ImageCreate {
         let began = Instant::now();
         let (image, failure) = images::create(service, request).await?;
         let size = image.size.filter(|_| has_data && failure.is_none());
-        let told = session.stored_notice(self.new.progress, size, began);
+        let summary = session.stored_notice(self.new.progress, size, began);
         let failure = failure.map(|error| {
             error.hint(format!(
                 "The image stays queued. To upload its data, run: glance image-upload --file FILE {}",
                 image.id
             ))
         });
-        let view = View::Record(views::glance_image(&image, false));
+        let view = View::Record(views::image(&image, false));
         Ok(Outcome {
-            notices: told.into_iter().collect(),
+            notices: summary.into_iter().collect(),
             ..Outcome::from(view).failing(failure)
         })
     }
@@ -302,9 +303,7 @@ impl Leaf<Session> for ImageUpdate {
             });
         }
         let image = images::update(service, image, &changes).await?;
-        Ok(Outcome::from(View::Record(views::glance_image(
-            &image, false,
-        ))))
+        Ok(Outcome::from(View::Record(views::image(&image, false))))
     }
 }
 
@@ -340,7 +339,7 @@ impl Leaf<Session> for ImageShow {
             );
             return Err(Error::failed(wrong).hint("Pass a whole number to --max-column-width."));
         }
-        Ok(Outcome::from(View::Record(views::glance_image(
+        Ok(Outcome::from(View::Record(views::image(
             &image,
             self.human_readable,
         ))))

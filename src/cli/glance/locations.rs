@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value};
 
+use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
 use crate::model::{Location, MultiHash, ValidationData};
 use crate::ops::{Outcome, locations};
+use crate::output::View;
 use crate::{Error, Result};
 
 /// Add a location to a queued image (new location API).
@@ -25,9 +27,9 @@ impl Leaf<Session> for AddLocation {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let expected = expected_hash(&self.validation_data)?;
         let service = session.service().await?;
-        let view =
+        let image =
             locations::register(service, &self.image_id, &self.url, expected.as_ref()).await?;
-        Ok(Outcome::from(view))
+        Ok(Outcome::from(View::Record(views::image(&image, false))))
     }
 }
 
@@ -114,8 +116,8 @@ impl Leaf<Session> for LocationAdd {
             os_hash_value: given(self.hash_value),
         };
         let service = session.service().await?;
-        let view = locations::add(service, &self.image_id, location, validation).await?;
-        Ok(Outcome::from(view))
+        let image = locations::add(service, &self.image_id, location, validation).await?;
+        Ok(Outcome::from(View::Record(views::whole_image(&image))))
     }
 }
 
@@ -155,8 +157,8 @@ impl Leaf<Session> for LocationUpdate {
         let metadata = metadata(&self.metadata)?;
         let emptied = metadata.is_empty();
         let service = session.service().await?;
-        let view = locations::update(service, &self.image_id, &self.url, metadata).await?;
-        let mut outcome = Outcome::from(view);
+        let image = locations::update(service, &self.image_id, &self.url, metadata).await?;
+        let mut outcome = Outcome::from(View::Record(views::whole_image(&image)));
         if emptied {
             let warning = "The location's metadata were updated to an empty JSON object.";
             outcome.notices.push(warning.to_string());

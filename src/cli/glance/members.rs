@@ -2,8 +2,9 @@
 
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::members;
 use crate::model::MemberStatus;
-use crate::ops::{Outcome, members};
+use crate::ops::Outcome;
 use crate::{Error, Result};
 
 /// Share an image with a project.

@@ -12,6 +12,7 @@ mod scrub;
 mod stores;
 mod tags;
 mod tasks;
+mod views;
 
 use super::command::registry::Group;
 use super::run::session::Session;

@@ -3,8 +3,9 @@
 use crate::cli::command::globals::keys;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
-use crate::local::Told;
-use crate::ops::{Outcome, scrub};
+use crate::cli::views::scrub;
+use crate::local::ScrubEvent;
+use crate::ops::Outcome;
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -31,20 +32,22 @@ impl Leaf<Session> for Scrub {
         let mut lines = String::new();
         let mut kept = Vec::new();
         let mut failures: Vec<Error> = Vec::new();
-        let mut tell = |told: Told<'_>| {
+        let mut report = |event: ScrubEvent<'_>| {
             if self.dry_run
                 && !for_programs
-                && let Some(line) = scrub::line(&told, true)
+                && let Some(line) = scrub::line(&event, true)
             {
                 lines = std::mem::take(&mut lines) + &line + "\n";
             }
-            match told {
-                Told::Failed(error) => failures.push(error),
-                Told::Kept(error) => kept.push(error.to_string()),
-                Told::Scrubbed { .. } | Told::Removed { .. } => {}
+            match event {
+                ScrubEvent::Failed(error) => failures.push(error),
+                ScrubEvent::Kept(error) => kept.push(error.to_string()),
+                ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {}
             }
         };
-        let done = local.scrub(self.dry_run, &session.watch, &mut tell).await?;
+        let done = local
+            .scrub(self.dry_run, &session.watch, &mut report)
+            .await?;
         let view = if for_programs {
             scrub::record(&done, self.dry_run)
         } else {
@@ -57,7 +60,7 @@ impl Leaf<Session> for Scrub {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row<Session>] = &[Row::ours::<Scrub>(
+pub const ROWS: &[Row<Session>] = &[Row::extension::<Scrub>(
     "scrub",
     "Remove the data of images pending deletion",
     Output::Plain,

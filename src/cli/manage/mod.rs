@@ -18,7 +18,7 @@ use self::arguments::{DRY_RUN, NO_BACKUP, POSITIONAL};
 use super::command::argparse::usage_line;
 use super::command::registry::Row;
 use super::operator::log::Log;
-use super::operator::options::{OsloOptions, data_dir, path_of, tool, tool_part};
+use super::operator::options::{OsloOptions, data_dir, path_of, program_base, subcommand_base};
 use super::operator::perform::{exit_code, perform};
 use super::operator::session::Session;
 use super::operator::{command_line, settings};
@@ -59,7 +59,7 @@ const ONE_WORD: &[(&str, &[&str])] = &[
 ];
 
 /// Additional one-word commands. Their arguments are those of the two-word commands.
-const ONE_WORD_OURS: [(&str, &str); 2] = [
+const ONE_WORD_EXTENSIONS: [(&str, &str); 2] = [
     ("db_purge", "purge"),
     ("db_purge_images_table", "purge_images_table"),
 ];
@@ -83,7 +83,7 @@ fn note_of(command: &Command) -> &'static str {
 
 /// Returns the whole command line.
 pub fn command() -> Command {
-    let mut command = tool("glance-manage", "Manage the database of the image service")
+    let mut command = program_base("glance-manage", "Manage the database of the image service")
         .args(OsloOptions::args())
         .arg(data_dir())
         .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
@@ -95,7 +95,7 @@ pub fn command() -> Command {
     for (name, words) in ONE_WORD {
         command = command.subcommand(one_word_command(name, words));
     }
-    for (name, meant) in ONE_WORD_OURS {
+    for (name, meant) in ONE_WORD_EXTENSIONS {
         for action in ACTIONS.iter().filter(|action| action.name == meant) {
             command = command.subcommand(action_command(action).name(name));
         }
@@ -105,7 +105,7 @@ pub fn command() -> Command {
 
 /// Returns `db` with its actions.
 fn database_command() -> Command {
-    tool_part("db", "Manage the database")
+    subcommand_base("db", "Manage the database")
         .hide(true)
         .arg(data_dir())
         .override_usage("glance-manage db ACTION [ARGUMENTS]")
@@ -114,7 +114,7 @@ fn database_command() -> Command {
 }
 
 fn action_command(action: &'static Row<Session>) -> Command {
-    let command = tool_part(action.name, action.about)
+    let command = subcommand_base(action.name, action.about)
         .hide(true)
         .arg(data_dir());
     let command = (action.args)(command);
@@ -143,7 +143,7 @@ fn one_word_command(name: &'static str, words: &[&'static str]) -> Command {
     let ours = action.map_or_else(Command::default, |action| (action.args)(Command::new(name)));
     let note = format!("{}{DATA_DIR_NOTE}", note_of(&ours));
     let backup = ours.get_arguments().filter(|arg| arg.get_id() == NO_BACKUP);
-    tool_part(name, about)
+    subcommand_base(name, about)
         .hide(true)
         .arg(data_dir())
         .args(backup.cloned())

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::attributes::{
-    CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, chosen, refuse_dead, typed,
+    CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, either_flag, parse_property,
+    refuse_former,
 };
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values::{int, key_value};
@@ -100,7 +101,7 @@ pub struct ImageSet {
 
 impl Leaf<Session> for ImageSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        refuse_dead("image set", &[("visibility", &self.dead_visibility)])?;
+        refuse_former("image set", &[("visibility", &self.dead_visibility)])?;
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         let project = match &self.project {
@@ -173,14 +174,14 @@ impl ImageSet {
         set("os_version", text(&self.os_version));
         set("ramdisk_id", text(&self.ramdisk_id));
         for (name, value) in &self.property {
-            set(name, Some(typed(name, value)?));
+            set(name, Some(parse_property(name, value)?));
         }
         set("protected", self.protection.wanted().map(Value::from));
         set("visibility", self.visible.wanted().map(Value::from));
         set("owner", owner.map(Value::from));
         set(
             "os_hidden",
-            chosen(self.hidden, self.unhidden).map(Value::from),
+            either_flag(self.hidden, self.unhidden).map(Value::from),
         );
         let attributes = wanted
             .into_iter()

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
+use serde_json::json;
 
+use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values::image_size;
 use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
 use crate::ops::images::{self, Nature, Reference};
-use crate::ops::{Outcome, imports, stores, views};
-use crate::output::View;
-use crate::service::Staging;
+use crate::ops::{Outcome, imports};
+use crate::output::{Cell, View};
+use crate::service::{ImageService, Staging};
 use crate::{Error, ErrorKind, Result};
 
 /// Import the data of an image.
@@ -61,7 +63,7 @@ pub struct ImageImport {
 
 impl ImageImport {
     /// Rejects invalid combinations of options in upstream's wording.
-    fn check_means(&self) -> Result<()> {
+    fn check_options(&self) -> Result<()> {
         let method = self.method.as_str();
         let only = |option: &str, method: &str| {
             Error::failed(format!(
@@ -158,7 +160,7 @@ impl ImageImport {
 
 impl Leaf<Session> for ImageImport {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        self.check_means()?;
+        self.check_options()?;
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         self.check_state(&image)?;
@@ -177,8 +179,7 @@ impl Leaf<Session> for ImageImport {
             }
             _ => error,
         })?;
-        let record =
-            |image: &Image| Outcome::from(View::Record(views::openstack_image(image, false)));
+        let record = |image: &Image| Outcome::from(View::Record(views::image(image, false)));
         if !self.wait && !self.progress {
             // Like upstream, prints the image as it was before.
             return Ok(record(&image).then(running));
@@ -199,7 +200,7 @@ pub struct ImportInfo {}
 impl Leaf<Session> for ImportInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
-            stores::import_methods(session.service().await?).await?,
+            import_methods(session.service().await?).await?,
         ))
     }
 }
@@ -246,6 +247,13 @@ impl Leaf<Session> for Stage {
             ..Outcome::nothing()
         })
     }
+}
+
+/// Lists the import methods.
+async fn import_methods(service: &dyn ImageService) -> Result<View<'static>> {
+    let methods = json!(service.import_methods().await?);
+    let record = [("import-methods".to_string(), Cell::list(methods))];
+    Ok(View::Record(record.into_iter().collect()))
 }
 
 /// The commands of this file.

@@ -3,12 +3,13 @@
 use futures_util::TryStreamExt;
 use serde_json::json;
 
+use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values::{key_value, non_negative};
 use crate::cli::run::session::Session;
 use crate::model::{Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus};
+use crate::ops::Outcome;
 use crate::ops::images::{self, List, Reference};
-use crate::ops::{Outcome, views};
 use crate::output::{Cell, Table, View};
 use crate::{Error, Result};
 

@@ -4,6 +4,7 @@ use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
 use crate::cli::run::ui::inline;
+use crate::cli::views;
 use crate::ops::images::{self, Reference};
 use crate::ops::{Outcome, members};
 use crate::service::ImageService;
@@ -44,7 +45,7 @@ impl Leaf<Session> for AddProject {
         let service = session.service().await?;
         let (project, image) = self.of.find(service).await?;
         let member = service.add_member(&image, &project).await?;
-        Ok(Outcome::from(members::record(&member)))
+        Ok(Outcome::from(views::members::record(&member)))
     }
 }
 
@@ -61,7 +62,7 @@ impl Leaf<Session> for MemberGet {
         let image = images::find(service, Reference::IdOrName(&self.of.image)).await?;
         // Upstream does not look up the project, either.
         let member = service.get_member(&image.id, &self.of.project).await?;
-        Ok(Outcome::from(members::record(&member)))
+        Ok(Outcome::from(views::members::record(&member)))
     }
 }
 
@@ -81,7 +82,7 @@ impl Leaf<Session> for MemberList {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         let all = service.list_members(&image.id).await?;
-        Ok(Outcome::from(members::table(&all)))
+        Ok(Outcome::from(views::members::table(&all)))
     }
 }
 

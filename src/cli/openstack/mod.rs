@@ -11,6 +11,7 @@ mod members;
 mod metadefs;
 mod stores;
 mod tasks;
+mod views;
 
 use super::command::registry::Group;
 use super::run::session::Session;

@@ -69,7 +69,7 @@ impl Log {
         let wants = |option: Option<bool>, setting| option.unwrap_or(setting);
         let syslog = wants(options.use_syslog, settings.use_syslog);
         let journal = wants(options.use_journal, settings.use_journal);
-        let form = Form {
+        let format = LineFormat {
             name,
             date_format,
             json: wants(options.use_json, settings.use_json),
@@ -79,9 +79,9 @@ impl Log {
             file,
             syslog: syslog.then(|| Syslog::new(program, facility)),
             journal: journal.then(|| Journal::new(program, name, facility)),
-            form,
+            format,
         }));
-        ui::record(Box::new(Kept(Arc::clone(&sinks))));
+        ui::record(Box::new(StderrCopy(Arc::clone(&sinks))));
         let log = Self {
             sinks,
             debug: wants(options.debug, settings.debug),
@@ -114,22 +114,22 @@ impl Log {
 
     /// Logs a warning.
     pub fn warning(&self, error: &Error) {
-        self.write("WARNING", &whole(error));
+        self.write("WARNING", &with_hints(error));
     }
 
     /// Logs an error.
     pub fn error(&self, error: &Error) {
-        self.write("ERROR", &whole(error));
+        self.write("ERROR", &with_hints(error));
     }
 
     fn write(&self, level: &str, text: &str) {
         let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         let text = escape_controls(text);
-        let line = sinks.form.line(level, &text);
+        let line = sinks.format.line(level, &text);
         if sinks.use_stderr {
             to_stderr(&line);
         }
-        sinks.keep(level, &text, &line);
+        sinks.record(level, &text, &line);
     }
 }
 
@@ -146,7 +146,7 @@ fn file(program: &str, options: &OsloOptions, settings: &LogSettings) -> Option<
 }
 
 /// Formats an error and its hints on one line.
-fn whole(error: &Error) -> String {
+fn with_hints(error: &Error) -> String {
     match hints::sentences(Grammar::Glance, error.hints()) {
         Some(hints) => format!("{}. {hints}", error.message()),
         None => error.message().to_string(),
@@ -164,12 +164,12 @@ struct Sinks {
     file: Option<File>,
     syslog: Option<Syslog>,
     journal: Option<Journal>,
-    form: Form,
+    format: LineFormat,
 }
 
 impl Sinks {
     /// Writes a line to all destinations except stderr, and reports failures there.
-    fn keep(&mut self, level: &str, text: &str, line: &str) {
+    fn record(&mut self, level: &str, text: &str, line: &str) {
         if let Some(file) = &mut self.file {
             let _ = writeln!(file, "{line}");
         }
@@ -187,7 +187,7 @@ impl Sinks {
             self.journal = None;
         }
         for why in &lost {
-            to_stderr(&self.form.line("WARNING", why));
+            to_stderr(&self.format.line("WARNING", why));
         }
         if !lost.is_empty() && !self.use_stderr {
             to_stderr(line);
@@ -196,24 +196,24 @@ impl Sinks {
 }
 
 /// A copy of stderr messages in the log.
-struct Kept(Arc<Mutex<Sinks>>);
+struct StderrCopy(Arc<Mutex<Sinks>>);
 
-impl ui::Record for Kept {
+impl ui::Record for StderrCopy {
     fn write(&mut self, level: &str, line: &str) {
         let mut sinks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = sinks.form.line(level, line);
-        sinks.keep(level, line, &text);
+        let text = sinks.format.line(level, line);
+        sinks.record(level, line, &text);
     }
 }
 
 /// The format of log lines.
-struct Form {
+struct LineFormat {
     name: &'static str,
     date_format: String,
     json: bool,
 }
 
-impl Form {
+impl LineFormat {
     fn line(&self, level: &str, text: &str) -> String {
         let (now, process) = (Timestamp::now(), std::process::id());
         let time = now.to_local(&self.date_format).unwrap_or_default();
@@ -319,7 +319,7 @@ impl Journal {
         }
     }
 
-    /// Sends an entry. Values contain no line breaks, which would need the length-prefixed form.
+    /// Sends an entry. Values contain no line breaks, which would need the length-prefixed format.
     fn send(&mut self, level: &str, text: &str) -> io::Result<()> {
         let socket = match &mut self.socket {
             Some(socket) => socket,
@@ -376,11 +376,11 @@ mod tests {
     }
 
     #[test]
-    fn who_cannot_be_reached_is_told_of_once() {
+    fn an_unreachable_destination_is_reported_once() {
         let directory = tempfile::tempdir().unwrap();
         let mut journal = Journal::new("x", "x", Facility::LOG_USER);
-        journal.path = directory.path().join("nobody");
-        let form = Form {
+        journal.path = directory.path().join("missing");
+        let format = LineFormat {
             name: "x",
             date_format: "%Y".to_string(),
             json: false,
@@ -390,9 +390,9 @@ mod tests {
             file: None,
             syslog: None,
             journal: Some(journal),
-            form,
+            format,
         };
-        sinks.keep("INFO", "text", "line");
+        sinks.record("INFO", "text", "line");
         assert!(sinks.journal.is_none());
     }
 }

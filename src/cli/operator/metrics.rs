@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_stays_one_and_what_is_no_file_is_left_alone() {
+    fn links_are_kept_and_other_than_files_are_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let (real, link) = (directory.path().join("real"), directory.path().join("link"));
         metrics(1).write(&real, true).unwrap();
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_go_on_and_the_last_success_stays() {
+    fn counters_continue_and_the_last_success_stays() {
         let at = |seconds| Timestamp::from_seconds(seconds).unwrap();
         let first = metrics(3).render("", at(1000.5), true);
         assert_eq!(

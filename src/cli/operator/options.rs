@@ -124,8 +124,8 @@ fn config_sources(matches: &ArgMatches) -> Vec<ConfigSource> {
 }
 
 /// Returns the base of a program's command line: help, version and argparse-like options.
-pub fn tool(name: &'static str, about: &'static str) -> Command {
-    tool_part(name, about)
+pub fn program_base(name: &'static str, about: &'static str) -> Command {
+    subcommand_base(name, about)
         .version(VERSION)
         .disable_version_flag(true)
         .arg(
@@ -137,7 +137,7 @@ pub fn tool(name: &'static str, about: &'static str) -> Command {
 }
 
 /// Returns the base of a command's command line.
-pub fn tool_part(name: &'static str, about: &'static str) -> Command {
+pub fn subcommand_base(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
         .help_template(HELP_TEMPLATE)

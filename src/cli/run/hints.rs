@@ -294,7 +294,7 @@ mod tests {
         };
         let hint = advised("image create x", refused("qcow2")).unwrap();
         assert!(hint.contains("--disk-format qcow2"), "{hint}");
-        for what in ["gpt", "qed", "nonsense", ""] {
+        for what in ["gpt", "qed", "unknown", ""] {
             assert_eq!(advised("image create x", refused(what)), None, "{what}");
         }
     }

@@ -52,7 +52,7 @@ pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
     match thread {
         Ok(thread) => thread.join().unwrap_or(ExitCode::FAILURE),
         Err(e) => {
-            say(&format!("cannot start a thread: {}. {HINT}", describe(&e)));
+            write_stderr(&format!("cannot start a thread: {}. {HINT}", describe(&e)));
             ExitCode::FAILURE
         }
     }
@@ -84,7 +84,7 @@ fn end_after_panic(info: &PanicHookInfo<'_>) {
         .downcast_ref::<&str>()
         .map(ToString::to_string)
         .or_else(|| payload.downcast_ref::<String>().cloned());
-    say(&describe_panic(&text.unwrap_or_default(), &place(info)));
+    write_stderr(&describe_panic(&text.unwrap_or_default(), &place(info)));
     std::process::exit(1);
 }
 
@@ -105,7 +105,7 @@ fn describe_panic(text: &str, place: &str) -> String {
 }
 
 /// Writes a line to stderr; failures are ignored.
-fn say(line: &str) {
+fn write_stderr(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", escape_controls(line));
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_is_told_in_one_line() {
+    fn a_panic_is_reported_on_one_line() {
         let thread = "OS can't spawn worker thread: Resource temporarily unavailable (os error 11)";
         assert_eq!(
             describe_panic(thread, " (x.rs:1)"),

@@ -53,14 +53,14 @@ async fn load_cloud(
 }
 
 /// The cloud selected alongside a local deployment, for downloads from other regions.
-struct Elsewhere {
+struct OtherRegions {
     globals: Globals,
     environment: Environment,
     observer: Observer,
 }
 
 #[async_trait]
-impl Regions for Elsewhere {
+impl Regions for OtherRegions {
     async fn open(&self, region: &str, interface: Option<&str>) -> Result<Box<dyn ImageService>> {
         let value = |name: &str| match (name, interface) {
             ("--os-region-name", _) => Some(region.to_string()),
@@ -166,7 +166,7 @@ impl Session {
         match self.deployment()? {
             Deployment::Local { place, announced } => {
                 let local = self.open_local(place, announced).await?;
-                Ok(Box::new(local.with_regions(Arc::new(Elsewhere {
+                Ok(Box::new(local.with_regions(Arc::new(OtherRegions {
                     globals: self.globals.clone(),
                     environment: self.environment.clone(),
                     observer: self.observation.observer(),
@@ -275,7 +275,7 @@ impl Session {
     }
 
     /// Returns whether the deployment is a temporary, empty one.
-    pub fn is_of_nothing(&self) -> bool {
+    pub fn is_empty_deployment(&self) -> bool {
         let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
         empty.is_some()
     }

@@ -67,18 +67,21 @@ impl Signals {
 
 /// A thread that ends the process after a signal, unless the guard is dropped first.
 ///
-/// After the first signal the command has `patience` to end, or unlimited time if `None`; after the second one
+/// After the first signal the command has `grace` to end, or unlimited time if `None`; after the second one
 /// 200 ms. At a prompt the first signal ends the process immediately, because no work is in progress.
 pub struct Guard(Vec<SigId>);
 
 impl Guard {
     /// Starts the thread. If that fails, only the command itself handles signals.
-    pub fn start(patience: Option<Duration>) -> Self {
+    pub fn start(grace: Option<Duration>) -> Self {
         let Ok((reader, writer)) = UnixStream::pair() else {
             return Self(Vec::new());
         };
         let thread = std::thread::Builder::new().name("signals".to_string());
-        if thread.spawn(move || watch_over(reader, patience)).is_err() {
+        if thread
+            .spawn(move || end_after_signals(reader, grace))
+            .is_err()
+        {
             return Self(Vec::new());
         }
         let register = |signal| {
@@ -99,7 +102,7 @@ impl Drop for Guard {
 }
 
 /// Waits for signals, one byte each, until the other end of the pipe is closed.
-fn watch_over(mut reader: UnixStream, patience: Option<Duration>) {
+fn end_after_signals(mut reader: UnixStream, grace: Option<Duration>) {
     let mut wait = |limit: Option<Duration>| -> Option<bool> {
         reader.set_read_timeout(limit).ok()?;
         loop {
@@ -114,12 +117,12 @@ fn watch_over(mut reader: UnixStream, patience: Option<Duration>) {
     if wait(None).is_none() {
         return;
     }
-    let is_asking = PROMPT
+    let is_at_prompt = PROMPT
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .is_some();
-    if !is_asking {
-        match wait(patience) {
+    if !is_at_prompt {
+        match wait(grace) {
             None => return,
             Some(true) if wait(Some(SECOND_SIGNAL_GRACE)).is_none() => return,
             Some(_) => {}
@@ -150,19 +153,19 @@ fn end() {
 }
 
 /// A prompt that waits for an answer.
-struct Asking {
+struct ActivePrompt {
     /// The terminal settings before the prompt changed them; `None` if standard input is not a terminal.
     before: Option<Termios>,
 }
 
 /// The current prompt, if any.
-static PROMPT: Mutex<Option<Asking>> = Mutex::new(None);
+static PROMPT: Mutex<Option<ActivePrompt>> = Mutex::new(None);
 
 /// Runs a prompt, which may change the terminal settings. A signal ends the process and restores them.
 pub fn at_prompt<T>(ask: impl FnOnce() -> T) -> T {
     let before = tcgetattr(std::io::stdin()).ok();
-    let set = |asking| *PROMPT.lock().unwrap_or_else(PoisonError::into_inner) = asking;
-    set(Some(Asking { before }));
+    let set = |prompt| *PROMPT.lock().unwrap_or_else(PoisonError::into_inner) = prompt;
+    set(Some(ActivePrompt { before }));
     let _guard = Guard::start(Some(SECOND_SIGNAL_GRACE));
     let answer = ask();
     set(None);
@@ -170,8 +173,8 @@ pub fn at_prompt<T>(ask: impl FnOnce() -> T) -> T {
 }
 
 fn restore_terminal() {
-    let asking = PROMPT.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(state) = asking.and_then(|asking| asking.before) {
+    let prompt = PROMPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(state) = prompt.and_then(|prompt| prompt.before) {
         let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &state);
         // Ends the line of the prompt before the next message.
         super::ui::new_line();

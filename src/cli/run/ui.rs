@@ -15,25 +15,25 @@ use crate::{Error, ErrorKind, Result};
 /// Prints a dimmed line if colors are enabled.
 pub fn dim(environment: &Environment, text: &str) {
     if environment.get("NO_COLOR").is_none() && std::io::stderr().is_terminal() {
-        say(&format!("\x1b[2m{}\x1b[0m", escape_controls(text)));
+        write_stderr(&format!("\x1b[2m{}\x1b[0m", escape_controls(text)));
     } else {
-        say(&escape_controls(text));
+        write_stderr(&escape_controls(text));
     }
 }
 
 /// Writes a line to stderr; failures are ignored.
-fn say(line: &str) {
+fn write_stderr(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// Ends the line of a prompt on stderr.
 pub fn new_line() {
-    say("");
+    write_stderr("");
 }
 
 /// Writes a line to stderr and to the log.
 fn write_line(level: &str, line: &str) {
-    say(line);
+    write_stderr(line);
     if let Some(log) = SINK.get() {
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.write(level, line);
@@ -209,17 +209,17 @@ mod tests {
 
     #[test]
     fn an_http_exception_is_named_where_a_server_answered() {
-        let told = |error: &Error| describe(Grammar::Openstack, error);
+        let message = |error: &Error| describe(Grammar::Openstack, error);
         let local = Error::unsupported_media("not that format");
-        assert_eq!(told(&local), "not that format");
+        assert_eq!(message(&local), "not that format");
         let remote = Error::of_status(415, "not that format");
         assert_eq!(
-            told(&remote),
+            message(&remote),
             "HttpException: 415: Unsupported Media Type: not that format"
         );
         let missing = Error::not_found("no such image");
         assert_eq!(
-            told(&missing),
+            message(&missing),
             "NotFoundException: 404: Not Found: no such image"
         );
     }

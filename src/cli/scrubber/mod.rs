@@ -18,7 +18,7 @@ use self::scrub::{Scrub, Session};
 use super::command::formatters;
 use super::command::registry::Leaf;
 use super::operator::log::Log;
-use super::operator::options::{OsloOptions, tool};
+use super::operator::options::{OsloOptions, program_base};
 use super::operator::perform::exit_code;
 use super::operator::{command_line, settings};
 use super::run::outcome::{Style, finish};
@@ -37,7 +37,7 @@ const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-scrubber"];
 /// Returns the whole command line.
 pub fn command() -> Command {
     let command =
-        tool(NAME, "Remove the data of images pending deletion").args(OsloOptions::args());
+        program_base(NAME, "Remove the data of images pending deletion").args(OsloOptions::args());
     Scrub::augment_args(command).after_help(
         "\"--dry-run\" shows what would be removed without removing it. \"-f json\" prints a\n\
          summary for programs; a one-line summary is printed at a terminal.\n\n\

@@ -6,11 +6,12 @@ use crate::cli::command::registry::Leaf;
 use crate::cli::operator::log::Log;
 use crate::cli::operator::metrics::Metrics;
 use crate::cli::run::session::warn_of_unfinished;
+use crate::cli::views::scrub;
 use crate::config::{Database, Settings};
 use crate::data::Watch;
-use crate::local::{Engine, Local, Told};
+use crate::local::{Engine, Local, ScrubEvent};
 use crate::model::{Caller, Scrubbed, Timestamp};
-use crate::ops::{Outcome, scrub};
+use crate::ops::Outcome;
 use crate::{Error, Result};
 
 /// Remove the data of images pending deletion.
@@ -200,11 +201,11 @@ impl Scrub {
         session: &Session,
         lines: &mut Vec<String>,
     ) -> Result<(Scrubbed, Option<Timestamp>)> {
-        let mut report = |told: Told<'_>| match &told {
-            Told::Failed(error) => session.log.error(error),
-            Told::Kept(error) => session.log.warning(error),
-            Told::Scrubbed { .. } | Told::Removed { .. } => {
-                let Some(line) = scrub::line(&told, self.dry_run) else {
+        let mut report = |event: ScrubEvent<'_>| match &event {
+            ScrubEvent::Failed(error) => session.log.error(error),
+            ScrubEvent::Kept(error) => session.log.warning(error),
+            ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {
+                let Some(line) = scrub::line(&event, self.dry_run) else {
                     return;
                 };
                 if self.dry_run && self.format.is_none() {

@@ -206,7 +206,8 @@ impl<'a> Check<'a> {
         if required != arg.is_required_set() {
             self.wrong(format!("{flag}: required: {required} there"));
         }
-        if theirs["hidden"] != true && arg.is_hide_set() && !globals::Global::is_behind(arg) {
+        if theirs["hidden"] != true && arg.is_hide_set() && !globals::Global::is_after_command(arg)
+        {
             self.wrong(format!("{flag} is shown in help there"));
         }
     }
@@ -288,7 +289,7 @@ impl<'a> Check<'a> {
             .command
             .get_arguments()
             .filter(|arg| {
-                !globals::Global::is_behind(arg)
+                !globals::Global::is_after_command(arg)
                     && !matches!(arg.get_id().as_str(), "help" | "version")
             })
             .flat_map(|arg| {
@@ -498,7 +499,7 @@ fn commands(grammar: Grammar) -> Vec<String> {
         wrong.append(&mut check.wrong);
     }
     for row in grammar.rows() {
-        if theirs["commands"].get(row.name).is_none() != row.is_ours {
+        if theirs["commands"].get(row.name).is_none() != row.is_extension {
             wrong.push(format!("{} is known there, or is not", row.name));
         }
     }

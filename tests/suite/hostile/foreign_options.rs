@@ -83,7 +83,7 @@ fn own(all: &Value, grammar: Grammar, row: &'static Row) -> Flags {
     let command = &theirs["commands"][row.name];
     let mut flags = described(list(command, "options"));
     flags.extend(described(&formatters(theirs, &command["output"])));
-    if row.is_ours {
+    if row.is_extension {
         flags.extend(known_to_clap(&parser::own(grammar, grammar, row), false));
     }
     // Words that an option takes beyond the real one's are no options.

@@ -38,7 +38,7 @@ impl<'a> Sorter<'a> {
     ) -> Self {
         let own = command
             .get_arguments()
-            .filter(|arg| !Global::is_behind(arg));
+            .filter(|arg| !Global::is_after_command(arg));
         let own = own.flat_map(longs_of).collect();
         let slots = command.get_positionals();
         let slots = slots.map(takes_several).collect();
@@ -85,7 +85,7 @@ impl<'a> Sorter<'a> {
                 unknown.push(word);
                 continue;
             };
-            is_open = is_open && Global::is_behind(arg);
+            is_open = is_open && Global::is_after_command(arg);
             let takes_more = takes_separate_value(arg, &word);
             known.push(word);
             if takes_more {

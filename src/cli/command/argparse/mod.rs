@@ -202,7 +202,7 @@ mod tests {
     fn row(grammar: Grammar, line: &str) -> &'static str {
         match read_line(grammar, line) {
             Ok(Request::Leaf(parsed)) => parsed.row.name,
-            Ok(_) => panic!("{line} is no command"),
+            Ok(_) => panic!("{line} is not a command"),
             Err(error) => panic!("{line}: {error}"),
         }
     }
@@ -239,8 +239,8 @@ mod tests {
             "glance image-show: error: the following arguments are required: <IMAGE_ID>"
         );
         assert_eq!(
-            refused(Grammar::Glance, "image-list --nonsense"),
-            "glance: error: unrecognized arguments: --nonsense"
+            refused(Grammar::Glance, "image-list --unknown"),
+            "glance: error: unrecognized arguments: --unknown"
         );
         assert_eq!(
             refused(Grammar::Openstack, "image create x --private --community"),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn options_of_the_other_grammar_are_none() {
+    fn options_of_the_other_grammar_are_rejected() {
         for (line, complaint) in [
             (
                 "image delete A -f json",
@@ -375,8 +375,8 @@ mod tests {
             let mut lines = error.message().lines();
             let usage = lines.next().unwrap_or_default();
             assert!(usage.starts_with(&format!("usage: {program} ")), "{usage}");
-            let said = lines.next_back().unwrap_or_default();
-            assert!(said.starts_with(complaint), "{line}: {said}");
+            let message = lines.next_back().unwrap_or_default();
+            assert!(message.starts_with(complaint), "{line}: {message}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::option::{Global, flag, hidden, one_of, repeated, value};
 
 /// Additional options in both grammars; see `glance help local` and `glance help output`.
-pub static OURS: &[Global] = &[
+pub static EXTENSIONS: &[Global] = &[
     hidden(value(
         "data-dir",
         "DIR",
@@ -54,7 +54,7 @@ pub static OURS: &[Global] = &[
 ];
 
 /// Options documented by `glance help cloud` that python-openstackclient lacks.
-pub static OURS_IN_OPENSTACK: &[Global] = &[
+pub static OPENSTACK_EXTENSIONS: &[Global] = &[
     hidden(value(
         "os-image-url",
         "URL",
@@ -78,7 +78,7 @@ pub static OURS_IN_OPENSTACK: &[Global] = &[
 ];
 
 /// Options that python-glanceclient lacks: those for clouds.yaml, and output formats.
-pub static OURS_IN_GLANCE: &[Global] = &[
+pub static GLANCE_EXTENSIONS: &[Global] = &[
     hidden(value(
         "os-cloud",
         "CLOUD",

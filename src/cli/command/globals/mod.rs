@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use clap::{ArgMatches, Command};
 
-use self::extensions::{OURS, OURS_IN_GLANCE, OURS_IN_OPENSTACK};
+use self::extensions::{EXTENSIONS, GLANCE_EXTENSIONS, OPENSTACK_EXTENSIONS};
 use self::glance::GLANCE;
 use self::keys::{Flag, Text, Texts};
 use self::openstack::OPENSTACK;
@@ -22,7 +22,7 @@ pub use option::Global;
 
 impl Grammar {
     /// Returns the options of upstream's program for this grammar.
-    fn real_globals(self) -> &'static [Global] {
+    fn upstream_globals(self) -> &'static [Global] {
         match self {
             Self::Glance => GLANCE,
             Self::Openstack => OPENSTACK,
@@ -32,15 +32,15 @@ impl Grammar {
     /// Returns the additional options of our program for this grammar.
     fn own_globals(self) -> impl Iterator<Item = &'static Global> {
         let ours: &'static [Global] = match self {
-            Self::Glance => OURS_IN_GLANCE,
-            Self::Openstack => OURS_IN_OPENSTACK,
+            Self::Glance => GLANCE_EXTENSIONS,
+            Self::Openstack => OPENSTACK_EXTENSIONS,
         };
-        OURS.iter().chain(ours)
+        EXTENSIONS.iter().chain(ours)
     }
 
     /// Returns all global options of this grammar.
     pub fn globals(self) -> impl Iterator<Item = &'static Global> {
-        self.real_globals().iter().chain(self.own_globals())
+        self.upstream_globals().iter().chain(self.own_globals())
     }
 
     /// Returns the global options accepted after a command: the additional ones, and upstream's if its parser
@@ -319,12 +319,12 @@ mod tests {
             Ok(Some("os-auth-token"))
         );
         assert_eq!(name(Grammar::Glance, "-v"), Ok(Some("verbose")));
-        assert_eq!(name(Grammar::Openstack, "--nonsense"), Ok(None));
+        assert_eq!(name(Grammar::Openstack, "--unknown"), Ok(None));
         assert!(name(Grammar::Glance, "--os-auth").is_err());
     }
 
     #[test]
-    fn after_a_command_only_a_real_clients_options_are_abbreviated() {
+    fn after_a_command_only_options_of_upstream_are_abbreviated() {
         let name =
             |grammar, long| find_after(grammar, long).map(|found| found.map(|global| global.long));
         assert_eq!(name(Grammar::Openstack, "quie"), Ok(Some("quiet")));

@@ -61,7 +61,7 @@ impl Global {
     }
 
     /// Returns whether a command's argument was added by [`append`](super::append).
-    pub fn is_behind(arg: &Arg) -> bool {
+    pub fn is_after_command(arg: &Arg) -> bool {
         arg.get_help_heading() == Some(HEADING)
     }
 

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use clap::ArgAction;
 use serde_json::json;
 
-use super::{ColumnWidth, no_json};
+use super::{ColumnWidth, invalid_json, views};
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values;
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind, NamespaceQuery};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -86,7 +87,7 @@ impl Leaf<Session> for NamespaceCreate {
         }
         metadefs::check(Kind::Namespace, &new)?;
         let namespace = session.service().await?.create_namespace(new).await?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -120,10 +121,10 @@ impl Leaf<Session> for NamespaceImport {
                 "No metadata definition namespace passed via stdin or --file argument.",
             ));
         };
-        let new = metadefs::parse(&text).map_err(no_json)?;
+        let new = metadefs::parse(&text).map_err(invalid_json)?;
         metadefs::check(Kind::Namespace, &new)?;
         let namespace = session.service().await?.create_namespace(new).await?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -155,7 +156,7 @@ impl Leaf<Session> for NamespaceList {
             page_size,
             ..NamespaceQuery::default()
         };
-        let table = views::namespaces(session.service().await?, query);
+        let table = shared::namespaces(session.service().await?, query);
         Ok(Outcome::from(View::Table(table.blank_falsy())))
     }
 }
@@ -183,7 +184,7 @@ impl Leaf<Session> for NamespaceShow {
             .get_namespace(&self.namespace, resource_type)
             .await?;
         self.width.check()?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -207,7 +208,7 @@ impl Leaf<Session> for NamespaceUpdate {
         }
         let service = session.service().await?;
         let namespace = metadefs::update_namespace(service, &self.namespace, changes).await?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 

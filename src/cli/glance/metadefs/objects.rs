@@ -1,12 +1,13 @@
 //! Objects of metadata definitions: `glance md-object-*`.
 
-use super::{ColumnWidth, schema};
+use super::{ColumnWidth, schema, views};
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// Delete all objects of a namespace.
@@ -45,10 +46,7 @@ impl Leaf<Session> for ObjectCreate {
         metadefs::check(Kind::Object, &new)?;
         let service = session.service().await?;
         let object = service.create_object(&self.namespace, new).await?;
-        Ok(Outcome::from(views::glance_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 
@@ -80,7 +78,7 @@ impl Leaf<Session> for ObjectList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let objects = service.list_objects(&self.namespace).await?;
-        let table = views::objects(&objects).blank_falsy();
+        let table = shared::objects(&objects).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -104,7 +102,7 @@ impl Leaf<Session> for ObjectPropertyShow {
         let object = service.get_object(&self.namespace, &self.object).await?;
         let property = metadefs::property_of(&object, &self.property)?;
         self.width.check()?;
-        Ok(Outcome::from(views::object_property(property)))
+        Ok(Outcome::from(shared::object_property(property)))
     }
 }
 
@@ -124,10 +122,7 @@ impl Leaf<Session> for ObjectShow {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await?;
         self.width.check()?;
-        Ok(Outcome::from(views::glance_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 
@@ -158,10 +153,7 @@ impl Leaf<Session> for ObjectUpdate {
         let service = session.service().await?;
         let name = metadefs::update_object(service, &self.namespace, &self.object, changes).await?;
         let object = service.get_object(&self.namespace, &name).await?;
-        Ok(Outcome::from(views::glance_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 

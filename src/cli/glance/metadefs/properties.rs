@@ -1,12 +1,13 @@
 //! Properties of metadata definitions: `glance md-property-*`.
 
-use super::{ColumnWidth, schema};
+use super::{ColumnWidth, schema, views};
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// Delete all properties of a namespace.
@@ -59,7 +60,7 @@ impl Leaf<Session> for PropertyCreate {
         metadefs::check(Kind::Property, &new)?;
         let service = session.service().await?;
         let property = service.create_property(&self.namespace, new).await?;
-        Ok(Outcome::from(views::glance_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -93,7 +94,7 @@ impl Leaf<Session> for PropertyList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let properties = service.list_properties(&self.namespace).await?;
-        let table = views::properties(&properties).blank_falsy();
+        let table = shared::properties(&properties).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -116,7 +117,7 @@ impl Leaf<Session> for PropertyShow {
             .get_property(&self.namespace, &self.property)
             .await?;
         self.width.check()?;
-        Ok(Outcome::from(views::glance_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -152,7 +153,7 @@ impl Leaf<Session> for PropertyUpdate {
         let service = session.service().await?;
         let property =
             metadefs::update_property(service, &self.namespace, &self.property, changes).await?;
-        Ok(Outcome::from(views::glance_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 

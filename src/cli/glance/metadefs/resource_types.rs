@@ -1,11 +1,13 @@
 //! Resource types of metadata definitions: `glance md-resource-type-*`.
 
+use super::views;
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// List the resource types associated with a namespace.
@@ -19,7 +21,7 @@ impl Leaf<Session> for NamespaceResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let associations = service.list_associations(&self.namespace).await?;
-        let table = views::glance_associations(&associations).blank_falsy();
+        let table = views::associations(&associations).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -55,7 +57,7 @@ impl Leaf<Session> for ResourceTypeAssociate {
         metadefs::check(Kind::ResourceType, &new)?;
         let service = session.service().await?;
         let association = service.associate(&self.namespace, new).await?;
-        Ok(Outcome::from(views::glance_association(&association)))
+        Ok(Outcome::from(views::association(&association)))
     }
 }
 
@@ -85,7 +87,7 @@ pub struct ResourceTypeList {}
 impl Leaf<Session> for ResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = session.service().await?.list_resource_types().await?;
-        let table = views::resource_types("name", &types).blank_falsy();
+        let table = shared::resource_types("name", &types).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }

@@ -1,9 +1,9 @@
 //! Tags of metadata definitions: `glance md-tag-*`.
 
+use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
 use crate::ops::Outcome;
-use crate::ops::metadefs::views;
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -34,7 +34,7 @@ pub struct TagCreate {
 
 impl Leaf<Session> for TagCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let name = word(&self.name)?;
+        let name = trimmed_name(&self.name)?;
         let service = session.service().await?;
         let tag = service.create_tag(&self.namespace, name).await?;
         Ok(Outcome::from(views::tag(&tag)))
@@ -139,7 +139,7 @@ pub struct TagUpdate {
 
 impl Leaf<Session> for TagUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let name = word(&self.name)?;
+        let name = trimmed_name(&self.name)?;
         let service = session.service().await?;
         service.rename_tag(&self.namespace, &self.tag, name).await?;
         let tag = service.get_tag(&self.namespace, name).await?;
@@ -148,7 +148,7 @@ impl Leaf<Session> for TagUpdate {
 }
 
 /// Returns a name without surrounding whitespace.
-fn word(name: &str) -> Result<&str> {
+fn trimmed_name(name: &str) -> Result<&str> {
     match name.trim() {
         "" => Err(Error::failed(
             "Please supply at least one non-blank tag name.",

@@ -4,6 +4,7 @@ pub mod namespaces;
 pub mod objects;
 pub mod properties;
 pub mod resource_types;
+mod views;
 
 use crate::cli::command::grammar::Grammar;
 use crate::cli::run::ui::inline;

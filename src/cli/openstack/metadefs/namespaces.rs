@@ -2,14 +2,15 @@
 
 use clap::ArgGroup;
 
-use super::Failures;
+use super::{Failures, views};
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
-use crate::cli::openstack::attributes::chosen;
+use crate::cli::openstack::attributes::either_flag;
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, NamespaceQuery, PUBLIC, private};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{missing, views};
+use crate::ops::metadefs::missing;
 use crate::output::View;
 
 /// Options that set attributes of a namespace.
@@ -53,7 +54,7 @@ impl Attributes {
                 given.insert(name.to_string(), text.into());
             }
         }
-        if let Some(public) = chosen(self.public, self.private) {
+        if let Some(public) = either_flag(self.public, self.private) {
             let visibility = if public {
                 PUBLIC.to_string()
             } else {
@@ -61,7 +62,7 @@ impl Attributes {
             };
             given.insert("visibility".to_string(), visibility.into());
         }
-        if let Some(protected) = chosen(self.protected, self.unprotected) {
+        if let Some(protected) = either_flag(self.protected, self.unprotected) {
             given.insert("protected".to_string(), protected.into());
         }
         given
@@ -82,7 +83,7 @@ impl Leaf<Session> for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let new = self.attributes.of(self.namespace);
         let namespace = session.service().await?.create_namespace(new).await?;
-        Ok(Outcome::from(views::openstack_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -133,7 +134,7 @@ impl Leaf<Session> for NamespaceList {
             visibility: self.visibility,
             ..NamespaceQuery::default()
         };
-        let table = views::namespaces(session.service().await?, query);
+        let table = shared::namespaces(session.service().await?, query);
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -181,7 +182,7 @@ impl Leaf<Session> for NamespaceShow {
         let service = session.service().await?;
         let namespace = service.get_namespace(&self.namespace, None).await;
         let namespace = namespace.map_err(missing("MetadefNamespace", &self.namespace))?;
-        Ok(Outcome::from(views::openstack_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 

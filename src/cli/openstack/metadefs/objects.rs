@@ -1,11 +1,12 @@
 //! Objects of metadata definitions: `openstack image metadef object`.
 
-use super::Failures;
+use super::{Failures, views};
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, missing, views};
+use crate::ops::metadefs::{self, missing};
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -34,7 +35,7 @@ impl Leaf<Session> for ObjectCreate {
             .create_object(&namespace, new)
             .await;
         let object = object.map_err(missing("MetadefNamespace", &namespace))?;
-        Ok(Outcome::from(views::openstack_object(&namespace, &object)))
+        Ok(Outcome::from(views::object(&namespace, &object)))
     }
 }
 
@@ -81,7 +82,7 @@ impl Leaf<Session> for ObjectList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let objects = service.list_objects(&self.namespace).await?;
-        Ok(Outcome::from(View::Table(views::objects(&objects))))
+        Ok(Outcome::from(View::Table(shared::objects(&objects))))
     }
 }
 
@@ -105,7 +106,7 @@ impl Leaf<Session> for ObjectPropertyShow {
         let object = service.get_object(&self.namespace, &self.object).await;
         let object = object.map_err(missing("MetadefObject", &self.object))?;
         let property = metadefs::property_of(&object, &self.property)?;
-        Ok(Outcome::from(views::object_property(property)))
+        Ok(Outcome::from(shared::object_property(property)))
     }
 }
 
@@ -125,10 +126,7 @@ impl Leaf<Session> for ObjectShow {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await;
         let object = object.map_err(missing("MetadefObject", &self.object))?;
-        Ok(Outcome::from(views::openstack_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Properties of metadata definitions: `openstack image metadef property`.
 
-use super::Failures;
+use super::{Failures, views};
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, missing, views};
+use crate::ops::metadefs::{self, missing};
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -42,7 +43,7 @@ impl Leaf<Session> for PropertyCreate {
         new.extend(schema(&self.schema)?);
         let service = session.service().await?;
         let property = service.create_property(&self.namespace, new).await?;
-        Ok(Outcome::from(views::openstack_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -91,7 +92,7 @@ impl Leaf<Session> for PropertyList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let properties = service.list_properties(&self.namespace).await?;
-        Ok(Outcome::from(View::Table(views::properties(&properties))))
+        Ok(Outcome::from(View::Table(shared::properties(&properties))))
     }
 }
 
@@ -158,7 +159,7 @@ impl Leaf<Session> for PropertyShow {
         let service = session.service().await?;
         let property = service.get_property(&self.namespace, &self.property).await;
         let property = property.map_err(missing("MetadefProperty", &self.property))?;
-        Ok(Outcome::from(views::openstack_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 

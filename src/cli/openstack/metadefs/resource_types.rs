@@ -1,12 +1,13 @@
 //! Resource types of metadata definitions: `openstack image metadef resource type`.
 
-use super::Failures;
+use super::{Failures, views};
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// Associate a resource type with a namespace.
@@ -32,7 +33,7 @@ impl Leaf<Session> for ResourceTypeAssociationCreate {
         }
         let service = session.service().await?;
         let association = service.associate(&self.namespace, new).await?;
-        Ok(Outcome::from(views::openstack_association(&association)))
+        Ok(Outcome::from(views::association(&association)))
     }
 }
 
@@ -78,7 +79,7 @@ impl Leaf<Session> for ResourceTypeAssociationList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let associations = service.list_associations(&self.namespace).await?;
-        let table = views::openstack_associations(&associations);
+        let table = views::associations(&associations);
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -90,7 +91,7 @@ pub struct ResourceTypeList {}
 impl Leaf<Session> for ResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = session.service().await?.list_resource_types().await?;
-        let table = views::resource_types("Name", &types);
+        let table = shared::resource_types("Name", &types);
         Ok(Outcome::from(View::Table(table)))
     }
 }

@@ -234,7 +234,7 @@ impl Batch<'_> {
             session.grammar == parsed.grammar
                 && session.globals == parsed.globals
                 // The default data directory may have been created in the meantime.
-                && !session.is_of_nothing()
+                && !session.is_empty_deployment()
         };
         let known = self.sessions.iter().position(is_same);
         let place = if let Some(place) = known {

@@ -1,8 +1,9 @@
-//! Output of images, members and stores in each grammar.
+//! Images as the second grammar prints them.
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Image, Member, StoreInfo};
+use crate::model::Image;
+use crate::model::schema::attribute_named;
 use crate::output::{Cell, Record};
 
 /// Attributes that the second grammar prints as fields of their own; the others are in `properties`.
@@ -101,39 +102,8 @@ impl Type {
     }
 }
 
-/// Returns an image as `glance image-show` prints it.
-pub fn glance_image(image: &Image, human_readable: bool) -> Record {
-    let mut fields = Vec::new();
-    for (name, value) in image.to_api() {
-        let value = match name.as_str() {
-            "self" | "access" | "file" | "schema" => continue,
-            "virtual_size" if value.as_u64().unwrap_or(0) == 0 => json!("Not available"),
-            _ => value,
-        };
-        let cell = match name.as_str() {
-            "size" if human_readable => Cell::binary_size(image.size),
-            _ => Cell::new(value),
-        };
-        fields.push((name, cell));
-    }
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    fields.into_iter().collect()
-}
-
-/// Returns an image as the location commands of the first grammar print it: with all attributes.
-pub fn glance_patched_image(image: &Image) -> Record {
-    let mut fields: Vec<(String, Cell)> = image
-        .to_api()
-        .into_iter()
-        .filter(|(name, _)| name != "self")
-        .map(|(name, value)| (name, Cell::new(value)))
-        .collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    fields.into_iter().collect()
-}
-
 /// Returns an image as `openstack image show` prints it.
-pub fn openstack_image(image: &Image, human_readable: bool) -> Record {
+pub fn image(image: &Image, human_readable: bool) -> Record {
     let mut api = image.to_api();
     let tags = api.shift_remove("tags").unwrap_or_default();
     api.shift_remove("self");
@@ -169,66 +139,12 @@ pub fn openstack_image(image: &Image, human_readable: bool) -> Record {
     fields.into_iter().collect()
 }
 
-/// Returns the text of a field, by which the second grammar sorts and filters; `None` if the image lacks it.
-pub fn field_text(image: &Image, name: &str) -> Option<String> {
-    if let Some(value) = image.property(name) {
-        return Some(value.to_string());
-    }
-    let name = match name {
-        "is_hidden" => "os_hidden",
-        "is_protected" => "protected",
-        "hash_algo" => "os_hash_algo",
-        "hash_value" => "os_hash_value",
-        "owner_id" => "owner",
-        other => other,
-    };
-    match image.to_api().get(name)? {
-        Value::Null => None,
-        Value::Bool(true) => Some("True".to_string()),
-        Value::Bool(false) => Some("False".to_string()),
-        Value::String(text) => Some(text.clone()),
-        other => Some(other.to_string()),
-    }
-}
-
 /// Returns whether images can be sorted by the field.
 pub fn is_field(name: &str) -> bool {
-    crate::model::schema::attribute_named(name).is_some()
+    attribute_named(name).is_some()
         || matches!(
             name,
             "is_hidden" | "is_protected" | "hash_algo" | "hash_value" | "owner_id" | "properties"
         )
         || KNOWN.iter().any(|(known, _)| *known == name)
-}
-
-/// Returns a member as both grammars print it.
-pub fn member(member: &Member) -> Record {
-    let mut fields: Vec<(String, Cell)> = member
-        .to_api()
-        .into_iter()
-        .map(|(name, value)| (name, Cell::new(value)))
-        .collect();
-    fields.sort_by(|a, b| a.0.cmp(&b.0));
-    fields.into_iter().collect()
-}
-
-/// Returns a store by the field names of the API.
-pub fn store(info: &StoreInfo) -> Map<String, Value> {
-    let mut store = Map::new();
-    store.insert("id".to_string(), json!(info.id));
-    if let Some(description) = &info.description {
-        store.insert("description".to_string(), json!(description));
-    }
-    if info.is_default {
-        store.insert("default".to_string(), json!("true"));
-    }
-    if info.read_only {
-        store.insert("read-only".to_string(), json!("true"));
-    }
-    if let Some(detail) = &info.detail {
-        store.insert("type".to_string(), json!(detail.kind));
-        store.insert("properties".to_string(), json!(detail.properties));
-        store.insert("weight".to_string(), json!(detail.weight));
-    }
-    store
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::local::Told;
+use crate::local::ScrubEvent;
 use crate::model::Scrubbed;
 use crate::model::address::discreet;
 use crate::output::{Cell, Record, View};
@@ -42,17 +42,17 @@ pub fn record(done: &Scrubbed, dry_run: bool) -> View<'static> {
 }
 
 /// Describes what was done, or would be done, to one item; `None` if it failed.
-pub fn line(told: &Told<'_>, dry_run: bool) -> Option<String> {
-    Some(match told {
-        Told::Scrubbed { id, bytes } => {
+pub fn line(event: &ScrubEvent<'_>, dry_run: bool) -> Option<String> {
+    Some(match event {
+        ScrubEvent::Scrubbed { id, bytes } => {
             let verb = if dry_run { "Would scrub" } else { "Scrubbed" };
             format!("{verb} image {id}, {bytes} byte(s).")
         }
-        Told::Removed { id, url, bytes } => {
+        ScrubEvent::Removed { id, url, bytes } => {
             let verb = if dry_run { "Would remove" } else { "Removed" };
             let place = discreet(url);
             format!("{verb} {place}, a former location of image {id}, {bytes} byte(s).")
         }
-        Told::Failed(_) | Told::Kept(_) => return None,
+        ScrubEvent::Failed(_) | ScrubEvent::Kept(_) => return None,
     })
 }
