@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use glance_tools::cli::help;
-use glance_tools::cli::registry::{Grammar, Output};
+use glance_tools::cli::command::grammar::Grammar;
+use glance_tools::cli::command::help;
+use glance_tools::cli::command::registry::Output;
 
 use super::model::{Argument, Leaf, Program, Takes};
 

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use clap::{Arg, ArgAction, Command, ValueHint};
-use glance_tools::cli::argparse::leaf;
-use glance_tools::cli::help::{Builtin, TOPICS, builtins};
-use glance_tools::cli::registry::{Grammar, Output, Row};
+use glance_tools::cli::command::builtins::{Builtin, builtins};
+use glance_tools::cli::command::grammar::{Grammar, Row};
+use glance_tools::cli::command::parser::leaf;
+use glance_tools::cli::command::registry::Output;
+use glance_tools::cli::command::topics::TOPICS;
 use glance_tools::cli::{cache_manage, manage, scrubber};
 
 /// The heading under which the parsers put cliff's formatter options.
@@ -176,10 +178,8 @@ pub fn programs() -> Vec<Program> {
 /// Returns the programs that `glance-cache-manage` replaces, under their own names. They share its manual page.
 pub fn old_programs() -> Vec<Program> {
     let program = |(name, does): &(&'static str, &str)| {
-        let about = cache_manage::UPKEEP
-            .iter()
-            .find(|(command, _)| command == does);
-        let about = about.map_or("", |(_, about)| about);
+        let about = cache_manage::UPKEEP.iter().find(|row| row.name == *does);
+        let about = about.map_or("", |row| row.about);
         Program {
             name,
             options: tool_options(cache_manage::upkeep_command(name, about)),
@@ -407,9 +407,9 @@ fn cache_manage_program() -> Program {
     let mut commands: Vec<Leaf> = cache_manage::COMMANDS
         .iter()
         .chain(cache_manage::UPKEEP)
-        .map(|(name, about)| {
-            let mut command = plain_command(name, about);
-            if name.ends_with("-image") {
+        .map(|row| {
+            let mut command = plain_command(row.name, row.about);
+            if row.name.ends_with("-image") {
                 command.arguments.push(Argument {
                     required: true,
                     ..positional("IMAGE_ID", "ID of the image")

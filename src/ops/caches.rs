@@ -2,12 +2,8 @@
 //!
 //! *Source:* `glance/cmd/cache_manage.py` of the reference implementation.
 
-use serde_json::json;
-
-use super::cache::{in_chunks, moment};
 use crate::Result;
 use crate::model::CachedImage;
-use crate::output::{Align, Column, Table, View};
 use crate::service::CacheKeeper;
 
 /// An action on a cache.
@@ -36,8 +32,17 @@ pub struct CacheReport {
     pub text: String,
     /// Whether the message is printed without `--verbose`.
     pub always: bool,
-    /// The table, if the action lists images.
-    pub table: Option<View<'static>>,
+    /// The images, if the action lists them.
+    pub listing: Option<Listing>,
+}
+
+/// The images of a cache.
+#[derive(Debug)]
+pub enum Listing {
+    /// The cached images.
+    Cached(Vec<CachedImage>),
+    /// The IDs of the queued images.
+    Queued(Vec<String>),
 }
 
 impl CacheReport {
@@ -45,7 +50,7 @@ impl CacheReport {
         Self {
             text: text.into(),
             always: true,
-            table: None,
+            listing: None,
         }
     }
 
@@ -105,7 +110,7 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
             match cached.len() {
                 0 => CacheReport::always("No cached images."),
                 count => CacheReport {
-                    table: Some(table_of_cached(cached)),
+                    listing: Some(Listing::Cached(cached)),
                     ..CacheReport::always(format!("Found {count} cached images..."))
                 },
             }
@@ -115,7 +120,7 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
             match queued.len() {
                 0 => CacheReport::always("No queued images."),
                 count => CacheReport {
-                    table: Some(table_of_queued(queued)),
+                    listing: Some(Listing::Queued(queued)),
                     ..CacheReport::always(format!("Found {count} queued images..."))
                 },
             }
@@ -180,31 +185,4 @@ async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<CacheRepo
         }
     };
     Ok(CacheReport::always(text))
-}
-
-fn table_of_cached(cached: Vec<CachedImage>) -> View<'static> {
-    let columns = [
-        ("ID", Align::Center),
-        ("Last Accessed (UTC)", Align::Center),
-        ("Last Modified (UTC)", Align::Center),
-        ("Size", Align::Right),
-        ("Hits", Align::Right),
-    ];
-    let columns = columns.map(|(name, align)| Column::new(name).align(align));
-    let rows = cached.into_iter().map(|image| {
-        [
-            json!(image.image_id),
-            moment(image.last_accessed),
-            json!(image.last_modified.to_iso()),
-            json!(image.size),
-            json!(image.hits),
-        ]
-    });
-    View::Table(Table::new(columns, in_chunks(rows)))
-}
-
-fn table_of_queued(queued: Vec<String>) -> View<'static> {
-    let column = Column::new("ID").align(Align::Center);
-    let rows = queued.into_iter().map(|id| [json!(id)]);
-    View::Table(Table::new([column], in_chunks(rows)))
 }

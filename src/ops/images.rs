@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_stream::try_stream;
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::views;
+use super::fields::field_text;
 use crate::data::Source;
 use crate::data::format::{Detected, Format, Inspector};
 use crate::data::source::ByteStream;
@@ -283,7 +283,7 @@ pub fn list(
         images.retain(|image| {
             property_filter
                 .iter()
-                .all(|(name, value)| views::field_text(image, name).as_deref() == Some(value))
+                .all(|(name, value)| field_text(image, name).as_deref() == Some(value))
         });
         images
     });
@@ -293,9 +293,8 @@ pub fn list(
     futures_util::stream::once(async move {
         let mut images: Vec<Image> = chunks.try_concat().await?;
         for (field, direction) in sort.iter().rev() {
-            let key = |image: &Image| {
-                views::field_text(image, field).unwrap_or_else(|| "None".to_string())
-            };
+            let key =
+                |image: &Image| field_text(image, field).unwrap_or_else(|| "None".to_string());
             match direction {
                 Direction::Ascending => images.sort_by_cached_key(key),
                 Direction::Descending => {

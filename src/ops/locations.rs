@@ -2,10 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::views;
 use crate::model::address::discreet;
 use crate::model::{Change, Image, ImagePatch, Location, MultiHash, ValidationData};
-use crate::output::View;
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Operation, Result};
 
@@ -15,10 +13,9 @@ pub async fn add(
     id: &str,
     location: Location,
     validation: ValidationData,
-) -> Result<View<'static>> {
+) -> Result<Image> {
     let add = ImagePatch::from(Change::add_location(location, validation));
-    let image = service.update_image(id, &add).await?;
-    Ok(View::Record(views::glance_patched_image(&image)))
+    service.update_image(id, &add).await
 }
 
 /// Updates the metadata of a location (`glance location-update`). Unchanged metadata is not sent.
@@ -27,7 +24,7 @@ pub async fn update(
     id: &str,
     url: &str,
     metadata: Map<String, Value>,
-) -> Result<View<'static>> {
+) -> Result<Image> {
     let mut image = service.get_image(id).await?;
     let mut locations = known(&image)?.to_vec();
     let location = locations.iter_mut().rfind(|at| at.url == url);
@@ -42,7 +39,7 @@ pub async fn update(
         let replace = ImagePatch::from(Change::replace_locations(locations));
         image = service.update_image(id, &replace).await?;
     }
-    Ok(View::Record(views::glance_patched_image(&image)))
+    Ok(image)
 }
 
 /// Removes locations (`glance location-delete`). If several have the same URL, removes the first.
@@ -74,10 +71,9 @@ pub async fn register(
     id: &str,
     url: &str,
     expected: Option<&MultiHash>,
-) -> Result<View<'static>> {
+) -> Result<Image> {
     service.register_location(id, url, expected).await?;
-    let image = service.get_image(id).await?;
-    Ok(View::Record(views::glance_image(&image, false)))
+    service.get_image(id).await
 }
 
 /// Deletes the copy of an image in one store (`glance stores-delete`). `inline` words an error of the service.

@@ -1,34 +1,9 @@
 //! Image members.
 
-use serde_json::json;
-
-use super::{Outcome, views};
+use super::Outcome;
 use crate::model::{Member, MemberStatus};
-use crate::output::{Cell, Table, View};
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Result};
-
-/// Returns the table of members, as both grammars print it.
-pub fn table(members: &[Member]) -> View<'static> {
-    let row = |member: &Member| {
-        [
-            json!(member.image_id),
-            json!(member.member_id),
-            json!(member.status.name()),
-        ]
-        .map(Cell::new)
-        .into()
-    };
-    View::Table(Table::from_rows(
-        vec!["Image ID", "Member ID", "Status"],
-        members.iter().map(row).collect(),
-    ))
-}
-
-/// Returns a member, as both grammars print it.
-pub fn record(member: &Member) -> View<'static> {
-    View::Record(views::member(member))
-}
 
 /// Sets the membership status of a project; by default the caller's own.
 pub async fn answer(

@@ -5,15 +5,12 @@
 pub mod cache;
 pub mod caches;
 pub mod download;
+pub mod fields;
 pub mod images;
 pub mod imports;
 pub mod locations;
 pub mod members;
 pub mod metadefs;
-pub mod scrub;
-pub mod stores;
-pub mod tasks;
-pub mod views;
 
 use crate::output::View;
 use crate::service::Running;
@@ -21,6 +18,8 @@ use crate::{Error, Hint};
 
 /// The result of a command.
 pub struct Outcome<'a> {
+    /// A line above the output.
+    pub heading: Option<String>,
     /// The output on stdout.
     pub view: View<'a>,
     /// Messages for stderr that are not failures.
@@ -31,6 +30,8 @@ pub struct Outcome<'a> {
     pub failures: Vec<Error>,
     /// Work to await after the output has been printed.
     pub then: Option<Running>,
+    /// The exit code unless there are failures.
+    pub exit_code: u8,
 }
 
 impl<'a> Outcome<'a> {
@@ -42,12 +43,26 @@ impl<'a> Outcome<'a> {
     /// Returns a result with output.
     pub fn from(view: View<'a>) -> Self {
         Self {
+            heading: None,
             view,
             notices: Vec::new(),
             hints: Vec::new(),
             failures: Vec::new(),
             then: None,
+            exit_code: 0,
         }
+    }
+
+    /// Returns a result with a text as its output.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::from(View::Text(text.into()))
+    }
+
+    /// Sets the exit code of a command that does not fail.
+    #[must_use]
+    pub fn exiting(mut self, code: u8) -> Self {
+        self.exit_code = code;
+        self
     }
 
     /// Adds work to await after printing.

@@ -1,15 +1,18 @@
 //! The image cache of a host: `glance cache-*`.
 
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
+use serde_json::json;
+
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
+use crate::cli::views::cache as views;
 use crate::model::CacheTarget;
 use crate::model::schema::is_uuid;
-use crate::ops::cache::{self, Verb};
+use crate::ops::Outcome;
+use crate::ops::cache::{self, Verb, forgive};
 use crate::ops::images::Reference;
-use crate::ops::{Outcome, cache::forgive};
-use crate::output::View;
+use crate::output::{Cell, Table, View};
 use crate::{Error, ErrorKind, Result};
 
 /// Remove invalid and stalled files from the cache.
@@ -20,19 +23,19 @@ pub struct CacheClean {
     dry_run: bool,
 }
 
-impl Leaf for CacheClean {
+impl Leaf<Session> for CacheClean {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut outcome = Outcome::nothing();
         match session.service().await?.clean_cache(self.dry_run).await {
             Ok(removed) => {
                 if let Some(removed) = removed.filter(|_| self.dry_run) {
-                    outcome.view = View::Text(cache::would_remove(&removed));
+                    outcome.view = View::Text(views::would_remove(&removed));
                 }
             }
             Err(error) => {
                 let text = |error: &_| {
-                    let why = inline(session.grammar, error);
-                    format!("'{why}': Unable to clean the image cache.")
+                    let reason = inline(session.grammar, error);
+                    format!("'{reason}': Unable to clean the image cache.")
                 };
                 let forbidden = || "You are not permitted to clean the image cache.".to_string();
                 forgive(&mut outcome, error, forbidden, text)?;
@@ -53,18 +56,19 @@ pub struct CacheClear {
     dry_run: bool,
 }
 
-impl Leaf for CacheClear {
+impl Leaf<Session> for CacheClear {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let target = CacheTarget::parse(&self.target)
             .ok_or_else(|| Error::usage(format!("'{}' is not a part of the cache", self.target)))?;
         let service = session.service().await?;
         let mut outcome = Outcome::nothing();
         match cache::clear(service, target, self.dry_run).await {
-            Ok(view) => outcome.view = view,
+            Ok(Some(removed)) => outcome.view = View::Text(views::would_remove(&removed)),
+            Ok(None) => {}
             Err(error) => {
                 let text = |error: &_| {
-                    let why = inline(session.grammar, error);
-                    format!("'{why}': Unable to delete image(s) from cache.")
+                    let reason = inline(session.grammar, error);
+                    format!("'{reason}': Unable to delete image(s) from cache.")
                 };
                 let forbidden =
                     || "You are not permitted to delete image(s) from cache.".to_string();
@@ -86,7 +90,7 @@ pub struct CacheDelete {
     dry_run: bool,
 }
 
-impl Leaf for CacheDelete {
+impl Leaf<Session> for CacheDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Delete, &self.image_ids, self.dry_run).await
     }
@@ -96,10 +100,10 @@ impl Leaf for CacheDelete {
 #[derive(Debug, Clone, clap::Args)]
 pub struct CacheList {}
 
-impl Leaf for CacheList {
+impl Leaf<Session> for CacheList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let state = session.service().await?.cache_state().await?;
-        Ok(Outcome::from(cache::table(state)))
+        Ok(Outcome::from(views::table(state)))
     }
 }
 
@@ -110,16 +114,16 @@ pub struct CacheNodesList {
     pub image_id: String,
 }
 
-impl Leaf for CacheNodesList {
+impl Leaf<Session> for CacheNodesList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let (id, service) = (&self.image_id, session.service().await?);
         let mut outcome = Outcome::nothing();
-        match cache::nodes(service, id).await {
-            Ok(view) => outcome.view = view,
+        match service.cached_nodes(id).await {
+            Ok(nodes) => outcome.view = node_table(&nodes),
             Err(error) => {
                 let text = |error: &_| {
-                    let why = inline(session.grammar, error);
-                    format!("'{why}': Unable to list cached nodes for image '{id}'.")
+                    let reason = inline(session.grammar, error);
+                    format!("'{reason}': Unable to list cached nodes for image '{id}'.")
                 };
                 let forbidden =
                     || format!("You are not permitted to list cached nodes for image '{id}'.");
@@ -138,18 +142,18 @@ pub struct CachePrune {
     dry_run: bool,
 }
 
-impl Leaf for CachePrune {
+impl Leaf<Session> for CachePrune {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut outcome = Outcome::nothing();
         match session.service().await?.prune_cache(self.dry_run).await {
             Ok(removed) if self.dry_run => {
-                outcome.view = View::Text(cache::would_remove(&removed));
+                outcome.view = View::Text(views::would_remove(&removed));
             }
-            Ok(removed) => outcome.view = View::Text(cache::pruned(&removed)),
+            Ok(removed) => outcome.view = View::Text(views::pruned(&removed)),
             Err(error) => {
                 let text = |error: &_| {
-                    let why = inline(session.grammar, error);
-                    format!("'{why}': Unable to prune the image cache.")
+                    let reason = inline(session.grammar, error);
+                    format!("'{reason}': Unable to prune the image cache.")
                 };
                 let forbidden = || "You are not permitted to prune the image cache.".to_string();
                 forgive(&mut outcome, error, forbidden, text)?;
@@ -170,10 +174,17 @@ pub struct CacheQueue {
     dry_run: bool,
 }
 
-impl Leaf for CacheQueue {
+impl Leaf<Session> for CacheQueue {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Queue, &self.image_ids, self.dry_run).await
     }
+}
+
+/// Returns the table of hosts that have an image in their cache.
+fn node_table(nodes: &[String]) -> View<'static> {
+    let rows = nodes.iter().map(|url| vec![Cell::new(json!(url))]);
+    let table = Table::from_rows(["Node Reference URL"], rows.collect());
+    View::Table(table.blank_falsy())
 }
 
 /// Applies `verb` to each image. Failures are printed as notices and do not change the exit code.
@@ -185,18 +196,18 @@ async fn each<'s>(
 ) -> Result<Outcome<'s>> {
     let service = session.service().await?;
     let mut outcome = Outcome::nothing();
-    let mut said = Vec::new();
+    let mut lines = Vec::new();
     for id in ids {
         match verb.apply(service, Reference::Id(id), dry_run).await {
-            Ok(text) => said.extend(text),
+            Ok(text) => lines.extend(text),
             Err(error) => {
                 let (before, after) = match verb {
                     Verb::Queue => ("queue", "for caching"),
                     Verb::Delete => ("delete", "from cache"),
                 };
                 let text = |error: &_| {
-                    let why = inline(session.grammar, error);
-                    format!("'{why}': Unable to {before} image '{id}' {after}.")
+                    let reason = inline(session.grammar, error);
+                    format!("'{reason}': Unable to {before} image '{id}' {after}.")
                 };
                 let forbidden =
                     || format!("You are not permitted to {before} the image '{id}' {after}.");
@@ -209,14 +220,14 @@ async fn each<'s>(
             }
         }
     }
-    if !said.is_empty() {
-        outcome.view = View::Text(said.join("\n"));
+    if !lines.is_empty() {
+        outcome.view = View::Text(lines.join("\n"));
     }
     Ok(outcome)
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<CacheClean>(
         "cache-clean",
         "Remove invalid and stalled files from the cache",

@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::cli::values::int;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::int;
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::model::schema::is_uuid;
 use crate::ops::Outcome;
 use crate::ops::download::{self, Target};
 use crate::{Error, ErrorKind, Result};
 
 /// Opens the data to upload. An unreadable file is reported in upstream's wording.
-pub(super) fn readable(
+pub(super) fn open_upload(
     session: &Session,
     file: Option<&std::path::Path>,
     progress: bool,
@@ -33,7 +34,10 @@ pub(super) fn readable(
 ///
 /// # Errors
 /// `Failed` if the size is negative or differs from the size of the data.
-pub(super) fn promised(size: Option<i64>, upload: &crate::service::Upload) -> Result<Option<u64>> {
+pub(super) fn expected_size(
+    size: Option<i64>,
+    upload: &crate::service::Upload,
+) -> Result<Option<u64>> {
     let Some(size) = size.filter(|size| *size != 0) else {
         return Ok(None);
     };
@@ -67,7 +71,7 @@ pub struct ImageDownload {
     prefer: Option<String>,
 }
 
-impl Leaf for ImageDownload {
+impl Leaf<Session> for ImageDownload {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.file.is_none() && std::io::IsTerminal::is_terminal(&std::io::stdout()) {
             return Err(Error::failed(
@@ -107,7 +111,7 @@ impl Leaf for ImageDownload {
         let target = match self.file {
             Some(path) => Target::File {
                 path,
-                sparse: session.globals.given("sparse"),
+                sparse: session.globals.is_set(keys::SPARSE),
             },
             None => Target::Output,
         };
@@ -151,7 +155,7 @@ pub struct ImageUpload {
     store: Option<String>,
 }
 
-impl Leaf for ImageUpload {
+impl Leaf<Session> for ImageUpload {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let store = session.or_variable(self.store.as_deref(), "OS_IMAGE_STORE");
         session.check_store(store.as_deref()).await?;
@@ -160,20 +164,20 @@ impl Leaf for ImageUpload {
                 .hint("Pass a file with --file, or pipe the data to standard input."));
         };
         upload.store = store;
-        upload.size = promised(self.size, &upload)?;
+        upload.size = expected_size(self.size, &upload)?;
         let began = Instant::now();
         let service = session.service().await?;
         let image = service.upload_image(&self.id, upload).await?;
-        let told = session.stored_notice(self.progress, image.size, began);
+        let summary = session.stored_notice(self.progress, image.size, began);
         Ok(Outcome {
-            notices: told.into_iter().collect(),
+            notices: summary.into_iter().collect(),
             ..Outcome::nothing()
         })
     }
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageDownload>(
         "image-download",
         "Download the data of an image",

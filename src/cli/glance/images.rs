@@ -5,16 +5,18 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::data::readable;
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::cli::values::{int, loose_bool, strict_bool};
+use super::data::open_upload;
+use super::views;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::{int, loose_bool, strict_bool};
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::model::schema::{Allowed, attribute_named, is_uuid};
 use crate::model::{Change, NewImage};
+use crate::ops::Outcome;
 use crate::ops::images::{self, Create, Reference};
-use crate::ops::{Outcome, views};
 use crate::output::View;
 use crate::{Error, ErrorKind, Result};
 
@@ -115,7 +117,7 @@ impl Attributes {
 /// Rejects values that violate the image schema before a request is sent. The service's schema is fetched only
 /// if a value is not a usual one or `--get-schema` is given.
 pub(super) async fn check(session: &Session, given: &Map<String, Value>) -> Result<()> {
-    let ask = session.globals.given("get-schema");
+    let ask = session.globals.is_set(keys::GET_SCHEMA);
     if !ask && check_against(&Allowed::usual(), given).is_ok() {
         return Ok(());
     }
@@ -217,7 +219,7 @@ pub struct ImageCreate {
     store: Option<String>,
 }
 
-impl Leaf for ImageCreate {
+impl Leaf<Session> for ImageCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let piped = session.is_piped();
         let file = self.new.file.as_deref();
@@ -229,7 +231,7 @@ impl Leaf for ImageCreate {
                 "--store option should only be provided with --file option or stdin.",
             ));
         }
-        let mut upload = readable(session, file, self.new.progress)?;
+        let mut upload = open_upload(session, file, self.new.progress)?;
         if let Some(upload) = &mut upload {
             upload.store.clone_from(&store);
         }
@@ -246,16 +248,16 @@ impl Leaf for ImageCreate {
         let began = Instant::now();
         let (image, failure) = images::create(service, request).await?;
         let size = image.size.filter(|_| has_data && failure.is_none());
-        let told = session.stored_notice(self.new.progress, size, began);
+        let summary = session.stored_notice(self.new.progress, size, began);
         let failure = failure.map(|error| {
             error.hint(format!(
                 "The image stays queued. To upload its data, run: glance image-upload --file FILE {}",
                 image.id
             ))
         });
-        let view = View::Record(views::glance_image(&image, false));
+        let view = View::Record(views::image(&image, false));
         Ok(Outcome {
-            notices: told.into_iter().collect(),
+            notices: summary.into_iter().collect(),
             ..Outcome::from(view).failing(failure)
         })
     }
@@ -277,7 +279,7 @@ pub struct ImageUpdate {
     remove_property: Vec<String>,
 }
 
-impl Leaf for ImageUpdate {
+impl Leaf<Session> for ImageUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let given = self.attributes.collect()?;
         check(session, &given).await?;
@@ -301,9 +303,7 @@ impl Leaf for ImageUpdate {
             });
         }
         let image = images::update(service, image, &changes).await?;
-        Ok(Outcome::from(View::Record(views::glance_image(
-            &image, false,
-        ))))
+        Ok(Outcome::from(View::Record(views::image(&image, false))))
     }
 }
 
@@ -329,7 +329,7 @@ pub struct ImageShow {
     max_column_width: String,
 }
 
-impl Leaf for ImageShow {
+impl Leaf<Session> for ImageShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let image = images::find(session.service().await?, Reference::Id(&self.id)).await?;
         if int(&self.max_column_width).is_err() {
@@ -339,7 +339,7 @@ impl Leaf for ImageShow {
             );
             return Err(Error::failed(wrong).hint("Pass a whole number to --max-column-width."));
         }
-        Ok(Outcome::from(View::Record(views::glance_image(
+        Ok(Outcome::from(View::Record(views::image(
             &image,
             self.human_readable,
         ))))
@@ -354,7 +354,7 @@ pub struct ImageDelete {
     ids: Vec<String>,
 }
 
-impl Leaf for ImageDelete {
+impl Leaf<Session> for ImageDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Vec::new();
@@ -396,7 +396,7 @@ pub struct ImageDeactivate {
     id: String,
 }
 
-impl Leaf for ImageDeactivate {
+impl Leaf<Session> for ImageDeactivate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         session.service().await?.deactivate_image(&self.id).await?;
         Ok(Outcome::nothing())
@@ -411,7 +411,7 @@ pub struct ImageReactivate {
     id: String,
 }
 
-impl Leaf for ImageReactivate {
+impl Leaf<Session> for ImageReactivate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         session.service().await?.reactivate_image(&self.id).await?;
         Ok(Outcome::nothing())
@@ -419,7 +419,7 @@ impl Leaf for ImageReactivate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageCreate>(
         "image-create",
         "Create an image, optionally with data",

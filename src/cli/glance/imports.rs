@@ -2,15 +2,18 @@
 
 use std::path::PathBuf;
 
-use super::data::readable;
+use serde_json::json;
+
+use super::data::open_upload;
 use super::images::{Creation, check};
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use super::views;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod, NewImage};
 use crate::ops::images::delete_created;
-use crate::ops::{Outcome, imports, stores, views};
-use crate::output::View;
+use crate::ops::{Outcome, imports};
+use crate::output::{Cell, View};
 use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, Result};
 
@@ -54,7 +57,7 @@ impl Means {
         let allow = || session.or_variable(None, "OS_IMAGE_ALLOW_FAILURE");
         self.allow_failure = self
             .allow_failure
-            .or_else(|| allow().map(|text| values::word(&text).unwrap_or(false)));
+            .or_else(|| allow().map(|text| values::parse_bool(&text).unwrap_or(false)));
         self
     }
 
@@ -158,7 +161,7 @@ pub struct ImageCreateViaImport {
 
 impl ImageCreateViaImport {
     /// Rejects invalid combinations of options in upstream's wording.
-    fn check_means(&self, method: Option<&str>, piped: bool) -> Result<()> {
+    fn check_options(&self, method: Option<&str>, piped: bool) -> Result<()> {
         let means = &self.means;
         let refuse = |why: &str| Err(Error::failed(why.to_string()));
         let file = self.new.file.is_some();
@@ -215,7 +218,7 @@ impl ImageCreateViaImport {
     }
 }
 
-impl Leaf for ImageCreateViaImport {
+impl Leaf<Session> for ImageCreateViaImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
         let piped = session.is_piped();
         let sources = [
@@ -234,10 +237,10 @@ impl Leaf for ImageCreateViaImport {
             ));
         }
         let to = self.means.destination()?;
-        self.check_means(method.as_deref(), piped)?;
+        self.check_options(method.as_deref(), piped)?;
         let upload = match method.as_deref() {
             Some("glance-direct") => {
-                readable(session, self.new.file.as_deref(), self.new.progress)?
+                open_upload(session, self.new.file.as_deref(), self.new.progress)?
             }
             _ => None,
         };
@@ -284,7 +287,7 @@ impl Leaf for ImageCreateViaImport {
 }
 
 fn record<'a>(image: &Image) -> Outcome<'a> {
-    Outcome::from(View::Record(views::glance_image(image, false)))
+    Outcome::from(View::Record(views::image(image, false)))
 }
 
 /// Starts the import and, if requested, waits for it.
@@ -297,7 +300,7 @@ async fn run<'a>(
 ) -> Result<Outcome<'a>> {
     let service = session.service().await?;
     let transfer = session.transfer(progress);
-    let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::ui::notice);
+    let tell: Option<&(dyn Fn(&str) + Sync)> = progress.then_some(&crate::cli::run::ui::notice);
     let waiting = (wait || progress).then(|| imports::Waiting {
         report: tell,
         watch: session.watch.clone(),
@@ -327,7 +330,7 @@ pub struct ImageImport {
 
 impl ImageImport {
     /// Rejects invalid combinations of options in upstream's wording.
-    fn check_means(&self, to: &Destination) -> Result<()> {
+    fn check_options(&self, to: &Destination) -> Result<()> {
         let means = &self.means;
         let method = self.import_method.as_str();
         let remote = means.remote_region.is_some() && means.remote_image_id.is_some();
@@ -400,7 +403,7 @@ fn check_state(image: &Image, method: &str) -> Result<()> {
     })
 }
 
-impl Leaf for ImageImport {
+impl Leaf<Session> for ImageImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
         self.means = self.means.complete(session);
         let to = self.means.destination()?;
@@ -410,7 +413,7 @@ impl Leaf for ImageImport {
         if !ImportMethod::USUAL.contains(&method) {
             check_method(service, method).await?;
         }
-        self.check_means(&to)?;
+        self.check_options(&to)?;
         let import = self.means.import(method, to);
         let wait = self.means.wait;
         match run(session, &self.image_id, import, wait, self.progress).await {
@@ -442,13 +445,13 @@ pub struct ImageStage {
     progress: bool,
 }
 
-impl Leaf for ImageStage {
+impl Leaf<Session> for ImageStage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(upload) = session.upload(self.file.as_deref(), self.progress)? else {
             return Err(Error::failed("no data to stage")
                 .hint("Pass a file with --file, or pipe the data to standard input."));
         };
-        let size = super::data::promised(self.size, &upload)?;
+        let size = super::data::expected_size(self.size, &upload)?;
         let service = session.service().await?;
         service
             .stage_image(&self.image_id, staging(upload, size))
@@ -461,16 +464,25 @@ impl Leaf for ImageStage {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportInfo {}
 
-impl Leaf for ImportInfo {
+impl Leaf<Session> for ImportInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        Ok(Outcome::from(
-            stores::import_info(session.service().await?).await?,
-        ))
+        Ok(Outcome::from(import_info(session.service().await?).await?))
     }
 }
 
+/// Lists the import methods.
+async fn import_info(service: &dyn ImageService) -> Result<View<'static>> {
+    let methods = json!({
+        "description": "Import methods available.",
+        "type": "array",
+        "value": service.import_methods().await?,
+    });
+    let record = [("import-methods".to_string(), Cell::new(methods))];
+    Ok(View::Record(record.into_iter().collect()))
+}
+
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageCreateViaImport>(
         "image-create-via-import",
         "Create an image and import its data",

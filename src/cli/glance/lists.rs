@@ -3,9 +3,10 @@
 use futures_util::TryStreamExt;
 use serde_json::json;
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values::{int, loose_bool};
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::{int, loose_bool};
+use crate::cli::run::session::Session;
 use crate::model::{Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus, SortKey};
 use crate::ops::Outcome;
 use crate::ops::images::{self, List};
@@ -65,11 +66,11 @@ pub struct ImageList {
     include_stores: Option<bool>,
 }
 
-impl Leaf for ImageList {
+impl Leaf<Session> for ImageList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut columns = vec!["ID", "Name"];
         let mut fields = Fields::SHORT;
-        if session.globals.given("verbose") {
+        if session.globals.is_set(keys::VERBOSE) {
             columns.extend(["Disk_format", "Container_format", "Size", "Status", "Owner"]);
             fields.attributes = true;
         }
@@ -235,7 +236,7 @@ fn sort_part(part: &str) -> Result<(SortKey, Direction)> {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[Row::of::<ImageList>(
+pub const ROWS: &[Row<Session>] = &[Row::of::<ImageList>(
     "image-list",
     "List images",
     Output::Plain,

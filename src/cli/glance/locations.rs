@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use super::views;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::model::{Location, MultiHash, ValidationData};
 use crate::ops::{Outcome, locations};
+use crate::output::View;
 use crate::{Error, Result};
 
 /// Add a location to a queued image (new location API).
@@ -21,13 +23,13 @@ pub struct AddLocation {
     pub validation_data: String,
 }
 
-impl Leaf for AddLocation {
+impl Leaf<Session> for AddLocation {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let expected = expected_hash(&self.validation_data)?;
         let service = session.service().await?;
-        let view =
+        let image =
             locations::register(service, &self.image_id, &self.url, expected.as_ref()).await?;
-        Ok(Outcome::from(view))
+        Ok(Outcome::from(View::Record(views::image(&image, false))))
     }
 }
 
@@ -101,7 +103,7 @@ pub struct LocationAdd {
     pub hash_value: Option<String>,
 }
 
-impl Leaf for LocationAdd {
+impl Leaf<Session> for LocationAdd {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let location = Location {
             url: self.url,
@@ -114,8 +116,8 @@ impl Leaf for LocationAdd {
             os_hash_value: given(self.hash_value),
         };
         let service = session.service().await?;
-        let view = locations::add(service, &self.image_id, location, validation).await?;
-        Ok(Outcome::from(view))
+        let image = locations::add(service, &self.image_id, location, validation).await?;
+        Ok(Outcome::from(View::Record(views::whole_image(&image))))
     }
 }
 
@@ -129,7 +131,7 @@ pub struct LocationDelete {
     pub urls: Vec<String>,
 }
 
-impl Leaf for LocationDelete {
+impl Leaf<Session> for LocationDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         locations::delete(service, &self.image_id, &self.urls).await?;
@@ -150,13 +152,13 @@ pub struct LocationUpdate {
     pub metadata: String,
 }
 
-impl Leaf for LocationUpdate {
+impl Leaf<Session> for LocationUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let metadata = metadata(&self.metadata)?;
         let emptied = metadata.is_empty();
         let service = session.service().await?;
-        let view = locations::update(service, &self.image_id, &self.url, metadata).await?;
-        let mut outcome = Outcome::from(view);
+        let image = locations::update(service, &self.image_id, &self.url, metadata).await?;
+        let mut outcome = Outcome::from(View::Record(views::whole_image(&image)));
         if emptied {
             let warning = "The location's metadata were updated to an empty JSON object.";
             outcome.notices.push(warning.to_string());
@@ -166,7 +168,7 @@ impl Leaf for LocationUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<AddLocation>(
         "add-location",
         "Add a location to a queued image (new location API)",

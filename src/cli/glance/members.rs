@@ -1,9 +1,10 @@
 //! Image members: `glance member-*`.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::members;
 use crate::model::MemberStatus;
-use crate::ops::{Outcome, members};
+use crate::ops::Outcome;
 use crate::{Error, Result};
 
 /// Share an image with a project.
@@ -15,7 +16,7 @@ pub struct MemberCreate {
     pub member_id: String,
 }
 
-impl Leaf for MemberCreate {
+impl Leaf<Session> for MemberCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.image_id.is_empty() || self.member_id.is_empty() {
             return Err(Error::failed(
@@ -37,7 +38,7 @@ pub struct MemberDelete {
     pub member_id: String,
 }
 
-impl Leaf for MemberDelete {
+impl Leaf<Session> for MemberDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.image_id.is_empty() || self.member_id.is_empty() {
             return Err(Error::failed(
@@ -61,7 +62,7 @@ pub struct MemberGet {
     pub member_id: String,
 }
 
-impl Leaf for MemberGet {
+impl Leaf<Session> for MemberGet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let member = service.get_member(&self.image_id, &self.member_id).await?;
@@ -77,7 +78,7 @@ pub struct MemberList {
     pub image_id: String,
 }
 
-impl Leaf for MemberList {
+impl Leaf<Session> for MemberList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let all = service.list_members(&self.image_id).await?;
@@ -97,7 +98,7 @@ pub struct MemberUpdate {
     pub member_status: String,
 }
 
-impl Leaf for MemberUpdate {
+impl Leaf<Session> for MemberUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.image_id.is_empty() || self.member_id.is_empty() {
             return Err(Error::failed(
@@ -119,7 +120,7 @@ impl Leaf for MemberUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<MemberCreate>(
         "member-create",
         "Share an image with a project",

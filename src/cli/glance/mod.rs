@@ -12,11 +12,13 @@ mod scrub;
 mod stores;
 mod tags;
 mod tasks;
+mod views;
 
-use super::registry::Group;
+use super::command::registry::Group;
+use super::run::session::Session;
 
 /// All commands.
-pub const GROUPS: &[Group] = &[
+pub const GROUPS: &[Group<Session>] = &[
     Group {
         title: "Images",
         tables: &[images::ROWS, lists::ROWS, data::ROWS, tags::ROWS],

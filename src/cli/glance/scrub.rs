@@ -1,9 +1,11 @@
 //! `glance scrub`: removal of image data whose deletion was delayed. An extension.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::scrub;
 use crate::local::ScrubEvent;
-use crate::ops::{Outcome, scrub};
+use crate::ops::Outcome;
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -18,7 +20,7 @@ pub struct Scrub {
     restore: Option<String>,
 }
 
-impl Leaf for Scrub {
+impl Leaf<Session> for Scrub {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let local = session.local("scrubbing").await?;
         if let Some(id) = &self.restore {
@@ -26,24 +28,26 @@ impl Leaf for Scrub {
             outcome.notices = local.restore(id).await?;
             return Ok(outcome);
         }
-        let for_programs = session.globals.value("format").is_some();
+        let for_programs = session.globals.value(keys::FORMAT).is_some();
         let mut lines = String::new();
         let mut kept = Vec::new();
         let mut failures: Vec<Error> = Vec::new();
-        let mut tell = |told: ScrubEvent<'_>| {
+        let mut report = |event: ScrubEvent<'_>| {
             if self.dry_run
                 && !for_programs
-                && let Some(line) = scrub::line(&told, true)
+                && let Some(line) = scrub::line(&event, true)
             {
                 lines = std::mem::take(&mut lines) + &line + "\n";
             }
-            match told {
+            match event {
                 ScrubEvent::Failed(error) => failures.push(error),
                 ScrubEvent::Kept(error) => kept.push(error.to_string()),
                 ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {}
             }
         };
-        let done = local.scrub(self.dry_run, &session.watch, &mut tell).await?;
+        let done = local
+            .scrub(self.dry_run, &session.watch, &mut report)
+            .await?;
         let view = if for_programs {
             scrub::record(&done, self.dry_run)
         } else {
@@ -56,7 +60,7 @@ impl Leaf for Scrub {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[Row::ours::<Scrub>(
+pub const ROWS: &[Row<Session>] = &[Row::extension::<Scrub>(
     "scrub",
     "Remove the data of images pending deletion",
     Output::Plain,

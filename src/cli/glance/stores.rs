@@ -1,10 +1,15 @@
 //! Stores and their usage: `glance stores-*` and `glance usage`.
 
-use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::ops::{Outcome, locations, stores};
+use serde_json::{Map, Value, json};
+
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
+use crate::model::StoreInfo;
+use crate::ops::{Outcome, locations};
+use crate::output::{Cell, Table, View};
+use crate::service::ImageService;
+use crate::{Error, ErrorKind, Result};
 
 /// Delete the copy of an image in one store.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,7 +21,7 @@ pub struct StoresDelete {
     pub store: String,
 }
 
-impl Leaf for StoresDelete {
+impl Leaf<Session> for StoresDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         locations::delete_copy(service, &self.image_id, &self.store, |error| {
@@ -35,10 +40,10 @@ pub struct StoresInfo {
     pub detail: bool,
 }
 
-impl Leaf for StoresInfo {
+impl Leaf<Session> for StoresInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
-            stores::stores_info(session.service().await?, self.detail).await?,
+            stores_info(session.service().await?, self.detail).await?,
         ))
     }
 }
@@ -47,11 +52,9 @@ impl Leaf for StoresInfo {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Usage {}
 
-impl Leaf for Usage {
+impl Leaf<Session> for Usage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        Ok(Outcome::from(
-            stores::usage(session.service().await?).await?,
-        ))
+        Ok(Outcome::from(usage(session.service().await?).await?))
     }
 }
 
@@ -63,16 +66,87 @@ pub struct Explain {
     model: String,
 }
 
-impl Leaf for Explain {
+impl Leaf<Session> for Explain {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
-            stores::explain(session.service().await?, &self.model).await?,
+            explain(session.service().await?, &self.model).await?,
         ))
     }
 }
 
+/// Returns a store by the field names of the API.
+fn store(info: &StoreInfo) -> Map<String, Value> {
+    let mut store = Map::new();
+    store.insert("id".to_string(), json!(info.id));
+    if let Some(description) = &info.description {
+        store.insert("description".to_string(), json!(description));
+    }
+    if info.is_default {
+        store.insert("default".to_string(), json!("true"));
+    }
+    if info.read_only {
+        store.insert("read-only".to_string(), json!("true"));
+    }
+    if let Some(detail) = &info.detail {
+        store.insert("type".to_string(), json!(detail.kind));
+        store.insert("properties".to_string(), json!(detail.properties));
+        store.insert("weight".to_string(), json!(detail.weight));
+    }
+    store
+}
+
+/// Lists the stores.
+async fn stores_info(service: &dyn ImageService, detail: bool) -> Result<View<'static>> {
+    let stores: Vec<Value> = service
+        .list_stores(detail)
+        .await?
+        .iter()
+        .map(|info| json!(store(info)))
+        .collect();
+    let record = [("stores".to_string(), Cell::new(stores))];
+    Ok(View::Record(record.into_iter().collect()))
+}
+
+/// Lists the quota usage.
+async fn usage(service: &dyn ImageService) -> Result<View<'static>> {
+    let rows = service.usage().await?.into_iter().map(|usage| {
+        [json!(usage.quota), json!(usage.limit), json!(usage.usage)]
+            .into_iter()
+            .map(Cell::new)
+            .collect()
+    });
+    Ok(View::Table(Table::from_rows(
+        vec!["Quota", "Limit", "Usage"],
+        rows.collect(),
+    )))
+}
+
+/// Describes a model of the API.
+async fn explain(service: &dyn ImageService, model: &str) -> Result<View<'static>> {
+    let schema = service
+        .schema(model)
+        .await
+        .map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                Error::failed(format!("Unable to find requested model '{model}'")).hint(
+                    "Models: image, images, member, members, metadefs/namespace, …/object, \
+                         …/property, …/tag, …/resource_type.",
+                )
+            }
+            _ => error,
+        })?;
+    let properties = schema.get("properties").and_then(Value::as_object);
+    let rows = properties.into_iter().flatten().map(|(name, property)| {
+        let about = property.get("description").cloned().unwrap_or(json!(""));
+        [json!(name), about].into_iter().map(Cell::new).collect()
+    });
+    Ok(View::Table(
+        Table::from_rows(vec!["Attribute", "Description"], rows.collect()).blank_falsy(),
+    ))
+}
+
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<Explain>("explain", "Describe a model of the API", Output::Plain),
     Row::of::<StoresDelete>(
         "stores-delete",

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::ops::Outcome;
 use crate::output::{Cell, Table, View};
 use crate::{Error, Result};
@@ -19,7 +19,7 @@ pub struct ImageTagUpdate {
     tag: String,
 }
 
-impl Leaf for ImageTagUpdate {
+impl Leaf<Session> for ImageTagUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.id.is_empty() || self.tag.is_empty() {
             return Err(Error::failed(
@@ -48,7 +48,7 @@ pub struct ImageTagDelete {
     tag: String,
 }
 
-impl Leaf for ImageTagDelete {
+impl Leaf<Session> for ImageTagDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         if self.id.is_empty() || self.tag.is_empty() {
             return Err(Error::failed(
@@ -65,7 +65,7 @@ impl Leaf for ImageTagDelete {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageTagUpdate>("image-tag-update", "Add a tag to an image", Output::Plain),
     Row::of::<ImageTagDelete>(
         "image-tag-delete",

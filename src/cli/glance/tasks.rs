@@ -1,12 +1,17 @@
 //! Background tasks of the service: `glance task-*` and `glance image-tasks`.
 
-use crate::cli::hints::takes_an_id;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use serde_json::{Value, json};
+
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::hints::takes_an_id;
+use crate::cli::run::session::Session;
+use crate::cli::views::tasks;
 use crate::model::schema::is_uuid;
-use crate::model::{Direction, TaskQuery};
-use crate::ops::{Outcome, tasks};
+use crate::model::{Direction, Task, TaskQuery, Timestamp};
+use crate::ops::Outcome;
+use crate::output::{Cell, Record, Table, View};
 use crate::{Error, ErrorKind, Result};
 
 /// List the tasks that worked on an image.
@@ -16,12 +21,12 @@ pub struct ImageTasks {
     pub image_id: String,
 }
 
-impl Leaf for ImageTasks {
+impl Leaf<Session> for ImageTasks {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
-        let verbose = session.globals.given("verbose");
-        match tasks::of_image(service, &self.image_id, verbose).await {
-            Ok(view) => Ok(Outcome::from(view)),
+        let verbose = session.globals.is_set(keys::VERBOSE);
+        match service.image_tasks(&self.image_id).await {
+            Ok(tasks) => Ok(Outcome::from(image_tasks(&tasks, verbose))),
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 let id = &self.image_id;
                 let missing = Error::failed(format!("Image {id} not found.")).because(e);
@@ -52,7 +57,7 @@ pub struct TaskCreate {
 /// *Source:* the schema `task` of the reference implementation.
 const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
 
-impl Leaf for TaskCreate {
+impl Leaf<Session> for TaskCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let kind = self.task_type.filter(|kind| !kind.is_empty());
         let (Some(kind), false) = (kind, self.input.is_empty()) else {
@@ -71,7 +76,7 @@ impl Leaf for TaskCreate {
             )));
         }
         let (task, running) = session.service().await?.create_task(&kind, input).await?;
-        Ok(Outcome::from(tasks::glance_task(&task)).then(running))
+        Ok(Outcome::from(record(&task)).then(running))
     }
 }
 
@@ -95,7 +100,7 @@ pub struct TaskList {
     pub status: Option<String>,
 }
 
-impl Leaf for TaskList {
+impl Leaf<Session> for TaskList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let page = self.page_size.filter(|size| *size != 0);
         let page = page.map(u64::try_from).transpose().map_err(|_| {
@@ -121,15 +126,63 @@ pub struct TaskShow {
     pub task_id: String,
 }
 
-impl Leaf for TaskShow {
+impl Leaf<Session> for TaskShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let task = session.service().await?.get_task(&self.task_id).await?;
-        Ok(Outcome::from(tasks::glance_task(&task)))
+        Ok(Outcome::from(record(&task)))
     }
 }
 
+/// Returns a task as `glance task-show` prints it.
+fn record(task: &Task) -> View<'static> {
+    let mut fields: Vec<(String, Value)> = task.to_api().into_iter().collect();
+    fields.retain(|(name, _)| name != "self" && name != "schema");
+    fields.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut record = Record::new();
+    for (name, value) in fields {
+        record.push(name, Cell::new(value));
+    }
+    View::Record(record)
+}
+
+/// Returns the table of the tasks of an image; with all columns if `verbose`.
+fn image_tasks(tasks: &[Task], verbose: bool) -> View<'static> {
+    let mut columns = vec!["Message", "Status", "Updated at"];
+    if verbose {
+        columns.splice(0..0, ["Image Id", "Task Id"]);
+        columns.extend([
+            "User Id",
+            "Request Id",
+            "Result",
+            "Owner",
+            "Input",
+            "Expires at",
+        ]);
+    }
+    let rows = tasks.iter().map(|task| {
+        let cell = |column: &&str| {
+            Cell::new(match *column {
+                "Message" => json!(task.message),
+                "Status" => json!(task.status.name()),
+                "Updated at" => json!(task.updated_at.to_isoformat()),
+                "Image Id" => json!(task.image_id),
+                "Task Id" => json!(task.id),
+                "User Id" => json!(task.user_id),
+                "Request Id" => json!(task.request_id),
+                "Result" => json!(task.result),
+                "Owner" => json!(task.owner),
+                "Input" => json!(task.input),
+                _ => json!(task.expires_at.map(Timestamp::to_isoformat)),
+            })
+        };
+        columns.iter().map(cell).collect()
+    });
+    let rows = rows.collect();
+    View::Table(Table::from_rows(columns, rows))
+}
+
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageTasks>(
         "image-tasks",
         "List the tasks that worked on an image",

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::argparse::successor;
-use crate::cli::registry::Grammar;
-use crate::cli::values::int;
+use crate::cli::command::argparse::successor;
+use crate::cli::command::grammar::Grammar;
+use crate::cli::command::values::int;
 use crate::{Error, Result};
 
 /// Values of `--disk-format`: upstream's, and luks.
@@ -38,12 +38,12 @@ pub(super) struct Protection {
 
 impl Protection {
     pub(super) fn wanted(&self) -> Option<bool> {
-        chosen(self.protected, self.unprotected)
+        either_flag(self.protected, self.unprotected)
     }
 }
 
 /// Returns the choice between two exclusive flags: true for the first, false for the second.
-pub(super) fn chosen(yes: bool, no: bool) -> Option<bool> {
+pub(super) fn either_flag(yes: bool, no: bool) -> Option<bool> {
     match (yes, no) {
         (true, _) => Some(true),
         (_, true) => Some(false),
@@ -92,7 +92,7 @@ impl Visible {
 ///
 /// # Errors
 /// `Failed`, with a hint that names the replacement.
-pub(super) fn refuse_dead(command: &str, options: &[(&str, &Option<String>)]) -> Result<()> {
+pub(super) fn refuse_former(command: &str, options: &[(&str, &Option<String>)]) -> Result<()> {
     let Some((name, _)) = options.iter().find(|(_, given)| given.is_some()) else {
         return Ok(());
     };
@@ -108,7 +108,7 @@ pub(super) fn refuse_dead(command: &str, options: &[(&str, &Option<String>)]) ->
 }
 
 /// Converts the value of a property as openstacksdk does: some are numbers, the others strings.
-pub(super) fn typed(name: &str, value: &str) -> Result<Value> {
+pub(super) fn parse_property(name: &str, value: &str) -> Result<Value> {
     match name {
         "min_disk" | "min_ram" | "size" | "virtual_size" => int(value)
             .map(Value::from)

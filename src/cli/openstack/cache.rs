@@ -1,8 +1,9 @@
 //! The image cache of a host: `openstack cached image`.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
+use crate::cli::views::cache as views;
 use crate::model::CacheTarget;
 use crate::ops::Outcome;
 use crate::ops::cache::{self, Verb};
@@ -24,7 +25,7 @@ pub struct Clear {
     dry_run: bool,
 }
 
-impl Leaf for Clear {
+impl Leaf<Session> for Clear {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let target = match (self.cache, self.queue) {
             (true, _) => CacheTarget::Cache,
@@ -32,11 +33,14 @@ impl Leaf for Clear {
             _ => CacheTarget::Both,
         };
         let cleared = cache::clear(session.service().await?, target, self.dry_run).await;
-        let view = cleared.map_err(|error| {
+        let removed = cleared.map_err(|error| {
             // Upstream does not print the reason; it is added here.
             Error::failed(format!("Failed to clear image cache: {}", error.message()))
                 .hints_of(&error)
         })?;
+        let view = removed.map_or(View::Nothing, |removed| {
+            View::Text(views::would_remove(&removed))
+        });
         Ok(Outcome::from(view))
     }
 }
@@ -52,7 +56,7 @@ pub struct Delete {
     dry_run: bool,
 }
 
-impl Leaf for Delete {
+impl Leaf<Session> for Delete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Delete, &self.images, self.dry_run).await
     }
@@ -62,10 +66,10 @@ impl Leaf for Delete {
 #[derive(Debug, Clone, clap::Args)]
 pub struct List {}
 
-impl Leaf for List {
+impl Leaf<Session> for List {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let state = session.service().await?.cache_state().await?;
-        Ok(Outcome::from(cache::table(state)))
+        Ok(Outcome::from(views::table(state)))
     }
 }
 
@@ -80,7 +84,7 @@ pub struct Queue {
     dry_run: bool,
 }
 
-impl Leaf for Queue {
+impl Leaf<Session> for Queue {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         each(session, Verb::Queue, &self.images, self.dry_run).await
     }
@@ -98,18 +102,18 @@ async fn each<'s>(
         Verb::Queue => ("queue", ""),
         Verb::Delete => ("delete", "."),
     };
-    let (mut said, mut failures) = (Vec::new(), Vec::new());
+    let (mut lines, mut failures) = (Vec::new(), Vec::new());
     for word in words {
         match verb
             .apply(service, Reference::IdOrName(word), dry_run)
             .await
         {
-            Ok(text) => said.extend(text),
+            Ok(text) => lines.extend(text),
             Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error),
             Err(error) => {
-                let why = inline(session.grammar, &error);
+                let reason = inline(session.grammar, &error);
                 let failure = Error::failed(format!(
-                    "Failed to {verb_text} image with name or ID '{word}': {why}"
+                    "Failed to {verb_text} image with name or ID '{word}': {reason}"
                 ));
                 failures.push(failure.hints_of(&error));
             }
@@ -121,16 +125,16 @@ async fn each<'s>(
             "Failed to {verb_text} {failed} of {total} images{full_stop}"
         )));
     }
-    let view = if said.is_empty() {
+    let view = if lines.is_empty() {
         View::Nothing
     } else {
-        View::Text(said.join("\n"))
+        View::Text(lines.join("\n"))
     };
     Ok(Outcome::from(view).failing(failures))
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<Clear>(
         "cached image clear",
         "Clear the cache, its queue, or both",

@@ -3,12 +3,13 @@
 use serde_json::Value;
 
 use super::attributes::{
-    CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, chosen, refuse_dead, typed,
+    CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, either_flag, parse_property,
+    refuse_former,
 };
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::cli::values::{int, key_value};
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::{int, key_value};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::model::{Change, Image, MemberStatus};
 use crate::ops::images::{self, Reference};
 use crate::ops::{Outcome, members};
@@ -98,9 +99,9 @@ pub struct ImageSet {
     unhidden: bool,
 }
 
-impl Leaf for ImageSet {
+impl Leaf<Session> for ImageSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        refuse_dead("image set", &[("visibility", &self.dead_visibility)])?;
+        refuse_former("image set", &[("visibility", &self.dead_visibility)])?;
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         let project = match &self.project {
@@ -173,14 +174,14 @@ impl ImageSet {
         set("os_version", text(&self.os_version));
         set("ramdisk_id", text(&self.ramdisk_id));
         for (name, value) in &self.property {
-            set(name, Some(typed(name, value)?));
+            set(name, Some(parse_property(name, value)?));
         }
         set("protected", self.protection.wanted().map(Value::from));
         set("visibility", self.visible.wanted().map(Value::from));
         set("owner", owner.map(Value::from));
         set(
             "os_hidden",
-            chosen(self.hidden, self.unhidden).map(Value::from),
+            either_flag(self.hidden, self.unhidden).map(Value::from),
         );
         let attributes = wanted
             .into_iter()
@@ -212,7 +213,7 @@ pub struct ImageUnset {
     property: Vec<String>,
 }
 
-impl Leaf for ImageUnset {
+impl Leaf<Session> for ImageUnset {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
@@ -258,7 +259,7 @@ impl Leaf for ImageUnset {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageSet>("image set", "Update an image", Output::Plain),
     Row::of::<ImageUnset>(
         "image unset",

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values::int;
+use crate::cli::command::globals::keys;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::int;
+use crate::cli::run::session::Session;
 use crate::data::Source;
 use crate::ops::Outcome;
 use crate::ops::download::{self, Target, Verified};
@@ -28,7 +29,7 @@ pub struct ImageSave {
     store_preference: Vec<String>,
 }
 
-impl Leaf for ImageSave {
+impl Leaf<Session> for ImageSave {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
@@ -42,7 +43,7 @@ impl Leaf for ImageSave {
         let target = match self.file {
             Some(path) => Target::File {
                 path,
-                sparse: session.globals.given("sparse"),
+                sparse: session.globals.is_set(keys::SPARSE),
             },
             None => Target::Output,
         };
@@ -62,7 +63,7 @@ impl Leaf for ImageSave {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[Row::of::<ImageSave>(
+pub const ROWS: &[Row<Session>] = &[Row::of::<ImageSave>(
     "image save",
     "Download the data of an image",
     Output::Plain,

@@ -5,15 +5,18 @@ use std::time::Instant;
 
 use clap::ArgGroup;
 
-use super::attributes::{CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, refuse_dead, typed};
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
-use crate::cli::values::{image_size, int, key_value};
+use super::attributes::{
+    CONTAINER_FORMATS, DISK_FORMATS, Protection, Visible, parse_property, refuse_former,
+};
+use super::views;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::{image_size, int, key_value};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
 use crate::data::Source;
 use crate::model::NewImage;
+use crate::ops::Outcome;
 use crate::ops::images::{self, Create, DetectedFormat, Reference};
-use crate::ops::{Outcome, views};
 use crate::output::View;
 use crate::service::Upload;
 use crate::{Error, ErrorKind, Result};
@@ -104,9 +107,9 @@ pub(super) fn data(
     })
 }
 
-impl Leaf for ImageCreate {
+impl Leaf<Session> for ImageCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        refuse_dead(
+        refuse_former(
             "image create",
             &[
                 ("location", &self.location),
@@ -115,7 +118,7 @@ impl Leaf for ImageCreate {
                 ("store", &self.store),
             ],
         )?;
-        self.refuse_unbuilt()?;
+        self.refuse_unsupported()?;
         if self.name.is_empty() {
             return Err(Error::failed("image create requires a name"));
         }
@@ -185,7 +188,7 @@ impl Leaf for ImageCreate {
                 ));
             }
         }
-        let view = View::Record(views::openstack_image(&image, false));
+        let view = View::Record(views::image(&image, false));
         Ok(Outcome {
             notices,
             ..Outcome::from(view).failing(failure)
@@ -195,7 +198,7 @@ impl Leaf for ImageCreate {
 
 impl ImageCreate {
     /// Rejects options that need another service.
-    fn refuse_unbuilt(&self) -> Result<()> {
+    fn refuse_unsupported(&self) -> Result<()> {
         let unbuilt = [
             (
                 self.volume.is_some(),
@@ -233,7 +236,7 @@ impl ImageCreate {
             image.set("tags", self.tag.clone());
         }
         for (name, value) in &self.property {
-            image.set(name, typed(name, value)?);
+            image.set(name, parse_property(name, value)?);
         }
         if let Some(protected) = self.protection.wanted() {
             image.set("protected", protected);
@@ -262,7 +265,7 @@ pub struct ImageDelete {
     store: Option<String>,
 }
 
-impl Leaf for ImageDelete {
+impl Leaf<Session> for ImageDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Vec::new();
@@ -305,11 +308,11 @@ pub struct ImageShow {
     image: String,
 }
 
-impl Leaf for ImageShow {
+impl Leaf<Session> for ImageShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let image =
             images::find(session.service().await?, Reference::IdOrName(&self.image)).await?;
-        Ok(Outcome::from(View::Record(views::openstack_image(
+        Ok(Outcome::from(View::Record(views::image(
             &image,
             self.human_readable,
         ))))
@@ -317,7 +320,7 @@ impl Leaf for ImageShow {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageCreate>(
         "image create",
         "Create an image, optionally with data",

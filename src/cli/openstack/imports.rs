@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 
 use clap::ArgAction;
+use serde_json::json;
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values::image_size;
+use super::views;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::image_size;
+use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
 use crate::ops::images::{self, DetectedFormat, Reference};
-use crate::ops::{Outcome, imports, stores, views};
-use crate::output::View;
-use crate::service::Staging;
+use crate::ops::{Outcome, imports};
+use crate::output::{Cell, View};
+use crate::service::{ImageService, Staging};
 use crate::{Error, ErrorKind, Result};
 
 /// Import the data of an image.
@@ -61,7 +63,7 @@ pub struct ImageImport {
 
 impl ImageImport {
     /// Rejects invalid combinations of options in upstream's wording.
-    fn check_means(&self) -> Result<()> {
+    fn check_options(&self) -> Result<()> {
         let method = self.method.as_str();
         let only = |option: &str, method: &str| {
             Error::failed(format!(
@@ -156,9 +158,9 @@ impl ImageImport {
     }
 }
 
-impl Leaf for ImageImport {
+impl Leaf<Session> for ImageImport {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        self.check_means()?;
+        self.check_options()?;
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         self.check_state(&image)?;
@@ -177,14 +179,14 @@ impl Leaf for ImageImport {
             }
             _ => error,
         })?;
-        let record =
-            |image: &Image| Outcome::from(View::Record(views::openstack_image(image, false)));
+        let record = |image: &Image| Outcome::from(View::Record(views::image(image, false)));
         if !self.wait && !self.progress {
             // Like upstream, prints the image as it was before.
             return Ok(record(&image).then(running));
         }
         running.await?;
-        let tell: Option<&(dyn Fn(&str) + Sync)> = self.progress.then_some(&crate::cli::ui::notice);
+        let tell: Option<&(dyn Fn(&str) + Sync)> =
+            self.progress.then_some(&crate::cli::run::ui::notice);
         let watch = session.watch.clone();
         let image = imports::wait(
             service,
@@ -203,10 +205,10 @@ impl Leaf for ImageImport {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ImportInfo {}
 
-impl Leaf for ImportInfo {
+impl Leaf<Session> for ImportInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         Ok(Outcome::from(
-            stores::import_methods(session.service().await?).await?,
+            import_methods(session.service().await?).await?,
         ))
     }
 }
@@ -228,7 +230,7 @@ pub struct Stage {
     pub progress: bool,
 }
 
-impl Leaf for Stage {
+impl Leaf<Session> for Stage {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let upload = super::images::data(session, self.file.as_deref(), self.progress)?;
         let Some(mut upload) = upload else {
@@ -255,8 +257,15 @@ impl Leaf for Stage {
     }
 }
 
+/// Lists the import methods.
+async fn import_methods(service: &dyn ImageService) -> Result<View<'static>> {
+    let methods = json!(service.import_methods().await?);
+    let record = [("import-methods".to_string(), Cell::list(methods))];
+    Ok(View::Record(record.into_iter().collect()))
+}
+
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ImageImport>("image import", "Import the data of an image", Output::Show),
     Row::of::<ImportInfo>(
         "image import info",

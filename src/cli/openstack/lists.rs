@@ -3,12 +3,13 @@
 use futures_util::TryStreamExt;
 use serde_json::json;
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values::{key_value, non_negative};
+use super::views;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values::{key_value, non_negative};
+use crate::cli::run::session::Session;
 use crate::model::{Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus};
+use crate::ops::Outcome;
 use crate::ops::images::{self, List, Reference};
-use crate::ops::{Outcome, views};
 use crate::output::{Cell, Table, View};
 use crate::{Error, Result};
 
@@ -83,7 +84,7 @@ pub struct ImageList {
     max_items: Option<u64>,
 }
 
-impl Leaf for ImageList {
+impl Leaf<Session> for ImageList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let sort = sort_keys(&self.sort)?;
@@ -255,7 +256,7 @@ fn sort_keys(text: &str) -> Result<Vec<(String, Direction)>> {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[Row::of::<ImageList>(
+pub const ROWS: &[Row<Session>] = &[Row::of::<ImageList>(
     "image list",
     "List images",
     Output::List,

@@ -1,9 +1,10 @@
 //! Image members: `openstack image add project` and related commands.
 
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::ui::inline;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::run::ui::inline;
+use crate::cli::views;
 use crate::ops::images::{self, Reference};
 use crate::ops::{Outcome, members};
 use crate::service::ImageService;
@@ -39,12 +40,12 @@ pub struct AddProject {
     of: ImageAndProject,
 }
 
-impl Leaf for AddProject {
+impl Leaf<Session> for AddProject {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let (project, image) = self.of.find(service).await?;
         let member = service.add_member(&image, &project).await?;
-        Ok(Outcome::from(members::record(&member)))
+        Ok(Outcome::from(views::members::record(&member)))
     }
 }
 
@@ -55,13 +56,13 @@ pub struct MemberGet {
     of: ImageAndProject,
 }
 
-impl Leaf for MemberGet {
+impl Leaf<Session> for MemberGet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.of.image)).await?;
         // Upstream does not look up the project, either.
         let member = service.get_member(&image.id, &self.of.project).await?;
-        Ok(Outcome::from(members::record(&member)))
+        Ok(Outcome::from(views::members::record(&member)))
     }
 }
 
@@ -76,12 +77,12 @@ pub struct MemberList {
     pub project_domain: Option<String>,
 }
 
-impl Leaf for MemberList {
+impl Leaf<Session> for MemberList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;
         let all = service.list_members(&image.id).await?;
-        Ok(Outcome::from(members::table(&all)))
+        Ok(Outcome::from(views::members::table(&all)))
     }
 }
 
@@ -92,7 +93,7 @@ pub struct RemoveProject {
     of: ImageAndProject,
 }
 
-impl Leaf for RemoveProject {
+impl Leaf<Session> for RemoveProject {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let (project, image) = self.of.find(service).await?;
@@ -104,7 +105,7 @@ impl Leaf for RemoveProject {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<AddProject>(
         "image add project",
         "Share an image with a project",

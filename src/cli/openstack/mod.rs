@@ -11,11 +11,13 @@ mod members;
 mod metadefs;
 mod stores;
 mod tasks;
+mod views;
 
-use super::registry::Group;
+use super::command::registry::Group;
+use super::run::session::Session;
 
 /// All commands.
-pub const GROUPS: &[Group] = &[
+pub const GROUPS: &[Group<Session>] = &[
     Group {
         title: "Images",
         tables: &[images::ROWS, lists::ROWS, changes::ROWS, data::ROWS],

@@ -1,10 +1,12 @@
 //! Background tasks of the service: `openstack image task`.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
-use crate::model::{Direction, TaskQuery};
-use crate::ops::{Outcome, tasks};
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::session::Session;
+use crate::cli::views::tasks;
+use crate::model::{Direction, Task, TaskQuery};
+use crate::ops::Outcome;
+use crate::output::{Cell, Record, View};
 use crate::{Error, ErrorKind, Result};
 
 /// List tasks.
@@ -33,7 +35,7 @@ pub struct TaskList {
     pub status: Option<String>,
 }
 
-impl Leaf for TaskList {
+impl Leaf<Session> for TaskList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let direction = self.sort_dir.as_deref().map(|word| {
             Direction::parse(word).ok_or_else(|| {
@@ -61,10 +63,10 @@ pub struct TaskShow {
     pub task: String,
 }
 
-impl Leaf for TaskShow {
+impl Leaf<Session> for TaskShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         match session.service().await?.get_task(&self.task).await {
-            Ok(task) => Ok(Outcome::from(tasks::openstack_task(&task))),
+            Ok(task) => Ok(Outcome::from(record(&task))),
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 Err(
                     Error::failed(format!("No Task found for {}: {}", self.task, e.message()))
@@ -77,8 +79,24 @@ impl Leaf for TaskShow {
     }
 }
 
+/// Returns a task as `openstack image task show` prints it.
+fn record(task: &Task) -> View<'static> {
+    let api = task.to_api();
+    let field = |name: &str| api.get(name).cloned().unwrap_or_default();
+    let mut record = Record::new();
+    for name in ["created_at", "expires_at", "id", "input", "message"] {
+        record.push(name, Cell::new(field(name)));
+    }
+    record.push("owner_id", Cell::new(field("owner")));
+    record.push("properties", Cell::mapping(serde_json::Map::new()));
+    for name in ["result", "status", "type", "updated_at"] {
+        record.push(name, Cell::new(field(name)));
+    }
+    View::Record(record)
+}
+
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<TaskList>("image task list", "List tasks", Output::List),
     Row::of::<TaskShow>("image task show", "Show a task", Output::Show),
 ];

@@ -29,7 +29,7 @@ fn load(
         found.map(|(_, value)| (*value).to_string())
     };
     let options = CloudOptions {
-        names: crate::cli::globals::cloud::OPTION_NAMES,
+        names: crate::cli::command::globals::cloud::OPTION_NAMES,
         value: &option,
     };
     Cloud::load(options, &environment)

@@ -1,7 +1,5 @@
 //! Metadata definitions: read-modify-write updates and output.
 
-pub mod views;
-
 use serde_json::Value;
 
 use crate::model::metadef::{Association, Definition, Kind, Namespace, Object, written};

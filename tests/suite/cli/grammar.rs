@@ -10,9 +10,11 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, Command};
-use glance_tools::cli::argparse::{self, Request, leaf};
-use glance_tools::cli::registry::Grammar;
-use glance_tools::cli::{cache_manage, globals, manage, scrubber};
+use glance_tools::cli::command::argparse::{self, Request};
+use glance_tools::cli::command::globals;
+use glance_tools::cli::command::grammar::Grammar;
+use glance_tools::cli::command::parser::leaf;
+use glance_tools::cli::{cache_manage, manage, scrubber};
 use serde_json::{Value, json};
 
 /// Commands of the real programs that are not in the table: they are answered before it is asked.
@@ -204,7 +206,8 @@ impl<'a> Check<'a> {
         if required != arg.is_required_set() {
             self.wrong(format!("{flag}: required: {required} there"));
         }
-        if theirs["hidden"] != true && arg.is_hide_set() && !globals::Global::is_behind(arg) {
+        if theirs["hidden"] != true && arg.is_hide_set() && !globals::Global::is_after_command(arg)
+        {
             self.wrong(format!("{flag} is shown in help there"));
         }
     }
@@ -286,7 +289,7 @@ impl<'a> Check<'a> {
             .command
             .get_arguments()
             .filter(|arg| {
-                !globals::Global::is_behind(arg)
+                !globals::Global::is_after_command(arg)
                     && !matches!(arg.get_id().as_str(), "help" | "version")
             })
             .flat_map(|arg| {
@@ -496,7 +499,7 @@ fn commands(grammar: Grammar) -> Vec<String> {
         wrong.append(&mut check.wrong);
     }
     for row in grammar.rows() {
-        if theirs["commands"].get(row.name).is_none() != row.is_ours {
+        if theirs["commands"].get(row.name).is_none() != row.is_extension {
             wrong.push(format!("{} is known there, or is not", row.name));
         }
     }
@@ -916,7 +919,7 @@ fn cache_manage_is_the_real_one() {
     wrong.append(&mut check.wrong);
     for word in strings(theirs, "first_word") {
         let words: Vec<String> = [word, "list-cached"].map(str::to_string).to_vec();
-        if cache_manage::CacheManageCommand::from_words(&words).is_err() {
+        if cache_manage::Words::parse(&words).is_err() {
             wrong.push(format!("glance-cache-manage {word} is missing"));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use glance_tools::cli::registry::Grammar;
+use glance_tools::cli::command::grammar::Grammar;
 use serde_json::json;
 
 use crate::support::glance::{Server, aim};

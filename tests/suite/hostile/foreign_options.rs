@@ -12,8 +12,9 @@ use std::sync::Mutex;
 
 use clap::{ArgAction, Command};
 use glance_tools::ErrorKind;
-use glance_tools::cli::argparse::{self, Request};
-use glance_tools::cli::registry::{Grammar, Row};
+use glance_tools::cli::command::argparse::{self, Request};
+use glance_tools::cli::command::grammar::{Grammar, Row};
+use glance_tools::cli::command::parser;
 use glance_tools::cli::{cache_manage, manage, scrubber};
 use serde_json::Value;
 
@@ -82,8 +83,8 @@ fn own(all: &Value, grammar: Grammar, row: &'static Row) -> Flags {
     let command = &theirs["commands"][row.name];
     let mut flags = described(list(command, "options"));
     flags.extend(described(&formatters(theirs, &command["output"])));
-    if row.is_ours {
-        flags.extend(known_to_clap(&argparse::own(grammar, grammar, row), false));
+    if row.is_extension {
+        flags.extend(known_to_clap(&parser::own(grammar, grammar, row), false));
     }
     // Words that an option takes beyond the real one's are no options.
     let more = MORE
@@ -333,7 +334,8 @@ fn tools(all: &Value) -> Vec<Tool> {
         own.extend(oslo.clone());
         add(old, command.clone(), &[], own, &command);
     }
-    for (word, _) in cache_manage::COMMANDS.iter().chain(cache_manage::UPKEEP) {
+    let rows = cache_manage::COMMANDS.iter().chain(cache_manage::UPKEEP);
+    for word in rows.map(|row| row.name) {
         let command = cache_manage::command();
         let own = theirs("glance-cache-manage");
         let id = "8d1c5a5e-0000-4000-8000-000000000000";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use glance_tools::cli::registry::Grammar;
+use glance_tools::cli::command::grammar::Grammar;
 use glance_tools::cli::{cache_manage, manage};
 
 use super::source::{Token, tokens};
@@ -356,7 +356,7 @@ impl Vocabulary {
         let listed = cache_manage::COMMANDS.iter().chain(cache_manage::UPKEEP);
         commands.extend(
             listed
-                .map(|(name, _)| (*name).to_string())
+                .map(|row| row.name.to_string())
                 .filter(|name| name.contains('-')),
         );
         Self { programs, commands }

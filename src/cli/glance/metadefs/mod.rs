@@ -5,8 +5,9 @@ pub mod objects;
 pub mod properties;
 pub mod resource_types;
 pub mod tags;
+mod views;
 
-use crate::cli::values;
+use crate::cli::command::values;
 use crate::model::metadef::Definition;
 use crate::ops::metadefs;
 use crate::{Error, Result};
@@ -38,10 +39,10 @@ impl ColumnWidth {
 
 /// Parses the JSON object in an option's value.
 fn schema(text: &str) -> Result<Definition> {
-    metadefs::parse(text.as_bytes()).map_err(no_json)
+    metadefs::parse(text.as_bytes()).map_err(invalid_json)
 }
 
 /// Returns the error for text that is not a JSON object, with the reason as a hint.
-fn no_json(why: String) -> Error {
+fn invalid_json(why: String) -> Error {
     Error::failed("Schema is not a valid JSON object.").hint(why)
 }

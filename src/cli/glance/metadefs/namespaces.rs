@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use clap::ArgAction;
 use serde_json::json;
 
-use super::{ColumnWidth, no_json};
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
-use crate::cli::values;
+use super::{ColumnWidth, invalid_json, views};
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::values;
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind, NamespaceQuery};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -74,7 +75,7 @@ pub struct NamespaceCreate {
     attributes: Attributes,
 }
 
-impl Leaf for NamespaceCreate {
+impl Leaf<Session> for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = self.attributes.given();
         new.insert("namespace".to_string(), self.namespace.into());
@@ -86,7 +87,7 @@ impl Leaf for NamespaceCreate {
         }
         metadefs::check(Kind::Namespace, &new)?;
         let namespace = session.service().await?.create_namespace(new).await?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -97,7 +98,7 @@ pub struct NamespaceDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceDelete {
+impl Leaf<Session> for NamespaceDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_namespace(&self.namespace).await?;
@@ -113,17 +114,17 @@ pub struct NamespaceImport {
     pub file: Option<PathBuf>,
 }
 
-impl Leaf for NamespaceImport {
+impl Leaf<Session> for NamespaceImport {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(text) = read_document(self.file, session.is_piped()).await? else {
             return Err(Error::failed(
                 "No metadata definition namespace passed via stdin or --file argument.",
             ));
         };
-        let new = metadefs::parse(&text).map_err(no_json)?;
+        let new = metadefs::parse(&text).map_err(invalid_json)?;
         metadefs::check(Kind::Namespace, &new)?;
         let namespace = session.service().await?.create_namespace(new).await?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -141,7 +142,7 @@ pub struct NamespaceList {
     pub page_size: Option<i64>,
 }
 
-impl Leaf for NamespaceList {
+impl Leaf<Session> for NamespaceList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let page_size = match self.page_size.map(u64::try_from) {
             Some(Err(_)) => return Err(Error::invalid("limit param must be positive")),
@@ -155,7 +156,7 @@ impl Leaf for NamespaceList {
             page_size,
             ..NamespaceQuery::default()
         };
-        let table = views::namespaces(session.service().await?, query);
+        let table = shared::namespaces(session.service().await?, query);
         Ok(Outcome::from(View::Table(table.blank_falsy())))
     }
 }
@@ -172,7 +173,7 @@ pub struct NamespaceShow {
     width: ColumnWidth,
 }
 
-impl Leaf for NamespaceShow {
+impl Leaf<Session> for NamespaceShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let resource_type = self
@@ -183,7 +184,7 @@ impl Leaf for NamespaceShow {
             .get_namespace(&self.namespace, resource_type)
             .await?;
         self.width.check()?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -199,7 +200,7 @@ pub struct NamespaceUpdate {
     pub new_namespace: Option<String>,
 }
 
-impl Leaf for NamespaceUpdate {
+impl Leaf<Session> for NamespaceUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = self.attributes.given();
         if let Some(name) = self.new_namespace {
@@ -207,7 +208,7 @@ impl Leaf for NamespaceUpdate {
         }
         let service = session.service().await?;
         let namespace = metadefs::update_namespace(service, &self.namespace, changes).await?;
-        Ok(Outcome::from(views::glance_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -244,7 +245,7 @@ async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceCreate>("md-namespace-create", "Create a namespace", Output::Plain),
     Row::of::<NamespaceDelete>(
         "md-namespace-delete",

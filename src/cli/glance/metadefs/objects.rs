@@ -1,12 +1,13 @@
 //! Objects of metadata definitions: `glance md-object-*`.
 
-use super::{ColumnWidth, schema};
+use super::{ColumnWidth, schema, views};
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// Delete all objects of a namespace.
@@ -16,7 +17,7 @@ pub struct NamespaceObjectsDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceObjectsDelete {
+impl Leaf<Session> for NamespaceObjectsDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_objects(&self.namespace).await?;
@@ -37,7 +38,7 @@ pub struct ObjectCreate {
     pub schema: String,
 }
 
-impl Leaf for ObjectCreate {
+impl Leaf<Session> for ObjectCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         new.insert("name".to_string(), self.name.into());
@@ -45,10 +46,7 @@ impl Leaf for ObjectCreate {
         metadefs::check(Kind::Object, &new)?;
         let service = session.service().await?;
         let object = service.create_object(&self.namespace, new).await?;
-        Ok(Outcome::from(views::glance_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 
@@ -61,7 +59,7 @@ pub struct ObjectDelete {
     pub object: String,
 }
 
-impl Leaf for ObjectDelete {
+impl Leaf<Session> for ObjectDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_object(&self.namespace, &self.object).await?;
@@ -76,11 +74,11 @@ pub struct ObjectList {
     pub namespace: String,
 }
 
-impl Leaf for ObjectList {
+impl Leaf<Session> for ObjectList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let objects = service.list_objects(&self.namespace).await?;
-        let table = views::objects(&objects).blank_falsy();
+        let table = shared::objects(&objects).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -98,13 +96,13 @@ pub struct ObjectPropertyShow {
     width: ColumnWidth,
 }
 
-impl Leaf for ObjectPropertyShow {
+impl Leaf<Session> for ObjectPropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await?;
         let property = metadefs::property_of(&object, &self.property)?;
         self.width.check()?;
-        Ok(Outcome::from(views::object_property(property)))
+        Ok(Outcome::from(shared::object_property(property)))
     }
 }
 
@@ -119,15 +117,12 @@ pub struct ObjectShow {
     width: ColumnWidth,
 }
 
-impl Leaf for ObjectShow {
+impl Leaf<Session> for ObjectShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await?;
         self.width.check()?;
-        Ok(Outcome::from(views::glance_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 
@@ -146,7 +141,7 @@ pub struct ObjectUpdate {
     pub schema: Option<String>,
 }
 
-impl Leaf for ObjectUpdate {
+impl Leaf<Session> for ObjectUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         if let Some(name) = self.name.filter(|name| !name.is_empty()) {
@@ -158,15 +153,12 @@ impl Leaf for ObjectUpdate {
         let service = session.service().await?;
         let name = metadefs::update_object(service, &self.namespace, &self.object, changes).await?;
         let object = service.get_object(&self.namespace, &name).await?;
-        Ok(Outcome::from(views::glance_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceObjectsDelete>(
         "md-namespace-objects-delete",
         "Delete all objects of a namespace",

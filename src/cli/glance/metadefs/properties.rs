@@ -1,12 +1,13 @@
 //! Properties of metadata definitions: `glance md-property-*`.
 
-use super::{ColumnWidth, schema};
+use super::{ColumnWidth, schema, views};
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// Delete all properties of a namespace.
@@ -16,7 +17,7 @@ pub struct NamespacePropertiesDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespacePropertiesDelete {
+impl Leaf<Session> for NamespacePropertiesDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_properties(&self.namespace).await?;
@@ -43,7 +44,7 @@ pub struct PropertyCreate {
     pub property_type: String,
 }
 
-impl Leaf for PropertyCreate {
+impl Leaf<Session> for PropertyCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         for (name, value) in [
@@ -59,7 +60,7 @@ impl Leaf for PropertyCreate {
         metadefs::check(Kind::Property, &new)?;
         let service = session.service().await?;
         let property = service.create_property(&self.namespace, new).await?;
-        Ok(Outcome::from(views::glance_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -72,7 +73,7 @@ pub struct PropertyDelete {
     pub property: String,
 }
 
-impl Leaf for PropertyDelete {
+impl Leaf<Session> for PropertyDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service
@@ -89,11 +90,11 @@ pub struct PropertyList {
     pub namespace: String,
 }
 
-impl Leaf for PropertyList {
+impl Leaf<Session> for PropertyList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let properties = service.list_properties(&self.namespace).await?;
-        let table = views::properties(&properties).blank_falsy();
+        let table = shared::properties(&properties).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -109,14 +110,14 @@ pub struct PropertyShow {
     width: ColumnWidth,
 }
 
-impl Leaf for PropertyShow {
+impl Leaf<Session> for PropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let property = service
             .get_property(&self.namespace, &self.property)
             .await?;
         self.width.check()?;
-        Ok(Outcome::from(views::glance_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -138,7 +139,7 @@ pub struct PropertyUpdate {
     pub schema: Option<String>,
 }
 
-impl Leaf for PropertyUpdate {
+impl Leaf<Session> for PropertyUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         for (name, value) in [("name", self.name), ("title", self.title)] {
@@ -152,12 +153,12 @@ impl Leaf for PropertyUpdate {
         let service = session.service().await?;
         let property =
             metadefs::update_property(service, &self.namespace, &self.property, changes).await?;
-        Ok(Outcome::from(views::glance_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespacePropertiesDelete>(
         "md-namespace-properties-delete",
         "Delete all properties of a namespace",

@@ -1,11 +1,13 @@
 //! Resource types of metadata definitions: `glance md-resource-type-*`.
 
+use super::views;
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, Kind};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// List the resource types associated with a namespace.
@@ -15,11 +17,11 @@ pub struct NamespaceResourceTypeList {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceResourceTypeList {
+impl Leaf<Session> for NamespaceResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let associations = service.list_associations(&self.namespace).await?;
-        let table = views::glance_associations(&associations).blank_falsy();
+        let table = views::associations(&associations).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -40,7 +42,7 @@ pub struct ResourceTypeAssociate {
     pub name: Option<String>,
 }
 
-impl Leaf for ResourceTypeAssociate {
+impl Leaf<Session> for ResourceTypeAssociate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         for (name, value) in [
@@ -55,7 +57,7 @@ impl Leaf for ResourceTypeAssociate {
         metadefs::check(Kind::ResourceType, &new)?;
         let service = session.service().await?;
         let association = service.associate(&self.namespace, new).await?;
-        Ok(Outcome::from(views::glance_association(&association)))
+        Ok(Outcome::from(views::association(&association)))
     }
 }
 
@@ -68,7 +70,7 @@ pub struct ResourceTypeDeassociate {
     pub resource_type: String,
 }
 
-impl Leaf for ResourceTypeDeassociate {
+impl Leaf<Session> for ResourceTypeDeassociate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service
@@ -82,16 +84,16 @@ impl Leaf for ResourceTypeDeassociate {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeList {}
 
-impl Leaf for ResourceTypeList {
+impl Leaf<Session> for ResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = session.service().await?.list_resource_types().await?;
-        let table = views::resource_types("name", &types).blank_falsy();
+        let table = shared::resource_types("name", &types).blank_falsy();
         Ok(Outcome::from(View::Table(table)))
     }
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceResourceTypeList>(
         "md-namespace-resource-type-list",
         "List the resource types associated with a namespace",

@@ -1,9 +1,9 @@
 //! Tags of metadata definitions: `glance md-tag-*`.
 
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use super::views;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
 use crate::ops::Outcome;
-use crate::ops::metadefs::views;
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -14,7 +14,7 @@ pub struct NamespaceTagsDelete {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceTagsDelete {
+impl Leaf<Session> for NamespaceTagsDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_tags(&self.namespace).await?;
@@ -32,9 +32,9 @@ pub struct TagCreate {
     pub name: String,
 }
 
-impl Leaf for TagCreate {
+impl Leaf<Session> for TagCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let name = word(&self.name)?;
+        let name = trimmed_name(&self.name)?;
         let service = session.service().await?;
         let tag = service.create_tag(&self.namespace, name).await?;
         Ok(Outcome::from(views::tag(&tag)))
@@ -57,7 +57,7 @@ pub struct TagCreateMultiple {
     pub append: bool,
 }
 
-impl Leaf for TagCreateMultiple {
+impl Leaf<Session> for TagCreateMultiple {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let separator = self.delim.as_deref().filter(|delim| !delim.is_empty());
         let names = self.names.split(separator.unwrap_or(",")).map(str::trim);
@@ -84,7 +84,7 @@ pub struct TagDelete {
     pub tag: String,
 }
 
-impl Leaf for TagDelete {
+impl Leaf<Session> for TagDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         service.delete_tag(&self.namespace, &self.tag).await?;
@@ -99,7 +99,7 @@ pub struct TagList {
     pub namespace: String,
 }
 
-impl Leaf for TagList {
+impl Leaf<Session> for TagList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let tags = service.list_tags(&self.namespace).await?;
@@ -117,7 +117,7 @@ pub struct TagShow {
     pub tag: String,
 }
 
-impl Leaf for TagShow {
+impl Leaf<Session> for TagShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let tag = service.get_tag(&self.namespace, &self.tag).await?;
@@ -137,9 +137,9 @@ pub struct TagUpdate {
     pub name: String,
 }
 
-impl Leaf for TagUpdate {
+impl Leaf<Session> for TagUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let name = word(&self.name)?;
+        let name = trimmed_name(&self.name)?;
         let service = session.service().await?;
         service.rename_tag(&self.namespace, &self.tag, name).await?;
         let tag = service.get_tag(&self.namespace, name).await?;
@@ -148,7 +148,7 @@ impl Leaf for TagUpdate {
 }
 
 /// Returns a name without surrounding whitespace.
-fn word(name: &str) -> Result<&str> {
+fn trimmed_name(name: &str) -> Result<&str> {
     match name.trim() {
         "" => Err(Error::failed(
             "Please supply at least one non-blank tag name.",
@@ -158,7 +158,7 @@ fn word(name: &str) -> Result<&str> {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceTagsDelete>(
         "md-namespace-tags-delete",
         "Delete all tags of a namespace",

@@ -4,9 +4,10 @@ pub mod namespaces;
 pub mod objects;
 pub mod properties;
 pub mod resource_types;
+mod views;
 
-use crate::cli::registry::Grammar;
-use crate::cli::ui::inline;
+use crate::cli::command::grammar::Grammar;
+use crate::cli::run::ui::inline;
 use crate::ops::Outcome;
 use crate::{Error, ErrorKind, Result};
 

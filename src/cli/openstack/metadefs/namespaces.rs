@@ -2,14 +2,15 @@
 
 use clap::ArgGroup;
 
-use super::Failures;
+use super::{Failures, views};
 use crate::Result;
-use crate::cli::openstack::attributes::chosen;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::openstack::attributes::either_flag;
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, NamespaceQuery, PUBLIC, private};
 use crate::ops::Outcome;
-use crate::ops::metadefs::{missing, views};
+use crate::ops::metadefs::missing;
 use crate::output::View;
 
 /// Options that set attributes of a namespace.
@@ -53,7 +54,7 @@ impl Attributes {
                 given.insert(name.to_string(), text.into());
             }
         }
-        if let Some(public) = chosen(self.public, self.private) {
+        if let Some(public) = either_flag(self.public, self.private) {
             let visibility = if public {
                 PUBLIC.to_string()
             } else {
@@ -61,7 +62,7 @@ impl Attributes {
             };
             given.insert("visibility".to_string(), visibility.into());
         }
-        if let Some(protected) = chosen(self.protected, self.unprotected) {
+        if let Some(protected) = either_flag(self.protected, self.unprotected) {
             given.insert("protected".to_string(), protected.into());
         }
         given
@@ -78,11 +79,11 @@ pub struct NamespaceCreate {
     attributes: Attributes,
 }
 
-impl Leaf for NamespaceCreate {
+impl Leaf<Session> for NamespaceCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let new = self.attributes.of(self.namespace);
         let namespace = session.service().await?.create_namespace(new).await?;
-        Ok(Outcome::from(views::openstack_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -94,7 +95,7 @@ pub struct NamespaceDelete {
     pub namespaces: Vec<String>,
 }
 
-impl Leaf for NamespaceDelete {
+impl Leaf<Session> for NamespaceDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Failures::of(session.grammar);
@@ -123,7 +124,7 @@ pub struct NamespaceList {
     pub visibility: Option<String>,
 }
 
-impl Leaf for NamespaceList {
+impl Leaf<Session> for NamespaceList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = self
             .resource_types
@@ -133,7 +134,7 @@ impl Leaf for NamespaceList {
             visibility: self.visibility,
             ..NamespaceQuery::default()
         };
-        let table = views::namespaces(session.service().await?, query);
+        let table = shared::namespaces(session.service().await?, query);
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -151,7 +152,7 @@ pub struct NamespaceSet {
     pub tags: Vec<String>,
 }
 
-impl Leaf for NamespaceSet {
+impl Leaf<Session> for NamespaceSet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let with = self.attributes.of(self.namespace.clone());
         let service = session.service().await?;
@@ -176,12 +177,12 @@ pub struct NamespaceShow {
     pub namespace: String,
 }
 
-impl Leaf for NamespaceShow {
+impl Leaf<Session> for NamespaceShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let namespace = service.get_namespace(&self.namespace, None).await;
         let namespace = namespace.map_err(missing("MetadefNamespace", &self.namespace))?;
-        Ok(Outcome::from(views::openstack_namespace(&namespace)))
+        Ok(Outcome::from(views::namespace(&namespace)))
     }
 }
 
@@ -200,7 +201,7 @@ pub struct NamespaceUnset {
     pub all_tags: bool,
 }
 
-impl Leaf for NamespaceUnset {
+impl Leaf<Session> for NamespaceUnset {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         if self.all_tags {
@@ -221,7 +222,7 @@ impl Leaf for NamespaceUnset {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<NamespaceCreate>(
         "image metadef namespace create",
         "Create a namespace",

@@ -1,11 +1,12 @@
 //! Objects of metadata definitions: `openstack image metadef object`.
 
-use super::Failures;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use super::{Failures, views};
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, missing, views};
+use crate::ops::metadefs::{self, missing};
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -20,7 +21,7 @@ pub struct ObjectCreate {
     pub namespace: Option<String>,
 }
 
-impl Leaf for ObjectCreate {
+impl Leaf<Session> for ObjectCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let Some(namespace) = self.namespace.filter(|name| !name.is_empty()) else {
             return Err(Error::failed("Request requires an ID but none was found")
@@ -34,7 +35,7 @@ impl Leaf for ObjectCreate {
             .create_object(&namespace, new)
             .await;
         let object = object.map_err(missing("MetadefNamespace", &namespace))?;
-        Ok(Outcome::from(views::openstack_object(&namespace, &object)))
+        Ok(Outcome::from(views::object(&namespace, &object)))
     }
 }
 
@@ -49,7 +50,7 @@ pub struct ObjectDelete {
     pub objects: Vec<String>,
 }
 
-impl Leaf for ObjectDelete {
+impl Leaf<Session> for ObjectDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         if self.objects.is_empty() {
@@ -77,11 +78,11 @@ pub struct ObjectList {
     pub namespace: String,
 }
 
-impl Leaf for ObjectList {
+impl Leaf<Session> for ObjectList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let objects = service.list_objects(&self.namespace).await?;
-        Ok(Outcome::from(View::Table(views::objects(&objects))))
+        Ok(Outcome::from(View::Table(shared::objects(&objects))))
     }
 }
 
@@ -99,13 +100,13 @@ pub struct ObjectPropertyShow {
     pub property: String,
 }
 
-impl Leaf for ObjectPropertyShow {
+impl Leaf<Session> for ObjectPropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await;
         let object = object.map_err(missing("MetadefObject", &self.object))?;
         let property = metadefs::property_of(&object, &self.property)?;
-        Ok(Outcome::from(views::object_property(property)))
+        Ok(Outcome::from(shared::object_property(property)))
     }
 }
 
@@ -120,15 +121,12 @@ pub struct ObjectShow {
     pub object: String,
 }
 
-impl Leaf for ObjectShow {
+impl Leaf<Session> for ObjectShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let object = service.get_object(&self.namespace, &self.object).await;
         let object = object.map_err(missing("MetadefObject", &self.object))?;
-        Ok(Outcome::from(views::openstack_object(
-            &self.namespace,
-            &object,
-        )))
+        Ok(Outcome::from(views::object(&self.namespace, &object)))
     }
 }
 
@@ -146,7 +144,7 @@ pub struct ObjectUpdate {
     pub name: Option<String>,
 }
 
-impl Leaf for ObjectUpdate {
+impl Leaf<Session> for ObjectUpdate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         if let Some(name) = self.name.filter(|name| !name.is_empty()) {
@@ -162,7 +160,7 @@ impl Leaf for ObjectUpdate {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ObjectCreate>(
         "image metadef object create",
         "Create an object in a namespace",

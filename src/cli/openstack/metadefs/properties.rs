@@ -1,11 +1,12 @@
 //! Properties of metadata definitions: `openstack image metadef property`.
 
-use super::Failures;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use super::{Failures, views};
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, missing, views};
+use crate::ops::metadefs::{self, missing};
 use crate::output::View;
 use crate::{Error, Result};
 
@@ -29,7 +30,7 @@ pub struct PropertyCreate {
     pub schema: String,
 }
 
-impl Leaf for PropertyCreate {
+impl Leaf<Session> for PropertyCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         for (name, value) in [
@@ -42,7 +43,7 @@ impl Leaf for PropertyCreate {
         new.extend(schema(&self.schema)?);
         let service = session.service().await?;
         let property = service.create_property(&self.namespace, new).await?;
-        Ok(Outcome::from(views::openstack_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -57,7 +58,7 @@ pub struct PropertyDelete {
     pub properties: Vec<String>,
 }
 
-impl Leaf for PropertyDelete {
+impl Leaf<Session> for PropertyDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         if self.properties.is_empty() {
@@ -87,11 +88,11 @@ pub struct PropertyList {
     pub namespace: String,
 }
 
-impl Leaf for PropertyList {
+impl Leaf<Session> for PropertyList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let properties = service.list_properties(&self.namespace).await?;
-        Ok(Outcome::from(View::Table(views::properties(&properties))))
+        Ok(Outcome::from(View::Table(shared::properties(&properties))))
     }
 }
 
@@ -118,7 +119,7 @@ pub struct PropertySet {
     pub schema: Option<String>,
 }
 
-impl Leaf for PropertySet {
+impl Leaf<Session> for PropertySet {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut changes = Definition::new();
         for (name, value) in [
@@ -153,12 +154,12 @@ pub struct PropertyShow {
     pub property: String,
 }
 
-impl Leaf for PropertyShow {
+impl Leaf<Session> for PropertyShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let property = service.get_property(&self.namespace, &self.property).await;
         let property = property.map_err(missing("MetadefProperty", &self.property))?;
-        Ok(Outcome::from(views::openstack_property(property)))
+        Ok(Outcome::from(views::property(property)))
     }
 }
 
@@ -169,7 +170,7 @@ fn schema(text: &str) -> Result<Definition> {
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<PropertyCreate>(
         "image metadef property create",
         "Create a property in a namespace",

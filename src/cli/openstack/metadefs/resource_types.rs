@@ -1,12 +1,13 @@
 //! Resource types of metadata definitions: `openstack image metadef resource type`.
 
-use super::Failures;
+use super::{Failures, views};
 use crate::Result;
-use crate::cli::registry::{Leaf, Output, Row};
-use crate::cli::session::Session;
+use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::session::Session;
+use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;
 use crate::ops::Outcome;
-use crate::ops::metadefs::{self, views};
+use crate::ops::metadefs;
 use crate::output::View;
 
 /// Associate a resource type with a namespace.
@@ -23,7 +24,7 @@ pub struct ResourceTypeAssociationCreate {
     pub properties_target: Option<String>,
 }
 
-impl Leaf for ResourceTypeAssociationCreate {
+impl Leaf<Session> for ResourceTypeAssociationCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut new = Definition::new();
         new.insert("name".to_string(), self.name.into());
@@ -32,7 +33,7 @@ impl Leaf for ResourceTypeAssociationCreate {
         }
         let service = session.service().await?;
         let association = service.associate(&self.namespace, new).await?;
-        Ok(Outcome::from(views::openstack_association(&association)))
+        Ok(Outcome::from(views::association(&association)))
     }
 }
 
@@ -50,7 +51,7 @@ pub struct ResourceTypeAssociationDelete {
     pub force: bool,
 }
 
-impl Leaf for ResourceTypeAssociationDelete {
+impl Leaf<Session> for ResourceTypeAssociationDelete {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let mut failures = Failures::of(session.grammar);
@@ -74,11 +75,11 @@ pub struct ResourceTypeAssociationList {
     pub namespace: String,
 }
 
-impl Leaf for ResourceTypeAssociationList {
+impl Leaf<Session> for ResourceTypeAssociationList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let associations = service.list_associations(&self.namespace).await?;
-        let table = views::openstack_associations(&associations);
+        let table = views::associations(&associations);
         Ok(Outcome::from(View::Table(table)))
     }
 }
@@ -87,16 +88,16 @@ impl Leaf for ResourceTypeAssociationList {
 #[derive(Debug, Clone, clap::Args)]
 pub struct ResourceTypeList {}
 
-impl Leaf for ResourceTypeList {
+impl Leaf<Session> for ResourceTypeList {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let types = session.service().await?.list_resource_types().await?;
-        let table = views::resource_types("Name", &types);
+        let table = shared::resource_types("Name", &types);
         Ok(Outcome::from(View::Table(table)))
     }
 }
 
 /// The commands of this file.
-pub const ROWS: &[Row] = &[
+pub const ROWS: &[Row<Session>] = &[
     Row::of::<ResourceTypeAssociationCreate>(
         "image metadef resource type association create",
         "Associate a resource type with a namespace",

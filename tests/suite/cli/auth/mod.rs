@@ -11,7 +11,7 @@ mod tokens;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use glance_tools::cli::globals::cloud::OPTION_NAMES;
+use glance_tools::cli::command::globals::cloud::OPTION_NAMES;
 use glance_tools::config::{Cloud, CloudOptions, Environment};
 use glance_tools::http::{Client, Options};
 use glance_tools::remote::auth::{Access, Prompt, connect};

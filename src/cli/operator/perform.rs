@@ -1,0 +1,37 @@
+//! The execution of a command of an operator's program.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+
+use crate::Result;
+use crate::cli::command::registry::Row;
+use crate::cli::run::outcome::{Style, finish};
+use crate::cli::run::print::fail_plainly;
+use crate::cli::run::runtime::block_on;
+use crate::data::Watch;
+use crate::output::{Dialect, Options};
+
+/// Runs a command and prints its result. Returns the exit code.
+pub fn perform<C>(
+    row: &Row<C>,
+    matches: &ArgMatches,
+    context: &C,
+    watch: &Watch,
+) -> Result<ExitCode> {
+    let options = Options {
+        is_terminal: std::io::stdout().is_terminal(),
+        ..Options::default()
+    };
+    let code = block_on(watch, async {
+        let outcome = (row.run)(matches, context).await?;
+        finish(outcome, Style::plain(Dialect::Glance), &options).await
+    })?;
+    Ok(ExitCode::from(code))
+}
+
+/// Returns the exit code of a run; an error is printed.
+pub fn exit_code(result: Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| fail_plainly(&error))
+}

@@ -1,0 +1,73 @@
+//! The execution of a parsed command of `glance` or `openstack`.
+
+use super::hints;
+use super::observation::Observation;
+use super::outcome::{Style, finish};
+use super::session::Session;
+use crate::cli::command::argparse::Parsed;
+use crate::cli::command::formatters;
+use crate::cli::command::globals::Globals;
+use crate::cli::command::globals::keys;
+use crate::cli::command::grammar::Grammar;
+use crate::config::Environment;
+use crate::data::Watch;
+use crate::output::StandardOutput;
+use crate::{Error, Result};
+
+/// Validates the global options and creates a session that has not opened anything.
+///
+/// # Errors
+/// `Usage` for contradictory options; `Failed` for an unsupported API version; `Io` for a log file.
+pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) -> Result<Session> {
+    let (grammar, globals) = (parsed.grammar, &parsed.globals);
+    globals.refuse_contradictions(parsed.row.name)?;
+    check_versions(grammar, globals)?;
+    let observation = Observation::begin(grammar, globals, &environment)?;
+    let watch = watch.clone();
+    let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
+    session.creates = parsed.row.creates();
+    Ok(session)
+}
+
+/// Runs a command and prints its result. Returns the exit code.
+pub async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
+    let Parsed {
+        grammar,
+        row,
+        matches,
+        globals,
+        ..
+    } = parsed;
+    let options = formatters::options(*grammar, matches, globals, &session.environment)?;
+    let done = async {
+        let advise = |error| hints::advise(error, *grammar, row, matches);
+        let mut outcome = (row.run)(matches, session).await.map_err(advise)?;
+        outcome.failures = outcome.failures.into_iter().map(advise).collect();
+        finish(outcome, Style::of(*grammar), &options).await
+    };
+    let done = done.await;
+    let mut out = StandardOutput::open()?;
+    session.observation.end(options.format, &mut out).await?;
+    done
+}
+
+/// Checks the requested version of the Images API.
+fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {
+    let Some(version) = globals.value(keys::IMAGE_API_VERSION) else {
+        return Ok(());
+    };
+    let major = version.split('.').next().unwrap_or_default();
+    match (grammar, major.parse::<u32>()) {
+        (_, Ok(2)) => Ok(()),
+        (Grammar::Glance, Ok(1)) => Err(Error::failed("the Images API v1 is not supported")
+            .hint("Omit --os-image-api-version.")),
+        (Grammar::Glance, _) => Err(Error::failed(
+            "Invalid API version parameter. Supported values are [1, 2]",
+        )
+        .hint("Omit --os-image-api-version: version 2 is the only one.")),
+        (Grammar::Openstack, _) => Err(Error::failed(format!(
+            "Images API version {version} is not supported"
+        ))
+        .hint("Omit --os-image-api-version: version 2 is the only one.")),
+    }
+}

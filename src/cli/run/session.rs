@@ -1,0 +1,432 @@
+//! The session of a run: options, environment and, once needed, the deployment.
+
+use std::ffi::OsStr;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use super::observation::Observation;
+use super::progress::{Bar, summary};
+use super::prompt::Terminal;
+use super::ui;
+use crate::cli::command::globals::Globals;
+use crate::cli::command::globals::cloud::{OPTION_NAMES, is_given};
+use crate::cli::command::globals::keys;
+use crate::cli::command::grammar::Grammar;
+use crate::config::{
+    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
+    Settings, choose_client_deployment, complete_sources, platform_data_dir,
+};
+use crate::data::{Source, Watch};
+use crate::http::Observer;
+use crate::local::{Engine, Local};
+use crate::model::{ByteRange, Caller, Image};
+use crate::ops::download::{Downloaded, Verified};
+use crate::output::was_closed;
+use crate::remote::Remote;
+use crate::remote::auth::forget_tokens;
+use crate::remote::profile::fetch_profile;
+use crate::service::{ImageService, Reading, Regions, Upload};
+use crate::{Error, Result, ops};
+
+/// Loads the cloud selected by options and environment, fetching its profile if it has one.
+async fn load_cloud(
+    options: CloudOptions<'_>,
+    environment: &Environment,
+    observer: &Observer,
+) -> Result<Cloud> {
+    let mut document = None;
+    for _ in 0..2 {
+        match Cloud::prepare(options, environment, document.as_deref())? {
+            Prepared::Cloud(cloud) => return Ok(*cloud),
+            Prepared::Profile(profile) => {
+                document = Some(fetch_profile(&profile, observer.clone()).await?);
+            }
+        }
+    }
+    Err(Error::internal("the profile was requested twice"))
+}
+
+/// The cloud selected alongside a local deployment, for downloads from other regions.
+struct OtherRegions {
+    globals: Globals,
+    environment: Environment,
+    observer: Observer,
+}
+
+#[async_trait]
+impl Regions for OtherRegions {
+    async fn open(&self, region: &str, interface: Option<&str>) -> Result<Box<dyn ImageService>> {
+        let value = |name: &str| match (name, interface) {
+            ("--os-region-name", _) => Some(region.to_string()),
+            ("--os-interface" | "--os-endpoint-type", Some(interface)) => {
+                Some(interface.to_string())
+            }
+            _ => self.globals.named(name).map(str::to_string),
+        };
+        let options = CloudOptions {
+            names: OPTION_NAMES,
+            value: &value,
+        };
+        let cloud = load_cloud(options, &self.environment, &self.observer).await?;
+        let observer = self.observer.clone();
+        let remote = Remote::open(cloud, Box::new(Terminal), observer);
+        Ok(Box::new(remote.await?))
+    }
+}
+
+/// A run of a program.
+pub struct Session {
+    /// The grammar of the command.
+    pub grammar: Grammar,
+    /// The global options.
+    pub globals: Globals,
+    /// The environment, read once.
+    pub environment: Environment,
+    /// The watch that reports progress and stops transfers.
+    pub watch: Watch,
+    /// The diagnostics of the run.
+    pub observation: Observation,
+    /// Whether the command may create the data directory.
+    pub creates: bool,
+    /// Whether standard input holds commands and thus no image data.
+    pub reads_commands: bool,
+    service: OnceCell<Box<dyn ImageService>>,
+    /// The local deployments that were opened.
+    engines: Mutex<Vec<Arc<Engine>>>,
+    /// The temporary data directory of an empty deployment.
+    empty: Mutex<Option<TempDir>>,
+}
+
+impl Session {
+    /// Creates a session that has not opened anything.
+    pub fn new(
+        grammar: Grammar,
+        globals: Globals,
+        environment: Environment,
+        watch: Watch,
+        observation: Observation,
+    ) -> Self {
+        Self {
+            grammar,
+            globals,
+            environment,
+            watch,
+            observation,
+            creates: false,
+            reads_commands: false,
+            service: OnceCell::new(),
+            engines: Mutex::default(),
+            empty: Mutex::new(None),
+        }
+    }
+
+    /// Returns the service selected by options and environment; opened on first use.
+    pub async fn service(&self) -> Result<&dyn ImageService> {
+        let service = self.service.get_or_try_init(|| async { self.open().await });
+        Ok(service.await?.as_ref())
+    }
+
+    /// Returns the local deployment, for operations that no service offers. `what` names the operation in the
+    /// error.
+    ///
+    /// # Errors
+    /// `Failed` on a cloud.
+    pub async fn local(&self, what: &str) -> Result<Local> {
+        match self.deployment()? {
+            Deployment::Local { place, announced } => self.open_local(place, announced).await,
+            Deployment::Remote => Err(Error::failed(format!(
+                "{what} requires a local deployment, not a cloud"
+            ))
+            .hint(
+                "Select the deployment with --config-file or --data-dir on a host of the service.",
+            )),
+        }
+    }
+
+    async fn open_local(&self, place: Place, announced: bool) -> Result<Local> {
+        self.observation.without_server();
+        let settings = self.settings(place, announced)?;
+        let engine = Engine::open(settings).await?;
+        let local = engine.act_as(self.caller()?);
+        self.engines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(engine);
+        warn_of_unfinished(&local);
+        Ok(local)
+    }
+
+    async fn open(&self) -> Result<Box<dyn ImageService>> {
+        match self.deployment()? {
+            Deployment::Local { place, announced } => {
+                let local = self.open_local(place, announced).await?;
+                Ok(Box::new(local.with_regions(Arc::new(OtherRegions {
+                    globals: self.globals.clone(),
+                    environment: self.environment.clone(),
+                    observer: self.observation.observer(),
+                }))))
+            }
+            Deployment::Remote => {
+                let cloud = self.cloud().await?;
+                let warnings = cloud.warnings();
+                for warning in &warnings {
+                    ui::notice(warning);
+                }
+                let late = cloud.tls_warning().filter(|late| !warnings.contains(late));
+                let observer = self.observation.observer();
+                let remote = Remote::open(cloud, Box::new(Terminal), observer).await?;
+                if let Some(late) = late.filter(|_| remote.is_secure()) {
+                    ui::notice(&late);
+                }
+                Ok(Box::new(remote))
+            }
+        }
+    }
+
+    fn deployment(&self) -> Result<Deployment> {
+        let config = self.config_sources();
+        let options = DeploymentOptions {
+            data_dir: self.globals.value(keys::DATA_DIR).map(Path::new),
+            config: &config,
+            local: self.globals.is_set(keys::LOCAL),
+            login: is_given(&self.globals, false),
+            cloud: is_given(&self.globals, true),
+        };
+        choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref())
+    }
+
+    /// Returns the cloud selected by options and environment. With `--os-forget-tokens`, deletes all cached
+    /// tokens first.
+    pub async fn cloud(&self) -> Result<Cloud> {
+        if self.globals.is_set(keys::FORGET_TOKENS)
+            && let Some(directory) = Cloud::token_directory(&self.environment)
+        {
+            forget_tokens(&directory)?;
+        }
+        let value = |name: &str| self.globals.named(name).map(str::to_string);
+        let options = CloudOptions {
+            names: OPTION_NAMES,
+            value: &value,
+        };
+        load_cloud(options, &self.environment, &self.observation.observer()).await
+    }
+
+    fn config_sources(&self) -> Vec<ConfigSource> {
+        let files = self
+            .globals
+            .all(keys::CONFIG_FILE)
+            .iter()
+            .map(|path| ConfigSource::File(PathBuf::from(path)));
+        let directories = self
+            .globals
+            .all(keys::CONFIG_DIR)
+            .iter()
+            .map(|path| ConfigSource::Directory(PathBuf::from(path)));
+        files.chain(directories).collect()
+    }
+
+    fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
+        match place {
+            Place::DataDir(directory) if announced && !self.creates && !directory.exists() => {
+                self.announce(&format!(
+                    "No cloud selected; no images in {} yet (--local).",
+                    directory.display()
+                ));
+                self.empty_settings()
+            }
+            Place::DataDir(directory) => {
+                let place = format!("Using local images in {}", directory.display());
+                if self.observation.is_verbose() {
+                    ui::info(&format!("{place}."));
+                } else if announced {
+                    self.announce(&format!("{place} (--local): no cloud selected."));
+                }
+                Settings::for_data_dir(&directory)
+            }
+            Place::Config(sources) => {
+                let sources = complete_sources(&sources, &["glance-api"], &self.environment);
+                Settings::load(&sources, &self.environment)
+            }
+        }
+    }
+
+    /// Prints which deployment is used if it was chosen by default.
+    fn announce(&self, line: &str) {
+        if !self.globals.is_set(keys::QUIET) {
+            ui::dim(&self.environment, line);
+        }
+    }
+
+    /// Returns the settings of an empty data directory that is removed with the session, for commands that
+    /// create nothing.
+    fn empty_settings(&self) -> Result<Settings> {
+        let directory = tempfile::tempdir();
+        let directory =
+            directory.map_err(|e| Error::io("create a directory in", std::env::temp_dir(), e))?;
+        let settings = Settings::for_data_dir(directory.path());
+        *self.empty.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+        settings
+    }
+
+    /// Returns whether the deployment is a temporary, empty one.
+    pub fn is_empty_deployment(&self) -> bool {
+        let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
+        empty.is_some()
+    }
+
+    /// Ends the use of the local deployments that were opened (see [`Engine::finish`]).
+    pub async fn finish(&self) {
+        let engines = self.engines.lock();
+        let engines = std::mem::take(&mut *engines.unwrap_or_else(PoisonError::into_inner));
+        for engine in engines {
+            engine.finish().await;
+        }
+    }
+
+    /// Ends the run without closing databases, which may wait for the disk: what was changed is in one file already, and
+    /// what was only read may stay as it is.
+    pub fn forget(self) {
+        let empty = self
+            .empty
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        std::mem::forget(self);
+        drop(empty);
+    }
+
+    /// Returns the caller in a local deployment.
+    pub fn caller(&self) -> Result<Caller> {
+        let given = self
+            .globals
+            .value(keys::AS)
+            .or(self.environment.get("GLANCE_AS").and_then(OsStr::to_str));
+        given.map_or_else(|| Ok(Caller::default()), Caller::parse)
+    }
+
+    /// Returns whether image data may be read from standard input: it is open, not a terminal, and holds no
+    /// commands.
+    pub fn is_piped(&self) -> bool {
+        let input = std::io::stdin();
+        !(self.reads_commands || input.is_terminal() || was_closed(&input))
+    }
+
+    /// Opens the data of a file or of standard input for upload.
+    pub fn upload(&self, file: Option<&Path>, progress: bool) -> Result<Option<Upload>> {
+        let Some(source) = ops::images::open_data(file, self.is_piped())? else {
+            return Ok(None);
+        };
+        Ok(Some(self.upload_of(source, progress)))
+    }
+
+    /// Returns an upload of `source` according to the options.
+    pub fn upload_of(&self, source: Source, progress: bool) -> Upload {
+        let mut upload = Upload::new(source);
+        upload.allow_format_mismatch = self.globals.is_set(keys::ALLOW_FORMAT_MISMATCH);
+        upload.verify = !self.globals.is_set(keys::SKIP_VERIFICATION);
+        upload.watch = self.transfer(progress);
+        upload
+    }
+
+    /// Returns how to read image data according to the options.
+    pub fn reading(&self, known: Option<Image>, prefer: Vec<String>) -> Result<Reading> {
+        let parallel = self.globals.value(keys::PARALLEL).map_or(Ok(1), |text| {
+            let number = text.parse().ok().filter(|number| (1..=16).contains(number));
+            number.ok_or_else(|| {
+                Error::usage(format!("--parallel {text}: expected a number from 1 to 16"))
+            })
+        })?;
+        Ok(Reading {
+            known,
+            prefer,
+            range: ByteRange::ALL,
+            parallel,
+        })
+    }
+
+    /// Returns whether to show progress and a summary of transfers: at a terminal, unless `--quiet` is given
+    /// without `--progress`.
+    pub fn reports_transfers(&self, progress: bool) -> bool {
+        std::io::stderr().is_terminal() && (progress || !self.globals.is_set(keys::QUIET))
+    }
+
+    /// Returns the notices about saved data: a summary, if requested, and that a file was written in place.
+    pub fn saved_notices(&self, saved: &Downloaded, progress: bool) -> Vec<String> {
+        let verified = match saved.verified {
+            Verified::By(algorithm) => Some(algorithm),
+            Verified::Unverified => None,
+        };
+        let summary = self
+            .reports_transfers(progress)
+            .then(|| summary("Saved", saved.size, saved.elapsed, verified));
+        summary.into_iter().chain(saved.notice.clone()).collect()
+    }
+
+    /// Returns the summary of an upload that began at `began`, if requested and if the size is known.
+    pub fn stored_notice(
+        &self,
+        progress: bool,
+        size: Option<u64>,
+        began: Instant,
+    ) -> Option<String> {
+        let size = size.filter(|_| self.reports_transfers(progress))?;
+        Some(summary("Stored", size, began.elapsed(), None))
+    }
+
+    /// Returns a watch, with a progress bar if [`Session::reports_transfers`] requires one.
+    pub fn transfer(&self, progress: bool) -> Watch {
+        if self.reports_transfers(progress) {
+            return self.watch.clone().with_progress(Arc::new(Bar::new()));
+        }
+        self.watch.clone()
+    }
+
+    /// Rejects an unknown store before anything is created.
+    pub async fn check_store(&self, store: Option<&str>) -> Result<()> {
+        match store {
+            Some(store) => self.check_stores(&[store.to_string()]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Rejects the first unknown store; lists the stores once.
+    pub async fn check_stores(&self, stores: &[String]) -> Result<()> {
+        let known = match self.service().await?.list_stores(false).await {
+            Ok(known) => known,
+            // A service without named stores has nothing to compare with.
+            Err(e) if e.kind() == crate::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let unknown = stores
+            .iter()
+            .find(|store| !known.iter().any(|info| info.id == **store));
+        match unknown {
+            Some(store) => Err(Error::failed(format!(
+                "Store '{store}' is not valid for this cloud. Valid values can be retrieved with stores-info command."
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the value of an option, or else of an environment variable.
+    pub fn or_variable(&self, given: Option<&str>, variable: &str) -> Option<String> {
+        given
+            .map(str::to_string)
+            .or_else(|| Some(self.environment.get(variable)?.to_str()?.to_string()))
+    }
+}
+
+/// Warns if recovery after a crashed command failed when the deployment was opened.
+pub fn warn_of_unfinished(local: &Local) {
+    if let Some(error) = local.unfinished() {
+        ui::notice(&format!(
+            "cannot clean up after an interrupted command: {error}"
+        ));
+    }
+}
