@@ -56,14 +56,14 @@ pub enum Event<'a> {
 /// The kind of a change to a metadata definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// It was created.
+    /// The definition was created.
     Created,
-    /// It was changed.
+    /// The definition was changed.
     Updated {
         /// The name before the change.
         old_name: &'a str,
     },
-    /// It was deleted.
+    /// The definition was deleted.
     Deleted,
 }
 
@@ -128,7 +128,7 @@ impl Event<'_> {
         }
     }
 
-    /// Returns what the event says about the image, the member, the task or the definition.
+    /// Returns the payload of the event: the image, the member, the task or the definition.
     pub fn payload(&self) -> Value {
         let fields = match self {
             Self::ImageCreated(image) | Self::ImageUpdated(image) | Self::ImageActivated(image) => {

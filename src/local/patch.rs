@@ -86,7 +86,7 @@ impl Draft {
         self.is_rewritten = true;
     }
 
-    /// Makes a queued image active, with what the caller says of its data.
+    /// Makes a queued image active, with the hashes that the caller provided for its data.
     ///
     /// # Errors
     /// `Invalid` without formats.
@@ -115,7 +115,7 @@ impl Draft {
     }
 }
 
-/// What a change of locations needs from outside of its transaction.
+/// The facts for a change of locations that are determined outside of its transaction.
 #[derive(Default)]
 pub(super) struct Prepared {
     /// Size in bytes of the data at each new address.
@@ -182,7 +182,7 @@ impl Local {
                 .write(async |transaction| {
                     let found = transaction.load_image(id, &self.caller.project).await?;
                     let stored = self.visible(found, id)?;
-                    // Nobody can change the image now.
+                    // The image is locked: no other process can change it now.
                     let draft = draft(&stored)?;
                     self.record_draft(&transaction, stored, draft, &prepared)
                         .await
@@ -206,7 +206,7 @@ impl Local {
         if locations.is_empty() {
             return change.await;
         }
-        // The scrubber removes what waits for it.
+        // The scrubber removes pending data.
         let is_delayed = self.settings.delayed_delete.copied()?;
         let removals = if is_delayed { &[][..] } else { locations };
         let deletion = self.begin_deletion(id, removals, false).await?;
