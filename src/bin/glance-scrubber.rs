@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-#[path = "../launcher.rs"]
 mod launcher;
 
 fn main() -> ExitCode {

@@ -282,7 +282,7 @@ impl Source {
     pub fn into_stream(self) -> ByteStream {
         match self {
             Self::Stream { stream, .. } => stream,
-            file => try_stream! {
+            file @ Self::File { .. } => try_stream! {
                 let mut reader = blocking(move || file.into_reader()).await?;
                 loop {
                     let (block, rest) = blocking(move || {
