@@ -19,7 +19,7 @@ use crate::config::settings::import::Plugin;
 use crate::data::Watch;
 use crate::data::blocking;
 use crate::data::durable::{directory_of, give_to_owner};
-use crate::local::engine::FILE_MODE;
+use crate::local::directories::FILE_MODE;
 use crate::local::inspection::Inspection;
 use crate::local::quota::Cap;
 use crate::local::staging::{CONVERTED, UNWRAPPED};
