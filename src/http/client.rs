@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use reqwest::Body;
 use url::Url;
 
-use super::message::{Request, Response, StreamingResponse};
+use super::message::{Request, Response, StreamingResponse, Stripped};
 use super::proxies::Proxies;
 use super::reason::{Failure, Reason};
 use super::redirect::{self, Followed};
@@ -240,7 +240,7 @@ impl Client {
     fn streaming(
         &self,
         response: reqwest::Response,
-        stripped: Option<redirect::Stripped>,
+        stripped: Option<Stripped>,
     ) -> StreamingResponse {
         StreamingResponse::new(response, stripped, self.timeout())
     }

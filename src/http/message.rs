@@ -10,9 +10,17 @@ use url::Url;
 
 use super::pace::Pace;
 use super::reason::{Failure, Reason};
-use super::redirect::Stripped;
 use crate::config::Secret;
 use crate::model::ByteRange;
+
+/// A redirect to another origin that the secret headers of the request were not sent to.
+#[derive(Clone, Debug)]
+pub struct Stripped {
+    /// The redirecting address.
+    pub from: Url,
+    /// The target address.
+    pub to: Url,
+}
 
 /// The maximum size of a response in memory, in bytes; a page of a thousand images is around one MiB.
 const MAX_RESPONSE: usize = 64 * 1024 * 1024;

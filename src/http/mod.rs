@@ -6,6 +6,7 @@
 
 mod ciphers;
 mod client;
+mod guard;
 mod message;
 mod pace;
 mod proxies;
@@ -19,6 +20,7 @@ mod upload;
 mod wire;
 
 pub use client::{Client, Listener, Observer, Options, Timer, Timing};
+pub use guard::Guard;
 pub use message::{Request, Response, StreamingResponse};
 pub use proxies::Proxies;
 pub use reason::{Failure, Reason, TlsReason};

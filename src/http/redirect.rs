@@ -1,15 +1,14 @@
 //! Redirects: their limit, their targets, and the headers that are sent to them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{HeaderMap, LOCATION};
 use url::Url;
 
-use super::message::Request;
+use super::guard::Guard;
+use super::message::{Request, Stripped};
 use super::reason::{Failure, Reason};
 use super::wire;
-use crate::Error;
 
 /// The statuses of redirects.
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
@@ -34,30 +33,6 @@ impl Default for Policy {
             guard: None,
         }
     }
-}
-
-/// Rules for the addresses that a client may request.
-pub trait Guard: Send + Sync {
-    /// Returns the target of a redirect: `location`, which may be relative to `from`.
-    ///
-    /// # Errors
-    /// Any, for an address that is not allowed.
-    fn follow(&self, from: &Url, location: &str) -> Result<Url, Error>;
-
-    /// Returns the allowed addresses of a host. Not called for hosts that are IP addresses.
-    ///
-    /// # Errors
-    /// The reason why none is allowed.
-    fn select(&self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, String>;
-}
-
-/// A redirect to another origin that the secret headers of the request were not sent to.
-#[derive(Clone, Debug)]
-pub struct Stripped {
-    /// The redirecting address.
-    pub from: Url,
-    /// The target address.
-    pub to: Url,
 }
 
 /// The last response to a request after its redirects.
@@ -140,12 +115,15 @@ fn public(headers: &HeaderMap) -> HeaderMap {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use std::sync::Mutex;
 
     use http::Method;
     use http::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderValue};
 
     use super::*;
+    use crate::Error;
     use crate::http::testing::block_on;
 
     /// Follows redirects with `respond` as the servers. Returns the requests and the result.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::redirect::Guard;
+use super::guard::Guard;
 
 /// A resolver that filters addresses with the guard of a client. Connections are made to the remaining
 /// addresses only, so the name cannot resolve to another host between check and connection.

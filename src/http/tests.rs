@@ -194,7 +194,7 @@ fn data_that_cannot_be_had_is_the_reason_of_an_upload() {
 /// A guard that allows no host.
 struct Nowhere;
 
-impl redirect::Guard for Nowhere {
+impl Guard for Nowhere {
     fn follow(&self, _: &Url, location: &str) -> crate::Result<Url> {
         Url::parse(location).map_err(|_| crate::Error::invalid("not an address"))
     }

@@ -4,10 +4,12 @@
 //!
 //! Each operation follows its specification in order: policy, status transition, limits, one transaction.
 
+mod attributes;
 pub mod cache;
 pub mod catalog;
 mod data;
 mod deletion;
+mod directories;
 mod discovery;
 mod engine;
 pub mod events;
@@ -30,7 +32,8 @@ mod tasks;
 mod validation;
 pub mod visibility;
 
-pub use engine::{Engine, database};
+pub use directories::database;
+pub use engine::Engine;
 pub use scrub::ScrubEvent;
 
 use std::ops::Deref;

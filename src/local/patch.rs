@@ -11,10 +11,10 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::Local;
+use super::attributes::set;
 use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::check_formats;
 use super::events::Event;
-use super::images::set;
 use super::journal::explained;
 use super::policy::{self, Action, ImageTarget};
 use super::validation::Hashes;

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::data::check_promise;
-use super::engine::FILE_MODE;
+use super::directories::FILE_MODE;
 use super::journal::Intent;
 use super::policy::{self, Action, ImageTarget};
 use super::store::{Directory, FileStore, Writing};

@@ -4,7 +4,7 @@
 
 use super::super::secret::Secret;
 use super::fields::{self, Field, Sources};
-use super::login::Need;
+use super::need::Need;
 use super::urls::{self, Address};
 use crate::config::oslo::values::quoted;
 use crate::{Error, Result};

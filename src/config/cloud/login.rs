@@ -8,6 +8,7 @@ use super::super::secret::Secret;
 use super::federation::{self, Federation, GrantKind};
 use super::fields::{self, Field, Given, OptionNames, Rank, Sources, describe};
 use super::kind::{Kind, kind};
+use super::need::Need;
 use super::urls::{self, Address};
 use crate::config::oslo::values::quoted;
 use crate::{Error, Parameter, Result};
@@ -143,36 +144,6 @@ impl fmt::Display for Scope {
             Self::Domain(domain) => write!(f, "domain {domain}"),
             Self::System => f.write_str("the system"),
             Self::Trust(id) => write!(f, "trust {id}"),
-        }
-    }
-}
-
-/// A secret that the user can enter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// The password.
-    Password,
-    /// The one-time passcode.
-    Passcode,
-    /// The secret of the application credential.
-    CredentialSecret,
-}
-
-impl Need {
-    fn field(self) -> &'static Field {
-        match self {
-            Self::Password => &fields::PASSWORD,
-            Self::Passcode => &fields::PASSCODE,
-            Self::CredentialSecret => &fields::CREDENTIAL_SECRET,
-        }
-    }
-
-    /// Returns the label of the prompt.
-    pub fn prompt(self) -> &'static str {
-        match self {
-            Self::Password => "Password",
-            Self::Passcode => "One-time passcode",
-            Self::CredentialSecret => "Secret of the application credential",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod fields;
 mod files;
 mod kind;
 mod login;
+mod need;
 mod urls;
 mod vendors;
 mod yaml;
@@ -25,7 +26,8 @@ use files::{Clouds, Described, ProfileInput};
 pub use federation::{Challenge, Federation, Grant};
 pub use fields::{CloudOptions, Field, OptionNames};
 pub use files::Published;
-pub use login::{Keystone, Login, Method, Named, Need, Reference, Scope};
+pub use login::{Keystone, Login, Method, Named, Reference, Scope};
+pub use need::Need;
 pub use urls::{Address, root_of};
 
 /// A version of TLS.

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 
 use crate::data::durable::create_directory;
 pub(super) use crate::data::durable::remove;
-use crate::local::engine::DIRECTORY_MODE;
+use crate::local::directories::DIRECTORY_MODE;
 use crate::local::journal::Journal;
 use crate::model::schema::is_uuid;
 use crate::{Error, Result};

@@ -12,11 +12,12 @@ use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use tokio::sync::mpsc;
 
+use super::ImageCache;
 use super::directory::{Part, remove};
-use super::{FILE_MODE, ImageCache};
 use crate::data::durable::{directory_of, give_to_owner};
 use crate::data::pump::{self, BlockSink, Blocks, Sink, Taken, Target};
 use crate::data::{Algorithm, Source, Watch, blocking};
+use crate::local::directories::FILE_MODE;
 use crate::local::journal::{Begun, Entry, Intent};
 use crate::model::{ByteRange, Image, Removed};
 use crate::{Error, ErrorKind, Result};

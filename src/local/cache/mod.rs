@@ -29,16 +29,13 @@ use index::Index;
 pub use upkeep::Prefetched;
 
 use super::catalog::Catalog;
-use super::engine::prepare;
+use super::directories::{FILE_MODE, prepare};
 use crate::config::{CacheDriver, CacheSettings, Setting, Settings};
 use crate::data::durable::{directory_of, give_to_owner};
 use crate::data::{Source, blocking};
 use crate::model::{ByteRange, CachedImage, Image};
 use crate::service::CacheKeeper;
 use crate::{Error, Result};
-
-/// The permission bits of the files of a cache.
-const FILE_MODE: u32 = 0o640;
 
 /// The image cache of this host. Clones share the cache. Nothing is opened or created before it is used.
 #[derive(Clone)]

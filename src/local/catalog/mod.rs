@@ -10,7 +10,8 @@ mod schema;
 mod tables;
 mod upkeep;
 
-pub use db::connection::{Catalog, Dialect};
+pub use db::connection::Catalog;
+pub use db::dialect::Dialect;
 pub use db::exclusive::{Held, in_use};
 pub(in crate::local) use db::failure::failed as database_error;
 pub use db::failure::is_in_doubt;

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
 use self::confinement::Confinement;
-use super::plugins::create_derived;
+use super::derived::create_derived;
 use crate::data::Watch;
 use crate::data::blocking;
 use crate::local::quota::Cap;

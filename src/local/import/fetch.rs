@@ -12,7 +12,7 @@ use url::Url;
 use super::address::{check, check_redirect, refuse_host, select};
 use crate::config::settings::import::Addresses;
 use crate::data::Source;
-use crate::http::{Client, Failure, Options, Proxies, Reason, Request, redirect, retry};
+use crate::http::{Client, Failure, Guard, Options, Proxies, Reason, Request, redirect, retry};
 use crate::model::address::place;
 use crate::{Error, ErrorKind, Result};
 
@@ -76,7 +76,7 @@ fn client(rules: &Addresses) -> Client {
 /// The configured rules as a guard of the client.
 struct Filter(Addresses);
 
-impl redirect::Guard for Filter {
+impl Guard for Filter {
     fn follow(&self, from: &Url, location: &str) -> Result<Url> {
         check_redirect(from, location, &self.0)
     }

@@ -11,6 +11,7 @@
 
 mod address;
 mod convert;
+mod derived;
 mod fetch;
 mod job;
 mod legacy;

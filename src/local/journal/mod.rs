@@ -28,11 +28,8 @@ use crate::data::blocking;
 use crate::data::durable::{
     create_directory, give_to_owner, link_nameless, remove, sync_directory,
 };
+use crate::local::directories::{DIRECTORY_MODE, FILE_MODE};
 use crate::{Error, Result};
-
-/// The permission bits of entries, and of their directory.
-const FILE_MODE: u32 = 0o640;
-const DIRECTORY_MODE: u32 = 0o750;
 
 /// The maximum number of bytes read from an entry. The addresses of a deletion need far less.
 const MAX_SIZE: u64 = 16 * 1024 * 1024;

@@ -20,7 +20,7 @@ use crate::data::durable::{
 };
 use crate::data::pump::{Sink, Target};
 use crate::data::{Source, blocking};
-use crate::local::engine::DIRECTORY_MODE;
+use crate::local::directories::DIRECTORY_MODE;
 use crate::model::{ByteRange, StoreInfo, Timestamp};
 use crate::{Error, Result};
 

@@ -23,6 +23,7 @@ use crate::config::{Database, MysqlServer};
 use crate::data::durable::directory_of;
 use crate::local::catalog::Sql;
 use crate::local::catalog::db::columns::{Columns, Row};
+use crate::local::catalog::db::dialect::Dialect;
 use crate::local::catalog::db::failure::{Transient, failed, locked, transient};
 use crate::local::catalog::db::mysql;
 use crate::local::catalog::db::mysql::Connections;
@@ -68,26 +69,6 @@ fn backoff() -> ExponentialBuilder {
         .with_min_delay(Duration::from_millis(5))
         .with_max_delay(Duration::from_secs(1))
         .with_max_times(MAX_RETRIES)
-}
-
-/// A dialect of SQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// SQLite.
-    Sqlite,
-    /// MySQL and MariaDB.
-    Mysql,
-}
-
-impl Dialect {
-    /// Returns the current time with the database's precision: MySQL stores whole seconds, and some versions round
-    /// instead of truncating.
-    pub(in crate::local::catalog) fn now(self) -> Timestamp {
-        match self {
-            Self::Sqlite => Timestamp::now(),
-            Self::Mysql => Timestamp::now().whole_second(),
-        }
-    }
 }
 
 /// The connections to a database, shared by clones.

@@ -2,6 +2,7 @@
 
 pub(in crate::local::catalog) mod columns;
 pub(in crate::local::catalog) mod connection;
+pub(in crate::local::catalog) mod dialect;
 pub(in crate::local::catalog) mod exclusive;
 pub(in crate::local::catalog) mod failure;
 pub(in crate::local::catalog) mod mysql;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 use crate::local::catalog::Sql;
 use crate::local::catalog::db::columns::Row;
-use crate::local::catalog::db::connection::Dialect;
+use crate::local::catalog::db::dialect::Dialect;
 use crate::local::catalog::db::failure::{Transient, failed, in_doubt, is_refusal, transient};
 use crate::local::catalog::db::plans;
 use crate::model::Timestamp;

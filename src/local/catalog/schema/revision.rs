@@ -1,15 +1,14 @@
 //! The revision of a database's schema, and the creation of the schema.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::config::Database;
-use crate::data::durable::{directory_of, give_to_owner};
 use crate::local::catalog::db::columns::Columns;
 use crate::local::catalog::db::exclusive::take_alone;
 use crate::local::catalog::db::transaction::Run;
+use crate::local::catalog::schema::file::make_file;
 use crate::local::catalog::schema::migration::{self, EXPANDED, HEAD, check_revisions};
 use crate::local::catalog::{Catalog, Dialect, Sql};
 use crate::{Error, Operation, Result};
@@ -303,17 +302,4 @@ fn lock_schema(path: &Path) -> Result<File> {
     lock.lock().map_err(|e| Error::io("lock", directory, e))?;
     make_file(path)?;
     Ok(lock)
-}
-
-/// Creates an empty database file, readable by its owner and group, if it is missing.
-pub(in crate::local::catalog) fn make_file(path: &Path) -> Result<()> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o640)
-        .open(path);
-    let made = made.map_err(|e| Error::io("create", path, e))?;
-    give_to_owner(&made, directory_of(path));
-    Ok(())
 }

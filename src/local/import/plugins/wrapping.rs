@@ -13,9 +13,10 @@ use std::rc::Rc;
 
 use flate2::bufread::GzDecoder;
 
+use super::BLOCK;
 use super::zip;
-use super::{BLOCK, create_derived, open_staged};
 use crate::data::Watch;
+use crate::local::import::derived::{create_derived, open_staged};
 use crate::local::quota::Cap;
 use crate::{Error, Result};
 

@@ -191,7 +191,7 @@ impl Catalog {
         let text = path
             .to_str()
             .ok_or_else(|| Error::failed(format!("{} cannot be written in SQL", path.display())))?;
-        crate::local::catalog::schema::revision::make_file(path)?;
+        crate::local::catalog::schema::file::make_file(path)?;
         let sql = Sql::default().with("VACUUM INTO ?", [text.into()]);
         self.execute(sql).await.map(drop)
     }
