@@ -68,9 +68,16 @@ pub async fn finish(outcome: Outcome<'_>, style: Style, options: &Options) -> Re
     {
         failures.push(error);
     }
+    // Returned, because the caller reports an interruption too.
+    let is_interruption = |failure: &Error| failure.kind() == ErrorKind::Interrupted;
+    let interruption = failures.iter().position(is_interruption);
+    let interruption = interruption.map(|position| failures.remove(position));
     match style.grammar {
         Some(grammar) => ui::errors(grammar, &failures),
         None => failures.iter().for_each(ui::plain_error),
+    }
+    if let Some(interruption) = interruption {
+        return Err(interruption);
     }
     let code = |failure: &Error| failure.kind().exit_code();
     Ok(failures.first().map_or(exit_code, code))

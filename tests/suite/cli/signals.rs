@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{GLANCE, Place};
+use crate::support::{GLANCE, Place, Run, files};
 
 /// What is promised, and a little for a machine that is busy.
 const PROMISED: Duration = Duration::from_millis(5000 + 1500);
@@ -208,4 +208,32 @@ fn a_prompt_is_ended_at_once_and_leaves_the_terminal_as_it_was() {
     assert!(shown.lines().any(|line| line.trim() == "echo"), "{shown}");
     child.wait().unwrap();
     drop(keys);
+}
+
+#[test]
+fn a_create_that_waits_for_data_is_interrupted_once() {
+    let place = Place::new();
+    let mut command = place.command(GLANCE);
+    command.args(["image-create", "--name", "slow"]);
+    command.args(["--disk-format", "raw", "--container-format", "bare"]);
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let pipe = child.stdin.take();
+    let begun = Instant::now();
+    while files(&place.data().join("images")).is_empty() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "no upload began");
+        std::thread::yield_now();
+    }
+    kill_process(pid(&child), Signal::INT).unwrap();
+    let run = Run::of(child.wait_with_output().unwrap());
+    drop(pipe);
+    assert_eq!(run.code, 130, "{}", run.stderr);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(lines[0], "interrupted");
+    assert!(
+        lines[1].starts_with("Hint: The image stays queued."),
+        "{lines:?}"
+    );
+    assert_eq!(lines.len(), 2, "{lines:?}");
 }
