@@ -58,7 +58,10 @@ impl Catalog {
         let lock = match self.database() {
             Database::Sqlite(path) => lock_file(path, purpose, timeout).await?,
             Database::Mysql(server) => {
-                lock_server(self.server_pool()?, server, purpose, timeout).await?
+                let pool = self.server_pool()?;
+                // A connection that breaks takes its lock with it, so that another attempt is safe.
+                self.retry(|| lock_server(pool, server, purpose, timeout))
+                    .await?
             }
         };
         Ok(lock.map(Held))
