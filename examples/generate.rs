@@ -3,8 +3,9 @@
 //! `cargo run --example generate` writes them to `completions/` and `man/`, which are checked in.
 //! `tests/suite/house/generated.rs` fails if they are outdated.
 
-use std::io;
 use std::path::Path;
+
+use anyhow::Context;
 
 #[path = "generate/bash.rs"]
 mod bash;
@@ -46,12 +47,15 @@ pub fn all() -> Vec<Generated> {
     files
 }
 
-fn main() -> io::Result<()> {
+fn main() -> anyhow::Result<()> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
     for file in all() {
         let path = top.join(&file.path);
-        std::fs::create_dir_all(path.parent().unwrap_or(top))?;
-        std::fs::write(path, file.text)?;
+        let directory = path.parent().unwrap_or(top);
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("cannot create {}", directory.display()))?;
+        std::fs::write(&path, file.text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }
