@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 #[path = "../src/data/format/testing.rs"]
-#[allow(dead_code)] // The tests use more of it.
+#[allow(dead_code, reason = "the unit tests use the rest")]
 mod testing;
 
 /// The maximum size of an image in bytes: a larger one makes each run slow.

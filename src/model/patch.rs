@@ -612,7 +612,7 @@ mod tests {
         (error.kind(), error.message().to_string())
     }
 
-    /// What an operation on a path in the newer format is refused with.
+    /// Returns the message that refuses an operation on `path` in the newer format.
     #[track_caller]
     fn refused_path(path: &str) -> String {
         let operation = json!({"op": "add", "path": path, "value": "x"});

@@ -318,7 +318,7 @@ impl Local {
             }
             return match &import.to {
                 _ if import.method == ImportMethod::CopyImage => Err(Error::invalid(
-                    "the deployment has one store, so there is none to copy the image to",
+                    "copying an image requires a deployment with several stores",
                 )
                 .hint("Configure several with enabled_backends in glance-api.conf.")),
                 Destination::Several(stores) if !stores.is_empty() => {

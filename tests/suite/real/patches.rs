@@ -183,7 +183,7 @@ fn cases() -> Vec<(&'static str, String)> {
     cases
 }
 
-/// What the real one makes of the cases.
+/// Returns the results of the real deserializer.
 fn theirs(cases: &[(&str, String)]) -> Vec<Value> {
     let mut reader = Command::new(venv().join("bin/python"))
         .arg(script("patch.py"))
@@ -205,7 +205,7 @@ fn theirs(cases: &[(&str, String)]) -> Vec<Value> {
         .collect()
 }
 
-/// What ours makes of a case, in the form of `patch.py`.
+/// Returns the result of our parser, in the form of `patch.py`.
 fn ours(media_type: &str, body: &str) -> Value {
     let parsed = PatchFormat::parse(media_type)
         .and_then(|format| ImagePatch::parse(format, body.as_bytes(), &Allowed::usual()));
