@@ -142,7 +142,34 @@ impl Local {
 
     /// Returns a range of an image's data, from the first of the preferred stores that has it, else from any store;
     /// None if the image has no data.
+    ///
+    /// The data may be deleted or moved after the record was read. If it cannot be opened, the record is read again,
+    /// and a changed one is tried once.
+    ///
+    /// # Errors
+    /// `NotFound` if the image was deleted; `RangeNotSatisfiable`; `Failed` if no store can open its data.
     pub(super) async fn source_of(
+        &self,
+        stored: &StoredImage,
+        prefer: &[String],
+        range: ByteRange,
+    ) -> Result<Option<Source>> {
+        let error = match self.open_any(stored, prefer, range).await {
+            Ok(source) => return Ok(source),
+            Err(error) => error,
+        };
+        if error.kind() == ErrorKind::RangeNotSatisfiable {
+            return Err(error);
+        }
+        let now = self.find(&stored.image.id).await?;
+        if now.locations == stored.locations {
+            return Err(error);
+        }
+        self.open_any(&now, prefer, range).await
+    }
+
+    /// Opens a range of the data that a record refers to, as [`Self::source_of`] does.
+    async fn open_any(
         &self,
         stored: &StoredImage,
         prefer: &[String],

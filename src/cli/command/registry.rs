@@ -43,6 +43,9 @@ pub struct Row<C> {
     pub run: Run<C>,
     /// Whether the command is an extension; omitted from listings that must match upstream's.
     pub is_extension: bool,
+    /// Whether the command creates something that belongs to nothing else, such as an image, a task or a namespace,
+    /// and thus may create the data directory.
+    pub creates: bool,
 }
 
 /// Commands under one heading of a program's help.
@@ -92,12 +95,16 @@ impl<C> Row<C> {
             args: A::augment_args,
             run: run::<C, A>,
             is_extension: false,
+            creates: false,
         }
     }
 
-    /// Returns whether the command creates something independent: an image, a task or a namespace.
-    pub fn creates(&self) -> bool {
-        self.name.contains("create") || self.name == "md-namespace-import"
+    /// Returns the row of a command that [creates](Self::creates) something.
+    pub const fn creating(self) -> Self {
+        Self {
+            creates: true,
+            ..self
+        }
     }
 
     /// Returns the row of a command that upstream does not have.

@@ -424,7 +424,8 @@ pub const ROWS: &[Row<Session>] = &[
         "image-create",
         "Create an image, optionally with data",
         Output::Plain,
-    ),
+    )
+    .creating(),
     Row::of::<ImageUpdate>("image-update", "Update an image", Output::Plain),
     Row::of::<ImageShow>("image-show", "Show an image", Output::Plain),
     Row::of::<ImageDelete>("image-delete", "Delete images", Output::Plain),

@@ -487,7 +487,8 @@ pub const ROWS: &[Row<Session>] = &[
         "image-create-via-import",
         "Create an image and import its data",
         Output::Plain,
-    ),
+    )
+    .creating(),
     Row::of::<ImageImport>("image-import", "Import the data of an image", Output::Plain),
     Row::of::<ImageStage>(
         "image-stage",

@@ -188,7 +188,7 @@ pub const ROWS: &[Row<Session>] = &[
         "List the tasks that worked on an image",
         Output::Plain,
     ),
-    Row::of::<TaskCreate>("task-create", "Create a task", Output::Plain),
+    Row::of::<TaskCreate>("task-create", "Create a task", Output::Plain).creating(),
     Row::of::<TaskList>("task-list", "List tasks", Output::Plain),
     Row::of::<TaskShow>("task-show", "Show a task", Output::Plain),
 ];

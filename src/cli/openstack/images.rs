@@ -325,7 +325,8 @@ pub const ROWS: &[Row<Session>] = &[
         "image create",
         "Create an image, optionally with data",
         Output::Show,
-    ),
+    )
+    .creating(),
     Row::of::<ImageDelete>("image delete", "Delete images", Output::Plain),
     Row::of::<ImageShow>("image show", "Show an image", Output::Show),
 ];

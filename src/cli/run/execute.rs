@@ -25,7 +25,7 @@ pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) ->
     let observation = Observation::begin(grammar, globals, &environment)?;
     let watch = watch.clone();
     let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
-    session.creates = parsed.row.creates();
+    session.creates = parsed.row.creates;
     Ok(session)
 }
 

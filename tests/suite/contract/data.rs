@@ -38,12 +38,11 @@ pub fn pipe(bytes: &[u8]) -> Source {
     Source::reader(std::io::Cursor::new(bytes.to_vec()), "test")
 }
 
-/// All of it, hashed.
-pub async fn read(bytes: ImageBytes) -> Vec<u8> {
-    let image = bytes.image;
+/// All of the data.
+pub async fn read_source(source: Source) -> Vec<u8> {
     // A thread of its own, as a server's answer goes on only while this one is free.
     let reading = tokio::task::spawn_blocking(move || {
-        let mut reader = bytes.source.unwrap().into_reader().unwrap();
+        let mut reader = source.into_reader().unwrap();
         let mut all = Vec::new();
         let mut buffer = vec![0; 100_000];
         loop {
@@ -54,7 +53,13 @@ pub async fn read(bytes: ImageBytes) -> Vec<u8> {
             }
         }
     });
-    let all = reading.await.unwrap();
+    reading.await.unwrap()
+}
+
+/// All of an image's data, which must have the image's hashes.
+pub async fn read(bytes: ImageBytes) -> Vec<u8> {
+    let image = bytes.image;
+    let all = read_source(bytes.source.unwrap()).await;
     let digest = |algorithm| {
         let mut hasher = Hasher::new(algorithm);
         hasher.update(&all);

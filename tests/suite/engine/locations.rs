@@ -82,13 +82,13 @@ impl Web {
     }
 }
 
-async fn queued(local: &Local) -> String {
+pub async fn queued(local: &Local) -> String {
     let attributes = json!({"name": "x", "disk_format": "raw", "container_format": "bare"});
     let image = local.create_image(new_image(attributes)).await.unwrap();
     image.id
 }
 
-async fn add(local: &Local, id: &str, url: &str) -> glance_tools::Result<Image> {
+pub async fn add(local: &Local, id: &str, url: &str) -> glance_tools::Result<Image> {
     local.update_image(id, &add_patch(location(url))).await
 }
 

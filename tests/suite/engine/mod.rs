@@ -10,6 +10,7 @@ mod faults;
 mod full_disk;
 mod imports;
 pub mod locations;
+mod moved;
 mod one_file;
 mod plans;
 mod quota;

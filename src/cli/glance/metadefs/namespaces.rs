@@ -246,7 +246,8 @@ async fn read_document(file: Option<PathBuf>, piped: bool) -> Result<Option<Vec<
 
 /// The commands of this file.
 pub const ROWS: &[Row<Session>] = &[
-    Row::of::<NamespaceCreate>("md-namespace-create", "Create a namespace", Output::Plain),
+    Row::of::<NamespaceCreate>("md-namespace-create", "Create a namespace", Output::Plain)
+        .creating(),
     Row::of::<NamespaceDelete>(
         "md-namespace-delete",
         "Delete a namespace and its contents",
@@ -256,7 +257,8 @@ pub const ROWS: &[Row<Session>] = &[
         "md-namespace-import",
         "Create a namespace and its contents from a JSON document",
         Output::Plain,
-    ),
+    )
+    .creating(),
     Row::of::<NamespaceList>("md-namespace-list", "List namespaces", Output::Plain),
     Row::of::<NamespaceShow>(
         "md-namespace-show",

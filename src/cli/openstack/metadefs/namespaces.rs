@@ -227,7 +227,8 @@ pub const ROWS: &[Row<Session>] = &[
         "image metadef namespace create",
         "Create a namespace",
         Output::Show,
-    ),
+    )
+    .creating(),
     Row::of::<NamespaceDelete>(
         "image metadef namespace delete",
         "Delete namespaces and their contents",
