@@ -387,7 +387,8 @@ impl Page {
             if program.name == "openstack" && topic == "output" {
                 continue;
             }
-            let text = help::answer(Grammar::Glance, &[topic.to_string()]).unwrap_or_default();
+            let text = help::answer(Grammar::Glance, &[topic.to_string()], help::UNLIMITED)
+                .unwrap_or_default();
             told.extend(
                 text.split([' ', ',', '\n'])
                     .filter(|word| word.starts_with("--"))

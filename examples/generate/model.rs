@@ -246,7 +246,7 @@ fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {
         name,
         options,
         commands,
-        topics: TOPICS.iter().map(|(topic, _)| *topic).collect(),
+        topics: TOPICS.iter().map(|topic| topic.name).collect(),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
+use super::reason::Reason;
 use crate::config::oslo::search::ConfigSource;
 use crate::error::{Error, ErrorKind, Parameter, Result};
 
@@ -28,11 +29,14 @@ pub enum Deployment {
     Local {
         /// The location of its data.
         place: Place,
-        /// Whether no option or variable selected it, which a line on stderr reports.
-        announced: bool,
+        /// What selected it. If nothing did, a line on stderr reports it.
+        reason: Reason,
     },
     /// A cloud.
-    Remote,
+    Remote {
+        /// What selected it.
+        reason: Reason,
+    },
 }
 
 /// The description of a local deployment.
@@ -84,7 +88,7 @@ pub fn choose_deployment(
     let asked_for = |place| {
         Ok(Deployment::Local {
             place,
-            announced: false,
+            reason: Reason::Option,
         })
     };
     let variable_dir = environment.get("GLANCE_DATA_DIR").map(PathBuf::from);
@@ -103,20 +107,23 @@ pub fn choose_deployment(
         return asked_for(Place::DataDir(variable_dir.map_or_else(default_dir, Ok)?));
     }
     if options.login {
-        return Ok(Deployment::Remote);
+        let reason = Reason::Option;
+        return Ok(Deployment::Remote { reason });
     }
     if let Some(directory) = variable_dir {
-        return asked_for(Place::DataDir(directory));
+        return Ok(Deployment::Local {
+            place: Place::DataDir(directory),
+            reason: Reason::Variable("GLANCE_DATA_DIR"),
+        });
     }
-    if REMOTE_VARIABLES
-        .into_iter()
-        .any(|name| environment.get(name).is_some())
-    {
-        return Ok(Deployment::Remote);
+    let is_set = |name: &&str| environment.get(name).is_some();
+    if let Some(name) = REMOTE_VARIABLES.into_iter().find(is_set) {
+        let reason = Reason::Variable(name);
+        return Ok(Deployment::Remote { reason });
     }
     Ok(Deployment::Local {
         place: Place::DataDir(default_dir()?),
-        announced: true,
+        reason: Reason::Default,
     })
 }
 
@@ -135,22 +142,20 @@ pub fn choose_client_deployment(
 ) -> Result<Deployment> {
     let chosen = choose_deployment(options, environment, platform_data_dir);
     match &chosen {
-        Ok(
-            Deployment::Local {
-                announced: false, ..
-            }
-            | Deployment::Remote,
-        ) => return chosen,
+        Ok(Deployment::Local { reason, .. }) if *reason != Reason::Default => return chosen,
+        Ok(Deployment::Remote { .. }) => return chosen,
         Err(error) if error.kind() == ErrorKind::Usage => return chosen,
         _ => {}
     }
-    if options.cloud {
-        return Ok(Deployment::Remote);
+    let reason = if options.cloud {
+        Some(Reason::Option)
+    } else {
+        super::cloud::selection(environment)?
+    };
+    match reason {
+        Some(reason) => Ok(Deployment::Remote { reason }),
+        None => chosen,
     }
-    if super::cloud::has_pointer(environment)? {
-        return Ok(Deployment::Remote);
-    }
-    chosen
 }
 
 /// Returns the platform's directory for a user's data (`~/.local/share/glance` on Linux, `XDG_DATA_HOME`
@@ -177,11 +182,15 @@ mod tests {
         choose_deployment(options, &environment, Some(Path::new("/platform")))
     }
 
-    fn local(directory: &str, announced: bool) -> Deployment {
+    fn local(directory: &str, reason: Reason) -> Deployment {
         Deployment::Local {
             place: Place::DataDir(PathBuf::from(directory)),
-            announced,
+            reason,
         }
+    }
+
+    fn remote(reason: Reason) -> Deployment {
+        Deployment::Remote { reason }
     }
 
     #[test]
@@ -194,7 +203,7 @@ mod tests {
         };
         assert_eq!(
             choose(&options, &every_variable()).unwrap(),
-            local("/option", false)
+            local("/option", Reason::Option)
         );
     }
 
@@ -212,7 +221,7 @@ mod tests {
         let place = Place::Config(config.to_vec());
         let expected = Deployment::Local {
             place,
-            announced: false,
+            reason: Reason::Option,
         };
         assert_eq!(choose(&options, &every_variable()).unwrap(), expected);
     }
@@ -226,11 +235,11 @@ mod tests {
         };
         assert_eq!(
             choose(&options, &every_variable()).unwrap(),
-            local("/from-variable", false)
+            local("/from-variable", Reason::Option)
         );
         assert_eq!(
             choose(&options, &["OS_CLOUD"]).unwrap(),
-            local("/platform", false)
+            local("/platform", Reason::Option)
         );
     }
 
@@ -242,28 +251,31 @@ mod tests {
         };
         assert_eq!(
             choose(&options, &every_variable()).unwrap(),
-            Deployment::Remote
+            remote(Reason::Option)
         );
     }
 
     #[test]
     fn the_data_directory_variable_beats_the_remote_ones() {
         let chosen = choose(&DeploymentOptions::default(), &every_variable()).unwrap();
-        assert_eq!(chosen, local("/from-variable", false));
+        assert_eq!(
+            chosen,
+            local("/from-variable", Reason::Variable("GLANCE_DATA_DIR"))
+        );
     }
 
     #[test]
     fn a_remote_variable_beats_the_default() {
         for name in &REMOTE_VARIABLES {
             let chosen = choose(&DeploymentOptions::default(), &[name]).unwrap();
-            assert_eq!(chosen, Deployment::Remote, "{name}");
+            assert_eq!(chosen, remote(Reason::Variable(name)), "{name}");
         }
     }
 
     #[test]
     fn nothing_said_is_local_at_the_default_place_and_announced() {
         let chosen = choose(&DeploymentOptions::default(), &["OS_REGION_NAME"]).unwrap();
-        assert_eq!(chosen, local("/platform", true));
+        assert_eq!(chosen, local("/platform", Reason::Default));
     }
 
     /// Returns the client's deployment with these variables, and a clouds.yaml with this content.
@@ -292,14 +304,21 @@ mod tests {
     #[test]
     fn the_only_cloud_of_clouds_yaml_is_meant_and_of_several_none() {
         let one = "clouds: {a: {auth: {}}}";
-        assert_eq!(client(&[], Some(one)).unwrap(), Deployment::Remote);
+        let Deployment::Remote {
+            reason: Reason::OnlyCloud { name, files },
+        } = client(&[], Some(one)).unwrap()
+        else {
+            panic!("the only cloud is not used");
+        };
+        assert_eq!(name, "a");
+        assert!(files.ends_with("/.config/openstack/clouds.yaml"), "{files}");
         let error = client(&[], Some("clouds: {a: {}, b: {}}")).unwrap_err();
         assert_eq!(error.kind().exit_code(), 1);
         assert!(error.message().contains("a, b"), "{error}");
         let error = client(&[], Some("clouds: [")).unwrap_err();
         assert!(error.message().contains("clouds.yaml:"), "{error}");
         let chosen = client(&["GLANCE_DATA_DIR"], Some(one)).unwrap();
-        assert_eq!(chosen, local("x", false));
+        assert_eq!(chosen, local("x", Reason::Variable("GLANCE_DATA_DIR")));
     }
 
     #[test]
@@ -316,7 +335,7 @@ mod tests {
             "OS_IDENTITY_API_VERSION",
         ] {
             let chosen = client(&[name], None).unwrap();
-            assert_eq!(chosen, Deployment::Remote, "{name}");
+            assert_eq!(chosen, remote(Reason::Variable(name)), "{name}");
         }
     }
 
@@ -330,7 +349,7 @@ mod tests {
             Some("cache: {auth: true}"),
         ] {
             let chosen = client(&variables, clouds).unwrap();
-            assert_eq!(chosen, local("/platform", true), "{clouds:?}");
+            assert_eq!(chosen, local("/platform", Reason::Default), "{clouds:?}");
         }
     }
 
@@ -339,7 +358,7 @@ mod tests {
         let environment = every_variable().iter().map(|name| (name, "")).collect();
         let options = DeploymentOptions::default();
         let chosen = choose_deployment(&options, &environment, Some(Path::new("/platform")));
-        assert_eq!(chosen.unwrap(), local("/platform", true));
+        assert_eq!(chosen.unwrap(), local("/platform", Reason::Default));
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod cloud;
 mod deployment;
 mod environment;
 pub mod oslo;
+mod reason;
 mod secret;
 pub mod settings;
 
@@ -22,6 +23,7 @@ pub use deployment::{
 };
 pub use environment::Environment;
 pub use oslo::search::{ConfigSource, complete_sources};
+pub use reason::Reason;
 pub use secret::Secret;
 pub use settings::{
     CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Formats, HttpStore,

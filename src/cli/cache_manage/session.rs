@@ -80,6 +80,6 @@ impl Session {
         };
         let nowhere = Path::new("");
         let chosen = choose_deployment(&options, &self.environment, Some(nowhere))?;
-        Ok(matches!(chosen, Deployment::Remote))
+        Ok(matches!(chosen, Deployment::Remote { .. }))
     }
 }

@@ -26,7 +26,12 @@ pub type Row = registry::Row<<Grammar as Commands>::Context>;
 impl Grammar {
     /// Returns the grammar of a command: in the second one, names have several words.
     pub fn of(row: &Row) -> Self {
-        if row.name.contains(' ') {
+        Self::of_name(row.name)
+    }
+
+    /// Returns the grammar of the command of this name.
+    pub fn of_name(name: &str) -> Self {
+        if name.contains(' ') {
             Self::Openstack
         } else {
             Self::Glance

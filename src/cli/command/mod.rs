@@ -9,6 +9,7 @@ pub mod grammar;
 pub mod help;
 pub mod parser;
 pub mod registry;
+pub mod suggest;
 pub mod topics;
 pub mod values;
 

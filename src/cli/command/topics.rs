@@ -1,11 +1,62 @@
 //! Help topics. They are extensions.
 
-/// The topics, each with its text.
-pub const TOPICS: [(&str, &str); 3] = [("cloud", CLOUD), ("local", LOCAL), ("output", OUTPUT)];
+/// A help topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Topic {
+    /// The name, as in `glance help NAME`.
+    pub name: &'static str,
+    /// The title.
+    pub title: &'static str,
+    /// The text.
+    pub body: Body,
+}
+
+/// The text of a topic.
+#[derive(Clone, Copy, Debug)]
+pub enum Body {
+    /// A text that is the same for all programs.
+    Text(&'static str),
+    /// The list of all commands.
+    Commands,
+    /// The list of all global options.
+    Options,
+}
+
+/// The topics.
+pub const TOPICS: [Topic; 6] = [
+    Topic {
+        name: "commands",
+        title: "All commands",
+        body: Body::Commands,
+    },
+    Topic {
+        name: "options",
+        title: "All options before the command, by what they are for",
+        body: Body::Options,
+    },
+    Topic {
+        name: "cloud",
+        title: "Connecting to a cloud",
+        body: Body::Text(CLOUD),
+    },
+    Topic {
+        name: "local",
+        title: "Working without a server",
+        body: Body::Text(LOCAL),
+    },
+    Topic {
+        name: "output",
+        title: "Output formats of glance commands",
+        body: Body::Text(OUTPUT),
+    },
+    Topic {
+        name: "environment",
+        title: "Environment variables",
+        body: Body::Text(ENVIRONMENT),
+    },
+];
 
 const CLOUD: &str = "\
-Connecting to a cloud
-
 The cloud and the credentials are taken from options before the command, from OS_* environment
 variables and from clouds.yaml, in that order. clouds.yaml, clouds-public.yaml and secure.yaml are
 searched for in ./, ~/.config/openstack and /etc/openstack; OS_CLIENT_CONFIG_FILE names another file.
@@ -46,8 +97,6 @@ are respected.
 ";
 
 const LOCAL: &str = "\
-Working without a server
-
 Every command can work on a local data directory instead of a cloud. The directory holds a database,
 the image data and, optionally, a glance-api.conf. It is created on first use.
 
@@ -93,8 +142,6 @@ the import begins. These options work with clouds, too:
 ";
 
 const OUTPUT: &str = "\
-Output formats of glance commands
-
 Commands of two or more words, such as image list, list their own output options in their help.
 
   --format FORMAT       table, json, yaml, value, csv (lists only) or shell (single items only)
@@ -111,4 +158,30 @@ The options can be given before or after the command. After the command they can
 Results are printed on standard output, messages on standard error. NO_COLOR is respected.
 
 Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
+";
+
+const ENVIRONMENT: &str = "\
+Options take precedence over these variables. An empty variable counts as unset.
+
+  OS_CLOUD              cloud name in clouds.yaml
+  OS_AUTH_URL, OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME, OS_REGION_NAME, ...
+                        login; every option --os-X has a variable OS_X
+  OS_IMAGE_URL, OS_AUTH_TOKEN
+                        endpoint and token, without Keystone
+  OS_CLIENT_CONFIG_FILE path of clouds.yaml
+  OS_NO_CACHE           do not read or write the token cache
+
+  GLANCE_DATA_DIR       data directory of a local deployment
+  GLANCE_AS             identity in a local deployment, PROJECT[:ROLE[:USER]]
+  XDG_DATA_HOME         parent of the user's data directory; default: ~/.local/share
+  OS_SECTION__OPTION    option of a configuration file, such as OS_DATABASE__CONNECTION
+
+  HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY
+                        proxies, also socks5:// and socks5h://
+  REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, SSL_CERT_FILE, SSL_CERT_DIR
+                        trusted certificates
+
+  CLIFF_FIT_WIDTH, CLIFF_MAX_TERM_WIDTH
+                        width of tables in the second grammar
+  NO_COLOR              do not use colors
 ";

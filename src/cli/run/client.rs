@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::answer::answer;
 use super::execute::{open_session, perform};
+use super::handover;
 use super::lines;
 use super::print::fail;
 use super::runtime::block_on;
@@ -15,10 +16,16 @@ use crate::data::Watch;
 
 /// Runs a command line of the program that was `called`.
 pub fn run(called: Grammar, words: Vec<OsString>, environment: Environment) -> ExitCode {
-    match argparse::read(called, words) {
+    let request = argparse::read(called, words.clone());
+    if handover::is_foreign(called, &words, &request)
+        && let Some(error) = handover::replace(&words, &environment)
+    {
+        return fail(called, &error);
+    }
+    match request {
         Ok(Request::NoCommand(options)) => lines::run(called, options, environment),
         Ok(Request::Leaf(parsed)) => run_command(called, &parsed, environment),
-        Ok(request) => answer(called, request),
+        Ok(request) => answer(called, request, &environment),
         Err(error) => fail(called, &error),
     }
 }

@@ -3,6 +3,8 @@
 pub mod answer;
 pub mod client;
 pub mod execute;
+pub mod handover;
+pub mod here;
 pub mod hints;
 pub mod limits;
 pub mod lines;
@@ -12,6 +14,7 @@ pub mod print;
 pub mod progress;
 pub mod prompt;
 pub mod runtime;
+pub mod screen;
 pub mod session;
 pub mod signals;
 pub mod ui;

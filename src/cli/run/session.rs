@@ -20,7 +20,7 @@ use crate::cli::command::globals::keys;
 use crate::cli::command::grammar::Grammar;
 use crate::config::{
     Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
-    Settings, choose_client_deployment, complete_sources, platform_data_dir,
+    Reason, Settings, choose_client_deployment, complete_sources, platform_data_dir,
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
@@ -139,8 +139,8 @@ impl Session {
     /// `Failed` on a cloud.
     pub async fn local(&self, what: &str) -> Result<Local> {
         match self.deployment()? {
-            Deployment::Local { place, announced } => self.open_local(place, announced).await,
-            Deployment::Remote => Err(Error::failed(format!(
+            Deployment::Local { place, reason } => self.open_local(place, &reason).await,
+            Deployment::Remote { .. } => Err(Error::failed(format!(
                 "{what} requires a local deployment, not a cloud"
             ))
             .hint(
@@ -149,9 +149,9 @@ impl Session {
         }
     }
 
-    async fn open_local(&self, place: Place, announced: bool) -> Result<Local> {
+    async fn open_local(&self, place: Place, reason: &Reason) -> Result<Local> {
         self.observation.without_server();
-        let settings = self.settings(place, announced)?;
+        let settings = self.settings(place, reason)?;
         let engine = Engine::open(settings).await?;
         let local = engine.act_as(self.caller()?);
         self.engines
@@ -164,15 +164,15 @@ impl Session {
 
     async fn open(&self) -> Result<Box<dyn ImageService>> {
         match self.deployment()? {
-            Deployment::Local { place, announced } => {
-                let local = self.open_local(place, announced).await?;
+            Deployment::Local { place, reason } => {
+                let local = self.open_local(place, &reason).await?;
                 Ok(Box::new(local.with_regions(Arc::new(OtherRegions {
                     globals: self.globals.clone(),
                     environment: self.environment.clone(),
                     observer: self.observation.observer(),
                 }))))
             }
-            Deployment::Remote => {
+            Deployment::Remote { .. } => {
                 let cloud = self.cloud().await?;
                 let warnings = cloud.warnings();
                 for warning in &warnings {
@@ -231,7 +231,8 @@ impl Session {
         files.chain(directories).collect()
     }
 
-    fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
+    fn settings(&self, place: Place, reason: &Reason) -> Result<Settings> {
+        let announced = *reason == Reason::Default;
         match place {
             Place::DataDir(directory) if announced && !self.creates && !directory.exists() => {
                 self.announce(&format!(

@@ -92,7 +92,7 @@ impl Clouds {
     }
 
     /// Returns the names of the files, for messages.
-    fn files(&self) -> String {
+    pub fn files(&self) -> String {
         let files: Vec<String> = self
             .files
             .iter()

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment::Environment;
+use super::reason::Reason;
 use crate::config::oslo::values::{parse_boolean, quoted};
 use crate::{Error, Result};
 use fields::{Rank, Sources};
@@ -367,23 +368,26 @@ fn has_address(bare: &Sources<'_>) -> Result<bool> {
     Ok(false)
 }
 
-/// Returns whether a cloud is selected though no option does: by a variable of a cloud, or by a cloud in clouds.yaml.
+/// Returns what selects a cloud though no option does: a variable of a cloud, or the only cloud in clouds.yaml.
 ///
 /// # Errors
 /// `Failed` where clouds.yaml has several clouds, or cannot be parsed.
-pub(super) fn has_pointer(environment: &Environment) -> Result<bool> {
+pub(super) fn selection(environment: &Environment) -> Result<Option<Reason>> {
     let fields = fields::ALL
         .iter()
         .filter(|field| ***field != fields::NO_CACHE);
-    let variables = fields
+    let mut variables = fields
         .flat_map(|field| field.variables)
         .chain(&OTHER_VARIABLES);
-    for variable in variables {
-        if environment.get(variable).is_some() {
-            return Ok(true);
-        }
+    if let Some(variable) = variables.find(|variable| environment.get(variable).is_some()) {
+        return Ok(Some(Reason::Variable(variable)));
     }
-    Ok(Clouds::read(environment)?.only()?.is_some())
+    let clouds = Clouds::read(environment)?;
+    let only = clouds.only()?;
+    Ok(only.map(|name| Reason::OnlyCloud {
+        name,
+        files: clouds.files(),
+    }))
 }
 
 /// Types of other services, which a variable may still contain after the use of their client.

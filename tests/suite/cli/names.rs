@@ -72,3 +72,75 @@ fn a_launcher_without_glance_says_what_is_missing() {
         );
     }
 }
+
+#[test]
+fn openstack_leaves_other_commands_to_the_next_program_of_that_name() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let directory = |name: &str| {
+        let directory = place.file(name);
+        fs::create_dir(&directory).unwrap();
+        directory
+    };
+    let (ours, theirs) = (directory("ours"), directory("theirs"));
+    symlink(GLANCE, ours.join("openstack")).unwrap();
+    let run = |words: &[&str], input: &[u8]| {
+        let mut command = place.command(ours.join("openstack").to_str().unwrap());
+        let path = std::env::join_paths([&ours, &theirs, &"/usr/bin".into(), &"/bin".into()]);
+        command.env("PATH", path.unwrap()).args(words);
+        Run::with(&mut command, input)
+    };
+    let unknown = run(&["server", "list"], b"");
+    assert_eq!(unknown.code, 2);
+    assert!(
+        unknown.text().contains("is not an openstack command"),
+        "{}",
+        unknown.text()
+    );
+
+    let script = theirs.join("openstack");
+    fs::write(&script, "#!/bin/sh\necho \"theirs: $*\"; cat; exit 7\n").unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    for words in [
+        &["server", "list"][..],
+        &[
+            "--os-compute-api-version",
+            "2.90",
+            "--os-none",
+            "x",
+            "server",
+            "show",
+            "a b",
+        ],
+        &["help", "server", "list"],
+    ] {
+        let ran = run(words, b"input\n");
+        assert_eq!(ran.text(), format!("theirs: {}\ninput\n", words.join(" ")));
+        assert_eq!(ran.code, 7);
+    }
+    for words in [
+        &["image", "lst"][..],
+        &["image", "list", "--nonsense"],
+        &["help", "image"],
+    ] {
+        assert!(!run(words, b"").text().contains("theirs"), "{words:?}");
+    }
+
+    // Of commands on standard input, each goes to its program.
+    let ran = run(
+        &[],
+        b"image create first\nserver list\nimage list -f value -c Name\n",
+    );
+    assert_eq!(ran.code, 7);
+    assert!(
+        ran.text().contains("theirs: server list\n"),
+        "{}",
+        ran.text()
+    );
+    assert!(ran.text().ends_with("first\n"), "{}", ran.text());
+
+    // Two of ours do not call each other.
+    fs::remove_file(&script).unwrap();
+    fs::copy(GLANCE, &script).unwrap();
+    assert_eq!(run(&["server", "list"], b"").code, 2);
+}

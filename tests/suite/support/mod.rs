@@ -121,23 +121,8 @@ impl Place {
 
     /// `glance` with these words and `input` piped in.
     pub fn glance_with(&self, words: &[&str], input: &[u8]) -> Run {
-        use std::io::Write;
         let mut command = self.command(GLANCE);
-        command
-            .args(words)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut pipe = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        let writer = std::thread::spawn(move || {
-            // The program may have enough before the end.
-            let _ = pipe.write_all(&input);
-        });
-        let output = child.wait_with_output().unwrap();
-        writer.join().unwrap();
-        Run::of(output)
+        Run::with(command.args(words), input)
     }
 
     /// An image with `content`, made by the program; its id.
@@ -181,6 +166,25 @@ impl Run {
             stdout: output.stdout,
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
+    }
+
+    /// What a program does with `input` piped in.
+    pub fn with(command: &mut Command, input: &[u8]) -> Self {
+        use std::io::Write;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        let input = input.to_vec();
+        let writer = std::thread::spawn(move || {
+            // The program may have enough before the end.
+            let _ = pipe.write_all(&input);
+        });
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Self::of(output)
     }
 
     /// Standard output of a program that MUST have succeeded without a word on standard error.

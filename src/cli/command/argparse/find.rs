@@ -1,8 +1,9 @@
 //! The command that a line names.
 
-use super::complain::{invalid_choice, usage};
+use super::complain::usage;
 use crate::Result;
 use crate::cli::command::grammar::{Grammar, Row};
+use crate::cli::command::help;
 
 pub(super) enum Found {
     Row(&'static Row, usize),
@@ -15,20 +16,8 @@ pub(super) fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> R
         if let Some(row) = Grammar::Glance.find(&words[0]) {
             return Ok(Found::Row(row, 1));
         }
-        let names = Grammar::Glance.shown_rows().into_iter().map(|row| row.name);
-        let names = names.chain(["bash-completion", "help", "bash_completion"]);
-        return Err(usage(
-            called,
-            None,
-            &format!(
-                "argument <subcommand>: {}",
-                invalid_choice(&words[0], names.map(str::to_string))
-            ),
-        )
-        .hint(nearest(&words[0]).map_or_else(
-            || "Run \"glance help\" to list the subcommands.".to_string(),
-            |name| format!("Did you mean {name}?"),
-        )));
+        let what = format!("argument <subcommand>: invalid choice: '{}'", words[0]);
+        return Err(usage(called, None, &what).hint(help::hint(&words[0], "glance ")));
     }
     let leading: Vec<&str> = words
         .iter()
@@ -55,14 +44,4 @@ pub(super) fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> R
         }
     }
     Ok(Found::None)
-}
-
-/// Returns the command of the first grammar most similar to a word.
-fn nearest(word: &str) -> Option<&'static str> {
-    let rows = Grammar::Glance.rows();
-    rows.iter()
-        .map(|row| (strsim::levenshtein(word, row.name), row.name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3)
-        .map(|(_, name)| name)
 }

@@ -12,8 +12,8 @@ mod split;
 
 use std::ffi::OsString;
 
-use clap::ArgMatches;
 use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
 
 use self::arguments::{Sorted, Sorter};
 use self::complain::{complaint, usage};
@@ -23,6 +23,7 @@ use super::builtins::builtin;
 use super::globals::{self, Globals};
 use super::grammar::{Grammar, Row};
 use super::parser::leaf;
+use super::{help, suggest};
 use crate::{Error, Result};
 
 pub use complain::{complain, missing_command, usage_line};
@@ -45,6 +46,13 @@ pub enum Request {
     },
     /// The help of a command.
     Help(&'static Row),
+    /// The help of the commands that begin with these words.
+    GroupHelp {
+        /// The words.
+        words: Vec<String>,
+        /// Whether help was asked for. If not, the rest of the command is missing.
+        is_asked: bool,
+    },
     /// A command from the table.
     Leaf(Box<Parsed>),
     /// An unknown `openstack` command: the words up to the first option.
@@ -98,7 +106,7 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     }
     let (row, rest) = match find_row(called, grammar, &rest)? {
         Found::Row(row, taken) => (row, rest[taken..].to_vec()),
-        Found::None => return Ok(Request::Unknown(rest)),
+        Found::None => return unknown(called, rest, has(&["-h", "--help"])),
     };
     if has(&["-h", "--help"]) || asks_for_help(&rest) {
         return Ok(Request::Help(row));
@@ -117,13 +125,26 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     line.extend(known);
     let typed = line.clone();
     let named = format!("{} {}", called.program(), row.name);
+    let advise = |word: &str| advice(grammar, row, &command, word);
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
-        // argparse reports unknown options from the top-level parser, so glance's name is used.
-        Err(error) if error.kind() == ErrorKind::UnknownArgument && grammar == Grammar::Glance => {
-            return Err(usage(called, None, &complaint(&command, &error, &typed)));
+        Err(error) => {
+            let what = complaint(&command, &error, &typed);
+            let is_unknown = error.kind() == ErrorKind::UnknownArgument;
+            let refused = if is_unknown && grammar == Grammar::Glance {
+                // argparse reports unknown options from the top-level parser, so glance's name is used.
+                usage(called, None, &what)
+            } else {
+                complain(&named, command.clone(), &error, &typed)
+            };
+            let words = if is_unknown { &typed[1..] } else { &[] };
+            let advice = words.iter().filter(|word| what.contains(*word));
+            let mut advice = advice.filter_map(|word| advise(word));
+            return Err(match advice.next() {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            });
         }
-        Err(error) => return Err(complain(&named, command, &error, &typed)),
     };
     if unknown.is_empty() {
         // Help may be abbreviated or part of a cluster of letters.
@@ -139,6 +160,7 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
         })));
     }
     let what = format!("unrecognized arguments: {}", unknown.join(" "));
+    let hint = unknown.iter().find_map(|word| advise(word));
     let error = match grammar {
         Grammar::Glance => usage(called, None, &what),
         Grammar::Openstack => {
@@ -146,15 +168,53 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
             Error::usage(format!("{line}\n{named}: error: {what}"))
         }
     };
-    Err(
-        match unknown
+    Err(match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })
+}
+
+/// Returns the request of words that are no command of the second grammar: help, if all commands that begin with them are
+/// meant.
+///
+/// # Errors
+/// `Usage` for an unknown command of `glance`.
+fn unknown(called: Grammar, mut words: Vec<String>, is_asked: bool) -> Result<Request> {
+    let is_asked = is_asked || asks_for_help(&words);
+    let is_help = |word: &String| word == "-h" || word == "--help";
+    let typed = words.clone();
+    words.retain(|word| !is_help(word));
+    if help::is_group(&words) && (is_asked || called == Grammar::Glance) {
+        return Ok(Request::GroupHelp { words, is_asked });
+    }
+    if called == Grammar::Openstack {
+        return Ok(Request::Unknown(typed));
+    }
+    words.truncate(
+        words
             .iter()
-            .find_map(|word| successor(grammar, row.name, word))
-        {
-            Some(hint) => error.hint(hint),
-            None => error,
-        },
-    )
+            .take_while(|word| !word.starts_with('-'))
+            .count(),
+    );
+    let name = words.join(" ");
+    let error = usage(called, None, &format!("'{name}' is not a command"));
+    Err(error.hint(help::hint(&name, "glance ")))
+}
+
+/// Returns the hint for an option that a command does not have, if another one is meant.
+fn advice(grammar: Grammar, row: &'static Row, command: &Command, word: &str) -> Option<String> {
+    if let Some(hint) = successor(grammar, row.name, word) {
+        return Some(hint);
+    }
+    let long = word.strip_prefix("--")?.split('=').next()?;
+    if grammar.globals().any(|global| global.long == long) {
+        return Some(format!("Pass --{long} before the command."));
+    }
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let own = shown.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default());
+    let globals = grammar.globals_after().map(|global| global.long);
+    let near = suggest::options(word, own.chain(globals));
+    suggest::hint(&near, |name| format!("--{name}"))
 }
 
 fn to_text(words: Vec<OsString>) -> Result<Vec<String>> {

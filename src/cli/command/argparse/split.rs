@@ -5,6 +5,7 @@ use crate::Result;
 use crate::cli::command::builtins::builtin;
 use crate::cli::command::globals;
 use crate::cli::command::grammar::Grammar;
+use crate::cli::command::suggest;
 
 /// Splits a line into global options before the command and the rest, starting at the command. The grammar is
 /// the command's: `glance` accepts commands of the second grammar, with that grammar's global options.
@@ -54,11 +55,13 @@ fn options_before(
         let found = globals::find(grammar, &word)
             .map_err(|candidates| ambiguous(called, None, &word, &candidates))?;
         let Some(global) = found else {
-            return Err(usage(
-                called,
-                None,
-                &format!("unrecognized arguments: {word}"),
-            ));
+            let what = format!("unrecognized arguments: {word}");
+            let error = usage(called, None, &what);
+            let near = suggest::options(&word, grammar.globals().map(|global| global.long));
+            return Err(match suggest::hint(&near, |name| format!("--{name}")) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            });
         };
         let value = word.split_once('=').map(|(_, value)| value.to_string());
         if !word.starts_with("--") {

@@ -47,7 +47,7 @@ impl Words {
                 names.extend(["help", "quit", "exit"]);
             }
             if before.is_empty() && is_help {
-                names.extend(TOPICS.iter().map(|(topic, _)| *topic));
+                names.extend(TOPICS.iter().map(|topic| topic.name));
             }
             for name in names {
                 let mut rest = name.split(' ');

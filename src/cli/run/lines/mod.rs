@@ -17,8 +17,9 @@ use rustyline::{Config, Editor};
 
 use self::completer::Words;
 use self::parse::Line;
-use super::answer::answer;
+use super::answer::{answer, program_help};
 use super::execute::{open_session, perform};
+use super::handover;
 use super::print::{fail, print};
 use super::runtime::block_on;
 use super::session::Session;
@@ -26,7 +27,6 @@ use super::signals::at_prompt;
 use super::ui;
 use crate::cli::command::argparse::{self, Parsed, Request};
 use crate::cli::command::grammar::Grammar;
-use crate::cli::command::help;
 use crate::config::Environment;
 use crate::data::Watch;
 use crate::output::{is_null, was_closed};
@@ -53,12 +53,20 @@ pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> E
     match called {
         // Upstream prints its help and reads nothing.
         Grammar::Glance if lines.options.is_empty() && (is_empty || input.is_terminal()) => {
-            print(help::program(called).trim_end(), 0)
+            print(program_help(called, &lines.environment).trim_end(), 0)
         }
         Grammar::Openstack if !is_empty && input.is_terminal() => lines.prompt(),
         _ if is_empty || input.is_terminal() => fail(called, &argparse::missing_command(called)),
         _ => lines.run_input(),
     }
+}
+
+/// What a line asks for.
+enum Work {
+    /// A request to this program.
+    Own(Request),
+    /// The other `openstack` ran it, and exited with this code.
+    Done(u8),
 }
 
 /// The state of line-by-line execution.
@@ -70,10 +78,19 @@ struct Lines {
 }
 
 impl Lines {
-    /// Parses the command of a line, with the global options.
-    fn read(&self, words: Vec<String>) -> Result<Request> {
-        let words = self.options.iter().cloned().chain(words).collect();
-        argparse::read_words(self.called, words)
+    /// Parses the command of a line, with the global options. Runs it if it is for the other `openstack`.
+    ///
+    /// # Errors
+    /// The errors of [`argparse::read`]; `Io` if the other program cannot be run.
+    fn read(&self, words: Vec<String>, reads_commands: bool) -> Result<Work> {
+        let words: Vec<String> = self.options.iter().cloned().chain(words).collect();
+        let request = argparse::read_words(self.called, words.clone());
+        if handover::is_foreign(self.called, &words, &request)
+            && let Some(code) = handover::run(&words, &self.environment, reads_commands)
+        {
+            return code.map(Work::Done);
+        }
+        request.map(Work::Own)
     }
 
     /// Runs the commands on standard input.
@@ -133,13 +150,14 @@ impl Lines {
             let request = match Line::parse(&line) {
                 Ok(Line::Quit) => return ExitCode::SUCCESS,
                 Ok(Line::Nothing) => continue,
-                Ok(Line::Command(words)) => self.read(words),
+                Ok(Line::Command(words)) => self.read(words, false),
                 Err(error) => Err(error),
             };
             match request {
-                Ok(Request::Leaf(parsed)) => self.run_typed(&parsed),
-                Ok(request) => {
-                    answer(self.called, request);
+                Ok(Work::Done(_)) => {}
+                Ok(Work::Own(Request::Leaf(parsed))) => self.run_typed(&parsed),
+                Ok(Work::Own(request)) => {
+                    answer(self.called, request, &self.environment);
                 }
                 Err(error) => ui::error(self.called, &error),
             }
@@ -189,11 +207,12 @@ impl Batch<'_> {
             let request = match line {
                 Ok(Line::Nothing) => continue,
                 Ok(Line::Quit) => break,
-                Ok(Line::Command(words)) => self.lines.read(words),
+                Ok(Line::Command(words)) => self.lines.read(words, true),
                 Err(error) => Err(error),
             };
             match request {
-                Ok(Request::Leaf(parsed)) => match self.run_command(&parsed).await {
+                Ok(Work::Done(code)) => self.note(code),
+                Ok(Work::Own(Request::Leaf(parsed))) => match self.run_command(&parsed).await {
                     Ok(code) => self.note(code),
                     Err(error)
                         if matches!(
@@ -205,10 +224,17 @@ impl Batch<'_> {
                     }
                     Err(error) => self.report(parsed.grammar, &error),
                 },
-                Ok(request) => {
-                    let is_unknown = matches!(request, Request::Unknown(_));
-                    answer(called, request);
-                    self.note(if is_unknown { 2 } else { 0 });
+                Ok(Work::Own(request)) => {
+                    let is_incomplete = matches!(
+                        request,
+                        Request::Unknown(_)
+                            | Request::GroupHelp {
+                                is_asked: false,
+                                ..
+                            }
+                    );
+                    answer(called, request, &self.lines.environment);
+                    self.note(if is_incomplete { 2 } else { 0 });
                 }
                 Err(error) => self.report(called, &error),
             }

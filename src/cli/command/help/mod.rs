@@ -1,18 +1,27 @@
 //! Help texts of programs, commands and topics.
 
-use std::fmt::Write;
+mod group;
+mod options;
+mod overview;
 
-use clap::Command;
+use std::fmt::Write;
 
 use super::builtins::{BUILTINS, Builtin, builtin, builtins};
 use super::grammar::{Commands, Grammar, Row};
 use super::parser::own;
 use super::registry::Output;
-use super::topics::TOPICS;
+use super::suggest;
+use super::topics::{Body, TOPICS};
 use crate::{Error, Result};
+
+pub use group::{group, is_group};
+pub use overview::overview;
 
 /// The layout of a command's help.
 const TEMPLATE: &str = "{usage-heading} {usage}\n\n{about}\n\n{all-args}{after-help}";
+
+/// The width of a text that is not for a terminal: lines are not wrapped.
+pub const UNLIMITED: usize = 0;
 
 /// Returns the headings of positional arguments and options, as upstream's parsers write them.
 const fn headings(grammar: Grammar) -> [&'static str; 2] {
@@ -22,25 +31,37 @@ const fn headings(grammar: Grammar) -> [&'static str; 2] {
     }
 }
 
-/// Returns the help of a program: its commands and options.
-pub fn program(grammar: Grammar) -> String {
-    let mut text = String::new();
-    let name = grammar.program();
-    let [_, options_heading] = headings(grammar);
-    let commands = if grammar == Grammar::Glance {
-        "<subcommand> ..."
-    } else {
-        "<command> ..."
+/// Returns the usage line of a program.
+fn usage(grammar: Grammar) -> String {
+    let commands = match grammar {
+        Grammar::Glance => "<subcommand> ...",
+        Grammar::Openstack => "<command> ...",
     };
-    let _ = write!(
-        text,
-        "usage: {name} [options] {commands}\n\nManage OpenStack images, with or without a server.\n\n"
-    );
+    format!("usage: {} [options] {commands}", grammar.program())
+}
+
+/// Returns the complete help of a program: all its commands and options, in the layout of upstream's.
+pub fn program(grammar: Grammar, width: usize) -> String {
+    let name = grammar.program();
+    let mut text = format!("{}\n\n{}.\n\n", usage(grammar), overview::ABOUT);
     text.push_str(if grammar == Grammar::Glance {
         "Positional arguments:\n  <subcommand>\n"
     } else {
         "Commands:\n"
     });
+    list_commands(&mut text, grammar);
+    let [_, heading] = headings(grammar);
+    let options = options::upstream(grammar, width);
+    let _ = write!(text, "\n{heading}\n{options}\n\n");
+    let _ = writeln!(text, "See \"{name} help COMMAND\" for help on a command.");
+    for topic in &TOPICS {
+        let _ = writeln!(text, "See \"{name} help {}\": {}.", topic.name, topic.title);
+    }
+    text
+}
+
+/// Appends the commands of a grammar, by group, with their summaries.
+fn list_commands(text: &mut String, grammar: Grammar) {
     let mut groups: Vec<(&str, Vec<(&str, &str)>)> = Vec::new();
     for group in grammar.groups() {
         let rows = group.rows().filter(|row| !row.is_extension);
@@ -52,37 +73,36 @@ pub fn program(grammar: Grammar) -> String {
         .map(|builtin| (builtin.name, builtin.about))
         .collect();
     groups.push(("Other commands", others));
-    let width = groups
-        .iter()
-        .flat_map(|(_, lines)| lines)
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or_default();
+    let names = groups.iter().flat_map(|(_, lines)| lines);
+    let width = names.map(|(name, _)| name.len()).max().unwrap_or_default();
     for (title, lines) in groups {
         let _ = writeln!(text, "\n  {title}:");
         for (name, about) in lines {
             let _ = writeln!(text, "    {name:width$}  {about}");
         }
     }
-    let mut options = Command::new(name)
-        .disable_help_flag(true)
-        .disable_version_flag(true);
-    for global in grammar.globals() {
-        options = options.arg(global.arg().help_heading(None::<&str>));
+}
+
+/// Returns all commands: those of the grammar that was `called`, then those of the other one that work as well.
+fn all_commands(called: Grammar) -> String {
+    let program = called.program();
+    let mut text = format!("Commands of {program}\n");
+    list_commands(&mut text, called);
+    if called == Grammar::Glance {
+        text.push_str("\nCommands of openstack, which work as \"glance image ...\" too\n");
+        list_commands(&mut text, Grammar::Openstack);
     }
-    let options = options.help_template("{options}").render_help().to_string();
-    let _ = write!(text, "\n{options_heading}\n{options}\n\n");
-    let _ = writeln!(text, "See \"{name} help COMMAND\" for help on a command.");
-    for (topic, body) in TOPICS {
-        let title = body.lines().next().unwrap_or_default();
-        let _ = writeln!(text, "See \"{name} help {topic}\": {title}.");
-    }
+    let _ = writeln!(
+        text,
+        "\nSee \"{program} help COMMAND\" for help on a command."
+    );
     text
 }
 
 /// Returns the help of a command; `called` names the program in the usage line.
-pub fn command(called: Grammar, grammar: Grammar, row: &'static Row) -> String {
+pub fn command(called: Grammar, grammar: Grammar, row: &'static Row, width: usize) -> String {
     let help = own(called, grammar, row)
+        .term_width(width)
         .help_template(TEMPLATE)
         .render_help()
         .to_string();
@@ -116,58 +136,86 @@ pub fn of_builtin(called: Grammar, builtin: &Builtin) -> String {
         }
     }
     if builtin.name == "help" {
-        let names: Vec<&str> = TOPICS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = TOPICS.iter().map(|topic| topic.name).collect();
         let _ = write!(text, "\nTopics: {}.\n", names.join(", "));
     }
     text
 }
 
-/// Returns what `help WORDS` prints.
+/// Returns whether a topic has this name.
+pub fn is_topic(name: &str) -> bool {
+    TOPICS.iter().any(|topic| topic.name == name)
+}
+
+/// Returns what `help WORDS` prints; `words` are not empty.
 ///
 /// # Errors
 /// `Failed` if there is no command or topic of that name.
-pub fn answer(called: Grammar, words: &[String]) -> Result<String> {
-    if words.is_empty() {
-        return Ok(program(called));
-    }
+pub fn answer(called: Grammar, words: &[String], width: usize) -> Result<String> {
     let name = words.join(" ");
-    if let Some((_, text)) = TOPICS.iter().find(|(topic, _)| *topic == name) {
-        return Ok((*text).to_string());
+    if let Some(topic) = TOPICS.iter().find(|topic| topic.name == name) {
+        return Ok(match topic.body {
+            Body::Text(text) => format!("{}\n\n{text}", topic.title),
+            Body::Commands => all_commands(called),
+            Body::Options => options::by_category(called, width),
+        });
     }
     if let Some(builtin) = builtin(&name) {
         return Ok(of_builtin(called, builtin));
     }
     for grammar in [called, Grammar::Glance, Grammar::Openstack] {
         if let Some(row) = grammar.find(&name) {
-            return Ok(command(called, grammar, row));
+            return Ok(command(called, grammar, row, width));
         }
     }
+    if is_group(words) {
+        return Ok(group(called, words));
+    }
     match called {
-        Grammar::Glance => Err(Error::failed(format!("'{name}' is not a valid subcommand"))
-            .hint("Run \"glance help\" to list the subcommands.")),
-        Grammar::Openstack => Err(unknown(called, words)),
+        Grammar::Glance => {
+            let error = Error::failed(format!("'{name}' is not a valid subcommand"));
+            Err(error.hint(hint(&name, "glance help ")))
+        }
+        Grammar::Openstack => Err(unknown(words)),
     }
 }
 
-/// Returns cliff's message for an unknown command. cliff prints it on stdout, where scripts may read it.
-pub fn unknown_text(called: Grammar, words: &[String]) -> String {
-    let name = words.join(" ");
-    let (program, article) = match called {
-        Grammar::Glance => ("glance", "a"),
-        Grammar::Openstack => ("openstack", "an"),
+/// Returns the hint for an unknown command of `glance`: what it may mean, else how to list the commands. `prefix` is
+/// what stands before the command on the command line.
+pub fn hint(name: &str, prefix: &str) -> String {
+    let grammars: &[Grammar] = if name.contains(' ') {
+        &[Grammar::Openstack]
+    } else {
+        &[Grammar::Glance]
     };
-    let mut text = format!(
-        "{program}: '{name}' is not {article} {program} command. See '{program} --help'.\n"
-    );
+    let names = grammars
+        .iter()
+        .flat_map(|grammar| grammar.rows())
+        .map(|row| row.name)
+        .chain(BUILTINS.iter().map(|builtin| builtin.name));
+    let quoted = |name: &str| format!("\"{prefix}{name}\"");
+    suggest::hint(&suggest::commands(name, names), quoted)
+        .unwrap_or_else(|| "Run \"glance help commands\" to list the commands.".to_string())
+}
+
+/// Returns cliff's message for an unknown command of `openstack`, with what is spelled alike first. cliff prints it on
+/// stdout, where scripts may read it.
+pub fn unknown_text(words: &[String]) -> String {
+    let name = words.join(" ");
+    let mut text =
+        format!("openstack: '{name}' is not an openstack command. See 'openstack --help'.\n");
     let first = words.first().map(String::as_str).unwrap_or_default();
-    let mut near: Vec<&str> = Grammar::Openstack
-        .rows()
+    let rows = Grammar::Openstack.rows();
+    let names = rows
         .iter()
         .map(|row| row.name)
-        .chain(BUILTINS.iter().map(|builtin| builtin.name))
+        .chain(BUILTINS.iter().map(|builtin| builtin.name));
+    let mut near: Vec<&str> = names
+        .clone()
         .filter(|name| name.split(' ').any(|word| word == first))
         .collect();
-    near.sort_unstable();
+    let alike = suggest::commands(&name, names);
+    near.sort_by_key(|name| (!alike.contains(name), *name));
     if !near.is_empty() {
         text.push_str("Did you mean one of these?\n");
         for name in near {
@@ -177,8 +225,8 @@ pub fn unknown_text(called: Grammar, words: &[String]) -> String {
     text
 }
 
-fn unknown(called: Grammar, words: &[String]) -> Error {
-    Error::usage(unknown_text(called, words).trim_end().to_string())
+fn unknown(words: &[String]) -> Error {
+    Error::usage(unknown_text(words).trim_end().to_string())
 }
 
 /// Returns whether a command has formatter options; used by the documentation generator.
@@ -197,11 +245,11 @@ mod tests {
             (Grammar::Glance, "Positional arguments:", "Options:"),
             (Grammar::Openstack, "positional arguments:", "options:"),
         ] {
-            let whole = program(called);
+            let whole = program(called, UNLIMITED);
             assert!(section(&whole, options), "{whole}");
             assert!(!whole.contains("options of the program"), "{whole}");
             for row in called.rows() {
-                let text = command(called, called, row);
+                let text = command(called, called, row, UNLIMITED);
                 let parser = own(called, called, row);
                 let has = parser.get_positionals().any(|arg| !arg.is_hide_set());
                 assert_eq!(section(&text, positional), has, "{text}");
@@ -210,13 +258,16 @@ mod tests {
                 assert_eq!(section(&text, options), has, "{text}");
             }
         }
-        assert!(section(&program(Grammar::Glance), "Positional arguments:"));
+        assert!(section(
+            &program(Grammar::Glance, UNLIMITED),
+            "Positional arguments:"
+        ));
     }
 
     #[test]
     fn a_program_lists_each_command_once_in_a_group() {
         for grammar in [Grammar::Glance, Grammar::Openstack] {
-            let text = program(grammar);
+            let text = program(grammar, UNLIMITED);
             let titles = grammar.groups().iter().map(|group| group.title);
             for title in titles.chain(["Other commands"]) {
                 let heading = format!("  {title}:");
@@ -238,37 +289,49 @@ mod tests {
         for called in [Grammar::Glance, Grammar::Openstack] {
             let program = called.program();
             for builtin in BUILTINS {
-                let text = answer(called, &[builtin.name.to_string()]).unwrap();
+                let text = answer(called, &[builtin.name.to_string()], UNLIMITED).unwrap();
                 let usage = format!("usage: {program} {}", builtin.name);
                 assert!(text.starts_with(&usage), "{text}");
             }
-            for (topic, _) in TOPICS {
-                assert!(answer(called, &[topic.to_string()]).is_ok(), "{topic}");
+            for topic in TOPICS {
+                let words = [topic.name.to_string()];
+                assert!(answer(called, &words, UNLIMITED).is_ok(), "{topic:?}");
             }
             for row in called.rows() {
                 let words: Vec<String> = row.name.split(' ').map(str::to_string).collect();
-                let text = answer(called, &words).unwrap();
+                let text = answer(called, &words, UNLIMITED).unwrap();
                 let usage = format!("usage: {program} {}", row.name);
                 assert!(text.starts_with(&usage), "{text}");
             }
         }
         let words = ["image".to_string(), "show".to_string()];
-        let text = answer(Grammar::Glance, &words).unwrap();
+        let text = answer(Grammar::Glance, &words, UNLIMITED).unwrap();
         assert!(text.starts_with("usage: glance image show "), "{text}");
-        assert!(answer(Grammar::Glance, &["nosuch".to_string()]).is_err());
+        assert!(answer(Grammar::Glance, &["nosuch".to_string()], UNLIMITED).is_err());
     }
 
     #[test]
-    fn an_unknown_command_is_one_of_the_program_that_was_called() {
-        let words = ["image".to_string(), "frobnicate".to_string()];
-        let text = unknown_text(Grammar::Glance, &words);
-        let beginning =
-            "glance: 'image frobnicate' is not a glance command. See 'glance --help'.\n";
+    fn an_unknown_command_of_openstack_lists_what_is_near_first() {
+        let text = unknown_text(&["image".to_string(), "lst".to_string()]);
+        let beginning = "openstack: 'image lst' is not an openstack command. See 'openstack --help'.\n\
+            Did you mean one of these?\n  image list\n  ";
         assert!(text.starts_with(beginning), "{text}");
-        let text = unknown_text(Grammar::Openstack, &words);
-        assert!(
-            text.starts_with("openstack: 'image frobnicate' is not an openstack command."),
-            "{text}"
-        );
+    }
+
+    #[test]
+    fn the_first_screen_fits_a_terminal_and_names_commands_that_exist() {
+        for grammar in [Grammar::Glance, Grammar::Openstack] {
+            let text = overview(grammar, "Three lines\non the\ndeployment.");
+            assert!(text.lines().count() < 24, "{text}");
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+            for (_, names) in overview::groups(grammar) {
+                for name in *names {
+                    let found = Grammar::of_name(name).find(name);
+                    assert!(found.is_some(), "{name}");
+                }
+            }
+        }
     }
 }
