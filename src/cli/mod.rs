@@ -5,6 +5,7 @@
 pub mod cache_manage;
 pub mod command;
 mod commands;
+mod doctor;
 pub mod glance;
 pub mod manage;
 pub mod openstack;

@@ -326,6 +326,7 @@ fn build(options: &Options, is_secure: bool) -> Result<reqwest::Client, SetupErr
     let mut builder = reqwest::Client::builder()
         .connect_timeout(options.connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
+        .tls_info(is_secure)
         .user_agent(USER_AGENT);
     if !options.keep_alive {
         builder = builder.pool_max_idle_per_host(0);

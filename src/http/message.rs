@@ -10,6 +10,7 @@ use url::Url;
 
 use super::pace::Pace;
 use super::reason::{Failure, Reason};
+use super::tls;
 use crate::config::Secret;
 use crate::model::ByteRange;
 
@@ -124,6 +125,12 @@ impl StreamingResponse {
     /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
+    }
+
+    /// Returns when the certificate of the server expires, in seconds since the beginning of 1970; None without TLS.
+    pub fn certificate_expiry(&self) -> Option<u64> {
+        let info = self.inner.extensions().get::<reqwest::tls::TlsInfo>()?;
+        tls::expiry(info.peer_certificate()?)
     }
 
     /// Returns the redirect to another origin that secret headers were not sent to.

@@ -367,3 +367,22 @@ fn a_server_that_does_not_speak_tls_is_the_reason() {
         "{reason:?}"
     );
 }
+
+#[test]
+fn the_end_of_a_servers_certificate_is_known() {
+    let certificate = Certificate::make("server");
+    let server = certificate.serve();
+    let tls = trusting(&certificate.file);
+    let client = Client::new(Options { tls, ..options() });
+    let opened = block_on(client.open(&request(Method::GET, &server.url("/"))));
+    let expiry = opened.unwrap().certificate_expiry().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let left = expiry - now.unwrap().as_secs();
+    let days = 24 * 60 * 60;
+    assert!((days..=2 * days).contains(&left), "{left}");
+
+    let plain = Server::serving(b"");
+    let client = Client::new(options());
+    let opened = block_on(client.open(&request(Method::GET, &plain.url("/"))));
+    assert_eq!(opened.unwrap().certificate_expiry(), None);
+}

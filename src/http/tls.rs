@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::ClientBuilder;
 use rustls::client::WebPkiServerVerifier;
@@ -197,6 +198,27 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.inner.supported_verify_schemes()
+    }
+}
+
+/// Returns when a certificate expires, in seconds since the beginning of 1970; None if it cannot be parsed.
+pub(super) fn expiry(certificate: &[u8]) -> Option<u64> {
+    // webpki tells the end of a certificate's validity only by refusing it at a later time.
+    let end_of_times = UnixTime::since_unix_epoch(Duration::from_secs(u64::from(u32::MAX) * 100));
+    let certificate = CertificateDer::from(certificate);
+    let certificate = webpki::EndEntityCert::try_from(&certificate).ok()?;
+    let refused = certificate.verify_for_usage(
+        webpki::ALL_VERIFICATION_ALGS,
+        &[],
+        &[],
+        end_of_times,
+        webpki::KeyUsage::server_auth(),
+        None,
+        None,
+    );
+    match refused.err()? {
+        webpki::Error::CertExpired { not_after, .. } => Some(not_after.as_secs()),
+        _ => None,
     }
 }
 

@@ -43,6 +43,12 @@ impl Timestamp {
         text.parse::<DateTime>().ok().map(Self)
     }
 
+    /// Parses the value of the HTTP header `Date`, such as `Sat, 28 Nov 2026 09:30:04 GMT`.
+    pub fn parse_http(text: &str) -> Option<Self> {
+        let moment = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text.trim());
+        Some(Self(moment.ok()?.to_zoned(TimeZone::UTC).datetime()))
+    }
+
     /// Returns the time this number of seconds after the beginning of 1970, to the microsecond; None if it
     /// is out of range.
     pub fn from_seconds(seconds: f64) -> Option<Self> {
@@ -169,6 +175,13 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_of_http_are_parsed() {
+        let parsed = Timestamp::parse_http("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(parsed, Timestamp::parse("1994-11-06T08:49:37Z"));
+        assert_eq!(Timestamp::parse_http("yesterday"), None);
+    }
 
     #[test]
     fn catalogue_and_api_forms_round_trip() {

@@ -4,6 +4,7 @@
 
 pub mod cache;
 pub mod caches;
+pub mod doctor;
 pub mod download;
 pub mod fields;
 pub mod images;

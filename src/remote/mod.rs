@@ -6,6 +6,7 @@ mod cache;
 mod data;
 mod discovery;
 mod download;
+mod examine;
 mod failure;
 mod images;
 mod imports;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use auth::{Access, Prompt};
 use bytes::Bytes;
+pub use examine::Examined;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use serde::de::DeserializeOwned;

@@ -15,6 +15,7 @@ mod tasks;
 mod views;
 
 use super::command::registry::Group;
+use super::doctor;
 use super::run::session::Session;
 
 /// All commands.
@@ -37,7 +38,7 @@ pub const GROUPS: &[Group<Session>] = &[
     },
     Group {
         title: "Cache and maintenance",
-        tables: &[cache::ROWS, scrub::ROWS],
+        tables: &[cache::ROWS, scrub::ROWS, doctor::ROWS],
     },
     Group {
         title: "Metadata definitions",

@@ -3,11 +3,10 @@
 //! *Source:* messages and exit codes of `glance/cmd/manage.py` in the reference implementation.
 
 use super::arguments::{Action, Nothing};
-use super::catalog::open_unchanged;
 use crate::Result;
 use crate::cli::command::registry::Leaf;
 use crate::cli::operator::session::Session;
-use crate::local::catalog::{Due, State, superseded};
+use crate::local::catalog::{Catalog, Due, State, superseded};
 use crate::ops::Outcome;
 
 /// Show the current schema revision.
@@ -15,7 +14,7 @@ pub struct Version;
 
 impl Leaf<Session> for Action<Version, Nothing> {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let state = match open_unchanged(&session.settings).await? {
+        let state = match Catalog::open_unchanged(&session.settings).await? {
             Some(catalog) => catalog.state().await?,
             None => State::Empty,
         };
@@ -53,7 +52,7 @@ pub struct Check;
 impl Leaf<Session> for Action<Check, Nothing> {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut heading = None;
-        let due = match open_unchanged(&session.settings).await? {
+        let due = match Catalog::open_unchanged(&session.settings).await? {
             Some(catalog) => match catalog.state().await? {
                 State::At(heads) => {
                     heading = not_heads(&heads);

@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use super::observation::Observation;
 use super::progress::{Bar, summary};
 use super::prompt::Terminal;
-use super::ui;
+use super::{hints, screen, ui};
 use crate::cli::command::globals::Globals;
 use crate::cli::command::globals::cloud::{OPTION_NAMES, is_given};
 use crate::cli::command::globals::keys;
@@ -189,7 +189,11 @@ impl Session {
         }
     }
 
-    fn deployment(&self) -> Result<Deployment> {
+    /// Returns the deployment that options and environment select.
+    ///
+    /// # Errors
+    /// The errors of [`choose_client_deployment`].
+    pub fn deployment(&self) -> Result<Deployment> {
         let config = self.config_sources();
         let options = DeploymentOptions {
             data_dir: self.globals.value(keys::DATA_DIR).map(Path::new),
@@ -279,6 +283,16 @@ impl Session {
     pub fn is_empty_deployment(&self) -> bool {
         let empty = self.empty.lock().unwrap_or_else(PoisonError::into_inner);
         empty.is_some()
+    }
+
+    /// Returns the hints of an error, as sentences.
+    pub fn hints(&self, error: &Error) -> Option<String> {
+        hints::sentences(self.grammar, error.hints())
+    }
+
+    /// Returns whether standard output is a terminal where colors are wanted.
+    pub fn colors(&self) -> bool {
+        screen::is_terminal() && self.environment.get("NO_COLOR").is_none()
     }
 
     /// Ends the use of the local deployments that were opened (see [`Engine::finish`]).

@@ -1,6 +1,7 @@
 //! The command line: grammar, wiring, lines, signals, logins, and what is printed where.
 
 mod auth;
+mod doctor;
 mod downloads;
 pub mod grammar;
 mod lines;

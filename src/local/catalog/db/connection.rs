@@ -19,7 +19,7 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySql, Sqlite};
 use tokio::task::JoinHandle;
 
-use crate::config::{Database, MysqlServer};
+use crate::config::{Database, MysqlServer, Settings};
 use crate::data::durable::directory_of;
 use crate::local::catalog::Sql;
 use crate::local::catalog::db::columns::{Columns, Row};
@@ -182,6 +182,27 @@ impl Catalog {
             }
         };
         Ok(Self::new(pool, database))
+    }
+
+    /// Opens the database of a deployment for reading only; None if it does not exist yet.
+    ///
+    /// # Errors
+    /// Same as [`Catalog::open`]; `Failed` if no database is configured, or the directory of the file that a
+    /// configuration names is missing.
+    pub async fn open_unchanged(settings: &Settings) -> Result<Option<Self>> {
+        let database = settings.require_database()?;
+        if let Database::Sqlite(path) = database {
+            let absent = match std::fs::metadata(path) {
+                Ok(metadata) => metadata.len() == 0,
+                // The directory of a local deployment is created on demand; a missing one in a configuration is an
+                // error.
+                Err(_) => settings.data_dir.is_some() || path.parent().is_some_and(Path::is_dir),
+            };
+            if absent {
+                return Ok(None);
+            }
+        }
+        Self::open_read_only(database).await.map(Some)
     }
 
     /// Opens a database on a server with a single connection, for one task.

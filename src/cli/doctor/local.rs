@@ -1,0 +1,269 @@
+//! Checks of a local deployment. They change nothing.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use indicatif::HumanBytes;
+use rustix::fs::{Access, access, statvfs};
+
+use super::{because, fail};
+use crate::cli::run::session::Session;
+use crate::config::{ConfigSource, Database, Place, Reason, Settings, StoreKind, complete_sources};
+use crate::local::catalog::{Catalog, Due, State};
+use crate::ops::doctor::{Findings, Health};
+use crate::{Error, Result};
+
+/// The free space below which images soon fail to be stored: a share of the disk, in percent, and bytes.
+const LITTLE_SPACE: (u64, u64) = (5, 1 << 30);
+
+/// What makes an outdated database current.
+const SYNC: &str = "Run \"glance-manage db sync\".";
+
+/// Checks the deployment at `place`.
+pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &mut Findings) {
+    let settings = match place {
+        Place::DataDir(directory) => {
+            let detail = format!(
+                "local images in {} ({})",
+                directory.display(),
+                because(reason)
+            );
+            findings.good("deployment", detail);
+            Settings::for_data_dir(&directory)
+        }
+        Place::Config(sources) => {
+            let sources = complete_sources(&sources, &["glance-api"], &session.environment);
+            let names: Vec<String> = sources.iter().map(name).collect();
+            let detail = format!(
+                "local, configured by {} ({})",
+                names.join(", "),
+                because(reason)
+            );
+            findings.good("deployment", detail);
+            Settings::load(&sources, &session.environment)
+        }
+    };
+    match session.caller() {
+        Ok(caller) => {
+            let roles = caller.roles.join(", ");
+            let detail = format!(
+                "project {}, user {}, roles {roles}",
+                caller.project, caller.user
+            );
+            findings.good("identity", detail);
+        }
+        Err(error) => fail(findings, "identity", session, &error),
+    }
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return fail(findings, "configuration", session, &error),
+    };
+    let refusals = refusals(&settings);
+    if refusals.is_empty() {
+        findings.good("configuration", "all options that are read are valid");
+    }
+    for error in refusals {
+        fail(findings, "configuration", session, &error);
+    }
+    if let Some(directory) = &settings.data_dir {
+        if directory.exists() {
+            check_directory("directory", directory, findings);
+        } else {
+            let detail = format!("{} is created when the first image is", directory.display());
+            findings.good("directory", detail);
+            return;
+        }
+    }
+    if let Ok(Some(database)) = settings.database.get() {
+        match database_state(&settings, database).await {
+            Ok((health, detail)) => {
+                let cure = (health != Health::Good).then(|| SYNC.to_string());
+                findings.add("database", health, detail, cure);
+            }
+            Err(error) => fail(findings, "database", session, &error),
+        }
+    }
+    check_stores(&settings, findings);
+    if let Ok(directory) = settings.staging_dir.get()
+        && directory.exists()
+    {
+        check_directory("staging", directory, findings);
+    }
+    if let Ok(Some(cache)) = settings.cache.get()
+        && cache.directory.exists()
+    {
+        check_directory("cache", &cache.directory, findings);
+    }
+}
+
+/// Returns the name of a source of configuration.
+fn name(source: &ConfigSource) -> String {
+    match source {
+        ConfigSource::File(path) | ConfigSource::Directory(path) => path.display().to_string(),
+    }
+}
+
+/// Returns the errors of the parts of a configuration that commands need.
+fn refusals(settings: &Settings) -> Vec<Error> {
+    let mut refusals: Vec<Error> = [
+        settings.database.get().err(),
+        settings.staging_dir.get().err(),
+        settings.journal_dir.get().err(),
+        settings.cache.get().err(),
+        settings.formats.get().err(),
+        settings.exposure.get().err(),
+        settings.hashing_algorithm.get().err(),
+        settings.delayed_delete.get().err(),
+        settings.encrypted_locations.get().err(),
+        settings.limits.image_size.get().err(),
+        settings.scrubber.get().err(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match settings.stores.get() {
+        Ok(stores) => {
+            refusals.extend(stores.default_id.get().err());
+            refusals.extend(
+                stores
+                    .list
+                    .iter()
+                    .filter_map(|store| store.kind.get().err()),
+            );
+        }
+        Err(error) => refusals.push(error),
+    }
+    refusals.dedup_by_key(|error| error.message().to_string());
+    refusals
+}
+
+/// Returns the state of the database, in words.
+async fn database_state(settings: &Settings, database: &Database) -> Result<(Health, String)> {
+    let name = database.name();
+    let Some(catalog) = Catalog::open_unchanged(settings).await? else {
+        return Ok((
+            Health::Good,
+            format!("{name} is created when the first image is"),
+        ));
+    };
+    let found = state(&catalog, &name).await;
+    catalog.close().await?;
+    found
+}
+
+async fn state(catalog: &Catalog, name: &str) -> Result<(Health, String)> {
+    Ok(match catalog.state().await? {
+        State::At(heads) => {
+            let revisions = heads.join(", ");
+            match catalog.due(&heads).await? {
+                Due::Nothing => (Health::Good, format!("{name} is at revision {revisions}")),
+                Due::Expand | Due::Migrate | Due::Contract => (
+                    Health::Bad,
+                    format!("{name} is at revision {revisions}, which is not the newest"),
+                ),
+            }
+        }
+        State::Empty => (Health::Warning, format!("{name} has no tables yet")),
+        State::Foreign => (
+            Health::Bad,
+            format!("{name} has tables of another program only"),
+        ),
+        State::Legacy(version) => (
+            Health::Bad,
+            format!("{name} is at version {version} of the migrations of 2016 and earlier"),
+        ),
+        State::Uncontrolled => (
+            Health::Bad,
+            format!("{name} has Glance's tables, but no recorded revision"),
+        ),
+    })
+}
+
+fn check_stores(settings: &Settings, findings: &mut Findings) {
+    let Ok(stores) = settings.stores.get() else {
+        return;
+    };
+    for store in &stores.list {
+        let Ok(kind) = store.kind.get() else {
+            continue;
+        };
+        match kind {
+            StoreKind::File(file) => {
+                for directory in &file.directories {
+                    check_store_directory(&store.id, &directory.path, settings, findings);
+                }
+            }
+            StoreKind::Http(_) => {
+                findings.good("store", format!("{}: web servers, read-only", store.id));
+            }
+            _ => findings.warn(
+                "store",
+                format!(
+                    "{}: data in {} stores is not supported yet",
+                    store.id, store.driver
+                ),
+                "Use the image service of this deployment for its data.",
+            ),
+        }
+    }
+}
+
+/// Checks the directory of a store. That of a data directory is created on first use.
+fn check_store_directory(
+    store: &str,
+    directory: &Path,
+    settings: &Settings,
+    findings: &mut Findings,
+) {
+    if directory.is_dir() {
+        check_directory("store", directory, findings);
+    } else if settings.data_dir.is_none() {
+        let detail = format!("{store}: directory {} is missing", directory.display());
+        let cure = "Create it, or mount its file system.".to_string();
+        findings.add("store", Health::Bad, detail, Some(cure));
+    }
+}
+
+/// Checks that a directory can be written to, that not everyone can, and its free space.
+fn check_directory(check: &'static str, directory: &Path, findings: &mut Findings) {
+    let shown = directory.display();
+    let metadata = match std::fs::metadata(directory) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            let detail = format!("{shown} cannot be accessed: {error}");
+            let cure = "Run the command as the owner of the images.".to_string();
+            return findings.add(check, Health::Bad, detail, Some(cure));
+        }
+    };
+    if access(
+        directory,
+        Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+    )
+    .is_err()
+    {
+        let detail = format!("{shown} cannot be written to");
+        let cure = "Run the command as the owner of the images.".to_string();
+        return findings.add(check, Health::Bad, detail, Some(cure));
+    }
+    let mode = metadata.permissions().mode();
+    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+        let detail = format!("{shown} can be changed by every user");
+        findings.warn(check, detail, format!("Run \"chmod o-w {shown}\"."));
+    }
+    let Ok(space) = statvfs(directory) else {
+        return findings.good(check, shown.to_string());
+    };
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    let total = space.f_blocks.saturating_mul(space.f_frsize).max(1);
+    let percent = u128::from(free) * 100 / u128::from(total);
+    let detail = format!(
+        "{shown} has {} free of {} ({percent} %)",
+        HumanBytes(free),
+        HumanBytes(total)
+    );
+    if percent < u128::from(LITTLE_SPACE.0) && free < LITTLE_SPACE.1 * 10 || free < LITTLE_SPACE.1 {
+        findings.warn(check, detail, "Delete images, or make room.");
+    } else {
+        findings.good(check, detail);
+    }
+}
