@@ -52,6 +52,30 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Returns the name for programs, such as `not_found`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not_found",
+            Self::Conflict => "conflict",
+            Self::Gone => "gone",
+            Self::TooLarge => "too_large",
+            Self::UnsupportedMedia => "unsupported_media",
+            Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+            Self::Usage => "usage",
+            Self::Failed => "failed",
+            Self::Unreachable => "unreachable",
+            Self::Io => "io",
+            Self::Corrupt => "corrupt",
+            Self::Interrupted => "interrupted",
+            Self::ClosedPipe => "closed_pipe",
+        }
+    }
+
     /// Returns the HTTP status and reason phrase; None for errors on the client's side only.
     pub fn status(self) -> Option<(u16, &'static str)> {
         Some(match self {

@@ -34,6 +34,8 @@ pub struct CacheReport {
     pub always: bool,
     /// The images, if the action lists them.
     pub listing: Option<Listing>,
+    /// The number of images that were, or would be, queued or removed.
+    pub images: u64,
 }
 
 /// The images of a cache.
@@ -51,12 +53,15 @@ impl CacheReport {
             text: text.into(),
             always: true,
             listing: None,
+            images: 0,
         }
     }
 
-    fn on_request(text: String) -> Self {
+    /// Returns the report of a change of so many images.
+    fn changed(images: u64, text: String) -> Self {
         Self {
             always: false,
+            images,
             ..Self::always(text)
         }
     }
@@ -127,23 +132,23 @@ pub async fn run(keeper: &dyn CacheKeeper, action: &Action, dry_run: bool) -> Re
         }
         Action::Queue(id) => {
             keeper.queue(id).await?;
-            CacheReport::on_request(format!("Queued image {id} for caching"))
+            CacheReport::changed(1, format!("Queued image {id} for caching"))
         }
         Action::DeleteCached(id) => {
             keeper.delete_cached(id).await?;
-            CacheReport::on_request(format!("Deleted cached image {id}"))
+            CacheReport::changed(1, format!("Deleted cached image {id}"))
         }
         Action::DeleteAllCached => {
             let count = keeper.delete_all_cached().await?;
-            CacheReport::on_request(format!("Deleted {count} cached images"))
+            CacheReport::changed(count as u64, format!("Deleted {count} cached images"))
         }
         Action::DeleteQueued(id) => {
             keeper.delete_queued(id).await?;
-            CacheReport::on_request(format!("Deleted queued image {id}"))
+            CacheReport::changed(1, format!("Deleted queued image {id}"))
         }
         Action::DeleteAllQueued => {
             let count = keeper.delete_all_queued().await?;
-            CacheReport::on_request(format!("Deleted {count} queued images"))
+            CacheReport::changed(count as u64, format!("Deleted {count} queued images"))
         }
     })
 }
@@ -158,31 +163,34 @@ async fn rehearse(keeper: &dyn CacheKeeper, action: &Action) -> Result<CacheRepo
         let queued = keeper.list_queued().await?;
         Ok::<_, crate::Error>(queued.iter().any(|queued| queued == id))
     };
-    let text = match action {
-        Action::ListCached | Action::ListQueued => String::new(),
+    let (images, text) = match action {
+        Action::ListCached | Action::ListQueued => (0, String::new()),
         Action::Queue(id) if is_cached(id).await? => {
-            format!("Would queue nothing: image {id} is cached")
+            (0, format!("Would queue nothing: image {id} is cached"))
         }
         Action::Queue(id) if is_queued(id).await? => {
-            format!("Would queue nothing: image {id} is queued")
+            (0, format!("Would queue nothing: image {id} is queued"))
         }
-        Action::Queue(id) => format!("Would queue image {id} for caching"),
+        Action::Queue(id) => (1, format!("Would queue image {id} for caching")),
         Action::DeleteCached(id) if is_cached(id).await? => {
-            format!("Would delete cached image {id}")
+            (1, format!("Would delete cached image {id}"))
         }
-        Action::DeleteCached(id) => format!("Would delete nothing: image {id} is not cached"),
+        Action::DeleteCached(id) => (0, format!("Would delete nothing: image {id} is not cached")),
         Action::DeleteQueued(id) if is_queued(id).await? => {
-            format!("Would delete queued image {id}")
+            (1, format!("Would delete queued image {id}"))
         }
-        Action::DeleteQueued(id) => format!("Would delete nothing: image {id} is not queued"),
+        Action::DeleteQueued(id) => (0, format!("Would delete nothing: image {id} is not queued")),
         Action::DeleteAllCached => {
-            let count = keeper.list_cached().await?.len();
-            format!("Would delete {count} cached images")
+            let count = keeper.list_cached().await?.len() as u64;
+            (count, format!("Would delete {count} cached images"))
         }
         Action::DeleteAllQueued => {
-            let count = keeper.list_queued().await?.len();
-            format!("Would delete {count} queued images")
+            let count = keeper.list_queued().await?.len() as u64;
+            (count, format!("Would delete {count} queued images"))
         }
     };
-    Ok(CacheReport::always(text))
+    Ok(CacheReport {
+        images,
+        ..CacheReport::always(text)
+    })
 }

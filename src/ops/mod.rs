@@ -23,6 +23,9 @@ pub struct Outcome<'a> {
     pub heading: Option<String>,
     /// The output on stdout.
     pub view: View<'a>,
+    /// The output in place of heading and view if a format for programs was selected; None if the view is for programs,
+    /// too.
+    pub data: Option<View<'a>>,
     /// Messages for stderr that are not failures.
     pub notices: Vec<String>,
     /// Hints for stderr, about the messages.
@@ -46,6 +49,7 @@ impl<'a> Outcome<'a> {
         Self {
             heading: None,
             view,
+            data: None,
             notices: Vec::new(),
             hints: Vec::new(),
             failures: Vec::new(),
@@ -57,6 +61,13 @@ impl<'a> Outcome<'a> {
     /// Returns a result with a text as its output.
     pub fn text(text: impl Into<String>) -> Self {
         Self::from(View::Text(text.into()))
+    }
+
+    /// Sets the output for programs.
+    #[must_use]
+    pub fn with_data(mut self, data: View<'a>) -> Self {
+        self.data = Some(data);
+        self
     }
 
     /// Sets the exit code of a command that does not fail.

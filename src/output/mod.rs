@@ -261,6 +261,8 @@ pub enum SortDirection {
 pub struct Options {
     /// The output format.
     pub format: Format,
+    /// Whether an option selected the format. Results that are texts for people are then data for programs.
+    pub for_programs: bool,
     /// The columns or fields to print, in any order and case; empty for all (`-c`).
     pub columns: Vec<String>,
     /// The columns to sort by, in order of significance; unknown ones are ignored.
@@ -297,6 +299,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             format: Format::default(),
+            for_programs: false,
             columns: Vec::new(),
             sort_columns: Vec::new(),
             sort_direction: SortDirection::default(),

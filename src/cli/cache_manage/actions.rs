@@ -6,7 +6,7 @@
 
 use std::error::Error as _;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::service::connect;
 use super::session::Session;
@@ -14,11 +14,11 @@ use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::prompt::confirm;
 use crate::cli::views::cache::{in_chunks, moment};
 use crate::local::cache::ImageCache;
-use crate::model::CachedImage;
 use crate::model::schema::is_uuid;
+use crate::model::{CachedImage, Timestamp};
 use crate::ops::Outcome;
-use crate::ops::caches::{self, Action, Listing};
-use crate::output::{Align, Column, Table, View};
+use crate::ops::caches::{self, Action, CacheReport, Listing};
+use crate::output::{Align, Cell, Column, Record, Row as Cells, Table, View};
 use crate::{Error, ErrorKind, Result};
 
 /// The commands, in upstream's order.
@@ -144,12 +144,16 @@ impl<A: clap::Args + Into<Action> + 'static> Leaf<Session> for A {
         let action = self.into();
         if let Some(id) = action.image().filter(|id| !is_uuid(id)) {
             let text = format!("Image ID '{id}' is not a valid UUID.");
-            return Ok(Outcome::text(text).exiting(1));
+            return match session.format {
+                Some(_) => Err(Error::failed(text)),
+                None => Ok(Outcome::text(text).exiting(1)),
+            };
         }
         let remote = session.is_remote()?;
         match apply(session, &action, remote).await {
             Err(error)
                 if !session.debug
+                    && session.format.is_none()
                     && !matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ClosedPipe) =>
             {
                 Ok(failure(session, &action, remote, &error))
@@ -178,7 +182,8 @@ async fn apply(session: &Session, action: &Action, remote: bool) -> Result<Outco
         cache.finish().await;
         report?
     };
-    let mut outcome = Outcome::from(report.listing.map_or(View::Nothing, table));
+    let data = data(action, session.dry_run, &report);
+    let mut outcome = Outcome::from(report.listing.map_or(View::Nothing, table)).with_data(data);
     outcome.heading = Some(report.text).filter(|_| report.always || session.verbose);
     Ok(outcome)
 }
@@ -234,6 +239,52 @@ fn os_error(error: &Error) -> Option<(i32, String)> {
         source = error.source();
     }
     None
+}
+
+/// Returns the result of an action for programs: the images of a list, else what was changed.
+fn data(action: &Action, dry_run: bool, report: &CacheReport) -> View<'static> {
+    let rows = |columns: &[&str], rows: Vec<Cells>| {
+        View::Table(Table::from_rows(columns.iter().copied(), rows))
+    };
+    match (action, &report.listing) {
+        (Action::ListCached, None) => rows(&CACHED, Vec::new()),
+        (Action::ListQueued, None) => rows(&QUEUED, Vec::new()),
+        (_, Some(Listing::Cached(cached))) => {
+            let row = |image: &CachedImage| -> Cells {
+                vec![
+                    Cell::from(image.image_id.as_str()),
+                    Cell::from(image.hits),
+                    Cell::new(known(image.last_accessed)),
+                    Cell::new(known(image.last_modified)),
+                    Cell::from(image.size),
+                ]
+            };
+            rows(&CACHED, cached.iter().map(row).collect())
+        }
+        (_, Some(Listing::Queued(queued))) => {
+            let row = |id: &String| -> Cells { vec![Cell::from(id.as_str())] };
+            rows(&QUEUED, queued.iter().map(row).collect())
+        }
+        (_, None) => View::Record(Record::from_iter([
+            ("dry_run".to_string(), Cell::from(dry_run)),
+            ("image_id".to_string(), Cell::new(json!(action.image()))),
+            ("images".to_string(), Cell::from(report.images)),
+        ])),
+    }
+}
+
+/// The fields of cached images for programs.
+const CACHED: [&str; 5] = ["image_id", "hits", "last_accessed", "last_modified", "size"];
+
+/// The fields of queued images for programs.
+const QUEUED: [&str; 1] = ["image_id"];
+
+/// Returns a time for programs; null if it is unknown.
+fn known(moment: Timestamp) -> Value {
+    if moment == Timestamp::EPOCH {
+        return Value::Null;
+    }
+    json!(moment.to_iso())
 }
 
 /// Returns the table of the images of a cache.

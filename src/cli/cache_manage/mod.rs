@@ -21,7 +21,7 @@ use super::command::registry::Row;
 use super::command::values;
 use super::operator::log::Log;
 use super::operator::options::{
-    OsloOptions, data_dir, flag, metrics_file, path_of, program_base, value,
+    OsloOptions, data_dir, flag, format, format_of, metrics_file, path_of, program_base, value,
 };
 use super::operator::perform::{exit_code, perform};
 use super::operator::{command_line, settings};
@@ -49,10 +49,11 @@ pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
         .args(OsloOptions::args())
         .arg(data_dir())
         .arg(dry_run())
+        .arg(format())
         .arg(metrics_file())
         .after_help(
             "Without a configuration file, the program works on the cache of the local data\n\
-             directory (\"--data-dir DIR\" or GLANCE_DATA_DIR).",
+             directory (\"--data-dir DIR\" or GLANCE_DATA_DIR). \"--format json\" prints data for programs.",
         )
 }
 
@@ -76,7 +77,7 @@ pub fn command() -> Command {
              that \"--config-file PATH\" configures.\n\n\
              These commands always work on the cache directory itself. prefetch downloads from\n\
              the address, if one is given:\n\n{}\n\
-             \"--dry-run\" shows what would be done without doing it.",
+             \"--dry-run\" shows what would be done without doing it. \"--format json\" prints data for programs.",
             command_list(),
             UPKEEP.iter().fold(String::new(), |text, row| {
                 text + &format!("      {:<22}{}\n", row.name, row.about)
@@ -103,11 +104,15 @@ pub fn command() -> Command {
                 .value_parser(values::int)
                 .allow_negative_numbers(true),
             flag("insecure", "Do not verify the certificate of the service").short('k'),
-            flag("force", "Do not ask for confirmation").short('f'),
+            // Its abbreviations are those of upstream, which has no --format.
+            flag("force", "Do not ask for confirmation")
+                .short('f')
+                .aliases(["f", "fo", "for"]),
         ])
         .args(identity_args())
         .arg(data_dir())
         .arg(dry_run())
+        .arg(format())
         .arg(metrics_file())
         .arg(
             Arg::new("config_file")
@@ -210,6 +215,7 @@ fn run_upkeep(
     environment: Environment,
 ) -> Result<ExitCode> {
     let oslo = OsloOptions::from_matches(matches);
+    let format = format_of(matches)?;
     let data_dir = path_of(matches, "data_dir");
     let settings = settings::settings(
         data_dir.as_deref(),
@@ -223,6 +229,7 @@ fn run_upkeep(
         debug: false,
         force: false,
         dry_run: matches.get_flag("dry-run"),
+        format,
         metrics_file: path_of(matches, "metrics-file"),
         service: Service::default(),
         data_dir,
@@ -231,7 +238,13 @@ fn run_upkeep(
         watch: Watch::default(),
         log: Some(log),
     };
-    perform(row, &ArgMatches::default(), &session, &session.watch)
+    perform(
+        row,
+        &ArgMatches::default(),
+        &session,
+        &session.watch,
+        format,
+    )
 }
 
 /// Runs `glance-cache-manage`.
@@ -269,6 +282,7 @@ fn run_command(
             return Err(Error::failed(format!("Unknown command: {name}")));
         }
     };
+    let format = format_of(matches)?;
     let began = Instant::now();
     let verbose = matches.get_flag("verbose");
     let files = matches.get_many::<PathBuf>("config_file");
@@ -278,6 +292,7 @@ fn run_command(
         debug: matches.get_flag("debug"),
         force: matches.get_flag("force"),
         dry_run: matches.get_flag("dry-run"),
+        format,
         metrics_file: path_of(matches, "metrics-file"),
         service: Service::from_matches(matches),
         data_dir: path_of(matches, "data_dir"),
@@ -291,8 +306,8 @@ fn run_command(
         watch: Watch::default(),
         log: None,
     };
-    let code = perform(row, &arguments, &session, &session.watch)?;
-    if verbose {
+    let code = perform(row, &arguments, &session, &session.watch, format)?;
+    if verbose && format.is_none() {
         let seconds = began.elapsed().as_secs_f64();
         print(&format!("Completed in {seconds:.4} sec."), 0);
     }

@@ -9,6 +9,7 @@ use crate::config::{
     Cloud, ConfigSource, Deployment, DeploymentOptions, Environment, Settings, choose_deployment,
 };
 use crate::data::Watch;
+use crate::output::Format;
 use crate::{Error, Result};
 
 /// Configuration files that the upstream programs read.
@@ -28,6 +29,8 @@ pub struct Session {
     pub force: bool,
     /// Whether to show what would be done without doing it.
     pub dry_run: bool,
+    /// The output format for programs, if one was given.
+    pub format: Option<Format>,
     /// The metrics file of prune, clean and prefetch.
     pub metrics_file: Option<PathBuf>,
     /// The image service and the credentials.

@@ -10,6 +10,7 @@ use crate::local::Engine;
 use crate::local::cache::{ImageCache, Prefetched};
 use crate::model::{Caller, Removed};
 use crate::ops::Outcome;
+use crate::output::{Cell, Record, View};
 use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
 use crate::{Error, ErrorKind, Result};
 
@@ -158,10 +159,21 @@ fn report(
     }
     match (done, written) {
         (Ok(done), written) => Ok(Outcome::text(done.lines.join("\n"))
+            .with_data(data(session, &done))
             .failing(done.failures)
             .failing(written.err())),
         (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
     }
+}
+
+/// Returns the result of a command for programs.
+fn data(session: &Session, done: &Done) -> View<'static> {
+    View::Record(Record::from_iter([
+        ("dry_run".to_string(), Cell::from(session.dry_run)),
+        ("files".to_string(), Cell::from(done.files)),
+        ("bytes".to_string(), Cell::from(done.bytes)),
+        ("failures".to_string(), Cell::from(done.failures.len())),
+    ]))
 }
 
 /// Returns the result of removing files; `report` describes it.

@@ -161,10 +161,10 @@ pub fn options(
         matches,
         globals,
     };
+    let chosen = given.text(keys::FORMAT);
     let mut options = Options {
-        format: given
-            .text(keys::FORMAT)
-            .map_or(Ok(Format::default()), |word| format(&word))?,
+        for_programs: chosen.is_some(),
+        format: chosen.map_or(Ok(Format::default()), |word| format(&word))?,
         quote: given
             .text(keys::QUOTE)
             .map_or(Ok(Quote::default()), |word| quote(&word))?,

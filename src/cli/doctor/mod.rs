@@ -5,7 +5,6 @@ mod local;
 mod report;
 
 use crate::cli::command::VERSION;
-use crate::cli::command::globals::keys;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
 use crate::config::{Deployment, Reason};
@@ -34,12 +33,10 @@ impl Leaf<Session> for Doctor {
             Err(error) => fail(&mut findings, "deployment", session, &error),
         }
         let code = u8::from(findings.is_bad());
-        let outcome = if session.globals.value(keys::FORMAT).is_some() {
-            Outcome::from(findings.table())
-        } else {
-            Outcome::text(report::text(&findings, session.colors()))
-        };
-        Ok(outcome.exiting(code))
+        let text = report::text(&findings, session.colors());
+        Ok(Outcome::text(text)
+            .with_data(findings.table())
+            .exiting(code))
     }
 }
 

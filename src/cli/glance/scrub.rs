@@ -1,12 +1,10 @@
 //! `glance scrub`: removal of image data whose deletion was delayed. An extension.
 
-use crate::cli::command::globals::keys;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::run::session::Session;
 use crate::cli::views::scrub;
 use crate::local::ScrubEvent;
 use crate::ops::Outcome;
-use crate::output::View;
 use crate::{Error, Result};
 
 /// Remove the data of images pending deletion.
@@ -28,13 +26,11 @@ impl Leaf<Session> for Scrub {
             outcome.notices = local.restore(id).await?;
             return Ok(outcome);
         }
-        let for_programs = session.globals.value(keys::FORMAT).is_some();
         let mut lines = String::new();
         let mut kept = Vec::new();
         let mut failures: Vec<Error> = Vec::new();
         let mut report = |event: ScrubEvent<'_>| {
             if self.dry_run
-                && !for_programs
                 && let Some(line) = scrub::line(&event, true)
             {
                 lines = std::mem::take(&mut lines) + &line + "\n";
@@ -48,12 +44,9 @@ impl Leaf<Session> for Scrub {
         let done = local
             .scrub(self.dry_run, &session.watch, &mut report)
             .await?;
-        let view = if for_programs {
-            scrub::record(&done, self.dry_run)
-        } else {
-            View::Text(lines + &scrub::summary(&done, self.dry_run))
-        };
-        let mut outcome = Outcome::from(view).failing(failures);
+        let mut outcome = Outcome::text(lines + &scrub::summary(&done, self.dry_run))
+            .with_data(scrub::record(&done, self.dry_run))
+            .failing(failures);
         outcome.notices = kept;
         Ok(outcome)
     }

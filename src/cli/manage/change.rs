@@ -2,6 +2,10 @@
 //!
 //! *Source:* messages of `glance/cmd/manage.py` in the reference implementation.
 
+use std::path::PathBuf;
+
+use serde_json::json;
+
 use super::arguments::{Action, Revision, Step, Upgrade};
 use crate::cli::command::registry::Leaf;
 use crate::cli::operator::session::Session;
@@ -10,6 +14,7 @@ use crate::local::catalog::{
     Catalog, Due, EXPANDED, HEAD, SchemaLock, State, check_revisions, superseded,
 };
 use crate::ops::Outcome;
+use crate::output::{Cell, Record, View};
 use crate::{Error, Result, local};
 
 /// The message of all three upgrade steps if there is nothing to do.
@@ -104,6 +109,10 @@ struct Change<'a> {
     session: &'a Session,
     /// Whether a backup has yet to be made before the first change.
     backup: bool,
+    /// The path of the backup that was made.
+    backed_up: Option<PathBuf>,
+    /// The number of rows that were migrated.
+    rows: u64,
     _lock: SchemaLock,
 }
 
@@ -116,6 +125,8 @@ impl<'a> Change<'a> {
             catalog,
             session,
             backup,
+            backed_up: None,
+            rows: 0,
             _lock: lock,
         })
     }
@@ -126,9 +137,37 @@ impl<'a> Change<'a> {
         self.mend_revisions().await
     }
 
+    /// Prints what a step did at once, because the next one may take hours. Programs get the result only.
+    fn report(&self, line: &str) {
+        if self.session.format.is_none() {
+            print_step(line);
+        }
+    }
+
+    /// Returns the result of the change for programs.
+    async fn data(&self) -> Result<View<'static>> {
+        let backup = self
+            .backed_up
+            .as_ref()
+            .map(|path| path.display().to_string());
+        Ok(View::Record(Record::from_iter([
+            (
+                "revisions".to_string(),
+                Cell::new(json!(self.heads().await?)),
+            ),
+            ("migrated_rows".to_string(), Cell::from(self.rows)),
+            ("backup".to_string(), Cell::new(json!(backup))),
+        ])))
+    }
+
     /// Closes the database. An SQLite database is a single file afterwards, which can be copied or replaced. Returns
     /// the result of the change, with the failure to close the database.
-    async fn end(self, done: Result<Outcome<'static>>) -> Result<Outcome<'static>> {
+    async fn end(self, mut done: Result<Outcome<'static>>) -> Result<Outcome<'static>> {
+        if self.session.format.is_some()
+            && let Ok(outcome) = &mut done
+        {
+            outcome.data = Some(self.data().await?);
+        }
         match (done, self.catalog.close().await) {
             (Ok(outcome), closed) => Ok(outcome.failing(closed.err())),
             (Err(_), Err(error)) | (Err(error), Ok(())) => Err(error),
@@ -160,7 +199,7 @@ impl<'a> Change<'a> {
         let text = format!(
             "Placed database under migration control at revision: {revision} (version {version} before)"
         );
-        print_step(&text);
+        self.report(&text);
         Ok(())
     }
 
@@ -176,7 +215,7 @@ impl<'a> Change<'a> {
             "Removed rows of alembic_version that are not heads: {}",
             left.join(", ")
         );
-        print_step(&text);
+        self.report(&text);
         Ok(())
     }
 
@@ -189,6 +228,7 @@ impl<'a> Change<'a> {
             self.session
                 .log
                 .info(&format!("Backed up the database to {}", path.display()));
+            self.backed_up = Some(path);
         }
         Ok(())
     }
@@ -201,9 +241,9 @@ impl<'a> Change<'a> {
         if heads.is_empty() {
             // Creating the schema takes milliseconds, so it is done in one step.
             self.catalog.sync().await?;
-            print_step(&upgraded(EXPANDED, &[EXPANDED.to_string()]));
-            print_step("Database migration is up to date. No migration needed.");
-            print_step(&upgraded(HEAD, &[HEAD.to_string()]));
+            self.report(&upgraded(EXPANDED, &[EXPANDED.to_string()]));
+            self.report("Database migration is up to date. No migration needed.");
+            self.report(&upgraded(HEAD, &[HEAD.to_string()]));
         } else {
             self.step_expand(&heads).await?;
             self.step_migrate().await?;
@@ -289,24 +329,25 @@ impl<'a> Change<'a> {
 
     async fn step_expand(&mut self, heads: &[String]) -> Result<()> {
         if heads.iter().any(|head| head == EXPANDED) {
-            print_step("Database expansion is up to date. No expansion needed.");
+            self.report("Database expansion is up to date. No expansion needed.");
             return Ok(());
         }
         self.save(heads).await?;
         let heads = self.catalog.upgrade(EXPANDED).await?;
-        print_step(&upgraded(EXPANDED, &heads));
+        self.report(&upgraded(EXPANDED, &heads));
         Ok(())
     }
 
     async fn step_migrate(&mut self) -> Result<()> {
         let heads = self.heads().await?;
         if self.catalog.due(&heads).await? != Due::Migrate {
-            print_step("Database migration is up to date. No migration needed.");
+            self.report("Database migration is up to date. No migration needed.");
             return Ok(());
         }
         self.save(&heads).await?;
         let rows = self.catalog.migrate_rows().await?;
-        print_step(&format!("Migrated {rows} rows"));
+        self.rows = rows;
+        self.report(&format!("Migrated {rows} rows"));
         Ok(())
     }
 
@@ -314,7 +355,7 @@ impl<'a> Change<'a> {
         let heads = self.heads().await?;
         self.save(&heads).await?;
         let heads = self.catalog.upgrade(HEAD).await?;
-        print_step(&upgraded(HEAD, &heads));
+        self.report(&upgraded(HEAD, &heads));
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! Loading and exporting metadata definitions.
 
+use serde_json::{Value, json};
+
 use super::arguments::{Action, Export, Load, Nothing};
 use super::catalog::open;
 use crate::Result;
@@ -7,6 +9,7 @@ use crate::cli::command::registry::Leaf;
 use crate::cli::operator::session::Session;
 use crate::local::metadefs::{self, Merge};
 use crate::ops::Outcome;
+use crate::output::{Cell, Record, View};
 
 /// Load metadata definitions from files. Invalid options and files are reported, and the exit code is 0, which
 /// scripts rely on.
@@ -47,7 +50,9 @@ impl Leaf<Session> for Action<LoadMetadefs, Load> {
         let left_out = metadefs::load(&catalog, path, merge).await;
         catalog.finish().await;
         let left_out = left_out?.into_iter();
-        Ok(with_notices(left_out.map(|why| why.message().to_string())))
+        let left_out: Vec<String> = left_out.map(|why| why.message().to_string()).collect();
+        let data = record("skipped", json!(left_out));
+        Ok(with_notices(left_out).with_data(data))
     }
 }
 
@@ -59,7 +64,7 @@ impl Leaf<Session> for Action<UnloadMetadefs, Nothing> {
         let catalog = open(&session.settings).await?;
         let unloaded = metadefs::unload(&catalog).await;
         catalog.finish().await;
-        unloaded.map(|()| Outcome::nothing())
+        unloaded.map(|()| Outcome::nothing().with_data(record("unloaded", json!(true))))
     }
 }
 
@@ -73,8 +78,14 @@ impl Leaf<Session> for Action<ExportMetadefs, Export> {
             None => session.settings.metadef_dir.get()?,
         };
         let notices = metadefs::export(&open(&session.settings).await?, path).await?;
-        Ok(with_notices(notices))
+        let data = record("directory", json!(path.display().to_string()));
+        Ok(with_notices(notices).with_data(data))
     }
+}
+
+/// Returns a result with one field for programs.
+fn record(name: &str, value: Value) -> View<'static> {
+    View::Record(Record::from_iter([(name.to_string(), Cell::new(value))]))
 }
 
 fn with_notices(notices: impl IntoIterator<Item = String>) -> Outcome<'static> {

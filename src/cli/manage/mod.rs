@@ -18,7 +18,9 @@ use self::arguments::{DRY_RUN, NO_BACKUP, POSITIONAL};
 use super::command::argparse::usage_line;
 use super::command::registry::Row;
 use super::operator::log::Log;
-use super::operator::options::{OsloOptions, data_dir, path_of, program_base, subcommand_base};
+use super::operator::options::{
+    OsloOptions, data_dir, format, format_of, path_of, program_base, subcommand_base,
+};
 use super::operator::perform::{exit_code, perform};
 use super::operator::session::Session;
 use super::operator::{command_line, settings};
@@ -38,7 +40,7 @@ pub const OVERVIEW: &str = "glance-manage category action [<args>]\nAvailable ca
 
 /// The note below the help of each command that works on a database.
 const DATA_DIR_NOTE: &str = "Without a configuration file, the program works on the database of the local data\n\
-     directory (\"--data-dir DIR\" or GLANCE_DATA_DIR).";
+     directory (\"--data-dir DIR\" or GLANCE_DATA_DIR). \"--format json\" prints data for programs.";
 
 /// The one-word commands, in upstream's order, each with the names of its values.
 const ONE_WORD: &[(&str, &[&str])] = &[
@@ -86,6 +88,7 @@ pub fn command() -> Command {
     let mut command = program_base("glance-manage", "Manage the database of the image service")
         .args(OsloOptions::args())
         .arg(data_dir())
+        .arg(format())
         .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
         .after_help(format!(
             "Commands:\n{}\nEach can be written as one word, too: 'glance-manage db_sync'.\n",
@@ -108,6 +111,7 @@ fn database_command() -> Command {
     subcommand_base("db", "Manage the database")
         .hide(true)
         .arg(data_dir())
+        .arg(format())
         .override_usage("glance-manage db ACTION [ARGUMENTS]")
         .after_help(format!("Actions:\n{}", action_list("db ")))
         .subcommands(ACTIONS.iter().map(action_command))
@@ -116,7 +120,8 @@ fn database_command() -> Command {
 fn action_command(action: &'static Row<Session>) -> Command {
     let command = subcommand_base(action.name, action.about)
         .hide(true)
-        .arg(data_dir());
+        .arg(data_dir())
+        .arg(format());
     let command = (action.args)(command);
     let own = note_of(&command);
     let takes_positional = has(&command, POSITIONAL);
@@ -146,6 +151,7 @@ fn one_word_command(name: &'static str, words: &[&'static str]) -> Command {
     subcommand_base(name, about)
         .hide(true)
         .arg(data_dir())
+        .arg(format())
         .args(backup.cloned())
         .args(words.iter().map(|word| {
             Arg::new(*word)
@@ -188,10 +194,12 @@ fn run_action(
     environment: &Environment,
 ) -> Result<ExitCode> {
     let mut data_dir = path_of(matches, "data_dir");
+    let mut format = format_of(matches)?;
     let mut inner = matches.subcommand();
     let mut named = None;
     while let Some((word, leaf)) = inner {
         data_dir = path_of(leaf, "data_dir").or(data_dir);
+        format = format_of(leaf)?.or(format);
         named = Some((word, leaf));
         inner = leaf.subcommand();
     }
@@ -216,8 +224,9 @@ fn run_action(
         settings,
         log,
         watch: Watch::default(),
+        format,
     };
-    perform(row, leaf, &session, &session.watch)
+    perform(row, leaf, &session, &session.watch, format)
 }
 
 /// Returns the action that a word names, in either spelling.

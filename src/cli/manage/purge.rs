@@ -3,6 +3,7 @@
 //! *Source:* messages of `glance/cmd/manage.py` in the reference implementation.
 
 use jiff::SignedDuration;
+use serde_json::json;
 
 use super::arguments::{Action, Purge};
 use super::catalog::open;
@@ -13,6 +14,7 @@ use crate::cli::run::progress::Rows;
 use crate::local::catalog::{Purged, Scope};
 use crate::model::Timestamp;
 use crate::ops::Outcome;
+use crate::output::{Cell, Row, Table, View};
 use crate::{Error, Result};
 
 /// Purge deleted rows from all tables except images.
@@ -44,7 +46,7 @@ async fn purge<const DAYS: i64>(
     if wanted.dry_run {
         let tables = catalog.would_purge(scope, before, max_rows).await?;
         let lines: Vec<String> = tables.iter().map(would_purge).collect();
-        return Ok(Outcome::text(lines.join("\n")));
+        return Ok(Outcome::text(lines.join("\n")).with_data(data(&tables, true)));
     }
     let rows = Rows::new();
     let mut gone = 0;
@@ -81,7 +83,7 @@ async fn purge<const DAYS: i64>(
             .log
             .info(&format!("Purged {gone} row(s): {}", tables.join(", ")));
     }
-    Ok(Outcome::nothing())
+    Ok(Outcome::nothing().with_data(data(&purged, false)))
 }
 
 /// Returns the latest deletion time to purge, and the maximum number of rows per table.
@@ -101,6 +103,20 @@ fn bounds<const DAYS: i64>(wanted: &Purge<DAYS>) -> Result<(Timestamp, Option<u6
         return Err(Error::failed("Maximal age is count of days since epoch."));
     };
     Ok((before, u64::try_from(wanted.max_rows).ok()))
+}
+
+/// Returns the purged tables for programs. Sizes and times are known by a dry run only.
+fn data(tables: &[Purged], dry_run: bool) -> View<'static> {
+    let row = |purged: &Purged| -> Row {
+        vec![
+            Cell::from(purged.table),
+            Cell::from(purged.rows),
+            Cell::new(json!(dry_run.then_some(purged.bytes))),
+            Cell::new(json!(purged.oldest.as_ref().map(ToString::to_string))),
+        ]
+    };
+    let columns = ["table", "rows", "bytes", "oldest_deleted_at"];
+    View::Table(Table::from_rows(columns, tables.iter().map(row).collect()))
 }
 
 fn would_purge(table: &Purged) -> String {

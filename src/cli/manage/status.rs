@@ -2,12 +2,15 @@
 //!
 //! *Source:* messages and exit codes of `glance/cmd/manage.py` in the reference implementation.
 
+use serde_json::json;
+
 use super::arguments::{Action, Nothing};
 use crate::Result;
 use crate::cli::command::registry::Leaf;
 use crate::cli::operator::session::Session;
 use crate::local::catalog::{Catalog, Due, State, superseded};
 use crate::ops::Outcome;
+use crate::output::{Cell, Record, View};
 
 /// Show the current schema revision.
 pub struct Version;
@@ -20,7 +23,7 @@ impl Leaf<Session> for Action<Version, Nothing> {
         };
         Ok(match state {
             State::At(heads) if !heads.is_empty() => {
-                let mut outcome = Outcome::text(heads.join("\n"));
+                let mut outcome = Outcome::text(heads.join("\n")).with_data(revisions(&heads));
                 outcome.notices.extend(not_heads(&heads));
                 outcome
             }
@@ -31,9 +34,16 @@ impl Leaf<Session> for Action<Version, Nothing> {
             | State::Uncontrolled => Outcome::text(
                 "Database is either not under migration control or under legacy migration control, please run \
                  \"glance-manage db sync\" to place the database under alembic migration control.",
-            ),
+            )
+            .with_data(revisions(&[])),
         })
     }
+}
+
+/// Returns the recorded revisions for programs.
+fn revisions(heads: &[String]) -> View<'static> {
+    let revisions = Cell::new(json!(heads));
+    View::Record(Record::from_iter([("revisions".to_string(), revisions)]))
 }
 
 /// Returns a message about rows of `alembic_version` that are not heads; `None` if there are none or one is
@@ -90,5 +100,17 @@ fn report(due: Due) -> Outcome<'static> {
             5,
         ),
     };
-    Outcome::text(text).exiting(code)
+    let next = match due {
+        Due::Nothing => None,
+        Due::Expand => Some("expand"),
+        Due::Migrate => Some("migrate"),
+        Due::Contract => Some("contract"),
+    };
+    let data = Record::from_iter([
+        ("up_to_date".to_string(), Cell::from(next.is_none())),
+        ("next_step".to_string(), Cell::new(json!(next))),
+    ]);
+    Outcome::text(text)
+        .with_data(View::Record(data))
+        .exiting(code)
 }

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::cli::command::VERSION;
-use crate::cli::command::values;
+use crate::Result;
+use crate::cli::command::{VERSION, formatters, values};
+use crate::cli::run::ui;
 use crate::config::ConfigSource;
+use crate::output::Format;
 
 /// The layout of a program's help: clap's sections, usage first.
 pub const HELP_TEMPLATE: &str =
@@ -155,6 +157,31 @@ pub fn data_dir() -> Arg {
         .value_parser(value_parser!(PathBuf))
         .help("Directory of the local deployment")
         .hide(true)
+}
+
+/// Returns `--format FORMAT`, hidden like [`data_dir`].
+pub fn format() -> Arg {
+    value(
+        "format",
+        "FORMAT",
+        "Output format for programs: csv, json, shell, table, value or yaml",
+    )
+    .value_parser(["csv", "json", "shell", "table", "value", "yaml"])
+    .hide_possible_values(true)
+    .hide(true)
+}
+
+/// Returns the format that was given, and lets messages be JSON with JSON.
+///
+/// # Errors
+/// None in practice: the parser accepts valid formats only.
+pub fn format_of(matches: &ArgMatches) -> Result<Option<Format>> {
+    let word = matches.get_one::<String>("format");
+    let format = word.map(|word| formatters::format(word)).transpose()?;
+    if format == Some(Format::Json) {
+        ui::write_json();
+    }
+    Ok(format)
 }
 
 /// Returns the path given for `id`.

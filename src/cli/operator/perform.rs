@@ -11,17 +11,23 @@ use crate::cli::run::outcome::{Style, finish};
 use crate::cli::run::print::fail_plainly;
 use crate::cli::run::runtime::block_on;
 use crate::data::Watch;
-use crate::output::{Dialect, Options};
+use crate::output::{Dialect, Format, Options};
 
-/// Runs a command and prints its result. Returns the exit code.
+/// Runs a command and prints its result in `format`, if one was given. Returns the exit code.
+///
+/// # Errors
+/// The error of the command.
 pub fn perform<C>(
     row: &Row<C>,
     matches: &ArgMatches,
     context: &C,
     watch: &Watch,
+    format: Option<Format>,
 ) -> Result<ExitCode> {
     let options = Options {
         is_terminal: std::io::stdout().is_terminal(),
+        for_programs: format.is_some(),
+        format: format.unwrap_or_default(),
         ..Options::default()
     };
     let code = block_on(watch, async {

@@ -3,6 +3,7 @@
 use crate::cli::operator::log::Log;
 use crate::config::Settings;
 use crate::data::Watch;
+use crate::output::Format;
 
 /// A run of an operator's program.
 pub struct Session {
@@ -12,4 +13,6 @@ pub struct Session {
     pub log: Log,
     /// The watch that stops long operations.
     pub watch: Watch,
+    /// The output format for programs, if one was given.
+    pub format: Option<Format>,
 }

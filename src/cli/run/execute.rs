@@ -4,6 +4,7 @@ use super::hints;
 use super::observation::Observation;
 use super::outcome::{Style, finish};
 use super::session::Session;
+use super::ui;
 use crate::cli::command::argparse::Parsed;
 use crate::cli::command::formatters;
 use crate::cli::command::globals::Globals;
@@ -22,6 +23,10 @@ pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) ->
     let (grammar, globals) = (parsed.grammar, &parsed.globals);
     globals.refuse_contradictions(parsed.row.name)?;
     check_versions(grammar, globals)?;
+    // In the second grammar, the format is an option of upstream's, whose errors scripts know.
+    if grammar == Grammar::Glance && globals.value(keys::FORMAT) == Some("json") {
+        ui::write_json();
+    }
     let observation = Observation::begin(grammar, globals, &environment)?;
     let watch = watch.clone();
     let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);

@@ -43,14 +43,18 @@ impl Style {
 /// The error of writing to standard output.
 pub async fn finish(outcome: Outcome<'_>, style: Style, options: &Options) -> Result<u8> {
     let Outcome {
-        heading,
-        view,
+        mut heading,
+        mut view,
+        data,
         notices,
         hints,
         mut failures,
         then,
         exit_code,
     } = outcome;
+    if let Some(data) = data.filter(|_| options.for_programs) {
+        (heading, view) = (None, data);
+    }
     let printed = match print_output(heading, view, style.dialect, options).await {
         Ok(printed) => printed,
         Err(error) => match error.kind() {

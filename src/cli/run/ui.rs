@@ -3,7 +3,10 @@
 use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde_json::{Value, json};
 
 use super::hints;
 use crate::cli::command::grammar::Grammar;
@@ -14,6 +17,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// Prints a dimmed line if colors are enabled.
 pub fn dim(environment: &Environment, text: &str) {
+    if wrote_json("INFO", "info", text) {
+        return;
+    }
     if environment.get("NO_COLOR").is_none() && std::io::stderr().is_terminal() {
         write_stderr(&format!("\x1b[2m{}\x1b[0m", escape_controls(text)));
     } else {
@@ -38,6 +44,38 @@ fn write_line(level: &str, line: &str) {
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         log.write(level, line);
     }
+}
+
+/// Whether messages on stderr are JSON; process-wide.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Lets every further message on stderr be a JSON object on one line, with the keys `level` (`error`, `warning` or `info`)
+/// and `message`. Errors have `kind`, `status` (of HTTP, or null), `exit_code` and `hints`, too.
+pub fn write_json() {
+    JSON.store(true, Ordering::Relaxed);
+}
+
+/// Writes a message in JSON if that is selected. Returns whether it is.
+fn wrote_json(level: &str, name: &str, text: &str) -> bool {
+    let is_json = JSON.load(Ordering::Relaxed);
+    if is_json {
+        write_line(level, &json!({"level": name, "message": text}).to_string());
+    }
+    is_json
+}
+
+/// Returns an error as a JSON object.
+fn error_object(grammar: Grammar, error: &Error) -> Value {
+    let hints = error.hints().iter().map(std::slice::from_ref);
+    let hints = hints.filter_map(|hint| hints::sentences(grammar, hint));
+    json!({
+        "level": "error",
+        "kind": error.kind().name(),
+        "status": error.status().map(|(status, _)| status),
+        "exit_code": error.kind().exit_code(),
+        "message": error.message(),
+        "hints": hints.collect::<Vec<_>>(),
+    })
 }
 
 /// Optional second sink for stderr messages; process-wide.
@@ -96,6 +134,9 @@ pub fn debug(text: &str) {
 
 /// Prints an informational line.
 pub fn info(text: &str) {
+    if wrote_json("INFO", "info", text) {
+        return;
+    }
     write_line("INFO", &escape_controls(text));
 }
 
@@ -127,6 +168,9 @@ pub fn listen() {
 
 /// Prints a notice, which is not a failure.
 pub fn notice(text: &str) {
+    if wrote_json("WARNING", "warning", text) {
+        return;
+    }
     write_line("WARNING", &escape_controls(text));
 }
 
@@ -156,6 +200,10 @@ fn lines(grammar: Grammar, errors: &[Error], word: impl Fn(&Error) -> String) ->
     let mut lines = Vec::new();
     for (index, error) in errors.iter().enumerate() {
         if error.kind() == ErrorKind::ClosedPipe {
+            continue;
+        }
+        if JSON.load(Ordering::Relaxed) {
+            lines.push(error_object(grammar, error).to_string());
             continue;
         }
         lines.push(escape_controls(&word(error)).into_owned());

@@ -4,6 +4,7 @@ mod auth;
 mod doctor;
 mod downloads;
 pub mod grammar;
+mod json;
 mod lines;
 mod metadefs;
 mod names;
