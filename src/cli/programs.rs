@@ -57,7 +57,7 @@ fn run() -> ExitCode {
                 Some("openstack") => Grammar::Openstack,
                 _ => Grammar::Glance,
             };
-            client::run(grammar, words, environment)
+            client::run(grammar, &words, environment)
         }
         Program::Manage => manage::run(words, &environment),
         Program::CacheManage => match name.and_then(cache_manage::old_name) {

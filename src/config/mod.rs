@@ -8,6 +8,7 @@ mod cloud;
 mod deployment;
 mod environment;
 pub mod oslo;
+pub mod preferences;
 mod reason;
 mod secret;
 pub mod settings;
@@ -23,6 +24,7 @@ pub use deployment::{
 };
 pub use environment::Environment;
 pub use oslo::search::{ConfigSource, complete_sources};
+pub use preferences::Preferences;
 pub use reason::Reason;
 pub use secret::Secret;
 pub use settings::{

@@ -14,6 +14,8 @@ pub enum Reason {
         /// The paths of the files that describe it, for messages.
         files: String,
     },
+    /// The preferences of the user, in this file.
+    Preferences(String),
     /// Nothing. The user's own data directory is the default.
     Default,
 }

@@ -91,6 +91,21 @@ impl ImageStatus {
     pub fn may_become(self, next: Self) -> bool {
         self.targets().contains(&next)
     }
+
+    /// Returns whether a sequence of transitions leads to `end`.
+    pub fn leads_to(self, end: Self) -> bool {
+        let mut reached = vec![self];
+        let mut index = 0;
+        while let Some(status) = reached.get(index) {
+            for next in status.targets() {
+                if !reached.contains(next) {
+                    reached.push(*next);
+                }
+            }
+            index += 1;
+        }
+        reached.contains(&end)
+    }
 }
 
 impl fmt::Display for ImageStatus {

@@ -13,8 +13,8 @@ use crate::data::format::{Detected, Format, Inspector};
 use crate::data::source::ByteStream;
 use crate::model::schema::is_uuid;
 use crate::model::{
-    Change, Direction, Fields, Image, ImageFilter, ImagePatch, ImageQuery, Import, ImportMethod,
-    NewImage, SortKey,
+    Change, Direction, Fields, Image, ImageFilter, ImagePatch, ImageQuery, ImageStatus, Import,
+    ImportMethod, NewImage, SortKey,
 };
 use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, ErrorKind, Result};
@@ -74,6 +74,34 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
         [] => missing,
         ref names => missing.hint(format!("Did you mean {}?", names.join(", "))),
     })
+}
+
+/// The first and the longest pause between two looks at an image.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
+
+/// Waits until an image has a status, and returns it.
+///
+/// # Errors
+/// `Failed` if the image has a status that does not lead to it; the errors of [`find`].
+pub async fn wait_for(
+    service: &dyn ImageService,
+    reference: Reference<'_>,
+    wanted: ImageStatus,
+) -> Result<Image> {
+    let mut image = find(service, reference).await?;
+    let mut pause = PAUSES.0;
+    while image.status != wanted {
+        if !image.status.leads_to(wanted) {
+            return Err(Error::failed(format!(
+                "image {} is {}, and will not become {wanted}",
+                image.id, image.status
+            )));
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(PAUSES.1);
+        image = service.get_image(&image.id).await?;
+    }
+    Ok(image)
 }
 
 /// Number of newest images whose names are compared to suggest a similar one. Bounded, so that the hint does

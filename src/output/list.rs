@@ -6,6 +6,7 @@ use futures_util::StreamExt as _;
 use serde_json::Value;
 
 use super::csv::{self, Field};
+use super::look::{self, Kind};
 use super::table::{Grid, GridColumn, TextRules};
 use super::{
     Cell, Dialect, Format, Options, Printed, Row, Table, escape_for_terminal, no_such_format,
@@ -16,6 +17,10 @@ use crate::model::json;
 
 /// The minimum width to which cliff narrows a column of a list, in cells.
 const MIN_COLUMN_WIDTH: usize = 8;
+
+/// The width of a column below which texts are hard to read, in cells. Instead of narrower columns, a terminal gets
+/// each row as lines.
+const READABLE: usize = 14;
 
 /// Prints a list.
 pub(super) async fn print(
@@ -40,8 +45,14 @@ pub(super) async fn print(
         Format::Table => {
             let grid_columns = columns
                 .into_iter()
-                .map(|column| GridColumn::new(column.name, column.align, column.max_width))
+                .map(|column| {
+                    let is_status = Kind::of(&column.name) == Kind::Status;
+                    let name = look::name(column.name, options);
+                    GridColumn::new(name, column.align, column.max_width)
+                        .colored(is_status && options.colors)
+                })
                 .collect();
+            let kinds = names.iter().map(|name| Kind::of(name)).collect();
             let rules = TextRules {
                 no_returns: dialect == Dialect::Openstack,
                 escape: options.escapes(),
@@ -49,6 +60,7 @@ pub(super) async fn print(
             let grid = Grid::new(grid_columns, rules);
             Box::new(TableWriter {
                 grid,
+                kinds,
                 dialect,
                 options,
                 blanks_falsy,
@@ -137,6 +149,8 @@ trait RowWriter {
 
 struct TableWriter<'o> {
     grid: Grid,
+    /// What the columns hold.
+    kinds: Vec<Kind>,
     dialect: Dialect,
     options: &'o Options,
     blanks_falsy: bool,
@@ -155,7 +169,10 @@ impl RowWriter for TableWriter<'_> {
                 };
                 self.grid.align(index, align);
             }
-            if self.blanks_falsy && cell.is_falsy() {
+            let kind = self.kinds.get(index).copied().unwrap_or(Kind::Other);
+            if let Some(text) = look::text(kind, cell, self.options) {
+                self.grid.push_text(index, &text);
+            } else if self.blanks_falsy && cell.is_falsy() {
                 self.grid.push_text(index, "");
             } else if let Some(text) = cell.as_plain_text() {
                 self.grid.push_text(index, text);
@@ -169,13 +186,19 @@ impl RowWriter for TableWriter<'_> {
     }
 
     fn finish(mut self: Box<Self>, _text: &mut String, out: &mut dyn Write) -> Result<()> {
-        if self.dialect == Dialect::Openstack {
-            if self.grid.rows() == 0 && !self.options.print_empty {
-                return out.write_all(b"\n").map_err(write_failed);
+        let is_cliff = self.dialect == Dialect::Openstack;
+        if is_cliff && self.grid.rows() == 0 && !self.options.print_empty {
+            return out.write_all(b"\n").map_err(write_failed);
+        }
+        if let Some(screen) = self.options.screen() {
+            if self.grid.rows() > 0 && self.grid.narrowest(screen).is_some_and(|w| w < READABLE) {
+                return self.grid.draw_expanded(out);
             }
-            if let Some(total) = self.options.total_width() {
-                self.grid.fit(total, MIN_COLUMN_WIDTH);
-            }
+            self.grid.fit(screen, MIN_COLUMN_WIDTH);
+        } else if self.dialect == Dialect::Openstack
+            && let Some(total) = self.options.total_width()
+        {
+            self.grid.fit(total, MIN_COLUMN_WIDTH);
         }
         self.grid.draw(out)
     }

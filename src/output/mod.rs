@@ -12,6 +12,7 @@
 mod cell;
 mod csv;
 mod list;
+mod look;
 mod python;
 mod record;
 mod select;
@@ -293,6 +294,12 @@ pub struct Options {
     pub is_terminal: bool,
     /// Whether control characters are sent to a terminal unchanged.
     pub raw_control: bool,
+    /// Whether statuses are colored.
+    pub colors: bool,
+    /// Whether tables show sizes with units.
+    pub human_sizes: bool,
+    /// Whether tables show times in the time zone of this host.
+    pub local_times: bool,
 }
 
 impl Default for Options {
@@ -314,6 +321,9 @@ impl Default for Options {
             terminal_width: None,
             is_terminal: false,
             raw_control: false,
+            colors: false,
+            human_sizes: false,
+            local_times: false,
         }
     }
 }
@@ -331,6 +341,12 @@ impl Options {
             0 => None,
             width => Some(width),
         }
+    }
+
+    /// Returns the width of the terminal that a list is printed on, unless options set the width of tables.
+    fn screen(&self) -> Option<usize> {
+        let is_free = self.is_terminal && self.max_width == 0 && !self.fit_width;
+        self.terminal_width.filter(|width| is_free && *width > 0)
     }
 
     fn json_style(&self) -> json::Style {

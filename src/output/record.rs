@@ -4,6 +4,7 @@ use std::io::Write;
 
 use serde_json::Value;
 
+use super::look::{self, Kind};
 use super::table::{Grid, GridColumn, TextRules};
 use super::{
     Align, Cell, Dialect, Format, Options, Record, escape_for_terminal, no_such_format, select,
@@ -82,7 +83,10 @@ fn print_table(
         }
         Dialect::Openstack => ("Field", None),
     };
-    let columns = [heading, "Value"].map(|name| GridColumn::new(name.into(), Align::Left, limit));
+    let columns = [heading, "Value"].map(|name| {
+        let colored = options.colors && name == "Value";
+        GridColumn::new(name.into(), Align::Left, limit).colored(colored)
+    });
     let rules = TextRules {
         no_returns: dialect == Dialect::Openstack,
         escape: options.escapes(),
@@ -91,13 +95,17 @@ fn print_table(
     let mut text = String::new();
     for (name, cell) in fields {
         text.clear();
-        match cell.value() {
-            value @ (Value::Array(_) | Value::Object(_))
-                if dialect == Dialect::Glance && cell.is_plain() =>
-            {
-                json::write_value(&mut text, value, json::Style::Line, 0);
+        if let Some(looked) = look::text(Kind::of(name), cell, options) {
+            text = looked;
+        } else {
+            match cell.value() {
+                value @ (Value::Array(_) | Value::Object(_))
+                    if dialect == Dialect::Glance && cell.is_plain() =>
+                {
+                    json::write_value(&mut text, value, json::Style::Line, 0);
+                }
+                _ => cell.write_human(&mut text),
             }
-            _ => cell.write_human(&mut text),
         }
         grid.push_text(0, name);
         grid.push_text(1, &text);

@@ -8,12 +8,14 @@
 //! Tables with these are drawn here. Texts are measured, wrapped and fitted by the same code in both cases,
 //! and a test draws tables in both ways.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use comfy_table::presets::ASCII_FULL_CONDENSED;
 use comfy_table::{CellAlignment, ColumnConstraint, LineStyle, Width};
 use unicode_width::UnicodeWidthStr;
 
+use super::look::color;
 use super::spool::{RowBuffer, RowTexts, Spool, SpoolReader};
 use super::width::{escape_controls, is_plain, width};
 use super::wrap::{expand_tabs, wrap};
@@ -31,6 +33,8 @@ pub(super) struct GridColumn {
     limit: Option<usize>,
     /// The width in cells of the widest text so far.
     widest: usize,
+    /// Whether statuses are colored.
+    colored: bool,
 }
 
 impl GridColumn {
@@ -40,6 +44,23 @@ impl GridColumn {
             align,
             limit,
             widest: 0,
+            colored: false,
+        }
+    }
+
+    /// Colors the statuses in the column.
+    pub(super) fn colored(mut self, colored: bool) -> Self {
+        self.colored = colored;
+        self
+    }
+
+    /// Appends a text of the column, colored if it is a status.
+    fn push_text(&self, out: &mut String, text: &str) {
+        match color(text).filter(|_| self.colored) {
+            Some(color) => {
+                let _ = write!(out, "\x1b[{color}m{text}\x1b[0m");
+            }
+            None => out.push_str(text),
         }
     }
 
@@ -146,6 +167,47 @@ impl Grid {
             left -= each;
         }
         self.columns[*last].limit = Some(left.max(minimum));
+    }
+
+    /// Returns the width to which [`Grid::fit`] narrows wide columns; None if the table fits.
+    pub(super) fn narrowest(&self, total: usize) -> Option<usize> {
+        let count = self.columns.len();
+        let widths: Vec<usize> = self.columns.iter().map(GridColumn::width).collect();
+        if widths.iter().map(|w| w + 3).sum::<usize>() < total {
+            return None;
+        }
+        let usable = total.saturating_sub(1 + 3 * count);
+        let share = usable.checked_div(count)?;
+        let (narrow, wide): (Vec<usize>, Vec<usize>) =
+            widths.into_iter().partition(|width| *width <= share);
+        let left = usable.saturating_sub(narrow.iter().sum());
+        left.checked_div(wide.len())
+    }
+
+    /// Draws each row as lines of a name and a text, for tables that are too wide. Empty texts are left out.
+    pub(super) fn draw_expanded(self, out: &mut dyn Write) -> Result<()> {
+        let indent = self.columns.iter().map(|column| width(&column.name)).max();
+        let indent = indent.unwrap_or_default() + 2;
+        let mut reader = self.spool.read()?;
+        let mut lines = String::new();
+        while let Some(row) = reader.next_row()? {
+            for (column, (text, _)) in self.columns.iter().zip(row) {
+                for (index, line) in text.split('\n').enumerate() {
+                    if text.is_empty() || text == "None" {
+                        continue;
+                    }
+                    let name = if index == 0 { column.name.as_str() } else { "" };
+                    lines.push_str(name);
+                    push_spaces(&mut lines, indent - width(name));
+                    column.push_text(&mut lines, line);
+                    lines.push('\n');
+                }
+            }
+            out.write_all(lines.as_bytes()).map_err(write_failed)?;
+            lines.clear();
+            lines.push('\n');
+        }
+        Ok(())
     }
 
     /// Draws the whole table.
@@ -268,7 +330,7 @@ impl<'g> Layout<'g> {
         };
         out.push_str("| ");
         push_spaces(out, before);
-        out.push_str(text);
+        self.columns[index].push_text(out, text);
         push_spaces(out, fill - before);
         out.push(' ');
     }
@@ -311,7 +373,7 @@ impl<'g> Layout<'g> {
             || self
                 .columns
                 .iter()
-                .any(|column| column.align == Align::Center)
+                .any(|column| column.align == Align::Center || column.colored)
             || !texts.iter().all(|row| row.iter().enumerate().all(measured))
         {
             return None;

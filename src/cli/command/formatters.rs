@@ -11,7 +11,7 @@ use super::globals::keys::{self, Flag, Text, Texts};
 use super::grammar::Grammar;
 use super::registry::Output;
 use super::values::int;
-use crate::config::Environment;
+use crate::config::{Environment, Preferences};
 use crate::output::{Format, Options, Quote, SortDirection};
 use crate::{Error, Result};
 
@@ -146,15 +146,17 @@ fn all(matches: &ArgMatches, name: &str) -> Vec<String> {
     given.map(|all| all.cloned().collect()).unwrap_or_default()
 }
 
-/// Returns the output format of a command line.
+/// Returns the output format of a command line. The preferences of the user apply at a terminal.
 ///
 /// # Errors
 /// `Usage` for an unknown format.
 pub fn options(
     grammar: Grammar,
+    command: &str,
     matches: &ArgMatches,
     globals: &Globals,
     environment: &Environment,
+    preferences: &Preferences,
 ) -> Result<Options> {
     let given = Given {
         grammar,
@@ -206,6 +208,24 @@ pub fn options(
     }
     let terminal = std::io::stdout();
     options.is_terminal = terminal.is_terminal();
+    options.human_sizes = globals.is_set(keys::HUMAN);
+    options.local_times = globals.is_set(keys::LOCAL_TIME);
+    if options.is_terminal {
+        options.colors = !preferences.no_color && environment.get("NO_COLOR").is_none();
+        options.human_sizes |= preferences.human_sizes;
+        options.local_times |= preferences.local_times;
+        if let Some(word) = preferences
+            .format
+            .as_ref()
+            .filter(|_| !options.for_programs)
+        {
+            options.format = format(word)?;
+            options.for_programs = options.format != Format::Table;
+        }
+        if options.columns.is_empty() {
+            options.columns = preferences.columns(command).to_vec();
+        }
+    }
     options.terminal_width = rustix::termios::tcgetwinsize(&terminal)
         .ok()
         .map(|size| usize::from(size.ws_col));

@@ -101,6 +101,7 @@ fn nearest<'a>(word: &str, spellings: impl Iterator<Item = (String, &'a str)>) -
 mod tests {
     use super::*;
     use crate::cli::command::grammar::{Commands, Grammar};
+    use crate::cli::command::registry::Group;
 
     fn suggested(grammar: Grammar, word: &str) -> Vec<&'static str> {
         commands(
@@ -108,7 +109,7 @@ mod tests {
             grammar
                 .groups()
                 .iter()
-                .flat_map(|group| group.rows())
+                .flat_map(Group::rows)
                 .map(|row| row.name),
         )
     }

@@ -155,6 +155,26 @@ Commands of two or more words, such as image list, list their own output options
 
 The options can be given before or after the command. After the command they cannot be abbreviated.
 
+For people, in tables:
+
+  --human               show sizes with units, such as 1.50 GiB
+  --local-time          show times in the time zone of this host
+  --watch               show a list or an image again every two seconds
+  --wait-for STATUS     image-show and image show: wait until the image has this status
+
+At a terminal, tables fit its width, a table that is too wide becomes a list of fields, and statuses
+are colored. These preferences apply at a terminal only, except cloud. They are read from
+~/.config/glance/client.conf, or from the file that GLANCE_CLIENT_CONFIG names:
+
+  [DEFAULT]
+  cloud = mycloud                     used if nothing else selects a deployment
+  format = table                      default output format
+  color = auto                        or never
+  sizes = human                       or bytes
+  times = local                       or utc
+  [columns]
+  image list = ID,Name,Size,Status    columns of a command; may be given for several
+
 Results are printed on standard output, messages on standard error. NO_COLOR is respected.
 
 Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
@@ -183,5 +203,6 @@ Options take precedence over these variables. An empty variable counts as unset.
 
   CLIFF_FIT_WIDTH, CLIFF_MAX_TERM_WIDTH
                         width of tables in the second grammar
+  GLANCE_CLIENT_CONFIG  file of the user's preferences; default: ~/.config/glance/client.conf
   NO_COLOR              do not use colors
 ";

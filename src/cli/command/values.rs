@@ -2,6 +2,8 @@
 
 use clap::builder::{StringValueParser, TypedValueParser};
 
+use crate::model::ImageStatus;
+
 /// Parses an integer like Python: surrounding whitespace, a sign, and `_` between digits are allowed.
 pub fn int(text: &str) -> Result<i64, String> {
     let wrong = || format!("invalid int value: '{text}'");
@@ -51,6 +53,17 @@ pub fn parse_bool(text: &str) -> Option<bool> {
         "0" | "f" | "false" | "off" | "n" | "no" => Some(false),
         _ => None,
     }
+}
+
+/// Parses the status of an image.
+pub fn status(text: &str) -> Result<ImageStatus, String> {
+    text.parse().map_err(|_| {
+        let names = ImageStatus::ALL.map(|status| format!("'{}'", status.name()));
+        format!(
+            "invalid choice: '{text}' (choose from {})",
+            names.join(", ")
+        )
+    })
 }
 
 /// Parses a positive size in bytes.

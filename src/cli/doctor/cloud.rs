@@ -82,18 +82,15 @@ async fn check_service(session: &Session, remote: &Remote, findings: &mut Findin
         Err(error) => return fail(findings, "service", session, &error),
     };
     let endpoint = &examined.endpoint;
-    match &examined.version {
-        Some(version) => {
-            findings.good(
-                "service",
-                format!("{endpoint}, version {version} of the API"),
-            );
-        }
-        None => {
-            let detail = format!("{endpoint} does not have version 2 of the Images API");
-            let cure = "Correct the address of the image service.".to_string();
-            findings.add("service", Health::Bad, detail, Some(cure));
-        }
+    if let Some(version) = &examined.version {
+        findings.good(
+            "service",
+            format!("{endpoint}, version {version} of the API"),
+        );
+    } else {
+        let detail = format!("{endpoint} does not have version 2 of the Images API");
+        let cure = "Correct the address of the image service.".to_string();
+        findings.add("service", Health::Bad, detail, Some(cure));
     }
     if examined.is_exposed {
         findings.warn(

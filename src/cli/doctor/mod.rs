@@ -52,6 +52,7 @@ fn because(reason: &Reason) -> String {
         Reason::Option => "an option selects it".to_string(),
         Reason::Variable(name) => format!("{name} selects it"),
         Reason::OnlyCloud { files, .. } => format!("the only cloud in {files}"),
+        Reason::Preferences(file) => format!("{file} selects it"),
         Reason::Default => "no option, variable or clouds.yaml selects a cloud".to_string(),
     }
 }

@@ -1,5 +1,7 @@
 //! The report for people.
 
+use std::fmt::Write;
+
 use crate::ops::doctor::{Findings, Health};
 
 /// Returns the findings, one a line, with the cure of each below it.
@@ -19,9 +21,9 @@ pub fn text(findings: &Findings, colors: bool) -> String {
         } else {
             format!("{word:7}")
         };
-        text.push_str(&format!("{word}  {check:width$}  {detail}\n"));
+        let _ = writeln!(text, "{word}  {check:width$}  {detail}");
         if let Some(cure) = &finding.cure {
-            text.push_str(&format!("{:7}  {:width$}  Cure: {cure}\n", "", ""));
+            let _ = writeln!(text, "{:7}  {:width$}  Cure: {cure}", "", "");
         }
     }
     text

@@ -9,12 +9,12 @@ use super::data::open_upload;
 use super::views;
 use crate::cli::command::globals::keys;
 use crate::cli::command::registry::{Leaf, Output, Row};
-use crate::cli::command::values::{int, loose_bool, strict_bool};
+use crate::cli::command::values::{int, loose_bool, status, strict_bool};
 use crate::cli::run::hints::takes_an_id;
 use crate::cli::run::session::Session;
 use crate::cli::run::ui::inline;
 use crate::model::schema::{Allowed, attribute_named, is_uuid};
-use crate::model::{Change, NewImage};
+use crate::model::{Change, ImageStatus, NewImage};
 use crate::ops::Outcome;
 use crate::ops::images::{self, Create, Reference};
 use crate::output::View;
@@ -327,11 +327,18 @@ pub struct ImageShow {
         hide_default_value = true
     )]
     max_column_width: String,
+    /// Wait until the image has this status.
+    #[arg(long, value_name = "STATUS", value_parser = status, hide = true)]
+    wait_for: Option<ImageStatus>,
 }
 
 impl Leaf<Session> for ImageShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let image = images::find(session.service().await?, Reference::Id(&self.id)).await?;
+        let service = session.service().await?;
+        let image = match self.wait_for {
+            Some(status) => images::wait_for(service, Reference::Id(&self.id), status).await?,
+            None => images::find(service, Reference::Id(&self.id)).await?,
+        };
         if int(&self.max_column_width).is_err() {
             let wrong = format!(
                 "invalid literal for int() with base 10: '{}'",

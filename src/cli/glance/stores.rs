@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::screen;
 use crate::cli::run::session::Session;
 use crate::cli::run::ui::inline;
 use crate::model::StoreInfo;
@@ -110,15 +111,29 @@ async fn stores_info(service: &dyn ImageService, detail: bool) -> Result<View<'s
 /// Lists the quota usage.
 async fn usage(service: &dyn ImageService) -> Result<View<'static>> {
     let rows = service.usage().await?.into_iter().map(|usage| {
-        [json!(usage.quota), json!(usage.limit), json!(usage.usage)]
-            .into_iter()
-            .map(Cell::new)
-            .collect()
+        let used = match (u64::try_from(usage.limit), u64::try_from(usage.usage)) {
+            (Ok(limit), Ok(used)) if screen::is_terminal() && limit > 0 => {
+                Cell::shown(usage.usage, format!("{} {}", usage.usage, bar(used, limit)))
+            }
+            _ => Cell::new(usage.usage),
+        };
+        vec![Cell::new(usage.quota), Cell::new(usage.limit), used]
     });
     Ok(View::Table(Table::from_rows(
         vec!["Quota", "Limit", "Usage"],
         rows.collect(),
     )))
+}
+
+/// Returns a bar of how much of a limit is used.
+fn bar(used: u64, limit: u64) -> String {
+    const WIDTH: u128 = 20;
+    let percent = u128::from(used) * 100 / u128::from(limit);
+    let filled = (u128::from(used) * WIDTH)
+        .div_ceil(u128::from(limit))
+        .min(WIDTH);
+    let filled = usize::try_from(filled).unwrap_or_default();
+    format!("[{:20}] {percent} %", "#".repeat(filled))
 }
 
 /// Describes a model of the API.

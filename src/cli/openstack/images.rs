@@ -10,11 +10,11 @@ use super::attributes::{
 };
 use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
-use crate::cli::command::values::{image_size, int, key_value};
+use crate::cli::command::values::{image_size, int, key_value, status};
 use crate::cli::run::session::Session;
 use crate::cli::run::ui::inline;
 use crate::data::Source;
-use crate::model::NewImage;
+use crate::model::{ImageStatus, NewImage};
 use crate::ops::Outcome;
 use crate::ops::images::{self, Create, DetectedFormat, Reference};
 use crate::output::View;
@@ -303,6 +303,9 @@ pub struct ImageShow {
     /// Print the size in a human-readable format.
     #[arg(long)]
     human_readable: bool,
+    /// Wait until the image has this status.
+    #[arg(long, value_name = "status", value_parser = status, hide = true)]
+    wait_for: Option<ImageStatus>,
     /// Image ID or name.
     #[arg(value_name = "image")]
     image: String,
@@ -310,8 +313,12 @@ pub struct ImageShow {
 
 impl Leaf<Session> for ImageShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        let image =
-            images::find(session.service().await?, Reference::IdOrName(&self.image)).await?;
+        let service = session.service().await?;
+        let reference = Reference::IdOrName(&self.image);
+        let image = match self.wait_for {
+            Some(status) => images::wait_for(service, reference, status).await?,
+            None => images::find(service, reference).await?,
+        };
         Ok(Outcome::from(View::Record(views::image(
             &image,
             self.human_readable,

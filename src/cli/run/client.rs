@@ -15,10 +15,10 @@ use crate::config::Environment;
 use crate::data::Watch;
 
 /// Runs a command line of the program that was `called`.
-pub fn run(called: Grammar, words: Vec<OsString>, environment: Environment) -> ExitCode {
-    let request = argparse::read(called, words.clone());
-    if handover::is_foreign(called, &words, &request)
-        && let Some(error) = handover::replace(&words, &environment)
+pub fn run(called: Grammar, words: &[OsString], environment: Environment) -> ExitCode {
+    let request = argparse::read(called, words.to_vec());
+    if handover::is_foreign(called, words, &request)
+        && let Some(error) = handover::replace(words, &environment)
     {
         return fail(called, &error);
     }

@@ -1,16 +1,19 @@
 //! The execution of a parsed command of `glance` or `openstack`.
 
+use std::time::Duration;
+
 use super::hints;
 use super::observation::Observation;
 use super::outcome::{Style, finish};
+use super::print;
 use super::session::Session;
 use super::ui;
 use crate::cli::command::argparse::Parsed;
 use crate::cli::command::formatters;
 use crate::cli::command::globals::Globals;
 use crate::cli::command::globals::keys;
-use crate::cli::command::grammar::Grammar;
-use crate::config::Environment;
+use crate::cli::command::grammar::{Grammar, Row};
+use crate::config::{Environment, Preferences};
 use crate::data::Watch;
 use crate::output::StandardOutput;
 use crate::{Error, Result};
@@ -29,7 +32,9 @@ pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) ->
     }
     let observation = Observation::begin(grammar, globals, &environment)?;
     let watch = watch.clone();
+    let preferences = Preferences::read(&environment)?;
     let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
+    session.preferences = preferences;
     session.creates = parsed.row.creates;
     Ok(session)
 }
@@ -43,18 +48,53 @@ pub async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
         globals,
         ..
     } = parsed;
-    let options = formatters::options(*grammar, matches, globals, &session.environment)?;
-    let done = async {
+    let options = formatters::options(
+        *grammar,
+        row.name,
+        matches,
+        globals,
+        &session.environment,
+        &session.preferences,
+    )?;
+    let once = async || {
         let advise = |error| hints::advise(error, *grammar, row, matches);
         let mut outcome = (row.run)(matches, session).await.map_err(advise)?;
         outcome.failures = outcome.failures.into_iter().map(advise).collect();
+        if globals.is_set(keys::WATCH) && options.is_terminal {
+            print::clear_screen();
+        }
         finish(outcome, Style::of(*grammar), &options).await
     };
-    let done = done.await;
+    let done = if globals.is_set(keys::WATCH) {
+        watch(row, once).await
+    } else {
+        once().await
+    };
     let mut out = StandardOutput::open()?;
     session.observation.end(options.format, &mut out).await?;
     done
 }
+
+/// Runs a command that only reads again and again, until it fails or is interrupted.
+async fn watch(row: &Row, once: impl AsyncFn() -> Result<u8>) -> Result<u8> {
+    let reads = ["list", "show", "info", "usage", "tasks"];
+    if !reads.iter().any(|verb| row.name.ends_with(verb)) {
+        return Err(Error::usage(format!(
+            "--watch cannot be used with {}",
+            row.name
+        )));
+    }
+    loop {
+        let code = once().await?;
+        if code != 0 {
+            return Ok(code);
+        }
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
+}
+
+/// The time between two rounds of `--watch`.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Checks the requested version of the Images API.
 fn check_versions(grammar: Grammar, globals: &Globals) -> Result<()> {

@@ -24,6 +24,9 @@ pub fn here(environment: &Environment) -> String {
                     format!("cloud {name} of {}", below_home(Path::new(&files), home))
                 }
                 Reason::Variable(variable) => format!("cloud that {variable} selects"),
+                Reason::Preferences(file) => {
+                    format!("cloud that {} selects", below_home(Path::new(&file), home))
+                }
                 Reason::Option | Reason::Default => "cloud of the options".to_string(),
             };
             format!(
@@ -55,7 +58,7 @@ fn local(place: &Place, reason: &Reason, home: Option<&Path>) -> String {
         Reason::Variable(variable) => {
             format!("{variable} is set, so commands use the images in\n{shown}.\n{OTHERS}")
         }
-        Reason::Option | Reason::OnlyCloud { .. } => {
+        Reason::Option | Reason::OnlyCloud { .. } | Reason::Preferences(_) => {
             format!("Commands use the images in\n{shown}.\n{OTHERS}")
         }
     }

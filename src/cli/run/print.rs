@@ -39,6 +39,13 @@ pub fn print(text: &str, code: u8) -> ExitCode {
     }
 }
 
+/// Clears the terminal.
+pub fn clear_screen() {
+    if let Ok(mut out) = StandardOutput::open() {
+        let _ = out.write_all(b"\x1b[H\x1b[2J");
+    }
+}
+
 /// Prints the result of one step of a command immediately, because the next step may take hours.
 pub fn print_step(line: &str) {
     print(line, 0);

@@ -19,8 +19,9 @@ use crate::cli::command::globals::cloud::{OPTION_NAMES, is_given};
 use crate::cli::command::globals::keys;
 use crate::cli::command::grammar::Grammar;
 use crate::config::{
-    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
-    Reason, Settings, choose_client_deployment, complete_sources, platform_data_dir,
+    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place,
+    Preferences, Prepared, Reason, Settings, choose_client_deployment, complete_sources,
+    platform_data_dir,
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
@@ -88,6 +89,8 @@ pub struct Session {
     pub globals: Globals,
     /// The environment, read once.
     pub environment: Environment,
+    /// The preferences of the user.
+    pub preferences: Preferences,
     /// The watch that reports progress and stops transfers.
     pub watch: Watch,
     /// The diagnostics of the run.
@@ -116,6 +119,7 @@ impl Session {
             grammar,
             globals,
             environment,
+            preferences: Preferences::default(),
             watch,
             observation,
             creates: false,
@@ -202,7 +206,24 @@ impl Session {
             login: is_given(&self.globals, false),
             cloud: is_given(&self.globals, true),
         };
-        choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref())
+        let chosen =
+            choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref());
+        self.preferred(&chosen).map_or(chosen, Ok)
+    }
+
+    /// Returns the cloud of the user's preferences, if nothing but them selects a deployment.
+    fn preferred(&self, chosen: &Result<Deployment>) -> Option<Deployment> {
+        self.preferences.cloud.as_ref()?;
+        let is_free = match chosen {
+            Ok(Deployment::Local { reason, .. } | Deployment::Remote { reason }) => {
+                matches!(reason, Reason::Default | Reason::OnlyCloud { .. })
+            }
+            // Several clouds, of which this is one, or no home directory.
+            Err(error) => error.kind() != crate::ErrorKind::Usage,
+        };
+        let file = self.preferences.file.as_ref()?;
+        let reason = Reason::Preferences(file.display().to_string());
+        is_free.then_some(Deployment::Remote { reason })
     }
 
     /// Returns the cloud selected by options and environment. With `--os-forget-tokens`, deletes all cached
@@ -213,7 +234,16 @@ impl Session {
         {
             forget_tokens(&directory)?;
         }
-        let value = |name: &str| self.globals.named(name).map(str::to_string);
+        let preferred = match self.deployment() {
+            Ok(Deployment::Remote {
+                reason: Reason::Preferences(_),
+            }) => self.preferences.cloud.clone(),
+            _ => None,
+        };
+        let value = |name: &str| {
+            let given = self.globals.named(name).map(str::to_string);
+            given.or_else(|| preferred.clone().filter(|_| name == "--os-cloud"))
+        };
         let options = CloudOptions {
             names: OPTION_NAMES,
             value: &value,
@@ -292,7 +322,8 @@ impl Session {
 
     /// Returns whether standard output is a terminal where colors are wanted.
     pub fn colors(&self) -> bool {
-        screen::is_terminal() && self.environment.get("NO_COLOR").is_none()
+        let is_wanted = !self.preferences.no_color && self.environment.get("NO_COLOR").is_none();
+        is_wanted && screen::is_terminal()
     }
 
     /// Ends the use of the local deployments that were opened (see [`Engine::finish`]).

@@ -97,6 +97,17 @@ impl Ini {
         })
     }
 
+    /// Returns all assignments with the names of their sections, in the order of the file.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        let sections = self.sections.iter();
+        sections.flat_map(|section| {
+            section
+                .entries
+                .iter()
+                .map(|entry| (section.name.as_str(), entry))
+        })
+    }
+
     /// Returns all assignments to `key` in sections named `section`, in the order of the file.
     pub fn entries<'a, 'k>(
         &'a self,

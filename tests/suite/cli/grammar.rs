@@ -34,7 +34,7 @@ const OTHER_PROGRAMS: [(&str, &str); 3] = [
 ];
 
 /// What ours takes beyond the real one: command, `--option` or `--option=choice`, and why.
-pub const MORE: [(&str, &str, &str); 16] = [
+pub const MORE: [(&str, &str, &str); 18] = [
     (
         "image-create-via-import",
         "--wait",
@@ -63,6 +63,12 @@ pub const MORE: [(&str, &str, &str); 16] = [
         "--container-format=compressed",
         "as for image create",
     ),
+    (
+        "image-show",
+        "--wait-for",
+        "scripts poll for it, with a pause that is too short or too long",
+    ),
+    ("image show", "--wait-for", "as for image-show"),
     ("cache-clean", "--dry-run", DRY_RUN),
     ("cache-clear", "--dry-run", DRY_RUN),
     ("cache-delete", "--dry-run", DRY_RUN),

@@ -12,5 +12,6 @@ mod observation;
 mod operators;
 mod programs;
 mod requests;
+mod screen;
 mod shell_output;
 mod signals;

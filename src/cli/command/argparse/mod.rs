@@ -125,7 +125,7 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     line.extend(known);
     let typed = line.clone();
     let named = format!("{} {}", called.program(), row.name);
-    let advise = |word: &str| advice(grammar, row, &command, word);
+    let meant = |word: &str| advice(grammar, row, &command, word);
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) => {
@@ -138,9 +138,8 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
                 complain(&named, command.clone(), &error, &typed)
             };
             let words = if is_unknown { &typed[1..] } else { &[] };
-            let advice = words.iter().filter(|word| what.contains(*word));
-            let mut advice = advice.filter_map(|word| advise(word));
-            return Err(match advice.next() {
+            let mut named = words.iter().filter(|word| what.contains(*word));
+            return Err(match named.find_map(|word| meant(word)) {
                 Some(hint) => refused.hint(hint),
                 None => refused,
             });
@@ -160,7 +159,7 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
         })));
     }
     let what = format!("unrecognized arguments: {}", unknown.join(" "));
-    let hint = unknown.iter().find_map(|word| advise(word));
+    let hint = unknown.iter().find_map(|word| meant(word));
     let error = match grammar {
         Grammar::Glance => usage(called, None, &what),
         Grammar::Openstack => {

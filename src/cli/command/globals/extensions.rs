@@ -46,6 +46,17 @@ pub static EXTENSIONS: &[Global] = &[
         "Do not read or write the token cache [env OS_NO_CACHE]",
     )),
     hidden(flag("os-forget-tokens", None, "Delete all cached tokens")),
+    hidden(flag("human", None, "Show sizes with units in tables")),
+    hidden(flag(
+        "watch",
+        None,
+        "Show a list or an image again every two seconds",
+    )),
+    hidden(flag(
+        "local-time",
+        None,
+        "Show times in the time zone of this host in tables",
+    )),
     hidden(flag(
         "allow-format-mismatch",
         None,

@@ -67,10 +67,14 @@ keys! {
     FORMAT: Text = "format";
     /// Whether to use the server's schema of images.
     GET_SCHEMA: Flag = "get-schema";
+    /// Whether tables show sizes with units.
+    HUMAN: Flag = "human";
     /// Version of the Images API.
     IMAGE_API_VERSION: Text = "os-image-api-version";
     /// Whether to use the local deployment of this user.
     LOCAL: Flag = "local";
+    /// Whether tables show times in the time zone of this host.
+    LOCAL_TIME: Flag = "local-time";
     /// File for messages.
     LOG_FILE: Text = "log-file";
     /// Whether to print JSON on one line.
@@ -97,6 +101,8 @@ keys! {
     SPARSE: Flag = "sparse";
     /// Whether to print the durations of requests.
     TIMING: Flag = "timing";
+    /// Whether to show the result again and again.
+    WATCH: Flag = "watch";
     /// More columns in the first grammar, more messages in the second.
     VERBOSE: Flag = "verbose";
 }
