@@ -3,6 +3,7 @@
 pub mod argparse;
 pub mod builtins;
 pub mod completion;
+pub mod examples;
 pub mod formatters;
 pub mod globals;
 pub mod grammar;
