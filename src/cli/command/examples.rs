@@ -9,7 +9,7 @@ use super::grammar::Grammar;
 pub struct Example {
     /// The command line, which begins with the name of the program. It may end with a pipe or a redirection.
     pub line: &'static str,
-    /// What the command line does, without a full stop.
+    /// The effect of the command line, without a full stop.
     pub about: &'static str,
 }
 
@@ -202,6 +202,19 @@ const GLANCE: Table = &[
             "glance cache-queue IMAGE_ID",
             "Have an image downloaded into the cache before it is needed",
         )],
+    ),
+    (
+        "doctor",
+        &[
+            example(
+                "glance doctor",
+                "Show which deployment commands use and why, and what is wrong with it",
+            ),
+            example(
+                "glance --os-cloud mycloud doctor",
+                "Check a cloud and the login",
+            ),
+        ],
     ),
     (
         "explain",
@@ -742,6 +755,16 @@ const GLANCE: Table = &[
         )],
     ),
     (
+        "version",
+        &[
+            example("glance version", "Show the version"),
+            example(
+                "glance version --json",
+                "Show version, commit, date, target and compiler as JSON",
+            ),
+        ],
+    ),
+    (
         "usage",
         &[example(
             "glance usage",
@@ -1161,6 +1184,13 @@ const OPENSTACK: Table = &[
         &[example(
             "openstack image unset debian-13 --tag approved --property build",
             "Remove a tag and a property",
+        )],
+    ),
+    (
+        "version",
+        &[example(
+            "openstack version --json",
+            "Show version, commit, date, target and compiler as JSON",
         )],
     ),
 ];

@@ -13,6 +13,4 @@ pub mod registry;
 pub mod suggest;
 pub mod topics;
 pub mod values;
-
-/// The version of all programs.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub mod version;
