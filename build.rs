@@ -57,12 +57,12 @@ fn output(command: &mut Command) -> Option<String> {
 }
 
 /// A commit of the source.
-#[derive(Default)]
-struct Commit {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Commit {
     /// The hash in hexadecimal digits, with `-dirty` appended if files were changed since.
-    name: String,
+    pub name: String,
     /// The time of the commit, in seconds since 1970, if it is known.
-    seconds: Option<i64>,
+    pub seconds: Option<i64>,
 }
 
 /// Passes the version and where it comes from to the compiler. The time of the build is not part of it, so that the
@@ -118,7 +118,7 @@ fn from_environment() -> Option<Commit> {
 }
 
 /// Returns the commit that is checked out, if the source is a whole repository.
-fn from_git(top: &Path) -> Option<Commit> {
+pub fn from_git(top: &Path) -> Option<Commit> {
     let git = |words: &[&str]| output(Command::new("git").arg("-C").arg(top).args(words));
     // The source may be a directory in another repository.
     let repository = PathBuf::from(git(&["rev-parse", "--show-toplevel"])?);
@@ -146,7 +146,7 @@ fn from_git(top: &Path) -> Option<Commit> {
 }
 
 /// Returns the commit of an archive that `git archive` made.
-fn from_archive(top: &Path) -> Option<Commit> {
+pub fn from_archive(top: &Path) -> Option<Commit> {
     let text = std::fs::read_to_string(top.join(ARCHIVED)).ok()?;
     println!("cargo::rerun-if-changed={ARCHIVED}");
     let (hash, seconds) = text.trim().split_once(' ')?;
@@ -157,7 +157,7 @@ fn from_archive(top: &Path) -> Option<Commit> {
 }
 
 /// Returns the commit of a package that `cargo package` made. It does not record the date.
-fn from_package(top: &Path) -> Option<Commit> {
+pub fn from_package(top: &Path) -> Option<Commit> {
     let text = std::fs::read_to_string(top.join(PACKAGED)).ok()?;
     let (_, after) = text.split_once("\"sha1\"")?;
     let hash = after.split('"').nth(1).filter(|hash| is_hash(hash))?;

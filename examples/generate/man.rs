@@ -6,7 +6,7 @@ use std::fmt::Write;
 use glance_tools::cli::command::examples::{self, Example, break_line};
 use glance_tools::cli::command::grammar::{Commands, Grammar};
 use glance_tools::cli::command::help;
-use glance_tools::cli::command::registry::Output;
+use glance_tools::cli::command::registry::{Group, Output};
 
 use super::model::{Argument, Leaf, Program, Takes, Value};
 use super::roff::{Page, capital, escape, macro_word, sentence, small};
@@ -104,7 +104,7 @@ fn list_commands(page: &mut Page, program: &Program) {
             let groups = grammar.groups().iter();
             let mut rows: Vec<_> = groups
                 .filter(|group| group.title == title)
-                .flat_map(|group| group.rows())
+                .flat_map(Group::rows)
                 .collect();
             rows.sort_by_key(|row| row.name);
             for row in rows {

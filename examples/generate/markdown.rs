@@ -1,5 +1,7 @@
 //! Manual pages from Markdown: headings, paragraphs, lists, tables, `code`, **strong** and *emphasis*. Nothing else.
 
+use std::fmt::Write;
+
 use super::roff::{Page, escape, macro_word};
 
 /// Appends a document without its first heading, each line of a table by `row`.
@@ -82,7 +84,7 @@ fn fonts(text: &str) -> String {
             'B' => inner.replace(' ', "\\~"),
             _ => inner,
         };
-        source.push_str(&format!("\\f{font}{inner}\\fR"));
+        let _ = write!(source, "\\f{font}{inner}\\fR");
         rest = &after[length..];
     }
     source.push_str(&escape(rest));

@@ -1,7 +1,11 @@
 //! What `build.rs` says of the version.
 
 #[path = "../../../build.rs"]
-#[expect(dead_code, reason = "only the parts without effects are tested")]
+#[expect(
+    dead_code,
+    clippy::print_stdout,
+    reason = "a build script, of which only some parts are tested"
+)]
 mod build;
 
 #[test]
@@ -27,4 +31,45 @@ fn a_hash_is_hexadecimal_and_not_shorter_than_what_is_printed() {
     for other in ["", "f00baa", "$Format:%H", "f00baa1-dirty", "f00baag"] {
         assert!(!build::is_hash(other), "{other}");
     }
+}
+
+#[test]
+fn an_archive_of_git_and_a_package_of_cargo_carry_their_commit() {
+    let place = tempfile::tempdir().unwrap();
+    let top = place.path();
+    let hash = "0123456789abcdef0123456789abcdef01234567";
+    assert_eq!(build::from_archive(top), None);
+    assert_eq!(build::from_package(top), None);
+    assert_eq!(build::from_git(top), None, "the directory is no repository");
+
+    let archived = top.join(".git_archival.txt");
+    std::fs::write(&archived, "$Format:%H %ct$\n").unwrap();
+    assert_eq!(build::from_archive(top), None, "as in a checkout");
+    std::fs::write(&archived, format!("{hash} 1700000000\n")).unwrap();
+    let commit = build::from_archive(top).unwrap();
+    assert_eq!(commit.name, hash);
+    assert_eq!(commit.seconds, Some(1_700_000_000));
+
+    let packaged = top.join(".cargo_vcs_info.json");
+    let text = format!("{{\n  \"git\": {{\n    \"sha1\": \"{hash}\"\n  }}\n}}");
+    std::fs::write(packaged, text).unwrap();
+    assert_eq!(build::from_package(top).unwrap().name, hash);
+}
+
+#[test]
+fn an_archive_of_this_repository_carries_its_commit() {
+    let git = |words: &[&str]| {
+        let mut git = std::process::Command::new("git");
+        git.current_dir(env!("CARGO_MANIFEST_DIR")).args(words);
+        git.output().ok().filter(|output| output.status.success())
+    };
+    let Some(head) = git(&["rev-parse", "HEAD"]) else {
+        eprintln!("skipped: the source is no repository of git");
+        return;
+    };
+    // The attributes are those of the commit.
+    let archive = git(&["archive", "HEAD", ".git_archival.txt"]).unwrap();
+    let text = String::from_utf8_lossy(&archive.stdout).into_owned();
+    let head = String::from_utf8_lossy(&head.stdout).into_owned();
+    assert!(text.contains(head.trim_end()), "{text}");
 }
