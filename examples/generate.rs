@@ -9,12 +9,22 @@ use anyhow::Context;
 
 #[path = "generate/bash.rs"]
 mod bash;
+#[path = "generate/concepts.rs"]
+mod concepts;
+#[path = "generate/configuration.rs"]
+mod configuration;
 #[path = "generate/fish.rs"]
 mod fish;
 #[path = "generate/man.rs"]
 mod man;
+#[path = "generate/markdown.rs"]
+mod markdown;
 #[path = "generate/model.rs"]
 pub mod model;
+#[path = "generate/roff.rs"]
+mod roff;
+#[path = "generate/texts.rs"]
+mod texts;
 #[path = "generate/zsh.rs"]
 mod zsh;
 
@@ -32,8 +42,26 @@ pub fn all() -> Vec<Generated> {
     let mut add = |path: String, text: String| files.push(Generated { path, text });
     let programs = model::programs();
     for program in &programs {
-        add(format!("man/{}.1", program.name), man::page(program));
+        add(
+            format!("man/man1/{}.1", program.name),
+            man::program(program),
+        );
     }
+    // The first program has the commands of both grammars.
+    let of_both = programs.first().into_iter();
+    for (program, command) in
+        of_both.flat_map(|program| program.commands.iter().map(move |it| (program, it)))
+    {
+        if let Some(grammar) = command.grammar {
+            let name = man::page_name(grammar, &command.name);
+            add(format!("man/man1/{name}.1"), man::command(program, command));
+        }
+    }
+    add(
+        format!("man/man5/{}.5", configuration::NAME),
+        configuration::page(),
+    );
+    add(format!("man/man7/{}.7", concepts::NAME), concepts::page());
     for program in programs.iter().chain(&model::old_programs()) {
         let name = program.name;
         add(format!("completions/bash/{name}"), bash::script(program));

@@ -1,7 +1,7 @@
 # fish completion of glance-cache-manage. Written by: cargo run --example generate
 
 set -g __glance_cache_manage_commands 'clean' 'delete-all-cached-images' 'delete-all-queued-images' 'delete-cached-image' 'delete-queued-image' 'help' 'list-cached' 'list-queued' 'prefetch' 'prune' 'queue-image'
-set -g __glance_cache_manage_valued -H --host -p --port --os-auth-token --os-username --os-password --os-region-name --os-project-id --os-project-name --os-user-domain-id --os-project-domain-id --os-domain-id --os-auth-url -S --os_auth_strategy --data-dir --metrics-file --config-file
+set -g __glance_cache_manage_valued -H --host -p --port --os-auth-token --os-username --os-password --os-region-name --os-project-id --os-project-name --os-user-domain-id --os-project-domain-id --os-domain-id --os-auth-url -S --os_auth_strategy --data-dir --format --metrics-file --config-file
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
 function __glance_cache_manage_place
@@ -71,6 +71,7 @@ complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -l os-auth-url 
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s S -l os_auth_strategy -x -d 'Authentication strategy: keystone or noauth'
 complete -c glance-cache-manage -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
 complete -c glance-cache-manage -l dry-run -d 'Show what would be removed or fetched without doing it'
+complete -c glance-cache-manage -l format -x -a 'csv json shell table value yaml' -d 'Output format for programs: csv, json, shell, table, value or yaml'
 complete -c glance-cache-manage -l metrics-file -r -F -d 'File to write Prometheus metrics to'
 complete -c glance-cache-manage -l config-file -r -F -d 'Configuration file of the service whose cache to manage'
 complete -c glance-cache-manage -n '__glance_cache_manage_in ""' -s h -l help -d 'Print help'

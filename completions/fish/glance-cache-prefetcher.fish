@@ -1,7 +1,7 @@
 # fish completion of glance-cache-prefetcher. Written by: cargo run --example generate
 
 set -g __glance_cache_prefetcher_commands 
-set -g __glance_cache_prefetcher_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir --metrics-file
+set -g __glance_cache_prefetcher_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir --format --metrics-file
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
 function __glance_cache_prefetcher_place
@@ -59,5 +59,6 @@ complete -c glance-cache-prefetcher -l use-syslog -d 'Log to syslog'
 complete -c glance-cache-prefetcher -l nouse-syslog -d 'The opposite of --use-syslog'
 complete -c glance-cache-prefetcher -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
 complete -c glance-cache-prefetcher -l dry-run -d 'Show what would be removed or fetched without doing it'
+complete -c glance-cache-prefetcher -l format -x -a 'csv json shell table value yaml' -d 'Output format for programs: csv, json, shell, table, value or yaml'
 complete -c glance-cache-prefetcher -l metrics-file -r -F -d 'File to write Prometheus metrics to'
 complete -c glance-cache-prefetcher -s h -l help -d 'Print help'

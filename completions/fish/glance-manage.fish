@@ -1,7 +1,7 @@
 # fish completion of glance-manage. Written by: cargo run --example generate
 
 set -g __glance_manage_commands 'db check' 'db contract' 'db expand' 'db export_metadefs' 'db load_metadefs' 'db migrate' 'db purge' 'db purge_images_table' 'db sync' 'db unload_metadefs' 'db upgrade' 'db version' 'db version_control' 'db_check' 'db_contract' 'db_expand' 'db_export_metadefs' 'db_load_metadefs' 'db_migrate' 'db_purge' 'db_purge_images_table' 'db_sync' 'db_unload_metadefs' 'db_upgrade' 'db_version' 'db_version_control'
-set -g __glance_manage_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir
+set -g __glance_manage_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --data-dir --format
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
 function __glance_manage_place
@@ -85,6 +85,7 @@ complete -c glance-manage -n '__glance_manage_in ""' -l nouse-json -d 'The oppos
 complete -c glance-manage -n '__glance_manage_in ""' -l use-syslog -d 'Log to syslog'
 complete -c glance-manage -n '__glance_manage_in ""' -l nouse-syslog -d 'The opposite of --use-syslog'
 complete -c glance-manage -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
+complete -c glance-manage -l format -x -a 'csv json shell table value yaml' -d 'Output format for programs: csv, json, shell, table, value or yaml'
 complete -c glance-manage -n '__glance_manage_in ""' -s h -l help -d 'Print help'
 complete -c glance-manage -n '__glance_manage_in "db_export_metadefs" "db_load_metadefs"' -F
 complete -c glance-manage -n '__glance_manage_in "db purge_images_table" "db_purge_images_table"' -l age_in_days -x -d 'Purge rows deleted more than this many days ago; default: 180'

@@ -1,6 +1,6 @@
 # fish completion of openstack. Written by: cargo run --example generate
 
-set -g __openstack_commands 'cached image clear' 'cached image delete' 'cached image list' 'cached image queue' 'complete' 'help' 'image add project' 'image create' 'image delete' 'image import' 'image import info' 'image list' 'image member get' 'image member list' 'image metadef namespace create' 'image metadef namespace delete' 'image metadef namespace list' 'image metadef namespace set' 'image metadef namespace show' 'image metadef namespace unset' 'image metadef object create' 'image metadef object delete' 'image metadef object list' 'image metadef object property show' 'image metadef object show' 'image metadef object update' 'image metadef property create' 'image metadef property delete' 'image metadef property list' 'image metadef property set' 'image metadef property show' 'image metadef resource type association create' 'image metadef resource type association delete' 'image metadef resource type association list' 'image metadef resource type list' 'image remove project' 'image save' 'image set' 'image show' 'image stage' 'image stores list' 'image task list' 'image task show' 'image unset'
+set -g __openstack_commands 'cached image clear' 'cached image delete' 'cached image list' 'cached image queue' 'complete' 'help' 'image add project' 'image create' 'image delete' 'image import' 'image import info' 'image list' 'image member get' 'image member list' 'image metadef namespace create' 'image metadef namespace delete' 'image metadef namespace list' 'image metadef namespace set' 'image metadef namespace show' 'image metadef namespace unset' 'image metadef object create' 'image metadef object delete' 'image metadef object list' 'image metadef object property show' 'image metadef object show' 'image metadef object update' 'image metadef property create' 'image metadef property delete' 'image metadef property list' 'image metadef property set' 'image metadef property show' 'image metadef resource type association create' 'image metadef resource type association delete' 'image metadef resource type association list' 'image metadef resource type list' 'image remove project' 'image save' 'image set' 'image show' 'image stage' 'image stores list' 'image task list' 'image task show' 'image unset' 'version'
 set -g __openstack_valued --log-file --os-cloud --os-region-name --os-cacert --os-cert --os-key --os-default-domain --os-interface --os-service-provider --os-remote-project-name --os-remote-project-id --os-remote-project-domain-name --os-remote-project-domain-id --os-profile --os-accelerator-api-version --os-compute-api-version --os-identity-api-version --os-image-api-version --os-network-api-version --os-object-api-version --os-volume-api-version --os-share-api-version --os-endpoint-override --os-key-manager-api-version --os-auth-type --os-auth-url --os-system-scope --os-domain-id --os-domain-name --os-project-id --os-project-name --os-project-domain-id --os-project-domain-name --os-trust-id --os-identity-provider --os-protocol --os-access-token --os-client-id --os-client-secret --os-openid-scope --os-access-token-endpoint --os-discovery-endpoint --os-access-token-type --os-username --os-password --os-idp-otp-key --os-endpoint --os-token --os-auth-methods --os-redirect-uri --os-code --os-user-id --os-user-domain-id --os-user-domain-name --os-application-credential-secret --os-application-credential-id --os-application-credential-name --os-oauth2-endpoint --os-oauth2-client-id --os-oauth2-client-secret --os-device-authorization-endpoint --os-code-challenge-method --os-default-domain-id --os-default-domain-name --os-redirect-host --os-redirect-port --os-login-timeout --os-consumer-key --os-consumer-secret --os-access-key --os-access-secret --os-passcode --data-dir --config-file --config-dir --as --parallel --os-image-url --os-auth-token --timeout --tls-ciphers --tls-min-version
 
 # The words of the command on the line so far; $argv are the options whose value may stand apart.
@@ -44,6 +44,7 @@ complete -c openstack -n '__openstack_at "" help' -a 'cached' -d 'Commands that 
 complete -c openstack -n '__openstack_at "" help' -a 'complete' -d 'Print a shell completion script'
 complete -c openstack -n '__openstack_at ""' -a 'help' -d 'Show help for a program, a command or a topic'
 complete -c openstack -n '__openstack_at "" help' -a 'image' -d 'Commands that begin with image'
+complete -c openstack -n '__openstack_at "" help' -a 'version' -d 'Show the version, and the commit it was built from'
 complete -c openstack -n '__openstack_at "cached" "help cached"' -a 'image' -d 'Commands that begin with cached image'
 complete -c openstack -n '__openstack_at "cached image" "help cached image"' -a 'clear' -d 'Clear the cache, its queue, or both'
 complete -c openstack -n '__openstack_at "cached image" "help cached image"' -a 'delete' -d 'Remove images from the cache and its queue'
@@ -100,9 +101,12 @@ complete -c openstack -n '__openstack_at "image remove" "help image remove"' -a 
 complete -c openstack -n '__openstack_at "image stores" "help image stores"' -a 'list' -d 'List the available stores'
 complete -c openstack -n '__openstack_at "image task" "help image task"' -a 'list' -d 'List tasks'
 complete -c openstack -n '__openstack_at "image task" "help image task"' -a 'show' -d 'Show a task'
+complete -c openstack -n '__openstack_at help' -a commands -d 'A topic'
+complete -c openstack -n '__openstack_at help' -a options -d 'A topic'
 complete -c openstack -n '__openstack_at help' -a cloud -d 'A topic'
 complete -c openstack -n '__openstack_at help' -a local -d 'A topic'
 complete -c openstack -n '__openstack_at help' -a output -d 'A topic'
+complete -c openstack -n '__openstack_at help' -a environment -d 'A topic'
 complete -c openstack -n '__openstack_in ""' -l version -d 'Print the version and exit'
 complete -c openstack -n '__openstack_in ""' -s v -l verbose -d 'Print each request on stderr; given twice, same as --debug'
 complete -c openstack -n '__openstack_in ""' -s q -l quiet -d 'Suppress output except warnings and errors'
@@ -231,6 +235,7 @@ complete -c openstack -n '__openstack_in "image show"' -l human-readable -d 'Pri
 complete -c openstack -n '__openstack_in "image create"' -l id -x -d 'UUID to assign'
 complete -c openstack -n '__openstack_in "image create"' -l import -d 'Upload by staging and importing the data'
 complete -c openstack -n '__openstack_in "image set"' -l instance-id -x -d 'ID of the server the image was created from'
+complete -c openstack -n '__openstack_in "version"' -l json -d 'Print a JSON object: name, version, commit, date, target, rustc'
 complete -c openstack -n '__openstack_in "image set"' -l kernel-id -x -d 'Kernel image ID'
 complete -c openstack -n '__openstack_in "image list"' -l limit -x -d 'Maximum number of images to request per page'
 complete -c openstack -n '__openstack_in "image task list"' -l limit -x -d 'Number of tasks to request per page'

@@ -1,238 +1,39 @@
-//! Manual pages, with the man(7) macros that both groff and mandoc support.
+//! The manual pages of the programs and of the commands of `glance`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use glance_tools::cli::command::grammar::Grammar;
+use glance_tools::cli::command::examples::{self, Example, break_line};
+use glance_tools::cli::command::grammar::{Commands, Grammar};
 use glance_tools::cli::command::help;
-use glance_tools::cli::command::registry::Output;
+use glance_tools::cli::command::registry::{Group, Output};
 
-use super::model::{Argument, Leaf, Program, Takes};
+use super::model::{Argument, Leaf, Program, Takes, Value};
+use super::roff::{Page, capital, escape, macro_word, sentence, small};
+use super::texts::{COUNTERPARTS, DATE, DETAILS, EXIT, PAGES, Words};
 
-/// The date of the last revision of the texts below.
-const DATE: &str = "2026-11-28";
+/// The volume of the pages of programs.
+const VOLUME: &str = "User Commands";
 
-/// The maximum line width of a page's source, as mandoc recommends.
-const WIDTH: usize = 78;
+/// The width of a line of an example.
+const EXAMPLE_WIDTH: usize = 72;
 
-/// The texts of a page that the parsers do not provide.
-struct Words {
-    name: &'static str,
-    about: &'static str,
-    description: &'static [&'static str],
-    files: &'static [(&'static str, &'static str)],
-    exit: &'static [(&'static str, &'static str)],
-    examples: &'static [(&'static str, &'static str)],
-    see_also: &'static [&'static str],
+/// The help topics that are sections of the page of a program.
+const TOPIC_SECTIONS: [&str; 3] = ["cloud", "local", "output"];
+
+const GRAMMARS: [Grammar; 2] = [Grammar::Glance, Grammar::Openstack];
+
+/// Returns the name of a command's page, which is also the name of its file. The names of both grammars differ, because
+/// `glance image-list` and `glance image list` are two commands.
+pub fn page_name(grammar: Grammar, command: &str) -> String {
+    format!("{}-{}", grammar.program(), command.replace(' ', "-"))
 }
 
-const DATA_DIRECTORY: &[(&str, &str)] = &[
-    (
-        "~/.local/share/glance",
-        "Default data directory of a user; $XDG_DATA_HOME/glance if that variable is set.",
-    ),
-    (
-        "DIR/glance.db",
-        "SQLite database of a data directory, with the schema of the image service.",
-    ),
-    ("DIR/images/ID", "Data of an image."),
-    (
-        "DIR/glance-api.conf",
-        "Configuration of a data directory; optional.",
-    ),
-];
-
-const EXIT: &[(&str, &str)] = &[
-    (
-        "0",
-        "Success, including when standard output was closed early.",
-    ),
-    ("1", "Failure."),
-    ("2", "Usage error."),
-    ("130", "Interrupted."),
-];
-
-const PAGES: [Words; 5] = [
-    Words {
-        name: "glance",
-        about: "manage OpenStack images, with or without a server",
-        description: &[
-            "glance creates, lists, shows, updates, downloads and deletes virtual machine images. It works on \
-             images in a local directory, without a server, or on a cloud.",
-            "It understands two grammars: commands of one word, as in \"glance image-list\", are those of \
-             python-glanceclient; commands of several words, as in \"glance image list\", are those of \
-             openstack(1). Output is the same as upstream's.",
-            "Global options are given before the command; before a command of several words, those of \
-             openstack(1). The options of openstack(1) may also follow such a command, and the additional \
-             options described by \"glance help cloud\", \"glance help local\" and \"glance help output\" may \
-             follow any command, unabbreviated. Other long options may be abbreviated to a unique prefix.",
-        ],
-        files: DATA_DIRECTORY,
-        exit: EXIT,
-        examples: &[
-            (
-                "Create an image from a file, in a directory:",
-                "glance --data-dir ./images image-create --name disk --disk-format qcow2 \\\n    --container-format bare --file disk.qcow2",
-            ),
-            (
-                "List the images as JSON:",
-                "glance --data-dir ./images image-list --format json",
-            ),
-            (
-                "The same with the commands of openstack(1):",
-                "glance --data-dir ./images image list -f json",
-            ),
-        ],
-        see_also: &[
-            "openstack(1)",
-            "glance-manage(1)",
-            "glance-cache-manage(1)",
-            "glance-scrubber(1)",
-        ],
-    },
-    Words {
-        name: "openstack",
-        about: "manage OpenStack images, with or without a server",
-        description: &[
-            "openstack is glance(1) called by another name. It has the image commands of \
-             python-openstackclient.",
-            "Global options may be given before or after the command. Long options and the words of a command \
-             may be abbreviated to a unique prefix.",
-            "Without a command, openstack reads commands from standard input, one per line, until the end of \
-             input or \"quit\". At a terminal it shows a prompt with completion. Lines that begin with # are \
-             comments. Every line is run; the exit code is that of the first command that failed. Global \
-             options apply to all lines.",
-        ],
-        files: DATA_DIRECTORY,
-        exit: EXIT,
-        examples: &[
-            (
-                "Create an image from a file:",
-                "openstack --local image create --disk-format qcow2 --file disk.qcow2 disk",
-            ),
-            (
-                "Names and sizes of all images, for a script:",
-                "openstack --local image list --long -f value -c Name -c Size",
-            ),
-        ],
-        see_also: &["glance(1)", "glance-manage(1)"],
-    },
-    Words {
-        name: "glance-manage",
-        about: "manage the database of the image service",
-        description: &[
-            "glance-manage creates and upgrades the database of an image service. Without a configuration file, \
-             it works on the database of the local data directory.",
-            "Actions are written as two words, as in \"glance-manage db sync\"; most may be written as one word, \
-             too, as in \"glance-manage db_sync\".",
-        ],
-        files: &[
-            (
-                "/etc/glance/glance-manage.conf, /etc/glance/glance-api.conf",
-                "Configuration of the service if no option names one. Also searched for in ~/.glance, ~ and /etc.",
-            ),
-            ("DIR/glance.db", "Database of a data directory."),
-        ],
-        exit: &[
-            ("0", "Success."),
-            ("1", "Failure."),
-            ("2", "Usage error."),
-            (
-                "3, 4, 5",
-                "\"db check\": the next upgrade step is expand, migrate or contract.",
-            ),
-            ("130", "Interrupted."),
-        ],
-        examples: &[(
-            "Create the database of a new data directory:",
-            "glance-manage --data-dir ./images db sync",
-        )],
-        see_also: &["glance(1)", "glance-scrubber(1)"],
-    },
-    Words {
-        name: "glance-scrubber",
-        about: "remove the data of images pending deletion",
-        description: &[
-            "glance-scrubber removes the data of images with status pending_delete, and of locations that were \
-             removed from images while deletion was delayed. It runs once (for cron) or, as a daemon, at \
-             intervals. Without a configuration file, it works on the images of the local data directory.",
-            "Several scrubbers can run at the same time, alongside the service and \"--restore\". An image whose \
-             data cannot be removed is reported, keeps the status pending_delete and is tried again by the \
-             next run; the exit code is 1. A summary is written to the log on standard error and, at a \
-             terminal, to standard output, unless there was nothing to do.",
-            "\"--restore\" checks that the data still exists, and restores the locations, properties, tags and \
-             members of the image.",
-        ],
-        files: &[(
-            "/etc/glance/glance-scrubber.conf, /etc/glance/glance-api.conf",
-            "Configuration of the service if no option names one. Also searched for in ~/.glance, ~ and /etc.",
-        )],
-        exit: EXIT,
-        examples: &[
-            (
-                "Show what would be removed, and its size:",
-                "glance-scrubber --config-file /etc/glance/glance-api.conf --dry-run",
-            ),
-            (
-                "Restore an image that was deleted by mistake:",
-                "glance-scrubber --config-file /etc/glance/glance-api.conf --restore ID",
-            ),
-        ],
-        see_also: &["glance(1)", "glance-manage(1)"],
-    },
-    Words {
-        name: "glance-cache-manage",
-        about: "manage the image cache of a host",
-        description: &[
-            "glance-cache-manage lists, fills and clears the image cache of a host. Without an address or user, it \
-             works on the cache of the local data directory.",
-            "The additional commands prune, clean and prefetch work on the cache directory itself, even while a \
-             service uses it. Links named glance-cache-pruner, glance-cache-cleaner and \
-             glance-cache-prefetcher run these commands with the options of the upstream programs.",
-            "Queueing and deleting ask for confirmation, unless --force is given. If standard input is not a \
-             terminal, the answer is read from it.",
-        ],
-        files: &[
-            ("DIR/cache", "Cache of a data directory."),
-            (
-                "/etc/glance/glance-api.conf, /etc/glance/glance-cache.conf",
-                "Configuration of the service if no option names one. Also searched for in ~/.glance, ~ and /etc.",
-            ),
-        ],
-        exit: EXIT,
-        examples: &[
-            (
-                "List the images in the cache of a running service:",
-                "glance-cache-manage --host 127.0.0.1 list-cached",
-            ),
-            (
-                "Show what pruning the cache of this host would remove:",
-                "glance-cache-manage --config-file /etc/glance/glance-api.conf --dry-run prune",
-            ),
-        ],
-        see_also: &["glance(1)", "glance-manage(1)"],
-    },
-];
-
 /// Returns the page of a program.
-pub fn page(program: &Program) -> String {
-    let words = PAGES.iter().find(|words| words.name == program.name);
-    let words = words.unwrap_or_else(|| panic!("no words for {}", program.name));
-    let mut page = Page {
-        text: String::new(),
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    page.raw(".\\\" Written by: cargo run --example generate");
-    page.raw(&format!(
-        ".TH {} 1 {DATE} \"glance-tools {version}\" \"User Commands\"",
-        macro_word(&program.name.to_uppercase())
-    ));
-    page.section("NAME");
-    page.raw(&format!(
-        "{} \\- {}",
-        escape(program.name),
-        escape(words.about)
-    ));
+pub fn program(program: &Program) -> String {
+    let words = words(program.name);
+    let mut page = Page::new(program.name, 1, DATE, VOLUME);
+    page.name(program.name, words.about);
     page.section("SYNOPSIS");
     page.raw(&format!(".B {}", escape(program.name)));
     page.raw("[\\fIOPTIONS\\fR]");
@@ -241,402 +42,428 @@ pub fn page(program: &Program) -> String {
     }
     page.section("DESCRIPTION");
     page.paragraphs(words.description);
+    let has_pages = !program.topics.is_empty();
+    if has_pages {
+        list_commands(&mut page, program);
+    }
     page.section("OPTIONS");
     let [ours, theirs]: [Vec<&Argument>; 2] = [true, false].map(|ours| {
-        program
-            .options
-            .iter()
-            .filter(|option| option.ours == ours)
-            .collect()
+        let options = program.options.iter();
+        options.filter(|option| option.ours == ours).collect()
     });
-    page.arguments(&theirs);
-    let two_grammars = !program.topics.is_empty();
-    if two_grammars {
-        page.topics(program, &ours);
+    arguments(&mut page, &theirs);
+    if has_pages {
+        topics(&mut page, program, &ours);
     } else if !ours.is_empty() {
         page.subsection("Additional options");
-        page.arguments(&ours);
+        arguments(&mut page, &ours);
     }
-    page.commands(program);
-    page.environment(program);
+    if !has_pages && !program.commands.is_empty() {
+        page.section("COMMANDS");
+        for command in &program.commands {
+            describe(&mut page, program.name, command);
+        }
+    }
+    environment(&mut page, program);
     page.section("FILES");
     page.list(words.files);
     page.section("EXIT STATUS");
     page.list(words.exit);
-    if !words.examples.is_empty() {
-        page.section("EXAMPLES");
-        for (index, (what, line)) in words.examples.iter().enumerate() {
-            if index > 0 {
-                page.raw(".PP");
+    write_examples(&mut page, examples::of_program(program.name, ""));
+    page.section("SEE ALSO");
+    page.references(words.see_also.iter().copied());
+    page.finish()
+}
+
+/// Returns the hand-written texts of a program.
+fn words(program: &str) -> &'static Words {
+    let words = PAGES.iter().find(|words| words.name == program);
+    words.unwrap_or_else(|| panic!("no words for {program}"))
+}
+
+/// Returns the grammars of a program's commands.
+fn grammars(program: &str) -> &'static [Grammar] {
+    match program {
+        "glance" => &GRAMMARS,
+        _ => &[Grammar::Openstack],
+    }
+}
+
+/// Writes the commands of both grammars by group, with references to their pages.
+fn list_commands(page: &mut Page, program: &Program) {
+    page.section("COMMANDS");
+    let titles: Vec<&str> = grammars(program.name)
+        .iter()
+        .flat_map(|grammar| grammar.groups())
+        .map(|group| group.title)
+        .collect();
+    let mut done = BTreeSet::new();
+    for title in titles.into_iter().filter(|title| done.insert(*title)) {
+        page.subsection(title);
+        for grammar in grammars(program.name) {
+            let groups = grammar.groups().iter();
+            let mut rows: Vec<_> = groups
+                .filter(|group| group.title == title)
+                .flat_map(Group::rows)
+                .collect();
+            rows.sort_by_key(|row| row.name);
+            for row in rows {
+                page.item(&format!(".B {}", macro_word(row.name)));
+                let reference = format!("{}(1).", escape(&page_name(*grammar, row.name)));
+                let about = sentence(row.about);
+                let about = about.split_whitespace().map(escape);
+                page.escaped_words(about.chain(["See".to_string(), reference]));
             }
-            page.words(what);
-            page.raw(".RS 4\n.nf");
-            for line in line.lines() {
-                page.raw(&escape(line));
-            }
-            page.raw(".fi\n.RE");
         }
+    }
+    page.subsection("Other commands");
+    let others = program.commands.iter().filter(|it| it.grammar.is_none());
+    for command in others {
+        page.item(&format!(".B {}", macro_word(&command.name)));
+        let mut about = sentence(&command.about);
+        for argument in &command.arguments {
+            let value = match argument.takes {
+                Takes::Nothing => String::new(),
+                _ => format!(" {}", bare(&argument.placeholder)),
+            };
+            let _ = write!(
+                about,
+                " {}{value}: {}",
+                argument.name(),
+                sentence(&small(&argument.help))
+            );
+        }
+        page.words(&about);
+    }
+}
+
+/// Writes the description of a command that has no page of its own.
+fn describe(page: &mut Page, program: &str, command: &Leaf) {
+    page.subsection(&command.name);
+    let synopsis = synopsis(command);
+    if !synopsis.is_empty() {
+        page.raw(&format!("\\fB{}\\fR{synopsis}", escape(&command.name)));
+        page.raw(".PP");
+    }
+    page.words(&sentence(&command.about));
+    let described = described(command);
+    arguments(page, &described);
+    let shown = examples::of_program(program, &command.name);
+    if !shown.is_empty() {
+        page.raw(".PP\nExamples:");
+        write_lines(page, shown);
+    }
+}
+
+/// Returns the page of a command of `glance`.
+pub fn command(program: &Program, command: &Leaf) -> String {
+    let grammar = command.grammar.unwrap_or(Grammar::Glance);
+    let name = page_name(grammar, &command.name);
+    let mut page = Page::new(&name, 1, DATE, VOLUME);
+    page.name(&name, &small(&command.about));
+    page.section("SYNOPSIS");
+    let synopsis = synopsis(command);
+    for (index, called) in called(grammar).iter().enumerate() {
+        if index > 0 {
+            page.raw(".br");
+        }
+        let line = format!("{called} {}", command.name);
+        page.raw(&format!("\\fB{}\\fR{synopsis}", escape(&line)));
+    }
+    page.section("DESCRIPTION");
+    page.paragraph(&sentence(&command.about));
+    let details = DETAILS.iter().find(|(name, _)| *name == command.name);
+    page.paragraphs(details.map_or(&[], |(_, details)| details));
+    let uses_id = |argument: &Argument| argument.placeholder.contains("IMAGE_ID");
+    if grammar == Grammar::Glance && command.arguments.iter().any(uses_id) {
+        page.paragraph(
+            "IMAGE_ID is the ID of an image. The commands of several words accept names as well.",
+        );
+    }
+    page.paragraph(
+        "The options that select a deployment or a cloud, and those for the output, are described in glance(1).",
+    );
+    page.section("OPTIONS");
+    let described = described(command);
+    if described.is_empty() {
+        page.words("This command has no options or arguments of its own.");
+    }
+    arguments(&mut page, &described);
+    let formatters: Vec<&Argument> = command
+        .arguments
+        .iter()
+        .filter(|argument| argument.formatter)
+        .collect();
+    if !formatters.is_empty() {
+        page.subsection("Output options");
+        arguments(&mut page, &formatters);
+    }
+    write_examples(&mut page, examples::of(grammar, &command.name));
+    page.section("EXIT STATUS");
+    page.list(EXIT);
+    let variables = variables(command.arguments.iter());
+    if !variables.is_empty() {
+        page.section("ENVIRONMENT");
+        write_variables(&mut page, &variables);
     }
     page.section("SEE ALSO");
-    let others: Vec<String> = words
-        .see_also
-        .iter()
-        .map(|page| page.trim_end_matches("(1)"))
-        .map(|name| format!(".BR {} (1)", escape(name)))
-        .collect();
-    page.raw(&others.join(" ,\n"));
-    page.text
+    let related = related(program, grammar, command);
+    page.references(related.iter().map(String::as_str));
+    page.finish()
 }
 
-/// A page under construction.
-struct Page {
-    text: String,
+/// Returns the names of the programs that have the commands of a grammar.
+const fn called(grammar: Grammar) -> &'static [&'static str] {
+    match grammar {
+        Grammar::Glance => &["glance"],
+        Grammar::Openstack => &["glance", "openstack"],
+    }
 }
 
-impl Page {
-    fn raw(&mut self, line: &str) {
-        self.text.push_str(line);
-        self.text.push('\n');
-    }
-
-    fn section(&mut self, title: &str) {
-        self.raw(&format!(".SH {}", macro_word(&title.to_uppercase())));
-    }
-
-    fn subsection(&mut self, title: &str) {
-        self.raw(&format!(".SS {}", macro_word(title)));
-    }
-
-    fn paragraphs(&mut self, paragraphs: &[&str]) {
-        for (index, text) in paragraphs.iter().enumerate() {
-            if index > 0 {
-                self.raw(".PP");
+/// Returns the pages that a command's page refers to: its counterparts in the other grammar, and its neighbours.
+fn related(program: &Program, grammar: Grammar, command: &Leaf) -> Vec<String> {
+    let mut pages = vec!["glance(1)".to_string()];
+    let mut add = |grammar: Grammar, name: &str| {
+        assert!(program.command(name).is_some(), "no command {name}");
+        let page = format!("{}(1)", page_name(grammar, name));
+        if name != command.name && !pages.contains(&page) {
+            pages.push(page);
+        }
+    };
+    for (first, second) in COUNTERPARTS {
+        match grammar {
+            Grammar::Glance if *first == command.name => {
+                second.iter().for_each(|name| add(Grammar::Openstack, name));
             }
-            self.words(text);
+            Grammar::Openstack if second.contains(&command.name.as_str()) => {
+                add(Grammar::Glance, first);
+            }
+            _ => {}
         }
     }
-
-    fn paragraph(&mut self, text: &str) {
-        self.raw(".PP");
-        self.words(text);
-    }
-
-    /// Appends text, in lines of limited length.
-    fn words(&mut self, text: &str) {
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            let word = escape(word);
-            if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
-                self.raw(&std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            } else if word.starts_with('.') {
-                line.push_str("\\&");
-            }
-            line.push_str(&word);
-        }
-        if !line.is_empty() {
-            self.raw(&line);
+    for (name, page) in [
+        ("cache", "glance-cache-manage(1)"),
+        ("scrub", "glance-scrubber(1)"),
+    ] {
+        if command.name.starts_with(name) {
+            pages.push(page.to_string());
         }
     }
-
-    fn list(&mut self, items: &[(&str, &str)]) {
-        for (name, text) in items {
-            self.raw(&format!(".TP\n.B {}", macro_word(name)));
-            self.words(text);
-        }
+    let about_images = !command.name.contains("md-") && !command.name.contains("metadef");
+    if about_images {
+        pages.push("glance-images(7)".to_string());
     }
+    pages
+}
 
-    /// Writes a paragraph for each option or argument.
-    fn arguments(&mut self, arguments: &[&Argument]) {
-        for argument in arguments {
-            self.raw(&format!(".TP\n{}", heading(argument)));
-            let mut help = sentence(&argument.help);
-            if argument.required && !argument.is_positional() {
-                help.push_str(" Required.");
-            }
-            if !argument.excludes.is_empty() {
-                let _ = write!(
-                    help,
-                    " Cannot be used with {}.",
-                    argument.excludes.join(", ")
-                );
-            }
-            if let super::model::Value::Word(words) = &argument.value {
-                // Skipped if the help already lists the choices.
-                if words.iter().any(|word| {
-                    !argument.help.contains(word.as_str())
-                        && !argument.placeholder.contains(word.as_str())
-                }) {
-                    let _ = write!(help, " One of {}.", words.join(", "));
-                }
-            }
-            if help.trim().is_empty() {
-                self.raw("\\&");
-            }
-            self.words(help.trim());
-        }
+/// Returns what a command's description lists: its arguments by position and its options.
+fn described(command: &Leaf) -> Vec<&Argument> {
+    let own = command.arguments.iter().filter(|one| !one.formatter);
+    let (by_position, options): (Vec<&Argument>, Vec<&Argument>) =
+        own.partition(|one| one.is_positional());
+    by_position
+        .into_iter()
+        .filter(|one| !one.help.is_empty())
+        .chain(options)
+        .collect()
+}
+
+/// Returns what follows a command's name in its synopsis.
+fn synopsis(command: &Leaf) -> String {
+    let own = command.arguments.iter().filter(|one| !one.formatter);
+    let (by_position, options): (Vec<&Argument>, Vec<&Argument>) =
+        own.partition(|one| one.is_positional());
+    let mut synopsis = String::new();
+    for option in options.iter().filter(|option| option.required) {
+        let _ = write!(synopsis, " {}", usage(option));
     }
+    if options.iter().any(|option| !option.required)
+        || command.output != Output::Plain && command.grammar == Some(Grammar::Openstack)
+    {
+        synopsis.push_str(" [\\fIOPTIONS\\fR]");
+    }
+    for argument in &by_position {
+        let _ = write!(synopsis, " {}", usage(argument));
+    }
+    synopsis
+}
 
-    /// Writes the help topics, and additional options that no topic mentions.
-    fn topics(&mut self, program: &Program, ours: &[&Argument]) {
-        let mut told = BTreeSet::new();
-        for topic in program.topics.iter().copied() {
-            // The second grammar's commands have cliff's options instead.
-            if program.name == "openstack" && topic == "output" {
-                continue;
-            }
-            let text = help::answer(Grammar::Glance, &[topic.to_string()], help::UNLIMITED)
-                .unwrap_or_default();
-            told.extend(
-                text.split([' ', ',', '\n'])
-                    .filter(|word| word.starts_with("--"))
-                    .map(str::to_string),
-            );
-            self.topic(&text);
+/// Writes the section EXAMPLES.
+fn write_examples(page: &mut Page, examples: &[Example]) {
+    page.section("EXAMPLES");
+    write_lines(page, examples);
+}
+
+fn write_lines(page: &mut Page, examples: &[Example]) {
+    for example in examples {
+        page.paragraph(&format!("{}:", example.about));
+        page.verbatim(&break_line(example.line, EXAMPLE_WIDTH));
+    }
+}
+
+/// Writes a paragraph for each option or argument.
+fn arguments(page: &mut Page, arguments: &[&Argument]) {
+    for argument in arguments {
+        page.item(&heading(argument));
+        let mut help = sentence(&argument.help);
+        if argument.required && !argument.is_positional() {
+            help.push_str(" Required.");
         }
-        let untold: Vec<&Argument> = ours
-            .iter()
-            .filter(|option| option.names.iter().all(|name| !told.contains(name)))
-            .copied()
-            .collect();
-        if !untold.is_empty() {
-            self.section("Other additional options");
-            self.arguments(&untold);
-        }
-        let formatters = |output| {
-            program.commands.iter().find(|command| {
-                command.output == output && command.grammar == Some(Grammar::Openstack)
-            })
-        };
-        let own: Vec<&Leaf> = [Output::List, Output::Show]
-            .into_iter()
-            .filter_map(formatters)
-            .collect();
-        self.section("Output options of openstack commands");
-        self.words("Commands take these options if their description says so.");
-        let titles = ["Options of list commands", "Options of show commands"];
-        for (title, command) in titles.into_iter().zip(own) {
-            self.subsection(title);
-            self.arguments(
-                &command
-                    .arguments
-                    .iter()
-                    .filter(|argument| argument.formatter)
-                    .collect::<Vec<_>>(),
+        if !argument.excludes.is_empty() {
+            let _ = write!(
+                help,
+                " Cannot be used with {}.",
+                argument.excludes.join(", ")
             );
         }
-    }
-
-    /// Writes a help topic: a title, paragraphs, and lines that begin with an option.
-    fn topic(&mut self, text: &str) {
-        let mut lines = text.lines().peekable();
-        let title = lines.next().unwrap_or_default();
-        // A parenthesis in the title becomes the first paragraph.
-        self.section(title.split(" (").next().unwrap_or(title));
-        if let Some((_, rest)) = title.split_once(" (") {
-            self.words(&sentence(&capital(rest.trim_end_matches(')'))));
-        }
-        let mut listed = false;
-        while let Some(line) = lines.next() {
-            if line.trim().is_empty() {
-                continue;
-            }
-            let mut text = line.trim().to_string();
-            let is_item = line.starts_with("  ");
-            while let Some(more) = lines.next_if(|next| {
-                !next.trim().is_empty()
-                    && if is_item {
-                        next.starts_with("      ")
-                    } else {
-                        !next.starts_with(' ')
-                    }
+        if let Value::Word(words) = &argument.value {
+            // Skipped if the help already lists the choices.
+            if words.iter().any(|word| {
+                !argument.help.contains(word.as_str())
+                    && !argument.placeholder.contains(word.as_str())
             }) {
-                text.push_str(if is_item && !text.contains("  ") {
-                    "  "
+                let _ = write!(help, " One of {}.", words.join(", "));
+            }
+        }
+        if help.trim().is_empty() {
+            page.raw("\\&");
+        }
+        page.words(help.trim());
+    }
+}
+
+/// Writes the help topics, and additional options that no topic mentions.
+fn topics(page: &mut Page, program: &Program, ours: &[&Argument]) {
+    let mut told = BTreeSet::new();
+    for name in TOPIC_SECTIONS {
+        // The second grammar's commands have cliff's options instead.
+        if program.name == "openstack" && name == "output" {
+            continue;
+        }
+        let text = topic_text(name);
+        told.extend(
+            text.split([' ', ',', '\n'])
+                .filter(|word| word.starts_with("--"))
+                .map(str::to_string),
+        );
+        let (title, body) = text.split_once('\n').unwrap_or((&text, ""));
+        page.section(title);
+        topic(page, body);
+    }
+    let untold: Vec<&Argument> = ours
+        .iter()
+        .filter(|option| option.names.iter().all(|name| !told.contains(name)))
+        .copied()
+        .collect();
+    if !untold.is_empty() {
+        page.section("Other additional options");
+        arguments(page, &untold);
+    }
+}
+
+/// Returns the help of a topic, which begins with its title.
+fn topic_text(name: &str) -> String {
+    help::answer(Grammar::Glance, &[name.to_string()], help::UNLIMITED)
+        .unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Writes the text of a help topic: paragraphs, and indented entries, each a name and a text.
+fn topic(page: &mut Page, text: &str) {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let mut text = line.trim().to_string();
+        let is_item = line.starts_with("  ");
+        while let Some(more) = lines.next_if(|next| {
+            !next.trim().is_empty()
+                && if is_item {
+                    next.starts_with("      ")
                 } else {
-                    " "
-                });
-                text.push_str(more.trim());
-            }
-            if is_item {
-                let (name, about) = text.split_once("  ").unwrap_or((&text, ""));
-                self.raw(&format!(".TP\n.B {}", macro_word(name)));
-                match about.trim() {
-                    "" => self.raw("\\&"),
-                    about => self.words(&sentence(&capital(about))),
+                    !next.starts_with(' ')
                 }
-            } else if listed
-                || self
-                    .text
-                    .lines()
-                    .last()
-                    .is_some_and(|last| !last.starts_with(".SH"))
-            {
-                self.paragraph(&text);
+        }) {
+            text.push_str(if is_item && !text.contains("  ") {
+                "  "
             } else {
-                self.words(&text);
-            }
-            listed = is_item;
-        }
-    }
-
-    fn commands(&mut self, program: &Program) {
-        if program.commands.is_empty() {
-            return;
-        }
-        let of = |grammar: Option<Grammar>| {
-            program
-                .commands
-                .iter()
-                .filter(move |command| command.grammar == grammar)
-        };
-        let groups: &[(&str, Option<Grammar>)] = match program.name {
-            "glance" => &[
-                ("Commands of glance", Some(Grammar::Glance)),
-                ("Commands of openstack", Some(Grammar::Openstack)),
-                ("Other commands", None),
-            ],
-            "openstack" => &[
-                ("Commands", Some(Grammar::Openstack)),
-                ("Other commands", None),
-            ],
-            _ => &[("Commands", None)],
-        };
-        for (title, grammar) in groups {
-            self.section(title);
-            for command in of(*grammar) {
-                self.command(command);
-            }
-        }
-    }
-
-    fn command(&mut self, command: &Leaf) {
-        self.raw(&format!(".SS {}", macro_word(&command.name)));
-        let own: Vec<&Argument> = command
-            .arguments
-            .iter()
-            .filter(|argument| !argument.formatter)
-            .collect();
-        let (by_position, options): (Vec<&Argument>, Vec<&Argument>) =
-            own.iter().partition(|one| one.is_positional());
-        let mut synopsis = String::new();
-        for option in options.iter().filter(|option| option.required) {
-            let _ = write!(synopsis, " {}", usage(option));
-        }
-        if options.iter().any(|option| !option.required)
-            || command.output != Output::Plain && command.grammar == Some(Grammar::Openstack)
-        {
-            synopsis.push_str(" [\\fIOPTIONS\\fR]");
-        }
-        for argument in &by_position {
-            let _ = write!(synopsis, " {}", usage(argument));
-        }
-        if !synopsis.is_empty() {
-            self.raw(&format!("\\fB{}\\fR{synopsis}", escape(&command.name)));
-            self.raw(".PP");
-        }
-        let mut about = sentence(&command.about);
-        if command.grammar == Some(Grammar::Openstack) {
-            about.push_str(match command.output {
-                Output::List => " Accepts the output options of list commands.",
-                Output::Show => " Accepts the output options of show commands.",
-                Output::Plain => "",
+                " "
             });
+            text.push_str(more.trim());
         }
-        self.words(&about);
-        let told: Vec<&Argument> = by_position
-            .into_iter()
-            .filter(|one| !one.help.is_empty())
-            .chain(options)
-            .collect();
-        self.arguments(&told);
-    }
-
-    /// Writes the environment variables: those that options mention, and the others.
-    fn environment(&mut self, program: &Program) {
-        let mut variables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let all = program.options.iter().chain(
-            program
-                .commands
-                .iter()
-                .flat_map(|command| &command.arguments),
-        );
-        for argument in all {
-            let words: Vec<&str> = argument
-                .help
-                .split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | ';' | '='))
-                .collect();
-            for pair in words.windows(2) {
-                let is_variable = ["OS_", "GLANCE_", "CLIFF_"]
-                    .iter()
-                    .any(|begin| pair[1].starts_with(begin));
-                if matches!(pair[0], "env" | "else") && is_variable {
-                    variables
-                        .entry(pair[1].to_string())
-                        .or_default()
-                        .insert(argument.name().to_string());
-                }
-            }
-        }
-        let mut texts: BTreeMap<String, String> = variables
-            .into_iter()
-            .map(|(name, options)| {
-                let options: Vec<String> = options.into_iter().collect();
-                (name, format!("Default value of {}.", options.join(", ")))
-            })
-            .collect();
-        if program.topics.is_empty() {
-            texts.insert(
-                "GLANCE_DATA_DIR".to_string(),
-                "Default value of --data-dir.".to_string(),
-            );
+        if is_item {
+            let (name, about) = text.split_once("  ").unwrap_or((&text, ""));
+            page.list(&[(name, &sentence(&capital(about.trim())))]);
         } else {
-            for name in ["OS_CLOUD", "OS_AUTH_URL", "OS_IMAGE_URL", "OS_ENDPOINT"] {
-                let text = texts.entry(name.to_string()).or_default();
-                *text = format!("{text} Selects a cloud unless a local deployment is selected.")
-                    .trim()
-                    .to_string();
-            }
-            for (name, text) in [
-                (
-                    "REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE",
-                    "CA certificate file or directory if the cloud does not set one; the first variable set is used.",
-                ),
-                (
-                    "SSL_CERT_FILE, SSL_CERT_DIR",
-                    "CA certificates that replace those of the system.",
-                ),
-                (
-                    "HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, NO_PROXY",
-                    "Proxies, including SOCKS proxies (socks5h://), and hosts to connect to without a proxy.",
-                ),
-                (
-                    "OS_CLIENT_CONFIG_FILE, OS_CLIENT_SECURE_FILE",
-                    "Files to read instead of clouds.yaml and secure.yaml.",
-                ),
-            ] {
-                texts.insert(name.to_string(), text.to_string());
+            page.paragraph(&text);
+        }
+    }
+}
+
+/// Returns the environment variables that arguments mention, each with the options that it is the default of.
+fn variables<'a>(arguments: impl Iterator<Item = &'a Argument>) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for argument in arguments {
+        let words: Vec<&str> = argument
+            .help
+            .split(|c: char| c.is_whitespace() || matches!(c, '[' | ']' | ',' | ';' | '='))
+            .collect();
+        for pair in words.windows(2) {
+            let is_variable = ["OS_", "GLANCE_", "CLIFF_"]
+                .iter()
+                .any(|begin| pair[1].starts_with(begin));
+            if matches!(pair[0], "env" | "else") && is_variable {
+                variables
+                    .entry(pair[1].to_string())
+                    .or_default()
+                    .insert(argument.name().to_string());
             }
         }
-        texts.insert(
-            "NO_COLOR".to_string(),
-            "Disables colors if set.".to_string(),
-        );
-        texts.insert(
-            "OS_GROUP__OPTION".to_string(),
-            "Configuration option, in upper case, such as OS_DEFAULT__DELAYED_DELETE. Overrides the configuration \
-             files."
-                .to_string(),
-        );
-        self.section("ENVIRONMENT");
-        let texts: Vec<(&str, &str)> = texts
-            .iter()
-            .map(|(name, text)| (name.as_str(), text.as_str()))
-            .collect();
-        self.list(&texts);
     }
+    variables
+        .into_iter()
+        .map(|(name, options)| {
+            let options: Vec<String> = options.into_iter().collect();
+            (name, format!("Default value of {}.", options.join(", ")))
+        })
+        .collect()
+}
+
+/// Writes the environment variables of a program: those of the help topic, and those that options mention.
+fn environment(page: &mut Page, program: &Program) {
+    let of_commands = program.commands.iter().flat_map(|it| &it.arguments);
+    let mut texts = variables(program.options.iter().chain(of_commands));
+    page.section("ENVIRONMENT");
+    if program.topics.is_empty() {
+        for (name, text) in [
+            ("GLANCE_DATA_DIR", "Default value of --data-dir."),
+            ("NO_COLOR", "Disables colors if set."),
+            (
+                "OS_SECTION__OPTION",
+                "Overrides an option in the configuration files, such as OS_DATABASE__CONNECTION. See \
+                 glance.conf(5).",
+            ),
+        ] {
+            texts.insert(name.to_string(), text.to_string());
+        }
+    } else {
+        let text = topic_text("environment");
+        let (_, body) = text.split_once('\n').unwrap_or((&text, ""));
+        topic(page, body);
+        let is_part = |c: char| c.is_ascii_uppercase() || c == '_';
+        let described: BTreeSet<&str> = body.split(|c| !is_part(c)).collect();
+        texts.retain(|name, _| !described.contains(name.as_str()));
+        page.paragraph("These variables set options that are not given:");
+    }
+    write_variables(page, &texts);
+}
+
+fn write_variables(page: &mut Page, variables: &BTreeMap<String, String>) {
+    let texts: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    page.list(&texts);
 }
 
 /// Returns the names and value of an argument, as the heading of a paragraph.
@@ -682,46 +509,4 @@ fn bare(name: &str) -> &str {
     name.strip_prefix('<')
         .and_then(|name| name.strip_suffix('>'))
         .unwrap_or(name)
-}
-
-/// Returns the text with a full stop at its end.
-fn sentence(text: &str) -> String {
-    let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '…', ']', ')']) {
-        text.to_string()
-    } else {
-        format!("{text}.")
-    }
-}
-
-/// Returns the text with an initial capital.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters
-        .next()
-        .map(|first| first.to_uppercase().chain(letters).collect())
-        .unwrap_or_default()
-}
-
-/// Escapes text for roff.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' => escaped.push_str("\\e"),
-            '\'' => escaped.push_str("\\(aq"),
-            '`' => escaped.push_str("\\(ga"),
-            '^' => escaped.push_str("\\(ha"),
-            '~' => escaped.push_str("\\(ti"),
-            '-' => escaped.push_str("\\-"),
-            '…' => escaped.push_str("..."),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// Returns text as one argument of a macro.
-fn macro_word(text: &str) -> String {
-    format!("\"{}\"", escape(text).replace('"', "\\(dq"))
 }

@@ -261,6 +261,10 @@ fn builtin_command(builtin: &Builtin) -> Leaf {
             let placeholder = placeholder.trim_matches(['<', '>']);
             Argument {
                 names: vec![name.to_string()],
+                takes: match placeholder {
+                    "" => Takes::Nothing,
+                    _ => Takes::One,
+                },
                 value: match name {
                     "--shell" => Value::Word(vec!["bash".to_string(), "none".to_string()]),
                     _ => Value::Text,

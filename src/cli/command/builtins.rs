@@ -11,6 +11,8 @@ pub struct Builtin {
     pub alias: &'static str,
     /// The grammar whose program lists the command; `None` for both.
     pub grammar: Option<Grammar>,
+    /// Whether upstream lacks the command; omitted from listings that must match upstream's.
+    pub is_extension: bool,
     /// A one-line summary without a full stop.
     pub about: &'static str,
     /// The arguments in the usage line, in the first and in the second grammar.
@@ -22,11 +24,12 @@ pub struct Builtin {
 }
 
 /// The built-in commands, sorted by name.
-pub const BUILTINS: [Builtin; 3] = [
+pub const BUILTINS: [Builtin; 4] = [
     Builtin {
         name: "bash-completion",
         alias: "bash_completion",
         grammar: Some(Grammar::Glance),
+        is_extension: false,
         about: "Print all commands and options, for shell completion",
         usage: ["", ""],
         positional: &[],
@@ -36,6 +39,7 @@ pub const BUILTINS: [Builtin; 3] = [
         name: "complete",
         alias: "",
         grammar: Some(Grammar::Openstack),
+        is_extension: false,
         about: "Print a shell completion script",
         usage: ["[--name <command_name>] [--shell <shell>]"; 2],
         positional: &[],
@@ -54,10 +58,24 @@ pub const BUILTINS: [Builtin; 3] = [
         name: "help",
         alias: "",
         grammar: None,
+        is_extension: false,
         about: "Show help for a program, a command or a topic",
         usage: ["[<subcommand>]", "[cmd ...]"],
         positional: &[("<subcommand>", "Command or topic to show help for")],
         options: &[],
+    },
+    Builtin {
+        name: "version",
+        alias: "",
+        grammar: None,
+        is_extension: true,
+        about: "Show the version, and the commit it was built from",
+        usage: ["[--json]"; 2],
+        positional: &[],
+        options: &[(
+            "--json",
+            "Print a JSON object: name, version, commit, date, target, rustc",
+        )],
     },
 ];
 

@@ -3,6 +3,7 @@
 pub mod argparse;
 pub mod builtins;
 pub mod completion;
+pub mod examples;
 pub mod formatters;
 pub mod globals;
 pub mod grammar;
@@ -12,6 +13,4 @@ pub mod registry;
 pub mod suggest;
 pub mod topics;
 pub mod values;
-
-/// The version of all programs.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub mod version;

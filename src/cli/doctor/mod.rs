@@ -4,8 +4,8 @@ mod cloud;
 mod local;
 mod report;
 
-use crate::cli::command::VERSION;
 use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::command::version;
 use crate::cli::run::session::Session;
 use crate::config::{Deployment, Reason};
 use crate::ops::Outcome;
@@ -19,10 +19,7 @@ pub struct Doctor {}
 impl Leaf<Session> for Doctor {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut findings = Findings::default();
-        findings.good(
-            "program",
-            format!("{} {VERSION}", session.grammar.program()),
-        );
+        findings.good("program", version::line(session.grammar));
         match session.deployment() {
             Ok(Deployment::Local { place, reason }) => {
                 local::check(session, place, &reason, &mut findings).await;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::Result;
-use crate::cli::command::{VERSION, formatters, values};
+use crate::cli::command::version::VERSION;
+use crate::cli::command::{formatters, values};
 use crate::cli::run::ui;
 use crate::config::ConfigSource;
 use crate::output::Format;

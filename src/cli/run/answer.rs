@@ -8,13 +8,13 @@ use super::screen;
 use crate::Result;
 use crate::cli::command::argparse::{Request, missing_command};
 use crate::cli::command::grammar::Grammar;
-use crate::cli::command::{VERSION, builtins, completion, help};
+use crate::cli::command::{builtins, completion, help, version};
 use crate::config::Environment;
 
 /// Handles requests that need no deployment: help, version, completion.
 pub fn answer(called: Grammar, request: Request, environment: &Environment) -> ExitCode {
     match request {
-        Request::Version => print(&format!("{} {VERSION}", called.program()), 0),
+        Request::Version => print(&version::line(called), 0),
         Request::ProgramHelp => print(program_help(called, environment).trim_end(), 0),
         Request::Help(row) => {
             let grammar = Grammar::of(row);
@@ -60,6 +60,7 @@ fn builtin(
         "help" if words.is_empty() => Ok(program_help(called, environment)),
         "help" => help::answer(called, words, screen::help_width()),
         "complete" => completion::complete(called, words),
+        "version" => version::version(called, words),
         _ => Ok(completion::words().join(" ")),
     }
 }

@@ -4,5 +4,7 @@ mod contrib;
 mod documents;
 mod generated;
 mod layers;
+mod manual;
 mod prose;
 mod source;
+mod version;

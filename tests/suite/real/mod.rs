@@ -1,4 +1,4 @@
-//! Real services: upstream's programs, what was recorded from them, and MariaDB.
+//! Real services: upstream's programs, what was recorded from them, and MariaDB; packages in a clean Debian.
 
 mod conformance;
 mod deployments;
@@ -6,4 +6,5 @@ mod interop;
 mod manage;
 mod mariadb;
 mod notifications;
+mod packages;
 mod patches;
