@@ -1,8 +1,7 @@
 //! The session of a run: options, environment and, once needed, the deployment.
 
-use std::ffi::OsStr;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -15,13 +14,11 @@ use super::progress::{Bar, summary};
 use super::prompt::Terminal;
 use super::ui;
 use crate::cli::command::globals::Globals;
-use crate::cli::command::globals::cloud::{OPTION_NAMES, is_given};
+use crate::cli::command::globals::cloud::OPTION_NAMES;
+use crate::cli::command::globals::deployment::{load_cloud, settings_of};
 use crate::cli::command::globals::keys;
 use crate::cli::command::grammar::Grammar;
-use crate::config::{
-    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place, Prepared,
-    Settings, choose_client_deployment, complete_sources, platform_data_dir,
-};
+use crate::config::{Cloud, CloudOptions, Deployment, Environment, Place, Settings};
 use crate::data::{Source, Watch};
 use crate::http::Observer;
 use crate::local::{Engine, Local};
@@ -30,27 +27,8 @@ use crate::ops::download::{Downloaded, Verified};
 use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
-use crate::remote::profile::fetch_profile;
 use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
-
-/// Loads the cloud selected by options and environment, fetching its profile if it has one.
-async fn load_cloud(
-    options: CloudOptions<'_>,
-    environment: &Environment,
-    observer: &Observer,
-) -> Result<Cloud> {
-    let mut document = None;
-    for _ in 0..2 {
-        match Cloud::prepare(options, environment, document.as_deref())? {
-            Prepared::Cloud(cloud) => return Ok(*cloud),
-            Prepared::Profile(profile) => {
-                document = Some(fetch_profile(&profile, observer.clone()).await?);
-            }
-        }
-    }
-    Err(Error::internal("the profile was requested twice"))
-}
 
 /// The cloud selected alongside a local deployment, for downloads from other regions.
 struct OtherRegions {
@@ -138,7 +116,7 @@ impl Session {
     /// # Errors
     /// `Failed` on a cloud.
     pub async fn local(&self, what: &str) -> Result<Local> {
-        match self.deployment()? {
+        match self.globals.deployment(&self.environment)? {
             Deployment::Local { place, announced } => self.open_local(place, announced).await,
             Deployment::Remote => Err(Error::failed(format!(
                 "{what} requires a local deployment, not a cloud"
@@ -163,7 +141,7 @@ impl Session {
     }
 
     async fn open(&self) -> Result<Box<dyn ImageService>> {
-        match self.deployment()? {
+        match self.globals.deployment(&self.environment)? {
             Deployment::Local { place, announced } => {
                 let local = self.open_local(place, announced).await?;
                 Ok(Box::new(local.with_regions(Arc::new(OtherRegions {
@@ -189,18 +167,6 @@ impl Session {
         }
     }
 
-    fn deployment(&self) -> Result<Deployment> {
-        let config = self.config_sources();
-        let options = DeploymentOptions {
-            data_dir: self.globals.value(keys::DATA_DIR).map(Path::new),
-            config: &config,
-            local: self.globals.is_set(keys::LOCAL),
-            login: is_given(&self.globals, false),
-            cloud: is_given(&self.globals, true),
-        };
-        choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref())
-    }
-
     /// Returns the cloud selected by options and environment. With `--os-forget-tokens`, deletes all cached
     /// tokens first.
     pub async fn cloud(&self) -> Result<Cloud> {
@@ -209,26 +175,8 @@ impl Session {
         {
             forget_tokens(&directory)?;
         }
-        let value = |name: &str| self.globals.named(name).map(str::to_string);
-        let options = CloudOptions {
-            names: OPTION_NAMES,
-            value: &value,
-        };
-        load_cloud(options, &self.environment, &self.observation.observer()).await
-    }
-
-    fn config_sources(&self) -> Vec<ConfigSource> {
-        let files = self
-            .globals
-            .all(keys::CONFIG_FILE)
-            .iter()
-            .map(|path| ConfigSource::File(PathBuf::from(path)));
-        let directories = self
-            .globals
-            .all(keys::CONFIG_DIR)
-            .iter()
-            .map(|path| ConfigSource::Directory(PathBuf::from(path)));
-        files.chain(directories).collect()
+        let observer = self.observation.observer();
+        self.globals.cloud(&self.environment, &observer).await
     }
 
     fn settings(&self, place: Place, announced: bool) -> Result<Settings> {
@@ -249,10 +197,7 @@ impl Session {
                 }
                 Settings::for_data_dir(&directory)
             }
-            Place::Config(sources) => {
-                let sources = complete_sources(&sources, &["glance-api"], &self.environment);
-                Settings::load(&sources, &self.environment)
-            }
+            place @ Place::Config(_) => settings_of(&place, &self.environment),
         }
     }
 
@@ -303,11 +248,7 @@ impl Session {
 
     /// Returns the caller in a local deployment.
     pub fn caller(&self) -> Result<Caller> {
-        let given = self
-            .globals
-            .value(keys::AS)
-            .or(self.environment.get("GLANCE_AS").and_then(OsStr::to_str));
-        given.map_or_else(|| Ok(Caller::default()), Caller::parse)
+        self.globals.caller(&self.environment)
     }
 
     /// Returns whether image data may be read from standard input: it is open, not a terminal, and holds no
