@@ -20,7 +20,9 @@ pub async fn names(
     found: &mut (dyn FnMut(Named) -> ControlFlow<()> + Send),
 ) -> Result<()> {
     if *query == NameQuery::Stores {
-        for store in &settings.stores.get()?.list {
+        let stores = settings.stores.get()?;
+        // Without names, none can be chosen.
+        for store in stores.list.iter().filter(|_| stores.named) {
             let named = Named {
                 value: store.id.clone(),
                 about: store.description.clone().unwrap_or_default(),

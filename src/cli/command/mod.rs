@@ -2,7 +2,6 @@
 
 pub mod argparse;
 pub mod builtins;
-pub mod completion;
 pub mod formatters;
 pub mod globals;
 pub mod grammar;

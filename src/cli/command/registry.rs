@@ -100,6 +100,7 @@ impl<C> Row<C> {
     }
 
     /// Returns the row of a command that [creates](Self::creates) something.
+    #[must_use]
     pub const fn creating(self) -> Self {
         Self {
             creates: true,

@@ -6,7 +6,8 @@ use super::print::{fail, print};
 use crate::Result;
 use crate::cli::command::argparse::{Request, missing_command};
 use crate::cli::command::grammar::Grammar;
-use crate::cli::command::{VERSION, builtins, completion, help};
+use crate::cli::command::{VERSION, builtins, help};
+use crate::cli::complete::upstream;
 
 /// Handles requests that need no deployment: help, version, completion.
 pub fn answer(called: Grammar, request: Request) -> ExitCode {
@@ -36,7 +37,8 @@ fn builtin(called: Grammar, name: &str, words: &[String]) -> Result<String> {
     }
     match builtin.name {
         "help" => help::answer(called, words),
-        "complete" => completion::complete(called, words),
-        _ => Ok(completion::words().join(" ")),
+        "complete" => upstream::complete(called, words),
+        "completion" => upstream::completion(called, words),
+        _ => Ok(upstream::words().join(" ")),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line: grammar, wiring, lines, signals, logins, and what is printed where.
 
 mod auth;
+mod complete;
 mod downloads;
 pub mod grammar;
 mod lines;
@@ -11,4 +12,5 @@ mod operators;
 mod programs;
 mod requests;
 mod shell_output;
+mod shells;
 mod signals;

@@ -25,6 +25,7 @@ use super::grammar::{Grammar, Row};
 use super::parser::leaf;
 use crate::{Error, Result};
 
+pub use arguments::{longs_of, looks_like_option, takes_several};
 pub use complain::{complain, missing_command, usage_line};
 pub use former::successor;
 
