@@ -6,15 +6,14 @@
 use std::path::Path;
 
 use anyhow::Context;
+use glance_tools::cli::command::grammar::Grammar;
+use glance_tools::cli::complete::scripts::{PROGRAMS, Target, script};
+use glance_tools::cli::complete::shells::Shell;
 
-#[path = "generate/bash.rs"]
-mod bash;
 #[path = "generate/concepts.rs"]
 mod concepts;
 #[path = "generate/configuration.rs"]
 mod configuration;
-#[path = "generate/fish.rs"]
-mod fish;
 #[path = "generate/man.rs"]
 mod man;
 #[path = "generate/markdown.rs"]
@@ -25,8 +24,6 @@ pub mod model;
 mod roff;
 #[path = "generate/texts.rs"]
 mod texts;
-#[path = "generate/zsh.rs"]
-mod zsh;
 
 /// A generated file.
 pub struct Generated {
@@ -62,15 +59,26 @@ pub fn all() -> Vec<Generated> {
         configuration::page(),
     );
     add(format!("man/man7/{}.7", concepts::NAME), concepts::page());
-    for program in programs.iter().chain(&model::old_programs()) {
-        let name = program.name;
-        add(format!("completions/bash/{name}"), bash::script(program));
-        add(
-            format!("completions/fish/{name}.fish"),
-            fish::script(program),
-        );
-        add(format!("completions/zsh/_{name}"), zsh::script(program));
+    let directories = [
+        (Shell::Bash, "bash/", ""),
+        (Shell::Fish, "fish/", ".fish"),
+        (Shell::Zsh, "zsh/_", ""),
+    ];
+    for (shell, before, after) in directories {
+        for program in PROGRAMS.iter().chain(&["openstack"]) {
+            let path = format!("completions/{before}{program}{after}");
+            add(path, script(shell, Target::named(program, Grammar::Glance)));
+        }
     }
+    let whole = |shell| script(shell, Target::All);
+    add(
+        "completions/elvish/glance.elv".to_string(),
+        whole(Shell::Elvish),
+    );
+    add(
+        "completions/powershell/glance.ps1".to_string(),
+        whole(Shell::PowerShell),
+    );
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
 }

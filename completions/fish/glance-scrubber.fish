@@ -1,67 +1,24 @@
-# fish completion of glance-scrubber. Written by: cargo run --example generate
+# fish completion of glance-scrubber. The program itself answers: see "glance completion --help".
 
-set -g __glance_scrubber_commands 
-set -g __glance_scrubber_valued --config-file --config-dir --log-config-append --log-config --log_config --log-date-format --log-dir --logdir --log-file --logfile --shell_completion --syslog-log-facility --restore --data-dir -f --format --metrics-file
-
-# The words of the command on the line so far; $argv are the options whose value may stand apart.
-function __glance_scrubber_place
-    set -l pending 0
-    set -l place
-    for word in (commandline -opc)[2..]
-        if test $pending = 1
-            set pending 0
-        else if string match -q -- '-*' $word
-            contains -- $word $__glance_scrubber_valued; and set pending 1
-        else
-            set -a place $word
-        end
+function _glance_scrubber_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l program $words[1]
+    type -q -- $program; or set program glance-scrubber
+    set -l answer ($program __complete fish glance-scrubber $words[2..] "$current" 2>/dev/null)
+    # What stands before the path in --name=path.
+    set -l before (string match -r -- '^--[^=]+=' $current)
+    set -l path (string replace -r -- '^--[^=]+=' '' "$current")
+    switch "$answer[1]"
+        case files
+            __fish_complete_path "$path" | string replace -r -- '^' "$before"
+        case directories
+            __fish_complete_directories "$path" '' | string replace -r -- '^' "$before"
+        case '*'
+            test -n "$answer[2]"; and printf '%s\n' $answer[2..]
     end
-    string join ' ' -- $place
 end
 
-# Whether the line is at one of these places, or behind the whole command that one of them is.
-function __glance_scrubber_at
-    set -l place (__glance_scrubber_place)
-    contains -- "$place" $argv
+for name in glance-scrubber
+    complete -c $name -f -a '(_glance_scrubber_complete)'
 end
-
-# Whether it is not in a command of the second grammar, which has output options of its own.
-function __glance_scrubber_first
-    set -l place (__glance_scrubber_place)
-    not string match -qr '^(image|cached)( |$)' -- "$place"
-end
-
-function __glance_scrubber_in
-    set -l line (__glance_scrubber_place)
-    while test -n "$line"; and not contains -- "$line" $__glance_scrubber_commands
-        set line (string replace -r ' ?[^ ]*$' '' -- $line)
-    end
-    contains -- "$line" $argv
-end
-
-complete -c glance-scrubber -f
-complete -c glance-scrubber -l version -d 'Print the version'
-complete -c glance-scrubber -l config-file -r -F -d 'Configuration file; may be repeated, later files take precedence'
-complete -c glance-scrubber -l config-dir -x -a '(__fish_complete_directories)' -d 'Directory of configuration files; may be repeated'
-complete -c glance-scrubber -s d -l debug -d 'Log at level DEBUG'
-complete -c glance-scrubber -l nodebug -d 'The opposite of --debug'
-complete -c glance-scrubber -l log-config-append -l log-config -l log_config -r -F -d 'Logging configuration file (not supported)'
-complete -c glance-scrubber -l log-date-format -x -d 'Date format of log lines'
-complete -c glance-scrubber -l log-dir -l logdir -x -a '(__fish_complete_directories)' -d 'Directory for log files'
-complete -c glance-scrubber -l log-file -l logfile -r -F -d 'File to log to instead of standard error'
-complete -c glance-scrubber -l shell_completion -x -a 'bash zsh' -d 'Print a completion script'
-complete -c glance-scrubber -l syslog-log-facility -x -d 'Syslog facility'
-complete -c glance-scrubber -l use-journal -d 'Log to the systemd journal'
-complete -c glance-scrubber -l nouse-journal -d 'The opposite of --use-journal'
-complete -c glance-scrubber -l use-json -d 'Log in JSON'
-complete -c glance-scrubber -l nouse-json -d 'The opposite of --use-json'
-complete -c glance-scrubber -l use-syslog -d 'Log to syslog'
-complete -c glance-scrubber -l nouse-syslog -d 'The opposite of --use-syslog'
-complete -c glance-scrubber -s D -l daemon -d 'Run as a daemon and scrub at intervals'
-complete -c glance-scrubber -l nodaemon -d 'The opposite of --daemon'
-complete -c glance-scrubber -l restore -x -d 'Restore this image instead of scrubbing'
-complete -c glance-scrubber -l data-dir -x -a '(__fish_complete_directories)' -d 'Directory of the local deployment'
-complete -c glance-scrubber -l dry-run -d 'Show what would be removed without removing it'
-complete -c glance-scrubber -s f -l format -x -a 'json shell table value yaml' -d 'Output format of the summary'
-complete -c glance-scrubber -l metrics-file -r -F -d 'File to write Prometheus metrics to'
-complete -c glance-scrubber -s h -l help -d 'Print help'

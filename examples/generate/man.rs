@@ -224,7 +224,8 @@ const fn called(grammar: Grammar) -> &'static [&'static str] {
 fn related(program: &Program, grammar: Grammar, command: &Leaf) -> Vec<String> {
     let mut pages = vec!["glance(1)".to_string()];
     let mut add = |grammar: Grammar, name: &str| {
-        assert!(program.command(name).is_some(), "no command {name}");
+        let is_known = program.commands.iter().any(|command| command.name == name);
+        assert!(is_known, "no command {name}");
         let page = format!("{}(1)", page_name(grammar, name));
         if name != command.name && !pages.contains(&page) {
             pages.push(page);

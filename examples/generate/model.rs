@@ -1,4 +1,4 @@
-//! The programs as users and shells see them, from the command table and the parsers.
+//! The programs as users see them, from the command table and the parsers.
 
 use std::collections::BTreeSet;
 
@@ -108,62 +108,6 @@ impl Argument {
     }
 }
 
-impl Program {
-    /// Returns the options that shells also offer after a command: all commands, or those of the first grammar.
-    pub fn ours(&self, first_only: bool) -> impl Iterator<Item = &Argument> {
-        self.options
-            .iter()
-            .filter(move |option| option.ours && option.first_only == first_only)
-    }
-
-    /// Returns the command with that name.
-    pub fn command(&self, name: &str) -> Option<&Leaf> {
-        self.commands.iter().find(|command| command.name == name)
-    }
-
-    /// Returns all commands, and their prefixes of whole words; the program itself is the empty one.
-    pub fn places(&self) -> BTreeSet<String> {
-        let mut places = BTreeSet::from([String::new()]);
-        for command in &self.commands {
-            for (end, _) in command.name.match_indices(' ') {
-                places.insert(command.name[..end].to_string());
-            }
-            places.insert(command.name.clone());
-        }
-        places
-    }
-
-    /// Returns the words that may follow a place, each with its description.
-    pub fn following(&self, place: &str) -> Vec<(String, String)> {
-        let mut words: Vec<(String, String)> = Vec::new();
-        for command in &self.commands {
-            let rest = match place {
-                "" => Some(command.name.as_str()),
-                _ => command
-                    .name
-                    .strip_prefix(place)
-                    .and_then(|rest| rest.strip_prefix(' ')),
-            };
-            let Some(rest) = rest else { continue };
-            let word = rest.split(' ').next().unwrap_or(rest);
-            if words.iter().any(|(known, _)| known == word) {
-                continue;
-            }
-            let whole = if place.is_empty() {
-                word.to_string()
-            } else {
-                format!("{place} {word}")
-            };
-            let about = match self.command(&whole) {
-                Some(command) => command.about.clone(),
-                None => format!("Commands that begin with {whole}"),
-            };
-            words.push((word.to_string(), about));
-        }
-        words
-    }
-}
-
 /// Returns all programs.
 pub fn programs() -> Vec<Program> {
     vec![
@@ -188,29 +132,6 @@ pub fn old_programs() -> Vec<Program> {
         }
     };
     cache_manage::OLD_NAMES.iter().map(program).collect()
-}
-
-/// Replaces each `@WORD@` in a template by its text. Texts are not searched again, because a help text may contain
-/// any word.
-pub fn fill(template: &str, texts: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('@') {
-        filled.push_str(before);
-        let known = texts.iter().find_map(|(word, text)| {
-            let rest = after.strip_prefix(*word)?.strip_prefix('@')?;
-            Some((text, rest))
-        });
-        if let Some((text, after)) = known {
-            filled.push_str(text);
-            rest = after;
-        } else {
-            filled.push('@');
-            rest = after;
-        }
-    }
-    filled.push_str(rest);
-    filled
 }
 
 fn two_grammars(name: &'static str, grammars: &[Grammar]) -> Program {

@@ -1,10 +1,11 @@
 //! The programs. This is the only module that uses clap.
 //!
-//! Imports go one way: a program uses `run`, which uses `command`.
+//! Imports go one way: a program uses `run`, which uses `complete`, which uses `command`.
 
 pub mod cache_manage;
 pub mod command;
 mod commands;
+pub mod complete;
 mod doctor;
 pub mod glance;
 pub mod manage;

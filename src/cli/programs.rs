@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::command::grammar::Grammar;
+use super::complete::{self, Subject};
 use super::run::{client, limits, print, ui};
 use super::{cache_manage, manage, scrubber};
 use crate::config::Environment;
@@ -41,12 +42,17 @@ pub fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
-    ui::listen();
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
     let name = Path::new(&called).file_name().and_then(OsStr::to_str);
     let words: Vec<OsString> = words.collect();
     let environment: Environment = std::env::vars_os().collect();
+    if words.first().is_some_and(|word| word == complete::WORD) {
+        // Nothing is logged, and it cannot fail: a shell is in the middle of a line.
+        let answer = complete::answer(words[1..].to_vec(), &environment, completed);
+        return print::print_silently(&answer);
+    }
+    ui::listen();
     let program = Program::named(name);
     if let Some(name) = name.filter(|_| program != Program::Glance) {
         name_process(name);
@@ -65,6 +71,27 @@ fn run() -> ExitCode {
             None => cache_manage::run(words, environment),
         },
         Program::Scrubber => scrubber::run(words, &environment),
+    }
+}
+
+/// Returns the program whose command line is completed.
+fn completed(name: &str) -> Subject {
+    let tool = |command, settings| Subject::Tool {
+        command: Box::new(command),
+        settings,
+    };
+    match Program::named(Some(name)) {
+        Program::Glance if name == "openstack" => Subject::Client(Grammar::Openstack),
+        Program::Glance => Subject::Client(Grammar::Glance),
+        Program::Manage => tool(manage::command(), manage::load_settings),
+        Program::Scrubber => tool(scrubber::command(), scrubber::load_settings),
+        Program::CacheManage => {
+            let command = match cache_manage::old_name(name) {
+                Some(old) => cache_manage::upkeep_command(old, ""),
+                None => cache_manage::completed_command(),
+            };
+            tool(command, cache_manage::load_settings)
+        }
     }
 }
 

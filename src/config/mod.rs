@@ -16,7 +16,7 @@ pub mod settings;
 pub use cloud::{
     Address, Challenge, Cloud, CloudOptions, Federation, Field, Grant, Interface, Keystone, Login,
     Method, Named, Need, OptionNames, Prepared, Profile, Published, Reference, Scope, Tls,
-    TlsVersion, Trust, fields, root_of,
+    TlsVersion, Trust, cloud_names, fields, root_of,
 };
 pub use deployment::{
     Deployment, DeploymentOptions, Place, choose_client_deployment, choose_deployment,

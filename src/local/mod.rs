@@ -20,6 +20,7 @@ mod journal;
 mod locations;
 mod members;
 pub mod metadefs;
+pub mod names;
 mod patch;
 pub mod policy;
 pub mod quota;

@@ -12,6 +12,7 @@ pub mod imports;
 pub mod locations;
 pub mod members;
 pub mod metadefs;
+pub mod names;
 
 use crate::output::View;
 use crate::service::Running;

@@ -57,7 +57,8 @@ pub struct Remote {
     access: RwLock<Access>,
     /// Whether the image service used TLS when the cloud was opened.
     secure: bool,
-    prompt: Box<dyn Prompt + Send + Sync>,
+    /// None if a rejected token is not replaced by another login.
+    prompt: Option<Box<dyn Prompt + Send + Sync>>,
 }
 
 /// The part of a login that may be outdated.
@@ -110,8 +111,26 @@ impl Remote {
             secure: access.endpoint.scheme() == "https",
             access: RwLock::new(access),
             cloud,
-            prompt,
+            prompt: Some(prompt),
         })
+    }
+
+    /// Connects to a cloud only if that needs no login: without Keystone, or with a cached token. A request with a token
+    /// that is rejected fails.
+    ///
+    /// # Errors
+    /// `Failed` if the cached login has no such image service.
+    pub fn open_silently(cloud: Cloud, observer: Observer) -> Result<Option<Self>> {
+        let Some(access) = auth::connect_silently(&cloud)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            http: client(&cloud.tls, cloud.timeout, observer),
+            secure: access.endpoint.scheme() == "https",
+            access: RwLock::new(access),
+            cloud,
+            prompt: None,
+        }))
     }
 
     /// Returns whether the image service uses TLS.
@@ -215,10 +234,10 @@ impl Remote {
 
     /// Logs in again, if that is possible.
     async fn renew(&self) -> Result<bool> {
-        if !self.cloud.can_renew() {
+        let Some(prompt) = self.prompt.as_deref().filter(|_| self.cloud.can_renew()) else {
             return Ok(false);
-        }
-        let fresh = auth::connect(&self.http, &self.cloud, self.prompt.as_ref(), true).await?;
+        };
+        let fresh = auth::connect(&self.http, &self.cloud, prompt, true).await?;
         *self.access.write().await = fresh;
         Ok(true)
     }

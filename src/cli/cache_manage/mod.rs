@@ -9,7 +9,7 @@ mod session;
 mod upkeep;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -26,7 +26,7 @@ use super::operator::options::{
 use super::operator::perform::{exit_code, perform};
 use super::operator::{command_line, settings};
 use super::run::print::print;
-use crate::config::{ConfigSource, Environment};
+use crate::config::{ConfigSource, Environment, Settings};
 use crate::data::Watch;
 use crate::{Error, Result};
 
@@ -123,6 +123,35 @@ pub fn command() -> Command {
                 .hide(true)
                 .help("Configuration file of the service whose cache to manage"),
         )
+}
+
+/// Loads the settings of the deployment that the program works on.
+///
+/// # Errors
+/// Errors of the configuration files.
+pub fn load_settings(
+    data_dir: Option<&Path>,
+    config: &[ConfigSource],
+    environment: &Environment,
+) -> Result<Settings> {
+    settings::settings(data_dir, config, &CONFIGURED_BY, environment)
+}
+
+/// Returns the command line with the commands as subcommands, as completion reads it: options may stand anywhere.
+pub fn completed_command() -> Command {
+    let command = command();
+    let options: Vec<Arg> = command
+        .get_arguments()
+        .filter(|arg| !arg.is_positional() && !matches!(arg.get_action(), ArgAction::Version))
+        .cloned()
+        .collect();
+    let rows = COMMANDS.iter().chain(UPKEEP);
+    let commands = rows.map(|row| {
+        let inner = Command::new(row.name).about(row.about);
+        (row.args)(inner).args(options.clone())
+    });
+    let commands: Vec<Command> = commands.collect();
+    command.subcommands(commands)
 }
 
 /// Returns the list of commands, shown in help and after an unknown command.

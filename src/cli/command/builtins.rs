@@ -18,13 +18,13 @@ pub struct Builtin {
     /// The arguments in the usage line, in the first and in the second grammar.
     pub(super) usage: [&'static str; 2],
     /// The positional arguments, each with its help.
-    pub(super) positional: &'static [(&'static str, &'static str)],
+    pub positional: &'static [(&'static str, &'static str)],
     /// The options, each with its help.
     pub options: &'static [(&'static str, &'static str)],
 }
 
 /// The built-in commands, sorted by name.
-pub const BUILTINS: [Builtin; 4] = [
+pub const BUILTINS: [Builtin; 5] = [
     Builtin {
         name: "bash-completion",
         alias: "bash_completion",
@@ -53,6 +53,20 @@ pub const BUILTINS: [Builtin; 4] = [
                 "bash, or none for the completion data alone; default: bash",
             ),
         ],
+    },
+    Builtin {
+        name: "completion",
+        alias: "",
+        grammar: Some(Grammar::Glance),
+        is_extension: true,
+        about: "Print the completion script of a shell",
+        usage: ["[--name <command_name>] <shell>"; 2],
+        positional: &[("<shell>", "bash, elvish, fish, powershell or zsh")],
+        options: &[(
+            "--name <command_name>",
+            "Command to complete, such as openstack, of which only the commands of images are; default: all programs \
+             of this project",
+        )],
     },
     Builtin {
         name: "help",

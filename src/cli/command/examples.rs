@@ -149,6 +149,19 @@ const GLANCE: Table = &[
         )],
     ),
     (
+        "completion",
+        &[
+            example(
+                "glance completion bash",
+                "Print the completion script for bash",
+            ),
+            example(
+                "glance completion zsh --name openstack",
+                "Print one for openstack, beside that of upstream's client",
+            ),
+        ],
+    ),
+    (
         "cache-clean",
         &[
             example(

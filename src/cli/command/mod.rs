@@ -2,7 +2,6 @@
 
 pub mod argparse;
 pub mod builtins;
-pub mod completion;
 pub mod examples;
 pub mod formatters;
 pub mod globals;

@@ -9,6 +9,7 @@ mod purge;
 mod status;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command};
@@ -25,7 +26,7 @@ use super::operator::perform::{exit_code, perform};
 use super::operator::session::Session;
 use super::operator::{command_line, settings};
 use super::run::print::print;
-use crate::config::Environment;
+use crate::config::{ConfigSource, Environment, Settings};
 use crate::data::Watch;
 use crate::{Error, Result};
 
@@ -81,6 +82,18 @@ fn note_of(command: &Command) -> &'static str {
     } else {
         ""
     }
+}
+
+/// Loads the settings of the deployment that the program works on.
+///
+/// # Errors
+/// Errors of the configuration files.
+pub fn load_settings(
+    data_dir: Option<&Path>,
+    config: &[ConfigSource],
+    environment: &Environment,
+) -> Result<Settings> {
+    settings::settings(data_dir, config, &CONFIGURED_BY, environment)
 }
 
 /// Returns the whole command line.

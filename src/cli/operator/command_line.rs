@@ -7,8 +7,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 use crate::cli::command::argparse::complain;
-use crate::cli::command::completion;
 use crate::cli::command::grammar::Grammar;
+use crate::cli::complete::upstream::script_of;
 use crate::cli::run::print::{fail, fail_plainly, print};
 
 /// Parses the words after the name of a program.
@@ -38,7 +38,7 @@ fn completion_shell(matches: &ArgMatches) -> Option<&str> {
 }
 
 fn print_completion(name: &str, shell: &str) -> ExitCode {
-    match completion::script(name, shell) {
+    match script_of(name, shell) {
         Ok(script) => print(script.trim_end(), 0),
         Err(error) => fail_plainly(&error),
     }

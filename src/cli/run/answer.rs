@@ -8,7 +8,8 @@ use super::screen;
 use crate::Result;
 use crate::cli::command::argparse::{Request, missing_command};
 use crate::cli::command::grammar::Grammar;
-use crate::cli::command::{builtins, completion, help, version};
+use crate::cli::command::{builtins, help, version};
+use crate::cli::complete::upstream;
 use crate::config::Environment;
 
 /// Handles requests that need no deployment: help, version, completion.
@@ -59,8 +60,9 @@ fn builtin(
     match builtin.name {
         "help" if words.is_empty() => Ok(program_help(called, environment)),
         "help" => help::answer(called, words, screen::help_width()),
-        "complete" => completion::complete(called, words),
+        "complete" => upstream::complete(called, words),
+        "completion" => upstream::completion(called, words),
         "version" => version::version(called, words),
-        _ => Ok(completion::words().join(" ")),
+        _ => Ok(upstream::words().join(" ")),
     }
 }

@@ -46,6 +46,14 @@ pub fn clear_screen() {
     }
 }
 
+/// Prints a text on standard output. Failures are ignored.
+pub fn print_silently(text: &str) -> ExitCode {
+    if let Ok(mut out) = StandardOutput::open() {
+        let _ = out.write_all(text.as_bytes());
+    }
+    ExitCode::SUCCESS
+}
+
 /// Prints the result of one step of a command immediately, because the next step may take hours.
 pub fn print_step(line: &str) {
     print(line, 0);

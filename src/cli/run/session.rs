@@ -1,8 +1,7 @@
 //! The session of a run: options, environment and, once needed, the deployment.
 
-use std::ffi::OsStr;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -15,13 +14,12 @@ use super::progress::{Bar, summary};
 use super::prompt::Terminal;
 use super::{hints, screen, ui};
 use crate::cli::command::globals::Globals;
-use crate::cli::command::globals::cloud::{OPTION_NAMES, is_given};
+use crate::cli::command::globals::cloud::OPTION_NAMES;
+use crate::cli::command::globals::deployment::{load_cloud, settings_of};
 use crate::cli::command::globals::keys;
 use crate::cli::command::grammar::Grammar;
 use crate::config::{
-    Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place,
-    Preferences, Prepared, Reason, Settings, choose_client_deployment, complete_sources,
-    platform_data_dir,
+    Cloud, CloudOptions, Deployment, Environment, Place, Preferences, Reason, Settings,
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
@@ -31,27 +29,8 @@ use crate::ops::download::{Downloaded, Verified};
 use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
-use crate::remote::profile::fetch_profile;
 use crate::service::{ImageService, Reading, Regions, Upload};
 use crate::{Error, Result, ops};
-
-/// Loads the cloud selected by options and environment, fetching its profile if it has one.
-async fn load_cloud(
-    options: CloudOptions<'_>,
-    environment: &Environment,
-    observer: &Observer,
-) -> Result<Cloud> {
-    let mut document = None;
-    for _ in 0..2 {
-        match Cloud::prepare(options, environment, document.as_deref())? {
-            Prepared::Cloud(cloud) => return Ok(*cloud),
-            Prepared::Profile(profile) => {
-                document = Some(fetch_profile(&profile, observer.clone()).await?);
-            }
-        }
-    }
-    Err(Error::internal("the profile was requested twice"))
-}
 
 /// The cloud selected alongside a local deployment, for downloads from other regions.
 struct OtherRegions {
@@ -193,37 +172,13 @@ impl Session {
         }
     }
 
-    /// Returns the deployment that options and environment select.
+    /// Returns the deployment that options, environment and preferences select.
     ///
     /// # Errors
-    /// The errors of [`choose_client_deployment`].
+    /// The errors of [`Globals::deployment`].
     pub fn deployment(&self) -> Result<Deployment> {
-        let config = self.config_sources();
-        let options = DeploymentOptions {
-            data_dir: self.globals.value(keys::DATA_DIR).map(Path::new),
-            config: &config,
-            local: self.globals.is_set(keys::LOCAL),
-            login: is_given(&self.globals, false),
-            cloud: is_given(&self.globals, true),
-        };
-        let chosen =
-            choose_client_deployment(&options, &self.environment, platform_data_dir().as_deref());
-        self.preferred(&chosen).map_or(chosen, Ok)
-    }
-
-    /// Returns the cloud of the user's preferences, if nothing but them selects a deployment.
-    fn preferred(&self, chosen: &Result<Deployment>) -> Option<Deployment> {
-        self.preferences.cloud.as_ref()?;
-        let is_free = match chosen {
-            Ok(Deployment::Local { reason, .. } | Deployment::Remote { reason }) => {
-                matches!(reason, Reason::Default | Reason::OnlyCloud { .. })
-            }
-            // Several clouds, of which this is one, or no home directory.
-            Err(error) => error.kind() != crate::ErrorKind::Usage,
-        };
-        let file = self.preferences.file.as_ref()?;
-        let reason = Reason::Preferences(file.display().to_string());
-        is_free.then_some(Deployment::Remote { reason })
+        self.globals
+            .deployment(&self.environment, &self.preferences)
     }
 
     /// Returns the cloud selected by options and environment. With `--os-forget-tokens`, deletes all cached
@@ -234,35 +189,11 @@ impl Session {
         {
             forget_tokens(&directory)?;
         }
-        let preferred = match self.deployment() {
-            Ok(Deployment::Remote {
-                reason: Reason::Preferences(_),
-            }) => self.preferences.cloud.clone(),
-            _ => None,
-        };
-        let value = |name: &str| {
-            let given = self.globals.named(name).map(str::to_string);
-            given.or_else(|| preferred.clone().filter(|_| name == "--os-cloud"))
-        };
-        let options = CloudOptions {
-            names: OPTION_NAMES,
-            value: &value,
-        };
-        load_cloud(options, &self.environment, &self.observation.observer()).await
-    }
-
-    fn config_sources(&self) -> Vec<ConfigSource> {
-        let files = self
+        let observer = self.observation.observer();
+        let cloud = self
             .globals
-            .all(keys::CONFIG_FILE)
-            .iter()
-            .map(|path| ConfigSource::File(PathBuf::from(path)));
-        let directories = self
-            .globals
-            .all(keys::CONFIG_DIR)
-            .iter()
-            .map(|path| ConfigSource::Directory(PathBuf::from(path)));
-        files.chain(directories).collect()
+            .cloud(&self.environment, &self.preferences, &observer);
+        cloud.await
     }
 
     fn settings(&self, place: Place, reason: &Reason) -> Result<Settings> {
@@ -284,10 +215,7 @@ impl Session {
                 }
                 Settings::for_data_dir(&directory)
             }
-            Place::Config(sources) => {
-                let sources = complete_sources(&sources, &["glance-api"], &self.environment);
-                Settings::load(&sources, &self.environment)
-            }
+            place @ Place::Config(_) => settings_of(&place, &self.environment),
         }
     }
 
@@ -349,11 +277,7 @@ impl Session {
 
     /// Returns the caller in a local deployment.
     pub fn caller(&self) -> Result<Caller> {
-        let given = self
-            .globals
-            .value(keys::AS)
-            .or(self.environment.get("GLANCE_AS").and_then(OsStr::to_str));
-        given.map_or_else(|| Ok(Caller::default()), Caller::parse)
+        self.globals.caller(&self.environment)
     }
 
     /// Returns whether image data may be read from standard input: it is open, not a terminal, and holds no

@@ -10,6 +10,7 @@ mod scrub;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -23,7 +24,7 @@ use super::operator::perform::exit_code;
 use super::operator::{command_line, settings};
 use super::run::outcome::{Style, finish};
 use super::run::runtime::block_on;
-use crate::config::Environment;
+use crate::config::{ConfigSource, Environment, Settings};
 use crate::data::Watch;
 use crate::output::{Dialect, Options};
 use crate::{Error, Result};
@@ -33,6 +34,18 @@ const NAME: &str = "glance-scrubber";
 
 /// Configuration files of the upstream program.
 const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-scrubber"];
+
+/// Loads the settings of the deployment that the program works on.
+///
+/// # Errors
+/// Errors of the configuration files.
+pub fn load_settings(
+    data_dir: Option<&Path>,
+    config: &[ConfigSource],
+    environment: &Environment,
+) -> Result<Settings> {
+    settings::settings(data_dir, config, &CONFIGURED_BY, environment)
+}
 
 /// Returns the whole command line.
 pub fn command() -> Command {

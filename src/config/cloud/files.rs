@@ -91,6 +91,12 @@ impl Clouds {
             .hint(Parameter::LocalDeployment))
     }
 
+    /// Returns the names of the clouds.
+    pub fn names(&self) -> Vec<String> {
+        let clouds = self.all.map("clouds").into_iter();
+        clouds.flat_map(Map::keys).map(str::to_string).collect()
+    }
+
     /// Returns the names of the files, for messages.
     pub fn files(&self) -> String {
         let files: Vec<String> = self

@@ -276,12 +276,25 @@ impl Cloud {
         Self::directory(environment, "tokens")
     }
 
+    /// Returns the directory of cached names, beside that of the tokens.
+    pub fn name_directory(environment: &Environment) -> Option<PathBuf> {
+        Self::directory(environment, "names")
+    }
+
     /// Returns a directory below `glance` in `XDG_CACHE_HOME` or `~/.cache`; None without a home directory.
     fn directory(environment: &Environment, name: &str) -> Option<PathBuf> {
         let cache = environment.get("XDG_CACHE_HOME").map(PathBuf::from);
         let home = || Some(Path::new(environment.get("HOME")?).join(".cache"));
         Some(cache.or_else(home)?.join("glance").join(name))
     }
+}
+
+/// Returns the names of the clouds in clouds.yaml.
+///
+/// # Errors
+/// `Failed` for a file that cannot be parsed.
+pub fn cloud_names(environment: &Environment) -> Result<Vec<String>> {
+    Ok(Clouds::read(environment)?.names())
 }
 
 /// A cloud, or the profile to fetch before it is known.

@@ -26,6 +26,7 @@ pub use tables::images::StoredImage;
 pub use tables::locations::NewLocation;
 pub use tables::metadefs::Merge;
 pub(in crate::local) use tables::metadefs::{Content, StoredNamespace};
+pub use tables::names::read_names;
 pub use tables::query::{UsageCounts, is_property};
 pub use upkeep::purge::{Purged, Scope};
 pub(in crate::local) use upkeep::scrub::{PendingLocation, Place, RemovedLocation, Restorable};

@@ -91,21 +91,10 @@ pub async fn connect(
     prompt: &(dyn Prompt + Sync),
     renew: bool,
 ) -> Result<Access> {
-    let direct = |headers| {
-        let endpoint = cloud.endpoint.as_ref();
-        let endpoint =
-            endpoint.ok_or_else(|| Error::internal("the image service has no address"))?;
-        Ok(Access {
-            headers,
-            endpoint: endpoint.0.clone(),
-            caller: None,
-            kept: false,
-        })
-    };
     match &cloud.login {
-        Login::None => direct(HeaderMap::new()),
-        Login::Token(token) => direct(token_header(token.reveal())?),
-        Login::Basic { username, password } => direct(basic_header(username, password)?),
+        Login::None => direct(cloud, HeaderMap::new()),
+        Login::Token(token) => direct(cloud, token_header(token.reveal())?),
+        Login::Basic { username, password } => direct(cloud, basic_header(username, password)?),
         Login::Keystone(keystone) => {
             let more = match (&keystone.oauth2, &keystone.credential) {
                 (Some(endpoint), Some(Reference::Id(client))) => {
@@ -131,6 +120,40 @@ pub async fn connect(
             })
         }
     }
+}
+
+/// Returns the access to a cloud that needs no request and no secret from the user: without Keystone, or with a token that
+/// is cached; None if there is no such token.
+///
+/// # Errors
+/// `Failed` if the cached login has no such image service.
+pub fn connect_silently(cloud: &Cloud) -> Result<Option<Access>> {
+    let keystone = match &cloud.login {
+        Login::None => return direct(cloud, HeaderMap::new()).map(Some),
+        Login::Token(token) => return direct(cloud, token_header(token.reveal())?).map(Some),
+        Login::Basic { username, password } => {
+            return direct(cloud, basic_header(username, password)?).map(Some);
+        }
+        Login::Keystone(keystone) => keystone,
+    };
+    let (Some(directory), None) = (&cloud.tokens, &keystone.oauth2) else {
+        return Ok(None);
+    };
+    let kept = cache::Place::of(directory, keystone).read();
+    kept.map(|token| access(cloud, keystone, &token, true))
+        .transpose()
+}
+
+/// Returns the access to an image service at a known address.
+fn direct(cloud: &Cloud, headers: HeaderMap) -> Result<Access> {
+    let endpoint = cloud.endpoint.as_ref();
+    let endpoint = endpoint.ok_or_else(|| Error::internal("the image service has no address"))?;
+    Ok(Access {
+        headers,
+        endpoint: endpoint.0.clone(),
+        caller: None,
+        kept: false,
+    })
 }
 
 /// Returns the token, and whether it was cached.

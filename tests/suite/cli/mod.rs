@@ -1,6 +1,7 @@
 //! The command line: grammar, wiring, lines, signals, logins, and what is printed where.
 
 mod auth;
+mod complete;
 mod doctor;
 mod downloads;
 pub mod grammar;
@@ -14,4 +15,5 @@ mod programs;
 mod requests;
 mod screen;
 mod shell_output;
+mod shells;
 mod signals;

@@ -172,12 +172,12 @@ impl<'a> Sorter<'a> {
 }
 
 /// Returns whether a word before `--` is an option.
-fn looks_like_option(word: &str) -> bool {
+pub fn looks_like_option(word: &str) -> bool {
     word.starts_with('-') && word != "-"
 }
 
 /// Returns the long names of an option, including hidden aliases.
-fn longs_of(arg: &Arg) -> Vec<String> {
+pub fn longs_of(arg: &Arg) -> Vec<String> {
     let long = arg.get_long().map(str::to_string);
     let aliases = arg.get_all_aliases().unwrap_or_default();
     let aliases = aliases.into_iter().map(str::to_string);
@@ -185,7 +185,7 @@ fn longs_of(arg: &Arg) -> Vec<String> {
 }
 
 /// Returns whether an argument takes more than one word.
-fn takes_several(arg: &Arg) -> bool {
+pub fn takes_several(arg: &Arg) -> bool {
     arg.get_num_args()
         .is_some_and(|range| range.max_values() > 1)
         || arg.is_positional() && matches!(arg.get_action(), ArgAction::Append)

@@ -26,6 +26,7 @@ use super::parser::leaf;
 use super::{help, suggest};
 use crate::{Error, Result};
 
+pub use arguments::{longs_of, looks_like_option, takes_several};
 pub use complain::{complain, missing_command, usage_line};
 pub use former::successor;
 

@@ -1,6 +1,7 @@
 //! Global options: those accepted before the command and those also accepted after it.
 
 pub mod cloud;
+pub mod deployment;
 mod extensions;
 mod glance;
 pub mod keys;

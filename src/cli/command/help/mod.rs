@@ -10,8 +10,8 @@ use super::builtins::{BUILTINS, Builtin, builtin, builtins};
 use super::grammar::{Commands, Grammar, Row};
 use super::parser::own;
 use super::registry::Output;
-use super::suggest;
 use super::topics::{Body, TOPICS};
+use super::{examples, suggest};
 use crate::{Error, Result};
 
 pub use group::{group, is_group};
@@ -115,7 +115,27 @@ pub fn command(called: Grammar, grammar: Grammar, row: &'static Row, width: usiz
         .replacen("Usage:", "usage:", 1)
         .replacen("\nArguments:\n", &format!("\n{positional}\n"), 1)
         .replacen("\nOptions:\n", &format!("\n{options}\n"), 1);
-    format!("{help}\n")
+    format!("{help}\n{}", examples(called, grammar, row.name, width))
+}
+
+/// Returns the examples of a command as a section of its help.
+fn examples(called: Grammar, grammar: Grammar, name: &str, width: usize) -> String {
+    let mut text = String::new();
+    for example in examples::of(grammar, name) {
+        let line = example.called(called);
+        let lines = match width {
+            UNLIMITED => vec![line],
+            width => examples::break_line(&line, width.saturating_sub(4)),
+        };
+        let heading = if text.is_empty() { "\nExamples:\n" } else { "" };
+        let _ = write!(
+            text,
+            "{heading}  {}:\n    {}\n",
+            example.about,
+            lines.join("\n    ")
+        );
+    }
+    text
 }
 
 /// Returns the help of a built-in command.

@@ -1,77 +1,67 @@
 //! Completion at the prompt.
 
-use rustyline::completion::Completer;
+use rustyline::completion::{Completer, Pair};
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
 use crate::cli::command::grammar::Grammar;
-use crate::cli::command::parser::own;
-use crate::cli::command::topics::TOPICS;
+use crate::cli::complete::Subject;
+use crate::cli::complete::engine::complete;
+use crate::cli::complete::shells::Line;
+use crate::cli::complete::source::Source;
 
-/// The words for completion at the prompt.
+/// The completion of a line at the prompt, as in a shell.
 pub(super) struct Words {
     pub(super) called: Grammar,
+    /// The global options of all lines.
+    pub(super) options: Vec<String>,
+    pub(super) source: Box<dyn Source>,
 }
 
 impl Words {
     /// Returns the completions of the last word of `line`, and the offset of that word.
-    fn complete_line(&self, line: &str) -> (usize, Vec<String>) {
-        let start = line.rfind(char::is_whitespace).map_or(0, |space| {
-            space + line[space..].chars().next().map_or(1, char::len_utf8)
-        });
-        let (before, last) = line.split_at(start);
-        let before: Vec<&str> = before
-            .split_whitespace()
-            .filter(|word| !word.starts_with('-'))
+    fn complete_line(&self, line: &str) -> (usize, Vec<Pair>) {
+        let line = Line::split(line, "");
+        let before: Vec<String> = self.options.iter().chain(&line.words).cloned().collect();
+        let subject = Subject::Client(self.called);
+        let answer = complete(&subject, &before, &line.current, self.source.as_ref());
+        let mut pairs: Vec<Pair> = answer
+            .candidates
+            .into_iter()
+            .map(|one| Pair {
+                replacement: line.replacement(&one.value),
+                display: if one.is_id && !one.about.is_empty() {
+                    format!("{}  ({})", one.value, one.about)
+                } else {
+                    one.value
+                },
+            })
             .collect();
-        let (is_help, before) = match before.split_first() {
-            Some((&"help", rest)) => (true, rest),
-            _ => (false, &before[..]),
-        };
-        let mut words: Vec<String> = Vec::new();
-        if last.starts_with('-') {
-            let named = (1..=before.len())
-                .rev()
-                .find_map(|taken| self.called.find(&before[..taken].join(" ")));
-            if let Some(row) = named {
-                let command = own(self.called, Grammar::of(row), row);
-                let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
-                words
-                    .extend(shown.filter_map(|arg| arg.get_long().map(|long| format!("--{long}"))));
-            }
-        } else {
-            let mut names: Vec<&str> = self.called.rows().iter().map(|row| row.name).collect();
-            if before.is_empty() && !is_help {
-                names.extend(["help", "quit", "exit"]);
-            }
-            if before.is_empty() && is_help {
-                names.extend(TOPICS.iter().map(|topic| topic.name));
-            }
-            for name in names {
-                let mut rest = name.split(' ');
-                if before.iter().all(|word| rest.next() == Some(word)) {
-                    words.extend(rest.next().map(str::to_string));
-                }
-            }
+        if line.words.is_empty() {
+            let ends = ["exit", "quit"].into_iter();
+            pairs.extend(
+                ends.filter(|end| end.starts_with(&line.current))
+                    .map(|end| Pair {
+                        display: end.to_string(),
+                        replacement: end.to_string(),
+                    }),
+            );
         }
-        words.retain(|word| word.starts_with(last));
-        words.sort_unstable();
-        words.dedup();
-        (start, words)
+        (line.start, pairs)
     }
 }
 
 impl Completer for Words {
-    type Candidate = String;
+    type Candidate = Pair;
 
     fn complete(
         &self,
         line: &str,
         position: usize,
         _: &Context<'_>,
-    ) -> rustyline::Result<(usize, Vec<String>)> {
+    ) -> rustyline::Result<(usize, Vec<Pair>)> {
         Ok(self.complete_line(line.get(..position).unwrap_or(line)))
     }
 }
@@ -89,13 +79,41 @@ impl Helper for Words {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::complete::source::Selection;
+    use crate::model::{NameQuery, Named};
+
+    struct Fixed;
+
+    impl Source for Fixed {
+        fn names(&self, selection: &Selection, query: &NameQuery, _: &str) -> Vec<Named> {
+            assert!(matches!(query, NameQuery::Images(_)));
+            let Selection::Client(globals) = selection else {
+                panic!("of a client");
+            };
+            assert_eq!(globals.named("--data-dir"), Some("/d"));
+            vec![Named {
+                value: "1f".to_string(),
+                about: "My image".to_string(),
+            }]
+        }
+
+        fn clouds(&self) -> Vec<String> {
+            Vec::new()
+        }
+    }
 
     #[test]
     fn words_of_commands_and_options_complete() {
         let helper = Words {
             called: Grammar::Openstack,
+            options: vec!["--data-dir=/d".to_string()],
+            source: Box::new(Fixed),
         };
-        let complete = |line| helper.complete_line(line);
+        let complete = |line| {
+            let (start, pairs) = helper.complete_line(line);
+            let words: Vec<String> = pairs.into_iter().map(|pair| pair.replacement).collect();
+            (start, words)
+        };
         assert_eq!(complete("im"), (0, vec!["image".to_string()]));
         assert_eq!(complete("q"), (0, vec!["quit".to_string()]));
         assert_eq!(complete("image sh"), (6, vec!["show".to_string()]));
@@ -105,7 +123,11 @@ mod tests {
             complete("image show x --hum"),
             (13, vec!["--human-readable".to_string()])
         );
-        assert_eq!(complete("image show ").1, Vec::<String>::new());
+        assert_eq!(
+            complete("image show 'My i"),
+            (11, vec!["My\\ image".to_string()])
+        );
+        assert_eq!(complete("image show 1"), (11, vec!["1f".to_string()]));
         assert!(complete("image add ").1.contains(&"project".to_string()));
     }
 }

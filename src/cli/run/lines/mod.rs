@@ -27,6 +27,7 @@ use super::signals::at_prompt;
 use super::ui;
 use crate::cli::command::argparse::{self, Parsed, Request};
 use crate::cli::command::grammar::Grammar;
+use crate::cli::complete::source::Live;
 use crate::config::Environment;
 use crate::data::Watch;
 use crate::output::{is_null, was_closed};
@@ -136,6 +137,8 @@ impl Lines {
         };
         editor.set_helper(Some(Words {
             called: self.called,
+            options: self.options.clone(),
+            source: Box::new(Live::new(self.environment.clone())),
         }));
         loop {
             let line = match at_prompt(|| editor.readline(&format!("({program}) "))) {

@@ -114,6 +114,14 @@ mod watching {
             "a list reads all its rows",
         ),
         (
+            "SELECT images.id AS value",
+            "the completion of an image's name, of which there is no index; it stops after a fraction of a second",
+        ),
+        (
+            " IN (SELECT images.id FROM images WHERE",
+            "the completion of a word that follows an image's name, of which there is no index",
+        ),
+        (
             " ORDER BY COALESCE(tasks.",
             "a list reads all its rows, and tasks expire",
         ),

@@ -6,6 +6,7 @@ pub(in crate::local::catalog) mod images;
 pub(in crate::local::catalog) mod locations;
 pub(in crate::local::catalog) mod members;
 pub(in crate::local::catalog) mod metadefs;
+pub(in crate::local::catalog) mod names;
 pub(in crate::local::catalog) mod query;
 pub(in crate::local::catalog) mod reader;
 pub(in crate::local::catalog) mod rows;

@@ -283,7 +283,7 @@ fn order(sort: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
 /// Adds the condition for images that the caller may see in a list.
 ///
 /// *Source:* `_select_images_query` and `_image_get_all` of the reference implementation.
-fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
+pub(super) fn visible(mut sql: Sql, query: &ImageQuery, caller: &Caller) -> Sql {
     let project = || Value::from(caller.project.as_str());
     if !caller.is_admin() {
         sql = sql

@@ -3,6 +3,7 @@
 
 mod aged;
 mod choice;
+mod completion;
 mod federation;
 mod messages;
 mod proxy;
