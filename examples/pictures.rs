@@ -32,15 +32,14 @@ const PICTURES: [Picture; 2] = [
     },
     Picture {
         name: "tour",
-        before: &["qemu-img create -q -f qcow2 debian.qcow2 2G"],
+        before: &["truncate -s 300M debian.img"],
         shown: &[
-            "glance image create debian --disk-format qcow2 --file debian.qcow2 \
-             --id 0c2a5cf7-9a25-4d5d-a5bf-8e1f5e1d4d27 -c name -c size -c status",
+            "glance image create debian --disk-format raw --file debian.img -c name -c status",
             "glance image set debian --property os_distro=debian --tag stable",
-            "glance image list",
+            "glance image list -c Name -c Status",
             "glance image lst",
-            "glance image show debian --human -c size -c virtual_size -c tags",
-            "glance image save debian --file copy.qcow2 && cmp debian.qcow2 copy.qcow2",
+            "glance image show debian --human-readable -c size -c virtual_size -c tags",
+            "glance image save debian --file copy.img && cmp debian.img copy.img",
         ],
     },
 ];
@@ -99,10 +98,8 @@ fn steady(screen: &str) -> String {
     for line in screen.lines() {
         let line = line.rsplit_once("\r\x1b[2K").map_or(line, |(_, rest)| rest);
         let line = line.rsplit_once('\r').map_or(line, |(_, rest)| rest);
-        match line
-            .split_once(" in ")
-            .filter(|_| line.starts_with("Saved "))
-        {
+        let is_summary = line.starts_with("Saved ") || line.starts_with("Stored ");
+        match line.split_once(" in ").filter(|_| is_summary) {
             Some((size, rest)) => {
                 let rest = rest.split_once(" s").map_or("", |(_, rest)| rest);
                 steady.push_str(&format!("{size} in 0.1 s{rest}"));

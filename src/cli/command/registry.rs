@@ -99,6 +99,12 @@ impl<C> Row<C> {
         }
     }
 
+    /// Returns whether the command only reads, as its name says.
+    pub fn reads(&self) -> bool {
+        let last = self.name.rsplit([' ', '-']).next();
+        matches!(last, Some("list" | "show" | "info" | "usage" | "tasks"))
+    }
+
     /// Returns the row of a command that [creates](Self::creates) something.
     #[must_use]
     pub const fn creating(self) -> Self {

@@ -1,6 +1,7 @@
 //! `glance scrub`: removal of image data whose deletion was delayed. An extension.
 
 use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::run::progress::Rows;
 use crate::cli::run::session::Session;
 use crate::cli::views::scrub;
 use crate::local::ScrubEvent;
@@ -29,6 +30,7 @@ impl Leaf<Session> for Scrub {
         let mut lines = String::new();
         let mut kept = Vec::new();
         let mut failures: Vec<Error> = Vec::new();
+        let progress = Rows::new("locations");
         let mut report = |event: ScrubEvent<'_>| {
             if self.dry_run
                 && let Some(line) = scrub::line(&event, true)
@@ -38,12 +40,14 @@ impl Leaf<Session> for Scrub {
             match event {
                 ScrubEvent::Failed(error) => failures.push(error),
                 ScrubEvent::Kept(error) => kept.push(error.to_string()),
-                ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {}
+                ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {
+                    progress.advance("Scrubbing", 1);
+                }
             }
         };
-        let done = local
-            .scrub(self.dry_run, &session.watch, &mut report)
-            .await?;
+        let done = local.scrub(self.dry_run, &session.watch, &mut report).await;
+        progress.end();
+        let done = done?;
         let mut outcome = Outcome::text(lines + &scrub::summary(&done, self.dry_run))
             .with_data(scrub::record(&done, self.dry_run))
             .failing(failures);

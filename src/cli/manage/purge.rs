@@ -48,7 +48,7 @@ async fn purge<const DAYS: i64>(
         let lines: Vec<String> = tables.iter().map(would_purge).collect();
         return Ok(Outcome::text(lines.join("\n")).with_data(data(&tables, true)));
     }
-    let rows = Rows::new();
+    let rows = Rows::new("rows");
     let mut gone = 0;
     let mut removed = |table: &str, more| {
         gone += more;

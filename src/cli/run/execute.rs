@@ -36,6 +36,7 @@ pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) ->
     let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
     session.preferences = preferences;
     session.creates = parsed.row.creates;
+    session.reads = parsed.row.reads();
     Ok(session)
 }
 
@@ -77,8 +78,7 @@ pub async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
 
 /// Runs a command that only reads again and again, until it fails or is interrupted.
 async fn watch(row: &Row, once: impl AsyncFn() -> Result<u8>) -> Result<u8> {
-    let reads = ["list", "show", "info", "usage", "tasks"];
-    if !reads.iter().any(|verb| row.name.ends_with(verb)) {
+    if !row.reads() {
         return Err(Error::usage(format!(
             "--watch cannot be used with {}",
             row.name

@@ -65,7 +65,7 @@ fn local(place: &Place, reason: &Reason, home: Option<&Path>) -> String {
 }
 
 /// Returns a path for people, with `~` for the home directory.
-fn below_home(path: &Path, home: Option<&Path>) -> String {
+pub fn below_home(path: &Path, home: Option<&Path>) -> String {
     match home.and_then(|home| path.strip_prefix(home).ok()) {
         Some(rest) => format!("~/{}", rest.display()),
         None => path.display().to_string(),

@@ -67,24 +67,25 @@ pub fn summary(verb: &str, bytes: u64, elapsed: Duration, verified: Option<&str>
     format!("{verb} {size} in {seconds:.1} s{verified}.")
 }
 
-/// A counter of processed rows per table, drawn on a terminal only.
+/// A counter of processed things, such as rows of a table, drawn on a terminal only.
 pub struct Rows(ProgressBar);
 
 impl Rows {
-    /// Creates a counter at zero.
-    pub fn new() -> Self {
-        let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows  {per_sec}")
+    /// Creates a counter at zero. `unit` is what it counts, in the plural.
+    pub fn new(unit: &'static str) -> Self {
+        let template = format!("{{spinner}} {{msg}} {{human_pos}} {unit}  {{per_sec}}");
+        let style = ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_spinner());
         let target = ProgressDrawTarget::stderr_with_hz(10);
         Self(ProgressBar::with_draw_target(None, target).with_style(style))
     }
 
-    /// Adds processed rows of a table.
-    pub fn advance(&self, table: &str, rows: u64) {
-        if self.0.message() != table {
-            self.0.set_message(table.to_string());
+    /// Adds processed things; `what` names the table or the work.
+    pub fn advance(&self, what: &str, more: u64) {
+        if self.0.message() != what {
+            self.0.set_message(what.to_string());
         }
-        self.0.inc(rows);
+        self.0.inc(more);
     }
 
     /// Removes the counter.

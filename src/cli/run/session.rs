@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use super::observation::Observation;
 use super::progress::{Bar, summary};
 use super::prompt::Terminal;
+use super::here::below_home;
 use super::{hints, screen, ui};
 use crate::cli::command::globals::Globals;
 use crate::cli::command::globals::cloud::OPTION_NAMES;
@@ -76,6 +77,8 @@ pub struct Session {
     pub observation: Observation,
     /// Whether the command may create the data directory.
     pub creates: bool,
+    /// Whether the command only reads.
+    pub reads: bool,
     /// Whether standard input holds commands and thus no image data.
     pub reads_commands: bool,
     service: OnceCell<Box<dyn ImageService>>,
@@ -102,6 +105,7 @@ impl Session {
             watch,
             observation,
             creates: false,
+            reads: false,
             reads_commands: false,
             service: OnceCell::new(),
             engines: Mutex::default(),
@@ -200,23 +204,31 @@ impl Session {
         let announced = *reason == Reason::Default;
         match place {
             Place::DataDir(directory) if announced && !self.creates && !directory.exists() => {
+                let shown = self.for_people(&directory);
                 self.announce(&format!(
-                    "No cloud selected; no images in {} yet (--local).",
-                    directory.display()
+                    "No cloud selected; no images in {shown} yet (--local)."
                 ));
                 self.empty_settings()
             }
             Place::DataDir(directory) => {
-                let place = format!("Using local images in {}", directory.display());
+                let place = format!("Using local images in {}", self.for_people(&directory));
+                // A terminal is told once what reading is about: when there are no images yet.
+                let is_known = self.reads && std::io::stderr().is_terminal();
                 if self.observation.is_verbose() {
                     ui::info(&format!("{place}."));
-                } else if announced {
+                } else if announced && !is_known {
                     self.announce(&format!("{place} (--local): no cloud selected."));
                 }
                 Settings::for_data_dir(&directory)
             }
             place @ Place::Config(_) => settings_of(&place, &self.environment),
         }
+    }
+
+    /// Returns a path as messages show it: at a terminal with `~` for the home directory.
+    fn for_people(&self, path: &Path) -> String {
+        let home = self.environment.get("HOME").map(Path::new);
+        below_home(path, home.filter(|_| std::io::stderr().is_terminal()))
     }
 
     /// Prints which deployment is used if it was chosen by default.

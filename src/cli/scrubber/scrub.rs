@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::cli::command::registry::Leaf;
 use crate::cli::operator::log::Log;
 use crate::cli::operator::metrics::Metrics;
+use crate::cli::run::progress::Rows;
 use crate::cli::run::session::warn_of_unfinished;
 use crate::cli::views::scrub;
 use crate::config::{Database, Settings};
@@ -201,10 +202,14 @@ impl Scrub {
         session: &Session,
         lines: &mut Vec<String>,
     ) -> Result<(Scrubbed, Option<Timestamp>)> {
+        let progress = Rows::new("locations");
         let mut report = |event: ScrubEvent<'_>| match &event {
             ScrubEvent::Failed(error) => session.log.error(error),
             ScrubEvent::Kept(error) => session.log.warning(error),
             ScrubEvent::Scrubbed { .. } | ScrubEvent::Removed { .. } => {
+                if session.is_terminal && !session.is_daemon {
+                    progress.advance("Scrubbing", 1);
+                }
                 let Some(line) = scrub::line(&event, self.dry_run) else {
                     return;
                 };
@@ -217,6 +222,7 @@ impl Scrub {
         };
         let local = session.open().await?;
         let done = local.scrub(self.dry_run, &session.watch, &mut report).await;
+        progress.end();
         let oldest = match (&done, &self.metrics_file) {
             (Ok(_), Some(_)) => local.oldest_pending().await,
             _ => Ok(None),

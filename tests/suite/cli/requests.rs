@@ -16,6 +16,7 @@ type Cost = (&'static str, &'static [&'static str]);
 
 /// The first grammar. With a token at hand, nothing but these goes to any server.
 const GLANCE_COSTS: &[Cost] = &[
+    ("doctor", &["GET /versions", "GET /v2/images?limit=1"]),
     ("image-create --name n", &["POST /v2/images"]),
     (
         "image-create --name n --disk-format raw --container-format bare --file FILE",

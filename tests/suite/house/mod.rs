@@ -5,6 +5,7 @@ mod documents;
 mod generated;
 mod layers;
 mod manual;
+mod pictures;
 mod prose;
 mod source;
 mod version;

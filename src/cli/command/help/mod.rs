@@ -361,4 +361,54 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_first_screen_is_this_one() {
+        let text = overview(Grammar::Glance, "Three lines\non the\ndeployment.");
+        insta::assert_snapshot!(text, @r"
+        Manage OpenStack images, with or without a server.
+        usage: glance [options] <subcommand> ...
+
+          Images:             image-list, image-show, image-create, image-upload, ...
+          Sharing:            member-list, member-create, member-update, ...
+          Imports and tasks:  image-import, image-create-via-import, ...
+          Stores and service: stores-info, usage, location-add, ...
+          Cache and upkeep:   cache-list, cache-queue, scrub, ...
+          Definitions:        md-namespace-list, md-property-list, ...
+          As in openstack:    image list, image create, image save, image set, ...
+
+        Examples:
+          glance image create debian --disk-format qcow2 --file debian.qcow2
+          glance image-list
+          glance image save debian --file copy.qcow2
+          glance image list --long -f json
+          glance --os-cloud mycloud image-list
+
+        Three lines
+        on the
+        deployment.
+
+        More: glance help COMMAND|commands|options|cloud|local|output|environment
+        ");
+    }
+
+    #[test]
+    fn the_help_of_a_command_ends_with_examples() {
+        let row = Grammar::Glance.find("image-delete").unwrap();
+        let text = command(Grammar::Glance, Grammar::Glance, row, 60);
+        insta::assert_snapshot!(text, @r"
+        usage: glance image-delete <IMAGE_ID>...
+
+        Delete images
+
+        Positional arguments:
+          <IMAGE_ID>...  IDs of the images
+
+        Examples:
+          Delete an image and its data:
+            glance image-delete IMAGE_ID
+          Permit the deletion of a protected image first:
+            glance image-update IMAGE_ID --protected False
+        ");
+    }
 }

@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(complete("help image sh"), (11, vec!["show".to_string()]));
         assert_eq!(complete("help cl"), (5, vec!["cloud".to_string()]));
         assert_eq!(
-            complete("image show x --hum"),
+            complete("image show x --human-"),
             (13, vec!["--human-readable".to_string()])
         );
         assert_eq!(
