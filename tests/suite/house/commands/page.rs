@@ -1,7 +1,7 @@
 //! A document as blocks of commands.
 //!
 //! A block fenced as `console` holds commands after `$ `, each with its output below it. A command continues on the next
-//! line after a backslash at the end of a line, and until the end of a here-document. A line `…` in the output stands
+//! line after a backslash at the end of a line, on lines that begin with `> `, and to the end of a here-document. A line `…` in the output stands
 //! for any lines. A comment on the line above a block marks it:
 //!
 //! - `<!-- exits with 1 -->`: the exit code of its last command; all others exit with 0
@@ -75,7 +75,7 @@ fn end_of_document(command: &str) -> Option<&str> {
 /// Returns the commands of a block whose first line has the number `first`.
 fn steps(block: &[&str], first: usize) -> Result<Vec<Step>, String> {
     let mut steps: Vec<Step> = Vec::new();
-    let mut lines = block.iter().enumerate();
+    let mut lines = block.iter().enumerate().peekable();
     while let Some((at, line)) = lines.next() {
         let Some(command) = line.strip_prefix("$ ") else {
             let last = steps.last_mut().ok_or("the block begins with output")?;
@@ -86,6 +86,9 @@ fn steps(block: &[&str], first: usize) -> Result<Vec<Step>, String> {
         while command.ends_with('\\') {
             let (_, next) = lines.next().ok_or("a command has no end")?;
             command = format!("{command}\n{next}");
+        }
+        while let Some((_, next)) = lines.next_if(|(_, next)| next.starts_with("> ")) {
+            command = format!("{command}\n{}", &next[2..]);
         }
         if let Some(end) = end_of_document(&command).map(str::to_string) {
             loop {
@@ -188,12 +191,12 @@ mod tests {
     #[test]
     fn a_block_is_commands_with_output_and_marks() {
         let page = read(
-            "Text.\n\n<!-- exits with 3 -->\n```console\n$ a \\\n    b\n$ cat <<'END'\nx\nEND\nx\n\n$ c\n…\n```\n\n\
+            "Text.\n\n<!-- exits with 3 -->\n```console\n$ a \\\n    b\n$ cat <<'END'\nx\nEND\nx\n\n$ c |\n> d\n…\n```\n\n\
              <!-- not run: needs a cloud -->\n    glance image-list\n\n```ini\n[a]\n```\n",
         );
         assert_eq!(page.wrong, []);
         assert_eq!(page.run, 1);
-        assert_eq!(page.not_run, [(17, "needs a cloud".to_string())]);
+        assert_eq!(page.not_run, [(18, "needs a cloud".to_string())]);
         let known: Vec<_> = page
             .steps
             .iter()
@@ -211,7 +214,7 @@ mod tests {
             [
                 (5, "a \\\n    b", String::new(), 0),
                 (7, "cat <<'END'\nx\nEND", "x|".to_string(), 0),
-                (12, "c", "…".to_string(), 3),
+                (12, "c |\nd", "…".to_string(), 3),
             ]
         );
     }
