@@ -19,7 +19,7 @@ use crate::support::{GLANCE, files};
 use shell::Shell;
 
 /// The documents whose commands are run; each has a test below.
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "docs/README.md",
     "docs/coming-from-the-clients.md",
@@ -27,6 +27,7 @@ const DOCUMENTS: [&str; 10] = [
     "docs/configuration.md",
     "docs/cookbook.md",
     "docs/departures.md",
+    "docs/deployments.md",
     "docs/json.md",
     "docs/troubleshooting.md",
     "docs/tutorial.md",
@@ -128,7 +129,7 @@ fn commands_of_the_concepts_print_what_they_show() {
 }
 
 #[test]
-fn commands_of_the_troubleshooting_print_what_it_shows() {
+fn commands_of_the_troubleshooting_print_what_it_shows_with_qemu_img() {
     check("docs/troubleshooting.md");
 }
 
@@ -139,7 +140,7 @@ fn commands_for_users_of_the_clients_print_what_is_shown() {
 
 #[test]
 fn commands_of_the_references_print_what_they_show() {
-    for document in ["README", "configuration", "departures", "json"] {
+    for document in ["README", "configuration", "departures", "deployments", "json"] {
         check(&format!("docs/{document}.md"));
     }
 }
