@@ -1,5 +1,5 @@
 //! The commands in README.md and docs/ are run, and their output is compared with what is shown: see `page.rs` for the
-//! conventions. `UPDATE_DOCUMENTS=1` writes the output that they print into the documents.
+//! conventions. `UPDATE_DOCUMENTS=1` writes the output that differs into the documents, `UPDATE_DOCUMENTS=all` all output.
 
 mod page;
 mod shell;
@@ -73,8 +73,9 @@ fn check(document: &str) {
     }
     .run(&page.steps);
     drop(terminal.master);
-    if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
-        fs::write(&path, shell::updated(&text, &page.steps, &done)).unwrap();
+    if let Some(which) = std::env::var_os("UPDATE_DOCUMENTS") {
+        let updated = shell::updated(&text, &page.steps, &done, which == "all");
+        fs::write(&path, updated).unwrap();
     }
     let errors = shell::errors(Path::new(document), &page.steps, &done);
     assert!(errors.is_empty(), "{}", errors.join("\n\n"));
@@ -140,7 +141,13 @@ fn commands_for_users_of_the_clients_print_what_is_shown() {
 
 #[test]
 fn commands_of_the_references_print_what_they_show() {
-    for document in ["README", "configuration", "departures", "deployments", "json"] {
+    for document in [
+        "README",
+        "configuration",
+        "departures",
+        "deployments",
+        "json",
+    ] {
         check(&format!("docs/{document}.md"));
     }
 }

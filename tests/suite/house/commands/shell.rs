@@ -214,11 +214,13 @@ pub fn errors(document: &Path, steps: &[Step], done: &[Done]) -> Vec<String> {
     errors
 }
 
-/// Returns the document with the output that the commands printed, where it differs from what is shown.
-pub fn updated(text: &str, steps: &[Step], done: &[Done]) -> String {
+/// Returns the document with the output that the commands printed, where it differs from what is shown; with `all`, also
+/// where only IDs, times and the like differ, unless a line `…` stands for lines.
+pub fn updated(text: &str, steps: &[Step], done: &[Done], all: bool) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
     for (step, done) in steps.iter().zip(done).rev() {
-        if !is_shown(&step.output, &done.output) {
+        let whole = !step.output.iter().any(|line| line == "…");
+        if !is_shown(&step.output, &done.output) || (all && whole) {
             let first = step.line - 1 + step.command.lines().count();
             let blank = step.output.last().is_some_and(String::is_empty);
             let mut output = done.output.clone();
