@@ -19,7 +19,7 @@ use crate::support::{GLANCE, files};
 use shell::Shell;
 
 /// The documents whose commands are run; each has a test below.
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     "docs/README.md",
     "docs/coming-from-the-clients.md",
@@ -29,6 +29,7 @@ const DOCUMENTS: [&str; 11] = [
     "docs/departures.md",
     "docs/deployments.md",
     "docs/json.md",
+    "docs/stores-and-imports.md",
     "docs/troubleshooting.md",
     "docs/tutorial.md",
 ];
@@ -125,8 +126,8 @@ fn commands_of_the_cookbook_print_what_it_shows_with_qemu_img() {
 }
 
 #[test]
-fn commands_of_the_concepts_print_what_they_show() {
-    check("docs/concepts.md");
+fn commands_about_stores_and_imports_print_what_is_shown() {
+    check("docs/stores-and-imports.md");
 }
 
 #[test]
@@ -143,6 +144,7 @@ fn commands_for_users_of_the_clients_print_what_is_shown() {
 fn commands_of_the_references_print_what_they_show() {
     for document in [
         "README",
+        "concepts",
         "configuration",
         "departures",
         "deployments",
