@@ -133,8 +133,8 @@ fn varying(text: &str, previous: Option<char>) -> Option<(usize, &'static str)> 
     None
 }
 
-/// Returns a line without what differs from run to run: UUIDs, times, durations, space on disks, process IDs, ports, and
-/// the width of columns.
+/// Returns a line without what differs from run to run: UUIDs, times, durations, space on disks, ports, and the width of
+/// columns.
 pub fn normalize(line: &str) -> String {
     let mut result = String::new();
     let mut rest = line.trim_end();
@@ -153,14 +153,30 @@ pub fn normalize(line: &str) -> String {
         previous = Some(next);
         rest = &rest[next.len_utf8()..];
     }
-    for (before, after) in [("127.0.0.1:", "PORT")] {
-        if let Some((start, rest)) = result.split_once(before) {
-            let digits = rest.find(|c: char| !c.is_ascii_digit());
-            let rest = &rest[digits.unwrap_or(rest.len())..];
-            result = format!("{start}{before}{after}{rest}");
+    without_port(&result)
+}
+
+/// Returns a line without the port of the first address on loopback.
+fn without_port(line: &str) -> String {
+    const HOST: &str = "127.0.0.1:";
+    let Some((start, rest)) = line.split_once(HOST) else {
+        return line.to_string();
+    };
+    let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    format!("{start}{HOST}PORT{rest}")
+}
+
+/// Returns whether normalized output is what is shown.
+fn matches(shown: &[String], output: &[String]) -> bool {
+    match shown.split_first() {
+        None => output.is_empty(),
+        Some((first, rest)) if first == "…" => {
+            (0..=output.len()).any(|skipped| matches(rest, &output[skipped..]))
         }
+        Some((first, rest)) => output
+            .split_first()
+            .is_some_and(|(line, others)| line == first && matches(rest, others)),
     }
-    result
 }
 
 /// Returns whether the output is what the document shows: a line `…` stands for any lines.
@@ -173,17 +189,6 @@ pub fn is_shown(shown: &[String], output: &[String]) -> bool {
         }
         lines
     };
-    fn matches(shown: &[String], output: &[String]) -> bool {
-        match shown.split_first() {
-            None => output.is_empty(),
-            Some((first, rest)) if first == "…" => {
-                (0..=output.len()).any(|skipped| matches(rest, &output[skipped..]))
-            }
-            Some((first, rest)) => output
-                .split_first()
-                .is_some_and(|(line, others)| line == first && matches(rest, others)),
-        }
-    }
     matches(&normal(shown), &normal(output))
 }
 
