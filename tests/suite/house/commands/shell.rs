@@ -100,7 +100,7 @@ impl Shell {
 
 /// Returns the length of the UUID, time or number with a unit at the beginning of `text`, and what stands for it.
 fn varying(text: &str, previous: Option<char>) -> Option<(usize, &'static str)> {
-    if previous.is_some_and(|c| c.is_alphanumeric()) {
+    if previous.is_some_and(char::is_alphanumeric) {
         return None;
     }
     let matches = |pattern: &str| {
