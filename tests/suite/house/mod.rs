@@ -1,5 +1,6 @@
-//! The repository itself: imports, words, documents, generated files, and the files that operators copy.
+//! The repository itself: imports, words, documents and their commands, generated files, and the files that operators copy.
 
+mod commands;
 mod contrib;
 mod documents;
 mod generated;
