@@ -4,6 +4,7 @@
 //! writes `docs/images/*.svg`, which are checked in. `tests/suite/house/pictures.rs` fails if they are outdated. It needs
 //! `script` of util-linux.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -66,7 +67,7 @@ fn draw(picture: &Picture, glance: &Path) -> anyhow::Result<String> {
     let mut screen = String::new();
     for line in picture.shown {
         let text = run(home.path(), glance, line)?;
-        screen.push_str(&format!("\x1b[1m$ {line}\x1b[0m\n{text}"));
+        write!(screen, "\x1b[1m$ {line}\x1b[0m\n{text}")?;
     }
     let term = Term::new().min_width_px(usize::from(COLUMNS) * 9);
     Ok(term.render_svg(&steady(&screen)))
@@ -102,7 +103,7 @@ fn steady(screen: &str) -> String {
         match line.split_once(" in ").filter(|_| is_summary) {
             Some((size, rest)) => {
                 let rest = rest.split_once(" s").map_or("", |(_, rest)| rest);
-                steady.push_str(&format!("{size} in 0.1 s{rest}"));
+                let _ = write!(steady, "{size} in 0.1 s{rest}");
             }
             None => steady.push_str(line),
         }

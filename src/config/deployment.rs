@@ -29,12 +29,12 @@ pub enum Deployment {
     Local {
         /// The location of its data.
         place: Place,
-        /// What selected it. If nothing did, a line on stderr reports it.
+        /// The reason. If nothing selected it, a line on stderr reports it.
         reason: Reason,
     },
     /// A cloud.
     Remote {
-        /// What selected it.
+        /// The reason.
         reason: Reason,
     },
 }

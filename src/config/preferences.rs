@@ -1,4 +1,4 @@
-//! A user's preferences: the default cloud, and how results look at a terminal.
+//! A user's preferences: the default cloud, and the appearance of results at a terminal.
 
 use std::path::{Path, PathBuf};
 
@@ -107,7 +107,10 @@ fn choice(ini: &Ini, entry: &Entry, choices: &[&str]) -> Result<String> {
         return Ok(entry.value.clone());
     }
     let (key, value) = (&entry.key, quoted(&entry.value));
-    let what = format!("{key} is {value}, which is none of {}", choices.join(", "));
+    let what = format!(
+        "{key} is {value}, which is not one of {}",
+        choices.join(", ")
+    );
     Err(refuse(ini, entry, &what))
 }
 

@@ -1,6 +1,6 @@
 //! Why a deployment is used.
 
-/// What selected a deployment.
+/// The reason why a deployment is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// An option on the command line.

@@ -203,7 +203,7 @@ impl ServerCertVerifier for Verifier {
 
 /// Returns when a certificate expires, in seconds since the beginning of 1970; None if it cannot be parsed.
 pub(super) fn expiry(certificate: &[u8]) -> Option<u64> {
-    // webpki tells the end of a certificate's validity only by refusing it at a later time.
+    // webpki reports the end of a certificate's validity only by refusing it at a later time.
     let end_of_times = UnixTime::since_unix_epoch(Duration::from_secs(u64::from(u32::MAX) * 100));
     let certificate = CertificateDer::from(certificate);
     let certificate = webpki::EndEntityCert::try_from(&certificate).ok()?;

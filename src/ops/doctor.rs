@@ -7,9 +7,9 @@ use crate::output::{Cell, Row, Table, View};
 pub enum Health {
     /// Nothing to do.
     Good,
-    /// It works, but not for long, or not for everything.
+    /// Works, but not for long, or not for everything.
     Warning,
-    /// It does not work.
+    /// Does not work.
     Bad,
 }
 
@@ -24,16 +24,16 @@ impl Health {
     }
 }
 
-/// What a check found.
+/// The result of a check, with details.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// What was checked, such as `database`.
+    /// The subject of the check, such as `database`.
     pub check: &'static str,
     /// The result.
     pub health: Health,
-    /// What was found, in one line.
+    /// The details, on one line.
     pub detail: String,
-    /// What to do about it: sentences.
+    /// The remedy, in sentences.
     pub cure: Option<String>,
 }
 

@@ -76,7 +76,7 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
     })
 }
 
-/// The first and the longest pause between two looks at an image.
+/// The first and the longest pause between two requests for an image.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// Waits until an image has a status, and returns it.

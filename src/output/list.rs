@@ -149,7 +149,7 @@ trait RowWriter {
 
 struct TableWriter<'o> {
     grid: Grid,
-    /// What the columns hold.
+    /// The kinds of the columns.
     kinds: Vec<Kind>,
     dialect: Dialect,
     options: &'o Options,

@@ -1,11 +1,11 @@
-//! What people may ask of tables: sizes with units, times of this host, colors.
+//! Tables for people: sizes with units, times of this host, colors.
 
 use serde_json::Value;
 
 use super::{Cell, Options};
 use crate::model::Timestamp;
 
-/// What a column or field holds, by its name.
+/// The content of a column or field, derived from its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A size in bytes.

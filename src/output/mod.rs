@@ -46,6 +46,8 @@ pub enum View<'a> {
     Nothing,
     /// A text; a missing newline at its end is added.
     Text(String),
+    /// Lines that begin with a status, which may be colored.
+    Report(Vec<(&'static str, String)>),
     /// A record of one resource.
     Record(Record),
     /// A list.
@@ -393,6 +395,21 @@ pub async fn print(
                 "\n"
             };
             write!(out, "{text}{end}").map_err(write_failed)?;
+            Printed::default()
+        }
+        View::Report(lines) => {
+            for (status, text) in lines {
+                let text = if options.escapes() {
+                    width::escape_controls(&text)
+                } else {
+                    text.into()
+                };
+                match look::color(status).filter(|_| options.colors) {
+                    Some(color) => writeln!(out, "\x1b[{color}m{status}\x1b[0m{text}"),
+                    None => writeln!(out, "{status}{text}"),
+                }
+                .map_err(write_failed)?;
+            }
             Printed::default()
         }
         View::Record(record) => {

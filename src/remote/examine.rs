@@ -1,4 +1,4 @@
-//! What a check-up wants to know of a cloud.
+//! The examination of a cloud by a check-up.
 
 use futures_util::TryStreamExt;
 use http::Method;
@@ -25,7 +25,7 @@ pub struct Examined {
     pub is_exposed: bool,
     /// The newest version of the API that the service supports, such as `2.17`; None if it supports no version 2.
     pub version: Option<String>,
-    /// How far the clock of the service is ahead of ours, in seconds.
+    /// The lead of the service's clock over the clock of this host, in seconds.
     pub ahead: Option<i64>,
     /// When the certificate of the service expires.
     pub expiry: Option<Timestamp>,
@@ -49,7 +49,7 @@ impl Remote {
         access.caller.clone().map(|who| (who, access.kept))
     }
 
-    /// Asks the image service for its versions, and looks at how it answers. One request.
+    /// Requests the versions of the image service, and examines the response. One request.
     ///
     /// # Errors
     /// `Unreachable`; `Failed` if what answers is no image service.

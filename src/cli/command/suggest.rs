@@ -1,4 +1,4 @@
-//! What a mistyped command or option may mean.
+//! Suggestions for mistyped commands and options.
 
 /// Verbs of other programs, each with the one that our commands have.
 const SYNONYMS: [(&str, &str); 14] = [

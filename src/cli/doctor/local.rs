@@ -13,10 +13,10 @@ use crate::local::catalog::{Catalog, Due, State};
 use crate::ops::doctor::{Findings, Health};
 use crate::{Error, Result};
 
-/// The free space below which images soon fail to be stored: a share of the disk, in percent, and bytes.
-const LITTLE_SPACE: (u64, u64) = (5, 1 << 30);
+/// The free space below which images soon fail to be stored, in bytes.
+const LITTLE_SPACE: u64 = 1 << 30;
 
-/// What makes an outdated database current.
+/// The cure of an outdated database.
 const SYNC: &str = "Run \"glance-manage db sync\".";
 
 /// Checks the deployment at `place`.
@@ -261,7 +261,7 @@ fn check_directory(check: &'static str, directory: &Path, findings: &mut Finding
         HumanBytes(free),
         HumanBytes(total)
     );
-    if percent < u128::from(LITTLE_SPACE.0) && free < LITTLE_SPACE.1 * 10 || free < LITTLE_SPACE.1 {
+    if free < LITTLE_SPACE {
         findings.warn(check, detail, "Delete images, or make room.");
     } else {
         findings.good(check, detail);

@@ -30,8 +30,7 @@ impl Leaf<Session> for Doctor {
             Err(error) => fail(&mut findings, "deployment", session, &error),
         }
         let code = u8::from(findings.is_bad());
-        let text = report::text(&findings, session.colors());
-        Ok(Outcome::text(text)
+        Ok(Outcome::from(report::report(&findings))
             .with_data(findings.table())
             .exiting(code))
     }

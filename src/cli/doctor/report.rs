@@ -1,32 +1,26 @@
 //! The report for people.
 
-use std::fmt::Write;
+use crate::ops::doctor::Findings;
+use crate::output::View;
 
-use crate::ops::doctor::{Findings, Health};
+/// The width of the status at the beginning of each line.
+const STATUS: usize = 7;
 
 /// Returns the findings, one a line, with the cure of each below it.
-pub fn text(findings: &Findings, colors: bool) -> String {
+pub fn report(findings: &Findings) -> View<'static> {
     let width = findings.all().iter().map(|finding| finding.check.len());
     let width = width.max().unwrap_or_default();
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for finding in findings.all() {
-        let (check, word, detail) = (finding.check, finding.health.word(), &finding.detail);
-        let color = match finding.health {
-            Health::Good => "32",
-            Health::Warning => "33",
-            Health::Bad => "31",
-        };
-        let word = if colors {
-            format!("\x1b[{color}m{word:7}\x1b[0m")
-        } else {
-            format!("{word:7}")
-        };
-        let _ = writeln!(text, "{word}  {check:width$}  {detail}");
+        let (check, word) = (finding.check, finding.health.word());
+        let pad = " ".repeat(STATUS.saturating_sub(word.len()));
+        lines.push((word, format!("{pad}  {check:width$}  {}", finding.detail)));
         if let Some(cure) = &finding.cure {
-            let _ = writeln!(text, "{:7}  {:width$}  Cure: {cure}", "", "");
+            let indent = " ".repeat(STATUS + 2 + width + 2);
+            lines.push(("", format!("{indent}Cure: {cure}")));
         }
     }
-    text
+    View::Report(lines)
 }
 
 #[cfg(test)]
@@ -38,9 +32,17 @@ mod tests {
         let mut findings = Findings::default();
         findings.good("database", "SQLite");
         findings.warn("space", "1 MiB free", "Delete images.");
-        let expected = "ok       database  SQLite\n\
-            warning  space     1 MiB free\n                   Cure: Delete images.\n";
-        assert_eq!(text(&findings, false), expected);
-        assert!(text(&findings, true).contains("\x1b[33mwarning\x1b[0m"));
+        let View::Report(lines) = report(&findings) else {
+            panic!("not a report");
+        };
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|(word, text)| format!("{word}{text}"))
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @r"
+        ok       database  SQLite
+        warning  space     1 MiB free
+                           Cure: Delete images.
+        ");
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values::image_size;
+use crate::cli::run::hints::second_program;
 use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod};
 use crate::ops::images::{self, DetectedFormat, Reference};
@@ -174,7 +175,10 @@ impl Leaf<Session> for ImageImport {
                     "The '{}' import method is not supported by this deployment.",
                     self.method
                 ))
-                .hint("Run \"openstack image import info\" to list the supported methods.")
+                .hint(format!(
+                    "Run \"{} image import info\" to list the supported methods.",
+                    second_program()
+                ))
                 .because(error)
             }
             _ => error,

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use super::answer::answer;
 use super::execute::{open_session, perform};
-use super::handover;
 use super::lines;
 use super::print::fail;
 use super::runtime::block_on;
+use super::{handover, hints};
 use crate::cli::command::argparse::{self, Parsed, Request};
 use crate::cli::command::grammar::Grammar;
 use crate::config::Environment;
@@ -16,6 +16,7 @@ use crate::data::Watch;
 
 /// Runs a command line of the program that was `called`.
 pub fn run(called: Grammar, words: &[OsString], environment: Environment) -> ExitCode {
+    hints::note_called(called);
     let request = argparse::read(called, words.to_vec());
     if handover::is_foreign(called, words, &request)
         && let Some(error) = handover::replace(words, &environment)

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// The name of the program.
 const NAME: &str = "openstack";
 
-/// Set for the other program, so that two of ours do not call each other for ever.
+/// The variable set for the other program, so that two programs of this project do not call each other endlessly.
 const MARK: &str = "GLANCE_HANDED_OVER";
 
 /// Returns whether a command line of `openstack`, read as `request`, is for another program.

@@ -1,4 +1,4 @@
-//! Which deployment commands use without options, in a sentence for people.
+//! The deployment that commands use without options, in a sentence for people.
 
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Hints in the words of the programs, and hints that depend on the command.
 
+use std::sync::OnceLock;
+
 use clap::ArgMatches;
 
 use crate::cli::command::grammar::{Grammar, Row};
@@ -7,6 +9,20 @@ use crate::cli::command::parser::own;
 use crate::data::format::Format;
 use crate::model::schema::is_uuid;
 use crate::{Error, ErrorKind, Hint, Operation, Parameter};
+
+/// The program that was called; process-wide.
+static CALLED: OnceLock<Grammar> = OnceLock::new();
+
+/// Notes the program that was called: `glance` has the commands of `openstack`, too.
+pub fn note_called(program: Grammar) {
+    // A process is called once.
+    let _ = CALLED.set(program);
+}
+
+/// Returns the name by which commands of the second grammar are called here.
+pub fn second_program() -> &'static str {
+    CALLED.get().map_or("openstack", |called| called.program())
+}
 
 /// Returns the line that shows hints; None without hints.
 pub fn line(grammar: Grammar, hints: &[Hint]) -> Option<String> {
@@ -93,7 +109,7 @@ fn log_in_by(methods: &[String]) -> String {
 pub(in crate::cli) fn use_operation(grammar: Grammar, operation: &Operation) -> String {
     let either = |glance: &str, openstack: &str| match grammar {
         Grammar::Glance => format!("glance {glance}"),
-        Grammar::Openstack => format!("openstack image {openstack}"),
+        Grammar::Openstack => format!("{} image {openstack}", second_program()),
     };
     let glance = |command: &str| format!("glance {command}");
     let (command, purpose) = match operation {

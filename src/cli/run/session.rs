@@ -9,11 +9,11 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use super::here::below_home;
 use super::observation::Observation;
 use super::progress::{Bar, summary};
 use super::prompt::Terminal;
-use super::here::below_home;
-use super::{hints, screen, ui};
+use super::{hints, ui};
 use crate::cli::command::globals::Globals;
 use crate::cli::command::globals::cloud::OPTION_NAMES;
 use crate::cli::command::globals::deployment::{load_cloud, settings_of};
@@ -212,7 +212,7 @@ impl Session {
             }
             Place::DataDir(directory) => {
                 let place = format!("Using local images in {}", self.for_people(&directory));
-                // A terminal is told once what reading is about: when there are no images yet.
+                // At a terminal, reading commands name the directory only while it has no images.
                 let is_known = self.reads && std::io::stderr().is_terminal();
                 if self.observation.is_verbose() {
                     ui::info(&format!("{place}."));
@@ -258,12 +258,6 @@ impl Session {
     /// Returns the hints of an error, as sentences.
     pub fn hints(&self, error: &Error) -> Option<String> {
         hints::sentences(self.grammar, error.hints())
-    }
-
-    /// Returns whether standard output is a terminal where colors are wanted.
-    pub fn colors(&self) -> bool {
-        let is_wanted = !self.preferences.no_color && self.environment.get("NO_COLOR").is_none();
-        is_wanted && screen::is_terminal()
     }
 
     /// Ends the use of the local deployments that were opened (see [`Engine::finish`]).

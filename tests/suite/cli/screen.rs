@@ -56,6 +56,11 @@ fn a_status_has_a_color_at_a_terminal_only() {
     let text = at_terminal(&place, 100, &format!("image-show {id}"));
     assert!(text.contains("\x1b[32mactive\x1b[0m"), "{text}");
     assert!(!place.glance(&["image", "list"]).ok().contains('\x1b'));
+    let text = at_terminal(&place, 100, "doctor");
+    assert!(
+        text.starts_with("\x1b[32mok\x1b[0m       program"),
+        "{text}"
+    );
     preferences(&place, "[DEFAULT]\ncolor = never\n");
     assert!(!at_terminal(&place, 100, "image list").contains('\x1b'));
 }

@@ -174,8 +174,7 @@ pub fn read_words(called: Grammar, words: Vec<String>) -> Result<Request> {
     })
 }
 
-/// Returns the request of words that are no command of the second grammar: help, if all commands that begin with them are
-/// meant.
+/// Returns the request of words that are no command of the second grammar: help, if commands begin with them.
 ///
 /// # Errors
 /// `Usage` for an unknown command of `glance`.
@@ -201,13 +200,14 @@ fn unknown(called: Grammar, mut words: Vec<String>, is_asked: bool) -> Result<Re
     Err(error.hint(help::hint(&name, "glance ")))
 }
 
-/// Returns the hint for an option that a command does not have, if another one is meant.
+/// Returns the hint for an option that a command does not have, if a similar one exists.
 fn advice(grammar: Grammar, row: &'static Row, command: &Command, word: &str) -> Option<String> {
     if let Some(hint) = successor(grammar, row.name, word) {
         return Some(hint);
     }
     let long = word.strip_prefix("--")?.split('=').next()?;
-    if grammar.globals().any(|global| global.long == long) {
+    // Upstream accepts --force in front of every command, to no effect on this one.
+    if long != "force" && grammar.globals().any(|global| global.long == long) {
         return Some(format!("Pass --{long} before the command."));
     }
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());

@@ -37,7 +37,7 @@ pub fn group(called: Grammar, words: &[String]) -> String {
         if count[word] <= MANY {
             lines.push((row.name.to_string(), row.about.to_string()));
         } else if count.len() == 1 {
-            // All commands go on with the same word.
+            // All commands have the same next word.
             return group(called, &[words, &[word.to_string()]].concat());
         } else {
             let line = (

@@ -6,7 +6,7 @@ use super::super::grammar::Grammar;
 use super::super::topics::TOPICS;
 use super::usage;
 
-/// What the program is for.
+/// A one-line description of the program.
 pub(super) const ABOUT: &str = "Manage OpenStack images, with or without a server";
 
 /// The commands of each group that are used most.
@@ -93,7 +93,7 @@ pub(super) const fn groups(grammar: Grammar) -> &'static [(&'static str, &'stati
     }
 }
 
-/// Returns the first screen of a program. `here` says which deployment commands use.
+/// Returns the first screen of a program. `here` names the deployment that commands use.
 pub fn overview(grammar: Grammar, here: &str) -> String {
     let name = grammar.program();
     let groups = groups(grammar);

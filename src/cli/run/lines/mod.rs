@@ -62,7 +62,7 @@ pub fn run(called: Grammar, options: Vec<String>, environment: Environment) -> E
     }
 }
 
-/// What a line asks for.
+/// The request of a line.
 enum Work {
     /// A request to this program.
     Own(Request),

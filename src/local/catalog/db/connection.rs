@@ -41,6 +41,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_mins(2);
 /// The maximum time that the end of a command waits to empty a database's log.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The time to wait for connections that are on their way back to their pool.
+const RETURN_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// The number of 4 KiB pages after which SQLite copies its log into the database: rare, but little for the next
 /// process to read.
 const LOG_PAGES: &str = "256";
@@ -473,13 +476,33 @@ impl Catalog {
     ///
     /// Failures are ignored: every change was durable when it was committed, and stays in the log.
     pub async fn finish(&self) {
-        if let Pool::Sqlite(pools) = &self.pool
-            && self.has_written.swap(false, Ordering::Relaxed)
-        {
+        let Pool::Sqlite(pools) = &self.pool else {
+            return;
+        };
+        if self.has_written.swap(false, Ordering::Relaxed) {
             // An abandoned task may still hold the connection.
             let emptied = empty_log(&pools.writer);
             let _ = tokio::time::timeout(FINISH_TIMEOUT, emptied).await;
         }
+        // A connection that is still on its way back would be closed with the runtime, and the last one that is closed
+        // removes the files of the log.
+        for pool in [&pools.writer, &pools.readers] {
+            let _ = tokio::time::timeout(RETURN_TIMEOUT, settle(pool)).await;
+        }
+    }
+}
+
+/// Waits until all connections are back in a pool.
+async fn settle(pool: &SqlitePool) {
+    let mut rounds = 0;
+    while (pool.num_idle() as u64) < u64::from(pool.size()) {
+        // It takes some microseconds, unless the disk is slow.
+        if rounds < 20 {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        rounds += 1;
     }
 }
 

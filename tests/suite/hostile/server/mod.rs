@@ -103,7 +103,9 @@ impl Cloud {
         let mut command = self.place.command("/usr/bin/script");
         command
             .args(["-qec", &line, "/dev/null"])
-            .env("TERM", "xterm");
+            .env("TERM", "xterm")
+            // The program's own colors are escape sequences, too.
+            .env("NO_COLOR", "1");
         aim(&mut command, &self.server.url());
         let run = Run::of(command.output().unwrap());
         assert_eq!(run.code, 0, "{words:?}: {run:?}");
