@@ -5,11 +5,11 @@ use crate::output::{Cell, Row, Table, View};
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Nothing to do.
+    /// No action needed.
     Good,
-    /// Works, but not for long, or not for everything.
+    /// A warning: something will fail, or is limited.
     Warning,
-    /// Does not work.
+    /// An error: something is broken or missing.
     Bad,
 }
 

@@ -99,7 +99,7 @@ impl<C> Row<C> {
         }
     }
 
-    /// Returns whether the command only reads; its name tells.
+    /// Returns whether the command only reads, according to its name.
     pub fn reads(&self) -> bool {
         let last = self.name.rsplit([' ', '-']).next();
         matches!(last, Some("list" | "show" | "info" | "usage" | "tasks"))
