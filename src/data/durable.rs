@@ -24,7 +24,7 @@ pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
         return Ok(());
     }
     match DirBuilder::new().mode(mode).create(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !directory_of(path).is_dir() => {
             create_directory(directory_of(path), mode)?;
             return create_directory(path, mode);
         }
@@ -141,6 +141,14 @@ pub fn link_nameless(file: &File, path: &Path) -> Result<(), Errno> {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_directory_that_cannot_be_created_is_an_error() {
+        // The file system answers "not found", although the directory above exists.
+        for path in ["/proc/none", "/proc/none/x", "/proc/1/none/x"] {
+            assert!(create_directory(Path::new(path), 0o700).is_err(), "{path}");
+        }
+    }
 
     #[test]
     fn directories_are_created_with_those_above_them() {

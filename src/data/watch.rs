@@ -56,6 +56,17 @@ impl Watch {
         self.stop.cancel();
     }
 
+    /// Waits for a time, or until a stop is requested.
+    ///
+    /// # Errors
+    /// `Interrupted` if a stop is requested.
+    pub async fn sleep(&self, time: std::time::Duration) -> Result<()> {
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            () = self.stopped() => self.check(),
+        }
+    }
+
     /// Waits until the transfer is requested to stop.
     pub async fn stopped(&self) {
         self.stop.cancelled().await;

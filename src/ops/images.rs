@@ -8,9 +8,9 @@ use async_stream::try_stream;
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::fields::field_text;
-use crate::data::Source;
 use crate::data::format::{Detected, Format, Inspector};
 use crate::data::source::ByteStream;
+use crate::data::{Source, Watch};
 use crate::model::schema::is_uuid;
 use crate::model::{
     Change, Direction, Fields, Image, ImageFilter, ImagePatch, ImageQuery, ImageStatus, Import,
@@ -82,11 +82,12 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 /// Waits until an image has a status, and returns it.
 ///
 /// # Errors
-/// `Failed` if the image has a status that does not lead to it; the errors of [`find`].
+/// `Failed` if the image has a status that does not lead to it; `Interrupted`; the errors of [`find`].
 pub async fn wait_for(
     service: &dyn ImageService,
     reference: Reference<'_>,
     wanted: ImageStatus,
+    watch: &Watch,
 ) -> Result<Image> {
     let mut image = find(service, reference).await?;
     let mut pause = PAUSES.0;
@@ -97,7 +98,7 @@ pub async fn wait_for(
                 image.id, image.status
             )));
         }
-        tokio::time::sleep(pause).await;
+        watch.sleep(pause).await?;
         pause = (pause * 3 / 2).min(PAUSES.1);
         image = service.get_image(&image.id).await?;
     }

@@ -50,8 +50,7 @@ pub async fn wait(service: &dyn ImageService, id: &str, waiting: &Waiting<'_>) -
                 .hint(Operation::ListTasks(id.to_string())));
             }
         }
-        waiting.watch.check()?;
-        tokio::time::sleep(pause).await;
+        waiting.watch.sleep(pause).await?;
         pause = (pause * 3 / 2).min(POLL_INTERVALS.1);
         image = service.get_image(id).await?;
         if let Some(report) = waiting.report {

@@ -111,9 +111,11 @@ fn print_table(
         grid.push_text(1, &text);
         grid.end_row()?;
     }
-    if dialect == Dialect::Openstack
-        && let Some(total) = options.total_width()
-    {
+    let total = match dialect {
+        Dialect::Openstack => options.total_width(),
+        Dialect::Glance => options.screen(),
+    };
+    if let Some(total) = total {
         grid.fit(total, MIN_COLUMN_WIDTH);
     }
     grid.draw(out)

@@ -173,7 +173,7 @@ are colored. These preferences apply at a terminal only, except cloud. They are 
   sizes = human                       or bytes
   times = local                       or utc
   [columns]
-  image list = ID,Name,Size,Status    columns of a command; may be given for several
+  image list = Name,Status            columns of a command; may be given for several
 
 Results are printed on standard output, messages on standard error. NO_COLOR is respected.
 

@@ -14,6 +14,7 @@ use crate::cli::command::globals::{self, Global, Globals};
 use crate::cli::command::grammar::{Grammar, Row};
 use crate::cli::command::parser::leaf;
 use crate::cli::command::topics::TOPICS;
+use crate::output::escape_controls;
 
 /// A word that may stand at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,11 +101,12 @@ pub fn complete(
         }
     };
     let shown = |candidate: &Candidate| {
-        candidate.value.starts_with(current) && !candidate.value.contains(char::is_control)
+        candidate.value.starts_with(current) && is_harmless(&candidate.value)
     };
     answer.candidates.retain(shown);
     for candidate in &mut answer.candidates {
-        candidate.about = candidate.about.replace(char::is_control, " ");
+        let about = candidate.about.replace(char::is_control, " ");
+        candidate.about = escape_controls(&about).into_owned();
     }
     answer.candidates.sort_by(|a, b| a.value.cmp(&b.value));
     answer.candidates.dedup_by(|a, b| a.value == b.value);
@@ -699,4 +701,9 @@ fn of_value(arg: &Arg, place: &Place<'_>, before: &str, begun: &str) -> Answer {
         candidate.value.insert_str(0, before);
     }
     answer
+}
+
+/// Returns whether a terminal shows a word as it is: without control characters and overrides of the direction.
+fn is_harmless(word: &str) -> bool {
+    !word.contains(char::is_control) && escape_controls(word) == word
 }

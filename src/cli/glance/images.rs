@@ -336,7 +336,10 @@ impl Leaf<Session> for ImageShow {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let service = session.service().await?;
         let image = match self.wait_for {
-            Some(status) => images::wait_for(service, Reference::Id(&self.id), status).await?,
+            Some(status) => {
+                let reference = Reference::Id(&self.id);
+                images::wait_for(service, reference, status, &session.watch).await?
+            }
             None => images::find(service, Reference::Id(&self.id)).await?,
         };
         if int(&self.max_column_width).is_err() {

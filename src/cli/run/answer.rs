@@ -24,7 +24,8 @@ pub fn answer(called: Grammar, request: Request, environment: &Environment) -> E
         }
         Request::GroupHelp { words, is_asked } => {
             let code = if is_asked { 0 } else { 2 };
-            print(help::group(called, &words).trim_end(), code)
+            let text = help::fit(&help::group(called, &words), screen::help_width());
+            print(text.trim_end(), code)
         }
         Request::Builtin { name, words } => match builtin(called, &name, &words, environment) {
             Ok(text) => print(text.trim_end(), 0),

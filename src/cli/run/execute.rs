@@ -36,7 +36,6 @@ pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) ->
     let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
     session.preferences = preferences;
     session.creates = parsed.row.creates;
-    session.reads = parsed.row.reads();
     Ok(session)
 }
 
@@ -67,7 +66,7 @@ pub async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
         finish(outcome, Style::of(*grammar), &options).await
     };
     let done = if globals.is_set(keys::WATCH) {
-        watch(row, once).await
+        repeat(row, session, once).await
     } else {
         once().await
     };
@@ -77,7 +76,7 @@ pub async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
 }
 
 /// Runs a command that only reads again and again, until it fails or is interrupted.
-async fn watch(row: &Row, once: impl AsyncFn() -> Result<u8>) -> Result<u8> {
+async fn repeat(row: &Row, session: &Session, once: impl AsyncFn() -> Result<u8>) -> Result<u8> {
     if !row.reads() {
         return Err(Error::usage(format!(
             "--watch cannot be used with {}",
@@ -89,7 +88,7 @@ async fn watch(row: &Row, once: impl AsyncFn() -> Result<u8>) -> Result<u8> {
         if code != 0 {
             return Ok(code);
         }
-        tokio::time::sleep(WATCH_INTERVAL).await;
+        session.watch.sleep(WATCH_INTERVAL).await?;
     }
 }
 

@@ -77,8 +77,6 @@ pub struct Session {
     pub observation: Observation,
     /// Whether the command may create the data directory.
     pub creates: bool,
-    /// Whether the command only reads.
-    pub reads: bool,
     /// Whether standard input holds commands and thus no image data.
     pub reads_commands: bool,
     service: OnceCell<Box<dyn ImageService>>,
@@ -105,7 +103,6 @@ impl Session {
             watch,
             observation,
             creates: false,
-            reads: false,
             reads_commands: false,
             service: OnceCell::new(),
             engines: Mutex::default(),
@@ -212,11 +209,9 @@ impl Session {
             }
             Place::DataDir(directory) => {
                 let place = format!("Using local images in {}", self.for_people(&directory));
-                // At a terminal, reading commands name the directory only while it has no images.
-                let is_known = self.reads && std::io::stderr().is_terminal();
                 if self.observation.is_verbose() {
                     ui::info(&format!("{place}."));
-                } else if announced && !is_known {
+                } else if announced {
                     self.announce(&format!("{place} (--local): no cloud selected."));
                 }
                 Settings::for_data_dir(&directory)

@@ -237,3 +237,44 @@ fn a_create_that_waits_for_data_is_interrupted_once() {
     );
     assert_eq!(lines.len(), 2, "{lines:?}");
 }
+
+#[test]
+fn watching_and_waiting_end_at_once() {
+    let place = Place::new();
+    let id = place.image("a", b"content");
+    for words in [
+        &["--watch", "image-list"][..],
+        &["image-show", &id, "--wait-for", "deleted"],
+    ] {
+        let mut command = place.command(GLANCE);
+        command
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let child = command.spawn().unwrap();
+        // It sleeps once it has opened the database, and handles signals from before that.
+        let begun = Instant::now();
+        let database = place.data().join("glance.db");
+        let descriptors = std::path::PathBuf::from(format!("/proc/{}/fd", child.id()));
+        let opened = || {
+            let entries = std::fs::read_dir(&descriptors).unwrap();
+            entries
+                .flatten()
+                .any(|entry| std::fs::read_link(entry.path()).ok() == Some(database.clone()))
+        };
+        while !opened() {
+            assert!(begun.elapsed() < Duration::from_mins(1), "{words:?}");
+            std::thread::yield_now();
+        }
+        let begun = Instant::now();
+        kill_process(pid(&child), Signal::INT).unwrap();
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert_eq!(run.code, 130, "{words:?}: {}", run.stderr);
+        // The grace period of what cannot be stopped is four seconds.
+        assert!(
+            begun.elapsed() < Duration::from_secs(3),
+            "{words:?}: {:?}",
+            begun.elapsed()
+        );
+    }
+}

@@ -213,7 +213,9 @@ fn advice(grammar: Grammar, row: &'static Row, command: &Command, word: &str) ->
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let own = shown.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default());
     let globals = grammar.globals_after().map(|global| global.long);
-    let near = suggest::options(word, own.chain(globals));
+    let mut near = suggest::options(word, own.chain(globals));
+    // The option itself is known: it is misplaced.
+    near.retain(|name| *name != long);
     suggest::hint(&near, |name| format!("--{name}"))
 }
 

@@ -165,6 +165,37 @@ pub fn of_builtin(called: Grammar, builtin: &Builtin) -> String {
     text
 }
 
+/// Breaks the lines of a text that are longer than `width`, at spaces. What follows is indented as the description on the
+/// line is, which two spaces separate from a name.
+pub fn fit(text: &str, width: usize) -> String {
+    let mut fitted = String::new();
+    for line in text.lines() {
+        let start = line.len() - line.trim_start().len();
+        let indent = line[start..].find("  ").map_or(start, |gap| {
+            let after = start + gap;
+            after + line[after..].len() - line[after..].trim_start().len()
+        });
+        let indent = if indent * 2 > width { start } else { indent };
+        let mut rest = line.to_string();
+        while width != UNLIMITED && rest.chars().count() > width {
+            let room = rest
+                .char_indices()
+                .nth(width)
+                .map_or(rest.len(), |(at, _)| at);
+            let end = room + rest[room..].chars().next().map_or(0, char::len_utf8);
+            let Some(at) = rest[..end].rfind(' ').filter(|at| rest[..*at].trim() != "") else {
+                break;
+            };
+            fitted.push_str(rest[..at].trim_end());
+            fitted.push('\n');
+            rest = format!("{}{}", " ".repeat(indent), rest[at..].trim_start());
+        }
+        fitted.push_str(&rest);
+        fitted.push('\n');
+    }
+    fitted
+}
+
 /// Returns whether a topic has this name.
 pub fn is_topic(name: &str) -> bool {
     TOPICS.iter().any(|topic| topic.name == name)
@@ -178,8 +209,8 @@ pub fn answer(called: Grammar, words: &[String], width: usize) -> Result<String>
     let name = words.join(" ");
     if let Some(topic) = TOPICS.iter().find(|topic| topic.name == name) {
         return Ok(match topic.body {
-            Body::Text(text) => format!("{}\n\n{text}", topic.title),
-            Body::Commands => all_commands(called),
+            Body::Text(text) => fit(&format!("{}\n\n{text}", topic.title), width),
+            Body::Commands => fit(&all_commands(called), width),
             Body::Options => options::by_category(called, width),
         });
     }
@@ -192,7 +223,7 @@ pub fn answer(called: Grammar, words: &[String], width: usize) -> Result<String>
         }
     }
     if is_group(words) {
-        return Ok(group(called, words));
+        return Ok(fit(&group(called, words), width));
     }
     match called {
         Grammar::Glance => {
@@ -358,6 +389,29 @@ mod tests {
                     let found = Grammar::of_name(name).find(name);
                     assert!(found.is_some(), "{name}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn long_lines_break_at_spaces_and_keep_their_indentation() {
+        let text =
+            "  --name VALUE  a description that is long\nplain words that are long, too\nshort\n";
+        insta::assert_snapshot!(fit(text, 24), @r"
+          --name VALUE  a
+                        description
+                        that is
+                        long
+        plain words that are
+        long, too
+        short
+        ");
+        assert_eq!(fit(text, UNLIMITED), text);
+        for topic in &TOPICS {
+            let words = [topic.name.to_string()];
+            let text = answer(Grammar::Glance, &words, 80).unwrap();
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{}: {line}", topic.name);
             }
         }
     }
