@@ -395,15 +395,13 @@ mod tests {
 
     #[test]
     fn long_lines_break_at_spaces_and_keep_their_indentation() {
-        let text =
-            "  --name VALUE  a description that is long\nplain words that are long, too\nshort\n";
-        insta::assert_snapshot!(fit(text, 24), @r"
-          --name VALUE  a
-                        description
-                        that is
-                        long
-        plain words that are
-        long, too
+        let text = "  --name VALUE  a description that is long\n\
+            plain words that are long, too, so they break\nshort\n";
+        insta::assert_snapshot!(fit(text, 36), @r"
+          --name VALUE  a description that
+                        is long
+        plain words that are long, too, so
+        they break
         short
         ");
         assert_eq!(fit(text, UNLIMITED), text);
