@@ -7,7 +7,7 @@ use std::process::Command;
 /// The first glibc whose loader reads packed relocations.
 const PACKED: (u32, u32) = (2, 36);
 
-/// What a version is built from, relative to the top of the source.
+/// The sources of a version, relative to the top of the source.
 const SOURCES: [&str; 5] = ["src", "completions", "build.rs", "Cargo.toml", "Cargo.lock"];
 
 /// The file that `git archive` writes the commit to; see `.gitattributes`.

@@ -10,7 +10,7 @@ pub type Entry = (&'static str, &'static str);
 pub struct Words {
     /// The name of the program.
     pub name: &'static str,
-    /// What the program is for, in a line without a full stop.
+    /// The purpose of the program, in a line without a full stop.
     pub about: &'static str,
     /// The paragraphs of the description.
     pub description: &'static [&'static str],
@@ -298,7 +298,7 @@ const CACHE: &str = "Without a server, this needs a cache directory (image_cache
 const SHARING: &str = "Only an image whose visibility is shared has members. A member can see and use the image; the \
                        image is listed for the member once the member has accepted it.";
 
-/// What the pages of commands say beyond the summary, by the name of the command.
+/// Texts of the pages of commands beyond the summary, by the name of the command.
 pub const DETAILS: &[(&str, &[&str])] = &[
     (
         "add-location",

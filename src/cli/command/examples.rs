@@ -1549,7 +1549,7 @@ mod tests {
                 let named = match read_words(grammar, words) {
                     Ok(Request::Leaf(parsed)) => parsed.row.name.to_string(),
                     Ok(Request::Builtin { name, .. }) => name,
-                    Ok(_) => panic!("{}: is no command", example.line),
+                    Ok(_) => panic!("{}: not a command", example.line),
                     Err(error) => panic!("{}: {error}", example.line),
                 };
                 // Some examples show a command that is needed before or after.

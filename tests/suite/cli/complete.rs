@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::support::glance::{Server, TOKEN, aim};
 use crate::support::{GLANCE, Place, Run, block_on};
 
-/// What the program answers to a request of fish with these words, the last one being that at the cursor.
+/// The program's answer to a request of fish with these words; the last one is at the cursor.
 fn answer(
     place: &Place,
     words: &[&str],

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::glance::{Answer, Server, aim, tricks};
 use crate::support::{GLANCE, Place, Run, files};
 
-/// What a check-up found: check, status, detail, for each check.
+/// The findings of a check-up: check, status and detail of each.
 fn findings(run: &Run) -> Vec<[String; 3]> {
     let parsed: Vec<Value> = serde_json::from_slice(&run.stdout).unwrap();
     let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_string();
@@ -72,7 +72,7 @@ fn what_does_not_work_is_an_error_with_its_cure() {
     assert!(detail.contains("image_size_cap"), "{detail}");
 
     place.configure("");
-    fs::write(place.data().join("glance.db"), "this is no database").unwrap();
+    fs::write(place.data().join("glance.db"), "not a database").unwrap();
     let run = examine(&place);
     assert_eq!(
         (run.code, found(&run, "database")[1].as_str()),

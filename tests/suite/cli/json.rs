@@ -10,7 +10,7 @@ use crate::support::{GLANCE, Place, Run};
 /// A documented output: whether it is a list, and its fields.
 type Promise = (bool, Vec<String>);
 
-/// What docs/json.md says of each command.
+/// The documented output of each command, from docs/json.md.
 fn promised() -> BTreeMap<String, Promise> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md");
     let text = fs::read_to_string(path).unwrap();

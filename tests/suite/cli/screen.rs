@@ -1,4 +1,4 @@
-//! What a terminal gets, and the preferences of a user.
+//! Output at a terminal, and the preferences of a user.
 
 use std::fs;
 use std::time::Duration;

@@ -52,12 +52,12 @@ impl Globals {
         preferences: &Preferences,
         observer: &Observer,
     ) -> Result<Cloud> {
-        let preferred = match self.deployment(environment, preferences) {
-            Ok(Deployment::Remote {
-                reason: Reason::Preferences(_),
-            }) => preferences.cloud.clone(),
-            _ => None,
-        };
+        // Files of clouds are read for the selection only if there is a preferred cloud.
+        let preferred = preferences.cloud.clone().filter(|_| {
+            let selected = self.deployment(environment, preferences);
+            let is_preferred = |reason: &Reason| matches!(reason, Reason::Preferences(_));
+            matches!(selected, Ok(Deployment::Remote { reason }) if is_preferred(&reason))
+        });
         let value = |name: &str| {
             let given = self.named(name).map(str::to_string);
             given.or_else(|| preferred.clone().filter(|_| name == "--os-cloud"))

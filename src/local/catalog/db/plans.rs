@@ -115,11 +115,11 @@ mod watching {
         ),
         (
             "SELECT images.id AS value",
-            "the completion of an image's name, of which there is no index; it stops after a fraction of a second",
+            "the completion of an image's name, which has no index; it stops after a fraction of a second",
         ),
         (
             " IN (SELECT images.id FROM images WHERE",
-            "the completion of a word that follows an image's name, of which there is no index",
+            "the completion of a word that follows an image's name, which has no index",
         ),
         (
             " ORDER BY COALESCE(tasks.",
