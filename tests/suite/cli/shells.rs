@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{GLANCE, Place};
@@ -35,9 +36,13 @@ impl<'a> Terminal<'a> {
         for name in ["glance", "glance-manage"] {
             let _ = std::os::unix::fs::symlink(GLANCE, bin.join(name));
         }
+        // A server that was told to end may still hold its socket.
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let socket = place.file(&format!("tmux-{number}"));
         let terminal = Self {
             place,
-            socket: place.file("tmux").to_str().unwrap().to_string(),
+            socket: socket.to_str().unwrap().to_string(),
         };
         let mut words = vec!["new-session", "-d", "-x", "120", "-y", "40"];
         words.extend(shell);

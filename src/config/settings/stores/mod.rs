@@ -5,7 +5,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::setting::Setting;
 use crate::config::oslo::options::{
     CHUNK_SIZE, DATADIR, DATADIRS, DEFAULT_BACKEND, DEFAULT_STORE, ENABLED_BACKENDS, FILE_PERM,
     HTTP_PROXIES, HTTPS_CA_CERTIFICATES, HTTPS_INSECURE, STORE_DESCRIPTION, STORES,
@@ -14,6 +13,7 @@ use crate::config::oslo::options::{
 use crate::config::oslo::reader::{Located, Reader};
 use crate::config::oslo::values::quoted;
 use crate::config::secret::Secret;
+use crate::config::settings::setting::Setting;
 use crate::error::{Error, Result};
 
 /// The section of the only store if stores have no names.
