@@ -30,5 +30,6 @@ pub use secret::Secret;
 pub use settings::{
     CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Formats, HttpStore,
     Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits,
-    Registration, ScrubberSettings, Setting, Settings, Store, StoreKind, Stores, schemes,
+    Registration, ScrubberSettings, Setting, Settings, Store, StoreKind, Stores, is_data_dir,
+    schemes,
 };

@@ -79,7 +79,8 @@ pub async fn find(service: &dyn ImageService, reference: Reference<'_>) -> Resul
 /// The first and the longest pause between two requests for an image.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
-/// Waits until an image has a status, and returns it.
+/// Waits until an image has a status, and returns it. Calls `waiting` with the image each time that it does not have it
+/// yet.
 ///
 /// # Errors
 /// `Failed` if the image has a status that does not lead to it; `Interrupted`; the errors of [`find`].
@@ -88,6 +89,7 @@ pub async fn wait_for(
     reference: Reference<'_>,
     wanted: ImageStatus,
     watch: &Watch,
+    waiting: impl Fn(&Image),
 ) -> Result<Image> {
     let mut image = find(service, reference).await?;
     let mut pause = PAUSES.0;
@@ -98,6 +100,7 @@ pub async fn wait_for(
                 image.id, image.status
             )));
         }
+        waiting(&image);
         watch.sleep(pause).await?;
         pause = (pause * 3 / 2).min(PAUSES.1);
         image = service.get_image(&image.id).await?;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::csv::{self, Field};
 use super::look::{self, Kind};
-use super::table::{Grid, GridColumn, TextRules};
+use super::table::{Grid, GridColumn, READABLE, TextRules};
 use super::{
     Cell, Dialect, Format, Options, Printed, Row, Table, escape_for_terminal, no_such_format,
     select, write_failed, yaml,
@@ -17,10 +17,6 @@ use crate::model::json;
 
 /// The minimum width to which cliff narrows a column of a list, in cells.
 const MIN_COLUMN_WIDTH: usize = 8;
-
-/// The width of a column below which texts are hard to read, in cells. Instead of narrower columns, a terminal gets
-/// each row as lines.
-const READABLE: usize = 14;
 
 /// Prints a list.
 pub(super) async fn print(
@@ -46,10 +42,11 @@ pub(super) async fn print(
             let grid_columns = columns
                 .into_iter()
                 .map(|column| {
-                    let is_status = Kind::of(&column.name) == Kind::Status;
+                    let kind = Kind::of(&column.name);
                     let name = look::name(column.name, options);
                     GridColumn::new(name, column.align, column.max_width)
-                        .colored(is_status && options.colors)
+                        .colored(kind == Kind::Status && options.colors)
+                        .whole(kind == Kind::Id && options.screen().is_some())
                 })
                 .collect();
             let kinds = names.iter().map(|name| Kind::of(name)).collect();

@@ -14,6 +14,8 @@ pub(super) enum Kind {
     Time,
     /// The status of a resource.
     Status,
+    /// The ID of a resource, which is useful as a whole only.
+    Id,
     /// Anything else.
     Other,
 }
@@ -24,6 +26,7 @@ impl Kind {
         match name.to_ascii_lowercase().as_str() {
             "size" | "virtual_size" | "virtual size" | "bytes" => Self::Size,
             "status" => Self::Status,
+            name if name == "id" || name.ends_with(" id") || name.ends_with("_id") => Self::Id,
             "last accessed (utc)" | "last modified (utc)" => Self::Time,
             name if name.ends_with("_at") || name.ends_with(" at") => Self::Time,
             _ => Self::Other,
@@ -113,6 +116,8 @@ mod tests {
             ("Created At", Kind::Time),
             ("Last Accessed (UTC)", Kind::Time),
             ("status", Kind::Status),
+            ("Member ID", Kind::Id),
+            ("image_id", Kind::Id),
             ("format", Kind::Other),
         ] {
             assert_eq!(Kind::of(name), kind, "{name}");

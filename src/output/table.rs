@@ -25,6 +25,9 @@ use crate::error::Result;
 /// The maximum number of rows of tables that comfy-table draws.
 const SMALL: usize = 100;
 
+/// The width in cells below which a narrowed column is hard to read.
+pub(super) const READABLE: usize = 14;
+
 /// A column and its widths.
 pub(super) struct GridColumn {
     name: String,
@@ -35,6 +38,8 @@ pub(super) struct GridColumn {
     widest: usize,
     /// Whether statuses are colored.
     colored: bool,
+    /// Whether texts are narrowed only if the other columns would become unreadable.
+    whole: bool,
 }
 
 impl GridColumn {
@@ -45,7 +50,14 @@ impl GridColumn {
             limit,
             widest: 0,
             colored: false,
+            whole: false,
         }
+    }
+
+    /// Keeps texts whole as long as the other columns stay readable.
+    pub(super) fn whole(mut self, whole: bool) -> Self {
+        self.whole = whole;
+        self
     }
 
     /// Colors the statuses in the column.
@@ -149,15 +161,9 @@ impl Grid {
     ///
     /// *Source:* cliff `TableFormatter._assign_max_widths`.
     pub(super) fn fit(&mut self, total: usize, minimum: usize) {
-        let count = self.columns.len();
-        let widths: Vec<usize> = self.columns.iter().map(GridColumn::width).collect();
-        if widths.iter().map(|w| w + 3).sum::<usize>() < total {
+        let Some((wide, mut left)) = self.wide(total) else {
             return;
-        }
-        let usable = total.saturating_sub(1 + 3 * count);
-        let share = usable.checked_div(count).unwrap_or(0);
-        let wide: Vec<usize> = (0..count).filter(|index| widths[*index] > share).collect();
-        let mut left = usable - widths.iter().filter(|w| **w <= share).sum::<usize>();
+        };
         let Some((last, others)) = wide.split_last() else {
             return;
         };
@@ -171,6 +177,13 @@ impl Grid {
 
     /// Returns the width to which [`Grid::fit`] narrows wide columns; None if the table fits.
     pub(super) fn narrowest(&self, total: usize) -> Option<usize> {
+        let (wide, left) = self.wide(total)?;
+        left.checked_div(wide.len())
+    }
+
+    /// Returns the columns to narrow so that the table fits `total` cells, and the cells that they share; None if it
+    /// fits. Columns that stay whole are among them only if the others would become unreadable.
+    fn wide(&self, total: usize) -> Option<(Vec<usize>, usize)> {
         let count = self.columns.len();
         let widths: Vec<usize> = self.columns.iter().map(GridColumn::width).collect();
         if widths.iter().map(|w| w + 3).sum::<usize>() < total {
@@ -178,10 +191,17 @@ impl Grid {
         }
         let usable = total.saturating_sub(1 + 3 * count);
         let share = usable.checked_div(count)?;
-        let (narrow, wide): (Vec<usize>, Vec<usize>) =
-            widths.into_iter().partition(|width| *width <= share);
-        let left = usable.saturating_sub(narrow.iter().sum());
-        left.checked_div(wide.len())
+        let (wide, narrow): (Vec<usize>, Vec<usize>) =
+            (0..count).partition(|index| widths[*index] > share);
+        let taken = |columns: &[usize]| columns.iter().map(|index| widths[*index]).sum::<usize>();
+        let left = usable.saturating_sub(taken(&narrow));
+        let (whole, rest): (Vec<usize>, Vec<usize>) =
+            wide.iter().partition(|index| self.columns[**index].whole);
+        let room = left.saturating_sub(taken(&whole));
+        if !whole.is_empty() && room / rest.len().max(1) >= READABLE && !rest.is_empty() {
+            return Some((rest, room));
+        }
+        Some((wide, left))
     }
 
     /// Draws each row as lines of a name and a text, for tables that are too wide. Empty texts are left out.

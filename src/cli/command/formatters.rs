@@ -11,7 +11,7 @@ use super::globals::keys::{self, Flag, Text, Texts};
 use super::grammar::Grammar;
 use super::registry::Output;
 use super::values::int;
-use crate::config::{Environment, Preferences};
+use crate::config::{Environment, Preferences, Setting};
 use crate::output::{Format, Options, Quote, SortDirection};
 use crate::{Error, Result};
 
@@ -149,14 +149,14 @@ fn all(matches: &ArgMatches, name: &str) -> Vec<String> {
 /// Returns the output format of a command line. The preferences of the user apply at a terminal.
 ///
 /// # Errors
-/// `Usage` for an unknown format.
+/// `Usage` for an unknown format; `Failed` for invalid preferences.
 pub fn options(
     grammar: Grammar,
     command: &str,
     matches: &ArgMatches,
     globals: &Globals,
     environment: &Environment,
-    preferences: &Preferences,
+    preferences: &Setting<Preferences>,
 ) -> Result<Options> {
     let given = Given {
         grammar,
@@ -211,6 +211,7 @@ pub fn options(
     options.human_sizes = globals.is_set(keys::HUMAN);
     options.local_times = globals.is_set(keys::LOCAL_TIME);
     if options.is_terminal {
+        let preferences = preferences.get()?;
         options.colors = !preferences.no_color && environment.get("NO_COLOR").is_none();
         options.human_sizes |= preferences.human_sizes;
         options.local_times |= preferences.local_times;

@@ -169,9 +169,9 @@ are colored. These preferences apply at a terminal only, except cloud. They are 
   [DEFAULT]
   cloud = mycloud                     used if nothing else selects a deployment
   format = table                      default output format
-  color = auto                        or never
-  sizes = human                       or bytes
-  times = local                       or utc
+  color = auto                        or never, for statuses at a terminal
+  sizes = human                       with units, or bytes
+  times = local                       of this host, or utc
   [columns]
   image list = Name,Status            columns of a command; may be given for several
 

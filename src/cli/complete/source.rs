@@ -14,7 +14,7 @@ use crate::Result;
 use crate::cli::command::globals::Globals;
 use crate::cli::command::globals::deployment::settings_of;
 use crate::config::{
-    ConfigSource, Deployment, Environment, Place, Preferences, Settings, cloud_names,
+    ConfigSource, Deployment, Environment, Place, Preferences, Setting, Settings, cloud_names,
 };
 use crate::http::Observer;
 use crate::local;
@@ -119,7 +119,7 @@ struct Lookup {
 
 impl Lookup {
     fn of_client(&self, globals: &Globals) -> Result<()> {
-        let preferences = Preferences::read(&self.environment)?;
+        let preferences = Setting::from(Preferences::read(&self.environment));
         match globals.deployment(&self.environment, &preferences)? {
             Deployment::Local {
                 place: Place::DataDir(directory),
@@ -165,7 +165,7 @@ impl Lookup {
     }
 
     /// Finds names on a cloud: in the cache, or with a login that is cached already.
-    async fn of_cloud(&self, globals: &Globals, preferences: &Preferences) -> Result<()> {
+    async fn of_cloud(&self, globals: &Globals, preferences: &Setting<Preferences>) -> Result<()> {
         let observer = Observer::default();
         let cloud = globals
             .cloud(&self.environment, preferences, &observer)

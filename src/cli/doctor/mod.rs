@@ -20,6 +20,9 @@ impl Leaf<Session> for Doctor {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut findings = Findings::default();
         findings.good("program", version::line(session.grammar));
+        if let Err(error) = session.preferences.get() {
+            fail(&mut findings, "preferences", session, &error);
+        }
         match session.deployment() {
             Ok(Deployment::Local { place, reason }) => {
                 local::check(session, place, &reason, &mut findings).await;

@@ -338,7 +338,7 @@ impl Leaf<Session> for ImageShow {
         let image = match self.wait_for {
             Some(status) => {
                 let reference = Reference::Id(&self.id);
-                images::wait_for(service, reference, status, &session.watch).await?
+                session.wait_for(reference, status).await?
             }
             None => images::find(service, Reference::Id(&self.id)).await?,
         };

@@ -6,7 +6,7 @@ use crate::cli::run::session::Session;
 use crate::cli::views::scrub;
 use crate::local::ScrubEvent;
 use crate::ops::Outcome;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Remove the data of images pending deletion.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,7 +15,7 @@ pub struct Scrub {
     #[arg(long, conflicts_with = "restore")]
     dry_run: bool,
     /// Restore this image instead of scrubbing.
-    #[arg(long, value_name = "IMAGE_ID")]
+    #[arg(long, value_name = "ID")]
     restore: Option<String>,
 }
 
@@ -23,8 +23,14 @@ impl Leaf<Session> for Scrub {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let local = session.local("scrubbing").await?;
         if let Some(id) = &self.restore {
-            let mut outcome = Outcome::nothing();
-            outcome.notices = local.restore(id).await?;
+            let restored = local.restore(id).await.map_err(|error| match error.kind() {
+                ErrorKind::NotFound => {
+                    error.hint("To list the images pending deletion, run: glance scrub --dry-run")
+                }
+                _ => error,
+            });
+            let mut outcome = scrub::restored(id);
+            outcome.notices = restored?;
             return Ok(outcome);
         }
         let mut lines = String::new();

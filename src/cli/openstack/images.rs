@@ -316,7 +316,7 @@ impl Leaf<Session> for ImageShow {
         let service = session.service().await?;
         let reference = Reference::IdOrName(&self.image);
         let image = match self.wait_for {
-            Some(status) => images::wait_for(service, reference, status, &session.watch).await?,
+            Some(status) => session.wait_for(reference, status).await?,
             None => images::find(service, reference).await?,
         };
         Ok(Outcome::from(View::Record(views::image(

@@ -7,7 +7,8 @@ use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::values::{key_value, non_negative};
 use crate::cli::run::session::Session;
-use crate::model::{Direction, Fields, Image, ImageFilter, ImageQuery, MemberStatus};
+use crate::cli::run::ui;
+use crate::model::{Direction, Fields, Image, ImageFilter, ImageQuery, ImageStatus, MemberStatus};
 use crate::ops::Outcome;
 use crate::ops::images::{self, List, Reference};
 use crate::output::{Cell, Table, View};
@@ -109,6 +110,16 @@ impl Leaf<Session> for ImageList {
             name: self.name.clone(),
             ..ImageFilter::default()
         };
+        let unknown = self
+            .status
+            .as_deref()
+            .filter(|word| word.parse::<ImageStatus>().is_err());
+        if let Some(word) = unknown {
+            let known = ImageStatus::ALL.map(ImageStatus::name).join(", ");
+            ui::notice(&format!(
+                "unknown status '{word}': the statuses are {known}"
+            ));
+        }
         filter.attributes.extend(
             self.status
                 .clone()

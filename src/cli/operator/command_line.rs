@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
-use crate::cli::command::argparse::complain;
+use crate::cli::command::argparse::{complain, near_miss, refusing};
 use crate::cli::command::grammar::Grammar;
 use crate::cli::complete::upstream::script_of;
 use crate::cli::run::print::{fail, fail_plainly, print};
@@ -20,10 +20,12 @@ pub fn parse(
     command: &Command,
     words: Vec<OsString>,
 ) -> Result<ArgMatches, ExitCode> {
+    let texts = words.iter().filter_map(|word| word.to_str());
+    let texts: Vec<String> = texts.map(str::to_string).collect();
     let line = std::iter::once(OsString::from(name)).chain(words);
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
-        Err(error) => return Err(help_or_complaint(name, command.clone(), &error)),
+        Err(error) => return Err(help_or_complaint(name, command, &texts, &error)),
     };
     match completion_shell(&matches) {
         Some(shell) => Err(print_completion(name, shell)),
@@ -45,13 +47,28 @@ fn print_completion(name: &str, shell: &str) -> ExitCode {
 }
 
 /// Prints help or the version, which clap returns as an error, or a usage error.
-fn help_or_complaint(name: &str, command: Command, error: &clap::Error) -> ExitCode {
+fn help_or_complaint(
+    name: &str,
+    command: &Command,
+    line: &[String],
+    error: &clap::Error,
+) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayVersion
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             print(error.to_string().trim_end(), 0)
         }
-        _ => fail(Grammar::Openstack, &complain(name, command, error, &[])),
+        _ => {
+            let mut command = command.clone();
+            command.build();
+            let meant = refusing(&command, line, error);
+            let refused = complain(name, meant.clone(), error, line);
+            let refused = match near_miss(meant, error) {
+                Some(hint) => refused.hint(hint),
+                None => refused,
+            };
+            fail(Grammar::Openstack, &refused)
+        }
     }
 }

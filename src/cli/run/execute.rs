@@ -32,7 +32,7 @@ pub fn open_session(parsed: &Parsed, environment: Environment, watch: &Watch) ->
     }
     let observation = Observation::begin(grammar, globals, &environment)?;
     let watch = watch.clone();
-    let preferences = Preferences::read(&environment)?;
+    let preferences = Preferences::read(&environment).into();
     let mut session = Session::new(grammar, globals.clone(), environment, watch, observation);
     session.preferences = preferences;
     session.creates = parsed.row.creates;

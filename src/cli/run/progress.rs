@@ -94,6 +94,30 @@ impl Rows {
     }
 }
 
+/// A line with what is waited for and the time since the beginning, drawn on a terminal only.
+pub struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// Creates a line that is drawn when it has a text.
+    pub fn new() -> Self {
+        let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let target = ProgressDrawTarget::stderr_with_hz(10);
+        Self(ProgressBar::with_draw_target(None, target).with_style(style))
+    }
+
+    /// Shows a text.
+    pub fn show(&self, text: &str) {
+        self.0.set_message(text.to_string());
+        self.0.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    /// Removes the line.
+    pub fn end(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::here::below_home;
 use super::observation::Observation;
-use super::progress::{Bar, summary};
+use super::progress::{Bar, Waiting, summary};
 use super::prompt::Terminal;
 use super::{hints, ui};
 use crate::cli::command::globals::Globals;
@@ -20,13 +20,15 @@ use crate::cli::command::globals::deployment::{load_cloud, settings_of};
 use crate::cli::command::globals::keys;
 use crate::cli::command::grammar::Grammar;
 use crate::config::{
-    Cloud, CloudOptions, Deployment, Environment, Place, Preferences, Reason, Settings,
+    Cloud, CloudOptions, Deployment, Environment, Place, Preferences, Reason, Setting, Settings,
+    is_data_dir,
 };
 use crate::data::{Source, Watch};
 use crate::http::Observer;
 use crate::local::{Engine, Local};
-use crate::model::{ByteRange, Caller, Image};
+use crate::model::{ByteRange, Caller, Image, ImageStatus};
 use crate::ops::download::{Downloaded, Verified};
+use crate::ops::images::Reference;
 use crate::output::was_closed;
 use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
@@ -70,7 +72,7 @@ pub struct Session {
     /// The environment, read once.
     pub environment: Environment,
     /// The preferences of the user.
-    pub preferences: Preferences,
+    pub preferences: Setting<Preferences>,
     /// The watch that reports progress and stops transfers.
     pub watch: Watch,
     /// The diagnostics of the run.
@@ -99,7 +101,7 @@ impl Session {
             grammar,
             globals,
             environment,
-            preferences: Preferences::default(),
+            preferences: Preferences::default().into(),
             watch,
             observation,
             creates: false,
@@ -114,6 +116,24 @@ impl Session {
     pub async fn service(&self) -> Result<&dyn ImageService> {
         let service = self.service.get_or_try_init(|| async { self.open().await });
         Ok(service.await?.as_ref())
+    }
+
+    /// Waits until an image has a status, with progress on a terminal, and returns it.
+    ///
+    /// # Errors
+    /// The errors of [`ops::images::wait_for`].
+    pub async fn wait_for(&self, reference: Reference<'_>, wanted: ImageStatus) -> Result<Image> {
+        let waiting = Waiting::new();
+        let report = |image: &Image| {
+            waiting.show(&format!(
+                "Image {} is {}, not yet {wanted}",
+                image.id, image.status
+            ));
+        };
+        let service = self.service().await?;
+        let image = ops::images::wait_for(service, reference, wanted, &self.watch, report).await;
+        waiting.end();
+        image
     }
 
     /// Returns the local deployment, for operations that no service offers. `what` names the operation in the
@@ -200,11 +220,17 @@ impl Session {
     fn settings(&self, place: Place, reason: &Reason) -> Result<Settings> {
         let announced = *reason == Reason::Default;
         match place {
-            Place::DataDir(directory) if announced && !self.creates && !directory.exists() => {
+            Place::DataDir(directory) if !self.creates && !is_data_dir(&directory)? => {
                 let shown = self.for_people(&directory);
-                self.announce(&format!(
-                    "No cloud selected; no images in {shown} yet (--local)."
-                ));
+                if announced {
+                    self.announce(&format!(
+                        "No cloud selected; no images in {shown} yet (--local)."
+                    ));
+                } else if !directory.exists() {
+                    self.announce(&format!(
+                        "No images in {shown} yet: the directory does not exist."
+                    ));
+                }
                 self.empty_settings()
             }
             Place::DataDir(directory) => {

@@ -137,7 +137,7 @@ impl Session {
             self.log.warning(&Error::failed(lost));
         }
         if self.is_terminal {
-            return Ok(Outcome::text(format!("Restored image {id}.")));
+            return Ok(scrub::restored(id));
         }
         Ok(Outcome::nothing())
     }

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::local::ScrubEvent;
 use crate::model::Scrubbed;
 use crate::model::address::discreet;
+use crate::ops::Outcome;
 use crate::output::{Cell, Record, View};
 
 /// Returns a one-line summary.
@@ -39,6 +40,13 @@ pub fn record(done: &Scrubbed, dry_run: bool) -> View<'static> {
         record.push(name, Cell::new(value));
     }
     View::Record(record)
+}
+
+/// Returns the result of a restoration.
+pub fn restored(id: &str) -> Outcome<'static> {
+    let mut record = Record::new();
+    record.push("restored", Cell::new(json!(id)));
+    Outcome::text(format!("Restored image {id}.")).with_data(View::Record(record))
 }
 
 /// Describes what was done, or would be done, to one item; `None` if it failed.

@@ -130,6 +130,11 @@ impl Clouds {
             }
             let no_clouds = Map::default();
             let clouds = self.all.map("clouds").unwrap_or(&no_clouds);
+            if clouds.get(name).is_some() {
+                let message = format!("cloud {name} in {} is not a mapping", self.files());
+                return Err(Error::failed(message)
+                    .hint("Indent its keys, such as auth and region_name, below its name."));
+            }
             return Err(no_such_cloud(name, clouds, &self.files(), environment));
         };
         let own = own.normalised();

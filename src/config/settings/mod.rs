@@ -44,6 +44,23 @@ pub use stores::{DataDirectory, FileStore, HttpStore, Store, StoreKind, Stores, 
 /// The configuration file that a data directory may contain.
 const DATA_DIR_FILE: &str = "glance-api.conf";
 
+/// The SQLite database of a data directory without another one in its configuration.
+const DATA_DIR_DATABASE: &str = "glance.db";
+
+/// Returns whether a directory is a data directory: it has a configuration or a database.
+///
+/// # Errors
+/// `Io` if it cannot be accessed.
+pub fn is_data_dir(directory: &Path) -> Result<bool> {
+    for name in [DATA_DIR_DATABASE, DATA_DIR_FILE] {
+        let path = directory.join(name);
+        if path.try_exists().map_err(|e| Error::io("open", path, e))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// All settings of the local engine. Paths are absolute.
 ///
 /// Each setting is refused where it is used, so that commands that do not need it can run.
@@ -166,7 +183,7 @@ impl Settings {
             Err(e) => return Err(Error::io("read", &path, e)),
         };
         let defaults: Vec<(&'static OptionSpec, String)> = vec![
-            (&CONNECTION, "sqlite:///glance.db".to_owned()),
+            (&CONNECTION, format!("sqlite:///{DATA_DIR_DATABASE}")),
             (&STAGING_DATADIR, "staging".to_owned()),
             (&NODE_STAGING_URI, "file://staging".to_owned()),
             (&IMAGE_CACHE_DIR, "cache".to_owned()),

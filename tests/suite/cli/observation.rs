@@ -70,6 +70,7 @@ fn times_of_requests_are_shown_behind_the_result() {
         failed.text().contains("?limit=8&name=nothing\","),
         "{failed:?}"
     );
+    std::fs::create_dir(place.data()).unwrap();
     let local = place
         .glance(&["--timing", "image", "list", "-f", "json"])
         .ok();
@@ -177,6 +178,7 @@ fn a_line_a_request_is_said_if_wanted() {
     assert!(once.contains("/v2/images?limit=1000: 200 in "), "{once}");
     assert_eq!(once.lines().count(), 1);
     assert!(said(&["-v", "-v"]).contains("DEBUG curl"), "as --debug");
+    place.image("x", b"data");
     let local = place.glance(&["-v", "image", "list"]);
     assert!(
         local.stderr.starts_with("Using local images in "),

@@ -54,6 +54,7 @@ fn called_openstack_it_is_the_second_grammar() {
     let place = Place::new();
     let link = place.file("openstack");
     std::os::unix::fs::symlink(GLANCE, &link).unwrap();
+    std::fs::create_dir(place.data()).unwrap();
     let run = program(
         &place,
         link.to_str().unwrap(),
@@ -104,8 +105,13 @@ fn a_cloud_or_a_directory_is_meant_as_options_then_variables_say() {
     command
         .env("OS_CLOUD", "x")
         .args(["--data-dir", "elsewhere", "image", "list"]);
-    assert_eq!(Run::of(command.output().unwrap()).ok(), "\n");
-    assert!(place.file("elsewhere/glance.db").exists());
+    let run = Run::of(command.output().unwrap());
+    assert_eq!(run.text(), "\n");
+    assert!(
+        run.stderr.contains("No images in elsewhere yet"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]
@@ -133,6 +139,72 @@ fn a_data_directory_is_private_to_its_owner_and_group() {
         (mode("glance.db"), mode(&format!("images/{id}"))),
         (0o640, 0o640)
     );
+}
+
+#[test]
+fn commands_that_store_nothing_do_not_create_a_data_directory() {
+    let place = Place::new();
+    let missing = place.file("missing").display().to_string();
+    for words in [
+        &["image-list"][..],
+        &["image", "list", "--long"],
+        &["cache-list"],
+    ] {
+        let line: Vec<&str> = ["--data-dir", &missing]
+            .iter()
+            .chain(words)
+            .copied()
+            .collect();
+        let run = place.glance(&line);
+        assert_eq!(run.code, 0, "{words:?}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("the directory does not exist"),
+            "{}",
+            run.stderr
+        );
+        assert!(!place.file("missing").exists(), "{words:?}");
+    }
+    place
+        .glance(&["--data-dir", &missing, "image-show", "x"])
+        .fails(1);
+    assert!(!place.file("missing").exists());
+    // A directory of something else stays as it is.
+    std::fs::create_dir(place.file("other")).unwrap();
+    let run = place.glance(&["--data-dir", "other", "image", "list"]);
+    assert_eq!(run.ok(), "\n");
+    assert_eq!(std::fs::read_dir(place.file("other")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_operators_program_suggests_what_was_meant() {
+    let place = Place::new();
+    for (line, usage, hint) in [
+        (
+            "db snyc",
+            "usage: glance-manage db ACTION",
+            "Did you mean sync?",
+        ),
+        (
+            "bd sync",
+            "usage: glance-manage [OPTIONS]",
+            "Did you mean db?",
+        ),
+        (
+            "--dta-dir x db sync",
+            "usage: glance-manage [OPTIONS]",
+            "Did you mean --data-dir?",
+        ),
+        (
+            "db purge --age-in-days 3",
+            "usage: glance-manage db purge",
+            "Did you mean --age_in_days?",
+        ),
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let refused = program(&place, MANAGE, &words).fails(2);
+        assert!(refused.starts_with(usage), "{refused}");
+        assert!(refused.contains(hint), "{refused}");
+    }
 }
 
 #[test]

@@ -112,12 +112,47 @@ fn preferences_apply_at_a_terminal() {
         piped.starts_with("+--") && piped.contains("| ID "),
         "{piped}"
     );
+}
 
+#[test]
+fn invalid_preferences_are_refused_where_they_are_needed() {
+    let place = Place::new();
+    place.image("debian", b"content");
     preferences(&place, "[DEFAULT]\nclod = x\n");
-    let refused = place.glance(&["image", "list"]).fails(1);
+    let refusal = "client.conf:2: unknown option";
+    let text = at_terminal(&place, 100, "image list");
+    assert!(text.contains(refusal), "{text}");
+    place.glance(&["image", "list"]).ok();
+    // Nothing else selects a deployment.
+    let mut command = place.command(GLANCE);
+    command
+        .env_remove("GLANCE_DATA_DIR")
+        .args(["image", "list"]);
+    let refused = Run::of(command.output().unwrap()).fails(1);
+    assert!(refused.contains(refusal), "{refused}");
+    let doctor = place.glance(&["doctor"]);
+    assert_eq!(doctor.code, 1);
     assert!(
-        refused.contains("client.conf:2: unknown option"),
-        "{refused}"
+        doctor.text().contains("error    preferences"),
+        "{}",
+        doctor.text()
+    );
+}
+
+#[test]
+fn ids_are_whole_while_the_other_columns_are_readable() {
+    let place = Place::new();
+    let name = "a name that is much longer than a column at this terminal has room for";
+    place.image(name, b"content");
+    let text = at_terminal(&place, 80, "image-list");
+    let id = place
+        .glance(&["image", "list", "-f", "value", "-c", "ID"])
+        .ok();
+    assert!(text.contains(id.trim()), "{text}");
+    assert!(text.contains("a name that is much"), "{text}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
     );
 }
 

@@ -79,7 +79,7 @@ fn a_command_that_waits_for_a_fifo_is_ended() {
         kill_process(pid(&child), signal).unwrap();
         assert_eq!(ends(child), Some(130), "{signal:?}");
     }
-    assert_eq!(place.glance(&["image", "list"]).ok(), "\n");
+    assert_eq!(place.glance(&["image", "list"]).text(), "\n");
 }
 
 #[test]

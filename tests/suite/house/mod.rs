@@ -1,6 +1,6 @@
 //! The repository itself: imports, words, documents and their commands, generated files, and the files that operators copy.
 
-mod commands;
+pub mod commands;
 mod contrib;
 mod documents;
 mod generated;

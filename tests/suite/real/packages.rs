@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{GLANCE, Run};
+use crate::house::commands;
+use crate::support::terminal::Terminal;
+use crate::support::{GLANCE, Place, Run};
 
 /// The commit and the time that the packages are built for.
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -391,6 +393,52 @@ fn packages_are_installed_used_upgraded_removed_and_purged_in_a_clean_root() {
     assert_eq!(left, "");
     assert_eq!(root.done("dpkg-query --list | wc --lines"), before);
     assert_eq!(root.done("dpkg --audit"), "");
+}
+
+#[test]
+fn the_tutorial_works_where_the_packages_are_installed() {
+    let Some(root) = Root::copy() else { return };
+    let packages = Packages::build(&["deb"]);
+    let tools = root.give(&packages.path("glance-tools_", ".deb"));
+    root.done(&format!("dpkg --install {tools}"));
+    commands::check_installed("docs/tutorial.md", root.place.path());
+}
+
+#[test]
+fn shells_complete_where_the_packages_are_installed() {
+    let Some(root) = Root::copy() else { return };
+    let packages = Packages::build(&["deb"]);
+    let tools = root.give(&packages.path("glance-tools_", ".deb"));
+    root.done(&format!("dpkg --install {tools}"));
+    root.done("printf data | glance --data-dir /images image create 'My image' -f value -c id");
+    let place = Place::new();
+    let path = root.place.path().to_str().unwrap();
+    for (shell, setup) in [
+        (&["bash", "--login"][..], "PS1='ready> '; clear"),
+        (
+            &["zsh", "-f"],
+            "PS1='ready> '; autoload -Uz compinit; compinit -u -D; clear",
+        ),
+        (
+            &["fish"],
+            "function fish_prompt; echo 'ready> '; end; function fish_greeting; end; clear",
+        ),
+    ] {
+        let entered = [
+            "env",
+            "HOME=/root",
+            "GLANCE_DATA_DIR=/images",
+            "/usr/sbin/chroot",
+            path,
+        ];
+        let words = [&entered[..], shell].concat();
+        let Some(terminal) = Terminal::start(&place, &words, setup) else {
+            return;
+        };
+        terminal.completes("glance image-rea", &["glance image-reactivate"]);
+        terminal.completes("glance image show M", &["glance image show My\\ image"]);
+        terminal.completes("glance-manage db expo", &["export_metadefs"]);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use clap::{Arg, Command};
 use crate::Error;
 use crate::cli::command::grammar::{Grammar, Row};
 use crate::cli::command::parser::leaf;
+use crate::cli::command::suggest;
 
 pub(super) fn ambiguous(
     called: Grammar,
@@ -79,6 +80,35 @@ pub fn usage_line(mut command: Command) -> String {
 pub fn complain(name: &str, command: Command, error: &clap::Error, line: &[String]) -> Error {
     let what = complaint(&command, error, line);
     Error::usage(format!("{}\n{name}: error: {what}", usage_line(command)))
+}
+
+/// Returns the subcommand of `root` that refused a line of words after the program's name, or `root` itself.
+pub fn refusing<'c>(root: &'c Command, line: &[String], error: &clap::Error) -> &'c Command {
+    let unknown = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(text)) if error.kind() == ErrorKind::UnknownArgument => text,
+        _ => "",
+    };
+    let is_known = |word: &&str| unknown.is_empty() || !word.starts_with(unknown);
+    let words = line.iter().map(String::as_str).take_while(is_known);
+    words.fold(root, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    })
+}
+
+/// Returns the hint for a mistyped subcommand or option of `command`.
+pub fn near_miss(command: &Command, error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    if let Some(word) = text(ContextKind::InvalidSubcommand) {
+        let names = command.get_subcommands().map(Command::get_name);
+        return suggest::hint(&suggest::commands(&word, names), str::to_string);
+    }
+    let word =
+        text(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    let names = command.get_arguments().filter_map(Arg::get_long);
+    suggest::hint(&suggest::options(&word, names), |name| format!("--{name}"))
 }
 
 pub(super) fn complaint(command: &Command, error: &clap::Error, line: &[String]) -> String {

@@ -27,7 +27,7 @@ use super::{help, suggest};
 use crate::{Error, Result};
 
 pub use arguments::{longs_of, looks_like_option, takes_several};
-pub use complain::{complain, missing_command, usage_line};
+pub use complain::{complain, missing_command, near_miss, refusing, usage_line};
 pub use former::successor;
 
 /// A parsed command line.
@@ -204,6 +204,14 @@ fn unknown(called: Grammar, mut words: Vec<String>, is_asked: bool) -> Result<Re
 fn advice(grammar: Grammar, row: &'static Row, command: &Command, word: &str) -> Option<String> {
     if let Some(hint) = successor(grammar, row.name, word) {
         return Some(hint);
+    }
+    let takes = |name: &str| {
+        command
+            .get_arguments()
+            .any(|arg| arg.get_long() == Some(name))
+    };
+    if !word.starts_with('-') && command.get_positionals().next().is_none() && takes("name") {
+        return Some(format!("Pass a name with --name: --name '{word}'."));
     }
     let long = word.strip_prefix("--")?.split('=').next()?;
     // Upstream accepts --force in front of every command, to no effect on this one.
@@ -409,6 +417,26 @@ mod tests {
             panic!("accepted");
         };
         assert_eq!(error.hints(), []);
+    }
+
+    #[test]
+    fn misplaced_words_have_a_hint() {
+        for (line, expected) in [
+            ("image-create foo", "Pass a name with --name: --name 'foo'."),
+            (
+                "--format json image list",
+                "Pass --format after the command.",
+            ),
+            (
+                "--property x=y image list",
+                "Pass --property after the command.",
+            ),
+        ] {
+            let Err(error) = read_line(Grammar::Glance, line) else {
+                panic!("{line} is accepted");
+            };
+            assert_eq!(error.hints(), [expected.into()], "{line}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::complain::{ambiguous, usage};
 use crate::Result;
 use crate::cli::command::builtins::builtin;
 use crate::cli::command::globals;
-use crate::cli::command::grammar::Grammar;
+use crate::cli::command::grammar::{Grammar, Row};
+use crate::cli::command::parser::leaf;
 use crate::cli::command::suggest;
 
 /// Splits a line into global options before the command and the rest, starting at the command. The grammar is
@@ -39,6 +40,23 @@ pub(super) fn split_globals(
     first
 }
 
+/// Returns the hint for an option before a command that only commands have.
+fn after_command(grammar: Grammar, called: Grammar, word: &str) -> Option<String> {
+    let name = word
+        .split('=')
+        .next()
+        .unwrap_or(word)
+        .trim_start_matches('-');
+    let has = |row: &&'static Row| {
+        let command = leaf(called, grammar, row);
+        command.get_arguments().any(|arg| {
+            arg.get_long() == Some(name) || arg.get_short().is_some_and(|c| name == c.to_string())
+        })
+    };
+    grammar.rows().into_iter().find(has)?;
+    Some(format!("Pass {word} after the command."))
+}
+
 /// Splits off the global options at the start of `words`, unabbreviated.
 fn options_before(
     grammar: Grammar,
@@ -58,7 +76,9 @@ fn options_before(
             let what = format!("unrecognized arguments: {word}");
             let error = usage(called, None, &what);
             let near = suggest::options(&word, grammar.globals().map(|global| global.long));
-            return Err(match suggest::hint(&near, |name| format!("--{name}")) {
+            let hint = after_command(grammar, called, &word)
+                .or_else(|| suggest::hint(&near, |name| format!("--{name}")));
+            return Err(match hint {
                 Some(hint) => error.hint(hint),
                 None => error,
             });

@@ -7,7 +7,7 @@ use super::cloud::{OPTION_NAMES, is_given};
 use super::{Globals, keys};
 use crate::config::{
     Cloud, CloudOptions, ConfigSource, Deployment, DeploymentOptions, Environment, Place,
-    Preferences, Prepared, Reason, Settings, choose_client_deployment, complete_sources,
+    Preferences, Prepared, Reason, Setting, Settings, choose_client_deployment, complete_sources,
     platform_data_dir,
 };
 use crate::http::Observer;
@@ -23,7 +23,7 @@ impl Globals {
     pub fn deployment(
         &self,
         environment: &Environment,
-        preferences: &Preferences,
+        preferences: &Setting<Preferences>,
     ) -> Result<Deployment> {
         let files = self.all(keys::CONFIG_FILE).iter();
         let files = files.map(|path| ConfigSource::File(PathBuf::from(path)));
@@ -39,7 +39,7 @@ impl Globals {
         };
         let chosen =
             choose_client_deployment(&options, environment, platform_data_dir().as_deref());
-        preferred(preferences, &chosen).map_or(chosen, Ok)
+        preferred(preferences, &chosen)?.map_or(chosen, Ok)
     }
 
     /// Returns the selected cloud, fetching its profile if it has one.
@@ -49,24 +49,32 @@ impl Globals {
     pub async fn cloud(
         &self,
         environment: &Environment,
-        preferences: &Preferences,
+        preferences: &Setting<Preferences>,
         observer: &Observer,
     ) -> Result<Cloud> {
         // Files of clouds are read for the selection only if there is a preferred cloud.
-        let preferred = preferences.cloud.clone().filter(|_| {
-            let selected = self.deployment(environment, preferences);
-            let is_preferred = |reason: &Reason| matches!(reason, Reason::Preferences(_));
-            matches!(selected, Ok(Deployment::Remote { reason }) if is_preferred(&reason))
-        });
+        let named = preferences.get().ok().filter(|known| known.cloud.is_some());
+        let selected = named.and_then(|_| self.deployment(environment, preferences).ok());
+        let preferred = match selected {
+            Some(Deployment::Remote {
+                reason: Reason::Preferences(file),
+            }) => named.and_then(|known| Some((known.cloud.clone()?, file))),
+            _ => None,
+        };
         let value = |name: &str| {
             let given = self.named(name).map(str::to_string);
-            given.or_else(|| preferred.clone().filter(|_| name == "--os-cloud"))
+            let cloud = preferred.as_ref().map(|(cloud, _)| cloud.clone());
+            given.or_else(|| cloud.filter(|_| name == "--os-cloud"))
         };
         let options = CloudOptions {
             names: OPTION_NAMES,
             value: &value,
         };
-        load_cloud(options, environment, observer).await
+        let cloud = load_cloud(options, environment, observer).await;
+        cloud.map_err(|error| match &preferred {
+            Some((cloud, file)) => error.hint(format!("{file} selects the cloud {cloud}.")),
+            None => error,
+        })
     }
 
     /// Returns the caller in a local deployment.
@@ -82,8 +90,13 @@ impl Globals {
 }
 
 /// Returns the cloud of the user's preferences, if nothing but them selects a deployment.
-fn preferred(preferences: &Preferences, chosen: &Result<Deployment>) -> Option<Deployment> {
-    preferences.cloud.as_ref()?;
+///
+/// # Errors
+/// `Failed` if they are needed and invalid.
+fn preferred(
+    preferences: &Setting<Preferences>,
+    chosen: &Result<Deployment>,
+) -> Result<Option<Deployment>> {
     let is_free = match chosen {
         Ok(Deployment::Local { reason, .. } | Deployment::Remote { reason }) => {
             matches!(reason, Reason::Default | Reason::OnlyCloud { .. })
@@ -91,9 +104,14 @@ fn preferred(preferences: &Preferences, chosen: &Result<Deployment>) -> Option<D
         // Several clouds, of which this is one, or no home directory.
         Err(error) => error.kind() != ErrorKind::Usage,
     };
-    let file = preferences.file.as_ref()?;
-    let reason = Reason::Preferences(file.display().to_string());
-    is_free.then_some(Deployment::Remote { reason })
+    if !is_free {
+        return Ok(None);
+    }
+    let known = preferences.get()?;
+    let file = known.file.as_ref().filter(|_| known.cloud.is_some());
+    Ok(file.map(|file| Deployment::Remote {
+        reason: Reason::Preferences(file.display().to_string()),
+    }))
 }
 
 /// Loads the cloud selected by options and environment, fetching its profile if it has one.

@@ -275,6 +275,10 @@ pub fn unknown_text(words: &[String]) -> String {
         for name in near {
             let _ = writeln!(text, "  {name}");
         }
+    } else if alike.is_empty() {
+        text.push_str(
+            "Commands of other services need python3-openstackclient on the PATH; these are for images.\n",
+        );
     }
     text
 }

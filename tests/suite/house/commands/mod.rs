@@ -37,16 +37,30 @@ const DOCUMENTS: [&str; 12] = [
 /// Runs the commands of a document.
 #[track_caller]
 fn check(document: &str) {
+    let top = TempDir::new().unwrap();
+    check_below(document, top.path(), None);
+}
+
+/// Runs the commands of a document in a root directory in which the programs are installed.
+#[track_caller]
+pub fn check_installed(document: &str, root: &Path) {
+    check_below(document, &root.join("book"), Some(root));
+}
+
+/// Runs the commands of a document with their home and programs below `top`.
+#[track_caller]
+fn check_below(document: &str, top: &Path, root: Option<&Path>) {
     assert!(DOCUMENTS.contains(&document));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = fs::read_to_string(&path).unwrap();
     let page = page::read(&text);
     assert_eq!(page.wrong, [], "{document}");
-    let top = TempDir::new().unwrap();
-    let programs = top.path().join("programs");
-    fs::create_dir(&programs).unwrap();
-    for name in ["", "-manage", "-cache-manage", "-scrubber"] {
-        symlink(GLANCE, programs.join(format!("glance{name}"))).unwrap();
+    let programs = top.join("programs");
+    fs::create_dir_all(&programs).unwrap();
+    if root.is_none() {
+        for name in ["", "-manage", "-cache-manage", "-scrubber"] {
+            symlink(GLANCE, programs.join(format!("glance{name}"))).unwrap();
+        }
     }
     let images = glance::Server::start();
     let address = images.url();
@@ -66,11 +80,12 @@ fn check(document: &str) {
     );
     let terminal = nix::pty::openpty(None, None).unwrap();
     let done = Shell {
-        home: top.path().join("home"),
-        scripts: top.path().join("scripts"),
+        home: top.join("home"),
+        scripts: top.join("scripts"),
         programs,
         terminal: Stdio::from(terminal.slave),
         clouds,
+        root: root.map(Path::to_path_buf),
     }
     .run(&page.steps);
     drop(terminal.master);

@@ -31,6 +31,8 @@ pub struct Shell {
     pub terminal: Stdio,
     /// The `clouds.yaml` of steps with a cloud.
     pub clouds: String,
+    /// The root directory of the commands, above the other directories; None for this machine's.
+    pub root: Option<PathBuf>,
 }
 
 impl Shell {
@@ -41,7 +43,15 @@ impl Shell {
         fs::create_dir_all(&self.scripts).unwrap();
         let clouds = self.scripts.join("clouds.yaml");
         fs::write(&clouds, &self.clouds).unwrap();
-        let mut script = String::from("exec 2>&1\ncode=0\n");
+        // The path that commands see.
+        let inside = |path: &Path| {
+            let below = self
+                .root
+                .as_ref()
+                .and_then(|root| path.strip_prefix(root).ok());
+            below.map_or_else(|| path.to_path_buf(), |below| Path::new("/").join(below))
+        };
+        let mut script = String::from("exec 2>&1\ncd ~/work\ncode=0\n");
         for (number, step) in steps.iter().enumerate() {
             let part = self.scripts.join(number.to_string());
             fs::write(&part, format!("{}\n", step.command)).unwrap();
@@ -49,7 +59,7 @@ impl Shell {
                 writeln!(
                     script,
                     "install -D -m 600 '{}' ~/.config/openstack/clouds.yaml",
-                    clouds.display()
+                    inside(&clouds).display()
                 )
                 .unwrap();
             }
@@ -57,26 +67,37 @@ impl Shell {
             writeln!(
                 script,
                 "(exit $code); . '{}'\ncode=$?; printf '\\1%d\\n' $code",
-                part.display()
+                inside(&part).display()
             )
             .unwrap();
         }
         let path = self.scripts.join("all");
         fs::write(&path, script).unwrap();
-        let output = Command::new("timeout")
-            .args(["300", "bash"])
-            .arg(&path)
+        let home = inside(&self.home);
+        let mut command = Command::new("timeout");
+        command.arg("300");
+        if let Some(root) = &self.root {
+            command.arg("chroot").arg(root);
+        }
+        let output = command
+            .arg("bash")
+            .arg(inside(&path))
             .env_clear()
-            .env("HOME", &self.home)
+            .env("HOME", &home)
             .env("LANG", "C.UTF-8")
-            .env("PATH", format!("{}:/usr/bin:/bin", self.programs.display()))
+            .env(
+                "PATH",
+                format!(
+                    "{}:/usr/sbin:/usr/bin:/bin",
+                    inside(&self.programs).display()
+                ),
+            )
             .env("USER", "you")
-            .current_dir(&work)
             .stdin(self.terminal)
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
-        let text = text.replace(self.home.to_str().unwrap(), HOME);
+        let text = text.replace(home.to_str().unwrap(), HOME);
         let text = text.replace(self.programs.to_str().unwrap(), "/usr/local/bin");
         text.split_inclusive('\n')
             .fold(vec![(String::new(), None)], |mut parts, line| {
