@@ -84,14 +84,26 @@ impl Preferences {
                         .columns
                         .push((entry.key.clone(), columns.collect()));
                 }
-                _ => {
+                (OPTIONS, _) => {
                     let what = format!("unknown option {} in [{section}]", quoted(&entry.key));
                     return Err(refuse(ini, entry, &what)
                         .hint("The options are cloud, color, format, sizes and times; [columns] has commands."));
                 }
+                _ => {
+                    let what = format!("unknown section [{section}]");
+                    let hint = "The sections are [DEFAULT] and [columns].";
+                    return Err(refuse(ini, entry, &what).hint(hint));
+                }
             }
         }
         Ok(preferences)
+    }
+
+    /// Returns the commands that have columns, with the columns.
+    pub fn all_columns(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.columns
+            .iter()
+            .map(|(name, columns)| (name.as_str(), &columns[..]))
     }
 
     /// Returns the columns of a command, such as `image-list`; empty for all.
@@ -182,7 +194,7 @@ mod tests {
                 "client.conf:2: unknown option",
             ),
             ("[DEFAULT]\n\nsizes = big\n", "client.conf:3: sizes is"),
-            ("[other]\na = b\n", "unknown option"),
+            ("[other]\na = b\n", "client.conf:2: unknown section [other]"),
             ("nonsense\n", "client.conf:1: "),
         ] {
             let error = read(text).unwrap_err();

@@ -33,7 +33,7 @@ mod tasks;
 mod validation;
 pub mod visibility;
 
-pub use directories::database;
+pub use directories::{database, lost_database};
 pub use engine::Engine;
 pub use scrub::ScrubEvent;
 

@@ -33,6 +33,7 @@ use futures_core::Stream;
 use futures_util::stream;
 
 pub use cell::Cell;
+pub use select::is_same_name;
 pub use standard::{StandardOutput, is_null, was_closed};
 pub use width::escape_controls;
 
@@ -268,6 +269,8 @@ pub struct Options {
     pub for_programs: bool,
     /// The columns or fields to print, in any order and case; empty for all (`-c`).
     pub columns: Vec<String>,
+    /// The file that selects the columns; None for options.
+    pub columns_origin: Option<String>,
     /// The columns to sort by, in order of significance; unknown ones are ignored.
     pub sort_columns: Vec<String>,
     /// The sort direction.
@@ -310,6 +313,7 @@ impl Default for Options {
             format: Format::default(),
             for_programs: false,
             columns: Vec::new(),
+            columns_origin: None,
             sort_columns: Vec::new(),
             sort_direction: SortDirection::default(),
             noindent: false,

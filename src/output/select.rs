@@ -8,6 +8,11 @@ use serde_json::Value;
 use super::{Options, Row, SortDirection, python};
 use crate::error::{Error, Result};
 
+/// Returns whether two names select the same column.
+pub fn is_same_name(a: &str, b: &str) -> bool {
+    normalize(a) == normalize(b)
+}
+
 /// Returns a column's name in the form that cliff compares.
 fn normalize(name: &str) -> String {
     name.to_lowercase().trim().replace(' ', "_")
@@ -39,7 +44,11 @@ pub(super) fn wanted<'a>(
     message.push_str(". Recognized columns are ");
     python::write_names(&mut message, names, names_are_list);
     message.push('.');
-    Err(Error::failed(message))
+    let error = Error::failed(message);
+    Err(match &options.columns_origin {
+        Some(origin) => error.hint(format!("{origin} selects the columns.")),
+        None => error,
+    })
 }
 
 /// Keeps the selected items.

@@ -18,6 +18,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use self::service::{Service, identity_args};
 use self::session::{CONFIGURED_BY, Session};
 use super::command::registry::Row;
+use super::command::suggest;
 use super::command::values;
 use super::operator::log::Log;
 use super::operator::options::{
@@ -52,7 +53,7 @@ pub fn upkeep_command(name: &'static str, about: &'static str) -> Command {
         .arg(format())
         .arg(metrics_file())
         .after_help(
-            "Without a configuration file, the program works on the cache of the local data\n\
+            "Without a configuration file, the program works on the cache of the local data \
              directory (\"--data-dir DIR\" or GLANCE_DATA_DIR). \"--format json\" prints data for programs.",
         )
 }
@@ -72,10 +73,10 @@ pub fn command() -> Command {
         .override_usage("glance-cache-manage [OPTIONS] command [IMAGE_ID]")
         .after_help(format!(
             "Arguments:\n  command  Command, with the ID of an image if it needs one\n\n{}\n\
-             Without an address or user, the program works on the cache of the local data\n\
-             directory (\"--data-dir DIR\" or GLANCE_DATA_DIR), or of the service on this host\n\
+             Without an address or user, the program works on the cache of the local data \
+             directory (\"--data-dir DIR\" or GLANCE_DATA_DIR), or of the service on this host \
              that \"--config-file PATH\" configures.\n\n\
-             These commands always work on the cache directory itself. prefetch downloads from\n\
+             These commands always work on the cache directory itself. prefetch downloads from \
              the address, if one is given:\n\n{}\n\
              \"--dry-run\" shows what would be done without doing it. \"--format json\" prints data for programs.",
             command_list(),
@@ -308,7 +309,13 @@ fn run_command(
                 &format!("\nError: \"{name}\" is not a valid command.\n\n{commands}"),
                 1,
             );
-            return Err(Error::failed(format!("Unknown command: {name}")));
+            let error = Error::failed(format!("Unknown command: {name}"));
+            let names = COMMANDS.iter().chain(UPKEEP).map(|row| row.name);
+            let hint = suggest::hint(&suggest::commands(&name, names), str::to_string);
+            return Err(match hint {
+                Some(hint) => error.hint(hint),
+                None => error,
+            });
         }
     };
     let format = format_of(matches)?;

@@ -49,7 +49,14 @@ pub struct Session {
 
 impl Session {
     /// Loads the settings of the host whose cache directory is managed.
+    ///
+    /// # Errors
+    /// `Failed` if the data directory is missing, for example because it is mistyped.
     pub fn settings(&self) -> Result<Settings> {
+        if let Some(directory) = self.data_dir.as_deref().filter(|at| !at.exists()) {
+            let message = format!("data directory {} does not exist", directory.display());
+            return Err(Error::failed(message));
+        }
         settings::settings(
             self.data_dir.as_deref(),
             &self.config,

@@ -225,6 +225,10 @@ pub fn options(
         }
         if options.columns.is_empty() {
             options.columns = preferences.columns(command).to_vec();
+            options.columns_origin = preferences
+                .file
+                .as_ref()
+                .map(|file| file.display().to_string());
         }
     }
     options.terminal_width = rustix::termios::tcgetwinsize(&terminal)

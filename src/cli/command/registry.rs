@@ -102,7 +102,10 @@ impl<C> Row<C> {
     /// Returns whether the command only reads, according to its name.
     pub fn reads(&self) -> bool {
         let last = self.name.rsplit([' ', '-']).next();
-        matches!(last, Some("list" | "show" | "info" | "usage" | "tasks"))
+        matches!(
+            last,
+            Some("list" | "show" | "info" | "usage" | "tasks" | "doctor")
+        )
     }
 
     /// Returns the row of a command that [creates](Self::creates) something.

@@ -92,8 +92,8 @@ Transfers:
 
 Server certificates are verified against --os-cacert FILE, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE, or the
 certificates of the system (SSL_CERT_FILE, SSL_CERT_DIR): the first of these that is set. --insecure
-disables verification and prints a warning. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (including socks5h://) and NO_PROXY
-are respected.
+disables verification and prints a warning. HTTP_PROXY, HTTPS_PROXY, ALL_PROXY (including
+socks5h://) and NO_PROXY are respected.
 ";
 
 const LOCAL: &str = "\
@@ -107,12 +107,12 @@ Choosing a deployment:
   --config-file FILE    deployment configured by a glance-api.conf; may be repeated
   --config-dir DIR      every *.conf file in DIR, after the configuration files; may be repeated
   --as PROJECT[:ROLE[:USER]]
-                        identity, since there is no Keystone; ROLE is admin, member or reader;
-                        default: admin:admin:admin [env GLANCE_AS]
+                        identity, since there is no Keystone; ROLE is admin, member (the default)
+                        or reader; without --as: admin:admin:admin [env GLANCE_AS]
 
 Options take precedence over environment variables, and local settings over remote ones (--os-cloud,
 --os-auth-url, --os-image-url, --os-endpoint and login options; OS_* variables; a single cloud in
-clouds.yaml). If nothing selects a deployment, the data directory of this user is used, and a message on
+clouds.yaml; the cloud in client.conf). If nothing selects a deployment, the data directory of this user is used, and a message on
 standard error names it.
 
 Image data:
@@ -153,7 +153,8 @@ Commands of two or more words, such as image list, list their own output options
   --quote MODE          when to quote values in CSV: all, minimal, none or nonnumeric
   --print-empty         print a table even if it is empty
 
-The options can be given before or after the command. After the command they cannot be abbreviated.
+These are options of commands of one word, such as image-list. They can be given before or after the
+command; after it they cannot be abbreviated.
 
 For people, in tables:
 

@@ -10,6 +10,7 @@ use super::{because, fail};
 use crate::cli::run::session::Session;
 use crate::config::{ConfigSource, Database, Place, Reason, Settings, StoreKind, complete_sources};
 use crate::local::catalog::{Catalog, Due, State};
+use crate::local::lost_database;
 use crate::ops::doctor::{Findings, Health};
 use crate::{Error, Result};
 
@@ -69,12 +70,13 @@ pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &
         if directory.exists() {
             check_directory("directory", directory, findings);
         } else {
-            let detail = format!("{} is created when the first image is", directory.display());
-            findings.good("directory", detail);
+            check_absent(directory, findings);
             return;
         }
     }
-    if let Ok(Some(database)) = settings.database.get() {
+    if let Some(error) = lost_database(&settings) {
+        fail(findings, "database", session, &error);
+    } else if let Ok(Some(database)) = settings.database.get() {
         match database_state(&settings, database).await {
             Ok((health, detail)) => {
                 let cure = (health != Health::Good).then(|| SYNC.to_string());
@@ -94,6 +96,28 @@ pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &
     {
         check_directory("cache", &cache.directory, findings);
     }
+}
+
+/// Checks that a missing data directory can be created.
+fn check_absent(directory: &Path, findings: &mut Findings) {
+    let mut above = directory.ancestors().skip(1);
+    let parent = above
+        .find(|parent| parent.exists())
+        .unwrap_or(Path::new("."));
+    let shown = directory.display();
+    if access(parent, Access::WRITE_OK | Access::EXEC_OK).is_ok() {
+        findings.good(
+            "directory",
+            format!("{shown} is created when the first image is"),
+        );
+        return;
+    }
+    let detail = format!(
+        "{shown} is missing, and {} cannot be written to",
+        parent.display()
+    );
+    let cure = "Run the command as another user, or select another directory with --data-dir.";
+    findings.add("directory", Health::Bad, detail, Some(cure.to_string()));
 }
 
 /// Returns the name of a source of configuration.

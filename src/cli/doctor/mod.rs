@@ -4,12 +4,15 @@ mod cloud;
 mod local;
 mod report;
 
+use crate::cli::command::grammar::Grammar;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::command::version;
+use crate::cli::complete::kinds;
 use crate::cli::run::session::Session;
-use crate::config::{Deployment, Reason};
+use crate::config::{Deployment, Preferences, Reason};
 use crate::ops::Outcome;
 use crate::ops::doctor::{Findings, Health};
+use crate::output::is_same_name;
 use crate::{Error, Result};
 
 /// Check the deployment that commands use: configuration, login, service, database, disks.
@@ -20,8 +23,9 @@ impl Leaf<Session> for Doctor {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
         let mut findings = Findings::default();
         findings.good("program", version::line(session.grammar));
-        if let Err(error) = session.preferences.get() {
-            fail(&mut findings, "preferences", session, &error);
+        match session.preferences.get() {
+            Ok(preferences) => check_columns(preferences, &mut findings),
+            Err(error) => fail(&mut findings, "preferences", session, &error),
         }
         match session.deployment() {
             Ok(Deployment::Local { place, reason }) => {
@@ -36,6 +40,32 @@ impl Leaf<Session> for Doctor {
         Ok(Outcome::from(report::report(&findings))
             .with_data(findings.table())
             .exiting(code))
+    }
+}
+
+/// Checks the commands and columns of the user's preferences.
+fn check_columns(preferences: &Preferences, findings: &mut Findings) {
+    let file = preferences.file.as_ref();
+    let file = file
+        .map(|file| file.display().to_string())
+        .unwrap_or_default();
+    for (command, columns) in preferences.all_columns() {
+        let is_command = [Grammar::Glance, Grammar::Openstack]
+            .iter()
+            .any(|grammar| grammar.find(command).is_some());
+        if !is_command {
+            let detail = format!("{file}: unknown command '{command}' in [columns]");
+            findings.warn("preferences", detail, "Correct the name of the command.");
+            continue;
+        }
+        let known = kinds::columns(command);
+        let is_unknown = |name: &&String| !known.iter().any(|known| is_same_name(known, name));
+        let unknown: Vec<&String> = columns.iter().filter(is_unknown).collect();
+        if let (Some(name), false) = (unknown.first(), known.is_empty()) {
+            let detail = format!("{file}: unknown column '{name}' of {command}");
+            let cure = format!("The columns are {}.", known.join(", "));
+            findings.warn("preferences", detail, cure);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cli::run::session::Session;
 use crate::model::{Destination, Elsewhere, Image, ImageStatus, Import, ImportMethod, NewImage};
 use crate::ops::images::delete_created;
 use crate::ops::{Outcome, imports};
-use crate::output::{Cell, View};
+use crate::output::{Cell, View, is_null};
 use crate::service::{ImageService, Staging, Upload};
 use crate::{Error, Result};
 
@@ -220,7 +220,9 @@ impl ImageCreateViaImport {
 
 impl Leaf<Session> for ImageCreateViaImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
-        let piped = session.is_piped();
+        // Programs that run in the background have no data on standard input.
+        let fetches = self.means.uri.is_some() || self.means.remote_image_id.is_some();
+        let piped = session.is_piped() && !(fetches && is_null(std::io::stdin()));
         let sources = [
             ("--file", self.new.file.is_some()),
             ("--uri", self.means.uri.is_some()),

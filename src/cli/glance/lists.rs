@@ -54,7 +54,7 @@ pub struct ImageList {
     #[arg(long, value_parser = ["asc", "desc"], hide_possible_values = true)]
     sort_dir: Vec<String>,
     /// Comma-separated sort keys, each with an optional direction: key[:asc|desc].
-    #[arg(long, value_name = "key>[:<direction")]
+    #[arg(long, value_name = "KEY[:DIRECTION]")]
     sort: Option<String>,
     /// List only hidden images.
     #[arg(long, value_name = "True|False", num_args = 0..=1, default_missing_value = "True",

@@ -14,12 +14,12 @@ pub const ACTIONS: &[Row<Session>] = &[
     ),
     Row::of::<Action<change::Contract, Step>>(
         "contract",
-        "Remove what the newest schema no longer has (upgrade step 3)",
+        "Remove what the newest schema no longer has (step 3)",
         Output::Plain,
     ),
     Row::of::<Action<change::Expand, Step>>(
         "expand",
-        "Add what is new in the newest schema (upgrade step 1)",
+        "Add what is new in the newest schema (step 1)",
         Output::Plain,
     ),
     Row::of::<Action<metadefs::ExportMetadefs, Export>>(
@@ -34,7 +34,7 @@ pub const ACTIONS: &[Row<Session>] = &[
     ),
     Row::of::<Action<change::Migrate, Step>>(
         "migrate",
-        "Migrate rows to the newest schema (upgrade step 2)",
+        "Migrate rows to the newest schema (step 2)",
         Output::Plain,
     ),
     Row::of::<Action<purge::Details, Purge<30>>>(

@@ -77,7 +77,7 @@ fn note_of(command: &Command) -> &'static str {
     if has(command, NO_BACKUP) {
         "A non-empty SQLite database is backed up first, unless \"--no-backup\" is given.\n\n"
     } else if has(command, DRY_RUN) {
-        "\"--dry-run\" shows what would be removed without removing it. \"--metrics-file PATH\"\n\
+        "\"--dry-run\" shows what would be removed without removing it. \"--metrics-file PATH\" \
          writes Prometheus metrics.\n\n"
     } else {
         ""

@@ -58,7 +58,7 @@ pub struct ImageList {
     /// List only images with this tag; may be repeated.
     #[arg(long, value_name = "tag")]
     tag: Vec<String>,
-    /// List only hidden images (--os-image-api-* 2.7 or later).
+    /// List only hidden images (API version 2.7 or later).
     #[arg(long)]
     hidden: bool,
     /// List additional fields.
@@ -69,7 +69,7 @@ pub struct ImageList {
     /// Comma-separated sort keys, each with an optional direction: key[:asc|desc]; default: name:asc.
     #[arg(
         long,
-        value_name = "key>[:<direction",
+        value_name = "key[:direction]",
         default_value = "name:asc",
         hide_default_value = true
     )]

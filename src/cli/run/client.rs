@@ -7,7 +7,7 @@ use super::answer::answer;
 use super::execute::{open_session, perform};
 use super::lines;
 use super::print::fail;
-use super::runtime::block_on;
+use super::runtime::{block_on, block_on_reading};
 use super::{handover, hints};
 use crate::cli::command::argparse::{self, Parsed, Request};
 use crate::cli::command::grammar::Grammar;
@@ -39,11 +39,16 @@ fn run_command(called: Grammar, parsed: &Parsed, environment: Environment) -> Ex
         Ok(session) => session,
         Err(error) => return fail(called, &error),
     };
-    let result = block_on(&watch, async {
+    let work = async {
         let result = perform(parsed, &session).await;
         session.finish().await;
         result
-    });
+    };
+    let result = if parsed.row.reads() {
+        block_on_reading(&watch, work)
+    } else {
+        block_on(&watch, work)
+    };
     session.forget();
     match result {
         Ok(code) => ExitCode::from(code),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::limits;
-use super::signals::{Guard, Signals};
+use super::signals::{Guard, Signals, is_at_prompt};
+use super::ui;
 use crate::data::Watch;
 use crate::{Error, ErrorKind, Result};
 
@@ -14,8 +15,20 @@ const GRACE: Duration = Duration::from_secs(4);
 /// seconds.
 const EXIT_DEADLINE: Duration = Duration::from_millis(4500);
 
+/// The time after a signal until a message explains why the command has not ended.
+const NOTICE_DELAY: Duration = Duration::from_millis(500);
+
 /// Runs a future on this thread until it completes or a signal requests the end of the program.
 pub fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
+    run(watch, GRACE, work)
+}
+
+/// Runs a future that changes nothing, like [`block_on`]. A signal ends it at once.
+pub fn block_on_reading<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Result<T> {
+    run(watch, Duration::ZERO, work)
+}
+
+fn run<T>(watch: &Watch, grace: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = limits::runtime()?;
     let _guard = Guard::start(Some(EXIT_DEADLINE));
     let result = runtime.block_on(async {
@@ -28,10 +41,22 @@ pub fn block_on<T>(watch: &Watch, work: impl Future<Output = Result<T>>) -> Resu
             () = signals.next() => watch.stop(),
         }
         // The transfer stops and cleans up. A second signal or the end of the grace period aborts it.
+        let explain = async {
+            tokio::time::sleep(NOTICE_DELAY).await;
+            ui::notice("Ending; a second signal ends the command at once.");
+            tokio::time::sleep(GRACE.saturating_sub(NOTICE_DELAY)).await;
+        };
+        let end = async {
+            // A prompt restores the terminal before the process ends.
+            if !grace.is_zero() || is_at_prompt() {
+                explain.await;
+            }
+        };
         tokio::select! {
+            biased;
             result = &mut work => result.and(Err(interrupted)),
             () = signals.next() => Err(interrupted),
-            () = tokio::time::sleep(GRACE) => Err(interrupted),
+            () = end => Err(interrupted),
         }
     });
     // A thread that waits for input must not keep the program running.

@@ -101,6 +101,14 @@ impl Drop for Guard {
     }
 }
 
+/// Returns whether the process waits at a prompt.
+pub fn is_at_prompt() -> bool {
+    PROMPT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .is_some()
+}
+
 /// Waits for signals, one byte each, until the other end of the pipe is closed.
 fn end_after_signals(mut reader: UnixStream, grace: Option<Duration>) {
     let mut wait = |limit: Option<Duration>| -> Option<bool> {
@@ -117,11 +125,7 @@ fn end_after_signals(mut reader: UnixStream, grace: Option<Duration>) {
     if wait(None).is_none() {
         return;
     }
-    let is_at_prompt = PROMPT
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .is_some();
-    if !is_at_prompt {
+    if !is_at_prompt() {
         match wait(grace) {
             None => return,
             Some(true) if wait(Some(SECOND_SIGNAL_GRACE)).is_none() => return,

@@ -71,8 +71,13 @@ pub fn kind(sources: &Sources<'_>) -> Result<Kind> {
         "http_basic" => Ok(Kind::Basic),
         "v3multifactor" => {
             let methods = sources.get(&fields::AUTH_METHODS)?;
-            let methods = methods
-                .ok_or_else(|| missing_fields(&[&fields::AUTH_METHODS], sources.options.names))?;
+            let methods = methods.ok_or_else(|| {
+                missing_fields(
+                    &[&fields::AUTH_METHODS],
+                    sources.options.names,
+                    sources.file,
+                )
+            })?;
             let parts = methods.value.split(',');
             let parts = parts.map(|part| parse_method(part).ok_or_else(|| unknown(part, &methods)));
             Ok(Kind::Keystone(parts.collect::<Result<_>>()?))

@@ -62,6 +62,8 @@ pub struct Keystone {
     pub oauth2: Option<Address>,
     /// The options that give missing values, for messages.
     pub option_names: OptionNames,
+    /// The file that describes the cloud, for messages; empty without one.
+    pub file: String,
 }
 
 /// An authentication method of Keystone.
@@ -170,7 +172,7 @@ impl Keystone {
 
     /// Returns the error for a secret that was not given and cannot be asked for.
     pub fn missing(&self, need: Need) -> Error {
-        missing_fields(&[need.field()], self.option_names)
+        missing_fields(&[need.field()], self.option_names, &self.file)
     }
 
     /// Takes a secret that was asked for.
@@ -199,13 +201,19 @@ impl Keystone {
     }
 }
 
-/// Returns the error for fields that were not given.
-pub(super) fn missing_fields(fields: &[&Field], names: OptionNames) -> Error {
+/// Returns the error for fields that were not given, for a cloud that is described in `file`, if it is not empty.
+pub(super) fn missing_fields(fields: &[&Field], names: OptionNames, file: &str) -> Error {
     let mut what: Vec<String> = fields.iter().map(|field| describe(field, names)).collect();
     what.dedup();
-    Error::failed(format!("Missing: {}", what.join("; ")))
-        .hint(Parameter::Cloud)
-        .hint(Parameter::LocalDeployment)
+    let error = Error::failed(format!("Missing: {}", what.join("; ")));
+    if file.is_empty() {
+        return error
+            .hint(Parameter::Cloud)
+            .hint(Parameter::LocalDeployment);
+    }
+    error.hint(format!(
+        "Add it to the description of the cloud in {file}, or to secure.yaml beside it."
+    ))
 }
 
 /// Reads the login, and the image service's address if it does not come from the catalogue.
@@ -269,7 +277,7 @@ pub fn load(sources: &Sources<'_>, region: Option<&str>) -> Result<(Login, Optio
     if lacks.is_empty() {
         return Ok((login, endpoint));
     }
-    Err(missing_fields(&lacks, sources.options.names))
+    Err(missing_fields(&lacks, sources.options.names, sources.file))
 }
 
 fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -> Result<Login> {
@@ -315,7 +323,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
                 lacks.push(field);
             }
         }
-        return Err(missing_fields(&lacks, sources.options.names));
+        return Err(missing_fields(&lacks, sources.options.names, sources.file));
     };
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
@@ -331,6 +339,7 @@ fn keystone(sources: &Sources<'_>, region: Option<&str>, methods: Vec<Method>) -
         federation: None,
         oauth2: None,
         option_names: sources.options.names,
+        file: sources.file.to_string(),
     })))
 }
 
@@ -351,7 +360,7 @@ fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> R
     }
     let federation = federation::load(sources, grant, &mut lacks)?;
     let (Some(auth_url), Some(federation)) = (auth_url, federation) else {
-        return Err(missing_fields(&lacks, sources.options.names));
+        return Err(missing_fields(&lacks, sources.options.names, sources.file));
     };
     let secret = |field| Ok::<_, Error>(sources.value(field)?.map(Secret::new));
     Ok(Login::Keystone(Box::new(Keystone {
@@ -367,6 +376,7 @@ fn federated(sources: &Sources<'_>, region: Option<&str>, grant: GrantKind) -> R
         federation: Some(federation),
         oauth2: None,
         option_names: sources.options.names,
+        file: sources.file.to_string(),
     })))
 }
 
@@ -391,7 +401,7 @@ fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
                 lacks.push(field);
             }
         }
-        return Err(missing_fields(&lacks, sources.options.names));
+        return Err(missing_fields(&lacks, sources.options.names, sources.file));
     };
     Ok(Login::Keystone(Box::new(Keystone {
         auth_url: keystone_address(auth_url, region)?,
@@ -406,6 +416,7 @@ fn oauth2(sources: &Sources<'_>, region: Option<&str>) -> Result<Login> {
         federation: None,
         oauth2: Some(Address(urls::parse(&endpoint)?)),
         option_names: sources.options.names,
+        file: sources.file.to_string(),
     })))
 }
 

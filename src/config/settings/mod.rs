@@ -47,12 +47,15 @@ const DATA_DIR_FILE: &str = "glance-api.conf";
 /// The SQLite database of a data directory without another one in its configuration.
 const DATA_DIR_DATABASE: &str = "glance.db";
 
-/// Returns whether a directory is a data directory: it has a configuration or a database.
+/// The directory of the default store of a data directory.
+const DATA_DIR_IMAGES: &str = "images";
+
+/// Returns whether a directory is a data directory: it has a configuration, a database or images.
 ///
 /// # Errors
 /// `Io` if it cannot be accessed.
 pub fn is_data_dir(directory: &Path) -> Result<bool> {
-    for name in [DATA_DIR_DATABASE, DATA_DIR_FILE] {
+    for name in [DATA_DIR_DATABASE, DATA_DIR_FILE, DATA_DIR_IMAGES] {
         let path = directory.join(name);
         if path.try_exists().map_err(|e| Error::io("open", path, e))? {
             return Ok(true);

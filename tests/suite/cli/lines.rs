@@ -86,6 +86,17 @@ fn an_error_does_not_end_the_lines_and_the_first_one_is_the_exit_code() {
 }
 
 #[test]
+fn an_error_names_its_line() {
+    let place = Place::new();
+    let lines = "image list\nimage list 'x\n\nimage show nothing\n";
+    let run = piped(&place, &openstack(&place), &[], lines);
+    for number in [2, 4] {
+        let hint = format!("This is line {number} of standard input.");
+        assert!(run.stderr.contains(&hint), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn options_of_the_program_count_for_every_line() {
     let place = Place::new();
     let lines = "image create mine -f value -c owner\nimage show mine -f value -c owner\n";

@@ -176,6 +176,42 @@ fn commands_that_store_nothing_do_not_create_a_data_directory() {
 }
 
 #[test]
+fn a_lost_database_is_not_replaced_while_there_is_data() {
+    let place = Place::new();
+    let id = place.image("x", b"data");
+    let database = place.data().join("glance.db");
+    let saved = std::fs::read(&database).unwrap();
+    for lose in [
+        |path: &std::path::Path| std::fs::remove_file(path),
+        |path: &std::path::Path| std::fs::write(path, ""),
+    ] {
+        lose(&database).unwrap();
+        for words in [
+            &["image-list"][..],
+            &["image", "create", "y"],
+            &["image-show", &id],
+        ] {
+            let refused = place.glance(words).fails(1);
+            assert!(refused.contains("is missing or empty"), "{refused}");
+            assert!(refused.contains("glance-manage db sync"), "{refused}");
+        }
+        let doctor = place.glance(&["doctor"]);
+        assert_eq!(doctor.code, 1);
+        assert!(
+            doctor.text().contains("is missing or empty"),
+            "{}",
+            doctor.text()
+        );
+    }
+    std::fs::write(&database, saved).unwrap();
+    assert!(place.glance(&["image-list"]).ok().contains(&id));
+    // An operator can decide otherwise.
+    std::fs::remove_file(&database).unwrap();
+    program(&place, MANAGE, &["db", "sync"]).ok();
+    assert_eq!(place.glance(&["image", "list"]).ok(), "\n");
+}
+
+#[test]
 fn an_operators_program_suggests_what_was_meant() {
     let place = Place::new();
     for (line, usage, hint) in [

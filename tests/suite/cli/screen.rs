@@ -137,6 +137,15 @@ fn invalid_preferences_are_refused_where_they_are_needed() {
         "{}",
         doctor.text()
     );
+    preferences(&place, "[columns]\nimage list = Nmae\nimage lst = Name\n");
+    let text = at_terminal(&place, 100, "image list");
+    assert!(text.contains("client.conf selects the columns"), "{text}");
+    let doctor = place.glance(&["doctor"]).text();
+    assert!(
+        doctor.contains("unknown column 'Nmae' of image list"),
+        "{doctor}"
+    );
+    assert!(doctor.contains("unknown command 'image lst'"), "{doctor}");
 }
 
 #[test]

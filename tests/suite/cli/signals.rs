@@ -1,5 +1,7 @@
 //! Signals end every command, wherever it waits.
 
+use std::io::Read;
+use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -80,6 +82,35 @@ fn a_command_that_waits_for_a_fifo_is_ended() {
         assert_eq!(ends(child), Some(130), "{signal:?}");
     }
     assert_eq!(place.glance(&["image", "list"]).text(), "\n");
+}
+
+#[test]
+fn a_command_that_changes_nothing_is_ended_at_once() {
+    let place = Place::new();
+    // It accepts connections, and is silent.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut command = place.command(GLANCE);
+    command
+        .args([
+            "--os-auth-type",
+            "none",
+            "--os-endpoint",
+            &url,
+            "image",
+            "list",
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let (mut request, _) = listener.accept().unwrap();
+    request.read_exact(&mut [0; 4]).unwrap();
+    kill_process(pid(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    // A command that needs time to end says so.
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "interrupted\n");
 }
 
 #[test]

@@ -17,7 +17,8 @@ pub(super) fn find_row(called: Grammar, grammar: Grammar, words: &[String]) -> R
             return Ok(Found::Row(row, 1));
         }
         let what = format!("argument <subcommand>: invalid choice: '{}'", words[0]);
-        return Err(usage(called, None, &what).hint(help::hint(&words[0], "glance ")));
+        let hint = help::hint_of(words, 1, "glance ");
+        return Err(usage(called, None, &what).hint(hint));
     }
     let leading: Vec<&str> = words
         .iter()

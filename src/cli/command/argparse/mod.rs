@@ -197,7 +197,7 @@ fn unknown(called: Grammar, mut words: Vec<String>, is_asked: bool) -> Result<Re
     );
     let name = words.join(" ");
     let error = usage(called, None, &format!("'{name}' is not a command"));
-    Err(error.hint(help::hint(&name, "glance ")))
+    Err(error.hint(help::hint_of(&words, words.len().min(2), "glance ")))
 }
 
 /// Returns the hint for an option that a command does not have, if a similar one exists.
@@ -212,6 +212,10 @@ fn advice(grammar: Grammar, row: &'static Row, command: &Command, word: &str) ->
     };
     if !word.starts_with('-') && command.get_positionals().next().is_none() && takes("name") {
         return Some(format!("Pass a name with --name: --name '{word}'."));
+    }
+    if matches!(word, "-f" | "-c") && grammar == Grammar::Glance {
+        let long = if word == "-f" { "format" } else { "column" };
+        return Some(format!("Pass --{long}, before or after the command."));
     }
     let long = word.strip_prefix("--")?.split('=').next()?;
     // Upstream accepts --force in front of every command, to no effect on this one.
@@ -427,6 +431,16 @@ mod tests {
                 "--format json image list",
                 "Pass --format after the command.",
             ),
+            (
+                "doctor -f json",
+                "Pass --format, before or after the command.",
+            ),
+            ("image-save x", "Did you mean \"glance image save\"?"),
+            (
+                "image download x",
+                "Did you mean \"glance image-download\"?",
+            ),
+            ("images list", "Did you mean \"glance image list\"?"),
             (
                 "--property x=y image list",
                 "Pass --property after the command.",

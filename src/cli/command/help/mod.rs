@@ -237,6 +237,10 @@ pub fn answer(called: Grammar, words: &[String], width: usize) -> Result<String>
 /// Returns the hint for an unknown command of `glance`: what it may mean, else how to list the commands. `prefix` is
 /// what stands before the command on the command line.
 pub fn hint(name: &str, prefix: &str) -> String {
+    let quoted = |name: &str| format!("\"{prefix}{name}\"");
+    if let Some(same) = other_spelling(name) {
+        return format!("Did you mean {}?", quoted(same));
+    }
     let grammars: &[Grammar] = if name.contains(' ') {
         &[Grammar::Openstack]
     } else {
@@ -247,9 +251,33 @@ pub fn hint(name: &str, prefix: &str) -> String {
         .flat_map(|grammar| grammar.rows())
         .map(|row| row.name)
         .chain(BUILTINS.iter().map(|builtin| builtin.name));
-    let quoted = |name: &str| format!("\"{prefix}{name}\"");
     suggest::hint(&suggest::commands(name, names), quoted)
         .unwrap_or_else(|| "Run \"glance help commands\" to list the commands.".to_string())
+}
+
+/// Returns [`hint`] for the words of a line, the first of which name a command: of most words that mean something, at least
+/// `least`.
+pub fn hint_of(words: &[String], least: usize, prefix: &str) -> String {
+    let leading = words.iter().take_while(|word| !word.starts_with('-'));
+    let leading: Vec<&str> = leading.map(String::as_str).collect();
+    let most = leading.len().min(MOST_WORDS);
+    let hints = (least..=most).rev();
+    hints
+        .map(|count| hint(&leading[..count].join(" "), prefix))
+        .find(|hint| hint.starts_with("Did you mean"))
+        .unwrap_or_else(|| hint(&leading.join(" "), prefix))
+}
+
+/// The number of words of the longest name of a command.
+const MOST_WORDS: usize = 5;
+
+/// Returns the command of the other grammar whose name differs in dashes and blanks only.
+fn other_spelling(name: &str) -> Option<&'static str> {
+    let spelled = name.replace(' ', "-");
+    let grammars = [Grammar::Glance, Grammar::Openstack];
+    let mut rows = grammars.into_iter().flat_map(|grammar| grammar.rows());
+    rows.find(|row| row.name.replace(' ', "-") == spelled)
+        .map(|row| row.name)
 }
 
 /// Returns cliff's message for an unknown command of `openstack`, with what is spelled alike first. cliff prints it on

@@ -201,8 +201,12 @@ impl Batch<'_> {
     async fn run(&mut self) -> Result<bool> {
         let called = self.lines.called;
         let mut is_any = false;
+        let mut number: u64 = 0;
         while let Some(line) = self.next_line().await? {
             is_any = true;
+            number += 1;
+            let here =
+                |error: Error| error.hint(format!("This is line {number} of standard input."));
             let text = String::from_utf8(line);
             let line = text
                 .map_err(|_| Error::usage("invalid line: not UTF-8"))
@@ -225,7 +229,7 @@ impl Batch<'_> {
                     {
                         return Err(error);
                     }
-                    Err(error) => self.report(parsed.grammar, &error),
+                    Err(error) => self.report(parsed.grammar, &here(error)),
                 },
                 Ok(Work::Own(request)) => {
                     let is_incomplete = matches!(
@@ -239,7 +243,7 @@ impl Batch<'_> {
                     answer(called, request, &self.lines.environment);
                     self.note(if is_incomplete { 2 } else { 0 });
                 }
-                Err(error) => self.report(called, &error),
+                Err(error) => self.report(called, &here(error)),
             }
         }
         Ok(is_any)
