@@ -275,7 +275,7 @@ const MOST_WORDS: usize = 5;
 fn other_spelling(name: &str) -> Option<&'static str> {
     let spelled = name.replace(' ', "-");
     let grammars = [Grammar::Glance, Grammar::Openstack];
-    let mut rows = grammars.into_iter().flat_map(|grammar| grammar.rows());
+    let mut rows = grammars.into_iter().flat_map(Grammar::rows);
     rows.find(|row| row.name.replace(' ', "-") == spelled)
         .map(|row| row.name)
 }
