@@ -109,7 +109,7 @@ impl Engine {
 
     /// Undoes an upload, unless an image has the data and only the entry is left to remove.
     async fn clear_upload(&self, entry: Entry, store: &dyn Store) -> Result<()> {
-        let addresses = store.addresses(&entry.id);
+        let addresses = store.addresses(&entry.id).await?;
         let transaction = self.catalog.begin().await?;
         let stored = transaction.load_image(&entry.id, "").await?;
         let wanted: Vec<&str> = addresses.iter().map(String::as_str).collect();
@@ -138,7 +138,7 @@ impl Engine {
                 _ => false,
             });
         let recorded = if is_recorded {
-            area.addresses(&entry.id)
+            area.own_addresses(&entry.id)
         } else {
             Vec::new()
         };
@@ -220,18 +220,29 @@ impl Engine {
         if !is_alive && is_uuid(&id) {
             self.unstage(&id).await?;
         }
-        removals.retain(|one| {
+        removals.retain(|one| !held.iter().any(|(_, holder)| *holder == one.url));
+        let mut known = Vec::with_capacity(removals.len());
+        for one in removals {
             let is_known = recorded.contains(&one.url)
-                || !is_alive
-                    && is_uuid(&id)
-                    && self
-                        .stores
-                        .iter()
-                        .any(|store| store.addresses(&id).contains(&one.url));
-            is_known && !held.iter().any(|(_, holder)| *holder == one.url)
-        });
-        self.remove_data(removals).await?;
+                || !is_alive && is_uuid(&id) && self.is_own_address(&one, &id).await?;
+            if is_known {
+                known.push(one);
+            }
+        }
+        self.remove_data(known).await?;
         entry.close().await
+    }
+
+    /// Returns whether the store of some data may have assigned its address to image `id`.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    async fn is_own_address(&self, data: &Datum, id: &str) -> Result<bool> {
+        let location = Location::in_store(data.url.clone(), &data.store);
+        match self.stores.holding(&location) {
+            Ok(store) => Ok(store.addresses(id).await?.contains(&data.url)),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Removes data that no record refers to any more, from any store.

@@ -78,6 +78,12 @@ impl FileStore {
         self
     }
 
+    /// Returns the addresses of the files of image `id`, one in each directory.
+    pub fn own_addresses(&self, id: &str) -> Vec<String> {
+        let paths = self.directories.iter().map(|at| at.path.join(id));
+        paths.map(|path| address_of(&path)).collect()
+    }
+
     /// Returns the paths of the directories.
     fn paths(&self) -> Vec<PathBuf> {
         let paths = self.directories.iter().map(|at| at.path.clone());
@@ -140,9 +146,8 @@ impl Store for FileStore {
         })
     }
 
-    fn addresses(&self, id: &str) -> Vec<String> {
-        let paths = self.directories.iter().map(|at| at.path.join(id));
-        paths.map(|path| address_of(&path)).collect()
+    async fn addresses(&self, id: &str) -> Result<Vec<String>> {
+        Ok(self.own_addresses(id))
     }
 
     /// Returns whether the address is one of the image's, because no caller can add a `file` address.
@@ -150,7 +155,7 @@ impl Store for FileStore {
     /// *Source:* `validate_external_location` in `glance/common/store_utils.py`, which refuses `file` addresses
     /// among others.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
-        self.addresses(id).iter().any(|address| address == url)
+        self.own_addresses(id).iter().any(|address| address == url)
     }
 
     async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>> {

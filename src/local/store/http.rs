@@ -173,8 +173,8 @@ impl Store for HttpStore {
         self.reads(url)
     }
 
-    fn addresses(&self, _: &str) -> Vec<String> {
-        Vec::new()
+    async fn addresses(&self, _: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     async fn create(&self, _: &str, _: Option<u64>) -> Result<Box<dyn Writer>> {

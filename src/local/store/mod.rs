@@ -34,10 +34,14 @@ pub trait Store: Send + Sync {
     /// Returns whether this store owns, or would own, the data at `url`.
     fn owns(&self, url: &str) -> bool;
 
-    /// Returns the addresses that this store may assign to the data of image `id`; empty for a read-only store.
-    fn addresses(&self, id: &str) -> Vec<String>;
+    /// Returns the addresses that this store may assign to the data of image `id`; empty for a read-only store. May
+    /// wait for a store whose addresses depend on what it reports.
+    ///
+    /// # Errors
+    /// Those of a store that must be asked, and does not respond.
+    async fn addresses(&self, id: &str) -> Result<Vec<String>>;
 
-    /// Returns whether an address is one of [`Store::addresses`] and callers cannot add it as a location, so that
+    /// Returns, without waiting, whether an address is one of [`Store::addresses`] and callers cannot add it as a location, so that
     /// no record of another image names it.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
         let _ = (url, id);

@@ -51,8 +51,8 @@ impl Store for UnopenedStore {
     }
 
     /// Returns no address, for the same reason. Nothing is stored there.
-    fn addresses(&self, _id: &str) -> Vec<String> {
-        Vec::new()
+    async fn addresses(&self, _id: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     async fn create(&self, _id: &str, _size: Option<u64>) -> Result<Box<dyn Writer>> {

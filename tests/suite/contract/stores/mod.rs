@@ -242,8 +242,9 @@ mod http {
         let server = Server::start(|exchange| serve(exchange, true));
         let (store, url) = (store(), server.url("/image"));
         assert!(store.reads(&url) && store.owns(&url));
-        assert!(store.addresses(ID).is_empty() && !store.is_exclusive(&url, ID));
+        assert!(!store.is_exclusive(&url, ID));
         block_on(async {
+            assert!(store.addresses(ID).await.unwrap().is_empty());
             let refused = store.create(ID, None).await.err().unwrap();
             assert_eq!(refused.kind(), ErrorKind::Gone);
             store.check_delete(&url).await.unwrap();
@@ -455,7 +456,7 @@ fn killed_processes_are_cleared(site: &Files, kind: &str) {
             .unwrap();
         let said = String::from_utf8_lossy(&status.stdout).into_owned();
         assert_eq!(status.status.code(), None, "the child was killed: {said}");
-        let url = site.store().addresses(ID).remove(0);
+        let url = block_on(site.store().addresses(ID)).unwrap().remove(0);
         block_on(assert_cleared(site, &before, &url, stage));
     }
 }
@@ -535,7 +536,7 @@ async fn deletions_report(site: &impl Site) {
 
 async fn addresses_are_consistent(site: &impl Site) {
     let store = site.store();
-    let addresses = store.addresses(ID);
+    let addresses = store.addresses(ID).await.unwrap();
     let writer = store.create(ID, None).await.unwrap();
     assert!(addresses.iter().any(|url| url == writer.address()));
     for url in &addresses {

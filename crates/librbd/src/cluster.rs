@@ -1,0 +1,459 @@
+//! Connections to a cluster, and its pools.
+
+use std::ffi::{CStr, CString, c_char};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, Result, check, errno};
+use crate::image::Image;
+use crate::library::{ImageSpec, Library, RawCluster, RawImage, RawPool};
+
+/// What to connect to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connection<'a> {
+    /// The configuration file; None: the first one that exists in librados' list, such as `/etc/ceph/ceph.conf`.
+    pub config_file: Option<&'a Path>,
+    /// The user without `client.`; None: `admin`.
+    pub user: Option<&'a str>,
+    /// Options that override those of the file, and their values.
+    pub options: &'a [(&'a str, &'a str)],
+}
+
+/// A handle of librados.
+struct Handle {
+    library: &'static Library,
+    cluster: RawCluster,
+}
+
+// SAFETY: librados' functions may be called from several threads at a time; the handle is shut down by its last owner.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // SAFETY: the handle was created, and whatever depends on it holds this object.
+        unsafe { (self.library.rados_shutdown)(self.cluster) };
+    }
+}
+
+/// A client of a cluster. When it and all of its pools and images are dropped, the connection is closed.
+#[derive(Clone)]
+pub struct Cluster(Arc<Handle>);
+
+impl Cluster {
+    /// Reads the configuration of a cluster, without a connection.
+    ///
+    /// # Errors
+    /// `Library`; the errors of `rados_create` and `rados_conf_read_file`, ENOENT for a missing file among them.
+    pub fn configure(wanted: &Connection<'_>) -> Result<Self> {
+        let library = Library::get()?;
+        let user = wanted.user.map(text).transpose()?;
+        let mut cluster: RawCluster = std::ptr::null_mut();
+        // SAFETY: the pointers are valid; a null pointer for the user is documented.
+        let created = unsafe { (library.rados_create)(&raw mut cluster, pointer(user.as_ref())) };
+        check("rados_create", created)?;
+        let handle = Self(Arc::new(Handle { library, cluster }));
+        // The program reports errors itself.
+        handle.set("log_to_stderr", "false")?;
+        handle.set("err_to_stderr", "false")?;
+        let file = match wanted.config_file {
+            Some(path) => Some(path_text(path)?),
+            None => None,
+        };
+        // SAFETY: the pointers are valid; a null pointer selects the default files.
+        let read = unsafe { (library.rados_conf_read_file)(cluster, pointer(file.as_ref())) };
+        check("rados_conf_read_file", read)?;
+        handle.set("log_to_stderr", "false")?;
+        handle.set("err_to_stderr", "false")?;
+        for (name, value) in wanted.options {
+            handle.set(name, value)?;
+        }
+        Ok(handle)
+    }
+
+    /// Connects to the cluster. Blocks until it responds, or the time limits of its options are reached.
+    ///
+    /// # Errors
+    /// ETIMEDOUT if no monitor responds; ENOENT without a keyring; EACCES or EPERM for a wrong key; and others.
+    pub fn connect(&self) -> Result<()> {
+        // SAFETY: the handle is valid. A second call returns an error.
+        let connected = unsafe { (self.0.library.rados_connect)(self.0.cluster) };
+        check("rados_connect", connected).map(drop)
+    }
+
+    fn set(&self, option: &str, value: &str) -> Result<()> {
+        let (option, value) = (text(option)?, text(value)?);
+        // SAFETY: the pointers are valid.
+        let set = unsafe {
+            (self.0.library.rados_conf_set)(self.0.cluster, option.as_ptr(), value.as_ptr())
+        };
+        check("rados_conf_set", set).map(drop)
+    }
+
+    /// Returns the value of an option of the configuration.
+    ///
+    /// # Errors
+    /// ENOENT for an unknown option.
+    pub fn option(&self, name: &str) -> Result<String> {
+        let name = text(name)?;
+        fill(|buffer, length| {
+            // SAFETY: the buffer has that length.
+            let got = unsafe {
+                (self.0.library.rados_conf_get)(self.0.cluster, name.as_ptr(), buffer, length)
+            };
+            match check("rados_conf_get", got) {
+                // Too little space is ENAMETOOLONG here.
+                Err(error) if error.is(36) => Err(Error::Call {
+                    call: "rados_conf_get",
+                    errno: errno::ERANGE,
+                }),
+                other => other.map(drop),
+            }
+        })
+    }
+
+    /// Returns the ID of the connected cluster.
+    pub fn fsid(&self) -> Result<String> {
+        fill(|buffer, length| {
+            // SAFETY: the buffer has that length.
+            let got =
+                unsafe { (self.0.library.rados_cluster_fsid)(self.0.cluster, buffer, length) };
+            check("rados_cluster_fsid", got).map(drop)
+        })
+    }
+
+    /// Opens a pool of the connected cluster.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such pool.
+    pub fn pool(&self, name: &str) -> Result<Pool> {
+        let name = text(name)?;
+        let mut pool: RawPool = std::ptr::null_mut();
+        // SAFETY: the pointers are valid.
+        let created = unsafe {
+            (self.0.library.rados_ioctx_create)(self.0.cluster, name.as_ptr(), &raw mut pool)
+        };
+        check("rados_ioctx_create", created)?;
+        Ok(Pool(Arc::new(PoolHandle {
+            pool,
+            cluster: Arc::clone(&self.0),
+        })))
+    }
+}
+
+struct PoolHandle {
+    pool: RawPool,
+    /// Keeps the connection open.
+    cluster: Arc<Handle>,
+}
+
+// SAFETY: an I/O context that is not reconfigured may be used from several threads at a time.
+unsafe impl Send for PoolHandle {}
+// SAFETY: as above.
+unsafe impl Sync for PoolHandle {}
+
+impl Drop for PoolHandle {
+    fn drop(&mut self) {
+        // SAFETY: the pool was created, and whatever depends on it holds this object.
+        unsafe { (self.cluster.library.rados_ioctx_destroy)(self.pool) };
+    }
+}
+
+/// A pool of images.
+#[derive(Clone)]
+pub struct Pool(Arc<PoolHandle>);
+
+/// A clone of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child {
+    /// The name of its pool.
+    pub pool: String,
+    /// The name of the image.
+    pub image: String,
+}
+
+/// `RBD_IMAGE_OPTION_*` of `rbd/librbd.h`.
+mod option {
+    use std::ffi::c_int;
+
+    pub const FORMAT: c_int = 0;
+    pub const FEATURES: c_int = 1;
+    pub const ORDER: c_int = 2;
+}
+
+/// The type of the functions that open an image.
+type Open = unsafe extern "C" fn(RawPool, *const c_char, *mut RawImage, *const c_char) -> i32;
+
+impl Pool {
+    pub(crate) fn library(&self) -> &'static Library {
+        self.0.cluster.library
+    }
+
+    /// Creates an image of `size` bytes, in objects of 2 ^ `order` bytes.
+    ///
+    /// # Errors
+    /// EEXIST if there is an image of this name.
+    pub fn create(&self, name: &str, size: u64, order: u8, features: u64) -> Result<()> {
+        let library = self.library();
+        let name = text(name)?;
+        let mut options = std::ptr::null_mut();
+        // SAFETY: the pointer is valid; the options are destroyed below.
+        unsafe { (library.rbd_image_options_create)(&raw mut options) };
+        let values = [
+            (option::FORMAT, 2),
+            (option::FEATURES, features),
+            (option::ORDER, u64::from(order)),
+        ];
+        let mut done = Ok(0);
+        for (option, value) in values {
+            // SAFETY: the options exist.
+            let set = unsafe { (library.rbd_image_options_set_uint64)(options, option, value) };
+            done = done.and(check("rbd_image_options_set_uint64", set));
+        }
+        if done.is_ok() {
+            // SAFETY: pool, name and options are valid.
+            let created =
+                unsafe { (library.rbd_create4)(self.0.pool, name.as_ptr(), size, options) };
+            done = check("rbd_create4", created);
+        }
+        // SAFETY: the options are not used any more.
+        unsafe { (library.rbd_image_options_destroy)(options) };
+        done.map(drop)
+    }
+
+    /// Opens an image for reading and writing.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such image.
+    pub fn open(&self, name: &str) -> Result<Image> {
+        self.open_with("rbd_open", self.library().rbd_open, name, None)
+    }
+
+    /// Opens an image by its internal ID for reading and writing.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such image.
+    pub fn open_by_id(&self, id: &str) -> Result<Image> {
+        self.open_with("rbd_open_by_id", self.library().rbd_open_by_id, id, None)
+    }
+
+    /// Opens an image, or a snapshot of it, for reading.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such image or snapshot.
+    pub fn open_read_only(&self, name: &str, snapshot: Option<&str>) -> Result<Image> {
+        let open = self.library().rbd_open_read_only;
+        self.open_with("rbd_open_read_only", open, name, snapshot)
+    }
+
+    fn open_with(
+        &self,
+        call: &'static str,
+        open: Open,
+        name: &str,
+        snapshot: Option<&str>,
+    ) -> Result<Image> {
+        let name = text(name)?;
+        let snapshot = snapshot.map(text).transpose()?;
+        let mut image: RawImage = std::ptr::null_mut();
+        // SAFETY: the pool and the pointers are valid; a null pointer means no snapshot.
+        let opened = unsafe {
+            open(
+                self.0.pool,
+                name.as_ptr(),
+                &raw mut image,
+                pointer(snapshot.as_ref()),
+            )
+        };
+        check(call, opened)?;
+        // SAFETY: the image was just opened in this pool, and nothing else closes it.
+        Ok(unsafe { Image::of(image, self.clone()) })
+    }
+
+    /// Removes an image.
+    ///
+    /// # Errors
+    /// ENOTEMPTY if it has snapshots; EBUSY if it is open elsewhere; ENOENT.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let name = text(name)?;
+        // SAFETY: the pool and the name are valid.
+        let removed = unsafe { (self.library().rbd_remove)(self.0.pool, name.as_ptr()) };
+        check("rbd_remove", removed).map(drop)
+    }
+
+    /// Renames an image.
+    ///
+    /// # Errors
+    /// EEXIST if there is an image of the new name; ENOENT.
+    pub fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (text(from)?, text(to)?);
+        // SAFETY: the pool and the names are valid.
+        let renamed =
+            unsafe { (self.library().rbd_rename)(self.0.pool, from.as_ptr(), to.as_ptr()) };
+        check("rbd_rename", renamed).map(drop)
+    }
+
+    /// Moves an image into the trash, from where it may be removed at once.
+    ///
+    /// # Errors
+    /// EBUSY if it is open elsewhere; ENOENT.
+    pub fn move_to_trash(&self, name: &str) -> Result<()> {
+        let name = text(name)?;
+        // SAFETY: the pool and the name are valid.
+        let moved = unsafe { (self.library().rbd_trash_move)(self.0.pool, name.as_ptr(), 0) };
+        check("rbd_trash_move", moved).map(drop)
+    }
+
+    /// Returns the names of all images, in no order.
+    pub fn images(&self) -> Result<Vec<String>> {
+        let library = self.library();
+        let empty = ImageSpec {
+            id: std::ptr::null_mut(),
+            name: std::ptr::null_mut(),
+        };
+        let listed = list(empty, |items, count| {
+            // SAFETY: there is space for `count` items.
+            check("rbd_list2", unsafe {
+                (library.rbd_list2)(self.0.pool, items, count)
+            })
+        })?;
+        // SAFETY: the names of listed items are valid until the cleanup.
+        let names = listed.iter().map(|item| unsafe { owned(item.name) });
+        let names = names.collect();
+        let mut listed = listed;
+        // SAFETY: the items are those that the library filled in.
+        unsafe { (library.rbd_image_spec_list_cleanup)(listed.as_mut_ptr(), listed.len()) };
+        Ok(names)
+    }
+}
+
+/// Calls a function that fills in a list, with as much space as it asks for. Returns the items that it filled in.
+pub(crate) fn list<T: Copy>(
+    empty: T,
+    mut call: impl FnMut(*mut T, *mut usize) -> Result<i64>,
+) -> Result<Vec<T>> {
+    let mut space = 16;
+    loop {
+        let mut items = vec![empty; space];
+        let mut count = space;
+        match call(items.as_mut_ptr(), &raw mut count) {
+            Ok(_) => {
+                items.truncate(count);
+                return Ok(items);
+            }
+            // The list may grow between two calls.
+            Err(error) if error.is(errno::ERANGE) => space = count.max(space * 2),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Calls a function that fills in a text, with more space as long as that is too little.
+pub(crate) fn fill(mut call: impl FnMut(*mut c_char, usize) -> Result<()>) -> Result<String> {
+    let mut buffer = vec![0_u8; 256];
+    loop {
+        // The last byte stays 0.
+        match call(buffer.as_mut_ptr().cast(), buffer.len() - 1) {
+            Err(error) if error.is(errno::ERANGE) && buffer.len() < 1 << 20 => {
+                buffer = vec![0; buffer.len() * 4];
+            }
+            Err(error) => return Err(error),
+            Ok(()) => {
+                let end = buffer.iter().position(|byte| *byte == 0);
+                buffer.truncate(end.unwrap_or(buffer.len()));
+                return Ok(String::from_utf8_lossy(&buffer).into_owned());
+            }
+        }
+    }
+}
+
+/// Copies a text of the library; a null pointer is an empty text.
+///
+/// # Safety
+/// The pointer MUST be null or that of a text that ends with a NUL.
+pub(crate) unsafe fn owned(pointer: *const c_char) -> String {
+    if pointer.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller guarantees it.
+    let text = unsafe { CStr::from_ptr(pointer) };
+    text.to_string_lossy().into_owned()
+}
+
+pub(crate) fn text(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| Error::Text)
+}
+
+fn path_text(path: &Path) -> Result<CString> {
+    use std::os::unix::ffi::OsStrExt;
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::Text)
+}
+
+fn pointer(text: Option<&CString>) -> *const c_char {
+    text.map_or(std::ptr::null(), |text| text.as_ptr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_grows_is_asked_for_again() {
+        let mut asked = Vec::new();
+        let listed = list(0_u32, |items, count| {
+            // SAFETY: `list` passes valid pointers.
+            let space = unsafe { *count };
+            asked.push(space);
+            let wanted = 40;
+            // SAFETY: as above.
+            unsafe { *count = wanted };
+            if space < wanted {
+                return check("list", -errno::ERANGE);
+            }
+            for at in 0..wanted {
+                // SAFETY: there is space for all of them.
+                unsafe { *items.add(at) = 7 };
+            }
+            Ok(0)
+        });
+        assert_eq!(listed.unwrap(), vec![7; 40]);
+        assert_eq!(asked, [16, 40]);
+    }
+
+    #[test]
+    fn a_long_text_is_asked_for_with_more_space() {
+        let long = "x".repeat(3000);
+        let got = fill(|buffer, length| {
+            if length < long.len() {
+                return check("text", -errno::ERANGE).map(drop);
+            }
+            // SAFETY: there is space for all of it.
+            unsafe { std::ptr::copy(long.as_ptr(), buffer.cast(), long.len()) };
+            Ok(())
+        });
+        assert_eq!(got.unwrap(), long);
+    }
+
+    #[test]
+    fn a_name_with_a_nul_is_refused() {
+        assert_eq!(text("a\0b").unwrap_err(), Error::Text);
+    }
+
+    #[test]
+    fn a_missing_configuration_is_reported_with_the_call() {
+        let wanted = Connection {
+            config_file: Some(Path::new("/nonexistent/ceph.conf")),
+            ..Connection::default()
+        };
+        match Cluster::configure(&wanted) {
+            // Without the libraries, that is reported.
+            Err(Error::Library { package, .. }) => assert!(package.starts_with("libr")),
+            Err(error) => {
+                assert!(error.is(errno::ENOENT), "{error}");
+                assert!(error.to_string().starts_with("rados_conf_read_file: "));
+            }
+            Ok(_) => panic!("it was read"),
+        }
+    }
+}
