@@ -29,7 +29,7 @@ pub use reason::Reason;
 pub use secret::Secret;
 pub use settings::{
     CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Formats, HttpStore,
-    Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits,
+    Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits, RbdStore,
     Registration, ScrubberSettings, Setting, Settings, Store, StoreKind, Stores, is_data_dir,
     schemes,
 };

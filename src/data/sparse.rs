@@ -31,43 +31,38 @@ pub enum Segment {
 /// If the file system does not report holes, all is data.
 pub fn segments(file: &File, size: u64) -> impl Iterator<Item = io::Result<Segment>> {
     let mut at = 0;
-    let mut next = None;
     std::iter::from_fn(move || {
-        if let Some(segment) = next.take() {
-            return Some(Ok(segment));
+        let segment = segment_at(file, at, size).transpose()?;
+        if let Ok(Segment::Data { length, .. } | Segment::Hole { length, .. }) = segment {
+            at += length;
         }
-        if at >= size {
-            return None;
-        }
-        let start = match rustix::fs::seek(file, SeekFrom::Data(at)) {
-            Ok(start) => start.min(size),
-            Err(Errno::NXIO) => size,
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => at,
-            Err(e) => return Some(Err(e.into())),
-        };
-        let end = match rustix::fs::seek(file, SeekFrom::Hole(start)) {
-            Ok(end) if start < size => end.min(size),
-            Ok(_) | Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP) => size,
-            Err(e) => return Some(Err(e.into())),
-        };
-        let hole = Segment::Hole {
-            start: at,
-            length: start - at,
-        };
-        let data = Segment::Data {
-            start,
-            length: end - start,
-        };
-        let (hole_length, data_length) = (start - at, end - start);
-        at = end;
-        if hole_length == 0 {
-            return Some(Ok(data));
-        }
-        if data_length > 0 {
-            next = Some(data);
-        }
-        Some(Ok(hole))
+        Some(segment)
     })
+}
+
+/// Returns the segment that begins at byte `at` of the first `size` bytes of `file`, as far as it reaches; None at
+/// their end.
+pub fn segment_at(file: &File, at: u64, size: u64) -> io::Result<Option<Segment>> {
+    if at >= size {
+        return Ok(None);
+    }
+    let start = match rustix::fs::seek(file, SeekFrom::Data(at)) {
+        Ok(start) => start.min(size),
+        Err(Errno::NXIO) => size,
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => at,
+        Err(e) => return Err(e.into()),
+    };
+    if start > at {
+        let length = start - at;
+        return Ok(Some(Segment::Hole { start: at, length }));
+    }
+    let end = match rustix::fs::seek(file, SeekFrom::Hole(at)) {
+        Ok(end) if end > at => end.min(size),
+        Ok(_) | Err(Errno::NXIO | Errno::INVAL | Errno::OPNOTSUPP) => size,
+        Err(e) => return Err(e.into()),
+    };
+    let length = end - at;
+    Ok(Some(Segment::Data { start: at, length }))
 }
 
 /// The granularity of holes in bytes: a page of every file system in use.

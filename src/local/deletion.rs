@@ -8,7 +8,7 @@ use super::Engine;
 use super::journal::{Datum, Entry, Intent, Note};
 use crate::data::blocking;
 use crate::model::Location;
-use crate::{Error, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// A deletion with a journal entry.
 pub(super) struct Deletion {
@@ -49,7 +49,13 @@ impl Engine {
                 Error::failed(format!("the data of image {id} cannot be deleted: {error}"))
                     .hint("Delete it with the service that stored it.")
             })?;
-            store.check_delete(&location.url).await?;
+            let checked = store.check_delete(&location.url).await;
+            checked.map_err(|error| match error.kind() {
+                ErrorKind::Conflict => error.context(format_args!(
+                    "Image {id} could not be deleted because it is in use"
+                )),
+                _ => error,
+            })?;
             if !store.info().read_only {
                 shared |= !store.is_exclusive(&location.url, id);
                 data.push(Datum {

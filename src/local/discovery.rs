@@ -1,10 +1,12 @@
 //! Information about the deployment: stores, quotas, import methods, schemas.
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::Local;
 use super::policy::{self, Action, Target};
+use super::store::Store;
 use crate::model::metadef::Kind;
 use crate::model::{Member, StoreInfo, Task};
 use crate::service::{Discovery, Projects, Stores, Usage};
@@ -22,13 +24,16 @@ impl Stores for Local {
         if detail {
             policy::check(&self.caller, Action::StoresInfoDetail, Target::Deployment)?;
         }
+        if detail {
+            // Each waits for its own store.
+            return Ok(join_all(self.stores.iter().map(Store::describe)).await);
+        }
         let known = self.stores.iter().map(|store| store.info().clone());
-        Ok(known
-            .map(|info| StoreInfo {
-                detail: info.detail.filter(|_| detail),
-                ..info
-            })
-            .collect())
+        let known = known.map(|info| StoreInfo {
+            detail: None,
+            ..info
+        });
+        Ok(known.collect())
     }
 
     async fn delete_from_store(&self, id: &str, store: &str) -> Result<()> {

@@ -162,6 +162,10 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
                 let info = info(true, Map::new());
                 Box::new(store::HttpStore::new(info, options.clone()))
             }
+            Ok(StoreKind::Rbd(settings)) => {
+                let info = info(false, Map::new());
+                Box::new(store::RbdStore::new(info, settings.clone()))
+            }
             // The store reports its error when its data is requested.
             _ => Box::new(store::UnopenedStore::new(
                 info(store.driver == "http", Map::new()),

@@ -113,6 +113,12 @@ impl Cluster {
         })
     }
 
+    /// Returns the number of this client in the connected cluster.
+    pub fn client(&self) -> u64 {
+        // SAFETY: the handle is valid.
+        unsafe { (self.0.library.rados_get_instance_id)(self.0.cluster) }
+    }
+
     /// Returns the ID of the connected cluster.
     pub fn fsid(&self) -> Result<String> {
         fill(|buffer, length| {

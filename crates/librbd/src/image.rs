@@ -16,6 +16,19 @@ use crate::operation::{InFlight, Operation, begin};
 /// `RBD_LOCK_MODE_EXCLUSIVE`
 const EXCLUSIVE: c_int = 0;
 
+/// `RBD_OPERATION_FEATURE_CLONE_PARENT`
+const CLONE_PARENT: u64 = 1;
+
+/// The bits of [`Image::features`].
+pub mod features {
+    /// Clones of its snapshots can be made.
+    pub const LAYERING: u64 = 1;
+    /// One client at a time writes.
+    pub const EXCLUSIVE_LOCK: u64 = 1 << 2;
+    /// Changes are recorded first, for mirrors.
+    pub const JOURNALING: u64 = 1 << 6;
+}
+
 /// A snapshot of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -81,6 +94,15 @@ impl Image {
         let got = unsafe { (self.library().rbd_get_features)(self.handle, &raw mut features) };
         check("rbd_get_features", got)?;
         Ok(features)
+    }
+
+    /// Returns whether a snapshot has clones of version 2, which need no protection of it.
+    pub fn has_unprotected_clones(&self) -> Result<bool> {
+        let mut features = 0;
+        // SAFETY: the image is open, the pointer valid.
+        let got = unsafe { (self.library().rbd_get_op_features)(self.handle, &raw mut features) };
+        check("rbd_get_op_features", got)?;
+        Ok(features & CLONE_PARENT != 0)
     }
 
     /// Returns the internal ID, which never changes.
@@ -315,7 +337,7 @@ impl Image {
         })
     }
 
-    /// Returns the owner of the exclusive lock, if there is one.
+    /// Returns the owner of the exclusive lock, if there is one: `client.` and its number.
     pub fn lock_owner(&self) -> Result<Option<String>> {
         let library = self.library();
         let (mut mode, mut owners, mut count) = (0, [std::ptr::null_mut::<c_char>(); 8], 8);

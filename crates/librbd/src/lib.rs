@@ -14,5 +14,5 @@ mod operation;
 
 pub use cluster::{Child, Cluster, Connection, Pool};
 pub use error::{Call, Error, Result, errno};
-pub use image::{Image, Snapshot};
+pub use image::{Image, Snapshot, features};
 pub use operation::Operation;

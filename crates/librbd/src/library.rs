@@ -146,6 +146,7 @@ functions! {
         rados_conf_get(RawCluster, *const c_char, *mut c_char, usize) -> c_int;
         rados_connect(RawCluster) -> c_int;
         rados_shutdown(RawCluster);
+        rados_get_instance_id(RawCluster) -> u64;
         rados_cluster_fsid(RawCluster, *mut c_char, usize) -> c_int;
         rados_ioctx_create(RawCluster, *const c_char, *mut RawPool) -> c_int;
         rados_ioctx_destroy(RawPool);
@@ -166,6 +167,7 @@ functions! {
         rbd_close(RawImage) -> c_int;
         rbd_get_size(RawImage, *mut u64) -> c_int;
         rbd_get_features(RawImage, *mut u64) -> c_int;
+        rbd_get_op_features(RawImage, *mut u64) -> c_int;
         rbd_get_id(RawImage, *mut c_char, usize) -> c_int;
         rbd_get_name(RawImage, *mut c_char, *mut usize) -> c_int;
         rbd_get_create_timestamp(RawImage, *mut TimeSpec) -> c_int;

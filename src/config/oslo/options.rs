@@ -6,7 +6,7 @@
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
-//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http}.py`,
+//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http,rbd}.py`,
 //! `oslo_db/options.py`, `oslo_log/_options.py`.
 
 /// The section of an option that every store has in its own section; without named stores that is
@@ -133,6 +133,13 @@ options! {
     CHUNK_SIZE = [EACH_STORE] "filesystem_store_chunk_size",
         Kind::Integer { minimum: 1, maximum: (1 << 63) - 1 }, Some("65536");
     THIN_PROVISIONING = [EACH_STORE] "filesystem_thin_provisioning", Kind::Boolean, Some("false");
+    RBD_POOL = [EACH_STORE] "rbd_store_pool", Kind::Text, Some("images");
+    RBD_USER = [EACH_STORE] "rbd_store_user", Kind::Text, None;
+    RBD_CEPH_CONF = [EACH_STORE] "rbd_store_ceph_conf", Kind::Text, Some("");
+    RBD_CHUNK_SIZE = [EACH_STORE] "rbd_store_chunk_size",
+        Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("8");
+    RADOS_CONNECT_TIMEOUT = [EACH_STORE] "rados_connect_timeout", ANY_INTEGER, Some("-1");
+    RBD_THIN_PROVISIONING = [EACH_STORE] "rbd_thin_provisioning", Kind::Boolean, Some("false");
     HTTPS_CA_CERTIFICATES = [EACH_STORE] "https_ca_certificates_file", Kind::Text, None;
     HTTPS_INSECURE = [EACH_STORE] "https_insecure", Kind::Boolean, Some("true");
     HTTP_PROXIES = [EACH_STORE] "http_proxy_information", Kind::Pairs, None;

@@ -39,7 +39,9 @@ pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use scrubber::ScrubberSettings;
 pub use setting::Setting;
-pub use stores::{DataDirectory, FileStore, HttpStore, Store, StoreKind, Stores, schemes};
+pub use stores::{
+    DataDirectory, FileStore, HttpStore, RbdStore, Store, StoreKind, Stores, schemes,
+};
 
 /// The configuration file that a data directory may contain.
 const DATA_DIR_FILE: &str = "glance-api.conf";

@@ -322,6 +322,21 @@ impl Blocks {
         self.share(Piece::Zeros(length), length >= BLOCK as u64)
     }
 
+    /// Hashes `length` zeros; waits asynchronously.
+    pub(super) async fn zeros_from_task(&mut self, length: u64) -> Result<()> {
+        let piece = Piece::Zeros(length);
+        if self.is_small(length >= BLOCK as u64) {
+            self.hash_here(&piece);
+            return Ok(());
+        }
+        self.start_lanes();
+        let piece = Arc::new(piece);
+        for lane in &self.lanes {
+            lane.push_from_task(&piece).await?;
+        }
+        Ok(())
+    }
+
     /// Returns the digests, in the order of the algorithms.
     pub fn finish(mut self) -> Result<Vec<String>> {
         let mut digests = self.finish_idle();

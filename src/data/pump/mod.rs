@@ -5,6 +5,7 @@
 
 mod file;
 mod hashing;
+mod holes;
 mod stream;
 mod writeback;
 
@@ -17,11 +18,13 @@ use tokio::sync::Semaphore;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::source::known_size;
 use super::sparse::write_sparse;
 use super::{Algorithm, Source, Watch, blocking};
+use crate::model::ByteRange;
 use crate::{Error, Result};
 
 /// An observer of every byte of a transfer, in order; it refuses the data by an error.
@@ -81,8 +84,19 @@ pub enum Sink<'a> {
 /// A receiver of data, block by block and in order.
 #[async_trait]
 pub trait BlockSink: Send {
-    /// Writes a block: [`BLOCK`](super::BLOCK) bytes, or fewer at the end of the data.
+    /// Writes a block: [`BLOCK`](super::BLOCK) bytes, or fewer at the end of the data, or before a hole.
     async fn write(&mut self, block: Bytes) -> Result<()>;
+
+    /// Returns whether holes of a file are passed to [`BlockSink::skip`]. Otherwise they are read as zeros.
+    fn keeps_holes(&self) -> bool {
+        false
+    }
+
+    /// Continues after `length` zeros, which need not be written.
+    async fn skip(&mut self, length: u64) -> Result<()> {
+        let _ = length;
+        Err(Error::internal("the receiver does not keep holes"))
+    }
 }
 
 /// The maximum number of concurrent transfers of files. Each keeps a thread busy, and short tasks need free
@@ -109,6 +123,16 @@ pub async fn transfer(
             let _permit = TRANSFERS.acquire().await;
             blocking(move || take_in(source, &target, &algorithms, &watch, &mut look)).await
         }
+        (
+            Source::File {
+                file,
+                path,
+                range: ByteRange::ALL,
+            },
+            Sink::Blocks(sink),
+        ) if sink.keeps_holes() => {
+            take_file_into(file, path, sink, &algorithms, &watch, look).await
+        }
         (source, sink) => {
             watch.begin(source.size());
             let stream = source.into_stream();
@@ -117,6 +141,32 @@ pub async fn transfer(
             taken
         }
     }
+}
+
+/// Transfers a file into a receiver that keeps holes. A file whose size the system does not know has none.
+async fn take_file_into(
+    file: File,
+    path: PathBuf,
+    sink: &mut dyn BlockSink,
+    algorithms: &[Algorithm],
+    watch: &Watch,
+    look: Look,
+) -> Result<Taken> {
+    let (file, path, size) = blocking(move || {
+        let size = known_size(&file).map_err(|e| Error::io("read", &path, e))?;
+        Ok((file, path, size))
+    })
+    .await?;
+    watch.begin(size);
+    let taken = if let Some(size) = size {
+        holes::take_file(file, path, size, sink, algorithms, watch, look).await
+    } else {
+        let range = ByteRange::ALL;
+        let stream = Source::File { file, path, range }.into_stream();
+        stream::take_stream(stream, Sink::Blocks(sink), algorithms, watch, look).await
+    };
+    watch.end();
+    taken
 }
 
 /// The result of a transfer.

@@ -2,10 +2,12 @@
 
 mod file;
 mod http;
+mod rbd;
 mod unopened;
 
 pub use file::{Directory, FileStore, Writing};
 pub use http::HttpStore;
+pub use rbd::RbdStore;
 pub use unopened::UnopenedStore;
 
 use std::io;
@@ -27,6 +29,12 @@ use crate::{Error, Parameter, Result};
 pub trait Store: Send + Sync {
     /// Returns the public description, including details.
     fn info(&self) -> &StoreInfo;
+
+    /// Returns the public description with what only the store itself knows, as far as it responds within a few
+    /// seconds.
+    async fn describe(&self) -> StoreInfo {
+        self.info().clone()
+    }
 
     /// Returns whether the store can read addresses of this kind.
     fn reads(&self, url: &str) -> bool;

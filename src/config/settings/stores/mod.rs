@@ -3,6 +3,10 @@
 //! *Source:* `glance_store/{backend,multi_backend}.py`, `glance_store/_drivers/filesystem.py`
 //! (`configure_add`), `glance/common/wsgi_app.py` (`init_app`).
 
+mod rbd;
+
+pub use rbd::RbdStore;
+
 use std::path::{Path, PathBuf};
 
 use crate::config::oslo::options::{
@@ -70,8 +74,8 @@ pub enum StoreKind {
     Swift,
     /// Amazon S3 and compatible services.
     S3,
-    /// Ceph.
-    Rbd,
+    /// Images in a pool of a Ceph cluster.
+    Rbd(RbdStore),
     /// OpenStack Cinder volumes.
     Cinder,
     /// VMware datastores.
@@ -308,7 +312,7 @@ fn read_kind(
         "http" => StoreKind::Http(read_http_store(reader, layout, section)?),
         "swift" => StoreKind::Swift,
         "s3" => StoreKind::S3,
-        "rbd" => StoreKind::Rbd,
+        "rbd" => StoreKind::Rbd(rbd::read_rbd_store(reader, layout, section)?),
         "cinder" => StoreKind::Cinder,
         "vmware" => StoreKind::Vmware,
         _ => return Err(unknown()),
@@ -560,6 +564,51 @@ mod tests {
         assert!(!web.insecure);
         assert_eq!(web.proxies[0].1.reveal(), "u:hunter2@proxy:3128");
         assert!(!format!("{stores:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_rbd_store_has_the_defaults_of_its_driver() {
+        let of = |text: &str| {
+            let text = format!(
+                "[DEFAULT]\nenabled_backends = c:rbd\n[glance_store]\ndefault_backend = c\n[c]\n{text}"
+            );
+            let stores = read(&text, None).unwrap();
+            match stores.list[0].kind.get() {
+                Ok(StoreKind::Rbd(rbd)) => Ok(rbd.clone()),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.message().to_string()),
+            }
+        };
+        let default = RbdStore {
+            pool: "images".to_string(),
+            user: None,
+            ceph_conf: None,
+            chunk_size: 8 << 20,
+            timeout: None,
+            thin_provisioning: false,
+        };
+        assert_eq!(default.order(), 23);
+        assert_eq!(of(""), Ok(default.clone()));
+        let text = "rbd_store_pool = p\nrbd_store_user = glance\nrbd_store_ceph_conf = ceph.conf\n\
+                    rbd_store_chunk_size = 6\nrados_connect_timeout = 5\nrbd_thin_provisioning = true\n";
+        let set = of(text).unwrap();
+        let expected = RbdStore {
+            pool: "p".to_string(),
+            user: Some("glance".to_string()),
+            ceph_conf: Some("/cwd/ceph.conf".into()),
+            chunk_size: 6 << 20,
+            timeout: Some(std::time::Duration::from_secs(5)),
+            thin_provisioning: true,
+        };
+        assert_eq!((set.order(), set), (22, expected));
+        for (text, message) in [
+            ("rbd_store_chunk_size = 0\n", "0 is less than 1"),
+            ("rbd_store_chunk_size = 64\n", "more than 32 MiB"),
+            ("rbd_store_pool =\n", "an rbd store needs a pool"),
+        ] {
+            let error = of(text).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
     }
 
     #[test]

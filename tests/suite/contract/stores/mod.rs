@@ -1,6 +1,9 @@
 //! What every store MUST do: one suite for all kinds, kill tests included.
 
+mod rbd;
+
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -36,6 +39,9 @@ trait Site {
 
     /// The address of data that is not there.
     fn missing(&self) -> String;
+
+    /// What another process finds it by.
+    fn place(&self) -> OsString;
 }
 
 fn info() -> StoreInfo {
@@ -107,6 +113,10 @@ impl Site for Files {
     fn missing(&self) -> String {
         format!("file://{}/a/missing", self.top.display())
     }
+
+    fn place(&self) -> OsString {
+        self.top.clone().into()
+    }
 }
 
 /// The tests of a kind of store that is written to.
@@ -164,6 +174,7 @@ macro_rules! writable {
 }
 
 writable!(file, Files::new());
+writable!(in_rbd, rbd::Images::new());
 
 /// Web servers are only read.
 mod http {
@@ -440,7 +451,7 @@ const KIND: &str = "GLANCE_TEST_STORE";
 const PLACE: &str = "GLANCE_TEST_STORE_PLACE";
 const STAGE: &str = "GLANCE_TEST_STORE_STAGE";
 
-fn killed_processes_are_cleared(site: &Files, kind: &str) {
+fn killed_processes_are_cleared(site: &impl Site, kind: &str) {
     let before = site.contents();
     for (number, stage) in STAGES.into_iter().enumerate() {
         let status = Command::new(std::env::current_exe().unwrap())
@@ -450,7 +461,7 @@ fn killed_processes_are_cleared(site: &Files, kind: &str) {
                 module_path!().split_once("::").unwrap().1
             ))
             .env(KIND, kind)
-            .env(PLACE, &site.top)
+            .env(PLACE, site.place())
             .env(STAGE, number.to_string())
             .output()
             .unwrap();
@@ -467,11 +478,19 @@ fn child() {
     let Ok(kind) = std::env::var(KIND) else {
         return;
     };
-    assert_eq!(kind, "file");
-    let site = Files {
-        top: std::env::var_os(PLACE).unwrap().into(),
-        _owned: None,
-    };
+    let place = PathBuf::from(std::env::var_os(PLACE).unwrap());
+    match kind.as_str() {
+        "file" => store_and_die(&Files {
+            top: place,
+            _owned: None,
+        }),
+        "in_rbd" => store_and_die(&rbd::Images::at(&place)),
+        other => panic!("{other}"),
+    }
+}
+
+/// Stores data up to the stage that the parent named, and ends at once.
+fn store_and_die(site: &impl Site) {
     let stage: usize = std::env::var(STAGE).unwrap().parse().unwrap();
     block_on(async {
         let _writer = store_until(&*site.store(), STAGES[stage]).await;

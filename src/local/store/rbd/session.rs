@@ -1,0 +1,276 @@
+//! The connection to a cluster, and its errors.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use librbd::{Cluster, Connection, Pool, errno};
+
+use crate::data::blocking;
+use crate::{Error, ErrorKind, Parameter, Result, config};
+
+/// The time that operations which others wait for give a cluster to respond for the first time.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection to a cluster.
+pub(super) struct Session {
+    /// The client.
+    pub(super) cluster: Cluster,
+    /// The ID of the cluster.
+    pub(super) fsid: String,
+}
+
+/// The settings of a store, and its connection, which is made when it is first used.
+pub(super) struct Connector {
+    /// ID of the store.
+    id: String,
+    /// Its settings.
+    pub(super) settings: config::RbdStore,
+    session: Mutex<Option<Arc<Session>>>,
+    fsid: OnceLock<String>,
+}
+
+impl Connector {
+    pub(super) fn new(id: String, settings: config::RbdStore) -> Self {
+        Self {
+            id,
+            settings,
+            session: Mutex::new(None),
+            fsid: OnceLock::new(),
+        }
+    }
+
+    /// Returns the ID of the cluster, if there was a connection.
+    pub(super) fn known_fsid(&self) -> Option<&str> {
+        self.fsid.get().map(String::as_str)
+    }
+
+    /// Returns the ID of the cluster. Waits only a short time for a connection; an attempt that takes longer
+    /// continues in the background.
+    ///
+    /// # Errors
+    /// `Unreachable`; the errors of [`Self::session`].
+    pub(super) async fn fsid_soon(self: &Arc<Self>) -> Result<String> {
+        if let Some(fsid) = self.known_fsid() {
+            return Ok(fsid.to_string());
+        }
+        let connector = Arc::clone(self);
+        let connected = blocking(move || Ok(connector.session()?.fsid.clone()));
+        match tokio::time::timeout(PATIENCE, connected).await {
+            Ok(connected) => connected,
+            Err(_) => Err(self.unreachable(None, &format!("{} s", PATIENCE.as_secs()))),
+        }
+    }
+
+    /// Returns the connection. Blocks while it is made.
+    ///
+    /// # Errors
+    /// `Unreachable` if the cluster does not respond; `Failed` if it refuses the user, or for an incomplete setup.
+    pub(super) fn session(&self) -> Result<Arc<Session>> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*session {
+            return Ok(Arc::clone(session));
+        }
+        let cluster = self.connect()?;
+        let fsid = cluster.fsid();
+        let fsid = fsid.map_err(|error| {
+            self.error(format_args!(
+                "cannot read the ID of the cluster: {}",
+                error.reason()
+            ))
+        })?;
+        let _ = self.fsid.set(fsid.clone());
+        let new = Arc::new(Session { cluster, fsid });
+        *session = Some(Arc::clone(&new));
+        Ok(new)
+    }
+
+    /// Returns a pool, or that of the store. Blocks.
+    ///
+    /// # Errors
+    /// `Failed` if there is no such pool; the errors of [`Self::session`].
+    pub(super) fn pool(&self, name: Option<&str>) -> Result<Pool> {
+        let name = name.unwrap_or(&self.settings.pool);
+        let session = self.session()?;
+        session.cluster.pool(name).map_err(|error| {
+            if error.is(errno::ENOENT) {
+                return self
+                    .error(format_args!(
+                        "there is no pool '{name}' in the cluster {}",
+                        session.fsid
+                    ))
+                    .hint("Create it, or set rbd_store_pool to the name of an existing one.");
+            }
+            self.failed(&format!("open pool '{name}'"), &error)
+        })
+    }
+
+    fn connect(&self) -> Result<Cluster> {
+        if let Some(path) = &self.settings.ceph_conf {
+            File::open(path).map_err(|error| {
+                self.on(Error::io("open", path, error))
+                    .hint("Set rbd_store_ceph_conf to the configuration file of Ceph.")
+            })?;
+        }
+        let seconds = self
+            .settings
+            .timeout
+            .map(|limit| limit.as_secs().to_string());
+        let mut options = vec![
+            // Large writes gain nothing from a cache, which takes 32 MiB.
+            ("rbd_cache", "false"),
+        ];
+        if let Some(seconds) = &seconds {
+            for name in [
+                "rados_osd_op_timeout",
+                "rados_mon_op_timeout",
+                "client_mount_timeout",
+            ] {
+                options.push((name, seconds.as_str()));
+            }
+        }
+        let cluster = Cluster::configure(&Connection {
+            config_file: self.settings.ceph_conf.as_deref(),
+            user: self.settings.user.as_deref(),
+            options: &options,
+        });
+        let cluster = cluster.map_err(|error| self.not_configured(&error))?;
+        match cluster.connect() {
+            Ok(()) => Ok(cluster),
+            Err(error) => Err(self.not_connected(&cluster, &error)),
+        }
+    }
+
+    fn not_configured(&self, error: &librbd::Error) -> Error {
+        match (error, &self.settings.ceph_conf) {
+            (librbd::Error::Library { package, .. }, _) => self
+                .error(error)
+                .hint(format!("Install the Debian package {package}.")),
+            (error, None) if error.is(errno::ENOENT) => self
+                .error("Ceph's configuration, such as /etc/ceph/ceph.conf, was not found")
+                .hint("Set rbd_store_ceph_conf to the configuration file of Ceph."),
+            (error, Some(path)) => self.error(format_args!(
+                "Ceph cannot use its configuration {}: {}",
+                path.display(),
+                error.reason()
+            )),
+            (error, None) => self.error(format_args!(
+                "Ceph cannot use its configuration: {}",
+                error.reason()
+            )),
+        }
+    }
+
+    fn not_connected(&self, cluster: &Cluster, error: &librbd::Error) -> Error {
+        let user = self.user();
+        match error.errno() {
+            Some(errno::ETIMEDOUT) => {
+                let limit = cluster.option("client_mount_timeout");
+                let limit = limit.unwrap_or_else(|_| "300".to_string());
+                self.unreachable(Some(cluster), &format!("{limit} s"))
+            }
+            Some(errno::ENOENT | errno::EACCES) if !has_keyring(cluster) => {
+                let keyring = cluster.option("keyring").unwrap_or_default();
+                self.error(format_args!(
+                    "there is no readable keyring for {user}: {keyring}"
+                ))
+                .hint("The option 'keyring' in the configuration of Ceph names its file.")
+            }
+            Some(errno::EACCES | errno::EPERM | errno::ENOENT) => self
+                .error(format_args!(
+                    "the cluster{} refuses {user}: unknown user or wrong key",
+                    at(cluster)
+                ))
+                .hint("Check rbd_store_user, and the key of this user in its keyring."),
+            _ => self.error(format_args!(
+                "no connection to the cluster{} as {user}: {}",
+                at(cluster),
+                error.reason()
+            )),
+        }
+    }
+
+    /// Returns the error for a cluster that does not respond.
+    fn unreachable(&self, cluster: Option<&Cluster>, limit: &str) -> Error {
+        let place = cluster.map(at).unwrap_or_default();
+        let message = format!(
+            "the cluster{place} did not respond for {limit} (pool '{}')",
+            self.settings.pool
+        );
+        self.on(Error::new(ErrorKind::Unreachable, message))
+    }
+
+    /// Returns the full name of the user.
+    fn user(&self) -> String {
+        format!(
+            "client.{}",
+            self.settings.user.as_deref().unwrap_or("admin")
+        )
+    }
+
+    /// Returns an error of this store.
+    pub(super) fn error(&self, message: impl std::fmt::Display) -> Error {
+        self.on(Error::failed(message.to_string()))
+    }
+
+    /// Puts the name of the store before an error.
+    pub(super) fn on(&self, error: Error) -> Error {
+        error.context(format_args!("store '{}'", self.id))
+    }
+
+    /// Returns the error for a failed operation; `what` is a verb and its object.
+    pub(super) fn failed(&self, what: &str, error: &librbd::Error) -> Error {
+        let pool = &self.settings.pool;
+        match error.errno() {
+            Some(errno::ETIMEDOUT) => {
+                let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+                let limit = self.settings.timeout.map_or(0, |limit| limit.as_secs());
+                let cluster = session.as_ref().map(|session| &session.cluster);
+                self.unreachable(cluster, &format!("{limit} s"))
+                    .context(format_args!("cannot {what}"))
+            }
+            Some(errno::ENOSPC | errno::EDQUOT) => self
+                .on(Error::too_large(format!(
+                    "Image storage media is full: cannot {what} in pool '{pool}'"
+                )))
+                .hint("Raise the quota of the pool, or add storage to the cluster.")
+                .hint(Parameter::Store),
+            Some(errno::EPERM | errno::EACCES) => self
+                .error(format_args!(
+                    "{} is not permitted to {what} in pool '{pool}'",
+                    self.user()
+                ))
+                .hint("It needs the capabilities: mon 'profile rbd', osd 'profile rbd pool=POOL'."),
+            Some(errno::ESHUTDOWN) => {
+                // The next operation connects as another client.
+                let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+                *session = None;
+                self.error(format_args!(
+                    "cannot {what}: the cluster has excluded this client (blocklisted)"
+                ))
+            }
+            _ => self.error(format_args!("cannot {what}: {}", error.reason())),
+        }
+    }
+}
+
+/// Returns the addresses of the monitors, with a word before them; empty if they are unknown.
+fn at(cluster: &Cluster) -> String {
+    match cluster.option("mon_host") {
+        Ok(host) if !host.is_empty() => format!(" at {host}"),
+        _ => String::new(),
+    }
+}
+
+/// Returns whether one of the files in the option `keyring` can be read, or a key is in the configuration itself.
+fn has_keyring(cluster: &Cluster) -> bool {
+    let option = |name| cluster.option(name).unwrap_or_default();
+    let keyring = option("keyring");
+    let mut files = keyring
+        .split([',', ';', ' '])
+        .filter(|path| !path.is_empty());
+    files.any(|path| File::open(Path::new(path)).is_ok())
+        || !option("keyfile").is_empty()
+        || !option("key").is_empty()
+}
