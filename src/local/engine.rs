@@ -152,6 +152,7 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
                 kind: store.driver.clone(),
                 weight: store.weight,
                 properties,
+                space: None,
             }),
         };
         stores.push(match store.kind.get() {

@@ -32,6 +32,6 @@ pub use query::{Direction, Fields, ImageFilter, ImageQuery, SortKey};
 pub use range::ByteRange;
 pub use scrub::Scrubbed;
 pub use status::ImageStatus;
-pub use store::StoreInfo;
+pub use store::{Space, StoreInfo};
 pub use task::{Task, TaskQuery, TaskStatus};
 pub use timestamp::Timestamp;

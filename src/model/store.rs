@@ -24,4 +24,15 @@ pub struct StoreDetail {
     pub weight: i64,
     /// The driver's own properties, such as the directory.
     pub properties: serde_json::Map<String, serde_json::Value>,
+    /// The space that the store reports; None if it does not know, and on a cloud, whose API does not have it.
+    pub space: Option<Space>,
+}
+
+/// The space of a store, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// What images can use.
+    pub free: u64,
+    /// The size of the store.
+    pub total: u64,
 }

@@ -56,6 +56,7 @@ impl Stores for Remote {
                 kind,
                 weight: store.weight,
                 properties: store.properties,
+                space: None,
             }),
             id: store.id,
             description: store.description,

@@ -1,5 +1,6 @@
 //! Stores and their usage: `glance stores-*` and `glance usage`.
 
+use indicatif::HumanBytes;
 use serde_json::{Map, Value, json};
 
 use crate::cli::command::registry::{Leaf, Output, Row};
@@ -43,9 +44,11 @@ pub struct StoresInfo {
 
 impl Leaf<Session> for StoresInfo {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
-        Ok(Outcome::from(
-            stores_info(session.service().await?, self.detail).await?,
-        ))
+        let stores = session.service().await?.list_stores(self.detail).await?;
+        if self.detail && screen::is_terminal() {
+            return Ok(Outcome::from(stores_table(&stores)).with_data(stores_record(&stores)));
+        }
+        Ok(Outcome::from(stores_record(&stores)))
     }
 }
 
@@ -92,20 +95,56 @@ fn store(info: &StoreInfo) -> Map<String, Value> {
         store.insert("type".to_string(), json!(detail.kind));
         store.insert("properties".to_string(), json!(detail.properties));
         store.insert("weight".to_string(), json!(detail.weight));
+        if let Some(space) = &detail.space {
+            let bytes = json!({"free_bytes": space.free, "total_bytes": space.total});
+            store.insert("space".to_string(), bytes);
+        }
     }
     store
 }
 
-/// Lists the stores.
-async fn stores_info(service: &dyn ImageService, detail: bool) -> Result<View<'static>> {
-    let stores: Vec<Value> = service
-        .list_stores(detail)
-        .await?
-        .iter()
-        .map(|info| json!(store(info)))
-        .collect();
+/// Returns the stores as upstream prints them.
+fn stores_record(stores: &[StoreInfo]) -> View<'static> {
+    let stores: Vec<Value> = stores.iter().map(|info| json!(store(info))).collect();
     let record = [("stores".to_string(), Cell::new(stores))];
-    Ok(View::Record(record.into_iter().collect()))
+    View::Record(record.into_iter().collect())
+}
+
+/// Returns the stores with their properties for people.
+fn stores_table(stores: &[StoreInfo]) -> View<'static> {
+    let rows = stores.iter().map(|info| {
+        let detail = info.detail.as_ref();
+        let space = detail.and_then(|detail| detail.space);
+        let used = space.filter(|space| space.total > 0).map(|space| {
+            let used = space.total.saturating_sub(space.free);
+            let total = HumanBytes(space.total);
+            format!("{}\nof {total}", bar(used, space.total))
+        });
+        let properties = detail.map(|detail| {
+            let known = detail.properties.iter();
+            let lines = known.map(|(name, value)| match value {
+                Value::String(text) => format!("{name}: {text}"),
+                other => format!("{name}: {other}"),
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        });
+        let name = if info.is_default {
+            format!("{} (default)", info.id)
+        } else {
+            info.id.clone()
+        };
+        vec![
+            Cell::new(name),
+            Cell::new(detail.map(|detail| detail.kind.clone())),
+            Cell::new(detail.map(|detail| detail.weight)),
+            Cell::new(used),
+            Cell::new(properties),
+        ]
+    });
+    View::Table(Table::from_rows(
+        vec!["Store", "Type", "Weight", "Used", "Properties"],
+        rows.collect(),
+    ))
 }
 
 /// Lists the quota usage.

@@ -3,7 +3,7 @@
 //! Data is written to `ID.part` next to its final name and synced. The file is then renamed without replacing
 //! another one, and the directory is synced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -21,7 +21,7 @@ use crate::data::durable::{
 use crate::data::pump::{Sink, Target};
 use crate::data::{Source, blocking};
 use crate::local::directories::DIRECTORY_MODE;
-use crate::model::{ByteRange, StoreInfo, Timestamp};
+use crate::model::{ByteRange, Space, StoreInfo, Timestamp};
 use crate::{Error, Result};
 
 /// The subdirectory that marks a directory as one of a store. A directory without any entry may be the mount point
@@ -129,10 +129,43 @@ fn missing(path: &Path) -> Error {
     Error::not_found(format!("image data {} is missing", path.display()))
 }
 
+/// Returns the space of the file systems of directories, each counted once; None if there are none, or one cannot be
+/// accessed.
+fn space<'p>(directories: impl Iterator<Item = &'p Path>) -> Option<Space> {
+    let mut known = HashSet::new();
+    let mut sum = None;
+    for path in directories {
+        let device = std::fs::metadata(path).ok()?.dev();
+        if !known.insert(device) {
+            continue;
+        }
+        let found = rustix::fs::statvfs(path).ok()?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        let all = sum.get_or_insert(Space { free: 0, total: 0 });
+        all.free += bytes(found.f_bavail);
+        all.total += bytes(found.f_blocks);
+    }
+    sum
+}
+
 #[async_trait]
 impl Store for FileStore {
     fn info(&self) -> &StoreInfo {
         &self.info
+    }
+
+    async fn describe(&self) -> StoreInfo {
+        let mut info = self.info.clone();
+        if let Some(detail) = &mut info.detail {
+            // The directory of a new data directory is created later.
+            let directories = self.directories.iter().map(|at| at.path.as_path());
+            let existing = directories.map(|path| {
+                let mut above = path.ancestors();
+                above.find(|path| path.exists()).unwrap_or(path)
+            });
+            detail.space = space(existing);
+        }
+        info
     }
 
     fn reads(&self, url: &str) -> bool {

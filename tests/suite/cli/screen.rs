@@ -95,6 +95,24 @@ fn sizes_and_times_are_for_people_on_request() {
 }
 
 #[test]
+fn stores_are_a_table_with_their_space_at_a_terminal() {
+    let place = Place::new();
+    place.configure(
+        "[DEFAULT]\nenabled_backends = fast:file, web:http\n[glance_store]\ndefault_backend = fast\n",
+    );
+    let text = at_terminal(&place, 100, "stores-info --detail");
+    assert!(text.contains("| fast (default) | file | 0 "), "{text}");
+    assert!(text.contains(" %"), "{text}");
+    assert!(text.contains("of "), "{text}");
+    let words = ["--format", "json", "stores-info", "--detail"];
+    let shown: serde_json::Value = serde_json::from_str(&place.glance(&words).ok()).unwrap();
+    let space = &shown["stores"][0]["space"];
+    let [free, total] = ["free_bytes", "total_bytes"].map(|key| space[key].as_u64().unwrap());
+    assert!(free <= total && total > 0, "{shown}");
+    assert_eq!(shown["stores"][1].get("space"), None, "{shown}");
+}
+
+#[test]
 fn preferences_apply_at_a_terminal() {
     let place = Place::new();
     place.image("debian", b"content");

@@ -527,6 +527,7 @@ fn a_description_has_the_id_of_the_cluster_once_it_is_asked_for() {
             kind: "rbd".to_string(),
             weight: 0,
             properties: serde_json::Map::new(),
+            space: None,
         }),
         ..info()
     };
