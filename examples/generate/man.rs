@@ -9,7 +9,7 @@ use glance_tools::cli::command::help;
 use glance_tools::cli::command::registry::{Group, Output};
 
 use super::model::{Argument, Leaf, Program, Takes, Value};
-use super::roff::{Page, capital, escape, macro_word, sentence, small};
+use super::roff::{Page, capital_of_prose, escape, macro_word, sentence, small};
 use super::texts::{COUNTERPARTS, DATE, DETAILS, EXIT, PAGES, Words};
 
 /// The volume of the pages of programs.
@@ -394,7 +394,7 @@ fn topic(page: &mut Page, text: &str) {
         }
         if is_item {
             let (name, about) = text.split_once("  ").unwrap_or((&text, ""));
-            page.list(&[(name, &sentence(&capital(about.trim())))]);
+            page.list(&[(name, &sentence(&capital_of_prose(about.trim())))]);
         } else {
             page.paragraph(&text);
         }

@@ -154,6 +154,19 @@ pub fn sentence(text: &str) -> String {
     }
 }
 
+/// Returns the text with an initial capital, unless it begins with a word that is typed: a list of values, or the name of a
+/// command or file.
+pub fn capital_of_prose(text: &str) -> String {
+    let mut words = text.split(' ');
+    let first = words.next().unwrap_or_default();
+    let is_typed = first.contains(['-', '.', '_']) || first.ends_with(',') || first == "or";
+    if is_typed {
+        text.to_string()
+    } else {
+        capital(text)
+    }
+}
+
 /// Returns the text with an initial capital.
 pub fn capital(text: &str) -> String {
     let mut letters = text.chars();

@@ -82,7 +82,7 @@ pub const PAGES: [Words; 5] = [
             "Which images a command works on is decided by the first of these that is given: options for a local \
              deployment (--data-dir, --config-file, --config-dir, --local); options for a cloud (--os-cloud, \
              --os-auth-url, --os-image-url, --os-endpoint and login options); GLANCE_DATA_DIR; any OS_* variable of \
-             a cloud; the only cloud in clouds.yaml; otherwise the data directory of the user, with a message on \
+             a cloud; the cloud in client.conf; the only cloud in clouds.yaml; otherwise the data directory of the user, with a message on \
              standard error.",
             "Global options are given before the command; before a command of several words, those of \
              openstack(1). The options of openstack(1) may also follow such a command, and the additional options \

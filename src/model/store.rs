@@ -31,7 +31,7 @@ pub struct StoreDetail {
 /// The space of a store, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {
-    /// What images can use.
+    /// The part that images can use.
     pub free: u64,
     /// The size of the store.
     pub total: u64,

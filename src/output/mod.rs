@@ -269,6 +269,8 @@ pub struct Options {
     pub for_programs: bool,
     /// The columns or fields to print, in any order and case; empty for all (`-c`).
     pub columns: Vec<String>,
+    /// Whether the format is a preference, which does not apply to what it cannot show.
+    pub is_preferred_format: bool,
     /// The file that selects the columns; None for options.
     pub columns_origin: Option<String>,
     /// The columns to sort by, in order of significance; unknown ones are ignored.
@@ -314,6 +316,7 @@ impl Default for Options {
             for_programs: false,
             columns: Vec::new(),
             columns_origin: None,
+            is_preferred_format: false,
             sort_columns: Vec::new(),
             sort_direction: SortDirection::default(),
             noindent: false,
@@ -385,6 +388,21 @@ pub async fn print(
     out: &mut dyn Write,
 ) -> Result<Printed> {
     let mut out = BufWriter::with_capacity(64 << 10, out);
+    let is_impossible = match view {
+        View::Record(_) => options.format == Format::Csv,
+        View::Table(_) => options.format == Format::Shell,
+        View::Nothing | View::Text(_) | View::Report(_) => false,
+    };
+    let as_table;
+    let options = if options.is_preferred_format && is_impossible {
+        as_table = Options {
+            format: Format::Table,
+            ..options.clone()
+        };
+        &as_table
+    } else {
+        options
+    };
     let printed = match view {
         View::Nothing => Printed::default(),
         View::Text(text) => {

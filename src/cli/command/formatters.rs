@@ -222,8 +222,9 @@ pub fn options(
         {
             options.format = format(word)?;
             options.for_programs = options.format != Format::Table;
+            options.is_preferred_format = true;
         }
-        if options.columns.is_empty() {
+        if options.columns.is_empty() && !flag(matches, "long") {
             options.columns = preferences.columns(command).to_vec();
             options.columns_origin = preferences
                 .file

@@ -60,7 +60,8 @@ const CLOUD: &str = "\
 The cloud and the credentials are taken from options before the command, from OS_* environment
 variables and from clouds.yaml, in that order. clouds.yaml, clouds-public.yaml and secure.yaml are
 searched for in ./, ~/.config/openstack and /etc/openstack; OS_CLIENT_CONFIG_FILE names another file.
-If nothing names a cloud and clouds.yaml has exactly one, that one is used.
+If nothing names a cloud, that of client.conf (see glance help output) is used, or the only one in
+clouds.yaml.
 
 Authentication:
 
@@ -112,7 +113,7 @@ Choosing a deployment:
 
 Options take precedence over environment variables, and local settings over remote ones (--os-cloud,
 --os-auth-url, --os-image-url, --os-endpoint and login options; OS_* variables; a single cloud in
-clouds.yaml; the cloud in client.conf). If nothing selects a deployment, the data directory of this user is used, and a message on
+clouds.yaml, unless client.conf names a cloud). If nothing selects a deployment, the data directory of this user is used, and a message on
 standard error names it.
 
 Image data:

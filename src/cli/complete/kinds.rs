@@ -468,6 +468,15 @@ const IMAGE_FIELDS: &[&str] = &[
     "visibility",
 ];
 
+/// Returns the columns of a command's output without options for more; empty if they are not known.
+pub fn short_columns(command: &str) -> &'static [&'static str] {
+    match command {
+        "image list" => &["ID", "Name", "Status"],
+        "image-list" => &["ID", "Name"],
+        _ => columns(command),
+    }
+}
+
 /// Returns the columns of a command's output; empty if they are not known.
 pub fn columns(command: &str) -> &'static [&'static str] {
     match command {

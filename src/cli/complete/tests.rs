@@ -227,7 +227,11 @@ fn values_with_choices_complete_apart_and_after_an_equals_sign() {
         ["web-download"]
     );
     assert_eq!(words("glance image-list --sort-dir a"), ["asc"]);
-    assert_eq!(words("openstack image list -c Disk"), ["Disk Format"]);
+    assert_eq!(
+        words("openstack image list --long -c Disk"),
+        ["Disk Format"]
+    );
+    assert_eq!(words("openstack image list -c Disk"), [""; 0]);
     assert_eq!(
         words("glance image-show --column os_h"),
         ["os_hash_algo", "os_hash_value", "os_hidden"]

@@ -1,7 +1,7 @@
 //! The words of each kind of value.
 
 use super::engine::{Answer, Candidate, Paths};
-use super::kinds::{Kind, columns, declared};
+use super::kinds::{Kind, columns, declared, short_columns};
 use super::source::{Selection, Source};
 use crate::cli::command::grammar::Grammar;
 use crate::cli::command::parser::own;
@@ -66,6 +66,11 @@ fn word(value: impl Into<String>) -> Candidate {
     }
 }
 
+/// Returns whether an option adds columns.
+fn is_for_more(option: &str) -> bool {
+    matches!(option, "--long" | "long" | "--verbose" | "-v" | "verbose")
+}
+
 /// Returns the values of a kind. Those that do not begin with `begun` are removed later.
 pub fn values(kind: Kind, place: &Place<'_>, begun: &str) -> Answer {
     let words = |words: &[&str]| Answer::of(words.iter().map(|one| word(*one)).collect());
@@ -85,7 +90,10 @@ pub fn values(kind: Kind, place: &Place<'_>, begun: &str) -> Answer {
         Kind::Assignment(keys) => assignment(keys, begun),
         Kind::DiskFormat => formats("disk_format"),
         Kind::ContainerFormat => formats("container_format"),
-        Kind::Column => words(columns(place.command)),
+        Kind::Column if place.line.iter().any(|(option, _)| is_for_more(option)) => {
+            words(columns(place.command))
+        }
+        Kind::Column => words(short_columns(place.command)),
         Kind::Cloud => Answer::of(place.source.clouds().into_iter().map(word).collect()),
         Kind::Caller => caller(begun),
         Kind::Shell => words(&super::shells::NAMES),

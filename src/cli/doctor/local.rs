@@ -11,6 +11,7 @@ use crate::cli::run::session::Session;
 use crate::config::{ConfigSource, Database, Place, Reason, Settings, StoreKind, complete_sources};
 use crate::local::catalog::{Catalog, Due, State};
 use crate::local::lost_database;
+use crate::local::store::file_path;
 use crate::ops::doctor::{Findings, Health};
 use crate::{Error, Result};
 
@@ -30,6 +31,9 @@ pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &
                 because(reason)
             );
             findings.good("deployment", detail);
+            if directory.is_dir() && access(&directory, Access::EXEC_OK).is_err() {
+                return check_directory("directory", &directory, findings);
+            }
             Settings::for_data_dir(&directory)
         }
         Place::Config(sources) => {
@@ -76,6 +80,10 @@ pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &
     }
     if let Some(error) = lost_database(&settings) {
         fail(findings, "database", session, &error);
+    } else if let Err(error) = settings.require_database() {
+        if settings.database.get().is_ok() {
+            fail(findings, "database", session, &error);
+        }
     } else if let Ok(Some(database)) = settings.database.get() {
         match database_state(&settings, database).await {
             Ok((health, detail)) => {
@@ -86,6 +94,9 @@ pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &
         }
     }
     check_stores(&settings, findings);
+    if let Err(error) = check_data(&settings, findings).await {
+        fail(findings, "data", session, &error);
+    }
     if let Ok(directory) = settings.staging_dir.get()
         && directory.exists()
     {
@@ -232,6 +243,50 @@ fn check_stores(settings: &Settings, findings: &mut Findings) {
     }
 }
 
+/// The number of newest files of images whose existence is checked.
+const CHECKED_FILES: u32 = 1000;
+
+/// Checks that files of the newest images exist, which they do not if a file system is not mounted.
+async fn check_data(settings: &Settings, findings: &mut Findings) -> Result<()> {
+    let Some(catalog) = Catalog::open_unchanged(settings).await? else {
+        return Ok(());
+    };
+    let is_current = matches!(catalog.state().await?, State::At(_));
+    let locations = if is_current {
+        catalog.newest_locations(CHECKED_FILES).await
+    } else {
+        Ok(Vec::new())
+    };
+    catalog.close().await?;
+    let files = locations?.into_iter();
+    let files: Vec<_> = files
+        .filter_map(|(image, url)| Some((image, file_path(&url)?)))
+        .collect();
+    let missing = files
+        .iter()
+        .filter(|(_, path)| matches!(path.try_exists(), Ok(false)));
+    let missing: Vec<_> = missing.collect();
+    match missing.first() {
+        Some((image, path)) => {
+            let (count, all) = (missing.len(), files.len());
+            let detail = format!(
+                "{count} of the newest {all} files of images are missing, such as {} of image {image}",
+                path.display()
+            );
+            let cure = "Mount the file system of the store, or restore its files from a backup.";
+            findings.add("data", Health::Bad, detail, Some(cure.to_string()));
+        }
+        None if !files.is_empty() => {
+            findings.good(
+                "data",
+                format!("the newest {} files of images are there", files.len()),
+            );
+        }
+        None => {}
+    }
+    Ok(())
+}
+
 /// Checks the directory of a store. That of a data directory is created on first use.
 fn check_store_directory(
     store: &str,
@@ -243,8 +298,7 @@ fn check_store_directory(
         check_directory("store", directory, findings);
     } else if settings.data_dir.is_none() {
         let detail = format!("{store}: directory {} is missing", directory.display());
-        let cure = "Create it, or mount its file system.".to_string();
-        findings.add("store", Health::Bad, detail, Some(cure));
+        findings.warn("store", detail, "Create it, or mount its file system.");
     }
 }
 

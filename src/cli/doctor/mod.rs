@@ -34,6 +34,8 @@ impl Leaf<Session> for Doctor {
             Ok(Deployment::Remote { reason }) => {
                 cloud::check(session, &reason, &mut findings).await;
             }
+            // Reported as such above.
+            Err(_) if session.preferences.get().is_err() => {}
             Err(error) => fail(&mut findings, "deployment", session, &error),
         }
         let code = u8::from(findings.is_bad());
@@ -58,7 +60,7 @@ fn check_columns(preferences: &Preferences, findings: &mut Findings) {
             findings.warn("preferences", detail, "Correct the name of the command.");
             continue;
         }
-        let known = kinds::columns(command);
+        let known = kinds::short_columns(command);
         let is_unknown = |name: &&String| !known.iter().any(|known| is_same_name(known, name));
         let unknown: Vec<&String> = columns.iter().filter(is_unknown).collect();
         if let (Some(name), false) = (unknown.first(), known.is_empty()) {

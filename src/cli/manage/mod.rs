@@ -26,6 +26,7 @@ use super::operator::perform::{exit_code, perform};
 use super::operator::session::Session;
 use super::operator::{command_line, settings};
 use super::run::print::print;
+use super::run::ui::notice;
 use crate::config::{ConfigSource, Environment, Settings};
 use crate::data::Watch;
 use crate::{Error, Result};
@@ -93,7 +94,15 @@ pub fn load_settings(
     config: &[ConfigSource],
     environment: &Environment,
 ) -> Result<Settings> {
-    settings::settings(data_dir, config, &CONFIGURED_BY, environment)
+    let settings = settings::settings(data_dir, config, &CONFIGURED_BY, environment)?;
+    let is_named = data_dir.is_some() || environment.get("GLANCE_DATA_DIR").is_some();
+    if let Some(directory) = settings.data_dir.as_ref().filter(|_| !is_named) {
+        let shown = directory.display();
+        notice(&format!(
+            "No configuration file was found: using the database in {shown}."
+        ));
+    }
+    Ok(settings)
 }
 
 /// Returns the whole command line.

@@ -58,7 +58,7 @@ pub struct ImageList {
     /// List only images with this tag; may be repeated.
     #[arg(long, value_name = "tag")]
     tag: Vec<String>,
-    /// List only hidden images (API version 2.7 or later).
+    /// List only hidden images (--os-image-api-* 2.7 or later).
     #[arg(long)]
     hidden: bool,
     /// List additional fields.

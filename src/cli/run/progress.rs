@@ -6,6 +6,9 @@ use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::data::watch::Progress;
 
+/// The cells beside the bar of a transfer at most, of usual sizes.
+const TEXT_WIDTH: usize = 60;
+
 /// The progress bar of a transfer.
 pub struct Bar(ProgressBar);
 
@@ -19,12 +22,18 @@ impl Bar {
     }
 
     fn style(total: bool) -> ProgressStyle {
+        // Fits a terminal of 80 columns, and shrinks with narrower ones.
+        let columns = rustix::termios::tcgetwinsize(std::io::stderr())
+            .map_or(80, |size| usize::from(size.ws_col));
+        let bar = columns.saturating_sub(TEXT_WIDTH).clamp(4, 30);
         let template = if total {
-            "{bar:30} {percent:>3}%  {bytes} of {total_bytes}  {bytes_per_sec}  {eta} left"
+            format!(
+                "{{bar:{bar}}} {{percent:>3}}%  {{bytes}} of {{total_bytes}}  {{bytes_per_sec}}  {{eta}} left"
+            )
         } else {
-            "{spinner} {bytes}  {bytes_per_sec}"
+            "{spinner} {bytes}  {bytes_per_sec}".to_string()
         };
-        ProgressStyle::with_template(template)
+        ProgressStyle::with_template(&template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ")
     }

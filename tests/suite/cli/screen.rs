@@ -133,6 +133,23 @@ fn preferences_apply_at_a_terminal() {
 }
 
 #[test]
+fn a_preferred_format_applies_where_it_can() {
+    let place = Place::new();
+    place.image("debian", b"content");
+    preferences(
+        &place,
+        "[DEFAULT]\nformat = csv\n[columns]\nimage list = Name\n",
+    );
+    let text = at_terminal(&place, 100, "image list");
+    assert_eq!(text, "\"Name\"\n\"debian\"\n");
+    let text = at_terminal(&place, 100, "image show debian");
+    assert!(text.starts_with("+--"), "{text}");
+    // The option for more columns is not overridden.
+    let text = at_terminal(&place, 200, "image list --long");
+    assert!(text.contains("Checksum"), "{text}");
+}
+
+#[test]
 fn invalid_preferences_are_refused_where_they_are_needed() {
     let place = Place::new();
     place.image("debian", b"content");

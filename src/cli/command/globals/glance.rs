@@ -29,7 +29,7 @@ pub static GLANCE: &[Global] = &[
         value(
             "os-image-api-version",
             "OS_IMAGE_API_VERSION",
-            "Images API version; 2 is the only one, any other is refused",
+            "Images API version; 2 is the only one, any other --os-image-api-* is refused",
         ),
         &["os_image_api_version"],
     ),

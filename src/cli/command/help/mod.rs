@@ -169,6 +169,13 @@ pub fn of_builtin(called: Grammar, builtin: &Builtin) -> String {
 /// line is, which two spaces separate from a name.
 pub fn fit(text: &str, width: usize) -> String {
     let mut fitted = String::new();
+    let whole;
+    let text = if width == UNLIMITED {
+        text
+    } else {
+        whole = joined(text);
+        &whole
+    };
     for line in text.lines() {
         let start = line.len() - line.trim_start().len();
         let indent = line[start..].find("  ").map_or(start, |gap| {
@@ -194,6 +201,24 @@ pub fn fit(text: &str, width: usize) -> String {
         fitted.push('\n');
     }
     fitted
+}
+
+/// Returns a text with each paragraph of unindented lines as one line.
+fn joined(text: &str) -> String {
+    let mut joined = String::new();
+    let mut continues = false;
+    for line in text.lines() {
+        let is_prose = !line.is_empty() && !line.starts_with(' ') && !line.contains("  ");
+        if continues && is_prose {
+            joined.push(' ');
+        } else if !joined.is_empty() {
+            joined.push('\n');
+        }
+        joined.push_str(line);
+        continues = is_prose && !line.ends_with(':');
+    }
+    joined.push('\n');
+    joined
 }
 
 /// Returns whether a topic has this name.
@@ -433,8 +458,7 @@ mod tests {
           --name VALUE  a description that
                         is long
         plain words that are long, too, so
-        they break
-        short
+        they break short
         ");
         assert_eq!(fit(text, UNLIMITED), text);
         for topic in &TOPICS {

@@ -83,7 +83,12 @@ impl Lines {
     ///
     /// # Errors
     /// The errors of [`argparse::read`]; `Io` if the other program cannot be run.
-    fn read(&self, words: Vec<String>, reads_commands: bool) -> Result<Work> {
+    ///
+    /// A program's name at the beginning, as lines of scripts have it, is left out.
+    fn read(&self, mut words: Vec<String>, reads_commands: bool) -> Result<Work> {
+        if words.len() > 1 && matches!(words[0].as_str(), "glance" | "openstack") {
+            words.remove(0);
+        }
         let words: Vec<String> = self.options.iter().cloned().chain(words).collect();
         let request = argparse::read_words(self.called, words.clone());
         if handover::is_foreign(self.called, &words, &request)

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::local::catalog::db::columns::{Columns, Row};
 use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::tables::images::read_metadata;
-use crate::local::catalog::{Sql, Transaction};
+use crate::local::catalog::{Catalog, Sql, Transaction};
 use crate::model::{Location, json};
 
 /// A location to be recorded.
@@ -23,6 +23,19 @@ impl<'a> From<&'a Location> for NewLocation<'a> {
             url: &location.url,
             metadata: &location.metadata,
         }
+    }
+}
+
+impl Catalog {
+    /// Returns the images and addresses of the newest locations whose data is in use, at most `limit`.
+    pub async fn newest_locations(&self, limit: u32) -> Result<Vec<(String, String)>> {
+        let sql = Sql::new("SELECT image_id, value FROM image_locations").with(
+            " WHERE status = 'active' ORDER BY id DESC LIMIT ?",
+            [i64::from(limit).into()],
+        );
+        let rows = self.rows(sql).await?;
+        let read = |row: &Row| Ok((row.some_owned("image_id")?, row.some_owned("value")?));
+        rows.iter().map(read).collect()
     }
 }
 

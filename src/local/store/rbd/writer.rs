@@ -1,7 +1,7 @@
 //! The upload of an image.
 //!
 //! The image is created under its final name and written to; the snapshot, which is part of the address, is created
-//! and protected by the commit. The exclusive lock is held until then, so that a later process can tell who wrote it.
+//! and protected by the commit. The exclusive lock is held until then, so that a later process knows who wrote it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
