@@ -15,6 +15,19 @@ pub struct StoreInfo {
     pub detail: Option<StoreDetail>,
 }
 
+impl StoreInfo {
+    /// Returns the description of a store of which only the identifier is known.
+    pub fn of(id: &str) -> Self {
+        Self {
+            id: id.to_string(),
+            description: None,
+            is_default: false,
+            read_only: false,
+            detail: None,
+        }
+    }
+}
+
 /// The properties of a store for administrators only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreDetail {

@@ -15,7 +15,8 @@ pub struct Connection<'a> {
     pub config_file: Option<&'a Path>,
     /// The user without `client.`; None: `admin`.
     pub user: Option<&'a str>,
-    /// Options that override those of the file, and their values.
+    /// Options that override those of the file, and their values. Those that the installed version does not have are
+    /// ignored.
     pub options: &'a [(&'a str, &'a str)],
 }
 
@@ -67,7 +68,10 @@ impl Cluster {
         handle.set("log_to_stderr", "false")?;
         handle.set("err_to_stderr", "false")?;
         for (name, value) in wanted.options {
-            handle.set(name, value)?;
+            match handle.set(name, value) {
+                Err(error) if error.is(errno::ENOENT) => {}
+                set => set?,
+            }
         }
         Ok(handle)
     }

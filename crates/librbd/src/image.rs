@@ -378,7 +378,7 @@ impl Image {
     ///
     /// # Errors
     /// EINVAL if they reach beyond the end of the image.
-    pub fn write(&self, bytes: Vec<Bytes>, offset: u64) -> Result<Operation<Vec<Bytes>>> {
+    pub fn write(&self, bytes: Vec<Bytes>, offset: u64) -> Result<Operation<()>> {
         let pieces = bytes.iter().map(|bytes| Piece {
             base: bytes.as_ptr().cast(),
             length: bytes.len(),
@@ -393,10 +393,10 @@ impl Image {
         // pieces before it returns, and returns a negative number only if it does not use the completion.
         unsafe {
             begin(
-                library,
-                "rbd_aio_writev",
+                (library, "rbd_aio_writev"),
                 &self.in_flight,
                 bytes,
+                drop,
                 |completion| {
                     (library.rbd_aio_writev)(
                         self.handle,
@@ -420,10 +420,10 @@ impl Image {
         // It returns a negative number only if it does not use the completion.
         unsafe {
             begin(
-                library,
-                "rbd_aio_read",
+                (library, "rbd_aio_read"),
                 &self.in_flight,
                 buffer,
+                |buffer| buffer,
                 |completion| {
                     (library.rbd_aio_read)(self.handle, offset, length, to, completion).into()
                 },

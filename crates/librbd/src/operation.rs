@@ -60,14 +60,14 @@ impl<T> Shared<T> {
 }
 
 /// An operation on an image, which continues whether or not it is awaited. The memory that it uses is kept until it
-/// has ended, also if this handle is dropped.
+/// has ended, also if this handle is dropped, and no longer unless `T` is that memory.
 #[must_use]
 pub struct Operation<T> {
     shared: Arc<Shared<T>>,
 }
 
 impl<T> Operation<T> {
-    /// Blocks until the operation has ended. Returns the number that it returned, and its memory.
+    /// Blocks until the operation has ended. Returns the number that it returned, and its result.
     pub fn wait(self) -> Result<(i64, T)> {
         let mut state = self.shared.lock();
         loop {
@@ -100,25 +100,28 @@ impl<T> Future for Operation<T> {
 }
 
 /// What a callback needs.
-struct Job<T> {
+struct Job<M, T> {
     library: &'static Library,
     call: Call,
-    memory: T,
+    memory: M,
+    finish: fn(M) -> T,
     shared: Arc<Shared<T>>,
     in_flight: Arc<InFlight>,
 }
 
-impl<T> Job<T> {
+impl<M, T> Job<M, T> {
     fn end(self, returned: i64) {
         let Self {
             call,
             memory,
+            finish,
             shared,
             in_flight,
             ..
         } = self;
+        let result = finish(memory);
         let mut state = shared.lock();
-        state.outcome = Some(check(call, returned).map(|number| (number, memory)));
+        state.outcome = Some(check(call, returned).map(|number| (number, result)));
         let waker = state.waker.take();
         drop(state);
         shared.ended.notify_all();
@@ -130,18 +133,18 @@ impl<T> Job<T> {
     }
 }
 
-/// Starts an operation. `start` passes the completion to the library, and returns the library's number. `memory` is
-/// dropped when the operation has ended.
+/// Starts an operation. `start` passes the completion to the library, and returns the library's number. `finish` turns
+/// the memory into the result when the operation has ended.
 ///
 /// # Safety
 /// The library MUST NOT use memory other than what `memory` owns, and what is valid until `start` returns. `memory`
 /// MUST own it at addresses that do not change when `memory` is moved. If the number is negative, the library MUST NOT
 /// use the completion.
-pub(crate) unsafe fn begin<T: Send + 'static>(
-    library: &'static Library,
-    call: Call,
+pub(crate) unsafe fn begin<M: Send + 'static, T: Send + 'static>(
+    (library, call): (&'static Library, Call),
     in_flight: &Arc<InFlight>,
-    memory: T,
+    memory: M,
+    finish: fn(M) -> T,
     start: impl FnOnce(RawCompletion) -> i64,
 ) -> Result<Operation<T>> {
     let shared = Arc::new(Shared {
@@ -155,15 +158,16 @@ pub(crate) unsafe fn begin<T: Send + 'static>(
         library,
         call,
         memory,
+        finish,
         shared: Arc::clone(&shared),
         in_flight: Arc::clone(in_flight),
     }));
     let mut completion: RawCompletion = std::ptr::null_mut();
-    // SAFETY: the callback has the type of the argument, a `Job<T>`; both pointers are valid.
+    // SAFETY: the callback has the type of the argument, a `Job<M, T>`; both pointers are valid.
     let created = unsafe {
         (library.rbd_aio_create_completion)(
             job.cast::<c_void>(),
-            has_ended::<T>,
+            has_ended::<M, T>,
             &raw mut completion,
         )
     };
@@ -186,9 +190,9 @@ pub(crate) unsafe fn begin<T: Send + 'static>(
 }
 
 /// The callback, on a thread of the library.
-unsafe extern "C" fn has_ended<T>(completion: RawCompletion, argument: *mut c_void) {
-    // SAFETY: `begin` passed a `Job<T>` as the argument, and the library calls back once.
-    let job = unsafe { Box::from_raw(argument.cast::<Job<T>>()) };
+unsafe extern "C" fn has_ended<M, T>(completion: RawCompletion, argument: *mut c_void) {
+    // SAFETY: `begin` passed a `Job<M, T>` as the argument, and the library calls back once.
+    let job = unsafe { Box::from_raw(argument.cast::<Job<M, T>>()) };
     // SAFETY: the completion is valid until it is released, here and only here.
     let returned = unsafe {
         let returned = (job.library.rbd_aio_get_return_value)(completion);

@@ -11,7 +11,8 @@ use crate::cli::run::session::Session;
 use crate::config::{ConfigSource, Database, Place, Reason, Settings, StoreKind, complete_sources};
 use crate::local::catalog::{Catalog, Due, State};
 use crate::local::lost_database;
-use crate::local::store::file_path;
+use crate::local::store::{RbdStore, file_path};
+use crate::model::StoreInfo;
 use crate::ops::doctor::{Findings, Health};
 use crate::{Error, Result};
 
@@ -93,7 +94,7 @@ pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &
             Err(error) => fail(findings, "database", session, &error),
         }
     }
-    check_stores(&settings, findings);
+    check_stores(&settings, session, findings).await;
     if let Err(error) = check_data(&settings, findings).await {
         fail(findings, "data", session, &error);
     }
@@ -214,7 +215,7 @@ async fn state(catalog: &Catalog, name: &str) -> Result<(Health, String)> {
     })
 }
 
-fn check_stores(settings: &Settings, findings: &mut Findings) {
+async fn check_stores(settings: &Settings, session: &Session, findings: &mut Findings) {
     let Ok(stores) = settings.stores.get() else {
         return;
     };
@@ -230,6 +231,17 @@ fn check_stores(settings: &Settings, findings: &mut Findings) {
             }
             StoreKind::Http(_) => {
                 findings.good("store", format!("{}: web servers, read-only", store.id));
+            }
+            StoreKind::Rbd(settings) => {
+                let info = StoreInfo::of(&store.id);
+                match RbdStore::new(info, settings.clone()).probe().await {
+                    Ok(fsid) => {
+                        let pool = &settings.pool;
+                        let detail = format!("{}: pool {pool} of the cluster {fsid}", store.id);
+                        findings.good("store", detail);
+                    }
+                    Err(error) => fail(findings, "store", session, &error),
+                }
             }
             _ => findings.warn(
                 "store",

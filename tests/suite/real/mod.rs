@@ -8,3 +8,4 @@ mod mariadb;
 mod notifications;
 mod packages;
 mod patches;
+mod rbd;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use librbd::{Cluster, Connection, Pool};
+
 use crate::support::realcloud::{not_in_quick_runs, output_of, run};
 
 /// The script that starts it.
@@ -82,6 +84,19 @@ impl CephPool {
         pool
     }
 
+    /// The pool `images` of a Ceph that no other test uses, and which ends with this process.
+    pub fn alone() -> Self {
+        not_in_quick_runs("Ceph");
+        let owner = std::process::id();
+        let directory = std::env::temp_dir().join(format!("glance-ceph-alone-{owner}"));
+        output_of(script("up", &directory).arg(owner.to_string()));
+        Self {
+            conf: directory.join("ceph.conf"),
+            name: "images".to_string(),
+            user: "glance",
+        }
+    }
+
     /// The pool `images` and the user `glance`, which has rights in no other pool. All tests share it.
     pub fn images() -> Self {
         Self {
@@ -89,6 +104,18 @@ impl CephPool {
             name: "images".to_string(),
             user: "glance",
         }
+    }
+
+    /// A connection to it.
+    pub fn open(&self) -> Pool {
+        let cluster = Cluster::configure(&Connection {
+            config_file: Some(&self.conf),
+            user: Some(self.user),
+            options: &[],
+        });
+        let cluster = cluster.unwrap();
+        cluster.connect().unwrap();
+        cluster.pool(&self.name).unwrap()
     }
 
     /// The output of a command of an administrator of the cluster.
@@ -119,13 +146,40 @@ impl CephPool {
         fsid.trim().to_string()
     }
 
-    /// The lines of a store's section that name it.
+    /// The configuration of a deployment with the stores `ceph`, which is this pool and the default, and `file`.
     pub fn configuration(&self) -> String {
         format!(
-            "rbd_store_pool = {}\nrbd_store_user = {}\nrbd_store_ceph_conf = {}\n",
+            "[DEFAULT]\nenabled_backends = ceph:rbd, file:file\n[glance_store]\ndefault_backend = ceph\n\
+             [ceph]\nrbd_store_pool = {}\nrbd_store_user = {}\nrbd_store_ceph_conf = {}\n",
             self.name,
             self.user,
             self.conf.display()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_responds_as_s3_and_as_swift() {
+        let curl = |words: &[&str]| {
+            let port = gateway();
+            let mut curl = Command::new("curl");
+            curl.args(["-s", "--max-time", "20"]).args(words);
+            output_of(curl.arg(format!("http://127.0.0.1:{port}/auth/v1.0")))
+        };
+        let user = ["-H", "X-Auth-User: glance:swift", "-H"];
+        let login = |key: &str| curl(&[&user[..], &[key, "-i"]].concat());
+        let answer = login("X-Auth-Key: swiftsecret");
+        assert!(
+            answer.contains("X-Storage-Url: http://127.0.0.1:"),
+            "{answer}"
+        );
+        let answer = login("X-Auth-Key: wrong");
+        assert!(!answer.contains("X-Storage-Url"), "{answer}");
+        let s3 = curl(&["--path-as-is", "--request-target", "/"]);
+        assert!(s3.contains("ListAllMyBucketsResult"), "{s3}");
     }
 }

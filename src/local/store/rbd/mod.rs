@@ -40,10 +40,10 @@ const SNAPSHOT: &str = "snap";
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// The number of bytes of a read.
-const READ: usize = 4 << 20;
+const READ: usize = 1 << 20;
 
-/// The number of reads ahead of the reader.
-const READS: usize = 3;
+/// The number of reads ahead of the reader. The library copies the bytes of each.
+const READS: usize = 6;
 
 /// The number of images that one request deletes at a time.
 const DELETIONS: usize = 8;
@@ -67,6 +67,17 @@ impl RbdStore {
             connector: Arc::new(Connector::new(info.id.clone(), settings)),
             info,
         }
+    }
+
+    /// Connects, and opens the pool. Returns the ID of the cluster. Waits only a short time.
+    ///
+    /// # Errors
+    /// `Unreachable` if the cluster does not respond; `Failed` if something is missing, or the user is refused.
+    pub async fn probe(&self) -> Result<String> {
+        self.connector
+            .check_soon(None, SNAPSHOT.to_string())
+            .await?;
+        self.connector.fsid_soon().await
     }
 
     /// Returns the address of the data of image `id`.
@@ -141,9 +152,17 @@ impl Closing {
     }
 
     /// Closes the image, unless there are other references to it. Blocks.
-    fn close(mut self) -> Result<()> {
+    fn close(mut self) {
         drop(self.0.take());
-        Ok(())
+    }
+
+    /// Closes the image on a thread that may block.
+    async fn close_later(self) -> Result<()> {
+        blocking(move || {
+            self.close();
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -225,7 +244,7 @@ impl Store for RbdStore {
 
     async fn size(&self, url: &str) -> Result<u64> {
         let (image, size) = self.open_image(url).await?;
-        blocking(move || image.close()).await?;
+        image.close_later().await?;
         Ok(size)
     }
 
@@ -249,7 +268,14 @@ impl Store for RbdStore {
         blocking(move || removal::check(&connector, &url)).await
     }
 
+    /// Deletes images, several at a time, once the cluster has responded for the first of them: recovery waits for it.
     async fn delete(&self, removals: Vec<Removal>, dry_run: bool) -> Vec<Result<Option<u64>>> {
+        if let Some(Ok(first)) = removals.first().map(|first| Address::parse(&first.url))
+            && let Err(error) = self.connector.check_soon(first.pool, first.image).await
+        {
+            let refuse = |_| Err(Error::new(error.kind(), error.message()).hints_of(&error));
+            return removals.into_iter().map(refuse).collect();
+        }
         let deletions = removals.into_iter().map(|removal| {
             let connector = Arc::clone(&self.connector);
             blocking(move || removal::delete(&connector, &removal, dry_run))
@@ -259,6 +285,8 @@ impl Store for RbdStore {
 
     async fn clear(&self, id: &str, recorded: &[String]) -> Result<()> {
         let (connector, name) = (Arc::clone(&self.connector), id.to_string());
+        // Recovery waits for this.
+        self.connector.check_soon(None, id.to_string()).await?;
         let fsid = self.connector.fsid_soon().await?;
         if recorded.contains(&self.address(&fsid, id)) {
             return Ok(());
@@ -294,7 +322,7 @@ fn read(connector: Arc<Connector>, image: Closing, start: u64, length: u64) -> B
             }
             yield Bytes::from(bytes);
         }
-        blocking(move || image.close()).await?;
+        image.close_later().await?;
     };
     data.boxed()
 }

@@ -133,7 +133,7 @@ fn measure(
     image.size().map(Some).map_err(failed)
 }
 
-/// Removes an unfinished image, also if a client has it open: the process that wrote it has ended, or is this one. Blocks.
+/// Removes an unfinished image, also if it is open: the process that wrote it has ended, or is this one. Blocks.
 pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<()> {
     let failed = |error: librbd::Error| connector.failed(&format!("remove image {name}"), &error);
     let this = format!("client.{}", connector.session()?.cluster.client());

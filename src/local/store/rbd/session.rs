@@ -10,7 +10,7 @@ use librbd::{Cluster, Connection, Pool, errno};
 use crate::data::blocking;
 use crate::{Error, ErrorKind, Parameter, Result, config};
 
-/// The time that operations which others wait for give a cluster to respond for the first time.
+/// The time that operations which others wait for give a cluster to respond.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection to a cluster.
@@ -29,6 +29,8 @@ pub(super) struct Connector {
     pub(super) settings: config::RbdStore,
     session: Mutex<Option<Arc<Session>>>,
     fsid: OnceLock<String>,
+    /// The addresses of the monitors in the configuration.
+    monitors: OnceLock<String>,
 }
 
 impl Connector {
@@ -38,6 +40,7 @@ impl Connector {
             settings,
             session: Mutex::new(None),
             fsid: OnceLock::new(),
+            monitors: OnceLock::new(),
         }
     }
 
@@ -46,8 +49,7 @@ impl Connector {
         self.fsid.get().map(String::as_str)
     }
 
-    /// Returns the ID of the cluster. Waits only a short time for a connection; an attempt that takes longer
-    /// continues in the background.
+    /// Returns the ID of the cluster. Waits only a short time for a connection.
     ///
     /// # Errors
     /// `Unreachable`; the errors of [`Self::session`].
@@ -55,11 +57,44 @@ impl Connector {
         if let Some(fsid) = self.known_fsid() {
             return Ok(fsid.to_string());
         }
+        self.soon(|connector| Ok(connector.session()?.fsid.clone()))
+            .await
+    }
+
+    /// Checks that the cluster responds to a request for an image of a pool, or that of the store. Waits only a short
+    /// time.
+    ///
+    /// # Errors
+    /// `Unreachable`; the errors of [`Self::pool`].
+    pub(super) async fn check_soon(
+        self: &Arc<Self>,
+        pool: Option<String>,
+        image: String,
+    ) -> Result<()> {
+        self.soon(move |connector| {
+            match connector
+                .pool(pool.as_deref())?
+                .open_read_only(&image, None)
+            {
+                Err(error) if !error.is(errno::ENOENT) => {
+                    Err(connector.failed(&format!("open image {image}"), &error))
+                }
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// Runs blocking work, and waits only a short time for it. What takes longer continues in the background.
+    async fn soon<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let connector = Arc::clone(self);
-        let connected = blocking(move || Ok(connector.session()?.fsid.clone()));
-        match tokio::time::timeout(PATIENCE, connected).await {
-            Ok(connected) => connected,
-            Err(_) => Err(self.unreachable(None, &format!("{} s", PATIENCE.as_secs()))),
+        let done = blocking(move || work(&connector));
+        match tokio::time::timeout(PATIENCE, done).await {
+            Ok(done) => done,
+            Err(_) => Err(self.unreachable(&format!("{} s", PATIENCE.as_secs()))),
         }
     }
 
@@ -120,6 +155,8 @@ impl Connector {
         let mut options = vec![
             // Large writes gain nothing from a cache, which takes 32 MiB.
             ("rbd_cache", "false"),
+            // Written bytes never change, so they are not copied.
+            ("rbd_disable_zero_copy_writes", "false"),
         ];
         if let Some(seconds) = &seconds {
             for name in [
@@ -136,6 +173,9 @@ impl Connector {
             options: &options,
         });
         let cluster = cluster.map_err(|error| self.not_configured(&error))?;
+        if let Ok(monitors) = cluster.option("mon_host") {
+            let _ = self.monitors.set(monitors);
+        }
         match cluster.connect() {
             Ok(()) => Ok(cluster),
             Err(error) => Err(self.not_connected(&cluster, &error)),
@@ -168,7 +208,7 @@ impl Connector {
             Some(errno::ETIMEDOUT) => {
                 let limit = cluster.option("client_mount_timeout");
                 let limit = limit.unwrap_or_else(|_| "300".to_string());
-                self.unreachable(Some(cluster), &format!("{limit} s"))
+                self.unreachable(&format!("{limit} s"))
             }
             Some(errno::ENOENT | errno::EACCES) if !has_keyring(cluster) => {
                 let keyring = cluster.option("keyring").unwrap_or_default();
@@ -180,25 +220,33 @@ impl Connector {
             Some(errno::EACCES | errno::EPERM | errno::ENOENT) => self
                 .error(format_args!(
                     "the cluster{} refuses {user}: unknown user or wrong key",
-                    at(cluster)
+                    self.at()
                 ))
                 .hint("Check rbd_store_user, and the key of this user in its keyring."),
             _ => self.error(format_args!(
                 "no connection to the cluster{} as {user}: {}",
-                at(cluster),
+                self.at(),
                 error.reason()
             )),
         }
     }
 
     /// Returns the error for a cluster that does not respond.
-    fn unreachable(&self, cluster: Option<&Cluster>, limit: &str) -> Error {
-        let place = cluster.map(at).unwrap_or_default();
+    fn unreachable(&self, limit: &str) -> Error {
         let message = format!(
-            "the cluster{place} did not respond for {limit} (pool '{}')",
+            "the cluster{} did not respond for {limit} (pool '{}')",
+            self.at(),
             self.settings.pool
         );
         self.on(Error::new(ErrorKind::Unreachable, message))
+    }
+
+    /// Returns the addresses of the monitors, with a word before them; empty if they are unknown.
+    fn at(&self) -> String {
+        match self.monitors.get() {
+            Some(monitors) if !monitors.is_empty() => format!(" at {monitors}"),
+            _ => String::new(),
+        }
     }
 
     /// Returns the full name of the user.
@@ -224,11 +272,10 @@ impl Connector {
         let pool = &self.settings.pool;
         match error.errno() {
             Some(errno::ETIMEDOUT) => {
-                let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
                 let limit = self.settings.timeout.map_or(0, |limit| limit.as_secs());
-                let cluster = session.as_ref().map(|session| &session.cluster);
-                self.unreachable(cluster, &format!("{limit} s"))
+                self.unreachable(&format!("{limit} s"))
                     .context(format_args!("cannot {what}"))
+                    .hint("Is the cluster or the pool full, or an OSD down? See 'ceph health detail'.")
             }
             Some(errno::ENOSPC | errno::EDQUOT) => self
                 .on(Error::too_large(format!(
@@ -252,14 +299,6 @@ impl Connector {
             }
             _ => self.error(format_args!("cannot {what}: {}", error.reason())),
         }
-    }
-}
-
-/// Returns the addresses of the monitors, with a word before them; empty if they are unknown.
-fn at(cluster: &Cluster) -> String {
-    match cluster.option("mon_host") {
-        Ok(host) if !host.is_empty() => format!(" at {host}"),
-        _ => String::new(),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The upload of an image.
 //!
 //! The image is created under its final name and written to; the snapshot, which is part of the address, is created
-//! and protected by the commit. The exclusive lock is held until then, so that a later process knows who wrote it.
+//! and protected by the commit. The exclusive lock is held until then, so that a later process finds out which client
+//! wrote it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,8 +22,8 @@ use crate::{Error, Result};
 /// The number of bytes that are written at once, if an object is not smaller.
 const PART: u64 = 4 << 20;
 
-/// The number of bytes that are being written at a time. The library copies them.
-const IN_FLIGHT: u64 = 4 * PART;
+/// The number of bytes that are being written at a time.
+const IN_FLIGHT: u64 = 3 * PART;
 
 /// The number of writes at a time, of which sparse data has many small ones.
 const WRITES: usize = 32;
@@ -138,7 +139,10 @@ impl Writer for RbdWriter {
             image.create_snapshot(SNAPSHOT).map_err(failed)?;
             image.protect_snapshot(SNAPSHOT).map_err(failed)?;
             // While it is open, it cannot be deleted.
-            state.image.take().map_or(Ok(()), Closing::close)
+            if let Some(image) = state.image.take() {
+                image.close();
+            }
+            Ok(())
         })
         .await
     }
@@ -151,7 +155,7 @@ impl Writer for RbdWriter {
         blocking(move || {
             let mut state = lock(&state);
             if let Some(image) = state.image.take() {
-                image.close()?;
+                image.close();
             }
             let Some(pool) = &state.pool else {
                 return Ok(());
@@ -219,7 +223,7 @@ struct Intake {
     extent: Vec<Bytes>,
     begins: u64,
     /// The writes in progress, and the number of bytes of each.
-    writes: VecDeque<(Operation<Vec<Bytes>>, u64)>,
+    writes: VecDeque<(Operation<()>, u64)>,
     in_flight: u64,
 }
 

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use glance_tools::config;
 use glance_tools::local::store::RbdStore;
-use librbd::{Cluster, Connection, Pool};
+use librbd::Pool;
 
 use super::*;
 use crate::support::ceph::CephPool;
@@ -57,14 +57,7 @@ impl Images {
     }
 
     fn open(&self) -> Pool {
-        let cluster = Cluster::configure(&Connection {
-            config_file: Some(&self.pool.conf),
-            user: Some(self.pool.user),
-            options: &[],
-        });
-        let cluster = cluster.unwrap();
-        cluster.connect().unwrap();
-        cluster.pool(&self.pool.name).unwrap()
+        self.pool.open()
     }
 
     fn rbd(&self, words: &[&str]) -> String {
