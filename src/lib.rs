@@ -12,6 +12,7 @@
 //! | services | [`local`] | the Images API on a database and stores, without a server |
 //! | | [`remote`] | the Images API of a cloud, through Keystone and Glance |
 //! | interface | [`service`] | the Images API as traits that [`local`] and [`remote`] implement and [`ops`] uses |
+//! | identity | [`keystone`] | Keystone's logins and catalogues, for [`remote`] and for stores |
 //! | HTTP | [`http`] | the one HTTP client: TLS, redirects, retries, limits |
 //! | configuration | [`config`] | oslo.config files, typed settings, `clouds.yaml` |
 //! | bytes | [`data`] | reading, hashing, inspecting and writing image data |
@@ -59,6 +60,7 @@ pub mod config;
 pub mod data;
 pub mod error;
 pub mod http;
+pub mod keystone;
 pub mod local;
 pub mod model;
 pub mod ops;

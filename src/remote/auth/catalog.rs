@@ -6,6 +6,7 @@ use openstack_sdk_auth_core::{CatalogEndpoint, ServiceEndpoints};
 use url::Url;
 
 use crate::config::{Cloud, root_of};
+use crate::keystone::{find_endpoint, interface_of};
 use crate::{Error, Parameter, Result};
 
 /// Returns the root of the service that the cloud's options select.
@@ -35,11 +36,9 @@ pub fn endpoint(catalog: &[ServiceEndpoints], cloud: &Cloud) -> Result<Url> {
         let region = cloud.region.as_deref();
         region.is_none() || endpoint.region.as_deref() == region
     };
-    for interface in &cloud.interfaces {
-        let mut matching = all().filter(in_region);
-        if let Some(found) = matching.find(|endpoint| spelled(endpoint) == interface.name()) {
-            return parse(&found.url, wanted);
-        }
+    let region = cloud.region.as_deref();
+    if let Some(found) = find_endpoint(catalog, wanted, region, &cloud.interfaces) {
+        return parse(&found.url, wanted);
     }
     let names: Vec<&str> = cloud
         .interfaces
@@ -56,7 +55,7 @@ pub fn endpoint(catalog: &[ServiceEndpoints], cloud: &Cloud) -> Result<Url> {
         "{names} endpoint for {wanted} service{place} not found"
     ));
     Err(if all().any(|endpoint| in_region(&endpoint)) {
-        let interfaces = all().filter(in_region).map(spelled);
+        let interfaces = all().filter(in_region).map(interface_of);
         error
             .hint(format!("Interfaces it has there: {}.", list(interfaces)))
             .hint(Parameter::Interface)
@@ -66,14 +65,6 @@ pub fn endpoint(catalog: &[ServiceEndpoints], cloud: &Cloud) -> Result<Url> {
             .hint(format!("Regions it is in: {}.", list(regions)))
             .hint(Parameter::Region)
     })
-}
-
-/// Returns the interface of an endpoint, without the old suffix `URL`.
-fn spelled(endpoint: &CatalogEndpoint) -> &str {
-    endpoint
-        .interface
-        .strip_suffix("URL")
-        .unwrap_or(&endpoint.interface)
 }
 
 fn parse(text: &str, service: &str) -> Result<Url> {

@@ -20,6 +20,7 @@ use super::super::failure::failed;
 use super::{Prompt, basic_header, login};
 use crate::config::{Address, Challenge, Federation, Grant, Keystone, Secret};
 use crate::http::{Client, Request, Response};
+use crate::keystone::is_long;
 use crate::model::address::place;
 use crate::{Error, Parameter, Result};
 
@@ -322,7 +323,7 @@ async fn post<T: AsRef<str>>(
     secrets: &[&Secret],
 ) -> Result<Response> {
     let mut call = Request::new(Verb::POST, url.clone());
-    let secrets = secrets.iter().filter(|secret| login::is_long(secret));
+    let secrets = secrets.iter().filter(|secret| is_long(secret));
     call.secrets = secrets.map(|secret| (*secret).clone()).collect();
     let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
     call.headers.insert(CONTENT_TYPE, kind);

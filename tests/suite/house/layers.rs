@@ -9,11 +9,12 @@ use glance_tools::cli::{cache_manage, manage};
 use super::source::{Token, tokens};
 
 /// The floors from the top. Modules on one floor may not import each other.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["cli"],
     &["ops", "server"],
     &["output", "local", "remote"],
     &["service"],
+    &["keystone"],
     &["http"],
     &["config", "data"],
     &["model"],
