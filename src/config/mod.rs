@@ -30,6 +30,6 @@ pub use secret::Secret;
 pub use settings::{
     CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Formats, HttpStore,
     Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits, RbdStore,
-    Registration, ScrubberSettings, Setting, Settings, Store, StoreKind, Stores, is_data_dir,
-    schemes,
+    Registration, ScrubberSettings, Setting, Settings, Store, StoreKind, Stores, SwiftAccount,
+    SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_data_dir, schemes,
 };

@@ -29,6 +29,7 @@ pub use fields::{CloudOptions, Field, OptionNames};
 pub use files::Published;
 pub use login::{Keystone, Login, Method, Named, Reference, Scope};
 pub use need::Need;
+pub(super) use urls::keystone_of;
 pub use urls::{Address, root_of};
 
 /// A version of TLS.
@@ -102,7 +103,7 @@ impl Interface {
     }
 
     /// Parses `public`, or the older form `publicURL`.
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         let name = text.strip_suffix("url").unwrap_or(&text);
         let all = [Self::Public, Self::Internal, Self::Admin];

@@ -7,6 +7,7 @@
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
 //! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http,rbd}.py`,
+//! `glance_store/_drivers/swift/{store,utils,buffered}.py`,
 //! `oslo_db/options.py`, `oslo_log/_options.py`.
 
 /// The section of an option that every store has in its own section; without named stores that is
@@ -143,6 +144,42 @@ options! {
     HTTPS_CA_CERTIFICATES = [EACH_STORE] "https_ca_certificates_file", Kind::Text, None;
     HTTPS_INSECURE = [EACH_STORE] "https_insecure", Kind::Boolean, Some("true");
     HTTP_PROXIES = [EACH_STORE] "http_proxy_information", Kind::Pairs, None;
+    DEFAULT_SWIFT_REFERENCE = [EACH_STORE] "default_swift_reference", Kind::Text, Some("ref1");
+    SWIFT_CONFIG_FILE = [EACH_STORE] "swift_store_config_file", Kind::Text, None;
+    SWIFT_AUTH_VERSION = [EACH_STORE] "swift_store_auth_version", Kind::Choice(&["1", "3"]), Some("3");
+    SWIFT_AUTH_ADDRESS = [EACH_STORE] "swift_store_auth_address", Kind::Text, None;
+    SWIFT_USER = [EACH_STORE] "swift_store_user", Kind::Secret, None;
+    SWIFT_KEY = [EACH_STORE] "swift_store_key", Kind::Secret, None;
+    SWIFT_CREDENTIAL_ID = [EACH_STORE] "swift_store_application_credential_id", Kind::Secret, None;
+    SWIFT_CREDENTIAL_SECRET = [EACH_STORE] "swift_store_application_credential_secret", Kind::Secret, None;
+    SWIFT_PROJECT_NAME = [EACH_STORE] "swift_store_project_name", Kind::Text, None;
+    SWIFT_PROJECT_ID = [EACH_STORE] "swift_store_project_id", Kind::Text, None;
+    SWIFT_AUTH_INSECURE = [EACH_STORE] "swift_store_auth_insecure", Kind::Boolean, Some("false");
+    SWIFT_CACERT = [EACH_STORE] "swift_store_cacert", Kind::Text, None;
+    SWIFT_SSL_COMPRESSION = [EACH_STORE] "swift_store_ssl_compression", Kind::Boolean, Some("true");
+    SWIFT_REGION = [EACH_STORE] "swift_store_region", Kind::Text, None;
+    SWIFT_SERVICE_TYPE = [EACH_STORE] "swift_store_service_type", Kind::Text, Some("object-store");
+    SWIFT_ENDPOINT_TYPE = [EACH_STORE] "swift_store_endpoint_type",
+        Kind::Choice(&["publicURL", "adminURL", "internalURL"]), Some("publicURL");
+    SWIFT_ENDPOINT = [EACH_STORE] "swift_store_endpoint", Kind::Text, None;
+    SWIFT_CONTAINER = [EACH_STORE] "swift_store_container", Kind::Text, Some("glance");
+    SWIFT_CREATE_CONTAINER = [EACH_STORE] "swift_store_create_container_on_put",
+        Kind::Boolean, Some("false");
+    SWIFT_LARGE_OBJECT_SIZE = [EACH_STORE] "swift_store_large_object_size",
+        Kind::Integer { minimum: 1, maximum: 1 << 40 }, Some("5120");
+    SWIFT_CHUNK_SIZE = [EACH_STORE] "swift_store_large_object_chunk_size",
+        Kind::Integer { minimum: 1, maximum: 1 << 40 }, Some("200");
+    SWIFT_MULTI_TENANT = [EACH_STORE] "swift_store_multi_tenant", Kind::Boolean, Some("false");
+    SWIFT_MULTIPLE_CONTAINERS_SEED = [EACH_STORE] "swift_store_multiple_containers_seed",
+        Kind::Integer { minimum: 0, maximum: 32 }, Some("0");
+    SWIFT_ADMIN_TENANTS = [EACH_STORE] "swift_store_admin_tenants", Kind::List, Some("");
+    SWIFT_RETRY_GET_COUNT = [EACH_STORE] "swift_store_retry_get_count",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("0");
+    SWIFT_EXPIRE_SOON_INTERVAL = [EACH_STORE] "swift_store_expire_soon_interval",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("60");
+    SWIFT_USE_TRUSTS = [EACH_STORE] "swift_store_use_trusts", Kind::Boolean, Some("true");
+    SWIFT_BUFFER_ON_UPLOAD = [EACH_STORE] "swift_buffer_on_upload", Kind::Boolean, Some("false");
+    SWIFT_UPLOAD_BUFFER_DIR = [EACH_STORE] "swift_upload_buffer_dir", Kind::Text, None;
 
     STAGING_DATADIR = ["os_glance_staging_store"] "filesystem_store_datadir",
         Kind::Text, Some("/var/lib/glance/os_glance_staging_store");

@@ -40,7 +40,8 @@ pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use scrubber::ScrubberSettings;
 pub use setting::Setting;
 pub use stores::{
-    DataDirectory, FileStore, HttpStore, RbdStore, Store, StoreKind, Stores, schemes,
+    DataDirectory, FileStore, HttpStore, RbdStore, Store, StoreKind, Stores, SwiftAccount,
+    SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, schemes,
 };
 
 /// The configuration file that a data directory may contain.
@@ -487,6 +488,11 @@ mod tests {
             of(&import.task_hours),
             of(&settings.metadef_dir),
         ];
+        for store in settings.stores.get().iter().flat_map(|stores| &stores.list) {
+            if let Ok(StoreKind::Swift(swift)) = store.kind.get() {
+                all.push(of(&swift.account));
+            }
+        }
         if let Ok(Some(cache)) = settings.cache.get() {
             all.extend([of(&cache.driver), of(&cache.sqlite_file)]);
             all.extend([of(&cache.max_size), of(&cache.stall_time)]);
@@ -755,6 +761,11 @@ mod tests {
                 "[image_import_opts]\nimage_import_plugins = [image_conversion, inject_image_metadata]\n".to_string()
             }
             _ if of_cache => "[DEFAULT]\nimage_cache_dir = /c\n".to_string(),
+            _ if spec.section == EACH_STORE && name.contains("swift") => {
+                let login = "swift_store_auth_address = http://h/v3\nswift_store_user = p:u\n";
+                let named = NAMED.replace("s:file", "s:swift");
+                format!("{named}[s]\n{login}swift_store_key = k\n")
+            }
             _ if spec.section == EACH_STORE && name.starts_with("http") => {
                 NAMED.replace("s:file", "s:http")
             }

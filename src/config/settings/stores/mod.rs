@@ -4,8 +4,10 @@
 //! (`configure_add`), `glance/common/wsgi_app.py` (`init_app`).
 
 mod rbd;
+mod swift;
 
 pub use rbd::RbdStore;
+pub use swift::{SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore};
 
 use std::path::{Path, PathBuf};
 
@@ -71,7 +73,7 @@ pub enum StoreKind {
     /// Web servers, read-only.
     Http(HttpStore),
     /// OpenStack Swift.
-    Swift,
+    Swift(Box<SwiftStore>),
     /// Amazon S3 and compatible services.
     S3,
     /// Images in a pool of a Ceph cluster.
@@ -310,7 +312,10 @@ fn read_kind(
     Ok(match driver {
         "file" => StoreKind::File(read_file_store(reader, layout, section, directory)?),
         "http" => StoreKind::Http(read_http_store(reader, layout, section)?),
-        "swift" => StoreKind::Swift,
+        "swift" => {
+            let store = swift::read_swift_store(reader, layout, section)?;
+            StoreKind::Swift(Box::new(store))
+        }
         "s3" => StoreKind::S3,
         "rbd" => StoreKind::Rbd(rbd::read_rbd_store(reader, layout, section)?),
         "cinder" => StoreKind::Cinder,
