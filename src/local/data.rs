@@ -78,7 +78,7 @@ impl Local {
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
-        let room = upload.source.stored_size().or(size);
+        let room = store.size_of(&upload.source).or(size);
         let mut storing = self.begin_upload(store, id, room).await?;
         let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {

@@ -167,6 +167,10 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
                 let info = info(false, Map::new());
                 Box::new(store::RbdStore::new(info, settings.clone()))
             }
+            Ok(StoreKind::Swift(options)) => {
+                let info = info(false, swift_properties(options));
+                Box::new(store::SwiftStore::new(info, (**options).clone()))
+            }
             // The store reports its error when its data is requested.
             _ => Box::new(store::UnopenedStore::new(
                 info(store.driver == "http", Map::new()),
@@ -212,6 +216,22 @@ fn file_properties(file: &config::FileStore) -> Map<String, serde_json::Value> {
     properties.insert(
         "thin_provisioning".to_string(),
         json!(file.thin_provisioning),
+    );
+    properties
+}
+
+/// Returns the properties of a `swift` store that administrators may see.
+fn swift_properties(swift: &config::SwiftStore) -> Map<String, serde_json::Value> {
+    let container = (!swift.is_multi_tenant).then_some(swift.container.as_str());
+    let mut properties = Map::new();
+    properties.insert("container".to_string(), json!(container));
+    properties.insert(
+        "large_object_size".to_string(),
+        json!(swift.large_object_size),
+    );
+    properties.insert(
+        "large_object_chunk_size".to_string(),
+        json!(swift.chunk_size),
     );
     properties
 }

@@ -243,6 +243,20 @@ async fn check_stores(settings: &Settings, session: &Session, findings: &mut Fin
                     Err(error) => fail(findings, "store", session, &error),
                 }
             }
+            StoreKind::Swift(swift) => match swift.account.get() {
+                Ok(account) => {
+                    let (container, at) = (&swift.container, &account.auth_url);
+                    findings.good(
+                        "store",
+                        format!("{}: Swift, container {container}, login at {at}", store.id),
+                    );
+                }
+                Err(error) => {
+                    let cure = "Set the address and the credentials of its login.".to_string();
+                    let detail = format!("{}: {}", store.id, error.message());
+                    findings.add("store", Health::Bad, detail, Some(cure));
+                }
+            },
             _ => findings.warn(
                 "store",
                 format!(

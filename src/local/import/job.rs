@@ -105,9 +105,8 @@ impl Local {
         let stored = stored.ok_or_else(gone)?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         let mut image = stored.image.clone();
-        let mut origin = self
-            .prepare_data(job, stored, &mut image, cap, watch)
-            .await?;
+        let preparation = self.prepare_data(job, stored, &mut image, cap, watch);
+        let mut origin = Box::pin(preparation).await?;
         let mut copies: Vec<Copy> = Vec::new();
         let mut failures = Failures::default();
         for store in &job.stores {
@@ -207,7 +206,7 @@ impl Local {
         let target = self.stores.get(store)?;
         let (source, promised) = self.open_origin(origin).await?;
         let size = promised.or_else(|| source.size());
-        let room = source.stored_size().or(size);
+        let room = target.size_of(&source).or(size);
         let mut storing = self.begin_upload(target, &job.id, room).await?;
         let metered = Meter::on(watch);
         watch.begin(size);

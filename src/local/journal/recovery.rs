@@ -114,7 +114,11 @@ impl Engine {
         let stored = transaction.load_image(&entry.id, "").await?;
         let wanted: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let holders = transaction.holders(&wanted).await?;
-        let recorded: Vec<String> = holders.into_iter().map(|(_, address)| address).collect();
+        let mut recorded: Vec<String> = holders.into_iter().map(|(_, address)| address).collect();
+        // An address may contain a key that has been changed since.
+        let locations = stored.iter().flat_map(|stored| &stored.locations);
+        let own = locations.filter(|location| store.owns(&location.url));
+        recorded.extend(own.map(|location| location.url.clone()));
         let unrecorded = Unrecorded {
             stored: stored.filter(|_| recorded.is_empty()),
             while_storing: ImageStatus::Saving,

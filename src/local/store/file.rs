@@ -9,12 +9,11 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::fs::{CWD, RenameFlags};
 
-use super::{Removal, Store, Writer, file_path, full, storage_error};
+use super::{CLOCK_SLACK, Removal, Store, Writer, file_path, full, storage_error};
 use crate::data::durable::{
     create_directory, directory_of, give_to_owner, remove, remove_durably, sync_directory,
 };
@@ -27,9 +26,6 @@ use crate::{Error, Result};
 /// The subdirectory that marks a directory as one of a store. A directory without any entry may be the mount point
 /// of a file system that is not mounted.
 const MARKER: &str = ".store";
-
-/// Tolerance for databases that truncate timestamps to seconds.
-const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// A directory of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,6 +185,10 @@ impl Store for FileStore {
     /// among others.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
         self.own_addresses(id).iter().any(|address| address == url)
+    }
+
+    fn size_of(&self, source: &Source) -> Option<u64> {
+        source.stored_size()
     }
 
     async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>> {

@@ -3,15 +3,18 @@
 mod file;
 mod http;
 mod rbd;
+mod swift;
 mod unopened;
 
 pub use file::{Directory, FileStore, Writing};
 pub use http::HttpStore;
 pub use rbd::RbdStore;
+pub use swift::SwiftStore;
 pub use unopened::UnopenedStore;
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -20,6 +23,9 @@ use crate::data::Source;
 use crate::data::pump::Sink;
 use crate::model::{ByteRange, Location, StoreInfo, Timestamp};
 use crate::{Error, Parameter, Result};
+
+/// Tolerance for databases that truncate timestamps to seconds.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// A store of image data. It has no access to records or to the journal.
 ///
@@ -56,8 +62,14 @@ pub trait Store: Send + Sync {
         false
     }
 
-    /// Prepares to store the data of image `id`: chooses the place, and writes nothing. `size` is the number of
-    /// bytes to be written, if known.
+    /// Returns the size of `source` that [`Store::create`] needs: that of its data; for a store that omits holes, of
+    /// what it will write.
+    fn size_of(&self, source: &Source) -> Option<u64> {
+        source.size()
+    }
+
+    /// Prepares to store the data of image `id`: chooses the place, and writes nothing. `size` is that of
+    /// [`Store::size_of`], or a declared one, if known.
     ///
     /// # Errors
     /// `Conflict` if there is already data at any of [`Store::addresses`]; `TooLarge` if the data cannot fit;

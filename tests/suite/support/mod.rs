@@ -7,6 +7,7 @@ pub mod http;
 pub mod keystone;
 pub mod mariadb;
 pub mod realcloud;
+pub mod swift;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod terminal;
 pub mod tracer;

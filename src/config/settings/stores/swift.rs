@@ -205,6 +205,7 @@ impl SwiftAccount {
             federation: None,
             oauth2: None,
             option_names: OptionNames(|_| &[]),
+            file: String::new(),
         };
         let named = |name: &str, domain: &Reference| Named {
             reference: Reference::Name(name.to_owned()),

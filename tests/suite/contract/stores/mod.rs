@@ -1,11 +1,14 @@
 //! What every store MUST do: one suite for all kinds, kill tests included.
 
 mod rbd;
+mod swift;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
@@ -16,7 +19,7 @@ use glance_tools::model::{ByteRange, StoreInfo, Timestamp};
 use glance_tools::{Error, ErrorKind, Result};
 use tempfile::TempDir;
 
-use crate::support::block_on;
+use crate::support::{Random, block_on};
 
 const ID: &str = "11111111-2222-4333-8444-555555555555";
 const OTHER: &str = "66666666-2222-4333-8444-555555555555";
@@ -151,6 +154,11 @@ macro_rules! writable {
             }
 
             #[test]
+            fn what_processes_killed_at_any_moment_leave_is_cleared() {
+                random_kills_are_cleared(&$site, stringify!($name));
+            }
+
+            #[test]
             fn other_data_of_the_same_name_is_refused_and_stays() {
                 block_on(other_data_stays(&$site));
             }
@@ -175,6 +183,13 @@ macro_rules! writable {
 
 writable!(file, Files::new());
 writable!(in_rbd, rbd::Images::new());
+writable!(in_swift, swift::Objects::in_segments());
+writable!(
+    in_swift_with_prefixes,
+    swift::Objects::in_segments_of_a_prefix()
+);
+writable!(in_swift_whole, swift::Objects::whole());
+writable!(in_swift_of_keystone, swift::Objects::of_keystone());
 
 /// Web servers are only read.
 mod http {
@@ -454,22 +469,79 @@ const STAGE: &str = "GLANCE_TEST_STORE_STAGE";
 fn killed_processes_are_cleared(site: &impl Site, kind: &str) {
     let before = site.contents();
     for (number, stage) in STAGES.into_iter().enumerate() {
-        let status = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "--ignored", "--test-threads=1"])
-            .arg(format!(
-                "{}::child",
-                module_path!().split_once("::").unwrap().1
-            ))
-            .env(KIND, kind)
-            .env(PLACE, site.place())
-            .env(STAGE, number.to_string())
-            .output()
-            .unwrap();
+        let status = child_of(site, kind, &number.to_string()).output().unwrap();
         let said = String::from_utf8_lossy(&status.stdout).into_owned();
         assert_eq!(status.status.code(), None, "the child was killed: {said}");
         let url = block_on(site.store().addresses(ID)).unwrap().remove(0);
         block_on(assert_cleared(site, &before, &url, stage));
     }
+}
+
+/// How many processes are killed at random moments; many if the environment asks for it.
+fn kills() -> u64 {
+    if std::env::var_os("GLANCE_TEST_THOROUGH").is_some() {
+        200
+    } else {
+        12
+    }
+}
+
+/// The stage of a process that reports each step and is killed.
+const KILLED: &str = "killed";
+
+fn random_kills_are_cleared(site: &impl Site, kind: &str) {
+    let before = site.contents();
+    let mut random = Random::new(7);
+    let mut whole = Duration::ZERO;
+    for round in 0..=kills() {
+        let mut child = child_of(site, kind, KILLED)
+            .arg("--nocapture")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut wait_for = |word: &str| {
+            let found = lines.find(|line| line.as_ref().unwrap().ends_with(word));
+            assert!(found.is_some(), "the child ended before it was killed");
+        };
+        wait_for("begun");
+        let began = Instant::now();
+        if round == 0 {
+            // The moments cover all of it.
+            wait_for("stored");
+            whole = began.elapsed() * 5 / 4;
+        } else {
+            let most = u64::try_from(whole.as_micros()).unwrap();
+            std::thread::sleep(Duration::from_micros(random.below(most)));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        block_on(async {
+            let store = site.store();
+            store.clear(ID, &[]).await.unwrap();
+            assert_eq!(names(&site.contents()), names(&before), "round {round}");
+            store.clear(ID, &[]).await.unwrap();
+        });
+    }
+    assert_eq!(site.contents(), before);
+}
+
+fn names(contents: &BTreeMap<String, Vec<u8>>) -> Vec<&String> {
+    contents.keys().collect()
+}
+
+/// A process that stores data at the same site up to a stage.
+fn child_of(site: &impl Site, kind: &str, stage: &str) -> Command {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let module = module_path!().split_once("::").unwrap().1;
+    child
+        .args(["--exact", "--ignored", "--test-threads=1"])
+        .arg(format!("{module}::child"))
+        .env(KIND, kind)
+        .env(PLACE, site.place())
+        .env(STAGE, stage);
+    child
 }
 
 #[test]
@@ -485,17 +557,34 @@ fn child() {
             _owned: None,
         }),
         "in_rbd" => store_and_die(&rbd::Images::at(&place)),
+        kind if kind.starts_with("in_swift") => store_and_die(&swift::Objects::at(&place)),
         other => panic!("{other}"),
     }
 }
 
 /// Stores data up to the stage that the parent named, and ends at once.
 fn store_and_die(site: &impl Site) {
-    let stage: usize = std::env::var(STAGE).unwrap().parse().unwrap();
+    let stage = std::env::var(STAGE).unwrap();
+    if stage == KILLED {
+        let store = site.store();
+        tell_parent("begun");
+        let _writer = block_on(store_until(&*store, Stage::Committed));
+        tell_parent("stored");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        return;
+    }
+    let stage: usize = stage.parse().unwrap();
     block_on(async {
         let _writer = store_until(&*site.store(), STAGES[stage]).await;
         std::process::abort();
     });
+}
+
+/// Writes a line that the parent waits for.
+fn tell_parent(line: &str) {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{line}").unwrap();
+    stdout.flush().unwrap();
 }
 
 async fn other_data_stays(site: &impl Site) {
