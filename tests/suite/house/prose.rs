@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders and files that the rules apply to.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 13] = [
     "src/cli",
     "src/config",
     "src/data",
     "src/error",
     "src/error.rs",
     "src/http",
+    "src/keystone",
     "src/local",
     "src/model",
     "src/ops",

@@ -48,7 +48,7 @@ pub(super) struct SwiftWriter {
     pub address: String,
     /// The size of the data, if it is known.
     pub size: Option<u64>,
-    /// What fits into the container.
+    /// The free space of the container.
     pub room: Room,
     /// The headers of the container, if it has to be created.
     pub new_container: Option<HeaderMap>,
@@ -62,11 +62,11 @@ pub(super) struct SwiftWriter {
     pub begun: usize,
     /// The complete segments.
     pub segments: Vec<Segment>,
-    /// What the object looks like that a commit may have stored.
+    /// The attributes of the object that a commit may have stored.
     pub committing: Option<Identity>,
 }
 
-/// What distinguishes our object from others.
+/// The attribute that distinguishes our object from others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Identity {
     /// The `ETag`.
