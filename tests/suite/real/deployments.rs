@@ -376,7 +376,7 @@ struct Shape {
 const FINE: Outcome = Ok(());
 const NO_CACHE: Outcome = Err("names no image cache");
 const RBD: Outcome = Err("is of kind rbd");
-const SWIFT: Outcome = Err("is of kind swift");
+const SWIFT: Outcome = Err("swift_store_auth_address: a swift store needs the address of a login");
 const NO_DATABASE: Outcome = Err("names no database");
 
 /// `@MYSQL@` is the URL of a server without parameters, `@DIR@` a directory.
