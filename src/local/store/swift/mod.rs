@@ -42,6 +42,9 @@ use crate::{Error, ErrorKind, Result};
 /// The time limit for a response, and for each further piece of its body.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The time that Swift may take to store a manifest whose sender has crashed.
+const IN_TRANSIT: Duration = Duration::from_secs(1);
+
 /// The number of images that are deleted at a time.
 const DELETIONS: usize = 8;
 
@@ -562,8 +565,12 @@ impl Store for SwiftStore {
             return Ok(());
         }
         let storage = self.own_storage()?;
-        storage.delete(&container, id).await?;
+        // Without its segments, a list that is still in transit is refused.
         clear_segments(&storage, &container, id).await?;
+        storage.delete(&container, id).await?;
+        // One whose segments Swift had already checked may be stored after this deletion.
+        tokio::time::sleep(IN_TRANSIT).await;
+        storage.delete(&container, id).await?;
         if self.options.is_multi_tenant {
             storage.delete_container(&container).await?;
         }
