@@ -173,19 +173,19 @@ fn data_of_unknown_and_of_any_claimed_size_is_whole() {
     };
     block_on(async {
         let store = site.store();
-        let size = bytes.len() as u64;
+        let length = bytes.len() as u64;
         for claimed in [
             None,
-            Some(size),
+            Some(length),
             Some(1),
-            Some(size - 1),
-            Some(size + (9 << 20)),
+            Some(length - 1),
+            Some(length + (9 << 20)),
         ] {
             let url = stored(&*store, source(), claimed).await;
-            assert_eq!(store.size(&url).await.unwrap(), size, "{claimed:?}");
+            assert_eq!(store.size(&url).await.unwrap(), length, "{claimed:?}");
             let all = read(&*store, &url, ByteRange::ALL).await.unwrap();
             assert!(all == bytes, "{claimed:?}");
-            assert_eq!(delete(&*store, &url).await.unwrap(), Some(size));
+            assert_eq!(delete(&*store, &url).await.unwrap(), Some(length));
         }
     });
 }
@@ -245,8 +245,8 @@ fn data_with_other_snapshots_is_moved_into_the_trash() {
         let url = stored(&*store, arriving(None), None).await;
         site.rbd(&["snap", "create", &format!("{}@backup", site.pool.spec(ID))]);
         store.check_delete(&url).await.unwrap();
-        let size = content().len() as u64;
-        assert_eq!(delete(&*store, &url).await.unwrap(), Some(size));
+        let length = content().len() as u64;
+        assert_eq!(delete(&*store, &url).await.unwrap(), Some(length));
         assert!(site.contents().is_empty());
         let trash = site.rbd(&["trash", "ls", &site.pool.name]);
         assert!(trash.contains(ID), "{trash}");
@@ -263,13 +263,13 @@ fn an_interrupted_deletion_is_finished() {
         let image = site.open().open(ID).unwrap();
         image.unprotect_snapshot("snap").unwrap();
         drop(image);
-        let size = store.size(&url).await.unwrap();
+        let length = store.size(&url).await.unwrap();
         let image = site.open().open(ID).unwrap();
         image.remove_snapshot("snap").unwrap();
         drop(image);
         let missing = store.size(&url).await.unwrap_err();
         assert_eq!(missing.kind(), ErrorKind::NotFound);
-        assert_eq!(delete(&*store, &url).await.unwrap(), Some(size));
+        assert_eq!(delete(&*store, &url).await.unwrap(), Some(length));
         assert!(site.contents().is_empty());
     });
 }
@@ -330,8 +330,8 @@ fn zeros_take_no_space_with_thin_provisioning_and_holes_never_do() {
         };
         block_on(async {
             let store = site.store();
-            let size = source.stored_size();
-            let url = stored(&*store, source, size).await;
+            let length = source.stored_size();
+            let url = stored(&*store, source, length).await;
             let all = read(&*store, &url, ByteRange::ALL).await.unwrap();
             assert!(all == expected);
             // In whole objects of 8 MiB.
@@ -341,6 +341,9 @@ fn zeros_take_no_space_with_thin_provisioning_and_holes_never_do() {
         });
     }
 }
+
+/// A change of settings.
+type Change = Box<dyn FnOnce(&mut config::RbdStore)>;
 
 /// A store with other settings than those of the site, and the error of each of its operations.
 fn refusals(site: &Images, change: impl FnOnce(&mut config::RbdStore)) -> Vec<Error> {
@@ -385,7 +388,7 @@ fn what_is_wrong_with_a_store_is_said_by_each_operation() {
     let no_keyring = conf("no-keyring.conf", &directory.path().join("absent"));
     let wrong_key = conf("wrong-key.conf", &wrong);
     let absent = directory.path().join("absent.conf");
-    let cases: [(&str, Box<dyn FnOnce(&mut config::RbdStore)>); 5] = [
+    let cases: [(&str, Change); 5] = [
         (
             "there is no readable keyring for client.glance",
             Box::new(|settings| settings.ceph_conf = Some(no_keyring)),

@@ -273,7 +273,7 @@ fn an_upload_of_much_data_and_more_zeros_takes_little_memory() {
     let pool = CephPool::make();
     let place = place(&pool, "[ceph]\nrbd_thin_provisioning = true\n");
     let mut content = Random::new(9).bytes(1 << 20).repeat(64);
-    content.extend_from_slice(&[0; 256 << 20]);
+    content.resize(content.len() + (256 << 20), 0);
     let create = ["image", "create", "new", "--disk-format", "raw"];
     let mut child = spawn(&place, &create, Some(&content));
     // KiB.
