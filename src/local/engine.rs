@@ -171,6 +171,10 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
                 let info = info(false, swift_properties(options));
                 Box::new(store::SwiftStore::new(info, (**options).clone()))
             }
+            Ok(StoreKind::S3(settings)) => {
+                let info = info(false, Map::new());
+                Box::new(store::S3Store::new(info, settings.clone()))
+            }
             // The store reports its error when its data is requested.
             _ => Box::new(store::UnopenedStore::new(
                 info(store.driver == "http", Map::new()),

@@ -6,7 +6,7 @@
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
-//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http,rbd}.py`,
+//! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http,rbd,s3}.py`,
 //! `glance_store/_drivers/swift/{store,utils,buffered}.py`,
 //! `oslo_db/options.py`, `oslo_log/_options.py`.
 
@@ -89,6 +89,9 @@ const IMPORT_PLUGINS: &[&str] = &[
     "inject_image_metadata",
 ];
 
+/// When a store of kind `s3` uses checksums.
+const S3_CHECKSUMS: Kind = Kind::Choice(&["when_required", "when_supported"]);
+
 macro_rules! options {
     ($($row:ident = [$section:expr] $name:literal, $kind:expr, $default:expr $(, was $($former:expr),+)?;)*) => {
         $(pub(in crate::config) static $row: OptionSpec = OptionSpec {
@@ -141,6 +144,27 @@ options! {
         Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("8");
     RADOS_CONNECT_TIMEOUT = [EACH_STORE] "rados_connect_timeout", ANY_INTEGER, Some("-1");
     RBD_THIN_PROVISIONING = [EACH_STORE] "rbd_thin_provisioning", Kind::Boolean, Some("false");
+    S3_HOST = [EACH_STORE] "s3_store_host", Kind::Text, None;
+    S3_REGION = [EACH_STORE] "s3_store_region_name", Kind::Text, Some("");
+    S3_ACCESS_KEY = [EACH_STORE] "s3_store_access_key", Kind::Secret, None;
+    S3_SECRET_KEY = [EACH_STORE] "s3_store_secret_key", Kind::Secret, None;
+    S3_BUCKET = [EACH_STORE] "s3_store_bucket", Kind::Text, None;
+    S3_CREATE_BUCKET = [EACH_STORE] "s3_store_create_bucket_on_put", Kind::Boolean, Some("false");
+    S3_BUCKET_URL_FORMAT = [EACH_STORE] "s3_store_bucket_url_format",
+        Kind::Choice(&["auto", "virtual", "path"]), Some("auto");
+    S3_LARGE_OBJECT_SIZE = [EACH_STORE] "s3_store_large_object_size",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("100");
+    S3_LARGE_OBJECT_CHUNK_SIZE = [EACH_STORE] "s3_store_large_object_chunk_size",
+        Kind::Integer { minimum: 5, maximum: 5 << 10 }, Some("10");
+    S3_THREAD_POOLS = [EACH_STORE] "s3_store_thread_pools",
+        Kind::Integer { minimum: 1, maximum: 1 << 16 }, Some("10");
+    S3_CACERT = [EACH_STORE] "s3_store_cacert", Kind::Text, Some("");
+    S3_DATA_INTEGRITY = [EACH_STORE] "s3_store_enable_data_integrity_protection",
+        Kind::Boolean, Some("false");
+    S3_REQUEST_CHECKSUMS = [EACH_STORE] "s3_store_request_checksum_calculation",
+        S3_CHECKSUMS, Some("when_required");
+    S3_RESPONSE_CHECKSUMS = [EACH_STORE] "s3_store_response_checksum_validation",
+        S3_CHECKSUMS, Some("when_required");
     HTTPS_CA_CERTIFICATES = [EACH_STORE] "https_ca_certificates_file", Kind::Text, None;
     HTTPS_INSECURE = [EACH_STORE] "https_insecure", Kind::Boolean, Some("true");
     HTTP_PROXIES = [EACH_STORE] "http_proxy_information", Kind::Pairs, None;

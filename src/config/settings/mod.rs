@@ -40,8 +40,9 @@ pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use scrubber::ScrubberSettings;
 pub use setting::Setting;
 pub use stores::{
-    DataDirectory, FileStore, HttpStore, RbdStore, Store, StoreKind, Stores, SwiftAccount,
-    SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, schemes,
+    Addressing, DataDirectory, FileStore, HttpStore, RbdStore, S3Store, Store, StoreKind, Stores,
+    SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_host_label,
+    schemes,
 };
 
 /// The configuration file that a data directory may contain.

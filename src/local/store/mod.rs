@@ -3,12 +3,14 @@
 mod file;
 mod http;
 mod rbd;
+mod s3;
 mod swift;
 mod unopened;
 
 pub use file::{Directory, FileStore, Writing};
 pub use http::HttpStore;
 pub use rbd::RbdStore;
+pub use s3::S3Store;
 pub use swift::SwiftStore;
 pub use unopened::UnopenedStore;
 

@@ -4,9 +4,11 @@
 //! (`configure_add`), `glance/common/wsgi_app.py` (`init_app`).
 
 mod rbd;
+mod s3;
 mod swift;
 
 pub use rbd::RbdStore;
+pub use s3::{Addressing, S3Store, is_host_label};
 pub use swift::{SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore};
 
 use std::path::{Path, PathBuf};
@@ -74,8 +76,8 @@ pub enum StoreKind {
     Http(HttpStore),
     /// OpenStack Swift.
     Swift(Box<SwiftStore>),
-    /// Amazon S3 and compatible services.
-    S3,
+    /// A bucket of Amazon S3 or a compatible service.
+    S3(S3Store),
     /// Images in a pool of a Ceph cluster.
     Rbd(RbdStore),
     /// OpenStack Cinder volumes.
@@ -316,7 +318,7 @@ fn read_kind(
             let store = swift::read_swift_store(reader, layout, section)?;
             StoreKind::Swift(Box::new(store))
         }
-        "s3" => StoreKind::S3,
+        "s3" => StoreKind::S3(s3::read_s3_store(reader, layout, section)?),
         "rbd" => StoreKind::Rbd(rbd::read_rbd_store(reader, layout, section)?),
         "cinder" => StoreKind::Cinder,
         "vmware" => StoreKind::Vmware,
@@ -612,6 +614,93 @@ mod tests {
             ("rbd_store_pool =\n", "an rbd store needs a pool"),
         ] {
             let error = of(text).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_s3_store_has_the_defaults_of_its_driver() {
+        let of = |text: &str| {
+            let text = format!(
+                "[DEFAULT]\nenabled_backends = o:s3\n[glance_store]\ndefault_backend = o\n[o]\n{text}"
+            );
+            let stores = read(&text, None).unwrap();
+            match stores.list[0].kind.get() {
+                Ok(StoreKind::S3(s3)) => Ok(s3.clone()),
+                Ok(other) => panic!("{other:?}"),
+                Err(error) => Err(error.message().to_string()),
+            }
+        };
+        let keys = "s3_store_access_key = ak\ns3_store_secret_key = hunter2\n";
+        let needed = format!("{keys}s3_store_host = s3.example:9000\ns3_store_bucket = images\n");
+        let default = S3Store {
+            host: "s3.example:9000".to_string(),
+            is_secure: false,
+            region: None,
+            access_key: Secret::new("ak"),
+            secret_key: Secret::new("hunter2"),
+            bucket: "images".to_string(),
+            creates_bucket: false,
+            addressing: Addressing::Auto,
+            large_object_size: 100 << 20,
+            chunk_size: 10 << 20,
+            thread_pools: 10,
+            authorities: None,
+            sends_checksums: false,
+            verifies_checksums: false,
+        };
+        assert!(!format!("{default:?}").contains("hunter2"));
+        assert_eq!(of(&needed), Ok(default.clone()));
+        let set = of(&format!(
+            "{keys}s3_store_host = https://s3.example/\ns3_store_bucket = images\ns3_store_region_name = r\n\
+             s3_store_create_bucket_on_put = true\ns3_store_bucket_url_format = virtual\n\
+             s3_store_large_object_size = 0\ns3_store_large_object_chunk_size = 5\ns3_store_thread_pools = 1\n\
+             s3_store_cacert = ca.pem\ns3_store_enable_data_integrity_protection = true\n\
+             s3_store_request_checksum_calculation = when_supported\n"
+        ));
+        let expected = S3Store {
+            host: "s3.example".to_string(),
+            is_secure: true,
+            region: Some("r".to_string()),
+            creates_bucket: true,
+            addressing: Addressing::Virtual,
+            large_object_size: 0,
+            chunk_size: 5 << 20,
+            thread_pools: 1,
+            authorities: Some("/cwd/ca.pem".into()),
+            sends_checksums: true,
+            ..default.clone()
+        };
+        assert_eq!(set, Ok(expected));
+        let unprotected = of(&format!(
+            "{needed}s3_store_response_checksum_validation = when_supported\n"
+        ));
+        assert_eq!(unprotected, Ok(default), "it counts with integrity protection only");
+        for (text, message) in [
+            ("", "s3_store_host: an s3 store needs it"),
+            ("s3_store_host = h\n", "s3_store_bucket: an s3 store needs it"),
+            ("s3_store_host = h\ns3_store_bucket = b\n", "s3_store_access_key: an s3 store"),
+            ("s3_store_host = ftp://h\n", "neither http nor https"),
+            ("s3_store_host = http://ak:hunter2@h\n", "must not contain a key"),
+            ("s3_store_host = h/path\n", "must be a host"),
+            ("s3_store_host = h\ns3_store_bucket = a/b\n", "not the name of a bucket"),
+            (
+                "s3_store_host = h\ns3_store_bucket = a.b\ns3_store_bucket_url_format = virtual\n",
+                "a part of a host's name",
+            ),
+        ] {
+            let error = of(text).unwrap_err();
+            assert!(error.contains(message), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for (option, message) in [
+            ("s3_store_large_object_chunk_size = 4", "4 is less than 5"),
+            ("s3_store_large_object_size = -1", "-1 is less than 0"),
+            ("s3_store_thread_pools = 0", "0 is less than 1"),
+            ("s3_store_bucket_url_format = dns", "not one of auto, virtual, path"),
+            ("s3_store_request_checksum_calculation = x", "not one of"),
+        ] {
+            let error = of(&format!("{needed}{option}\n")).unwrap_err();
             assert!(error.contains(message), "{error}");
         }
     }
