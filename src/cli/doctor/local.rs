@@ -11,7 +11,7 @@ use crate::cli::run::session::Session;
 use crate::config::{ConfigSource, Database, Place, Reason, Settings, StoreKind, complete_sources};
 use crate::local::catalog::{Catalog, Due, State};
 use crate::local::lost_database;
-use crate::local::store::{RbdStore, file_path};
+use crate::local::store::{RbdStore, S3Store, file_path};
 use crate::model::StoreInfo;
 use crate::ops::doctor::{Findings, Health};
 use crate::{Error, Result};
@@ -257,6 +257,13 @@ async fn check_stores(settings: &Settings, session: &Session, findings: &mut Fin
                     findings.add("store", Health::Bad, detail, Some(cure));
                 }
             },
+            StoreKind::S3(settings) => {
+                let info = StoreInfo::of(&store.id);
+                match S3Store::new(info, settings.clone()).probe().await {
+                    Ok(place) => findings.good("store", format!("{}: bucket {place}", store.id)),
+                    Err(error) => fail(findings, "store", session, &error),
+                }
+            }
             _ => findings.warn(
                 "store",
                 format!(

@@ -9,3 +9,4 @@ mod notifications;
 mod packages;
 mod patches;
 mod rbd;
+mod s3;

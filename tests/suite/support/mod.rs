@@ -8,6 +8,7 @@ pub mod keystone;
 pub mod mariadb;
 pub mod realcloud;
 pub mod swift;
+pub mod s3;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod terminal;
 pub mod tracer;

@@ -675,15 +675,31 @@ mod tests {
         let unprotected = of(&format!(
             "{needed}s3_store_response_checksum_validation = when_supported\n"
         ));
-        assert_eq!(unprotected, Ok(default), "it counts with integrity protection only");
+        assert_eq!(
+            unprotected,
+            Ok(default),
+            "it counts with integrity protection only"
+        );
         for (text, message) in [
             ("", "s3_store_host: an s3 store needs it"),
-            ("s3_store_host = h\n", "s3_store_bucket: an s3 store needs it"),
-            ("s3_store_host = h\ns3_store_bucket = b\n", "s3_store_access_key: an s3 store"),
+            (
+                "s3_store_host = h\n",
+                "s3_store_bucket: an s3 store needs it",
+            ),
+            (
+                "s3_store_host = h\ns3_store_bucket = b\n",
+                "s3_store_access_key: an s3 store",
+            ),
             ("s3_store_host = ftp://h\n", "neither http nor https"),
-            ("s3_store_host = http://ak:hunter2@h\n", "must not contain a key"),
+            (
+                "s3_store_host = http://ak:hunter2@h\n",
+                "must not contain a key",
+            ),
             ("s3_store_host = h/path\n", "must be a host"),
-            ("s3_store_host = h\ns3_store_bucket = a/b\n", "not the name of a bucket"),
+            (
+                "s3_store_host = h\ns3_store_bucket = a/b\n",
+                "not the name of a bucket",
+            ),
             (
                 "s3_store_host = h\ns3_store_bucket = a.b\ns3_store_bucket_url_format = virtual\n",
                 "a part of a host's name",
@@ -697,7 +713,10 @@ mod tests {
             ("s3_store_large_object_chunk_size = 4", "4 is less than 5"),
             ("s3_store_large_object_size = -1", "-1 is less than 0"),
             ("s3_store_thread_pools = 0", "0 is less than 1"),
-            ("s3_store_bucket_url_format = dns", "not one of auto, virtual, path"),
+            (
+                "s3_store_bucket_url_format = dns",
+                "not one of auto, virtual, path",
+            ),
             ("s3_store_request_checksum_calculation = x", "not one of"),
         ] {
             let error = of(&format!("{needed}{option}\n")).unwrap_err();

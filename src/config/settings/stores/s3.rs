@@ -91,7 +91,10 @@ pub(super) fn read_s3_store(
     if bucket.value.contains('/') || [".", ".."].contains(&bucket.value.as_str()) {
         return Err(bucket.refuse("not the name of a bucket"));
     }
-    let addressing = match &*reader.text_or_default(S3_BUCKET_URL_FORMAT.of(section))?.value {
+    let addressing = match &*reader
+        .text_or_default(S3_BUCKET_URL_FORMAT.of(section))?
+        .value
+    {
         "virtual" => Addressing::Virtual,
         "path" => Addressing::Path,
         _ => Addressing::Auto,

@@ -135,7 +135,10 @@ impl Download {
 
     /// Returns the error for data that cannot be read further.
     fn continued_error(&self, trouble: Trouble) -> Error {
-        if trouble.refusal().is_some_and(|refusal| refusal.is_conflict()) {
+        if trouble
+            .refusal()
+            .is_some_and(|refusal| refusal.is_conflict())
+        {
             let message = format!(
                 "store '{}' at {}: the data changed while it was read",
                 self.store, self.place
@@ -162,7 +165,9 @@ impl Checksum {
     /// Returns the first supported checksum. Those of parts, which have a number after a hyphen, are not supported.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let kinds: [(&str, fn() -> Hasher); 3] = [
-            ("x-amz-checksum-crc32", || Hasher::Crc32(crc32fast::Hasher::new())),
+            ("x-amz-checksum-crc32", || {
+                Hasher::Crc32(crc32fast::Hasher::new())
+            }),
             ("x-amz-checksum-sha256", || Hasher::Sha256(Sha256::new())),
             ("x-amz-checksum-sha1", || Hasher::Sha1(Sha1::new())),
         ];
@@ -214,7 +219,10 @@ mod tests {
         for (name, value) in [
             ("x-amz-checksum-crc32", "y/Q5Jg=="),
             ("x-amz-checksum-sha1", "98O8HYCOBHMq32eZZczDTKeuNEE="),
-            ("x-amz-checksum-sha256", "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="),
+            (
+                "x-amz-checksum-sha256",
+                "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=",
+            ),
         ] {
             assert!(of(name, value).unwrap().is_ok(), "{name}");
             let refused = of(name, "AAAAAA==").unwrap().unwrap_err();

@@ -41,6 +41,17 @@ impl Refusal {
         }
     }
 
+    /// Returns the refusal for a missing bucket.
+    pub(super) fn of_missing_bucket() -> Self {
+        Self {
+            status: StatusCode::NOT_FOUND,
+            code: "NoSuchBucket".to_string(),
+            message: String::new(),
+            region: None,
+            delay: None,
+        }
+    }
+
     /// Returns whether the bucket is missing.
     pub(super) fn is_missing_bucket(&self) -> bool {
         self.code == "NoSuchBucket"
@@ -88,6 +99,7 @@ impl Refusal {
                 },
                 Some("Set s3_store_region_name, and s3_store_host to a host of that region."),
             ),
+            (_, "QuotaExceeded") => ("the quota is exceeded".to_string(), None),
             (_, "InvalidBucketName") => ("the name of the bucket is invalid".to_string(), None),
             (_, "SlowDown" | "ServiceUnavailable" | "Busy") => {
                 ("the service is overloaded".to_string(), None)
@@ -177,8 +189,12 @@ impl Trouble {
             Self::Failed(failure) => failure.is_transient().then_some(Delay::Backoff),
             Self::Refused(refusal) => {
                 let is_transient = refusal.status == StatusCode::INTERNAL_SERVER_ERROR
-                    || ["RequestTimeout", "OperationAborted", "ConditionalRequestConflict"]
-                        .contains(&refusal.code.as_str());
+                    || [
+                        "RequestTimeout",
+                        "OperationAborted",
+                        "ConditionalRequestConflict",
+                    ]
+                    .contains(&refusal.code.as_str());
                 refusal
                     .delay
                     .or_else(|| is_transient.then_some(Delay::Backoff))
@@ -191,7 +207,9 @@ impl Trouble {
     pub(super) fn is_in_doubt(&self) -> bool {
         match self {
             Self::Failed(failure) => !failure.is_connect(),
-            Self::Refused(refusal) => refusal.status.is_server_error() || refusal.status.is_success(),
+            Self::Refused(refusal) => {
+                refusal.status.is_server_error() || refusal.status.is_success()
+            }
             Self::Other(_) => false,
         }
     }

@@ -23,7 +23,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value, json};
 
 use address::{Address, Object, is_address};
-use failure::Trouble;
+use failure::{Refusal, Trouble};
 use plan::Plan;
 use service::{Found, Service};
 use writer::{S3Writer, Target, clear_uploads, taken};
@@ -57,6 +57,16 @@ impl S3Store {
             info,
             settings,
         }
+    }
+
+    /// Returns the address of the bucket, which can be read.
+    ///
+    /// # Errors
+    /// The reason why it cannot.
+    pub async fn probe(&self) -> Result<String> {
+        let object = self.address("glance-doctor").object;
+        self.find(&object).await?;
+        Ok(self.service.shown(&object.bucket))
     }
 
     /// Returns the address of the data of image `id`.
@@ -152,12 +162,17 @@ impl Store for S3Store {
     async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>> {
         let address = self.address(id);
         let object = &address.object;
-        let creates_bucket = match self.service.find(object).await {
-            Ok(None) => false,
+        let is_missing = match self.service.find(object).await {
+            Ok(None) => self.service.is_missing(&object.bucket).await,
             Ok(Some(_)) => return Err(taken(&address.text())),
-            Err(trouble) if self.settings.creates_bucket && trouble.is_missing_bucket() => true,
-            Err(trouble) => return Err(self.error(trouble, &object.bucket)),
+            Err(trouble) if trouble.is_missing_bucket() => Ok(true),
+            Err(trouble) => Err(trouble),
         };
+        let is_missing = is_missing.map_err(|trouble| self.error(trouble, &object.bucket))?;
+        if is_missing && !self.settings.creates_bucket {
+            let refusal = Refusal::of_missing_bucket();
+            return Err(self.error(refusal.into(), &object.bucket));
+        }
         let target = Target {
             service: Arc::clone(&self.service),
             store: self.info.id.clone(),
@@ -167,7 +182,7 @@ impl Store for S3Store {
             with_checksums: self.settings.sends_checksums,
         };
         let plan = Plan::of(&self.settings, size);
-        let writer = S3Writer::new(target, address.text(), plan, size, creates_bucket);
+        let writer = S3Writer::new(target, address.text(), plan, size, is_missing);
         Ok(Box::new(writer))
     }
 
@@ -188,7 +203,9 @@ impl Store for S3Store {
             object: address.object.clone(),
             place,
         };
-        let opened = download.open(range, self.settings.verifies_checksums).await?;
+        let opened = download
+            .open(range, self.settings.verifies_checksums)
+            .await?;
         opened.ok_or_else(|| missing(&address))
     }
 

@@ -157,7 +157,9 @@ mod tests {
             assert!(number <= MAX_PARTS, "{total}: {number}");
         }
         let unknown = plan(0, 5, None);
-        let most: u64 = (1..=MAX_PARTS).map(|number| unknown.part_size(number)).sum();
+        let most: u64 = (1..=MAX_PARTS)
+            .map(|number| unknown.part_size(number))
+            .sum();
         assert!(most > 280 << 30, "{most}");
     }
 

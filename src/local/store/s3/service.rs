@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
-use http::header::{CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, LAST_MODIFIED};
+use http::header::{
+    CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, LAST_MODIFIED,
+};
 use http::{Method, StatusCode};
 
 use super::address::{Endpoint, Object};
@@ -114,7 +116,7 @@ impl Service {
         self.endpoint.shown(bucket)
     }
 
-    /// Waits before an operation of several requests is repeated. Returns false if it is not.
+    /// Returns the retries of an operation of several requests.
     pub(super) fn retries(&self) -> crate::http::retry::Retries<'_> {
         self.client.retries()
     }
@@ -142,6 +144,22 @@ impl Service {
         }
         let changing = "an object appears and disappears while it is looked up";
         Err(crate::Error::conflict(changing).into())
+    }
+
+    /// Returns whether the bucket is missing. Some services do not report that for objects.
+    pub(super) async fn is_missing(&self, bucket: &str) -> Result<bool> {
+        let mut request = self.bucket_request(Method::HEAD, bucket, &[])?;
+        Ok(self.call(&mut request).await?.status == StatusCode::NOT_FOUND)
+    }
+
+    /// Returns whether an object exists, in a bucket that does.
+    pub(super) async fn exists(&self, object: &Object) -> Result<bool> {
+        let mut request = self.request(Method::HEAD, object, &[])?;
+        match self.call(&mut request).await?.status {
+            StatusCode::NOT_FOUND => Ok(false),
+            status if status.is_success() => Ok(true),
+            _ => Ok(self.find(object).await?.is_some()),
+        }
     }
 
     /// Returns why an object cannot be read, which responses to HEAD do not contain; None if it can.
@@ -176,7 +194,8 @@ impl Service {
             let mode = HeaderValue::from_static("ENABLED");
             request.headers.insert(CHECKSUM_MODE, mode);
         }
-        if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(format!("\"{etag}\"")).ok()) {
+        if let Some(etag) = etag.and_then(|etag| HeaderValue::try_from(format!("\"{etag}\"")).ok())
+        {
             request.headers.insert(IF_MATCH, etag);
         }
         self.sign(&mut request, Payload::Body)?;
@@ -339,8 +358,12 @@ impl Service {
                 return Ok(None);
             }
             let response = accept(response)?;
-            let page = Uploads::parse(&response.body).ok_or_else(|| invalid("a list of uploads"))?;
-            let of_object = page.uploads.into_iter().filter(|(key, _)| *key == object.key);
+            let page =
+                Uploads::parse(&response.body).ok_or_else(|| invalid("a list of uploads"))?;
+            let of_object = page
+                .uploads
+                .into_iter()
+                .filter(|(key, _)| *key == object.key);
             found.extend(of_object.map(|(_, upload)| upload));
             next = page.next;
             if next.is_none() {
@@ -378,7 +401,9 @@ impl Service {
     }
 
     fn request(&self, method: Method, object: &Object, query: &[(&str, &str)]) -> Result<Request> {
-        let url = self.endpoint.url(&object.bucket, Some(&object.key), query)?;
+        let url = self
+            .endpoint
+            .url(&object.bucket, Some(&object.key), query)?;
         Ok(Request::new(method, url))
     }
 
@@ -388,7 +413,10 @@ impl Service {
         bucket: &str,
         query: &[(&str, &str)],
     ) -> Result<Request> {
-        Ok(Request::new(method, self.endpoint.url(bucket, None, query)?))
+        Ok(Request::new(
+            method,
+            self.endpoint.url(bucket, None, query)?,
+        ))
     }
 
     fn sign(&self, request: &mut Request, payload: Payload) -> Result<()> {

@@ -98,9 +98,8 @@ fn signed_headers(request: &Request) -> Vec<(String, String)> {
         Some(port) => format!("{host}:{port}"),
         None => host.to_string(),
     };
-    let is_signed = |name: &str| {
-        name == "content-md5" || name == "range" || name.starts_with("x-amz-")
-    };
+    let is_signed =
+        |name: &str| name == "content-md5" || name == "range" || name.starts_with("x-amz-");
     let headers = request.headers.iter();
     let headers = headers.filter(|(name, _)| is_signed(name.as_str()));
     let headers = headers.map(|(name, value)| {

@@ -281,7 +281,8 @@ impl S3Writer {
 
     /// Waits for the response to a part that was sent as it arrived, and begins the next one if there is more data.
     async fn end_part(&mut self) -> Result<()> {
-        let State::StreamingPart(number, streaming) = std::mem::replace(&mut self.state, State::Ended)
+        let State::StreamingPart(number, streaming) =
+            std::mem::replace(&mut self.state, State::Ended)
         else {
             return Ok(());
         };
@@ -336,8 +337,9 @@ impl S3Writer {
             };
             let sent = oldest.await;
             self.parts.in_flight.pop_front();
-            let sent = sent
-                .map_err(|error| Error::internal("the task of a part ended early").because(error))?;
+            let sent = sent.map_err(|error| {
+                Error::internal("the task of a part ended early").because(error)
+            })?;
             let sent = sent.map_err(|trouble| self.target.error(trouble))?;
             self.parts.sent.push(sent);
         }
@@ -347,9 +349,9 @@ impl S3Writer {
     /// Returns an error unless the address is free.
     async fn check_free(&self) -> Result<()> {
         let target = &self.target;
-        match target.service.find(&target.object).await {
-            Ok(None) => Ok(()),
-            Ok(Some(_)) => Err(taken(&self.address)),
+        match target.service.exists(&target.object).await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(taken(&self.address)),
             Err(trouble) => Err(target.error(trouble)),
         }
     }

@@ -105,7 +105,8 @@ mod tests {
         assert_eq!(first(error, "Message").as_deref(), Some("m & n"));
         assert_eq!(first(error, "Region"), None);
         assert!(!is_error(b"") && !is_error(b"<a"));
-        let page = b"<ListMultipartUploadsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+        let page =
+            b"<ListMultipartUploadsResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
             <IsTruncated>true</IsTruncated><NextKeyMarker>k</NextKeyMarker>\
             <NextUploadIdMarker>2~x</NextUploadIdMarker>\
             <Upload><Key>k</Key><UploadId>2~x</UploadId><Owner><ID>o</ID></Owner></Upload>\

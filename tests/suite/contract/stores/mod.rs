@@ -2,6 +2,7 @@
 
 mod rbd;
 mod swift;
+mod s3;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -190,6 +191,9 @@ writable!(
 );
 writable!(in_swift_whole, swift::Objects::whole());
 writable!(in_swift_of_keystone, swift::Objects::of_keystone());
+writable!(in_s3, s3::Objects::in_parts());
+writable!(in_s3_whole, s3::Objects::whole());
+writable!(in_small_s3, s3::Objects::on_small_server());
 
 /// Web servers are only read.
 mod http {
@@ -558,6 +562,7 @@ fn child() {
         }),
         "in_rbd" => store_and_die(&rbd::Images::at(&place)),
         kind if kind.starts_with("in_swift") => store_and_die(&swift::Objects::at(&place)),
+        "in_s3" | "in_s3_whole" | "in_small_s3" => store_and_die(&s3::Objects::at(&place)),
         other => panic!("{other}"),
     }
 }
