@@ -200,13 +200,11 @@ fn a_store_that_does_not_respond_is_named_and_affects_only_its_data() {
         assert!(!said.contains("glancesecret"), "{said}");
     }
     let files = [
-        "image",
-        "create",
-        "new",
-        "--file",
-        "/etc/hostname",
-        "--store",
-        "files",
+        "image-create",
+        "--disk-format=raw",
+        "--container-format=bare",
+        "--store=files",
+        "--file=/etc/hostname",
     ];
     place.glance(&files).ok();
     place.configure(&configuration(&bucket, ""));

@@ -618,20 +618,24 @@ mod tests {
         }
     }
 
+    /// Reads an S3 store with these lines.
+    fn s3_of(text: &str) -> Result<S3Store, String> {
+        let text = format!(
+            "[DEFAULT]\nenabled_backends = o:s3\n[glance_store]\ndefault_backend = o\n[o]\n{text}"
+        );
+        let stores = read(&text, None).unwrap();
+        match stores.list[0].kind.get() {
+            Ok(StoreKind::S3(s3)) => Ok(s3.clone()),
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => Err(error.message().to_string()),
+        }
+    }
+
+    const S3_KEYS: &str = "s3_store_access_key = ak\ns3_store_secret_key = hunter2\n";
+
     #[test]
     fn an_s3_store_has_the_defaults_of_its_driver() {
-        let of = |text: &str| {
-            let text = format!(
-                "[DEFAULT]\nenabled_backends = o:s3\n[glance_store]\ndefault_backend = o\n[o]\n{text}"
-            );
-            let stores = read(&text, None).unwrap();
-            match stores.list[0].kind.get() {
-                Ok(StoreKind::S3(s3)) => Ok(s3.clone()),
-                Ok(other) => panic!("{other:?}"),
-                Err(error) => Err(error.message().to_string()),
-            }
-        };
-        let keys = "s3_store_access_key = ak\ns3_store_secret_key = hunter2\n";
+        let keys = S3_KEYS;
         let needed = format!("{keys}s3_store_host = s3.example:9000\ns3_store_bucket = images\n");
         let default = S3Store {
             host: "s3.example:9000".to_string(),
@@ -650,8 +654,8 @@ mod tests {
             verifies_checksums: false,
         };
         assert!(!format!("{default:?}").contains("hunter2"));
-        assert_eq!(of(&needed), Ok(default.clone()));
-        let set = of(&format!(
+        assert_eq!(s3_of(&needed), Ok(default.clone()));
+        let set = s3_of(&format!(
             "{keys}s3_store_host = https://s3.example/\ns3_store_bucket = images\ns3_store_region_name = r\n\
              s3_store_create_bucket_on_put = true\ns3_store_bucket_url_format = virtual\n\
              s3_store_large_object_size = 0\ns3_store_large_object_chunk_size = 5\ns3_store_thread_pools = 1\n\
@@ -672,7 +676,7 @@ mod tests {
             ..default.clone()
         };
         assert_eq!(set, Ok(expected));
-        let unprotected = of(&format!(
+        let unprotected = s3_of(&format!(
             "{needed}s3_store_response_checksum_validation = when_supported\n"
         ));
         assert_eq!(
@@ -680,6 +684,12 @@ mod tests {
             Ok(default),
             "it counts with integrity protection only"
         );
+    }
+
+    #[test]
+    fn an_s3_store_with_impossible_options_is_refused_without_its_keys() {
+        let needed =
+            format!("{S3_KEYS}s3_store_host = s3.example:9000\ns3_store_bucket = images\n");
         for (text, message) in [
             ("", "s3_store_host: an s3 store needs it"),
             (
@@ -705,7 +715,7 @@ mod tests {
                 "a part of a host's name",
             ),
         ] {
-            let error = of(text).unwrap_err();
+            let error = s3_of(text).unwrap_err();
             assert!(error.contains(message), "{error}");
             assert!(!error.contains("hunter2"), "{error}");
         }
@@ -719,7 +729,7 @@ mod tests {
             ),
             ("s3_store_request_checksum_calculation = x", "not one of"),
         ] {
-            let error = of(&format!("{needed}{option}\n")).unwrap_err();
+            let error = s3_of(&format!("{needed}{option}\n")).unwrap_err();
             assert!(error.contains(message), "{error}");
         }
     }

@@ -20,6 +20,10 @@ const MIB: u64 = 1 << 20;
 
 /// The settings of a store of kind `s3`: objects in a bucket of Amazon S3 or a compatible service.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of its own"
+)]
 pub struct S3Store {
     /// The host, and the port if there is one, without a scheme, as in the addresses of data.
     pub host: String,

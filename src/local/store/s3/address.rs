@@ -121,7 +121,7 @@ impl Endpoint {
             (None, Some(known)) if known.is_old => Some(known.host()),
             _ => None,
         };
-        let named = settings.region.clone().or(known.map(|known| known.region));
+        let named = settings.region.clone().or(known.map(|known| known.name));
         let constraint = named.clone().filter(|region| region != DEFAULT_REGION);
         Self {
             scheme,
@@ -179,7 +179,7 @@ impl Endpoint {
 
 /// A region of Amazon's in the name of a host.
 struct Region {
-    region: String,
+    name: String,
     /// The end of the name of the host.
     suffix: &'static str,
     /// Whether the name of the host is of the old form `s3-REGION`.
@@ -189,7 +189,7 @@ struct Region {
 impl Region {
     /// Returns the current name of the host.
     fn host(&self) -> String {
-        format!("s3.{}.{}", self.region, self.suffix)
+        format!("s3.{}.{}", self.name, self.suffix)
     }
 }
 
@@ -197,8 +197,8 @@ impl Region {
 fn region_of(host: &str) -> Option<Region> {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let suffixes = ["amazonaws.com", "amazonaws.com.cn"].into_iter();
-    let parts = suffixes.filter_map(|suffix| Some((name.strip_suffix(suffix)?, suffix)));
-    let (name, suffix) = parts.last()?;
+    let mut parts = suffixes.filter_map(|suffix| Some((name.strip_suffix(suffix)?, suffix)));
+    let (name, suffix) = parts.next_back()?;
     let name = name.strip_suffix('.')?;
     let (region, is_old) = match name.strip_prefix("s3-") {
         Some(region) => (region, true),
@@ -210,7 +210,7 @@ fn region_of(host: &str) -> Option<Region> {
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     is_region.then(|| Region {
-        region: region.to_string(),
+        name: region.to_string(),
         suffix,
         is_old,
     })

@@ -11,7 +11,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::address::Object;
-use super::failure::Trouble;
+use super::failure::{Refusal, Trouble};
 use super::service::{Service, etag};
 use crate::data::Source;
 use crate::data::source::ByteStream;
@@ -135,10 +135,7 @@ impl Download {
 
     /// Returns the error for data that cannot be read further.
     fn continued_error(&self, trouble: Trouble) -> Error {
-        if trouble
-            .refusal()
-            .is_some_and(|refusal| refusal.is_conflict())
-        {
+        if trouble.refusal().is_some_and(Refusal::is_conflict) {
             let message = format!(
                 "store '{}' at {}: the data changed while it was read",
                 self.store, self.place
@@ -164,18 +161,19 @@ enum Hasher {
 impl Checksum {
     /// Returns the first supported checksum. Those of parts, which have a number after a hyphen, are not supported.
     fn of(headers: &HeaderMap) -> Option<Self> {
-        let kinds: [(&str, fn() -> Hasher); 3] = [
-            ("x-amz-checksum-crc32", || {
-                Hasher::Crc32(crc32fast::Hasher::new())
-            }),
-            ("x-amz-checksum-sha256", || Hasher::Sha256(Sha256::new())),
-            ("x-amz-checksum-sha1", || Hasher::Sha1(Sha1::new())),
+        let kinds = [
+            (
+                "x-amz-checksum-crc32",
+                Hasher::Crc32(crc32fast::Hasher::new()),
+            ),
+            ("x-amz-checksum-sha256", Hasher::Sha256(Sha256::new())),
+            ("x-amz-checksum-sha1", Hasher::Sha1(Sha1::new())),
         ];
         kinds.into_iter().find_map(|(name, hasher)| {
             let expected = headers.get(name)?.to_str().ok()?;
             (!expected.contains('-')).then(|| Self {
                 expected: expected.to_string(),
-                hasher: hasher(),
+                hasher,
             })
         })
     }

@@ -73,14 +73,13 @@ impl Plan {
     /// Returns the size in bytes of a part, except the last one.
     pub(super) fn part_size(self, number: u32) -> u64 {
         match self {
-            Self::Held => MAX_HELD,
             Self::Streamed(total) => total,
             Self::Parts { size, total } => {
                 let before = size.saturating_mul(u64::from(number.saturating_sub(1)));
                 size.min(total.saturating_sub(before))
             }
             Self::Unknown { size, .. } if number <= LAST_SMALL_PART => size,
-            Self::Unknown { .. } => MAX_HELD,
+            Self::Held | Self::Unknown { .. } => MAX_HELD,
         }
     }
 

@@ -183,26 +183,23 @@ impl S3Writer {
 
     /// Begins an object or a part that is sent as it arrives.
     fn begin_stream(&mut self) -> Result<()> {
-        self.state = match self.plan {
-            Plan::Streamed(length) => {
-                State::Streaming(Box::new(self.stream(length, |target, blocks| async move {
-                    let (object, token) = (&target.object, &target.token);
-                    let sent = target.service.put_stream(object, token, length, blocks);
-                    sent.await
-                })))
-            }
-            _ => {
-                let number = self.next_part()?;
-                let length = self.plan.part_size(number);
-                let id = self.parts.id.clone().unwrap_or_default();
-                self.parts.begun = number;
-                let streaming = self.stream(length, move |target, blocks| async move {
-                    let (service, object) = (&target.service, &target.object);
-                    let sent = service.put_part_stream(object, &id, number, length, blocks);
-                    sent.await
-                });
-                State::StreamingPart(number, Box::new(streaming))
-            }
+        self.state = if let Plan::Streamed(length) = self.plan {
+            State::Streaming(Box::new(self.stream(length, |target, blocks| async move {
+                let (object, token) = (&target.object, &target.token);
+                let sent = target.service.put_stream(object, token, length, blocks);
+                sent.await
+            })))
+        } else {
+            let number = self.next_part()?;
+            let length = self.plan.part_size(number);
+            let id = self.parts.id.clone().unwrap_or_default();
+            self.parts.begun = number;
+            let streaming = self.stream(length, move |target, blocks| async move {
+                let (service, object) = (&target.service, &target.object);
+                let sent = service.put_part_stream(object, &id, number, length, blocks);
+                sent.await
+            });
+            State::StreamingPart(number, Box::new(streaming))
         };
         Ok(())
     }
@@ -216,11 +213,11 @@ impl S3Writer {
     where
         F: Future<Output = Done<Response>> + Send + 'static,
     {
-        let (blocks, receiver) = mpsc::channel(AHEAD);
-        let received = stream::unfold(receiver, |mut receiver| async {
-            Some((receiver.recv().await?, receiver))
+        let (blocks, queue) = mpsc::channel(AHEAD);
+        let body = stream::unfold(queue, |mut queue| async {
+            Some((queue.recv().await?, queue))
         });
-        let request = send(Arc::clone(&self.target), Box::pin(received));
+        let request = send(Arc::clone(&self.target), Box::pin(body));
         Streaming {
             length,
             taken: 0,
