@@ -3,7 +3,7 @@
 use crate::config::S3Store;
 
 /// The number of bytes of one upload that are in memory at a time.
-pub(super) const MEMORY: u64 = 40 << 20;
+pub(super) const MEMORY: u64 = 32 << 20;
 
 /// The maximum size in bytes of data that is held in memory before it is sent. Larger parts are sent as they arrive.
 pub(super) const MAX_HELD: u64 = 32 << 20;
@@ -170,7 +170,7 @@ mod tests {
                 assert!((in_flight + 1) * part <= MEMORY, "{part} {pools}");
             }
         }
-        assert_eq!(Plan::in_flight(5 * MIB, 1000), 7);
+        assert_eq!(Plan::in_flight(5 * MIB, 1000), 5);
         assert_eq!(Plan::in_flight(32 * MIB, 10), 0);
     }
 }

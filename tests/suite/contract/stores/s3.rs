@@ -141,17 +141,20 @@ async fn delete(store: &dyn Store, url: &str) -> Result<Option<u64>> {
 
 #[test]
 fn an_object_is_as_the_driver_makes_it_except_for_its_token() {
-    let site = Objects::in_parts();
+    let objects = Objects::in_parts();
     let cases = [
-        (site.with(|_| {}), "-4\""),
-        (site.with(|settings| settings.large_object_size = MIB), "\""),
+        (objects.with(|_| {}), "-4\""),
+        (
+            objects.with(|settings| settings.large_object_size = MIB),
+            "\"",
+        ),
     ];
     block_on(async {
         for (store, ending) in cases {
             let size = Some(content().len() as u64);
             let url = stored(&store, &content(), size).await.unwrap();
-            assert_eq!(url, site.bucket.url(ID));
-            let (status, head, _) = site.bucket.ask_all("HEAD", &format!("/{ID}"), b"");
+            assert_eq!(url, objects.bucket.url(ID));
+            let (status, head, _) = objects.bucket.ask_all("HEAD", &format!("/{ID}"), b"");
             assert_eq!(status, 200);
             let head = head.to_lowercase();
             let field = |name: &str| {
@@ -170,28 +173,28 @@ fn an_object_is_as_the_driver_makes_it_except_for_its_token() {
 
 #[test]
 fn data_of_any_size_is_whole_in_each_way_of_sending() {
-    let site = Objects::in_parts();
+    let objects = Objects::in_parts();
     let part = 256 * 1024;
     let ways = [
-        ("parts", site.with(|_| {})),
+        ("parts", objects.with(|_| {})),
         (
             "stream",
-            site.with(|settings| settings.large_object_size = 100 * MIB),
+            objects.with(|settings| settings.large_object_size = 100 * MIB),
         ),
         (
             "checksums",
-            site.with(|settings| {
+            objects.with(|settings| {
                 settings.sends_checksums = true;
                 settings.verifies_checksums = true;
             }),
         ),
         (
             "one at a time",
-            site.with(|settings| settings.thread_pools = 1),
+            objects.with(|settings| settings.thread_pools = 1),
         ),
         (
             "whole with checksums",
-            site.with(|settings| {
+            objects.with(|settings| {
                 settings.large_object_size = 100 * MIB;
                 settings.chunk_size = 10 * MIB;
                 settings.sends_checksums = true;
@@ -214,14 +217,14 @@ fn data_of_any_size_is_whole_in_each_way_of_sending() {
                 }
             }
         }
-        assert!(site.contents().is_empty());
+        assert!(objects.contents().is_empty());
     });
 }
 
 #[test]
 fn parts_that_do_not_fit_into_memory_are_sent_as_they_arrive() {
-    let site = Objects::whole();
-    let store = site.with(|settings| {
+    let objects = Objects::whole();
+    let store = objects.with(|settings| {
         settings.chunk_size = 33 * MIB;
         settings.large_object_size = 0;
     });
@@ -230,7 +233,7 @@ fn parts_that_do_not_fit_into_memory_are_sent_as_they_arrive() {
         for claimed in [Some(bytes.len() as u64), None] {
             let url = stored(&store, &bytes, claimed).await.unwrap();
             assert_eq!(store.size(&url).await.unwrap(), bytes.len() as u64);
-            let (_, head, _) = site.bucket.ask_all("HEAD", &format!("/{ID}"), b"");
+            let (_, head, _) = objects.bucket.ask_all("HEAD", &format!("/{ID}"), b"");
             assert!(head.contains("-3\""), "{head}");
             assert!(read(&store, &url, ByteRange::ALL).await.unwrap() == bytes);
             delete(&store, &url).await.unwrap();
@@ -240,14 +243,14 @@ fn parts_that_do_not_fit_into_memory_are_sent_as_they_arrive() {
 
 #[test]
 fn a_wrong_size_is_refused_and_leaves_nothing() {
-    let site = Objects::in_parts();
-    let streamed = site.with(|settings| settings.large_object_size = 100 * MIB);
-    let held = site.with(|settings| {
+    let objects = Objects::in_parts();
+    let streamed = objects.with(|settings| settings.large_object_size = 100 * MIB);
+    let held = objects.with(|settings| {
         settings.large_object_size = 100 * MIB;
         settings.chunk_size = 10 * MIB;
     });
     block_on(async {
-        for store in [site.with(|_| {}), streamed, held] {
+        for store in [objects.with(|_| {}), streamed, held] {
             let bytes = content();
             let size = bytes.len() as u64;
             let error = stored(&store, &bytes, Some(size + 1)).await.unwrap_err();
@@ -260,24 +263,24 @@ fn a_wrong_size_is_refused_and_leaves_nothing() {
             let error = stored(&store, &bytes, Some(size - 1)).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.message().starts_with("Size exceeds: expected "));
-            assert!(site.contents().is_empty());
+            assert!(objects.contents().is_empty());
         }
     });
 }
 
 #[test]
 fn a_missing_bucket_is_created_by_an_upload_if_that_is_configured() {
-    for site in [Objects::in_parts(), Objects::on_small_server()] {
-        let name = format!("{}-new", site.bucket.name);
+    for objects in [Objects::in_parts(), Objects::on_small_server()] {
+        let name = format!("{}-new", objects.bucket.name);
         let make = |creates: bool| {
-            site.with(|settings| {
+            objects.with(|settings| {
                 settings.bucket.clone_from(&name);
                 settings.creates_bucket = creates;
             })
         };
         block_on(async {
             let error = make(false).create(ID, None).await.err().unwrap();
-            let place = format!("http://{}/{name}", site.bucket.host);
+            let place = format!("http://{}/{name}", objects.bucket.host);
             let expected = format!("store 's' at {place}: the bucket is missing (NoSuchBucket)");
             assert_eq!(error.message(), expected);
             let store = make(true);
@@ -293,10 +296,10 @@ fn a_missing_bucket_is_created_by_an_upload_if_that_is_configured() {
 
 #[test]
 fn an_older_address_with_keys_is_read_and_deleted_and_its_keys_are_never_shown() {
-    let site = Objects::whole();
-    let store = site.store();
-    site.put(ID, b"older");
-    let Bucket { host, name, .. } = &site.bucket;
+    let objects = Objects::whole();
+    let store = objects.store();
+    objects.put(ID, b"older");
+    let Bucket { host, name, .. } = &objects.bucket;
     let url = format!("s3://AK:hunter/2@{host}/{name}/{ID}");
     block_on(async {
         assert!(store.reads(&url) && store.owns(&url));
@@ -338,7 +341,7 @@ async fn refusals(store: &dyn Store, url: &str) -> Vec<Error> {
 
 #[test]
 fn what_is_wrong_with_a_store_is_reported_by_each_operation() {
-    let site = Objects::whole();
+    let objects = Objects::whole();
     let small = Objects::on_small_server();
     let closed = Server::answering(|_| Answer::empty(500)).port();
     let unreachable =
@@ -348,11 +351,11 @@ fn what_is_wrong_with_a_store_is_reported_by_each_operation() {
     let tls = |settings: &mut config::S3Store| settings.is_secure = true;
     let cases = [
         (
-            site.with(access),
+            objects.with(access),
             "the access key is unknown (InvalidAccessKeyId)",
         ),
         (
-            site.with(secret),
+            objects.with(secret),
             "the secret key is wrong (SignatureDoesNotMatch)",
         ),
         (
@@ -360,17 +363,20 @@ fn what_is_wrong_with_a_store_is_reported_by_each_operation() {
             "the secret key is wrong (SignatureDoesNotMatch)",
         ),
         (
-            site.with(unreachable),
+            objects.with(unreachable),
             " cannot be reached: Connection refused",
         ),
-        (site.with(tls), " cannot be reached: it does not speak TLS"),
+        (
+            objects.with(tls),
+            " cannot be reached: it does not speak TLS",
+        ),
     ];
     for (number, (store, text)) in cases.into_iter().enumerate() {
         let began = Instant::now();
         let url = if number == 2 {
             small.missing()
         } else {
-            site.missing()
+            objects.missing()
         };
         for error in block_on(refusals(&store, &url)) {
             let message = error.message();
@@ -386,8 +392,8 @@ fn what_is_wrong_with_a_store_is_reported_by_each_operation() {
         assert!(began.elapsed() < Duration::from_secs(20), "{text}");
     }
     // A missing bucket: there is certainly nothing to clear.
-    let store = site.with(|settings| settings.bucket = "absent".to_string());
-    let url = format!("s3://{}/absent/{ID}", site.bucket.host);
+    let store = objects.with(|settings| settings.bucket = "absent".to_string());
+    let url = format!("s3://{}/absent/{ID}", objects.bucket.host);
     block_on(async {
         store.clear(ID, &[]).await.unwrap();
         for error in [
@@ -407,11 +413,11 @@ fn what_is_wrong_with_a_store_is_reported_by_each_operation() {
 fn a_quota_is_reported_as_a_full_store_and_leaves_nothing() {
     let bucket = Bucket::of_small_user();
     for part in [None, Some(MIB)] {
-        let site = Objects {
+        let objects = Objects {
             bucket: bucket.clone(),
             part,
         };
-        let store = site.store();
+        let store = objects.store();
         let bytes = bytes_of(20 * MIB);
         for claimed in [None, Some(bytes.len() as u64)] {
             let error = block_on(stored(&*store, &bytes, claimed)).unwrap_err();
@@ -419,7 +425,7 @@ fn a_quota_is_reported_as_a_full_store_and_leaves_nothing() {
             let expected = "Image storage media is full: store 's' at http";
             assert!(error.message().starts_with(expected), "{error}");
             assert!(error.message().contains("(QuotaExceeded)"), "{error}");
-            assert!(site.contents().is_empty());
+            assert!(objects.contents().is_empty());
         }
     }
 }
@@ -448,7 +454,7 @@ fn rule(
 
 #[test]
 fn transient_failures_are_repeated_and_the_data_is_whole() {
-    let site = Objects::in_parts();
+    let objects = Objects::in_parts();
     let streams = |settings: &mut config::S3Store| settings.chunk_size = 10 * MIB;
     for (name, whole, rule) in [
         (
@@ -500,8 +506,8 @@ fn transient_failures_are_repeated_and_the_data_is_whole() {
             rule("DELETE", ID, 0, 1, Fault::Lose),
         ),
     ] {
-        let proxy = proxy(&site.bucket.host, vec![rule]);
-        let store = site.with(|settings| {
+        let proxy = proxy(&objects.bucket.host, vec![rule]);
+        let store = objects.with(|settings| {
             settings.host = format!("127.0.0.1:{}", proxy.port());
             if whole {
                 settings.large_object_size = 100 * MIB;
@@ -515,13 +521,13 @@ fn transient_failures_are_repeated_and_the_data_is_whole() {
             let size = content().len() as u64;
             assert_eq!(delete(&store, &url).await.unwrap(), Some(size), "{name}");
         });
-        assert!(site.contents().is_empty(), "{name}, {whole}");
+        assert!(objects.contents().is_empty(), "{name}, {whole}");
     }
 }
 
 #[test]
 fn lasting_failures_are_reported_and_leave_nothing() {
-    let site = Objects::in_parts();
+    let objects = Objects::in_parts();
     // The MD5 of other data, in the form of one.
     let other = || {
         Fault::Replace(
@@ -597,8 +603,8 @@ fn lasting_failures_are_reported_and_leave_nothing() {
             rule("POST", "uploads=", 0, 99, Fault::Answer(Answer::empty(200))),
         ),
     ] {
-        let proxy = proxy(&site.bucket.host, vec![rule]);
-        let store = site.with(|settings| {
+        let proxy = proxy(&objects.bucket.host, vec![rule]);
+        let store = objects.with(|settings| {
             settings.host = format!("127.0.0.1:{}", proxy.port());
             if whole {
                 settings.large_object_size = 100 * MIB;
@@ -608,36 +614,36 @@ fn lasting_failures_are_reported_and_leave_nothing() {
         let error = block_on(stored(&store, &content(), None)).unwrap_err();
         assert!(error.message().contains(text), "{text}: {error}");
         assert_eq!(error.kind(), kind, "{error}");
-        assert!(site.contents().is_empty(), "{text}");
+        assert!(objects.contents().is_empty(), "{text}");
     }
 }
 
 #[test]
 fn an_upload_whose_id_was_lost_is_removed() {
-    let site = Objects::in_parts();
+    let objects = Objects::in_parts();
     let proxy = proxy(
-        &site.bucket.host,
+        &objects.bucket.host,
         vec![rule("POST", "uploads=", 0, 1, Fault::Lose)],
     );
-    let store = site.through(&proxy);
+    let store = objects.through(&proxy);
     block_on(stored(&store, &content(), None)).unwrap_err();
-    assert!(site.contents().is_empty());
+    assert!(objects.contents().is_empty());
 }
 
 #[test]
 fn a_service_that_lists_no_uploads_is_cleared_of_objects() {
-    let site = Objects::in_parts();
+    let objects = Objects::in_parts();
     let unsupported = || rule("GET", "uploads=", 0, 99, refusal(501, "NotImplemented"));
-    let proxy = proxy(&site.bucket.host, vec![unsupported()]);
-    let store = site.through(&proxy);
-    site.put(ID, b"left");
+    let proxy = proxy(&objects.bucket.host, vec![unsupported()]);
+    let store = objects.through(&proxy);
+    objects.put(ID, b"left");
     block_on(store.clear(ID, &[])).unwrap();
-    assert!(site.contents().is_empty());
+    assert!(objects.contents().is_empty());
 }
 
 #[test]
 fn conditions_that_a_service_does_not_have_are_left_out() {
-    let site = Objects::whole();
+    let objects = Objects::whole();
     let once = |method, target| rule(method, target, 0, 1, refusal(501, "NotImplemented"));
     for part in [None, Some(256 * 1024)] {
         let rules = vec![once("PUT", ID), once("POST", "uploadId=")];
@@ -646,9 +652,9 @@ fn conditions_that_a_service_does_not_have_are_left_out() {
         } else {
             rules
         };
-        let proxy = proxy(&site.bucket.host, rules);
+        let proxy = proxy(&objects.bucket.host, rules);
         let objects = Objects {
-            bucket: site.bucket.clone(),
+            bucket: objects.bucket.clone(),
             part,
         };
         let store = objects.through(&proxy);
@@ -661,31 +667,31 @@ fn conditions_that_a_service_does_not_have_are_left_out() {
 
 #[test]
 fn an_interrupted_download_continues_if_the_object_is_the_same() {
-    let site = Objects::whole();
-    let url = site.put(ID, &content());
+    let objects = Objects::whole();
+    let url = objects.put(ID, &content());
     let cut = || rule("GET", ID, 0, 2, Fault::Shorten(300_000));
     block_on(async {
-        let proxy_of = |rules| proxy(&site.bucket.host, rules);
+        let proxy_of = |rules| proxy(&objects.bucket.host, rules);
         let proxy = proxy_of(vec![cut()]);
-        let all = read(&site.through(&proxy), &url, ByteRange::ALL).await;
+        let all = read(&objects.through(&proxy), &url, ByteRange::ALL).await;
         assert!(all.unwrap() == content());
         let proxy = proxy_of(vec![cut()]);
         let range = ByteRange {
             start: 100,
             end: Some(700_000),
         };
-        let some = read(&site.through(&proxy), &url, range).await;
+        let some = read(&objects.through(&proxy), &url, range).await;
         assert!(some.unwrap() == content()[100..700_000]);
         // It is replaced in between.
         let proxy = proxy_of(vec![cut()]);
-        let store = site.through(&proxy);
+        let store = objects.through(&proxy);
         let mut stream = store
             .open(&url, ByteRange::ALL)
             .await
             .unwrap()
             .into_stream();
         stream.try_next().await.unwrap().unwrap();
-        site.put(ID, b"other");
+        objects.put(ID, b"other");
         let mut last = Ok(());
         while last.is_ok() {
             match stream.try_next().await {
@@ -718,8 +724,8 @@ const ENDLESS: &str = "GLANCE_TEST_STORE_ENDLESS";
 
 #[test]
 fn processes_killed_at_random_moments_leave_nothing_that_is_not_cleared() {
-    let site = Objects::in_parts();
-    let before = site.contents();
+    let objects = Objects::in_parts();
+    let before = objects.contents();
     let mut random = Random::new(11);
     let (mut with_parts, mut with_object) = (0, 0);
     for round in 0..kills() {
@@ -727,7 +733,7 @@ fn processes_killed_at_random_moments_leave_nothing_that_is_not_cleared() {
         child
             .args(["--exact", "--ignored", "--test-threads=1"])
             .arg("contract::stores::s3::endless_child")
-            .env(ENDLESS, site.place())
+            .env(ENDLESS, objects.place())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         let mut child = child.spawn().unwrap();
@@ -735,11 +741,11 @@ fn processes_killed_at_random_moments_leave_nothing_that_is_not_cleared() {
         std::thread::sleep(Duration::from_micros(random.below(400_000)));
         child.kill().unwrap();
         child.wait().unwrap();
-        let left = site.contents();
+        let left = objects.contents();
         with_parts += u64::from(left.keys().any(|key| key.starts_with("upload ")));
         with_object += u64::from(left.contains_key(ID));
-        block_on(site.store().clear(ID, &[])).unwrap();
-        assert_eq!(site.contents(), before, "round {round}");
+        block_on(objects.store().clear(ID, &[])).unwrap();
+        assert_eq!(objects.contents(), before, "round {round}");
     }
     assert!(
         with_parts > 0 && with_object > 0,
