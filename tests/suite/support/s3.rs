@@ -263,9 +263,19 @@ pub struct Rule {
 
 /// A proxy in front of a service. A signed request passes because the service trusts the name that was asked for.
 pub fn proxy(host: &str, rules: Vec<Rule>) -> Server {
+    Server::start(passing(host, rules))
+}
+
+/// The same, without faults, with TLS.
+pub fn tls_proxy(host: &str, config: rustls::ServerConfig) -> Server {
+    Server::start_tls(config, passing(host, Vec::new()))
+}
+
+/// The handler of a proxy.
+fn passing(host: &str, rules: Vec<Rule>) -> impl Fn(&mut Exchange) -> Then + Send + Sync + 'static {
     let seen: Vec<AtomicUsize> = rules.iter().map(|_| AtomicUsize::new(0)).collect();
     let host = host.to_string();
-    Server::start(move |exchange| {
+    move |exchange| {
         for (rule, seen) in rules.iter().zip(&seen) {
             let request = &exchange.request;
             if rule.method != request.method || !request.target.contains(rule.target) {
@@ -279,7 +289,7 @@ pub fn proxy(host: &str, rules: Vec<Rule>) -> Server {
         let response = forward(exchange, &host);
         exchange.write(&response);
         Then::Close
-    })
+    }
 }
 
 fn with_fault(exchange: &mut Exchange, host: &str, fault: &Fault) -> Then {

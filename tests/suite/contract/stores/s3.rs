@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use glance_tools::config::{self, Secret};
 use glance_tools::local::store::S3Store;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::*;
 use crate::support::Random;
 use crate::support::http::{Answer, Server};
-use crate::support::s3::{Bucket, Fault, Rule, proxy};
+use crate::support::s3::{Bucket, Fault, Rule, proxy, tls_proxy};
 
 const MIB: u64 = 1 << 20;
 
@@ -707,6 +709,47 @@ fn an_interrupted_download_continues_if_the_object_is_the_same() {
                 .ends_with("the data changed while it was read"),
             "{error}"
         );
+    });
+}
+
+#[test]
+fn a_store_over_tls_trusts_the_configured_certificates_alone() {
+    let objects = Objects::in_parts();
+    let place = crate::hostile::tls::certificates();
+    let read_pem = |name: &str| std::fs::read(place.file(name)).unwrap();
+    let chain = CertificateDer::from_pem_slice(&read_pem("server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(&read_pem("server.key")).unwrap();
+    let provider = rustls::crypto::ring::default_provider();
+    let config = rustls::ServerConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    let proxy = tls_proxy(&objects.bucket.host, config);
+    let store = |authorities: Option<&str>| {
+        objects.with(|settings| {
+            settings.host = format!("127.0.0.1:{}", proxy.port());
+            settings.is_secure = true;
+            settings.authorities = authorities.map(|name| place.file(name));
+        })
+    };
+    block_on(async {
+        let trusting = store(Some("ca.pem"));
+        let url = stored(&trusting, &content(), None).await.unwrap();
+        assert!(url.starts_with("s3+https://127.0.0.1:"), "{url}");
+        assert!(trusting.owns(&url));
+        let all = read(&trusting, &url, ByteRange::ALL).await.unwrap();
+        assert!(all == content());
+        for (authorities, text) in [
+            (None, "its issuer is unknown"),
+            (Some("client.pem"), "its certificate is not trusted"),
+            (Some("absent.pem"), "absent.pem"),
+        ] {
+            let error = store(authorities).size(&url).await.unwrap_err();
+            assert!(error.message().contains(text), "{error}");
+        }
+        delete(&trusting, &url).await.unwrap();
     });
 }
 
