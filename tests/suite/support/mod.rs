@@ -7,8 +7,8 @@ pub mod http;
 pub mod keystone;
 pub mod mariadb;
 pub mod realcloud;
-pub mod swift;
 pub mod s3;
+pub mod swift;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 pub mod terminal;
 pub mod tracer;

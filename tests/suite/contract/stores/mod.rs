@@ -1,8 +1,8 @@
 //! What every store MUST do: one suite for all kinds, kill tests included.
 
 mod rbd;
-mod swift;
 mod s3;
+mod swift;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
