@@ -767,8 +767,16 @@ mod tests {
                 let named = NAMED.replace("s:file", "s:swift");
                 format!("{named}[s]\n{login}swift_store_key = k\n")
             }
+            _ if spec.section == EACH_STORE && name.starts_with("s3_") => {
+                let named = NAMED.replace("s:file", "s:s3");
+                let keys = "s3_store_access_key = a\ns3_store_secret_key = s\n";
+                format!("{named}[s]\n{keys}s3_store_host = h\ns3_store_bucket = bucket\n")
+            }
             _ if spec.section == EACH_STORE && name.starts_with("http") => {
                 NAMED.replace("s:file", "s:http")
+            }
+            _ if spec.section == EACH_STORE && (name.starts_with("rbd_") || name.starts_with("rados_")) => {
+                NAMED.replace("s:file", "s:rbd")
             }
             _ => NAMED.to_string(),
         }

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod deployments;
+mod four_stores;
 mod interop;
 mod manage;
 mod mariadb;
