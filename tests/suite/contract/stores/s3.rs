@@ -414,19 +414,26 @@ fn what_is_wrong_with_a_store_is_reported_by_each_operation() {
 #[test]
 fn a_quota_is_reported_as_a_full_store_and_leaves_nothing() {
     let bucket = Bucket::of_small_user();
-    for part in [None, Some(MIB)] {
+    let bytes = bytes_of(20 * MIB);
+    let known = Some(bytes.len() as u64);
+    // Each request is larger than the quota: the service knows the sum of several ones only after a while.
+    for (part, claims) in [(None, vec![known]), (Some(18 * MIB), vec![known, None])] {
         let objects = Objects {
             bucket: bucket.clone(),
             part,
         };
         let store = objects.store();
-        let bytes = bytes_of(20 * MIB);
-        for claimed in [None, Some(bytes.len() as u64)] {
+        for claimed in claims {
             let error = block_on(stored(&*store, &bytes, claimed)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
             let expected = "Image storage media is full: store 's' at http";
             assert!(error.message().starts_with(expected), "{error}");
-            assert!(error.message().contains("(QuotaExceeded)"), "{error}");
+            assert!(
+                error
+                    .message()
+                    .contains("the quota is exceeded (QuotaExceeded)"),
+                "{error}"
+            );
             assert!(objects.contents().is_empty());
         }
     }
@@ -790,10 +797,8 @@ fn processes_killed_at_random_moments_leave_nothing_that_is_not_cleared() {
         block_on(objects.store().clear(ID, &[])).unwrap();
         assert_eq!(objects.contents(), before, "round {round}");
     }
-    assert!(
-        with_parts > 0 && with_object > 0,
-        "{with_parts} {with_object}"
-    );
+    assert!(with_parts > 0, "{with_parts} {with_object}");
+    assert!(with_object > 0 || kills() < 100, "{with_object}");
 }
 
 #[test]
@@ -806,6 +811,7 @@ fn endless_child() {
     block_on(async {
         loop {
             let url = stored(&*store, &content(), None).await.unwrap();
+            read(&*store, &url, ByteRange::ALL).await.unwrap();
             delete(&*store, &url).await.unwrap();
         }
     });
