@@ -20,7 +20,8 @@ use crate::{Error, Result};
 const LITTLE_SPACE: u64 = 1 << 30;
 
 /// The cure of an outdated database.
-const SYNC: &str = "Run \"glance-manage db sync\".";
+const SYNC: &str =
+    "Run \"glance-manage db sync\", with the same --data-dir or --config-file if one was given.";
 
 /// Checks the deployment at `place`.
 pub async fn check(session: &Session, place: Place, reason: &Reason, findings: &mut Findings) {

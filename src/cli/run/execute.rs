@@ -13,7 +13,7 @@ use crate::cli::command::formatters;
 use crate::cli::command::globals::Globals;
 use crate::cli::command::globals::keys;
 use crate::cli::command::grammar::{Grammar, Row};
-use crate::config::{Environment, Preferences};
+use crate::config::{Environment, Preferences, Setting};
 use crate::data::Watch;
 use crate::output::StandardOutput;
 use crate::{Error, Result};
@@ -48,13 +48,16 @@ pub async fn perform(parsed: &Parsed, session: &Session) -> Result<u8> {
         globals,
         ..
     } = parsed;
+    // What is wrong with the preferences is a finding of the check.
+    let checks = row.name == "doctor" && session.preferences.get().is_err();
+    let usual = Setting::from(Preferences::default());
     let options = formatters::options(
         *grammar,
         row.name,
         matches,
         globals,
         &session.environment,
-        &session.preferences,
+        if checks { &usual } else { &session.preferences },
     )?;
     let once = async || {
         let advise = |error| hints::advise(error, *grammar, row, matches);

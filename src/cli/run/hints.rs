@@ -163,7 +163,7 @@ pub(in crate::cli) fn use_operation(grammar: Grammar, operation: &Operation) -> 
         Operation::ListStores => (either("stores-info", "stores list"), "to list the stores"),
         Operation::SyncDatabase => (
             "glance-manage db sync".to_string(),
-            "to create or upgrade the tables",
+            "to create or upgrade the tables, with the same --data-dir or --config-file if one was given",
         ),
         Operation::MigrateRows => ("glance-manage db migrate".to_string(), "first"),
         Operation::RecordRevision => (

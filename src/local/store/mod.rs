@@ -29,6 +29,9 @@ use crate::{Error, Parameter, Result};
 /// Tolerance for databases that truncate timestamps to seconds.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
+/// The time that a service may take to carry out a request whose sender has crashed.
+const IN_TRANSIT: Duration = Duration::from_secs(1);
+
 /// A store of image data. It has no access to records or to the journal.
 ///
 /// Opening a store MUST NOT wait for it. Files are read and connections made when data is requested, so that an

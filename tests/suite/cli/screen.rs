@@ -158,6 +158,12 @@ fn invalid_preferences_are_refused_where_they_are_needed() {
     let text = at_terminal(&place, 100, "image list");
     assert!(text.contains(refusal), "{text}");
     place.glance(&["image", "list"]).ok();
+    let text = at_terminal(&place, 100, "doctor");
+    assert!(text.contains("preferences"), "{text}");
+    assert!(
+        text.contains("database"),
+        "the other checks are made: {text}"
+    );
     // Nothing else selects a deployment.
     let mut command = place.command(GLANCE);
     command

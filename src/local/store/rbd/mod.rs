@@ -36,9 +36,6 @@ use crate::{Error, ErrorKind, Result, config};
 /// The name of the snapshot with the data.
 const SNAPSHOT: &str = "snap";
 
-/// Tolerance for databases that truncate timestamps to seconds.
-const CLOCK_SLACK: Duration = Duration::from_secs(1);
-
 /// The number of bytes of a read.
 const READ: usize = 1 << 20;
 

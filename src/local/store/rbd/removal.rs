@@ -6,8 +6,8 @@ use librbd::{Image, Pool, errno, features};
 
 use super::address::Address;
 use super::session::Connector;
-use super::{CLOCK_SLACK, SNAPSHOT, open_at};
-use crate::local::store::Removal;
+use super::{SNAPSHOT, open_at};
+use crate::local::store::{CLOCK_SLACK, Removal};
 use crate::model::Timestamp;
 use crate::{Error, Result};
 

@@ -16,7 +16,6 @@ mod writer;
 mod xml;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
@@ -28,13 +27,10 @@ use plan::Plan;
 use service::{Found, Service};
 use writer::{S3Writer, Target, clear_uploads, taken};
 
-use super::{Removal, Store, Writer};
+use super::{CLOCK_SLACK, IN_TRANSIT, Removal, Store, Writer};
 use crate::data::Source;
 use crate::model::{ByteRange, StoreInfo, Timestamp};
 use crate::{Error, Result, config};
-
-/// Tolerance for databases that truncate timestamps to seconds.
-const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
 /// The number of objects that one request deletes at a time.
 const DELETIONS: usize = 8;
@@ -56,6 +52,16 @@ impl S3Store {
             service: Arc::new(Service::new(&settings)),
             info,
             settings,
+        }
+    }
+
+    /// Deletes an object, if it exists.
+    async fn clear_object(&self, object: &Object) -> Result<(), Trouble> {
+        match self.service.find(object).await {
+            Ok(Some(_)) => self.service.delete(object).await,
+            Ok(None) => Ok(()),
+            Err(trouble) if trouble.is_missing_bucket() => Ok(()),
+            Err(trouble) => Err(trouble),
         }
     }
 
@@ -220,8 +226,8 @@ impl Store for S3Store {
         stream::iter(removals).buffered(DELETIONS).collect().await
     }
 
-    /// Removes unfinished uploads, if the service lists them, and an object that is not recorded. A missing bucket has
-    /// neither.
+    /// Removes unfinished uploads, if the service lists them, and an object that is not recorded; twice, because the
+    /// request of a killed process may have been in transit. A missing bucket has neither.
     async fn clear(&self, id: &str, recorded: &[String]) -> Result<()> {
         let object = self.address(id).object;
         let cleared = async {
@@ -232,12 +238,9 @@ impl Store for S3Store {
             if is_recorded {
                 return Ok(());
             }
-            match self.service.find(&object).await {
-                Ok(Some(_)) => self.service.delete(&object).await,
-                Ok(None) => Ok(()),
-                Err(trouble) if trouble.is_missing_bucket() => Ok(()),
-                Err(trouble) => Err(trouble),
-            }
+            self.clear_object(&object).await?;
+            tokio::time::sleep(IN_TRANSIT).await;
+            self.clear_object(&object).await
         };
         let cleared: Result<(), Trouble> = cleared.await;
         cleared.map_err(|trouble| self.error(trouble, &object.bucket))

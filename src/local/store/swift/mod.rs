@@ -31,7 +31,7 @@ use failure::failed;
 use objects::{Head, etag_of, segment_number};
 use writer::{SwiftWriter, delete_objects, delete_segments};
 
-use super::{CLOCK_SLACK, Removal, Store, Writer};
+use super::{CLOCK_SLACK, IN_TRANSIT, Removal, Store, Writer};
 use crate::config::{self, Reference, SwiftAccount, SwiftAuth, Tls, Trust};
 use crate::data::Source;
 use crate::http::retry::Delay;
@@ -41,9 +41,6 @@ use crate::{Error, ErrorKind, Result};
 
 /// The time limit for a response, and for each further piece of its body.
 const TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The time that Swift may take to store a manifest whose sender has crashed.
-const IN_TRANSIT: Duration = Duration::from_secs(1);
 
 /// The number of images that are deleted at a time.
 const DELETIONS: usize = 8;

@@ -263,6 +263,7 @@ fn data_that_is_wrong_does_not_get_into_the_cache() {
 #[test]
 fn failures_of_the_first_grammar_are_told_and_fail_nothing() {
     let place = Place::new();
+    place.image("x", b"data");
     let nowhere = "88888888-8888-8888-8888-888888888888";
     for (words, said) in [
         (

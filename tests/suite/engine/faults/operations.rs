@@ -300,6 +300,11 @@ fn images() -> Vec<Operation> {
         .unconfigured()
         .or(|deployment| {
             deployment.glance(&["image", "create", "--id", SUBJECT, "an image"]);
+        })
+        // A command that only reads does not create the tables, and this one does that first.
+        .or(|deployment| {
+            let run = deployment.run(MANAGE, &["db", "sync"], None);
+            assert_eq!(run.code, 0, "{}", run.stderr);
         }),
         Operation::new("upload", |deployment| {
             words(&[
