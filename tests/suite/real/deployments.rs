@@ -93,7 +93,7 @@ fn a_store_that_cannot_be_opened_fails_what_needs_its_data_and_nothing_else() {
     for id in ["ceph", "fast", "other", "odd", "rbd", "swift", "glusterfs"] {
         assert!(stores.contains(id), "{id}: {stores}");
     }
-    let unopened = "store 'ceph' is of kind rbd, which this version cannot open";
+    let unopened = "store 'ceph': Ceph's configuration, such as /etc/ceph/ceph.conf, was not found";
     let create =
         "image-create --name new --disk-format raw --container-format bare --file data.raw";
     let create: Vec<&str> = create.split(' ').collect();
@@ -130,7 +130,9 @@ fn a_delayed_deletion_needs_no_store_and_the_scrubber_does_what_it_can() {
     run(&place, GLANCE, &["image-delete", &theirs, ours.trim()]).ok();
     let scrubbed = run(&place, SCRUBBER, &[]);
     assert!(
-        scrubbed.stderr.contains("store 'ceph' is of kind rbd"),
+        scrubbed
+            .stderr
+            .contains("store 'ceph': Ceph's configuration"),
         "{}",
         scrubbed.stderr
     );
@@ -375,7 +377,7 @@ struct Shape {
 
 const FINE: Outcome = Ok(());
 const NO_CACHE: Outcome = Err("names no image cache");
-const RBD: Outcome = Err("is of kind rbd");
+const RBD: Outcome = Err("/etc/ceph/ceph.conf");
 const SWIFT: Outcome = Err("swift_store_auth_address: a swift store needs the address of a login");
 const NO_DATABASE: Outcome = Err("names no database");
 
@@ -467,8 +469,14 @@ const SHAPES: [Shape; 25] = [
     Shape {
         name: "Puppet: S3",
         text: "[DEFAULT]\nenabled_backends=s3:s3\n[database]\nconnection=@MYSQL@\n[glance_store]\ndefault_backend=s3\n[s3]\n\
-               s3_store_host=http://s3:3900\ns3_store_access_key=a\ns3_store_secret_key=hunter2\ns3_store_bucket=glance\n",
-        outcomes: [FINE, FINE, FINE, NO_CACHE, Err("is of kind s3")],
+               s3_store_host=http://127.0.0.1:1\ns3_store_access_key=a\ns3_store_secret_key=hunter2\ns3_store_bucket=glance\n",
+        outcomes: [
+            FINE,
+            FINE,
+            FINE,
+            NO_CACHE,
+            Err("store 's3' at http://127.0.0.1:1/glance cannot be reached"),
+        ],
     },
     Shape {
         name: "Cinder as a store, and the key manager",
