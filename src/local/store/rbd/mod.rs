@@ -14,7 +14,6 @@ mod writer;
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use async_stream::try_stream;
 use async_trait::async_trait;
