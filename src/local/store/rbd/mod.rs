@@ -26,7 +26,7 @@ use address::{Address, address_of};
 use session::Connector;
 use writer::RbdWriter;
 
-use super::{Removal, Store, Writer};
+use super::{IN_TRANSIT, Removal, Store, Writer};
 use crate::data::source::ByteStream;
 use crate::data::{Source, blocking};
 use crate::model::{ByteRange, StoreInfo};
@@ -287,11 +287,17 @@ impl Store for RbdStore {
         if recorded.contains(&self.address(&fsid, id)) {
             return Ok(());
         }
-        blocking(move || {
-            let pool = connector.pool(None)?;
-            removal::discard(&connector, &pool, &name)
-        })
-        .await
+        let discard = || {
+            let (connector, name) = (Arc::clone(&connector), name.clone());
+            blocking(move || {
+                let pool = connector.pool(None)?;
+                removal::discard(&connector, &pool, &name)
+            })
+        };
+        discard().await?;
+        // An operation of a killed process may have been in transit.
+        tokio::time::sleep(IN_TRANSIT).await;
+        discard().await
     }
 }
 
