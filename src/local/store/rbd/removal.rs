@@ -140,7 +140,8 @@ pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<
     let began = Instant::now();
     loop {
         let Some(image) = found(pool.open(name)).map_err(failed)? else {
-            return Ok(());
+            // Of an interrupted creation, the name may be there without the image.
+            return remove(pool, name).map_err(failed);
         };
         let owner = image.lock_owner().map_err(failed)?;
         if let Some(owner) = owner.filter(|owner| *owner != this) {

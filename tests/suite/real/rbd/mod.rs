@@ -79,7 +79,6 @@ fn assert_agree(place: &Place, pool: &CephPool) {
 }
 
 #[test]
-#[ignore = "an open defect: about one of a hundred killed commands leaves an image in the pool"]
 fn killed_commands_on_rbd_lose_nothing_and_leave_nothing() {
     let pool = CephPool::make();
     let place = place(&pool, "");
