@@ -62,15 +62,19 @@ pub(super) fn delete(
 ) -> Result<Option<u64>> {
     let address = Address::parse(&removal.url)?;
     let pool = connector.pool(address.pool.as_deref())?;
-    let Some(size) = measure(connector, &pool, &address, removal.unless_later)? else {
-        return Ok(None);
-    };
-    if dry_run {
-        return Ok(Some(size));
-    }
     let name = &address.image;
     let failed = |error: librbd::Error| connector.failed(&format!("delete image {name}"), &error);
-    let Some(image) = found(pool.open(name)).map_err(failed)? else {
+    let size = measure(connector, &pool, &address, removal.unless_later)?;
+    if dry_run {
+        return Ok(size);
+    }
+    let image = match size {
+        Some(_) => found(pool.open(name)).map_err(failed)?,
+        None => None,
+    };
+    let Some(image) = image else {
+        // What an interrupted removal left.
+        discard(connector, &pool, name)?;
         return Ok(None);
     };
     if let Some(snapshot) = &address.snapshot {
@@ -81,7 +85,7 @@ pub(super) fn delete(
     }
     drop(image);
     match remove(&pool, name) {
-        Ok(()) => Ok(Some(size)),
+        Ok(()) => Ok(size),
         Err(error) if error.is(errno::EBUSY) => {
             // The data stays as it was.
             if let Some(snapshot) = &address.snapshot
@@ -139,17 +143,18 @@ pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<
     let this = format!("client.{}", connector.session()?.cluster.client());
     let began = Instant::now();
     loop {
-        let Some(image) = found(pool.open(name)).map_err(failed)? else {
-            // Of an interrupted creation, the name may be there without the image.
-            return remove(pool, name).map_err(failed);
+        // Of an interrupted creation or removal, the name may be there without the image.
+        let removed = match found(pool.open(name)).map_err(failed)? {
+            Some(image) => {
+                let owner = image.lock_owner().map_err(failed)?;
+                if let Some(owner) = owner.filter(|owner| *owner != this) {
+                    // Without this, the cluster waits for the dead client. The lock may be free by now.
+                    let _ = image.break_lock(&owner);
+                }
+                remove_snapshot(&image, SNAPSHOT)
+            }
+            None => Ok(()),
         };
-        let owner = image.lock_owner().map_err(failed)?;
-        if let Some(owner) = owner.filter(|owner| *owner != this) {
-            // Without this, the cluster waits for the dead client. The lock may be free by now.
-            let _ = image.break_lock(&owner);
-        }
-        let removed = remove_snapshot(&image, SNAPSHOT);
-        drop(image);
         match removed.and_then(|()| remove(pool, name)) {
             Ok(()) => return Ok(()),
             Err(error)

@@ -544,3 +544,38 @@ fn a_description_has_the_id_of_the_cluster_once_it_is_asked_for() {
     assert_eq!(properties(&described)["fsid"], site.pool.fsid());
     assert_eq!(*store.info(), described);
 }
+
+#[test]
+fn a_name_without_an_image_is_removed() {
+    let site = Images::new();
+    let store = site.store();
+    // What a process leaves that is killed while librbd creates or removes an image.
+    let leave_a_name = || {
+        let address = site.put(ID, b"some data");
+        let id = site
+            .pool
+            .open()
+            .open_read_only(ID, None)
+            .unwrap()
+            .id()
+            .unwrap();
+        for object in [format!("rbd_header.{id}"), format!("rbd_id.{ID}")] {
+            let words = ["-p", &site.pool.name, "rm", &object];
+            let removed = site.pool.command("rados").args(words).status().unwrap();
+            assert!(removed.success(), "{object}");
+        }
+        assert!(site.pool.open().images().unwrap().contains(&ID.to_string()));
+        address
+    };
+    leave_a_name();
+    block_on(store.clear(ID, &[])).unwrap();
+    assert_eq!(site.pool.open().images().unwrap(), [""; 0]);
+    let url = leave_a_name();
+    let removal = Removal {
+        url,
+        unless_later: None,
+    };
+    let removed = block_on(store.delete(vec![removal], false));
+    assert_eq!(removed.into_iter().next().unwrap().unwrap(), None);
+    assert_eq!(site.pool.open().images().unwrap(), [""; 0]);
+}
