@@ -53,6 +53,19 @@ fn spawn(place: &Place, words: &[&str], input: Option<&[u8]>) -> Child {
     child
 }
 
+/// Runs the next command, whatever it is, until nothing of an interrupted one is left: the cluster may take half a minute to
+/// forget a process that was killed while it removed an image, which is in use until then.
+fn wait_until_clear(place: &Place) {
+    let end = Instant::now() + FORGOTTEN;
+    loop {
+        let run = place.glance(&["image-list"]);
+        if run.stderr.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < end, "{}", run.stderr);
+    }
+}
+
 /// Checks that the records and the pool agree, and that nothing is left over.
 fn assert_agree(place: &Place, pool: &CephPool) {
     let images = block_on(async { all_images(&place.open().await).await });
@@ -109,6 +122,7 @@ fn killed_commands_on_rbd_lose_nothing_and_leave_nothing() {
             0 => spawn(&place, &[&create[..], &["--file", file]].concat(), None),
             1 => spawn(&place, &create, Some(&content)),
             2 => {
+                wait_until_clear(&place);
                 let gone = place.image("gone", &content[..5_000_000]);
                 spawn(&place, &["image-delete", &gone], None)
             }
@@ -118,12 +132,7 @@ fn killed_commands_on_rbd_lose_nothing_and_leave_nothing() {
         child.kill().unwrap();
         child.wait().unwrap();
         if round % 8 == 7 {
-            // The next command, whatever it is.
-            // The cluster may take half a minute to forget a process that was killed while it removed an image.
-            let end = Instant::now() + FORGOTTEN;
-            while place.glance(&["image-list"]).stderr != "" {
-                assert!(Instant::now() < end, "round {round}");
-            }
+            wait_until_clear(&place);
             assert_agree(&place, &pool);
             // The images of this part only take space.
             let all = place
