@@ -8,7 +8,7 @@ use crate::error::{Error, Result, check, errno};
 use crate::image::Image;
 use crate::library::{ImageSpec, Library, RawCluster, RawImage, RawPool};
 
-/// What to connect to.
+/// The address and the credentials of a cluster.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Connection<'a> {
     /// The configuration file; None: the first one that exists in librados' list, such as `/etc/ceph/ceph.conf`.

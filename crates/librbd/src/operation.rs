@@ -99,7 +99,7 @@ impl<T> Future for Operation<T> {
     }
 }
 
-/// What a callback needs.
+/// The data of a callback.
 struct Job<M, T> {
     library: &'static Library,
     call: Call,

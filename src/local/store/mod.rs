@@ -57,11 +57,11 @@ pub trait Store: Send + Sync {
     /// wait for a store whose addresses depend on what it reports.
     ///
     /// # Errors
-    /// Those of a store that must be asked, and does not respond.
+    /// Errors of a store whose addresses depend on what it reports, if it does not respond.
     async fn addresses(&self, id: &str) -> Result<Vec<String>>;
 
-    /// Returns, without waiting, whether an address is one of [`Store::addresses`] and callers cannot add it as a location, so that
-    /// no record of another image names it.
+    /// Returns, without waiting, whether an address is one of [`Store::addresses`] and callers cannot add it as a
+    /// location, so that no record of another image names it.
     fn is_exclusive(&self, url: &str, id: &str) -> bool {
         let _ = (url, id);
         false

@@ -4,6 +4,7 @@ mod conformance;
 mod deployments;
 mod four_stores;
 mod interop;
+mod killed;
 mod manage;
 mod mariadb;
 mod notifications;

@@ -4,27 +4,18 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use glance_tools::data::{Algorithm, Hasher};
 use glance_tools::model::ImageStatus;
 use serde_json::{Value, json};
 
+use crate::real::killed;
 use crate::support::s3::{Bucket, python_of_driver};
-use crate::support::{GLANCE, Place, Random, all_images, block_on, files};
+use crate::support::{Place, Random, all_images, block_on, files};
 
 const SCRUBBER: &str = env!("CARGO_BIN_EXE_glance-scrubber");
 
 const MIB: usize = 1 << 20;
-
-/// How many processes are killed.
-fn kills() -> u64 {
-    if std::env::var_os("GLANCE_TEST_THOROUGH").is_some() {
-        240
-    } else {
-        40
-    }
-}
 
 /// The configuration of a deployment whose default store is a bucket; images of 6 MiB are sent in parts.
 fn configuration(bucket: &Bucket, more: &str) -> String {
@@ -39,26 +30,6 @@ fn place(bucket: &Bucket, more: &str) -> Place {
     let place = Place::new();
     place.configure(&configuration(bucket, more));
     place
-}
-
-/// Starts a command; `input` is piped in.
-fn spawn(place: &Place, words: &[&str], input: Option<&[u8]>) -> Child {
-    let mut command = place.command(GLANCE);
-    command
-        .args(words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if input.is_some() {
-        command.stdin(Stdio::piped());
-    }
-    let mut child = command.spawn().unwrap();
-    if let Some(input) = input {
-        let mut pipe = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        // The process may be killed before it has read all.
-        std::thread::spawn(move || pipe.write_all(&input));
-    }
-    child
 }
 
 /// Checks that the records and the bucket agree, and that nothing is left over.
@@ -89,51 +60,9 @@ fn assert_agree(place: &Place, bucket: &Bucket) {
 fn killed_commands_on_s3_lose_nothing_and_leave_nothing() {
     let bucket = Bucket::on_gateway();
     let place = place(&bucket, "");
-    let mut random = Random::new(11);
-    let content = random.bytes(17_000_000);
-    let file = place.write("a.img", &content);
-    let file = file.to_str().unwrap();
-    let saved = place.file("saved.img");
-    let saved = saved.to_str().unwrap();
-    // How long a whole command takes: the moments shall cover all of it.
-    let began = Instant::now();
-    let kept = place.image("kept", &content);
-    let whole = u64::try_from(began.elapsed().as_micros()).unwrap() * 5 / 4;
-    for round in 0..kills() {
-        let create = ["image", "create", "new", "--disk-format", "raw"];
-        let mut child = match round % 4 {
-            0 => spawn(&place, &[&create[..], &["--file", file]].concat(), None),
-            1 => spawn(&place, &create, Some(&content)),
-            2 => {
-                let gone = place.image("gone", &content[..5_000_000]);
-                spawn(&place, &["image-delete", &gone], None)
-            }
-            _ => spawn(&place, &["image-download", "--file", saved, &kept], None),
-        };
-        // The moment is what is random here; nothing waits for anything.
-        std::thread::sleep(Duration::from_micros(random.below(whole)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if round % 8 == 7 {
-            // The next command, whatever it is.
-            place.glance(&["image-list"]).ok();
-            assert_agree(&place, &bucket);
-            // The images of this part only take space.
-            let all = place
-                .glance(&["image", "list", "-f", "value", "-c", "ID"])
-                .ok();
-            let others: Vec<&str> = all.split_whitespace().filter(|id| *id != kept).collect();
-            if !others.is_empty() {
-                place
-                    .glance(&[&["image-delete"], &others[..]].concat())
-                    .ok();
-            }
-        }
-    }
-    place
-        .glance(&["image-download", "--file", saved, &kept])
-        .ok();
-    assert!(std::fs::read(saved).unwrap() == content);
+    killed::assert_nothing_is_lost_or_left(&place, 40, 17_000_000, |place| {
+        assert_agree(place, &bucket);
+    });
 }
 
 #[test]

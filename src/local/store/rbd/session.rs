@@ -132,7 +132,7 @@ impl Connector {
             if error.is(errno::ENOENT) {
                 return self
                     .error(format_args!(
-                        "there is no pool '{name}' in the cluster {}",
+                        "pool '{name}' was not found in the cluster {}",
                         session.fsid
                     ))
                     .hint("Create it, or set rbd_store_pool to the name of an existing one.");
@@ -212,10 +212,8 @@ impl Connector {
             }
             Some(errno::ENOENT | errno::EACCES) if !has_keyring(cluster) => {
                 let keyring = cluster.option("keyring").unwrap_or_default();
-                self.error(format_args!(
-                    "there is no readable keyring for {user}: {keyring}"
-                ))
-                .hint("The option 'keyring' in the configuration of Ceph names its file.")
+                self.error(format_args!("no keyring can be read for {user}: {keyring}"))
+                    .hint("The option 'keyring' in the configuration of Ceph names its file.")
             }
             Some(errno::EACCES | errno::EPERM | errno::ENOENT) => self
                 .error(format_args!(

@@ -72,7 +72,7 @@ pub(super) fn refused_login(store: &str, login: &SwiftAccount, status: StatusCod
         ))
         .hint("Check the user, the project, the key and the domains of the store."),
         300 | 404 | 405 => Error::failed(format!(
-            "store '{store}': there is no login at {place} (HTTP {code})"
+            "store '{store}': no login was found at {place} (HTTP {code})"
         ))
         .hint("See swift_store_auth_address and swift_store_auth_version."),
         _ => Error::new(

@@ -44,7 +44,7 @@ trait Site {
     /// The address of data that is not there.
     fn missing(&self) -> String;
 
-    /// What another process finds it by.
+    /// The text by which another process finds it.
     fn place(&self) -> OsString;
 }
 

@@ -1,4 +1,4 @@
-//! What an RBD store does beyond what every store MUST do.
+//! Claims about RBD stores beside those about every store.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -390,7 +390,7 @@ fn what_is_wrong_with_a_store_is_said_by_each_operation() {
     let absent = directory.path().join("absent.conf");
     let cases: [(&str, Change); 5] = [
         (
-            "there is no readable keyring for client.glance",
+            "no keyring can be read for client.glance",
             Box::new(|settings| settings.ceph_conf = Some(no_keyring)),
         ),
         (
@@ -406,7 +406,7 @@ fn what_is_wrong_with_a_store_is_said_by_each_operation() {
             Box::new(|settings| settings.user = Some("nobody".to_string())),
         ),
         (
-            "there is no pool 'absent' in the cluster",
+            "pool 'absent' was not found in the cluster",
             Box::new(|settings| settings.pool = "absent".to_string()),
         ),
     ];

@@ -3,67 +3,23 @@
 mod theirs;
 
 use std::collections::BTreeSet;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use glance_tools::data::{Algorithm, Hasher};
 use glance_tools::model::ImageStatus;
 
+use crate::real::killed;
 use crate::support::ceph::CephPool;
 use crate::support::{GLANCE, Place, Random, all_images, block_on, files};
 
 const SCRUBBER: &str = env!("CARGO_BIN_EXE_glance-scrubber");
-
-/// The time after which a cluster has forgotten a dead client, and a little for a machine that is busy.
-const FORGOTTEN: Duration = Duration::from_mins(2);
-
-/// How many processes are killed.
-fn kills() -> u64 {
-    if std::env::var_os("GLANCE_TEST_THOROUGH").is_some() {
-        240
-    } else {
-        48
-    }
-}
 
 /// A deployment whose default store is a pool of its own.
 fn place(pool: &CephPool, more: &str) -> Place {
     let place = Place::new();
     place.configure(&(pool.configuration() + more));
     place
-}
-
-/// Starts a command; `input` is piped in.
-fn spawn(place: &Place, words: &[&str], input: Option<&[u8]>) -> Child {
-    let mut command = place.command(GLANCE);
-    command
-        .args(words)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    if input.is_some() {
-        command.stdin(Stdio::piped());
-    }
-    let mut child = command.spawn().unwrap();
-    if let Some(input) = input {
-        let mut pipe = child.stdin.take().unwrap();
-        let input = input.to_vec();
-        // The process may be killed before it has read all.
-        std::thread::spawn(move || std::io::Write::write_all(&mut pipe, &input));
-    }
-    child
-}
-
-/// Runs the next command, whatever it is, until nothing of an interrupted one is left: the cluster may take half a minute to
-/// forget a process that was killed while it removed an image, which is in use until then.
-fn wait_until_clear(place: &Place) {
-    let end = Instant::now() + FORGOTTEN;
-    loop {
-        let run = place.glance(&["image-list"]);
-        if run.stderr.is_empty() {
-            return;
-        }
-        assert!(Instant::now() < end, "{}", run.stderr);
-    }
 }
 
 /// Checks that the records and the pool agree, and that nothing is left over.
@@ -106,50 +62,9 @@ fn assert_agree(place: &Place, pool: &CephPool) {
 fn killed_commands_on_rbd_lose_nothing_and_leave_nothing() {
     let pool = CephPool::make();
     let place = place(&pool, "");
-    let mut random = Random::new(11);
-    let content = random.bytes(20_000_000);
-    let file = place.write("a.img", &content);
-    let file = file.to_str().unwrap();
-    let saved = place.file("saved.img");
-    let saved = saved.to_str().unwrap();
-    // How long a whole command takes: the moments shall cover all of it.
-    let began = Instant::now();
-    let kept = place.image("kept", &content);
-    let whole = u64::try_from(began.elapsed().as_micros()).unwrap() * 5 / 4;
-    for round in 0..kills() {
-        let create = ["image", "create", "new", "--disk-format", "raw"];
-        let mut child = match round % 4 {
-            0 => spawn(&place, &[&create[..], &["--file", file]].concat(), None),
-            1 => spawn(&place, &create, Some(&content)),
-            2 => {
-                wait_until_clear(&place);
-                let gone = place.image("gone", &content[..5_000_000]);
-                spawn(&place, &["image-delete", &gone], None)
-            }
-            _ => spawn(&place, &["image-download", "--file", saved, &kept], None),
-        };
-        std::thread::sleep(Duration::from_micros(random.below(whole)));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        if round % 8 == 7 {
-            wait_until_clear(&place);
-            assert_agree(&place, &pool);
-            // The images of this part only take space.
-            let all = place
-                .glance(&["image", "list", "-f", "value", "-c", "ID"])
-                .ok();
-            let others: Vec<&str> = all.split_whitespace().filter(|id| *id != kept).collect();
-            if !others.is_empty() {
-                place
-                    .glance(&[&["image-delete"], &others[..]].concat())
-                    .ok();
-            }
-        }
-    }
-    place
-        .glance(&["image-download", "--file", saved, &kept])
-        .ok();
-    assert!(std::fs::read(saved).unwrap() == content);
+    killed::assert_nothing_is_lost_or_left(&place, 48, 20_000_000, |place| {
+        assert_agree(place, &pool);
+    });
 }
 
 #[test]
@@ -264,7 +179,7 @@ fn a_cluster_that_stops_responding_costs_the_time_limit_and_is_cleared_when_it_r
     );
     // An upload that had begun is left as by a crash.
     pool.ceph(&["osd", "unpause"]);
-    let mut child = spawn(&place, &create, None);
+    let mut child = killed::spawn(&place, &create, None);
     let journal = place.data().join(".journal");
     while files(&journal).is_empty() {
         assert!(child.try_wait().unwrap().is_none());
@@ -299,7 +214,7 @@ fn an_upload_of_much_data_and_more_zeros_takes_little_memory() {
     let mut content = Random::new(9).bytes(1 << 20).repeat(64);
     content.resize(content.len() + (256 << 20), 0);
     let create = ["image", "create", "new", "--disk-format", "raw"];
-    let mut child = spawn(&place, &create, Some(&content));
+    let mut child = killed::spawn(&place, &create, Some(&content));
     // KiB.
     let mut peak = 0;
     while child.try_wait().unwrap().is_none() {
