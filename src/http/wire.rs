@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, SE
 
 use super::message::Request;
 use crate::model::address::{
-    HIDDEN, discreet, is_secret, place, without_credentials, without_parameters,
+    HIDDEN, is_secret, place, redacted, without_credentials, without_parameters,
 };
 
 /// Returns a request as a curl command that is safe to paste into a shell.
@@ -50,7 +50,7 @@ pub(super) fn body(bytes: &[u8]) -> String {
     if is_secret(&text) {
         return format!("{HIDDEN} ({} bytes that mention secrets)", bytes.len());
     }
-    discreet(&text)
+    redacted(&text)
 }
 
 /// Returns whether a header is secret.
@@ -64,7 +64,7 @@ fn shown(name: &HeaderName, value: &HeaderValue) -> String {
     if is_secret_header(name, value) {
         return HIDDEN.to_string();
     }
-    discreet(&String::from_utf8_lossy(value.as_bytes()))
+    redacted(&String::from_utf8_lossy(value.as_bytes()))
 }
 
 /// Hides the secrets of a request in the body of its response.

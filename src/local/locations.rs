@@ -12,11 +12,11 @@ use super::catalog::StoredImage;
 use super::data::limited_to;
 use super::patch::{Draft, changed};
 use super::policy::{self, Action, ImageTarget};
+use super::registration::{self, Hashes, check_hash, check_metadata};
 use super::store::Store;
-use super::validation::{self, Hashes, check_hash, check_metadata};
 use crate::data::pump::{self, Sink, Taken};
 use crate::data::{Algorithm, Source, Watch};
-use crate::model::address::discreet;
+use crate::model::address::redacted;
 use crate::model::{
     ByteRange, Image, ImageStatus, Location, LocationValue, MultiHash, Position, ValidationData,
 };
@@ -91,7 +91,7 @@ impl Local {
     ) -> Result<()> {
         self.check_locations(draft, target, Verb::Add)?;
         let algorithm = self.settings.hashing_algorithm.get()?;
-        let hashes = validation::check(&draft.image, &value.validation, algorithm)?;
+        let hashes = registration::check(&draft.image, &value.validation, algorithm)?;
         let location = self.assigned(value.location.clone());
         if draft.locations.iter().any(|at| at.location == location) {
             return Err(duplicate(&location));
@@ -116,7 +116,7 @@ impl Local {
         }
         self.check_locations(draft, target, Verb::Replace)?;
         let algorithm = self.settings.hashing_algorithm.get()?;
-        let hashes = validation::check(&draft.image, &merged(values)?, algorithm)?;
+        let hashes = registration::check(&draft.image, &merged(values)?, algorithm)?;
         let locations = values
             .iter()
             .map(|value| self.assigned(value.location.clone()));
@@ -243,7 +243,7 @@ impl Local {
     pub(super) async fn size_at(&self, location: &Location) -> Result<u64> {
         check_metadata("metadata", &Value::Object(location.metadata.clone()))?;
         let invalid = |why: &str| {
-            Error::invalid("Invalid location").hint(format!("{}: {why}.", discreet(&location.url)))
+            Error::invalid("Invalid location").hint(format!("{}: {why}.", redacted(&location.url)))
         };
         let scheme = location.url.split(':').next().unwrap_or_default();
         if matches!(scheme, "file" | "filesystem" | "swift+config") {
@@ -283,7 +283,7 @@ impl Local {
                 Ok(taken) if taken.size == size => break taken,
                 Ok(_) | Err(_) if left > 0 => left -= 1,
                 Ok(taken) => {
-                    let place = discreet(&location.url);
+                    let place = redacted(&location.url);
                     return Err(Error::corrupt(format!(
                         "{place} has {} bytes instead of the {size} that its server reported",
                         taken.size
@@ -441,6 +441,6 @@ fn wrong_status(verb: &str, status: ImageStatus) -> Error {
 }
 
 fn duplicate(location: &Location) -> Error {
-    let place = discreet(&location.url);
+    let place = redacted(&location.url);
     Error::invalid(format!("The location {place} already exists"))
 }

@@ -24,13 +24,13 @@ pub mod names;
 mod patch;
 pub mod policy;
 pub mod quota;
+mod registration;
 mod reserve;
 mod scrub;
 mod staging;
 pub mod store;
 mod storing;
 mod tasks;
-mod validation;
 pub mod visibility;
 
 pub use directories::{database, lost_database};

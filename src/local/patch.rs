@@ -17,7 +17,7 @@ use super::data::check_formats;
 use super::events::Event;
 use super::journal::explained;
 use super::policy::{self, Action, ImageTarget};
-use super::validation::Hashes;
+use super::registration::Hashes;
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImagePatch, ImageStatus, Location, Visibility};
 use crate::{Error, Result};

@@ -15,7 +15,7 @@ use super::catalog::{
 use super::policy::{self, Action, Target};
 use super::store::{Removal, Store, StoreSet};
 use crate::data::Watch;
-use crate::model::address::discreet;
+use crate::model::address::redacted;
 use crate::model::{ImageStatus, Scrubbed, Timestamp};
 use crate::{Error, ErrorKind, Operation, Result};
 
@@ -133,16 +133,16 @@ impl Local {
                 }
                 Ok(size) => lost.push(format!(
                     "{} has {size} bytes instead of {}: it is still pending deletion",
-                    discreet(url),
+                    redacted(url),
                     found.size.unwrap_or_default()
                 )),
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    lost.push(format!("the data at {} is missing", discreet(url)));
+                    lost.push(format!("the data at {} is missing", redacted(url)));
                 }
                 Err(error) => {
                     lost.push(format!(
                         "{} cannot be checked, and is still pending deletion: {}",
-                        discreet(url),
+                        redacted(url),
                         error.message()
                     ));
                     unknown = Some(error);
@@ -329,7 +329,7 @@ impl Scrub<'_> {
     /// Reports that the data at a location of an image could not be removed.
     fn fail(&mut self, id: &str, pending: &PendingLocation, error: &Error) {
         self.done.failures += 1;
-        let place = discreet(&pending.location.url);
+        let place = redacted(&pending.location.url);
         let failed = Error::failed(format!(
             "the data of image {id} at {place} could not be removed; the next run tries again: {}",
             error.message()

@@ -2,7 +2,7 @@
 //!
 //! *Source:* `glance/policies/base.py`, `glance/policies/metadef.py` of the reference implementation.
 
-use super::policy::ImageTarget;
+use super::policy::target::ImageTarget;
 use crate::Error;
 use crate::model::metadef::{Namespace, PUBLIC};
 use crate::model::{Caller, Visibility};

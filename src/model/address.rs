@@ -29,7 +29,7 @@ pub fn place(url: &Url) -> String {
 }
 
 /// Returns a text in which the credentials and secret parameters of addresses are hidden.
-pub fn discreet(text: &str) -> String {
+pub fn redacted(text: &str) -> String {
     let words = text.split_inclusive(char::is_whitespace);
     let hidden = words.map(|word| {
         let bare = without_credentials(word);
@@ -80,6 +80,6 @@ mod tests {
         let hidden = "http://h/c/o?X-Amz-Date=1&X-Amz-Signature=***&temp_url_sig=***&x=y";
         assert_eq!(place(&Url::parse(signed).unwrap()), hidden);
         let text = format!("see {signed}\nand s3://k:v@h/b ");
-        assert_eq!(discreet(&text), format!("see {hidden}\nand s3://***@h/b "));
+        assert_eq!(redacted(&text), format!("see {hidden}\nand s3://***@h/b "));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::address::discreet;
+use crate::model::address::redacted;
 use crate::model::{Change, Image, ImagePatch, Location, MultiHash, ValidationData};
 use crate::service::ImageService;
 use crate::{Error, ErrorKind, Operation, Result};
@@ -31,7 +31,7 @@ pub async fn update(
     let Some(location) = location else {
         return Err(Error::failed(format!(
             "Unknown URL: {}, the URL must be one of existing locations of current image",
-            discreet(url)
+            redacted(url)
         )));
     };
     if location.metadata != metadata {
@@ -49,7 +49,7 @@ pub async fn delete(service: &dyn ImageService, id: &str, urls: &[String]) -> Re
     let place = |url: &String| locations.iter().position(|at| at.url == *url);
     let mut unknown: Vec<String> = Vec::new();
     for url in urls.iter().filter(|url| place(url).is_none()) {
-        let quoted = format!("'{}'", discreet(url));
+        let quoted = format!("'{}'", redacted(url));
         if !unknown.contains(&quoted) {
             unknown.push(quoted);
         }

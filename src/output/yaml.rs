@@ -42,7 +42,7 @@ struct Emitter<'o> {
     /// Whether the last character was a space, so that an indicator may follow.
     whitespace: bool,
     /// Whether this line contains only indentation and indicators so far.
-    indention: bool,
+    indentation: bool,
 }
 
 impl<'o> Emitter<'o> {
@@ -51,7 +51,7 @@ impl<'o> Emitter<'o> {
             out,
             column: 0,
             whitespace: true,
-            indention: true,
+            indentation: true,
         }
     }
 
@@ -85,7 +85,7 @@ impl<'o> Emitter<'o> {
             Value::Array(items) => {
                 let own = match indent {
                     None => 0,
-                    Some(i) if in_mapping && !self.indention => i,
+                    Some(i) if in_mapping && !self.indentation => i,
                     Some(i) => i + 2,
                 };
                 for item in items {
@@ -134,13 +134,13 @@ impl<'o> Emitter<'o> {
         }
     }
 
-    fn indicator(&mut self, indicator: &str, spaced: bool, indention: bool) {
+    fn indicator(&mut self, indicator: &str, spaced: bool, indentation: bool) {
         if spaced && !self.whitespace {
             self.push(" ");
         }
         self.push(indicator);
         self.whitespace = false;
-        self.indention &= indention;
+        self.indentation &= indentation;
     }
 
     /// Writes ASCII, or counts the characters of other text.
@@ -152,11 +152,12 @@ impl<'o> Emitter<'o> {
     fn line_break(&mut self) {
         self.out.push('\n');
         self.column = 0;
-        (self.whitespace, self.indention) = (true, true);
+        (self.whitespace, self.indentation) = (true, true);
     }
 
     fn indent(&mut self, indent: usize) {
-        if !self.indention || self.column > indent || (self.column == indent && !self.whitespace) {
+        if !self.indentation || self.column > indent || (self.column == indent && !self.whitespace)
+        {
             self.line_break();
         }
         while self.column < indent {
@@ -171,7 +172,7 @@ impl<'o> Emitter<'o> {
             self.push(" ");
         }
         self.words(text, indent, fold);
-        (self.whitespace, self.indention) = (false, false);
+        (self.whitespace, self.indentation) = (false, false);
     }
 
     /// Writes one line of words; a single space between two of them may become a fold.
@@ -198,9 +199,9 @@ impl<'o> Emitter<'o> {
     }
 
     fn indent_fold(&mut self, indent: usize) {
-        self.indention = false;
+        self.indentation = false;
         self.indent(indent);
-        (self.whitespace, self.indention) = (false, false);
+        (self.whitespace, self.indentation) = (false, false);
     }
 
     fn single_quoted(&mut self, text: &str, indent: usize, fold: bool) {

@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use url::Url;
 
 use crate::http::Response;
-use crate::model::address::{discreet, place};
+use crate::model::address::{place, redacted};
 use crate::{Error, ErrorKind, Parameter};
 
 /// The maximum number of characters of a server's message to show.
@@ -43,7 +43,7 @@ pub fn refusal(answer: &Response) -> Error {
 fn one_line(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<&str>>().join(": ");
-    discreet(&line).chars().take(MAX_MESSAGE).collect()
+    redacted(&line).chars().take(MAX_MESSAGE).collect()
 }
 
 /// Returns the `message` of every member, in the format of Keystone and some proxies.

@@ -6,12 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use crate::cluster::{Child, Pool, fill, list, owned, text};
+use crate::cluster::{Child, Pool};
 use crate::error::{Call, Error, Result, check, errno};
 use crate::library::{
     Library, LinkedImage, Piece, RawImage, SnapshotInfo, TimeSpec, Watcher as RawWatcher,
 };
 use crate::operation::{InFlight, Operation, begin};
+use crate::passing::{fill, list, owned, text};
 
 /// `RBD_LOCK_MODE_EXCLUSIVE`
 const EXCLUSIVE: c_int = 0;

@@ -11,6 +11,7 @@ mod error;
 mod image;
 mod library;
 mod operation;
+mod passing;
 
 pub use cluster::{Child, Cluster, Connection, Pool};
 pub use error::{Call, Error, Result, errno};

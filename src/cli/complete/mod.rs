@@ -1,13 +1,14 @@
 //! Completion of command lines in shells and at the prompt.
 //!
 //! The scripts of the shells are small: they call the program with the words of the line, and it answers. `engine.rs`
-//! determines what may stand at the cursor, from the command tables and their parsers; `kinds.rs` is the table of the kinds
+//! determines what may stand at the cursor, from the command tables and their parsers, and `answer.rs` is the result; `kinds.rs` is the table of the kinds
 //! of values; `values.rs` has the words of each kind; `source.rs` finds the names of existing things, in the database of a
 //! local deployment, or on a cloud and in `cache.rs`; `shells.rs` reads and writes the formats of the shells, and
 //! `scripts.rs` has their scripts. `upstream.rs` is what upstream's commands print.
 //!
 //! A lookup changes nothing and never fails: unknown names are not offered.
 
+pub mod answer;
 pub mod cache;
 pub mod engine;
 pub mod kinds;

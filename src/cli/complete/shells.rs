@@ -9,7 +9,7 @@
 
 use std::fmt::Write;
 
-use super::engine::{Answer, Candidate, Owner, Paths};
+use super::answer::{Answer, Candidate, Owner, Paths};
 
 /// The names of the shells.
 pub const NAMES: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use super::engine::{Answer, Owner, Paths, complete};
+use super::answer::{Answer, Owner, Paths};
+use super::engine::complete;
 use super::source::{Selection, Source};
 use super::{LoadSettings, Subject};
 use crate::cli::command::grammar::Grammar;

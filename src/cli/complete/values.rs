@@ -1,6 +1,6 @@
 //! The words of each kind of value.
 
-use super::engine::{Answer, Candidate, Paths};
+use super::answer::{Answer, Candidate, Paths};
 use super::kinds::{Kind, columns, declared, short_columns};
 use super::source::{Selection, Source};
 use crate::cli::command::grammar::Grammar;

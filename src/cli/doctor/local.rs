@@ -265,7 +265,7 @@ async fn check_stores(settings: &Settings, session: &Session, findings: &mut Fin
                     Err(error) => fail(findings, "store", session, &error),
                 }
             }
-            _ => findings.warn(
+            StoreKind::Cinder | StoreKind::Vmware => findings.warn(
                 "store",
                 format!(
                     "{}: data in {} stores is not supported yet",

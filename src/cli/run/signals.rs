@@ -18,9 +18,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{Error, ErrorKind};
 
-/// Exit code of a program ended by a signal.
-const INTERRUPTED: i32 = 130;
-
 /// Time that a second signal leaves for the command to end by itself.
 const SECOND_SIGNAL_GRACE: Duration = Duration::from_millis(200);
 
@@ -153,7 +150,7 @@ fn end() {
         let _ = done.send(());
     });
     let _ = is_done.recv_timeout(SECOND_SIGNAL_GRACE);
-    std::process::exit(INTERRUPTED);
+    std::process::exit(i32::from(ErrorKind::Interrupted.exit_code()));
 }
 
 /// A prompt that waits for an answer.

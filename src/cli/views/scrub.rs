@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::local::ScrubEvent;
 use crate::model::Scrubbed;
-use crate::model::address::discreet;
+use crate::model::address::redacted;
 use crate::ops::Outcome;
 use crate::output::{Cell, Record, View};
 
@@ -58,7 +58,7 @@ pub fn line(event: &ScrubEvent<'_>, dry_run: bool) -> Option<String> {
         }
         ScrubEvent::Removed { id, url, bytes } => {
             let verb = if dry_run { "Would remove" } else { "Removed" };
-            let place = discreet(url);
+            let place = redacted(url);
             format!("{verb} {place}, a former location of image {id}, {bytes} byte(s).")
         }
         ScrubEvent::Failed(_) | ScrubEvent::Kept(_) => return None,

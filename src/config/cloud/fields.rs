@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::super::environment::Environment;
 use super::yaml::{Map, Value};
-use crate::{Error, Result};
+use crate::{Error, Parameter, Result};
 
 /// A value of a cloud, under its names in the environment and in clouds.yaml. The command line has names of its own for
 /// it, see [`CloudOptions`].
@@ -162,6 +162,21 @@ pub fn describe(field: &Field, names: OptionNames) -> String {
         (None, Some(variable)) => format!("{} ({variable})", field.what),
         _ => field.what.to_string(),
     }
+}
+
+/// Returns the error for fields that were not given, for a cloud that is described in `file`, if it is not empty.
+pub fn missing_fields(fields: &[&Field], names: OptionNames, file: &str) -> Error {
+    let mut what: Vec<String> = fields.iter().map(|field| describe(field, names)).collect();
+    what.dedup();
+    let error = Error::failed(format!("Missing: {}", what.join("; ")));
+    if file.is_empty() {
+        return error
+            .hint(Parameter::Cloud)
+            .hint(Parameter::LocalDeployment);
+    }
+    error.hint(format!(
+        "Add it to the description of the cloud in {file}, or to secure.yaml beside it."
+    ))
 }
 
 /// All sources of values.

@@ -4,8 +4,8 @@
 //! (`_get_versioned_client`).
 
 use super::federation::GrantKind;
-use super::fields::{self, Given, Sources};
-use super::login::{Method, missing_fields};
+use super::fields::{self, Given, Sources, missing_fields};
+use super::need::Method;
 use crate::config::oslo::values::quoted;
 use crate::{Error, Result};
 

@@ -6,12 +6,12 @@ use std::fmt;
 
 use super::super::secret::Secret;
 use super::federation::{self, Federation, GrantKind};
-use super::fields::{self, Field, Given, OptionNames, Rank, Sources, describe};
+use super::fields::{self, Field, Given, OptionNames, Rank, Sources, missing_fields};
 use super::kind::{Kind, kind};
-use super::need::Need;
+use super::need::{Method, Need};
 use super::urls::{self, Address};
 use crate::config::oslo::values::quoted;
-use crate::{Error, Parameter, Result};
+use crate::{Error, Result};
 
 /// The domain of users and projects if none is named.
 const DEFAULT_DOMAIN: &str = "default";
@@ -64,31 +64,6 @@ pub struct Keystone {
     pub option_names: OptionNames,
     /// The file that describes the cloud, for messages; empty without one.
     pub file: String,
-}
-
-/// An authentication method of Keystone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// A password.
-    Password,
-    /// A token.
-    Token,
-    /// A one-time passcode.
-    Totp,
-    /// An application credential.
-    ApplicationCredential,
-}
-
-impl Method {
-    /// Returns the secret of the method, if the user can enter it.
-    fn need(self) -> Option<Need> {
-        match self {
-            Self::Password => Some(Need::Password),
-            Self::Totp => Some(Need::Passcode),
-            Self::ApplicationCredential => Some(Need::CredentialSecret),
-            Self::Token => None,
-        }
-    }
 }
 
 /// A reference by ID or name.
@@ -199,21 +174,6 @@ impl Keystone {
         let others = federation.iter().flat_map(Federation::secrets);
         own.into_iter().chain(others.map(Some)).collect()
     }
-}
-
-/// Returns the error for fields that were not given, for a cloud that is described in `file`, if it is not empty.
-pub(super) fn missing_fields(fields: &[&Field], names: OptionNames, file: &str) -> Error {
-    let mut what: Vec<String> = fields.iter().map(|field| describe(field, names)).collect();
-    what.dedup();
-    let error = Error::failed(format!("Missing: {}", what.join("; ")));
-    if file.is_empty() {
-        return error
-            .hint(Parameter::Cloud)
-            .hint(Parameter::LocalDeployment);
-    }
-    error.hint(format!(
-        "Add it to the description of the cloud in {file}, or to secure.yaml beside it."
-    ))
 }
 
 /// Reads the login, and the image service's address if it does not come from the catalogue.

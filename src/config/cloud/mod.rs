@@ -27,8 +27,8 @@ use files::{Clouds, Described, ProfileInput};
 pub use federation::{Challenge, Federation, Grant};
 pub use fields::{CloudOptions, Field, OptionNames};
 pub use files::Published;
-pub use login::{Keystone, Login, Method, Named, Reference, Scope};
-pub use need::Need;
+pub use login::{Keystone, Login, Named, Reference, Scope};
+pub use need::{Method, Need};
 pub(super) use urls::keystone_of;
 pub use urls::{Address, root_of};
 

@@ -1,4 +1,4 @@
-//! Secrets that a login needs and the user can enter.
+//! Authentication methods, and the secrets that they need and the user can enter.
 
 use super::fields::{self, Field};
 
@@ -28,6 +28,31 @@ impl Need {
             Self::Password => "Password",
             Self::Passcode => "One-time passcode",
             Self::CredentialSecret => "Secret of the application credential",
+        }
+    }
+}
+
+/// An authentication method of Keystone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// A password.
+    Password,
+    /// A token.
+    Token,
+    /// A one-time passcode.
+    Totp,
+    /// An application credential.
+    ApplicationCredential,
+}
+
+impl Method {
+    /// Returns the secret of the method, if the user can enter it.
+    pub(super) fn need(self) -> Option<Need> {
+        match self {
+            Self::Password => Some(Need::Password),
+            Self::Totp => Some(Need::Passcode),
+            Self::ApplicationCredential => Some(Need::CredentialSecret),
+            Self::Token => None,
         }
     }
 }

@@ -6,7 +6,8 @@
 //! recently read. A row without a file has no effect, and the next cleaning or pruning removes it.
 
 use super::directory::Directory;
-use super::{sqlite, xattr};
+use super::sqlite::{self, Change};
+use super::xattr;
 use crate::Result;
 use crate::config::{CacheDriver, CacheSettings};
 use crate::data::blocking;
@@ -26,9 +27,6 @@ pub(super) enum Index {
     /// The driver `xattr`.
     Xattr(Directory),
 }
-
-/// A change of files that belongs to a change of the index.
-pub(super) type Change = Box<dyn FnOnce() -> Result<()> + Send>;
 
 impl Index {
     /// Creates the index that `settings` select. Only the driver `centralized_db` needs `catalog`.

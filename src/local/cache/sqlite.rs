@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::index::Change;
 use crate::data::durable::{give_name_to_owner, give_to_owner};
 use crate::local::catalog::database_error;
 use crate::model::{CachedImage, Timestamp};
@@ -30,6 +29,9 @@ const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS cached_images (
     hits INTEGER DEFAULT 0,
     checksum TEXT
 )";
+
+/// A change of files that belongs to a change of the index.
+pub(super) type Change = Box<dyn FnOnce() -> Result<()> + Send>;
 
 /// The database. It is opened for each operation.
 #[derive(Clone, Debug)]

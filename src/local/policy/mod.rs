@@ -3,7 +3,7 @@
 //! *Source:* `glance/policies/`, `glance/api/v2/policy.py` of the reference implementation. `admin` implies
 //! `member`, which implies `reader`.
 
-mod target;
+pub(super) mod target;
 
 pub use target::{ImageTarget, Target};
 

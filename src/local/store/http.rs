@@ -17,7 +17,7 @@ use crate::http::{
     Client, Failure, Options, Proxies, Reason, Request, SetupError, StreamingResponse, redirect,
     retry,
 };
-use crate::model::address::{discreet, place};
+use crate::model::address::{place, redacted};
 use crate::model::{ByteRange, StoreInfo};
 use crate::{Error, ErrorKind, Parameter, Result};
 
@@ -107,7 +107,7 @@ fn parse(address: &str) -> Result<Url> {
     url.ok_or_else(|| {
         Error::invalid(format!(
             "{} is not the address of a web server",
-            discreet(address)
+            redacted(address)
         ))
     })
 }

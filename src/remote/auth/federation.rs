@@ -17,7 +17,7 @@ use url::form_urlencoded::Serializer;
 
 use super::super::answer::{refusal, unexpected_response};
 use super::super::failure::failed;
-use super::{Prompt, basic_header, login};
+use super::{Prompt, basic_header, exchange};
 use crate::config::{Address, Challenge, Federation, Grant, Keystone, Secret};
 use crate::http::{Client, Request, Response};
 use crate::keystone::is_long;
@@ -61,11 +61,11 @@ pub async fn log_in(
     call.headers.insert(AUTHORIZATION, bearer(token.reveal())?);
     call.headers
         .insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let answer = login::send_login(http, keystone, call).await?;
+    let answer = exchange::send_login(http, keystone, call).await?;
     if answer.status.is_success() {
-        return login::read(keystone, answer);
+        return exchange::read(keystone, answer);
     }
-    Err(login::refused(keystone, &answer))
+    Err(exchange::refused(keystone, &answer))
 }
 
 /// Returns the header with an OAuth 2.0 token.
@@ -338,7 +338,7 @@ async fn post<T: AsRef<str>>(
     call.is_idempotent = false;
     let response = http.call(&call).await;
     response.map_err(|failure| {
-        let redirected = login::redirected(&failure, &place(url));
+        let redirected = exchange::redirected(&failure, &place(url));
         let hint = "Secrets are not sent on: configure the endpoint to which it redirects.";
         redirected.map_or_else(|| failed(failure), |error| error.hint(hint))
     })

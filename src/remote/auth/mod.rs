@@ -4,6 +4,7 @@
 
 mod cache;
 mod catalog;
+mod exchange;
 mod federation;
 mod login;
 

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use crate::config::{Addressing, S3Store, is_host_label};
-use crate::model::address::discreet;
+use crate::model::address::redacted;
 use crate::{Error, Result};
 
 /// The characters that are not encoded in a path or a query.
@@ -85,7 +85,7 @@ impl Address {
             })
         };
         parse().ok_or_else(|| {
-            let shown = discreet(url);
+            let shown = redacted(url);
             Error::invalid(format!("'{shown}' is not the address of an object in S3"))
         })
     }

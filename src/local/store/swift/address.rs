@@ -5,7 +5,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::config::{Secret, SwiftAccount, SwiftLogin};
-use crate::model::address::discreet;
+use crate::model::address::redacted;
 use crate::{Error, Result};
 
 /// The characters of a user or key that are not encoded. Upstream does not encode a slash either, and then cannot read
@@ -52,7 +52,7 @@ impl SwiftAddress {
     /// `Invalid`, without the credentials.
     pub fn parse(url: &str) -> Result<Self> {
         Self::try_parse(url).ok_or_else(|| {
-            Error::invalid(format!("'{}' is not an address in Swift", discreet(url)))
+            Error::invalid(format!("'{}' is not an address in Swift", redacted(url)))
         })
     }
 
