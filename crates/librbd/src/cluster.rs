@@ -134,6 +134,47 @@ impl Cluster {
         })
     }
 
+    /// Sends a command to the monitors of the connected cluster, as JSON (`{"prefix": "df", "format": "json"}`), and returns
+    /// its output.
+    ///
+    /// # Errors
+    /// EACCES if the user may not send it; EINVAL for an unknown command; ETIMEDOUT.
+    pub fn monitor_command(&self, command: &str) -> Result<Vec<u8>> {
+        let library = self.0.library;
+        let command = text(command)?;
+        let commands = [command.as_ptr()];
+        let (mut output, mut status) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let (mut length, mut status_length) = (0, 0);
+        // SAFETY: the pointers are valid; there is one command, and no input.
+        let done = unsafe {
+            (library.rados_mon_command)(
+                self.0.cluster,
+                commands.as_ptr(),
+                commands.len(),
+                std::ptr::null(),
+                0,
+                &raw mut output,
+                &raw mut length,
+                &raw mut status,
+                &raw mut status_length,
+            )
+        };
+        let bytes = if output.is_null() {
+            Vec::new()
+        } else {
+            // SAFETY: the library has allocated that many bytes.
+            unsafe { std::slice::from_raw_parts(output.cast::<u8>(), length) }.to_vec()
+        };
+        for buffer in [output, status] {
+            if !buffer.is_null() {
+                // SAFETY: the library has allocated it, and it is not used any more.
+                unsafe { (library.rados_buffer_free)(buffer) };
+            }
+        }
+        check("rados_mon_command", done)?;
+        Ok(bytes)
+    }
+
     /// Opens a pool of the connected cluster.
     ///
     /// # Errors

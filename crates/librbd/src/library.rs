@@ -148,6 +148,11 @@ functions! {
         rados_shutdown(RawCluster);
         rados_get_instance_id(RawCluster) -> u64;
         rados_cluster_fsid(RawCluster, *mut c_char, usize) -> c_int;
+        rados_mon_command(
+            RawCluster, *const *const c_char, usize, *const c_char, usize, *mut *mut c_char, *mut usize,
+            *mut *mut c_char, *mut usize
+        ) -> c_int;
+        rados_buffer_free(*mut c_char);
         rados_ioctx_create(RawCluster, *const c_char, *mut RawPool) -> c_int;
         rados_ioctx_destroy(RawPool);
     }

@@ -40,6 +40,14 @@ pub fn gateway() -> u16 {
     port.trim().parse().unwrap()
 }
 
+/// Starts its manager if it was not, which counts what pools contain.
+pub fn manager() {
+    let directory = ceph();
+    start(&directory, "manager", || {
+        output_of(&mut script("manager", &directory));
+    });
+}
+
 /// Starts something once. If that fails, it fails every test that asks for it, and costs its time but once.
 fn start(directory: &Path, name: &str, start: impl FnOnce()) {
     fs::create_dir_all(directory).unwrap();

@@ -9,6 +9,7 @@
 mod address;
 mod removal;
 mod session;
+mod space;
 mod writer;
 
 use std::collections::VecDeque;
@@ -187,7 +188,8 @@ impl Store for RbdStore {
         self.connected.get().unwrap_or(&self.info)
     }
 
-    /// Returns the description with the ID of the cluster, or with null if there is no connection within a short time.
+    /// Returns the description with the ID of the cluster and the space of the pool, or without them if there is no
+    /// connection within a short time.
     async fn describe(&self) -> StoreInfo {
         if let Ok(fsid) = self.connector.fsid_soon().await {
             let mut info = self.info.clone();
@@ -196,7 +198,13 @@ impl Store for RbdStore {
             }
             let _ = self.connected.set(info);
         }
-        self.info().clone()
+        let mut info = self.info().clone();
+        if let Some(detail) = &mut info.detail
+            && let Ok(space) = self.connector.space_soon().await
+        {
+            detail.space = space;
+        }
+        info
     }
 
     fn reads(&self, url: &str) -> bool {

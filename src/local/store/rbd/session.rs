@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use librbd::{Cluster, Connection, Pool, errno};
 
+use super::space;
 use crate::data::blocking;
+use crate::model::Space;
 use crate::{Error, ErrorKind, Parameter, Result, config};
 
 /// The time that operations which others wait for give a cluster to respond.
@@ -81,6 +83,21 @@ impl Connector {
                 }
                 _ => Ok(()),
             }
+        })
+        .await
+    }
+
+    /// Returns the space of the store's pool; None if the user may not ask for it. Waits only a short time.
+    ///
+    /// # Errors
+    /// `Unreachable`; the errors of [`Self::session`].
+    pub(super) async fn space_soon(self: &Arc<Self>) -> Result<Option<Space>> {
+        self.soon(|connector| {
+            let session = connector.session()?;
+            let report = session.cluster.monitor_command(space::COMMAND);
+            Ok(report
+                .ok()
+                .and_then(|report| space::read(&report, &connector.settings.pool)))
         })
         .await
     }

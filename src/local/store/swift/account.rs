@@ -231,7 +231,7 @@ pub(super) struct Storage {
 pub(super) struct Call<'a> {
     /// The method.
     pub method: Method,
-    /// The container.
+    /// The container; empty for the account.
     pub container: &'a str,
     /// The object; None for the container itself.
     pub object: Option<&'a str>,
@@ -250,6 +250,11 @@ impl<'a> Call<'a> {
             object: Some(object),
             ..Self::container(method, container)
         }
+    }
+
+    /// Returns a request for the account.
+    pub fn account(method: Method) -> Self {
+        Self::container(method, "")
     }
 
     /// Returns a request for a container.
@@ -285,7 +290,8 @@ impl Storage {
             }
         };
         if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().push(call.container).extend(call.object);
+            let container = Some(call.container).filter(|name| !name.is_empty());
+            path.pop_if_empty().extend(container).extend(call.object);
         }
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(call.query);

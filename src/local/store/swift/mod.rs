@@ -42,6 +42,9 @@ use crate::{Error, ErrorKind, Result};
 /// The time limit for a response, and for each further piece of its body.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
+/// The time limit for what a description needs of the service.
+const DESCRIPTION: Duration = Duration::from_secs(5);
+
 /// The number of images that are deleted at a time.
 const DELETIONS: usize = 8;
 
@@ -469,6 +472,20 @@ impl Store for SwiftStore {
             }
             Holder::Bare(web) => own.is_some_and(|own| own.auth_address == *web),
         }
+    }
+
+    /// Returns the description with the space that quotas leave, as far as the service responds within a short time.
+    async fn describe(&self) -> StoreInfo {
+        let mut info = self.info.clone();
+        let has_one_container = !self.options.is_multi_tenant && self.options.containers_seed == 0;
+        let container = has_one_container.then_some(self.options.container.as_str());
+        let space = async { self.own_storage()?.space(container).await };
+        if let Some(detail) = &mut info.detail
+            && let Ok(Ok(space)) = tokio::time::timeout(DESCRIPTION, space).await
+        {
+            detail.space = space;
+        }
+        info
     }
 
     async fn addresses(&self, id: &str) -> Result<Vec<String>> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::account::{Call, Storage};
 use super::failure::{failed, refused};
 use crate::http::Response;
-use crate::model::Timestamp;
+use crate::model::{Space, Timestamp};
 use crate::{Error, ErrorKind, Result};
 
 /// The number of names in a page of a listing.
@@ -84,6 +84,16 @@ fn number_of<T: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<T>
     text_of(headers, name)?.parse().ok()
 }
 
+/// Returns the quota of an account or container, by the headers of its description, and what is left of it.
+fn quota(headers: &HeaderMap, of: &str) -> Option<Space> {
+    let total: u64 = number_of(headers, &format!("x-{of}-meta-quota-bytes"))?;
+    let used: u64 = number_of(headers, &format!("x-{of}-bytes-used")).unwrap_or(0);
+    Some(Space {
+        free: total.saturating_sub(used),
+        total,
+    })
+}
+
 impl Storage {
     /// Returns the attributes of an object; None if it does not exist.
     ///
@@ -132,11 +142,24 @@ impl Storage {
         if !status.is_success() {
             return Err(self.refused(container, status).await);
         }
-        let quota: Option<u64> = number_of(headers, "x-container-meta-quota-bytes");
-        let used: u64 = number_of(headers, "x-container-bytes-used").unwrap_or(0);
         Ok(Some(Room {
-            bytes: quota.map(|quota| quota.saturating_sub(used)),
+            bytes: quota(headers, "container").map(|space| space.free),
         }))
+    }
+
+    /// Returns the space of the account and, if one is named, of a container, whichever has less left; None without
+    /// quotas.
+    ///
+    /// # Errors
+    /// Errors of the login and of Swift.
+    pub async fn space(&self, container: Option<&str>) -> Result<Option<Space>> {
+        let account = self.open(&Call::account(Method::HEAD)).await?;
+        let mut spaces = vec![quota(account.headers(), "account")];
+        if let Some(container) = container {
+            let container = self.open(&Call::container(Method::HEAD, container)).await?;
+            spaces.push(quota(container.headers(), "container"));
+        }
+        Ok(spaces.into_iter().flatten().min_by_key(|space| space.free))
     }
 
     /// Creates a container, unless it exists.

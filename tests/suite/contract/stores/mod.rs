@@ -16,6 +16,7 @@ use futures_util::{TryStreamExt, stream};
 use glance_tools::data::pump::{Taken, transfer};
 use glance_tools::data::{Algorithm, Source, Watch};
 use glance_tools::local::store::{Directory, FileStore, Removal, Store, Writer, Writing};
+use glance_tools::model::store::StoreDetail;
 use glance_tools::model::{ByteRange, StoreInfo, Timestamp};
 use glance_tools::{Error, ErrorKind, Result};
 use tempfile::TempDir;
@@ -54,7 +55,12 @@ fn info() -> StoreInfo {
         description: None,
         is_default: true,
         read_only: false,
-        detail: None,
+        detail: Some(StoreDetail {
+            kind: "any".to_string(),
+            weight: 0,
+            properties: serde_json::Map::new(),
+            space: None,
+        }),
     }
 }
 

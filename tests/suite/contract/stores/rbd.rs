@@ -11,7 +11,7 @@ use glance_tools::local::store::RbdStore;
 use librbd::Pool;
 
 use super::*;
-use crate::support::ceph::CephPool;
+use crate::support::ceph::{self, CephPool};
 
 /// A pool of its own.
 pub struct Images {
@@ -518,20 +518,11 @@ fn a_cluster_that_does_not_respond_is_named_within_the_time_limit() {
 
 #[test]
 fn a_description_has_the_id_of_the_cluster_once_it_is_asked_for() {
-    let info = StoreInfo {
-        detail: Some(glance_tools::model::store::StoreDetail {
-            kind: "rbd".to_string(),
-            weight: 0,
-            properties: serde_json::Map::new(),
-            space: None,
-        }),
-        ..info()
-    };
     let site = Images {
         pool: CephPool::images(),
         thin: false,
     };
-    let store = RbdStore::new(info, site.settings());
+    let store = RbdStore::new(info(), site.settings());
     let properties = |info: &StoreInfo| info.detail.clone().unwrap().properties;
     let expected = serde_json::json!({
         "chunk_size": 8 << 20, "pool": "images", "thin_provisioning": false, "fsid": null,
@@ -542,7 +533,37 @@ fn a_description_has_the_id_of_the_cluster_once_it_is_asked_for() {
     );
     let described = block_on(store.describe());
     assert_eq!(properties(&described)["fsid"], site.pool.fsid());
-    assert_eq!(*store.info(), described);
+    assert_eq!(properties(store.info()), properties(&described));
+}
+
+#[test]
+fn a_description_has_the_space_that_a_quota_leaves() {
+    ceph::manager();
+    let site = Images::new();
+    let store = site.store();
+    let quota = 64 << 20;
+    let name = &site.pool.name;
+    site.pool.ceph(&[
+        "osd",
+        "pool",
+        "set-quota",
+        name,
+        "max_bytes",
+        &quota.to_string(),
+    ]);
+    let data = content();
+    site.put(ID, &data);
+    // The manager counts every second.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let space = block_on(store.describe()).detail.unwrap().space;
+        if let Some(space) = space.filter(|space| space.free <= quota - data.len() as u64) {
+            assert!(space.free > quota - 2 * data.len() as u64, "{space:?}");
+            assert_eq!(space.total, quota);
+            break;
+        }
+        assert!(Instant::now() < deadline, "{space:?}");
+    }
 }
 
 #[test]

@@ -434,7 +434,15 @@ fn a_quota_is_refused_as_a_full_store() {
         assert!(message.contains(&site.container), "{message}");
         assert_eq!(names_of(&site), ["beside"]);
     }
+    let free = || {
+        let space = block_on(store.describe()).detail.unwrap().space.unwrap();
+        assert_eq!(space.total, 500_000);
+        space.free
+    };
+    let before = free();
     let url = block_on(store_data(&*store, None, &data(400_000))).unwrap();
+    // The manifest takes some bytes, too.
+    assert!((before - 401_000..=before - 400_000).contains(&free()));
     block_on(delete(&*store, &url)).unwrap();
 }
 
