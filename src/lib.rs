@@ -66,6 +66,7 @@ pub mod model;
 pub mod ops;
 pub mod output;
 pub mod remote;
+pub mod server;
 pub mod service;
 
 pub use error::{Error, ErrorKind, Hint, Operation, Parameter, Result};

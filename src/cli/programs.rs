@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::command::grammar::Grammar;
 use super::complete::{self, Subject};
 use super::run::{client, limits, print, ui};
-use super::{cache_manage, manage, scrubber};
+use super::{api, cache_manage, manage, scrubber};
 use crate::config::Environment;
 
 /// A program.
@@ -15,6 +15,8 @@ use crate::config::Environment;
 pub enum Program {
     /// `glance` and `openstack`.
     Glance,
+    /// `glance-api`.
+    Api,
     /// `glance-manage`.
     Manage,
     /// `glance-cache-manage`.
@@ -27,6 +29,7 @@ impl Program {
     /// Returns the program that is called `name`; `glance` for any unknown name.
     fn named(name: Option<&str>) -> Self {
         match name {
+            Some(api::NAME) => Self::Api,
             Some("glance-manage") => Self::Manage,
             Some("glance-scrubber") => Self::Scrubber,
             Some("glance-cache-manage") => Self::CacheManage,
@@ -65,6 +68,7 @@ fn run() -> ExitCode {
             };
             client::run(grammar, &words, environment)
         }
+        Program::Api => api::run(words, &environment),
         Program::Manage => manage::run(words, &environment),
         Program::CacheManage => match name.and_then(cache_manage::old_name) {
             Some(name) => cache_manage::run_old(name, words, environment),
@@ -83,6 +87,7 @@ fn completed(name: &str) -> Subject {
     match Program::named(Some(name)) {
         Program::Glance if name == "openstack" => Subject::Client(Grammar::Openstack),
         Program::Glance => Subject::Client(Grammar::Glance),
+        Program::Api => tool(api::command(), api::load_settings),
         Program::Manage => tool(manage::command(), manage::load_settings),
         Program::Scrubber => tool(scrubber::command(), scrubber::load_settings),
         Program::CacheManage => {

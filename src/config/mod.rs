@@ -28,9 +28,9 @@ pub use preferences::Preferences;
 pub use reason::Reason;
 pub use secret::Secret;
 pub use settings::{
-    Addressing, CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Formats,
-    HttpStore, Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits,
-    RbdStore, Registration, S3Store, ScrubberSettings, Setting, Settings, Store, StoreKind, Stores,
-    SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_data_dir,
-    is_host_label, schemes,
+    Addressing, CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Flavor,
+    Formats, HttpStore, IdentityKind, Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls,
+    MysqlTlsMode, ProjectLimits, RbdStore, Registration, S3Store, ScrubberSettings, ServerSettings,
+    ServerTls, Setting, Settings, Store, StoreKind, Stores, SwiftAccount, SwiftAuth, SwiftLogin,
+    SwiftReference, SwiftService, SwiftStore, is_data_dir, is_host_label, schemes,
 };

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use rustix::process::{Resource, getrlimit};
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::error::describe;
 use crate::output::escape_controls;
@@ -63,10 +63,19 @@ pub fn within(run: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
 /// # Errors
 /// `Failed` if a process limit is reached.
 pub fn runtime() -> Result<Runtime> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.map_err(|e| {
+    build(&mut Builder::new_current_thread())
+}
+
+/// Builds the runtime that a service runs on: a thread for each processor.
+///
+/// # Errors
+/// `Failed` if a process limit is reached.
+pub fn server_runtime() -> Result<Runtime> {
+    build(&mut Builder::new_multi_thread())
+}
+
+fn build(builder: &mut Builder) -> Result<Runtime> {
+    builder.enable_all().build().map_err(|e| {
         Error::failed(format!("cannot start the runtime: {}", describe(&e)))
             .hint(HINT)
             .because(e)

@@ -276,6 +276,24 @@ options! {
     METADATA_SOURCE_PATH = ["DEFAULT"] "metadata_source_path",
         Kind::Text, Some("/etc/glance/metadefs/");
 
+    BIND_HOST = ["DEFAULT"] "bind_host", Kind::Text, Some("0.0.0.0");
+    BIND_PORT = ["DEFAULT"] "bind_port", Kind::Integer { minimum: 0, maximum: 65535 }, Some("9292");
+    BACKLOG = ["DEFAULT"] "backlog", Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("4096");
+    CERT_FILE = ["DEFAULT"] "cert_file", Kind::Text, None;
+    KEY_FILE = ["DEFAULT"] "key_file", Kind::Text, None;
+    CA_FILE = ["DEFAULT"] "ca_file", Kind::Text, None;
+    PUBLIC_ENDPOINT = ["DEFAULT"] "public_endpoint", Kind::Text, None;
+    ALLOW_ANONYMOUS_ACCESS = ["DEFAULT"] "allow_anonymous_access", Kind::Boolean, Some("false");
+    LIMIT_PARAM_DEFAULT = ["DEFAULT"] "limit_param_default",
+        Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("25");
+    API_LIMIT_MAX = ["DEFAULT"] "api_limit_max", Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("1000");
+    MAX_HEADER_LINE = ["DEFAULT"] "max_header_line", Kind::Integer { minimum: 1, maximum: 1 << 24 }, Some("16384");
+    MAX_REQUEST_ID_LENGTH = ["DEFAULT"] "max_request_id_length",
+        Kind::Integer { minimum: 0, maximum: 1 << 14 }, Some("64");
+    HTTP_KEEPALIVE = ["DEFAULT"] "http_keepalive", Kind::Boolean, Some("true");
+    CLIENT_SOCKET_TIMEOUT = ["DEFAULT"] "client_socket_timeout",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("900");
+
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
         Kind::BracketedList(IMPORT_PLUGINS), Some("[]");
     OUTPUT_FORMAT = ["image_conversion"] "output_format",

@@ -7,6 +7,7 @@ mod logging;
 mod mysql;
 mod option_file;
 mod scrubber;
+mod server;
 mod setting;
 mod stores;
 
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::config::environment::Environment;
 use crate::config::oslo::ini::Ini;
 use crate::config::oslo::options::{
-    CONNECTION, CONNECTION_PARAMETERS, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS,
+    BIND_HOST, CONNECTION, CONNECTION_PARAMETERS, CONTAINER_FORMATS, DELAYED_DELETE, DISK_FORMATS,
     DO_SECURE_HASH, GPT_SAFETY_CHECKS_NONFATAL, HASHING_ALGORITHM, HTTP_RETRIES, IMAGE_CACHE_DIR,
     IMAGE_COUNT_TOTAL, IMAGE_COUNT_UPLOADING, IMAGE_LOCATION_QUOTA, IMAGE_MEMBER_QUOTA,
     IMAGE_PROPERTY_QUOTA, IMAGE_SIZE_CAP, IMAGE_SIZE_TOTAL, IMAGE_STAGE_TOTAL, IMAGE_TAG_QUOTA,
@@ -31,6 +32,7 @@ use cache::read_cache;
 use import::{ImportSettings, read_import};
 use logging::read_logging;
 use scrubber::read_scrubber;
+use server::read_server;
 use stores::{Layout, read_stores};
 
 pub use cache::{CacheDriver, CacheSettings};
@@ -38,6 +40,7 @@ pub use database::Database;
 pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use scrubber::ScrubberSettings;
+pub use server::{Flavor, IdentityKind, ServerSettings, ServerTls};
 pub use setting::Setting;
 pub use stores::{
     Addressing, DataDirectory, FileStore, HttpStore, RbdStore, S3Store, Store, StoreKind, Stores,
@@ -104,6 +107,8 @@ pub struct Settings {
     pub scrubber: Setting<ScrubberSettings>,
     /// The logging of the operator's programs.
     pub log: Setting<LogSettings>,
+    /// The settings of the image service, `glance-api`.
+    pub server: Setting<ServerSettings>,
     /// The import settings.
     pub import: ImportSettings,
     /// The default directory of metadata definition files.
@@ -194,6 +199,7 @@ impl Settings {
             (&STAGING_DATADIR, "staging".to_owned()),
             (&NODE_STAGING_URI, "file://staging".to_owned()),
             (&IMAGE_CACHE_DIR, "cache".to_owned()),
+            (&BIND_HOST, "127.0.0.1".to_owned()),
         ];
         let reader = Reader {
             files: &files,
@@ -274,6 +280,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
             .into(),
         scrubber: read_scrubber(reader).into(),
         log: read_logging(reader, layout.base).into(),
+        server: read_server(reader).into(),
         import: read_import(reader),
         metadef_dir: reader
             .text_or_default(&METADATA_SOURCE_PATH)

@@ -1,0 +1,9 @@
+//! `glance-api`, which is a part of `glance`.
+
+use std::process::ExitCode;
+
+mod launcher;
+
+fn main() -> ExitCode {
+    launcher::start("glance-api", &[])
+}

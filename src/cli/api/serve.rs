@@ -1,0 +1,134 @@
+//! The service while it runs.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::process::{Resource, getrlimit};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::operator::log::Log;
+use crate::cli::run::signals::Guard;
+use crate::cli::run::{limits, ui};
+use crate::config::{IdentityKind, ServerSettings, Settings};
+use crate::local::Engine;
+use crate::server::{Features, Limits, Listener, Server};
+use crate::{Error, Result};
+
+/// The time that requests have to end when the service is stopped.
+const GRACE: Duration = Duration::from_mins(1);
+
+/// The descriptors that are left for files, databases and stores.
+const RESERVED_DESCRIPTORS: u64 = 256;
+
+/// The maximum number of connections, whatever the number of descriptors.
+const MAX_CONNECTIONS: u64 = 10_000;
+
+/// Serves a deployment until a signal arrives.
+///
+/// # Errors
+/// Errors of opening the deployment and the socket.
+pub fn run(settings: Settings, server: ServerSettings, log: Log) -> Result<ExitCode> {
+    let runtime = limits::server_runtime()?;
+    // The second signal ends requests in progress, the third one the process.
+    let _guard = Guard::start(None);
+    let served = runtime.block_on(serve(settings, server, &log));
+    runtime.shutdown_background();
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
+    let features = features(&settings)?;
+    let listener = Arc::new(Listener::open(&server).await?);
+    let is_open = server.flavor.identity == IdentityKind::None;
+    let engine = Engine::open(settings).await?;
+    if let Some(error) = engine.unfinished() {
+        log.warning(error);
+    }
+    let url = listener.url()?;
+    if is_open && !listener.address()?.ip().is_loopback() {
+        log.warning(
+            &Error::failed(format!(
+                "everyone who can reach {url} is an administrator of its images"
+            ))
+            .hint("Set flavor = keystone in the section [paste_deploy], or bind_host = 127.0.0.1."),
+        );
+    }
+    let service = Server::new(Arc::clone(&engine), server, features);
+    log.info(&format!("listening on {url}"));
+    if is_open && std::io::stderr().is_terminal() {
+        ui::notice(&format!(
+            "Try: glance --os-auth-type none --os-image-url {url} image-list"
+        ));
+    }
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let stop = CancellationToken::new();
+    let signals = tokio::spawn(until_stopped(Arc::clone(&listener), stop.clone()));
+    let limits = Limits {
+        connections: connections(),
+        grace: GRACE,
+    };
+    let served = service.serve(&listener, limits, &stop).await;
+    signals.abort();
+    log.info("stopped");
+    engine.close().await?;
+    served
+}
+
+/// Returns the features of the deployment.
+fn features(settings: &Settings) -> Result<Features> {
+    let stores = settings.stores.get()?;
+    let named = stores.list.iter().filter(|_| stores.named);
+    Ok(Features {
+        stores: named.map(|store| store.id.clone()).collect(),
+        import_methods: settings.import.methods.get()?.clone(),
+        has_cache: settings.cache.get()?.is_some(),
+    })
+}
+
+/// Returns the maximum number of connections by the number of descriptors that the process may have.
+fn connections() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    // Each connection may have a file open.
+    let places = limit.saturating_sub(RESERVED_DESCRIPTORS) / 2;
+    usize::try_from(places.clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
+}
+
+/// Waits for a signal that stops the service, and reads the certificate again at SIGHUP.
+async fn until_stopped(listener: Arc<Listener>, stop: CancellationToken) {
+    let install = |kind| signal(kind).ok();
+    let mut ends = [
+        install(SignalKind::terminate()),
+        install(SignalKind::interrupt()),
+    ];
+    let mut hangup = install(SignalKind::hangup());
+    let [terminate, interrupt] = &mut ends;
+    loop {
+        tokio::select! {
+            () = next(terminate) => break,
+            () = next(interrupt) => break,
+            () = next(&mut hangup) => {
+                let _ = sd_notify::notify(&[NotifyState::Reloading]);
+                if let Err(error) = listener.reload() {
+                    log::warn!("{}", error.message());
+                }
+                let _ = sd_notify::notify(&[NotifyState::Ready]);
+            }
+        }
+    }
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    stop.cancel();
+}
+
+/// Waits for a signal; for ever if its handler cannot be installed.
+async fn next(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}

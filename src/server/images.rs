@@ -1,0 +1,168 @@
+//! Records of images.
+//!
+//! *Source:* `glance/api/v2/images.py` of the reference implementation.
+
+use axum::body::Body;
+use axum::response::Response;
+use futures_util::TryStreamExt;
+use http::StatusCode;
+use http::header::{HeaderName, HeaderValue, LOCATION};
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use super::Server;
+use super::answer::{self, Answer, json_of};
+use super::call::Call;
+use super::query;
+use super::routes::routes;
+use crate::model::schema::Allowed;
+use crate::model::{Image, ImagePatch, NewImage, PatchFormat};
+use crate::service::ImageService;
+use crate::{Error, Result};
+
+routes! {
+    "/images" => GET list, POST create;
+    "/images/{image}" => GET show, PATCH update, DELETE delete;
+    "/images/{image}/actions/deactivate" => POST deactivate;
+    "/images/{image}/actions/reactivate" => POST reactivate;
+    "/images/{image}/tags/{tag}" => PUT add_tag, DELETE remove_tag;
+}
+
+/// The header of the enabled methods of imports.
+const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-import-methods");
+
+/// The header of the stores that callers may select.
+const STORES: HeaderName = HeaderName::from_static("openstack-image-store-ids");
+
+/// Properties of the service itself that are not shown.
+const HIDDEN: [&str; 2] = ["os_glance_stage_host", "os_glance_hash_op_host"];
+
+/// Returns the representation of an image.
+pub(super) fn shown(image: &Image) -> Value {
+    let mut body = image.to_api();
+    for name in HIDDEN {
+        body.shift_remove(name);
+    }
+    body.into()
+}
+
+async fn list(call: Call) -> Answer {
+    call.refuse_body()?;
+    let parameters = call.query();
+    let listing = query::listing(&parameters, &call.server.settings)?;
+    let images: Vec<Image> = if listing.limit == 0 {
+        Vec::new()
+    } else {
+        call.service.list_images(listing.query).try_concat().await?
+    };
+    let link = |marker: Option<&str>| {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        let kept = parameters.iter().filter(|(name, _)| name != "marker");
+        query.extend_pairs(kept);
+        query.extend_pairs(marker.map(|marker| ("marker", marker)));
+        match query.finish() {
+            query if query.is_empty() => "/v2/images".to_string(),
+            query => format!("/v2/images?{query}"),
+        }
+    };
+    let mut body = json!({
+        "images": images.iter().map(shown).collect::<Vec<_>>(),
+        "first": link(None),
+        "schema": "/v2/schemas/images",
+    });
+    if let Some(last) = images.last()
+        && images.len() as u64 == listing.limit
+    {
+        body["next"] = link(Some(&last.id)).into();
+    }
+    json_of(StatusCode::OK, &body)
+}
+
+async fn create(mut call: Call) -> Answer {
+    let Value::Object(attributes) = call.json().await? else {
+        return Err(Error::invalid("The body of a new image is a JSON object."));
+    };
+    let image = call.service.create_image(NewImage { attributes }).await?;
+    let mut response = json_of(StatusCode::CREATED, &shown(&image))?;
+    let headers = response.headers_mut();
+    headers
+        .extend(HeaderValue::try_from(format!("/v2/images/{}", image.id)).map(|at| (LOCATION, at)));
+    call.server.describe(&mut response);
+    Ok(response)
+}
+
+impl Server {
+    /// Adds the headers that name the methods of imports and the stores.
+    fn describe(&self, response: &mut Response<Body>) {
+        let features = &self.features;
+        for (name, values) in [
+            (IMPORT_METHODS, &features.import_methods),
+            (STORES, &features.stores),
+        ] {
+            if !values.is_empty() {
+                let value = HeaderValue::try_from(values.join(","));
+                response
+                    .headers_mut()
+                    .extend(value.map(|value| (name, value)));
+            }
+        }
+    }
+}
+
+async fn show(call: Call) -> Answer {
+    call.refuse_body()?;
+    let image = call.service.get_image(call.parameter("image")).await?;
+    json_of(StatusCode::OK, &shown(&image))
+}
+
+async fn update(mut call: Call) -> Answer {
+    let format = PatchFormat::parse(call.content_type())?;
+    let body = call.bytes().await?;
+    let patch = ImagePatch::parse(format, &body, &allowed(&*call.service).await?)?;
+    let image = call
+        .service
+        .update_image(call.parameter("image"), &patch)
+        .await?;
+    json_of(StatusCode::OK, &shown(&image))
+}
+
+/// Returns the formats that images may have.
+async fn allowed(service: &dyn ImageService) -> Result<Allowed> {
+    Ok(Allowed::of_schema(&service.schema("image").await?))
+}
+
+async fn delete(call: Call) -> Answer {
+    call.refuse_body()?;
+    call.service.delete_image(call.parameter("image")).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+async fn deactivate(call: Call) -> Answer {
+    call.refuse_body()?;
+    call.service
+        .deactivate_image(call.parameter("image"))
+        .await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+async fn reactivate(call: Call) -> Answer {
+    call.refuse_body()?;
+    call.service
+        .reactivate_image(call.parameter("image"))
+        .await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+async fn add_tag(call: Call) -> Answer {
+    call.refuse_body()?;
+    let (image, tag) = (call.parameter("image"), call.parameter("tag"));
+    call.service.add_tag(image, tag).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+async fn remove_tag(call: Call) -> Answer {
+    call.refuse_body()?;
+    let (image, tag) = (call.parameter("image"), call.parameter("tag"));
+    call.service.remove_tag(image, tag).await?;
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}

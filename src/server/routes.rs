@@ -1,0 +1,191 @@
+//! The tables of routes, and how a request gets to its handler.
+
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use futures_util::future::BoxFuture;
+use http::header::ACCEPT;
+use http::{Method, StatusCode, Uri};
+use tower_service::Service;
+
+use super::answer::{self, Answer};
+use super::call::Call;
+use super::versions::{Target, address};
+use super::{Server, data, identity, images, request_id};
+use crate::model::Caller;
+
+/// A function that responds to a request.
+pub type Handler = fn(Call) -> BoxFuture<'static, Answer>;
+
+/// A path and its methods.
+pub struct Route {
+    /// The path below the version, with `{names}` for its variable parts.
+    pub path: &'static str,
+    /// The methods and their handlers.
+    pub methods: &'static [(Method, Handler)],
+}
+
+/// Declares the table of a resource: `"/path" => GET show, DELETE delete;`.
+macro_rules! routes {
+    ($($path:literal => $($method:ident $handler:path),+;)*) => {
+        /// The routes of the resource.
+        pub(super) const ROUTES: &[$crate::server::routes::Route] = &[
+            $($crate::server::routes::Route {
+                path: $path,
+                methods: &[$((::http::Method::$method, |call| Box::pin($handler(call)))),+],
+            }),*
+        ];
+    };
+}
+pub(super) use routes;
+
+/// The tables of all resources.
+const TABLES: &[&[Route]] = &[images::ROUTES, data::ROUTES];
+
+/// Returns all routes.
+pub fn all() -> impl Iterator<Item = &'static Route> {
+    TABLES.iter().copied().flatten()
+}
+
+/// The server and the caller of a request, on its way to the handler.
+#[derive(Clone)]
+struct Context {
+    server: Arc<Server>,
+    caller: Caller,
+}
+
+/// Returns the table of paths. It is built once.
+fn router() -> Router {
+    static ROUTER: OnceLock<Router> = OnceLock::new();
+    let build = || {
+        let mut router = Router::new();
+        for route in all() {
+            let handler =
+                move |State(route): State<&'static Route>, parameters: RawPathParams, request| {
+                    handle(route, parameters, request)
+                };
+            router = router.route(route.path, any(handler).with_state(route));
+        }
+        router.fallback(|request: Request| async move {
+            let status = match *request.method() {
+                Method::GET
+                | Method::HEAD
+                | Method::POST
+                | Method::PUT
+                | Method::DELETE
+                | Method::PATCH => StatusCode::NOT_FOUND,
+                _ => StatusCode::NOT_IMPLEMENTED,
+            };
+            answer::refused(
+                status,
+                "The resource could not be found.",
+                request.headers(),
+            )
+        })
+    };
+    ROUTER.get_or_init(build).clone()
+}
+
+/// Calls the handler of a route for the method of a request.
+async fn handle(
+    route: &'static Route,
+    parameters: RawPathParams,
+    request: Request,
+) -> Response<Body> {
+    let (mut parts, body) = request.into_parts();
+    let mut methods = route.methods.iter();
+    let Some((_, handler)) = methods.find(|(method, _)| *method == parts.method) else {
+        let allowed: Vec<Method> = route
+            .methods
+            .iter()
+            .map(|(method, _)| method.clone())
+            .collect();
+        return answer::method_not_allowed(&allowed, &parts.headers);
+    };
+    let Some(Context { server, caller }) = parts.extensions.remove::<Context>() else {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return answer::refused(status, "The request has no caller.", &parts.headers);
+    };
+    let headers = parts.headers.clone();
+    let parameters = parameters
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_string()));
+    let call = Call {
+        service: server.deployment.act_as(caller.clone()),
+        parameters: parameters.collect(),
+        server,
+        caller,
+        parts,
+        body,
+    };
+    match handler(call).await {
+        Ok(response) => response,
+        Err(error) => answer::refusal(&error, &headers),
+    }
+}
+
+/// Returns the response to a request.
+pub async fn answer(server: Arc<Server>, request: Request) -> Response<Body> {
+    let headers = request.headers();
+    let id = match request_id::of(headers, server.settings.request_id_limit) {
+        Ok(id) => id,
+        Err(error) => return answer::refusal(&error, headers),
+    };
+    let mut response = respond(server, request, &id).await;
+    if let Some(value) = request_id::value(&id) {
+        response.headers_mut().insert(request_id::HEADER, value);
+    }
+    response
+}
+
+async fn respond(server: Arc<Server>, mut request: Request, id: &str) -> Response<Body> {
+    let accept = request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|accept| accept.to_str().ok());
+    let target = server.features.target(request.uri().path(), accept);
+    let path = match target {
+        Target::Resource(path) => path.to_string(),
+        Target::Versions => return versions(&server, StatusCode::OK, &request),
+        Target::Unknown => return versions(&server, StatusCode::MULTIPLE_CHOICES, &request),
+    };
+    let mut caller = match identity::identify(&server.settings, request.headers()).await {
+        Ok(caller) => caller,
+        Err(error) => return answer::refusal(&error, request.headers()),
+    };
+    caller.request_id = Some(id.to_string());
+    let query = request.uri().query().map(|query| format!("?{query}"));
+    let inner = format!("{path}{}", query.unwrap_or_default());
+    let inner = if inner.starts_with('/') {
+        inner
+    } else {
+        format!("/{inner}")
+    };
+    match Uri::try_from(inner) {
+        Ok(uri) => *request.uri_mut() = uri,
+        Err(_) => {
+            let message = "The path is not a valid address.";
+            return answer::refused(StatusCode::BAD_REQUEST, message, request.headers());
+        }
+    }
+    request.extensions_mut().insert(Context { server, caller });
+    match router().call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// Returns the list of the versions.
+fn versions(server: &Server, status: StatusCode, request: &Request) -> Response<Body> {
+    let own = server.settings.public_endpoint.clone();
+    let url = own.unwrap_or_else(|| address(request.headers(), server.settings.tls.is_some()));
+    let list = server.features.versions(&url);
+    match answer::json_of(status, &list) {
+        Ok(response) => response,
+        Err(error) => answer::refusal(&error, request.headers()),
+    }
+}
