@@ -218,7 +218,8 @@ impl Local {
     fn new_image(&self, new: &NewImage) -> Result<Image> {
         let now = self.catalog.now();
         let mut image = Image::queued(String::new(), now);
-        image.owner = Some(self.caller.project.clone());
+        // A caller without a login has no project.
+        image.owner = Some(self.caller.project.clone()).filter(|owner| !owner.is_empty());
         // A violation of the schema is reported before attributes that the caller cannot set.
         let allowed = self.allowed()?;
         for (name, value) in &new.attributes {

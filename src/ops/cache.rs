@@ -45,7 +45,7 @@ impl Verb {
             }));
         }
         match self {
-            Self::Queue => service.cache_image(&id).await?,
+            Self::Queue => service.cache_image(&id).await?.await?,
             Self::Delete => service.uncache_image(&id).await?,
         }
         Ok(None)

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Remote;
 use crate::http::Request;
 use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
-use crate::service::{Cache, CacheKeeper};
+use crate::service::{Cache, CacheKeeper, Running};
 use crate::{Error, ErrorKind, Operation, Result};
 
 /// The header for the part of the cache to clear; without it, both parts.
@@ -27,8 +27,9 @@ impl Cache for Remote {
         self.get(&["cache"]).await
     }
 
-    async fn cache_image(&self, id: &str) -> Result<()> {
-        self.command(Method::PUT, &["cache", id]).await
+    async fn cache_image(&self, id: &str) -> Result<Running> {
+        self.command(Method::PUT, &["cache", id]).await?;
+        Ok(Box::pin(async { Ok(()) }))
     }
 
     async fn uncache_image(&self, id: &str) -> Result<()> {
@@ -119,7 +120,7 @@ impl CacheKeeper for Remote {
             Err(error) if is_unknown(&error) && !error.message().contains(id) => {
                 self.command(Method::PUT, &["queued_images", id]).await
             }
-            other => other,
+            other => other.map(drop),
         }
     }
 

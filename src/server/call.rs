@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::request::Parts;
 use serde_json::Value;
 use url::form_urlencoded;
 
 use super::Server;
-use crate::model::Caller;
 use crate::service::ImageService;
 use crate::{Error, Result};
 
@@ -20,8 +19,6 @@ const BODY_LIMIT: usize = 16 << 20;
 pub struct Call {
     /// The server.
     pub server: Arc<Server>,
-    /// The caller.
-    pub caller: Caller,
     /// The service for the caller.
     pub service: Box<dyn ImageService>,
     /// The method, the address and the headers.
@@ -38,11 +35,6 @@ impl Call {
         let mut parameters = self.parameters.iter();
         let found = parameters.find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)
-    }
-
-    /// Returns the headers.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.parts.headers
     }
 
     /// Returns the text of a header.

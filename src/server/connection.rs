@@ -29,6 +29,16 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+impl Default for Limits {
+    /// Returns limits for a process with few descriptors.
+    fn default() -> Self {
+        Self {
+            connections: 384,
+            grace: Duration::from_mins(1),
+        }
+    }
+}
+
 /// The time that a client has to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 

@@ -8,12 +8,11 @@ use futures_util::TryStreamExt;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, LOCATION};
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use super::Server;
 use super::answer::{self, Answer, json_of};
 use super::call::Call;
-use super::query;
+use super::query::{self, Links};
 use super::routes::routes;
 use crate::model::schema::Allowed;
 use crate::model::{Image, ImagePatch, NewImage, PatchFormat};
@@ -55,25 +54,16 @@ async fn list(call: Call) -> Answer {
     } else {
         call.service.list_images(listing.query).try_concat().await?
     };
-    let link = |marker: Option<&str>| {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        let kept = parameters.iter().filter(|(name, _)| name != "marker");
-        query.extend_pairs(kept);
-        query.extend_pairs(marker.map(|marker| ("marker", marker)));
-        match query.finish() {
-            query if query.is_empty() => "/v2/images".to_string(),
-            query => format!("/v2/images?{query}"),
-        }
-    };
+    let links = Links::new("/v2/images", &parameters);
     let mut body = json!({
         "images": images.iter().map(shown).collect::<Vec<_>>(),
-        "first": link(None),
+        "first": links.first(),
         "schema": "/v2/schemas/images",
     });
     if let Some(last) = images.last()
         && images.len() as u64 == listing.limit
     {
-        body["next"] = link(Some(&last.id)).into();
+        body["next"] = links.after(&last.id).into();
     }
     json_of(StatusCode::OK, &body)
 }

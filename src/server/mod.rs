@@ -7,15 +7,23 @@
 //! place, [`answer::refusal`].
 
 mod answer;
+mod cache;
 mod call;
 mod connection;
 mod data;
 mod identity;
 mod images;
+mod imports;
 mod listener;
+mod locations;
+mod members;
+mod metadefs;
 mod query;
 mod request_id;
 mod routes;
+mod schemas;
+mod stores;
+mod tasks;
 mod versions;
 
 use std::sync::Arc;
@@ -24,10 +32,11 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 
-use crate::config::ServerSettings;
+use crate::Result;
+use crate::config::{ServerSettings, Settings};
 use crate::local::Engine;
 use crate::model::Caller;
-use crate::service::ImageService;
+use crate::service::{ImageService, Running};
 
 pub use connection::Limits;
 pub use listener::Listener;
@@ -62,6 +71,22 @@ pub struct Features {
     pub has_cache: bool,
 }
 
+impl Features {
+    /// Returns the features of a deployment with these settings.
+    ///
+    /// # Errors
+    /// `Failed` for invalid settings.
+    pub fn of(settings: &Settings) -> Result<Self> {
+        let stores = settings.stores.get()?;
+        let named = stores.list.iter().filter(|_| stores.named);
+        Ok(Self {
+            stores: named.map(|store| store.id.clone()).collect(),
+            import_methods: settings.import.methods.get()?.clone(),
+            has_cache: settings.cache.get()?.is_some(),
+        })
+    }
+}
+
 impl Server {
     /// Creates the service of a deployment.
     pub fn new(
@@ -74,6 +99,15 @@ impl Server {
             settings,
             features,
         })
+    }
+
+    /// Lets the rest of an operation continue after its response.
+    fn continue_later(&self, rest: Running) {
+        tokio::spawn(async move {
+            if let Err(error) = rest.await {
+                log::error!("{}", error.message());
+            }
+        });
     }
 
     /// Returns the response to a request.

@@ -1,7 +1,9 @@
-//! The parameters of a list of images.
+//! The parameters of lists, and the links between their pages.
 //!
 //! *Source:* `RequestDeserializer.index` and `ImagesController.index` in `glance/api/v2/images.py` of the reference
 //! implementation.
+
+use url::form_urlencoded;
 
 use crate::config::ServerSettings;
 use crate::model::{Direction, ImageFilter, ImageQuery, MemberStatus, SortKey, Visibility};
@@ -59,6 +61,44 @@ pub fn listing(parameters: &[(String, String)], settings: &ServerSettings) -> Re
         .min(settings.maximum_limit);
     query.limit = Some(limit);
     Ok(Listing { query, limit })
+}
+
+/// The links of a page of a list to the first page and to the next one.
+pub struct Links<'p> {
+    path: &'static str,
+    /// The parameters of the request without its marker.
+    kept: Vec<&'p (String, String)>,
+}
+
+impl<'p> Links<'p> {
+    /// Returns the links of the list at `path` for the parameters of a request.
+    pub fn new(path: &'static str, parameters: &'p [(String, String)]) -> Self {
+        let kept = parameters.iter().filter(|(name, _)| name != "marker");
+        Self {
+            path,
+            kept: kept.collect(),
+        }
+    }
+
+    /// Returns the link to the first page.
+    pub fn first(&self) -> String {
+        self.link(None)
+    }
+
+    /// Returns the link to the page after an item.
+    pub fn after(&self, marker: &str) -> String {
+        self.link(Some(marker))
+    }
+
+    fn link(&self, marker: Option<&str>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.kept.iter().map(|(name, value)| (name, value)));
+        query.extend_pairs(marker.map(|marker| ("marker", marker)));
+        match query.finish() {
+            query if query.is_empty() => self.path.to_string(),
+            query => format!("{}?{query}", self.path),
+        }
+    }
 }
 
 /// Reads the maximum number of items of a page.

@@ -15,7 +15,10 @@ use tower_service::Service;
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::versions::{Target, address};
-use super::{Server, data, identity, images, request_id};
+use super::{
+    Server, cache, data, identity, images, imports, locations, members, metadefs, request_id,
+    schemas, stores, tasks,
+};
 use crate::model::Caller;
 
 /// A function that responds to a request.
@@ -33,7 +36,7 @@ pub struct Route {
 macro_rules! routes {
     ($($path:literal => $($method:ident $handler:path),+;)*) => {
         /// The routes of the resource.
-        pub(super) const ROUTES: &[$crate::server::routes::Route] = &[
+        pub(in crate::server) const ROUTES: &[$crate::server::routes::Route] = &[
             $($crate::server::routes::Route {
                 path: $path,
                 methods: &[$((::http::Method::$method, |call| Box::pin($handler(call)))),+],
@@ -44,7 +47,22 @@ macro_rules! routes {
 pub(super) use routes;
 
 /// The tables of all resources.
-const TABLES: &[&[Route]] = &[images::ROUTES, data::ROUTES];
+const TABLES: &[&[Route]] = &[
+    images::ROUTES,
+    data::ROUTES,
+    imports::ROUTES,
+    locations::ROUTES,
+    members::ROUTES,
+    tasks::ROUTES,
+    stores::ROUTES,
+    cache::ROUTES,
+    schemas::ROUTES,
+    metadefs::namespaces::ROUTES,
+    metadefs::objects::ROUTES,
+    metadefs::properties::ROUTES,
+    metadefs::tags::ROUTES,
+    metadefs::resource_types::ROUTES,
+];
 
 /// Returns all routes.
 pub fn all() -> impl Iterator<Item = &'static Route> {
@@ -115,10 +133,9 @@ async fn handle(
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_string()));
     let call = Call {
-        service: server.deployment.act_as(caller.clone()),
+        service: server.deployment.act_as(caller),
         parameters: parameters.collect(),
         server,
-        caller,
         parts,
         body,
     };

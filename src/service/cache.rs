@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::Running;
 use crate::Result;
 use crate::model::{CacheState, CacheTarget, CachedImage, Removed};
 
@@ -12,12 +13,12 @@ pub trait Cache: Send + Sync {
     /// Returns the cached images and the queue.
     async fn cache_state(&self) -> Result<CacheState>;
 
-    /// Queues an image to be cached immediately. No effect if it is cached or queued. The image MUST be
-    /// queued when this returns; a server fetches it afterwards.
+    /// Queues an image to be cached immediately. No effect if it is cached or queued. The image MUST be queued when
+    /// this returns. Returns the rest of the work in this process, which fetches it.
     ///
     /// # Errors
     /// `NotFound` for an unknown image, `Invalid` for one that is not active.
-    async fn cache_image(&self, id: &str) -> Result<()>;
+    async fn cache_image(&self, id: &str) -> Result<Running>;
 
     /// Removes an image from the cache and from its queue. Also valid for a deleted image, and for one that
     /// is in neither.

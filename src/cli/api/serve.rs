@@ -3,7 +3,6 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use sd_notify::NotifyState;
@@ -17,9 +16,6 @@ use crate::config::{IdentityKind, ServerSettings, Settings};
 use crate::local::Engine;
 use crate::server::{Features, Limits, Listener, Server};
 use crate::{Error, Result};
-
-/// The time that requests have to end when the service is stopped.
-const GRACE: Duration = Duration::from_mins(1);
 
 /// The descriptors that are left for files, databases and stores.
 const RESERVED_DESCRIPTORS: u64 = 256;
@@ -41,7 +37,7 @@ pub fn run(settings: Settings, server: ServerSettings, log: Log) -> Result<ExitC
 }
 
 async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
-    let features = features(&settings)?;
+    let features = Features::of(&settings)?;
     let listener = Arc::new(Listener::open(&server).await?);
     let is_open = server.flavor.identity == IdentityKind::None;
     let engine = Engine::open(settings).await?;
@@ -69,24 +65,13 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
     let signals = tokio::spawn(until_stopped(Arc::clone(&listener), stop.clone()));
     let limits = Limits {
         connections: connections(),
-        grace: GRACE,
+        ..Limits::default()
     };
     let served = service.serve(&listener, limits, &stop).await;
     signals.abort();
     log.info("stopped");
     engine.close().await?;
     served
-}
-
-/// Returns the features of the deployment.
-fn features(settings: &Settings) -> Result<Features> {
-    let stores = settings.stores.get()?;
-    let named = stores.list.iter().filter(|_| stores.named);
-    Ok(Features {
-        stores: named.map(|store| store.id.clone()).collect(),
-        import_methods: settings.import.methods.get()?.clone(),
-        has_cache: settings.cache.get()?.is_some(),
-    })
 }
 
 /// Returns the maximum number of connections by the number of descriptors that the process may have.

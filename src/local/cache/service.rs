@@ -10,7 +10,7 @@ use crate::data::Watch;
 use crate::local::Local;
 use crate::local::policy::{self, Action, Target};
 use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
-use crate::service::{Cache, CacheKeeper};
+use crate::service::{Cache, CacheKeeper, Running};
 use crate::{Error, ErrorKind, Operation, Result};
 
 #[async_trait]
@@ -23,8 +23,7 @@ impl Cache for Local {
         })
     }
 
-    /// Fetches the image before it returns, because no background process would do so.
-    async fn cache_image(&self, id: &str) -> Result<()> {
+    async fn cache_image(&self, id: &str) -> Result<Running> {
         let stored = self.find(id).await.map_err(|error| missing(error, id))?;
         let cache = self.administered_cache(Action::CacheImage)?;
         if stored.image.status != ImageStatus::Active {
@@ -36,12 +35,15 @@ impl Cache for Local {
         let bytes = self.open_from_stores(stored, &[], ByteRange::ALL).await?;
         let cache = cache.clone();
         let fetch = async move { cache.prefetch_one(bytes, Watch::default()).await };
-        let fetched = self.spawn(fetch).await.map_err(|error| {
-            error
-                .hint("The image stays queued.")
-                .hint(Operation::Prefetch)
-        });
-        fetched.map(drop)
+        let fetched = self.spawn(fetch);
+        Ok(Box::pin(async move {
+            let fetched = fetched.await.map_err(|error| {
+                error
+                    .hint("The image stays queued.")
+                    .hint(Operation::Prefetch)
+            });
+            fetched.map(drop)
+        }))
     }
 
     async fn uncache_image(&self, id: &str) -> Result<()> {

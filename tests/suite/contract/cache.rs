@@ -60,7 +60,7 @@ async fn a_fresh_cache_is_empty(on: impl Deployment) {
 async fn what_is_queued_comes_into_the_cache(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let id = active(admin.as_ref(), b"to be fetched").await.id;
-    admin.cache_image(&id).await.unwrap();
+    admin.cache_image(&id).await.unwrap().await.unwrap();
     let state = once(admin.as_ref(), |state| has(state, &id)).await;
     let [cached] = &state.cached[..] else {
         panic!("{state:?}")
@@ -68,7 +68,7 @@ async fn what_is_queued_comes_into_the_cache(on: impl Deployment) {
     assert_eq!((cached.size, cached.hits), (13, 0));
     assert!(state.queued.is_empty());
     // Once more changes nothing.
-    admin.cache_image(&id).await.unwrap();
+    admin.cache_image(&id).await.unwrap().await.unwrap();
     assert_eq!(admin.cache_state().await.unwrap(), state);
 }
 
@@ -93,9 +93,9 @@ async fn what_is_downloaded_is_cached_and_counted(on: impl Deployment) {
 async fn only_images_with_data_are_queued(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let empty = raw_image(admin.as_ref(), "empty").await;
-    assert_eq!(kind(admin.cache_image(&empty.id).await), Invalid);
+    assert_eq!(kind(admin.cache_image(&empty.id).await.map(drop)), Invalid);
     let nowhere = "88888888-8888-8888-8888-888888888888";
-    assert_eq!(kind(admin.cache_image(nowhere).await), NotFound);
+    assert_eq!(kind(admin.cache_image(nowhere).await.map(drop)), NotFound);
     assert_eq!(admin.cache_state().await.unwrap(), CacheState::default());
 }
 
@@ -104,7 +104,7 @@ async fn an_image_is_dropped_from_the_cache(on: impl Deployment) {
     let mut ids = Vec::new();
     for content in [b"one", b"two"] {
         let id = active(admin.as_ref(), content).await.id;
-        admin.cache_image(&id).await.unwrap();
+        admin.cache_image(&id).await.unwrap().await.unwrap();
         once(admin.as_ref(), |state| has(state, &id)).await;
         ids.push(id);
     }
@@ -121,13 +121,13 @@ async fn an_image_is_dropped_from_the_cache(on: impl Deployment) {
 async fn cache_and_queue_are_cleared_apart(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let id = active(admin.as_ref(), b"kept").await.id;
-    admin.cache_image(&id).await.unwrap();
+    admin.cache_image(&id).await.unwrap().await.unwrap();
     once(admin.as_ref(), |state| has(state, &id)).await;
     admin.clear_cache(CacheTarget::Queue).await.unwrap();
     assert!(has(&admin.cache_state().await.unwrap(), &id));
     admin.clear_cache(CacheTarget::Cache).await.unwrap();
     assert_eq!(admin.cache_state().await.unwrap(), CacheState::default());
-    admin.cache_image(&id).await.unwrap();
+    admin.cache_image(&id).await.unwrap().await.unwrap();
     once(admin.as_ref(), |state| has(state, &id)).await;
     admin.clear_cache(CacheTarget::Both).await.unwrap();
     assert_eq!(admin.cache_state().await.unwrap(), CacheState::default());
@@ -140,7 +140,7 @@ async fn caches_are_for_administrators(on: impl Deployment) {
     );
     let id = active(demo.as_ref(), b"mine").await.id;
     assert_eq!(kind(demo.cache_state().await), Forbidden);
-    assert_eq!(kind(demo.cache_image(&id).await), Forbidden);
+    assert_eq!(kind(demo.cache_image(&id).await.map(drop)), Forbidden);
     assert_eq!(kind(demo.uncache_image(&id).await), Forbidden);
     assert_eq!(kind(demo.clear_cache(CacheTarget::Both).await), Forbidden);
     assert_eq!(kind(demo.clean_cache(false).await), Forbidden);
@@ -148,7 +148,7 @@ async fn caches_are_for_administrators(on: impl Deployment) {
     assert_eq!(kind(demo.cached_nodes(&id).await), Forbidden);
     // What they may not see is not there for them.
     let hidden = active(admin.as_ref(), b"not theirs").await.id;
-    assert_eq!(kind(demo.cache_image(&hidden).await), NotFound);
+    assert_eq!(kind(demo.cache_image(&hidden).await.map(drop)), NotFound);
     assert_eq!(kind(demo.uncache_image(&hidden).await), NotFound);
 }
 
@@ -156,7 +156,7 @@ async fn hosts_that_have_an_image_are_known(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let id = active(admin.as_ref(), b"here").await.id;
     assert!(admin.cached_nodes(&id).await.unwrap().is_empty());
-    admin.cache_image(&id).await.unwrap();
+    admin.cache_image(&id).await.unwrap().await.unwrap();
     once(admin.as_ref(), |state| has(state, &id)).await;
     let nodes = admin.cached_nodes(&id).await.unwrap();
     assert!(
@@ -180,7 +180,7 @@ async fn a_deleted_image_leaves_the_cache(on: impl Deployment) {
 async fn a_cache_below_its_limit_is_not_pruned(on: impl Deployment) {
     let admin = on.service("admin:admin:u").await;
     let id = active(admin.as_ref(), b"small").await.id;
-    admin.cache_image(&id).await.unwrap();
+    admin.cache_image(&id).await.unwrap().await.unwrap();
     once(admin.as_ref(), |state| has(state, &id)).await;
     assert_eq!(admin.prune_cache(false).await.unwrap().files, 0);
     admin.clean_cache(false).await.unwrap();

@@ -9,6 +9,7 @@ pub mod locations;
 mod members;
 mod metadefs;
 mod patches;
+pub mod served;
 mod stores;
 
 use glance_tools::config::{Cloud, CloudOptions, Environment};
@@ -158,8 +159,8 @@ pub fn empty_cloud() -> SharedCloud {
     cloud
 }
 
-/// Declares the suite's tests, for every deployment there is: the engine on SQLite (`local`) and on MariaDB,
-/// and a real Glance (`remote`); those after `local:` for the engine alone.
+/// Declares the suite's tests, for every deployment there is: the engine on SQLite (`local`) and on MariaDB, the same behind
+/// a server of this project (`served`), and a real Glance (`remote`); those after `local:` for the engine alone.
 macro_rules! contract {
     ($($name:ident)* $(; local: $($alone:ident)*)?) => {
         mod local {
@@ -186,6 +187,13 @@ macro_rules! contract {
                     super::$alone(crate::support::Place::on_mariadb().await).await;
                 });
             })*)?
+        }
+
+        mod served {
+            $(#[test]
+            fn $name() {
+                crate::support::block_on(super::$name(crate::contract::served::Served::new()));
+            })*
         }
 
         mod remote {
