@@ -783,6 +783,7 @@ mod tests {
                 };
                 format!("{flavor}{section}auth_url = http://k\nusername = g\npassword = p\n{credential}")
             }
+            _ if name == "ca_file" => "[DEFAULT]\ncert_file = c\nkey_file = k\n".to_string(),
             "trusted_auth" => "[paste_deploy]\nflavor = trusted-auth\n".to_string(),
             "cors" if name != "allowed_origin" => "[cors]\nallowed_origin = http://o\n".to_string(),
             _ if of_cache => "[DEFAULT]\nimage_cache_dir = /c\n".to_string(),

@@ -75,7 +75,10 @@ pub struct Identity {
 }
 
 enum Method {
+    /// Everyone is an administrator.
     None,
+    /// No caller can be identified: there are no settings of Keystone.
+    Nobody,
     Keystone(Box<Validator>),
     TrustedHeaders(TrustedHeaders),
 }
@@ -88,8 +91,8 @@ impl Identity {
             (IdentityKind::Keystone, Some(keystone)) => {
                 Method::Keystone(Box::new(Validator::new(keystone.clone())))
             }
-            // Without the settings of Keystone nobody is trusted.
-            (IdentityKind::TrustedHeaders | IdentityKind::Keystone, _) => {
+            (IdentityKind::Keystone, None) => Method::Nobody,
+            (IdentityKind::TrustedHeaders, _) => {
                 Method::TrustedHeaders(TrustedHeaders::new(settings.trusted_proxies.clone()))
             }
         };
@@ -107,6 +110,7 @@ impl Identity {
         let found = match &self.method {
             // Upstream's callers without a login have no project either.
             Method::None => return Ok(Caller::new("", Role::Admin, "")),
+            Method::Nobody => return Err(Refusal::Unauthenticated),
             Method::Keystone(validator) => validator.identify(request).await?,
             Method::TrustedHeaders(trusted) => trusted.identify(request)?,
         };
