@@ -104,7 +104,7 @@ pub struct NamedRole {
     pub name: String,
 }
 
-/// What an application credential restricts its tokens to.
+/// The restrictions of the tokens of an application credential.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Restriction {
     /// The requests that are allowed; None: all.

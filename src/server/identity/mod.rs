@@ -78,7 +78,7 @@ enum Method {
     /// Everyone is an administrator.
     None,
     /// No caller can be identified: there are no settings of Keystone.
-    Nobody,
+    Unconfigured,
     Keystone(Box<Validator>),
     TrustedHeaders(TrustedHeaders),
 }
@@ -91,7 +91,7 @@ impl Identity {
             (IdentityKind::Keystone, Some(keystone)) => {
                 Method::Keystone(Box::new(Validator::new(keystone.clone())))
             }
-            (IdentityKind::Keystone, None) => Method::Nobody,
+            (IdentityKind::Keystone, None) => Method::Unconfigured,
             (IdentityKind::TrustedHeaders, _) => {
                 Method::TrustedHeaders(TrustedHeaders::new(settings.trusted_proxies.clone()))
             }
@@ -110,7 +110,7 @@ impl Identity {
         let found = match &self.method {
             // Upstream's callers without a login have no project either.
             Method::None => return Ok(Caller::new("", Role::Admin, "")),
-            Method::Nobody => return Err(Refusal::Unauthenticated),
+            Method::Unconfigured => return Err(Refusal::Unauthenticated),
             Method::Keystone(validator) => validator.identify(request).await?,
             Method::TrustedHeaders(trusted) => trusted.identify(request)?,
         };
