@@ -781,7 +781,7 @@ mod tests {
                 } else {
                     ""
                 };
-                format!("{flavor}{section}auth_url = http://k\nusername = g\npassword = p\n{credential}")
+                format!("{flavor}{section}auth_url = http://k\nuser_id = g\npassword = p\n{credential}")
             }
             _ if name == "ca_file" => "[DEFAULT]\ncert_file = c\nkey_file = k\n".to_string(),
             "trusted_auth" => "[paste_deploy]\nflavor = trusted-auth\n".to_string(),
