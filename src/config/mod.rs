@@ -16,7 +16,7 @@ pub mod settings;
 pub use cloud::{
     Address, Challenge, Cloud, CloudOptions, Federation, Field, Grant, Interface, Keystone, Login,
     Method, Named, Need, OptionNames, Prepared, Profile, Published, Reference, Scope, Tls,
-    TlsVersion, Trust, cloud_names, fields, root_of,
+    TlsVersion, Trust, cloud_names, fields, keystone_of, root_of,
 };
 pub use deployment::{
     Deployment, DeploymentOptions, Place, choose_client_deployment, choose_deployment,
@@ -28,9 +28,10 @@ pub use preferences::Preferences;
 pub use reason::Reason;
 pub use secret::Secret;
 pub use settings::{
-    Addressing, CacheDriver, CacheSettings, DataDirectory, Database, Exposure, FileStore, Flavor,
-    Formats, HttpStore, IdentityKind, Limits, LogSettings, MysqlPool, MysqlServer, MysqlTls,
-    MysqlTlsMode, ProjectLimits, RbdStore, Registration, S3Store, ScrubberSettings, ServerSettings,
-    ServerTls, Setting, Settings, Store, StoreKind, Stores, SwiftAccount, SwiftAuth, SwiftLogin,
-    SwiftReference, SwiftService, SwiftStore, is_data_dir, is_host_label, schemes,
+    Addressing, CacheDriver, CacheSettings, CorsOrigin, DataDirectory, Database, Exposure,
+    FileStore, Flavor, Formats, HttpStore, IdentityKind, KeystoneLogin, KeystoneSettings, Limits,
+    LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits, RbdStore,
+    Registration, S3Store, ScrubberSettings, ServerSettings, ServerTls, Setting, Settings, Store,
+    StoreKind, Stores, SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService,
+    SwiftStore, is_data_dir, is_host_label, schemes,
 };

@@ -27,7 +27,7 @@ pub use reason::{Failure, Reason, TlsReason};
 pub use setup::SetupError;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 #[cfg(test)]
 mod tests;

@@ -66,6 +66,28 @@ impl Caller {
         }
     }
 
+    /// Returns a user in a project with roles by their names. The strongest [`Role`] among them and those it implies count; the
+    /// weakest one if there is none, without its name in the list of roles.
+    pub fn with_roles<'r>(
+        project: &str,
+        user: &str,
+        roles: impl IntoIterator<Item = &'r str>,
+    ) -> Self {
+        let given: Vec<String> = roles.into_iter().map(str::to_lowercase).collect();
+        let mut known = Role::ALL.into_iter().rev();
+        let strongest = known.find(|role| given.iter().any(|name| name == role.name()));
+        let mut caller = Self::new(project, strongest.unwrap_or(Role::Reader), user);
+        if strongest.is_none() {
+            caller.roles.clear();
+        }
+        for role in given {
+            if !caller.roles.contains(&role) {
+                caller.roles.push(role);
+            }
+        }
+        caller
+    }
+
     /// Reads `PROJECT[:ROLE[:USER]]`; without a role it is `member`, without a user the project's name.
     ///
     /// # Errors
@@ -115,6 +137,22 @@ impl fmt::Display for Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_strongest_role_counts_in_any_case() {
+        let of = |roles: &[&str]| {
+            let caller = Caller::with_roles("p", "u", roles.iter().copied());
+            (caller.role, caller.roles.join(" "))
+        };
+        let all = "reader member admin".to_string();
+        assert_eq!(of(&["Admin"]), (Role::Admin, all));
+        assert_eq!(
+            of(&["service", "MEMBER", "reader"]),
+            (Role::Member, "reader member service".to_string())
+        );
+        assert_eq!(of(&["creator"]), (Role::Reader, "creator".to_string()));
+        assert_eq!(of(&[]), (Role::Reader, String::new()));
+    }
 
     #[test]
     fn callers_are_read_with_their_defaults() {

@@ -42,20 +42,37 @@ pub fn empty(status: StatusCode) -> Response<Body> {
     response
 }
 
-/// The representation of a refusal that a client accepts.
+/// A representation of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
+    /// A page.
     Html,
+    /// A JSON object.
     Json,
+    /// Plain text.
     Text,
 }
 
 impl Form {
-    /// Returns the preferred form; HTML if the client accepts everything, as upstream.
+    /// Returns the media type and its family.
+    const fn media_type(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Html => ("text/html", "text/*"),
+            Self::Json => ("application/json", "application/*"),
+            Self::Text => ("text/plain", "text/*"),
+        }
+    }
+
+    /// Returns the form of a refusal; HTML if the client accepts everything, as upstream.
     fn accepted(headers: &HeaderMap) -> Self {
+        Self::preferred(headers, &[Self::Html, Self::Json]).unwrap_or(Self::Text)
+    }
+
+    /// Returns the form that a client prefers, the first one of equal ones; None if it accepts none of them.
+    pub fn preferred(headers: &HeaderMap, offers: &[Self]) -> Option<Self> {
         let mut texts = headers.get_all(ACCEPT).iter().peekable();
         if texts.peek().is_none() {
-            return Self::Html;
+            return offers.first().copied();
         }
         let ranges = texts.filter_map(|text| text.to_str().ok());
         let ranges: Vec<(&str, f32)> = ranges
@@ -70,20 +87,20 @@ impl Form {
             })
             .collect();
         // The most specific range that matches counts.
-        let quality = |full: &str, family: &str| {
+        let quality = |form: Self| {
+            let (full, family) = form.media_type();
             [full, family, "*/*"].into_iter().find_map(|wanted| {
                 let mut ranges = ranges.iter();
                 let found = ranges.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
                 found.map(|(_, quality)| *quality)
             })
         };
-        let html = quality("text/html", "text/*").unwrap_or(0.0);
-        let json = quality("application/json", "application/*").unwrap_or(0.0);
-        match (html > 0.0, json > 0.0) {
-            (true, _) if html >= json => Self::Html,
-            (_, true) => Self::Json,
-            _ => Self::Text,
-        }
+        let offers = offers.iter().copied();
+        let offers = offers.map(|form| (form, quality(form).unwrap_or(0.0)));
+        let best = offers
+            .filter(|(_, quality)| *quality > 0.0)
+            .reduce(|best, next| if next.1 > best.1 { next } else { best });
+        best.map(|(form, _)| form)
     }
 }
 

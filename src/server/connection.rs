@@ -1,6 +1,7 @@
 //! Connections: how many there are, how long they may be silent, and how they end.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::identity::Peer;
 use super::{Listener, Server};
 use crate::Result;
 
@@ -74,9 +76,9 @@ impl Server {
                 () = stop.cancelled() => break,
             };
             match accepted {
-                Ok((stream, _)) => {
-                    let connection =
-                        Arc::clone(self).connection(stream, listener, stop.clone(), end.clone());
+                Ok((stream, peer)) => {
+                    let ends = (stop.clone(), end.clone());
+                    let connection = Arc::clone(self).connection(stream, peer, listener, ends);
                     tasks.spawn(async move {
                         connection.await;
                         drop(place);
@@ -104,13 +106,14 @@ impl Server {
         Ok(())
     }
 
-    /// Returns the task of a connection.
+    /// Returns the task of a connection. `ends` are those of the service: the first one stops it after the current request,
+    /// the second one at once.
     fn connection(
         self: Arc<Self>,
         stream: TcpStream,
+        peer: SocketAddr,
         listener: &Listener,
-        stop: CancellationToken,
-        end: CancellationToken,
+        ends: (CancellationToken, CancellationToken),
     ) -> impl Future<Output = ()> + Send + 'static {
         let acceptor = listener.acceptor();
         async move {
@@ -121,11 +124,11 @@ impl Server {
             stream.set_read_timeout(limit);
             stream.set_write_timeout(limit);
             match acceptor {
-                None => self.requests(Box::pin(stream), stop, end).await,
+                None => self.requests(Box::pin(stream), peer, ends).await,
                 Some(acceptor) => {
                     let accepted = acceptor.accept(Box::pin(stream));
                     if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_TIMEOUT, accepted).await {
-                        self.requests(stream, stop, end).await;
+                        self.requests(stream, peer, ends).await;
                     }
                 }
             }
@@ -136,14 +139,15 @@ impl Server {
     async fn requests<S>(
         self: Arc<Self>,
         stream: S,
-        stop: CancellationToken,
-        end: CancellationToken,
+        peer: SocketAddr,
+        (stop, end): (CancellationToken, CancellationToken),
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let header_limit = self.settings.header_limit;
         let keep_alive = self.settings.keep_alive;
-        let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer));
             let server = Arc::clone(&self);
             async move { Ok::<_, io::Error>(server.answer(request.map(Body::new)).await) }
         });

@@ -1,7 +1,7 @@
 //! The Images API v2 over HTTP, for any implementation of the service traits.
 //!
-//! A connection is accepted by `listener.rs` and served by `connection.rs`. A request passes these steps, in `Server::answer`:
-//! its ID (`request_id.rs`), the version of the API in its path (`versions.rs`), the identification of its caller
+//! A connection is accepted by `listener.rs` and served by `connection.rs`. In `Server::answer`, load balancers get the state of
+//! the service (`healthcheck.rs`), and browsers the rules for other sites (`cors.rs`). Other requests pass these steps: its ID (`request_id.rs`), the version of the API in its path (`versions.rs`), the identification of its caller
 //! (`identity/`), and a route. Each resource has a file with its table of routes and their handlers; a handler gets a
 //! [`Call`](call::Call), calls the service of the caller, and returns a response (`answer.rs`). Errors become responses in one
 //! place, [`answer::refusal`].
@@ -10,7 +10,9 @@ mod answer;
 mod cache;
 mod call;
 mod connection;
+mod cors;
 mod data;
+mod healthcheck;
 mod identity;
 mod images;
 mod imports;
@@ -18,6 +20,7 @@ mod listener;
 mod locations;
 mod members;
 mod metadefs;
+mod proxy;
 mod query;
 mod request_id;
 mod routes;
@@ -31,12 +34,14 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
+use http::Method;
 
 use crate::Result;
 use crate::config::{ServerSettings, Settings};
 use crate::local::Engine;
 use crate::model::Caller;
 use crate::service::{ImageService, Running};
+use identity::Identity;
 
 pub use connection::Limits;
 pub use listener::Listener;
@@ -57,6 +62,7 @@ impl Deployment for Arc<Engine> {
 pub struct Server {
     deployment: Box<dyn Deployment>,
     settings: ServerSettings,
+    identity: Identity,
     features: Features,
 }
 
@@ -96,6 +102,7 @@ impl Server {
     ) -> Arc<Self> {
         Arc::new(Self {
             deployment: Box::new(deployment),
+            identity: Identity::new(&settings),
             settings,
             features,
         })
@@ -112,6 +119,20 @@ impl Server {
 
     /// Returns the response to a request.
     pub async fn answer(self: Arc<Self>, request: Request) -> Response<Body> {
-        routes::answer(self, request).await
+        let (headers, settings) = (request.headers(), &self.settings);
+        if healthcheck::is_path(request.uri().path()) {
+            let file = settings.healthcheck_file.as_deref();
+            return healthcheck::answer(file, request.method(), headers).await;
+        }
+        let rules = cors::rules_for(&settings.cors, headers);
+        if request.method() == Method::OPTIONS {
+            return cors::preflight(rules, headers);
+        }
+        let mut response = routes::answer(Arc::clone(&self), request).await;
+        self.identity.complete(&mut response);
+        if let Some(rules) = rules {
+            cors::expose(response.headers_mut(), rules);
+        }
+        response
     }
 }

@@ -14,10 +14,11 @@ use tower_service::Service;
 
 use super::answer::{self, Answer};
 use super::call::Call;
-use super::versions::{Target, address};
+use super::proxy::address;
+use super::versions::Target;
 use super::{
-    Server, cache, data, identity, images, imports, locations, members, metadefs, request_id,
-    schemas, stores, tasks,
+    Server, cache, data, images, imports, locations, members, metadefs, request_id, schemas,
+    stores, tasks,
 };
 use crate::model::Caller;
 
@@ -159,7 +160,7 @@ pub async fn answer(server: Arc<Server>, request: Request) -> Response<Body> {
     response
 }
 
-async fn respond(server: Arc<Server>, mut request: Request, id: &str) -> Response<Body> {
+async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Body> {
     let accept = request
         .headers()
         .get(ACCEPT)
@@ -170,10 +171,12 @@ async fn respond(server: Arc<Server>, mut request: Request, id: &str) -> Respons
         Target::Versions => return versions(&server, StatusCode::OK, &request),
         Target::Unknown => return versions(&server, StatusCode::MULTIPLE_CHOICES, &request),
     };
-    let mut caller = match identity::identify(&server.settings, request.headers()).await {
+    let (parts, body) = request.into_parts();
+    let mut caller = match server.identity.identify(&parts).await {
         Ok(caller) => caller,
-        Err(error) => return answer::refusal(&error, request.headers()),
+        Err(refusal) => return refusal.response(&parts.headers),
     };
+    let mut request = Request::from_parts(parts, body);
     caller.request_id = Some(id.to_string());
     let query = request.uri().query().map(|query| format!("?{query}"));
     let inner = format!("{path}{}", query.unwrap_or_default());
@@ -198,8 +201,11 @@ async fn respond(server: Arc<Server>, mut request: Request, id: &str) -> Respons
 
 /// Returns the list of the versions.
 fn versions(server: &Server, status: StatusCode, request: &Request) -> Response<Body> {
-    let own = server.settings.public_endpoint.clone();
-    let url = own.unwrap_or_else(|| address(request.headers(), server.settings.tls.is_some()));
+    let settings = &server.settings;
+    let url = settings.public_endpoint.clone().unwrap_or_else(|| {
+        let (is_tls, proxied) = (settings.tls.is_some(), settings.proxy_headers);
+        address(request.headers(), is_tls, proxied)
+    });
     let list = server.features.versions(&url);
     match answer::json_of(status, &list) {
         Ok(response) => response,

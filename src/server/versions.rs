@@ -2,7 +2,6 @@
 //!
 //! *Source:* `glance/api/versions.py`, `glance/api/middleware/version_negotiation.py` of the reference implementation.
 
-use http::header::{HOST, HeaderMap};
 use serde_json::{Value, json};
 
 use super::Features;
@@ -101,13 +100,6 @@ impl Features {
         });
         json!({"versions": versions.collect::<Vec<_>>()})
     }
-}
-
-/// Returns the address that a client used, from the headers of its request.
-pub fn address(headers: &HeaderMap, is_tls: bool) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let scheme = if is_tls { "https" } else { "http" };
-    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use url::Url;
+
 use super::super::secret::Secret;
 use super::federation::{self, Federation, GrantKind};
 use super::fields::{self, Field, Given, OptionNames, Rank, Sources, missing_fields};
@@ -126,6 +128,25 @@ impl fmt::Display for Scope {
 }
 
 impl Keystone {
+    /// Returns a login without credentials.
+    pub(in crate::config) fn at(auth_url: Url) -> Self {
+        Self {
+            auth_url: Address(urls::keystone_of(auth_url)),
+            methods: Vec::new(),
+            user: None,
+            password: None,
+            passcode: None,
+            token: None,
+            credential: None,
+            credential_secret: None,
+            scope: None,
+            federation: None,
+            oauth2: None,
+            option_names: OptionNames(|_| &[]),
+            file: String::new(),
+        }
+    }
+
     /// Returns the secrets that the methods need and that are missing.
     pub fn needs(&self) -> Vec<Need> {
         let needs = self.methods.iter().filter_map(|method| method.need());

@@ -29,8 +29,7 @@ pub use fields::{CloudOptions, Field, OptionNames};
 pub use files::Published;
 pub use login::{Keystone, Login, Named, Reference, Scope};
 pub use need::{Method, Need};
-pub(super) use urls::keystone_of;
-pub use urls::{Address, root_of};
+pub use urls::{Address, keystone_of, root_of};
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +41,7 @@ pub enum TlsVersion {
 }
 
 /// The TLS configuration.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// Whether certificates of servers are not verified.
     pub insecure: bool,

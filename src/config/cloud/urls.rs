@@ -13,6 +13,23 @@ use crate::{Error, Result};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Address(pub Url);
 
+impl Address {
+    /// Parses the address of a web server.
+    ///
+    /// # Errors
+    /// The reason, without the text, which may contain a password.
+    pub(in crate::config) fn parse(text: &str) -> Result<Self, &'static str> {
+        let found = web_server(text).map(Self);
+        found.ok_or("it is not the address of a web server")
+    }
+}
+
+/// Returns the address of a web server; None if the text is something else.
+fn web_server(text: &str) -> Option<Url> {
+    let url = Url::parse(text.trim()).ok();
+    url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 impl Deref for Address {
     type Target = Url;
 
@@ -43,9 +60,7 @@ impl fmt::Debug for Address {
 /// `Failed` for an invalid address; a user and password in it are not shown.
 pub fn parse(given: &Given) -> Result<Url> {
     let text = given.value.trim();
-    let url = Url::parse(text).ok();
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.ok_or_else(|| {
+    web_server(text).ok_or_else(|| {
         // The part before an @ is a secret.
         let shown = text.rsplit_once('@').map_or(text, |(_, rest)| rest);
         Error::failed(format!(

@@ -2,13 +2,14 @@
 //!
 //! The rows drive the reading, and tests ensure that `docs/configuration.md` matches them and that every
 //! row is read. Names, defaults and limits are Glance's. The section `local_limits` is an extension, for
-//! limits that Glance's operators keep in Keystone.
+//! limits that Glance's operators keep in Keystone; so is `trusted_auth`, the proxies that may identify callers.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
 //! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http,rbd,s3}.py`,
 //! `glance_store/_drivers/swift/{store,utils,buffered}.py`,
-//! `oslo_db/options.py`, `oslo_log/_options.py`.
+//! `oslo_db/options.py`, `oslo_log/_options.py`, `oslo_middleware/{cors,http_proxy_to_wsgi}.py`,
+//! `oslo_middleware/healthcheck/opts.py`, `keystonemiddleware/auth_token/_opts.py`, keystoneauth1's login plugins.
 
 /// The section of an option that every store has in its own section; without named stores that is
 /// `glance_store`.
@@ -293,6 +294,63 @@ options! {
     HTTP_KEEPALIVE = ["DEFAULT"] "http_keepalive", Kind::Boolean, Some("true");
     CLIENT_SOCKET_TIMEOUT = ["DEFAULT"] "client_socket_timeout",
         Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("900");
+
+    AUTH_WWW_URI = ["keystone_authtoken"] "www_authenticate_uri", Kind::Text, None,
+        was ("keystone_authtoken", "auth_uri");
+    AUTH_SECTION = ["keystone_authtoken"] "auth_section", Kind::Text, None;
+    AUTH_TYPE = ["keystone_authtoken"] "auth_type",
+        Kind::Choice(&["password", "v3password", "v3applicationcredential"]), Some("password"),
+        was ("keystone_authtoken", "auth_plugin");
+    AUTH_URL = ["keystone_authtoken"] "auth_url", Kind::Text, None;
+    AUTH_USERNAME = ["keystone_authtoken"] "username", Kind::Text, None,
+        was ("keystone_authtoken", "user_name"), ("keystone_authtoken", "user-name");
+    AUTH_USER_ID = ["keystone_authtoken"] "user_id", Kind::Text, None;
+    AUTH_USER_DOMAIN_NAME = ["keystone_authtoken"] "user_domain_name", Kind::Text, None;
+    AUTH_USER_DOMAIN_ID = ["keystone_authtoken"] "user_domain_id", Kind::Text, None;
+    AUTH_PASSWORD = ["keystone_authtoken"] "password", Kind::Secret, None;
+    AUTH_PROJECT_NAME = ["keystone_authtoken"] "project_name", Kind::Text, None,
+        was ("keystone_authtoken", "tenant_name"), ("keystone_authtoken", "tenant-name");
+    AUTH_PROJECT_ID = ["keystone_authtoken"] "project_id", Kind::Text, None,
+        was ("keystone_authtoken", "tenant_id"), ("keystone_authtoken", "tenant-id");
+    AUTH_PROJECT_DOMAIN_NAME = ["keystone_authtoken"] "project_domain_name", Kind::Text, None;
+    AUTH_PROJECT_DOMAIN_ID = ["keystone_authtoken"] "project_domain_id", Kind::Text, None;
+    AUTH_DOMAIN_NAME = ["keystone_authtoken"] "domain_name", Kind::Text, None;
+    AUTH_DOMAIN_ID = ["keystone_authtoken"] "domain_id", Kind::Text, None;
+    AUTH_DEFAULT_DOMAIN_NAME = ["keystone_authtoken"] "default_domain_name", Kind::Text, None;
+    AUTH_DEFAULT_DOMAIN_ID = ["keystone_authtoken"] "default_domain_id", Kind::Text, None;
+    AUTH_SYSTEM_SCOPE = ["keystone_authtoken"] "system_scope", Kind::Choice(&["all"]), None;
+    AUTH_CREDENTIAL_ID = ["keystone_authtoken"] "application_credential_id", Kind::Text, None;
+    AUTH_CREDENTIAL_NAME = ["keystone_authtoken"] "application_credential_name", Kind::Text, None;
+    AUTH_CREDENTIAL_SECRET = ["keystone_authtoken"] "application_credential_secret", Kind::Secret, None;
+    AUTH_REGION = ["keystone_authtoken"] "region_name", Kind::Text, None;
+    AUTH_INTERFACE = ["keystone_authtoken"] "interface", Kind::Text, Some("internal");
+    AUTH_CAFILE = ["keystone_authtoken"] "cafile", Kind::Text, None;
+    AUTH_CERTFILE = ["keystone_authtoken"] "certfile", Kind::Text, None;
+    AUTH_KEYFILE = ["keystone_authtoken"] "keyfile", Kind::Text, None;
+    AUTH_INSECURE = ["keystone_authtoken"] "insecure", Kind::Boolean, Some("false");
+    AUTH_CONNECT_TIMEOUT = ["keystone_authtoken"] "http_connect_timeout",
+        Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("30");
+    AUTH_MAX_RETRIES = ["keystone_authtoken"] "http_request_max_retries",
+        Kind::Integer { minimum: 0, maximum: 100 }, Some("3");
+    TOKEN_CACHE_TIME = ["keystone_authtoken"] "token_cache_time",
+        Kind::Integer { minimum: -1, maximum: 1 << 31 }, Some("300");
+    SERVICE_TOKEN_ROLES = ["keystone_authtoken"] "service_token_roles", Kind::List, Some("service");
+    SERVICE_TOKEN_ROLES_REQUIRED = ["keystone_authtoken"] "service_token_roles_required",
+        Kind::Boolean, Some("true");
+    AUTH_SERVICE_TYPE = ["keystone_authtoken"] "service_type", Kind::Text, Some("image");
+    TRUSTED_PROXIES = ["trusted_auth"] "proxies", Kind::List, Some("");
+    ENABLE_PROXY_HEADERS = ["oslo_middleware"] "enable_proxy_headers_parsing", Kind::Boolean, Some("false");
+    HEALTHCHECK_FILE = ["healthcheck"] "disable_by_file_path",
+        Kind::Text, Some("/etc/glance/healthcheck_disable");
+    ALLOWED_ORIGIN = ["cors"] "allowed_origin", Kind::List, Some("");
+    ALLOW_CREDENTIALS = ["cors"] "allow_credentials", Kind::Boolean, Some("true");
+    EXPOSE_HEADERS = ["cors"] "expose_headers", Kind::List,
+        Some("X-Image-Meta-Checksum,X-Auth-Token,X-Subject-Token,X-Service-Token,X-OpenStack-Request-ID");
+    MAX_AGE = ["cors"] "max_age", Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("3600");
+    ALLOW_METHODS = ["cors"] "allow_methods", Kind::List, Some("GET,PUT,POST,DELETE,PATCH");
+    ALLOW_HEADERS = ["cors"] "allow_headers", Kind::List,
+        Some("Content-MD5,X-Image-Meta-Checksum,X-Storage-Token,Accept-Encoding,X-Auth-Token,\
+              X-Identity-Status,X-Roles,X-Service-Catalog,X-User-Id,X-Tenant-Id,X-OpenStack-Request-ID");
 
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
         Kind::BracketedList(IMPORT_PLUGINS), Some("[]");

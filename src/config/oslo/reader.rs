@@ -251,6 +251,17 @@ impl<'a> Reader<'a> {
             .is_some_and(|found| !matches!(found.place, Place::Default))
     }
 
+    /// Returns the names of the sections of the files that begin with a prefix, in lower case, each once.
+    pub(in crate::config) fn sections(&self, prefix: &str) -> Vec<&'a str> {
+        let mut found = Vec::new();
+        for (section, _) in self.files.iter().flat_map(Ini::all) {
+            if section.starts_with(prefix) && !found.contains(&section) {
+                found.push(section);
+            }
+        }
+        found
+    }
+
     fn located(&'a self, lookup: Lookup<'_>, found: Found<'a>) -> Result<Located<'a, String>> {
         let name = name_of(lookup);
         match self.expand(&found.raw, lookup.section, 0) {

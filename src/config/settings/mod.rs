@@ -1,7 +1,9 @@
 //! The typed settings of the local engine.
 
 mod cache;
+mod cors;
 mod database;
+mod identity;
 pub mod import;
 mod logging;
 mod mysql;
@@ -36,7 +38,9 @@ use server::read_server;
 use stores::{Layout, read_stores};
 
 pub use cache::{CacheDriver, CacheSettings};
+pub use cors::CorsOrigin;
 pub use database::Database;
+pub use identity::{KeystoneLogin, KeystoneSettings};
 pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use scrubber::ScrubberSettings;
@@ -489,6 +493,7 @@ mod tests {
             of(&settings.encrypted_locations),
             of(&settings.scrubber),
             of(&settings.log),
+            of(&settings.server),
             of(&import.methods),
             of(&import.plugins),
             of(&import.addresses),
@@ -768,6 +773,19 @@ mod tests {
             "image_conversion" | "inject_metadata_properties" => {
                 "[image_import_opts]\nimage_import_plugins = [image_conversion, inject_image_metadata]\n".to_string()
             }
+            "keystone_authtoken" => {
+                let section = if name == "auth_section" { "" } else { "[keystone_authtoken]\n" };
+                let flavor = "[paste_deploy]\nflavor = keystone\n";
+                let credential = if name.starts_with("application_credential") {
+                    "auth_type = v3applicationcredential\n"
+                } else {
+                    ""
+                };
+                format!("{flavor}{section}auth_url = http://k\nuser_id = g\npassword = p\n{credential}")
+            }
+            _ if name == "ca_file" => "[DEFAULT]\ncert_file = c\nkey_file = k\n".to_string(),
+            "trusted_auth" => "[paste_deploy]\nflavor = trusted-auth\n".to_string(),
+            "cors" if name != "allowed_origin" => "[cors]\nallowed_origin = http://o\n".to_string(),
             _ if of_cache => "[DEFAULT]\nimage_cache_dir = /c\n".to_string(),
             _ if spec.section == EACH_STORE && name.contains("swift") => {
                 let login = "swift_store_auth_address = http://h/v3\nswift_store_user = p:u\n";

@@ -1,16 +1,21 @@
 //! The settings of the image service, `glance-api`.
 //!
 //! *Source:* `glance/common/config.py`, `glance/api/versions.py`, `glance/api/middleware/context.py` of the reference
-//! implementation; `bind_host` and those about connections: its releases before 2025.1, which served HTTP themselves.
+//! implementation; `oslo_middleware`; `bind_host` and those about connections: its releases before 2025.1, which served HTTP themselves.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
+use super::cors::{CorsOrigin, read_cors};
+use super::identity::{KeystoneSettings, read_keystone, read_proxies};
 use super::saturate;
 use crate::config::oslo::options::{
     ALLOW_ANONYMOUS_ACCESS, API_LIMIT_MAX, BACKLOG, BIND_HOST, BIND_PORT, CA_FILE, CERT_FILE,
-    CLIENT_SOCKET_TIMEOUT, FLAVOR, HTTP_KEEPALIVE, KEY_FILE, LIMIT_PARAM_DEFAULT, MAX_HEADER_LINE,
-    MAX_REQUEST_ID_LENGTH, OptionSpec, PUBLIC_ENDPOINT,
+    CLIENT_SOCKET_TIMEOUT, ENABLE_PROXY_HEADERS, FLAVOR, HEALTHCHECK_FILE, HTTP_KEEPALIVE,
+    KEY_FILE, LIMIT_PARAM_DEFAULT, MAX_HEADER_LINE, MAX_REQUEST_ID_LENGTH, OptionSpec,
+    PUBLIC_ENDPOINT,
 };
 use crate::config::oslo::reader::Reader;
 use crate::{Error, Result};
@@ -86,6 +91,16 @@ pub struct ServerSettings {
     pub flavor: Flavor,
     /// Whether callers without a token may read.
     pub anonymous_access: bool,
+    /// Keystone, if it identifies callers.
+    pub keystone: Option<KeystoneSettings>,
+    /// The networks of proxies that identify callers, in addition to this host.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether headers of proxies describe the address that clients use.
+    pub proxy_headers: bool,
+    /// The web sites whose pages may use the service.
+    pub cors: Vec<CorsOrigin>,
+    /// The file whose existence takes the service out of a load balancer; None without one.
+    pub healthcheck_file: Option<PathBuf>,
     /// The number of images in a list if the caller does not choose.
     pub default_limit: u64,
     /// The maximum number of images in a list.
@@ -131,19 +146,31 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
                 .refuse("key_file is required, too"));
         }
     };
+    let kind = Flavor::parse(&flavor.value).ok_or_else(|| {
+        flavor.refuse(
+            "the flavors are keystone, trusted-auth and none of them, each alone, with +caching or with \
+             +cachemanagement",
+        )
+    })?;
+    let uses_keystone = kind.identity == IdentityKind::Keystone;
+    let uses_headers = kind.identity == IdentityKind::TrustedHeaders;
     Ok(ServerSettings {
         host: reader.text_or_default(&BIND_HOST)?.value,
         port: u16::try_from(number(&BIND_PORT)?).unwrap_or(u16::MAX),
         backlog: u32::try_from(number(&BACKLOG)?).unwrap_or(u32::MAX),
         tls,
         public_endpoint: reader.text_if_any(&PUBLIC_ENDPOINT)?.map(|url| url.value),
-        flavor: Flavor::parse(&flavor.value).ok_or_else(|| {
-            flavor.refuse(
-                "the flavors are keystone, trusted-auth and none of them, each alone, with +caching or with \
-                 +cachemanagement",
-            )
-        })?,
+        flavor: kind,
         anonymous_access: reader.boolean(&ALLOW_ANONYMOUS_ACCESS)?,
+        keystone: uses_keystone.then(|| read_keystone(reader)).transpose()?,
+        trusted_proxies: if uses_headers {
+            read_proxies(reader)?
+        } else {
+            Vec::new()
+        },
+        proxy_headers: reader.boolean(&ENABLE_PROXY_HEADERS)?,
+        cors: read_cors(reader)?,
+        healthcheck_file: path(&HEALTHCHECK_FILE)?,
         default_limit: number(&LIMIT_PARAM_DEFAULT)?,
         maximum_limit: number(&API_LIMIT_MAX)?,
         header_limit: usize::try_from(header).unwrap_or(usize::MAX),

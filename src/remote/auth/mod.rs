@@ -12,7 +12,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use openstack_sdk_auth_core::{AuthToken, Project};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -21,10 +21,8 @@ pub use cache::forget_tokens;
 
 use crate::config::{Cloud, Keystone, Login, Reference, Scope, Secret};
 use crate::http::Client;
+use crate::keystone::{TOKEN, secret_value};
 use crate::{Error, Parameter, Result};
-
-/// The header of a token.
-pub const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// The parameters of requests to the image service.
 #[derive(Clone, Debug)]
@@ -216,10 +214,9 @@ fn access(cloud: &Cloud, keystone: &Keystone, token: &AuthToken, kept: bool) -> 
 }
 
 fn token_header(token: &str) -> Result<HeaderMap> {
-    let mut value = HeaderValue::from_str(token).map_err(|_| {
+    let value = secret_value(token).ok_or_else(|| {
         Error::failed("the token contains characters that are not allowed in a token")
     })?;
-    value.set_sensitive(true);
     Ok([(TOKEN, value)].into_iter().collect())
 }
 

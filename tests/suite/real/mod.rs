@@ -12,3 +12,4 @@ mod packages;
 mod patches;
 mod rbd;
 mod s3;
+mod server_identity;

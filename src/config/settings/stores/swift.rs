@@ -5,12 +5,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
 use super::Layout;
-use crate::config::cloud::{
-    Address, Interface, Keystone, Method, Named, OptionNames, Reference, Scope, keystone_of,
-};
+use crate::config::cloud::{Address, Interface, Keystone, Method, Named, Reference, Scope};
 use crate::config::oslo::ini::{Ini, normalize_section};
 use crate::config::oslo::options::{
     DEFAULT_SWIFT_REFERENCE, SWIFT_ADMIN_TENANTS, SWIFT_AUTH_ADDRESS, SWIFT_AUTH_INSECURE,
@@ -171,7 +167,7 @@ impl SwiftAccount {
         } else {
             format!("https://{auth_address}")
         };
-        let auth_url = parse(&auth_address)?;
+        let auth_url = Address::parse(&auth_address)?;
         if let SwiftLogin::Key { user, .. } = &login
             && user.split(':').count() != 2
         {
@@ -192,21 +188,7 @@ impl SwiftAccount {
 
     /// Returns the login to Keystone.
     pub fn keystone(&self) -> Keystone {
-        let mut keystone = Keystone {
-            auth_url: Address(keystone_of(self.auth_url.0.clone())),
-            methods: Vec::new(),
-            user: None,
-            password: None,
-            passcode: None,
-            token: None,
-            credential: None,
-            credential_secret: None,
-            scope: None,
-            federation: None,
-            oauth2: None,
-            option_names: OptionNames(|_| &[]),
-            file: String::new(),
-        };
+        let mut keystone = Keystone::at(self.auth_url.0.clone());
         let named = |name: &str, domain: &Reference| Named {
             reference: Reference::Name(name.to_owned()),
             domain: Some(domain.clone()),
@@ -228,14 +210,6 @@ impl SwiftAccount {
         }
         keystone
     }
-}
-
-/// Parses the address of a web server.
-fn parse(text: &str) -> Result<Address, String> {
-    let url = Url::parse(text).ok();
-    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    url.map(Address)
-        .ok_or_else(|| "it is not the address of a web server".to_owned())
 }
 
 /// Reads the settings of a `swift` store.
@@ -302,7 +276,7 @@ fn megabytes(number: &Located<'_, i128>) -> Result<u64> {
 
 fn read_service(reader: &Reader<'_>, section: &str) -> Result<SwiftService> {
     let endpoint = reader.text_if_any(SWIFT_ENDPOINT.of(section))?;
-    let endpoint = endpoint.map(|text| parse(&text.value).map_err(|why| text.refuse(why)));
+    let endpoint = endpoint.map(|text| Address::parse(&text.value).map_err(|why| text.refuse(why)));
     let interface = reader.text_or_default(SWIFT_ENDPOINT_TYPE.of(section))?;
     let region = reader.text_if_any(SWIFT_REGION.of(section))?;
     Ok(SwiftService {

@@ -6,18 +6,16 @@ use std::time::{Duration, Instant};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 use secrecy::ExposeSecret;
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::failure::{failed, redirected, refused_login};
 use crate::config::{SwiftAccount, SwiftAuth, SwiftLogin, SwiftService};
 use crate::http::{Client, Request, Response, StreamingResponse};
-use crate::keystone::{find_endpoint, login_request, read_token};
+use crate::keystone::{
+    CurrentSession, TOKEN, expiry, find_endpoint, login_request, read_token, secret_value,
+};
 use crate::model::address::place;
 use crate::{Error, ErrorKind, Result};
-
-/// The header of a token.
-const TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
 
 /// A token, and the storage that it gives access to.
 pub(super) struct Session {
@@ -46,7 +44,7 @@ pub(super) struct Account {
     login: SwiftAccount,
     service: SwiftService,
     expire_soon: Duration,
-    session: Mutex<Option<Arc<Session>>>,
+    session: CurrentSession<Session>,
 }
 
 impl Account {
@@ -64,7 +62,7 @@ impl Account {
             login,
             service,
             expire_soon,
-            session: Mutex::new(None),
+            session: CurrentSession::default(),
         }
     }
 
@@ -73,16 +71,11 @@ impl Account {
     /// # Errors
     /// Errors of the login.
     pub async fn session(&self) -> Result<Arc<Session>> {
-        let mut current = self.session.lock().await;
-        if let Some(session) = current.as_ref().filter(|session| {
+        let is_valid = |session: &Session| {
             let soon = Instant::now() + self.expire_soon;
             session.expires.is_none_or(|expires| expires > soon)
-        }) {
-            return Ok(Arc::clone(session));
-        }
-        let session = Arc::new(self.log_in().await?);
-        *current = Some(Arc::clone(&session));
-        Ok(session)
+        };
+        self.session.get(is_valid, || self.log_in()).await
     }
 
     /// Returns a session other than `refused`, whose token was refused.
@@ -90,15 +83,7 @@ impl Account {
     /// # Errors
     /// Errors of the login.
     pub async fn renew(&self, refused: &Arc<Session>) -> Result<Arc<Session>> {
-        {
-            let mut current = self.session.lock().await;
-            if current
-                .as_ref()
-                .is_some_and(|now| Arc::ptr_eq(now, refused))
-            {
-                *current = None;
-            }
-        }
+        self.session.forget(refused).await;
         self.session().await
     }
 
@@ -151,14 +136,10 @@ impl Account {
             let catalog = info.and_then(|info| info.catalog.as_deref());
             self.find_storage(catalog.unwrap_or_default())?
         };
-        let expires = info.and_then(|info| {
-            let seconds = info.expires_at.timestamp() - jiff::Timestamp::now().as_second();
-            Instant::now().checked_add(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
-        });
         Ok(Session {
             storage,
             token: self.secret(token.token.expose_secret())?,
-            expires,
+            expires: expiry(&token),
         })
     }
 
@@ -207,14 +188,12 @@ impl Account {
 
     /// Returns a secret as the value of a header.
     fn secret(&self, text: &str) -> Result<HeaderValue> {
-        let mut value = HeaderValue::from_str(text).map_err(|_| {
+        secret_value(text).ok_or_else(|| {
             Error::failed(format!(
                 "store '{}': a user, key or token has characters that cannot be sent",
                 self.store
             ))
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
+        })
     }
 }
 
