@@ -81,6 +81,7 @@ impl Engine {
             engine: Arc::clone(self),
             caller,
             regions: None,
+            verifies_stored: false,
         }
     }
 

@@ -19,3 +19,4 @@ mod recovery;
 mod scrub;
 mod trickle;
 mod untold;
+mod verified;
