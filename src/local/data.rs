@@ -80,7 +80,6 @@ impl Local {
         }
         let room = store.size_of(&upload.source).or(size);
         let mut storing = self.begin_upload(store, id, room).await?;
-        let location = self.location_metadata(store);
         if let Err(error) = self.start_saving(id).await {
             return Err(storing.discard(error).await);
         }
@@ -90,7 +89,7 @@ impl Local {
         };
         self.emit(&self.caller, &prepared);
         match self
-            .store_data(stored, upload, &mut storing, &location, cap)
+            .store_data(stored, upload, &mut storing, store, cap)
             .await
         {
             Ok(()) => {
@@ -222,9 +221,10 @@ impl Local {
         stored: StoredImage,
         upload: Upload,
         storing: &mut Storing,
-        metadata: &Map<String, Value>,
+        store: &dyn Store,
         cap: Cap,
     ) -> Result<()> {
+        let watch = upload.watch.clone();
         let intake = Intake {
             source: upload.source,
             promised: upload.size,
@@ -233,7 +233,8 @@ impl Local {
             cap,
         };
         let image = self.take(stored.image, intake, storing).await?;
-        let url = storing.commit().await?;
+        let url = self.commit_data(storing, store, &image, &watch).await?;
+        let metadata = &self.location_metadata(store);
         self.catalog
             .write(async |transaction| {
                 if !transaction.activate(&image, ImageStatus::Saving).await? {

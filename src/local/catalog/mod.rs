@@ -21,7 +21,7 @@ pub use db::sql::{Sql, Value};
 pub use db::transaction::Transaction;
 pub use schema::migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
 pub use schema::revision::{SchemaLock, State};
-pub use tables::holders::IrregularLocations;
+pub use tables::holders::{Holders, IrregularLocations};
 pub use tables::images::StoredImage;
 pub use tables::locations::NewLocation;
 pub use tables::metadefs::Merge;

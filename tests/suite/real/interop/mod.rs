@@ -2,6 +2,7 @@
 //!
 //! `tests/realcloud` makes the real one; it needs python3, and a package index the first time.
 
+mod encrypted;
 mod schemas;
 mod steps;
 
