@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use glance_tools::config;
 use glance_tools::local::store::RbdStore;
-use librbd::Pool;
+use librbd::{Pool, features};
 
 use super::*;
 use crate::support::ceph::{self, CephPool};
@@ -599,4 +599,27 @@ fn a_name_without_an_image_is_removed() {
     let removed = block_on(store.delete(vec![removal], false));
     assert_eq!(removed.into_iter().next().unwrap().unwrap(), None);
     assert_eq!(site.pool.open().images().unwrap(), [""; 0]);
+}
+
+#[test]
+fn many_images_are_deleted_at_a_time() {
+    let site = Images::new();
+    let store = site.store();
+    let pool = site.pool.open();
+    let features = features::LAYERING | features::EXCLUSIVE_LOCK;
+    let ids: Vec<String> = (0..150).map(|number| format!("image-{number}")).collect();
+    for id in &ids {
+        pool.create(id, 100_000, 22, features).unwrap();
+        let image = pool.open(id).unwrap();
+        image.create_snapshot("snap").unwrap();
+        image.protect_snapshot("snap").unwrap();
+    }
+    let removals = ids.iter().map(|id| Removal {
+        url: site.url(id),
+        unless_later: None,
+    });
+    for deleted in block_on(store.delete(removals.collect(), false)) {
+        assert_eq!(deleted.unwrap(), Some(100_000));
+    }
+    assert_eq!(pool.images().unwrap(), Vec::<String>::new());
 }
