@@ -1,6 +1,7 @@
 //! What the tests share: a data directory of one's own, and the programs run on it.
 
 pub mod ceph;
+pub mod drivers;
 pub mod glance;
 #[path = "../../../src/http/testing.rs"]
 pub mod http;
