@@ -3,6 +3,7 @@
 mod conformance;
 mod deployments;
 mod four_stores;
+mod hosts;
 mod interop;
 mod killed;
 mod manage;
