@@ -218,11 +218,10 @@ impl Local {
                     "the data of image {} cannot be read: {error}",
                     stored.image.id
                 ));
-                let failure = if error.hints().is_empty() {
-                    failure
-                        .hint("The image's record exists, but its data is missing from the store.")
-                } else {
-                    failure.hints_of(&error)
+                let failure = match error.kind() {
+                    ErrorKind::NotFound if error.hints().is_empty() => failure
+                        .hint("The image's record exists, but its data is missing from the store."),
+                    _ => failure.hints_of(&error),
                 };
                 Err(failure.because(error))
             }
