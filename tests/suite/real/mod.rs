@@ -13,3 +13,4 @@ mod packages;
 mod patches;
 mod rbd;
 mod s3;
+mod store_faults;

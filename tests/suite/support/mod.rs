@@ -7,6 +7,7 @@ pub mod glance;
 pub mod http;
 pub mod keystone;
 pub mod mariadb;
+pub mod proxy;
 pub mod realcloud;
 pub mod s3;
 pub mod swift;
