@@ -1,6 +1,6 @@
 //! Storing of data: first in the journal, then in the store, then in the record.
 
-use super::catalog::is_in_doubt;
+use super::catalog::{Lease, is_in_doubt};
 use super::journal::{Entry, Intent, explained};
 use super::store::{Store, Writer, storage_error};
 use super::{Engine, Local};
@@ -85,6 +85,12 @@ impl Local {
     }
 }
 
+/// Returns the error for an image whose data another process uploads.
+pub(super) fn uploading() -> Error {
+    Error::conflict("Image status transition from saving to saving is not allowed")
+        .hint("Another process is uploading data for this image.")
+}
+
 impl Engine {
     /// Begins to store the data of image `id`. `intent` is an upload into `store`, or a staging if that is the
     /// staging area. `size` is the number of bytes to be written, if known.
@@ -128,11 +134,13 @@ impl Engine {
         let intent = Intent::Upload {
             store: store.info().id.clone(),
         };
-        self.begin_storing(store, intent, id, size, || {
-            Error::conflict("Image status transition from saving to saving is not allowed")
-                .hint("Another process is uploading data for this image.")
-        })
-        .await
+        self.begin_storing(store, intent, id, size, uploading).await
+    }
+
+    /// Takes the lease on the upload of image `id`, by which other hosts know that it is in progress; None if another
+    /// process has it.
+    pub(super) async fn lease_upload(&self, id: &str) -> Result<Option<Lease>> {
+        self.catalog.lease(&format!("upload/{id}")).await
     }
 
     /// Undoes an upload that failed with `error`, of an image in status `while_storing`.

@@ -12,7 +12,7 @@ mod upkeep;
 
 pub use db::connection::Catalog;
 pub use db::dialect::Dialect;
-pub use db::exclusive::{Held, in_use};
+pub use db::exclusive::{Held, Lease, in_use};
 pub(in crate::local) use db::failure::failed as database_error;
 pub use db::failure::is_in_doubt;
 #[cfg(debug_assertions)]

@@ -12,6 +12,7 @@ use crate::local::Engine;
 use crate::local::catalog::{StoredImage, Transaction};
 use crate::local::deletion::unreferenced;
 use crate::local::store::{Removal, Store};
+use crate::model::import::LOCK;
 use crate::model::schema::is_uuid;
 use crate::model::{ImageStatus, Location};
 use crate::{Error, Result};
@@ -112,9 +113,20 @@ impl Engine {
 
     /// Undoes an upload, unless an image has the data and only the entry is left to remove.
     async fn clear_upload(&self, entry: Entry, store: &dyn Store) -> Result<()> {
+        // A process of another host, which this journal does not know, may be uploading the image by now.
+        let Some(_lease) = self.lease_upload(&entry.id).await? else {
+            return Ok(());
+        };
         let addresses = store.addresses(&entry.id).await?;
         let transaction = self.catalog.begin().await?;
         let stored = transaction.load_image(&entry.id, "").await?;
+        // The same for an import, whose uploads are cleared before its own entry.
+        let is_locked = stored
+            .as_ref()
+            .and_then(|stored| stored.image.property(LOCK));
+        if is_locked.is_some() && !self.journal()?.has(&entry.id, &Intent::Import) {
+            return Ok(());
+        }
         let wanted: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let holders = transaction.holders(&wanted).await?;
         let mut recorded = Vec::new();

@@ -3,6 +3,7 @@
 mod conformance;
 mod deployments;
 mod four_stores;
+mod hosts;
 mod interop;
 mod killed;
 mod manage;
@@ -12,3 +13,4 @@ mod packages;
 mod patches;
 mod rbd;
 mod s3;
+mod store_faults;

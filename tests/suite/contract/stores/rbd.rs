@@ -255,6 +255,37 @@ fn data_with_other_snapshots_is_moved_into_the_trash() {
 }
 
 #[test]
+fn data_that_is_deleted_while_it_is_read_is_not_taken_for_zeros() {
+    let site = Images::new();
+    // More than is read ahead.
+    let bytes = vec![7; 16 << 20];
+    let pieces: Vec<_> = bytes.chunks(1 << 20).map(Bytes::copy_from_slice).collect();
+    block_on(async {
+        let store = site.store();
+        let source = Source::stream(stream::iter(pieces.into_iter().map(Ok)));
+        let url = stored(&*store, source, None).await;
+        // Of a range, there is no hash.
+        let range = ByteRange {
+            start: 10,
+            end: Some(bytes.len() as u64 - 10),
+        };
+        let mut data = store.open(&url, range).await.unwrap().into_stream();
+        data.try_next().await.unwrap().unwrap();
+        delete(&*store, &url).await.unwrap();
+        let error = loop {
+            match data.try_next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the data has ended"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let expected = format!("store 's': image {ID} was deleted while its data was read");
+        assert_eq!(error.message(), expected);
+    });
+}
+
+#[test]
 fn an_interrupted_deletion_is_finished() {
     let site = Images::new();
     block_on(async {
