@@ -11,6 +11,7 @@ from cache import CacheBench
 from measure import Row, compare, once, piped
 from operator_tools import OperatorBench
 from remote import remote
+from stores import stores
 
 RUNS = int(os.environ.get("GLANCE_BENCH_RUNS", "5"))
 QUICK = 40
@@ -222,7 +223,7 @@ def main():
         bench.peers()
     if "empty" in wanted:
         bench.empty()
-    source = bench.big_file() if {"create", "save", "remote"} & set(wanted) else None
+    source = bench.big_file() if {"create", "save", "remote", "stores"} & set(wanted) else None
     if source:
         if "create" in wanted:
             bench.create(source)
@@ -230,6 +231,8 @@ def main():
             bench.save(source)
         if "remote" in wanted:
             remote(bench, RUNS, fill, source)
+        if "stores" in wanted:
+            stores(bench, source, RUNS)
     if "lists" in wanted:
         for count in (10_000, 200_000):
             bench.lists(count)

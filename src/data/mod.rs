@@ -8,6 +8,7 @@ pub mod pump;
 pub mod replacement;
 pub mod source;
 pub mod sparse;
+pub mod verification;
 pub mod watch;
 
 pub use blocking::blocking;

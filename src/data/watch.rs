@@ -40,6 +40,15 @@ impl Watch {
         self
     }
 
+    /// Returns a watch that stops with this one, without its receiver of progress.
+    #[must_use]
+    pub fn silent(&self) -> Self {
+        Self {
+            progress: None,
+            ..self.clone()
+        }
+    }
+
     /// Returns a watch that stops with this one, or when the guard is dropped, which does not stop this one.
     pub fn child(&self) -> (Self, DropGuard) {
         let stop = self.stop.child_token();

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
-use super::catalog::NewLocation;
+use super::catalog::{Lease, NewLocation};
 use super::events::Event;
 use super::inspection::Inspection;
 use super::policy::{self, Action, ImageTarget};
 use super::quota::Cap;
 use super::store::Store;
-use super::storing::Storing;
+use super::storing::{Storing, uploading};
 use super::{Local, StoredImage, visibility};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{ByteRange, Image, ImageStatus, MultiHash};
@@ -79,18 +79,31 @@ impl Local {
             return Err(cap.exceeded());
         }
         let room = store.size_of(&upload.source).or(size);
-        let mut storing = self.begin_upload(store, id, room).await?;
-        let location = self.location_metadata(store);
-        if let Err(error) = self.start_saving(id).await {
-            return Err(storing.discard(error).await);
-        }
+        let mut storing = match self.begin_upload(store, id, room).await {
+            Ok(storing) => storing,
+            // What is at the address may be the upload of another host.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                let now = self.find(id).await?.image.status;
+                return Err(if now == status {
+                    error
+                } else {
+                    not_allowed(now)
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        // Held until the journal entry is closed.
+        let _lease = match self.start_saving(id).await {
+            Ok(lease) => lease,
+            Err(error) => return Err(storing.discard(error).await),
+        };
         let prepared = Event::ImagePrepared {
             image: &stored.image,
             store: self.stores.named().then_some(store.info().id.as_str()),
         };
         self.emit(&self.caller, &prepared);
         match self
-            .store_data(stored, upload, &mut storing, &location, cap)
+            .store_data(stored, upload, &mut storing, store, cap)
             .await
         {
             Ok(()) => {
@@ -204,11 +217,10 @@ impl Local {
                     "the data of image {} cannot be read: {error}",
                     stored.image.id
                 ));
-                let failure = if error.hints().is_empty() {
-                    failure
-                        .hint("The image's record exists, but its data is missing from the store.")
-                } else {
-                    failure.hints_of(&error)
+                let failure = match error.kind() {
+                    ErrorKind::NotFound if error.hints().is_empty() => failure
+                        .hint("The image's record exists, but its data is missing from the store."),
+                    _ => failure.hints_of(&error),
                 };
                 Err(failure.because(error))
             }
@@ -222,9 +234,10 @@ impl Local {
         stored: StoredImage,
         upload: Upload,
         storing: &mut Storing,
-        metadata: &Map<String, Value>,
+        store: &dyn Store,
         cap: Cap,
     ) -> Result<()> {
+        let watch = upload.watch.clone();
         let intake = Intake {
             source: upload.source,
             promised: upload.size,
@@ -233,7 +246,8 @@ impl Local {
             cap,
         };
         let image = self.take(stored.image, intake, storing).await?;
-        let url = storing.commit().await?;
+        let url = self.commit_data(storing, store, &image, &watch).await?;
+        let metadata = &self.location_metadata(store);
         self.catalog
             .write(async |transaction| {
                 if !transaction.activate(&image, ImageStatus::Saving).await? {
@@ -303,7 +317,8 @@ impl Local {
     }
 
     /// Changes the status from `queued` to `saving`, which prevents other processes from storing data.
-    async fn start_saving(&self, id: &str) -> Result<()> {
+    async fn start_saving(&self, id: &str) -> Result<Lease> {
+        let lease = self.lease_upload(id).await?.ok_or_else(uploading)?;
         self.catalog
             .write(async |transaction| {
                 if !transaction
@@ -318,7 +333,8 @@ impl Local {
                 }
                 self.check_uploading(&transaction).await
             })
-            .await
+            .await?;
+        Ok(lease)
     }
 }
 

@@ -4,7 +4,10 @@
 //! deletion after a crash (see [`super::journal`]). The place of the data must exist before anything is changed:
 //! data on an unmounted file system would reappear later.
 
+use std::collections::HashSet;
+
 use super::Engine;
+use super::catalog::Holders;
 use super::journal::{Datum, Entry, Intent, Note};
 use crate::data::blocking;
 use crate::model::Location;
@@ -98,7 +101,7 @@ impl Engine {
     pub(super) async fn finish_deletion(&self, deletion: Deletion) -> Result<()> {
         let Deletion {
             id,
-            mut data,
+            data,
             shared,
             staged,
             entry: Some(entry),
@@ -118,8 +121,7 @@ impl Engine {
             } else {
                 self.catalog.holders_of_image(&id, &addresses).await?
             };
-            data.retain(|one| !held.iter().any(|(_, holder)| *holder == one.url));
-            self.remove_data(data).await?;
+            self.remove_data(unreferenced(data, &held)?).await?;
             entry.close().await
         };
         finish.await.map_err(|error| {
@@ -151,4 +153,18 @@ impl Engine {
             None => Ok(()),
         }
     }
+}
+
+/// Returns the data to which no location of `holders` refers.
+///
+/// # Errors
+/// The errors of [`Holders::refer_to`].
+pub(super) fn unreferenced(data: Vec<Datum>, holders: &Holders) -> Result<Vec<Datum>> {
+    let mut left = Vec::with_capacity(data.len());
+    for one in data {
+        if !holders.refer_to(&one.url, &HashSet::new())? {
+            left.push(one);
+        }
+    }
+    Ok(left)
 }

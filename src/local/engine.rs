@@ -50,13 +50,8 @@ impl Engine {
     /// # Errors
     /// Same as [`Engine::open`].
     pub async fn open_with(settings: Settings, events: Box<dyn Events>) -> Result<Arc<Self>> {
-        if settings.encrypted_locations.copied()? {
-            return Err(Error::failed(
-                "the locations of image data are encrypted (metadata_encryption_key), which is not supported",
-            )
-            .hint("Use upstream's Glance with this deployment."));
-        }
         let catalog = Catalog::open_current(prepare(&settings)?).await?;
+        let catalog = catalog.with_address_key(&settings.address_key);
         let stores = open_stores(&settings)?;
         let staging = settings.staging_dir.get().map(|at| staging::store(at));
         let journal = settings.journal_dir.get().map(|at| Journal::of(at));
@@ -86,6 +81,7 @@ impl Engine {
             engine: Arc::clone(self),
             caller,
             regions: None,
+            verifies_stored: false,
         }
     }
 

@@ -55,6 +55,8 @@ pub struct Local {
     engine: Arc<Engine>,
     caller: Caller,
     regions: Option<Arc<dyn Regions>>,
+    /// Whether data is read back from its store before it is recorded.
+    verifies_stored: bool,
 }
 
 /// Access to the parts that do not depend on the caller.
@@ -71,6 +73,14 @@ impl Local {
     #[must_use]
     pub fn with_regions(mut self, regions: Arc<dyn Regions>) -> Self {
         self.regions = Some(regions);
+        self
+    }
+
+    /// Returns the same service, which reads data that it has stored back from the store, and compares its hashes,
+    /// before the data is recorded.
+    #[must_use]
+    pub fn verifying_stored(mut self) -> Self {
+        self.verifies_stored = true;
         self
     }
 

@@ -10,13 +10,14 @@ use futures_util::stream::{self, StreamExt};
 
 use super::Local;
 use super::catalog::{
-    Catalog, Held, IrregularLocations, PendingLocation, Place, RemovedLocation, Restorable, in_use,
+    Catalog, Held, Holders, IrregularLocations, PendingLocation, Place, RemovedLocation,
+    Restorable, in_use,
 };
 use super::policy::{self, Action, Target};
 use super::store::{Removal, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::redacted;
-use crate::model::{ImageStatus, Scrubbed, Timestamp};
+use crate::model::{ImageStatus, Location, Scrubbed, Timestamp};
 use crate::{Error, ErrorKind, Operation, Result};
 
 /// The maximum number of images, or of locations of existing images, that are scrubbed under one lock.
@@ -122,8 +123,9 @@ impl Local {
         let mut lost = Vec::new();
         let mut unknown = None;
         for pending in &found.pending {
-            let url = &pending.location.url;
-            let size = match self.stores.holding(&pending.location) {
+            let location = pending.location.as_ref().map_err(copy_of)?;
+            let url = &location.url;
+            let size = match self.stores.holding(location) {
                 Ok(store) => store.size(url).await,
                 Err(error) => Err(error),
             };
@@ -298,24 +300,24 @@ impl Scrub<'_> {
             .collect();
         let removed = self.remove(&mut lock, removals).await?;
         let mut gone = Vec::new();
-        for (location, removed) in removed_locations.into_iter().zip(removed) {
-            match removed {
-                Ok(bytes) => {
+        for (removed_location, removed) in removed_locations.into_iter().zip(removed) {
+            let (id, pending) = (&removed_location.image_id, &removed_location.pending);
+            match (removed, &pending.location) {
+                (Ok(bytes), Ok(location)) => {
                     self.done.bytes += bytes.unwrap_or_default();
-                    gone.push((location, bytes.unwrap_or_default()));
+                    gone.push((id, pending.row, location, bytes.unwrap_or_default()));
                 }
-                Err(error) => self.fail(&location.image_id, &location.pending, &error),
+                (Err(error), _) => self.fail(id, pending, &error),
+                // Not reached: such data is not removed.
+                (Ok(_), Err(error)) => self.fail(id, pending, error),
             }
         }
-        let rows: Vec<i64> = gone
-            .iter()
-            .map(|(location, _)| location.pending.row)
-            .collect();
+        let rows: Vec<i64> = gone.iter().map(|(_, row, ..)| *row).collect();
         self.record(&rows, &[]).await?;
-        for (location, bytes) in gone {
+        for (id, _, location, bytes) in gone {
             (self.report)(ScrubEvent::Removed {
-                id: &location.image_id,
-                url: &location.pending.location.url,
+                id,
+                url: &location.url,
                 bytes,
             });
         }
@@ -329,9 +331,12 @@ impl Scrub<'_> {
     /// Reports that the data at a location of an image could not be removed.
     fn fail(&mut self, id: &str, pending: &PendingLocation, error: &Error) {
         self.done.failures += 1;
-        let place = redacted(&pending.location.url);
+        let data = match &pending.location {
+            Ok(location) => format!("the data of image {id} at {}", redacted(&location.url)),
+            Err(_) => format!("the data of image {id}"),
+        };
         let failed = Error::failed(format!(
-            "the data of image {id} at {place} could not be removed; the next run tries again: {}",
+            "{data} could not be removed; the next run tries again: {}",
             error.message()
         ))
         .hints_of(error);
@@ -350,6 +355,25 @@ impl Scrub<'_> {
             .await
     }
 
+    /// Returns a location whose data is removed, and its store; None if locations other than the removed `rows`
+    /// refer to the data: the last reference removes it.
+    ///
+    /// # Errors
+    /// `Failed` if its address, or that of another location, cannot be decrypted; the errors of
+    /// [`StoreSet::holding`].
+    fn removable<'p>(
+        &self,
+        pending: &'p PendingLocation,
+        holders: &Holders,
+        rows: &HashSet<i64>,
+    ) -> Result<Option<(&'p Location, &dyn Store)>> {
+        let location = pending.location.as_ref().map_err(copy_of)?;
+        if holders.refer_to(&location.url, rows)? {
+            return Ok(None);
+        }
+        Ok(Some((location, self.stores.holding(location)?)))
+    }
+
     /// Removes the data at locations, unless it was written after the given moment. Returns the size in bytes of
     /// each, in the same order, or None if nothing was removed.
     async fn remove(
@@ -357,15 +381,16 @@ impl Scrub<'_> {
         lock: &mut BatchLock,
         pending: Vec<(&PendingLocation, Option<Timestamp>)>,
     ) -> Result<Vec<Result<Option<u64>>>> {
-        let rows: HashSet<i64> = pending.iter().map(|(pending, _)| pending.row).collect();
-        let mut addresses: Vec<&str> = pending
-            .iter()
-            .map(|(pending, _)| pending.location.url.as_str())
-            .collect();
+        // A location that cannot be read stays, and may refer to data of the others.
+        let readable = pending.iter().filter_map(|(pending, _)| {
+            let location = pending.location.as_ref().ok()?;
+            Some((pending.row, location.url.as_str()))
+        });
+        let (rows, mut addresses): (HashSet<i64>, Vec<&str>) = readable.unzip();
         addresses.sort_unstable();
         addresses.dedup();
         let holders = if addresses.is_empty() {
-            Vec::new()
+            Holders::default()
         } else {
             let irregular = match &mut self.irregular {
                 Some(irregular) => irregular,
@@ -373,24 +398,14 @@ impl Scrub<'_> {
             };
             self.catalog.holders_with(irregular, &addresses).await?
         };
-        // Data with other references stays; the last reference removes it.
-        let elsewhere: HashSet<String> = holders
-            .into_iter()
-            .filter(|(row, _)| !rows.contains(row))
-            .map(|(_, address)| address)
-            .collect();
-
         let share = pending.len().div_ceil(self.pool_size).max(1);
         let mut removed: Vec<Result<Option<u64>>> = Vec::with_capacity(pending.len());
         let mut shares: Vec<Share<'_>> = Vec::new();
         for (place, (pending, unless_later)) in pending.into_iter().enumerate() {
             removed.push(Ok(None));
-            let url = &pending.location.url;
-            if elsewhere.contains(url) {
-                continue;
-            }
-            let store = match self.stores.holding(&pending.location) {
-                Ok(store) => store,
+            let (location, store) = match self.removable(pending, &holders, &rows) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
                 Err(error) => {
                     removed[place] = Err(error);
                     continue;
@@ -401,7 +416,7 @@ impl Scrub<'_> {
                 .rev()
                 .find(|open| std::ptr::addr_eq(open.store, store) && open.removals.len() < share);
             let removal = Removal {
-                url: url.clone(),
+                url: location.url.clone(),
                 unless_later,
             };
             match open {
@@ -430,6 +445,11 @@ impl Scrub<'_> {
         }
         Ok(removed)
     }
+}
+
+/// Returns an error with the same message and hints.
+fn copy_of(error: &Error) -> Error {
+    Error::failed(error.message()).hints_of(error)
 }
 
 /// The removals of a batch in one thread of the pool.

@@ -1,12 +1,13 @@
 //! Storing of data: first in the journal, then in the store, then in the record.
 
-use super::Engine;
-use super::catalog::is_in_doubt;
+use super::catalog::{Lease, is_in_doubt};
 use super::journal::{Entry, Intent, explained};
 use super::store::{Store, Writer, storage_error};
+use super::{Engine, Local};
 use crate::data::pump::{self, Look, Taken};
+use crate::data::verification::find_difference;
 use crate::data::{Algorithm, Source, Watch};
-use crate::model::ImageStatus;
+use crate::model::{ByteRange, Image, ImageStatus};
 use crate::{Error, ErrorKind, Result};
 
 /// An upload into a store with a journal entry. Dropping it leaves the entry, as after a crash.
@@ -29,7 +30,8 @@ impl Storing {
         taken.map_err(storage_error)
     }
 
-    /// Makes the data durable at its address, and returns the address.
+    /// Makes the data durable at its address, and returns the address. For data of an image see
+    /// [`Local::commit_data`].
     pub(super) async fn commit(&mut self) -> Result<String> {
         self.writer.commit().await?;
         Ok(self.writer.address().to_string())
@@ -51,6 +53,42 @@ impl Storing {
         };
         explained(error, discarded.await)
     }
+}
+
+impl Local {
+    /// Makes the data of an image durable in a store, and returns its address. If the service
+    /// [verifies](Local::verifying_stored) it, reads it back and compares it with the hashes in `image`.
+    ///
+    /// # Errors
+    /// Errors of the store; `Io` if it returns other data.
+    pub(super) async fn commit_data(
+        &self,
+        storing: &mut Storing,
+        store: &dyn Store,
+        image: &Image,
+        watch: &Watch,
+    ) -> Result<String> {
+        let url = storing.commit().await?;
+        if self.verifies_stored {
+            let source = store.open(&url, ByteRange::ALL).await?;
+            if let Some(difference) = find_difference(source, image, watch).await? {
+                let (store, id) = (&store.info().id, &image.id);
+                let message = format!(
+                    "store '{store}' returned other data of image {id} than was stored: {difference}"
+                );
+                return Err(Error::new(ErrorKind::Io, message).hint(
+                    "The data was removed from the store. Check the store before you try again.",
+                ));
+            }
+        }
+        Ok(url)
+    }
+}
+
+/// Returns the error for an image whose data another process uploads.
+pub(super) fn uploading() -> Error {
+    Error::conflict("Image status transition from saving to saving is not allowed")
+        .hint("Another process is uploading data for this image.")
 }
 
 impl Engine {
@@ -96,11 +134,13 @@ impl Engine {
         let intent = Intent::Upload {
             store: store.info().id.clone(),
         };
-        self.begin_storing(store, intent, id, size, || {
-            Error::conflict("Image status transition from saving to saving is not allowed")
-                .hint("Another process is uploading data for this image.")
-        })
-        .await
+        self.begin_storing(store, intent, id, size, uploading).await
+    }
+
+    /// Takes the lease on the upload of image `id`, by which other hosts know that it is in progress; None if another
+    /// process has it.
+    pub(super) async fn lease_upload(&self, id: &str) -> Result<Option<Lease>> {
+        self.catalog.lease(&format!("upload/{id}")).await
     }
 
     /// Undoes an upload that failed with `error`, of an image in status `while_storing`.
@@ -134,3 +174,6 @@ impl Engine {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests;

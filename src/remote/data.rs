@@ -12,6 +12,7 @@ use super::download::{self, Download};
 use super::failure::failed;
 use super::{Outdated, Remote};
 use crate::data::pump::Blocks;
+use crate::data::verification::find_difference;
 use crate::data::{Algorithm, Source, Watch};
 use crate::http::Request;
 use crate::http::retry::{self, Delay};
@@ -41,6 +42,8 @@ impl ImageData for Remote {
             watch,
             ..
         } = upload;
+        let verify = verify || self.verifies_stored;
+        let stopping = watch.silent();
         let mut call = Request::new(Method::PUT, self.url(&["images", id, "file"]).await?);
         if let Some(store) = &store {
             call.headers.insert(STORE, store_header(store)?);
@@ -52,21 +55,25 @@ impl ImageData for Remote {
             verify,
             watch,
         };
-        match self.deliver(sending, source).await? {
+        let image = match self.deliver(sending, source).await? {
             Delivered::Taken(Ok(sent), again) => {
                 let image = self.get_image(id).await?;
-                self.compare(image, sent, again, verify).await
+                self.compare(image, sent, again, verify).await?
             }
             Delivered::Taken(Err(error), _) => {
-                Err(self.deactivate_corrupt(id, error.message()).await)
+                return Err(self.deactivate_corrupt(id, error.message()).await);
             }
             Delivered::Became(image, _, again) if image.status == ImageStatus::Active => {
                 let spare = again.again();
                 let sent = hash_again(again, DEFAULT_HASH).await?;
-                self.compare(*image, sent, spare, true).await
+                self.compare(*image, sent, spare, true).await?
             }
-            Delivered::Became(_, error, _) => Err(error),
+            Delivered::Became(_, error, _) => return Err(error),
+        };
+        if self.verifies_stored {
+            self.verify_stored(&image, &stopping).await?;
         }
+        Ok(image)
     }
 
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
@@ -331,6 +338,24 @@ impl Remote {
         };
         let message = format!(
             "the server stored different data for image {}: {wrong}",
+            image.id
+        );
+        Err(self.deactivate_corrupt(&image.id, &message).await)
+    }
+
+    /// Downloads an image, and compares its data with its record. Deactivates the image if they differ.
+    async fn verify_stored(&self, image: &Image, watch: &Watch) -> Result<()> {
+        let reading = Reading {
+            known: Some(image.clone()),
+            ..Reading::default()
+        };
+        let source = self.open_image(&image.id, reading).await?.source;
+        let source = source.unwrap_or_else(Source::empty);
+        let Some(difference) = find_difference(source, image, watch).await? else {
+            return Ok(());
+        };
+        let message = format!(
+            "the server returned other data of image {} than it stored: {difference}",
             image.id
         );
         Err(self.deactivate_corrupt(&image.id, &message).await)

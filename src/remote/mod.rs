@@ -59,6 +59,8 @@ pub struct Remote {
     secure: bool,
     /// None if a rejected token is not replaced by another login.
     prompt: Option<Box<dyn Prompt + Send + Sync>>,
+    /// Whether an image is downloaded after its upload, and its data compared.
+    verifies_stored: bool,
 }
 
 /// The part of a login that may be outdated.
@@ -112,7 +114,15 @@ impl Remote {
             access: RwLock::new(access),
             cloud,
             prompt: Some(prompt),
+            verifies_stored: false,
         })
+    }
+
+    /// Returns the same cloud, which downloads each image that it has uploaded, and compares its data.
+    #[must_use]
+    pub fn verifying_stored(mut self) -> Self {
+        self.verifies_stored = true;
+        self
     }
 
     /// Connects to a cloud only if that needs no login: without Keystone, or with a cached token. A request with a token
@@ -130,6 +140,7 @@ impl Remote {
             access: RwLock::new(access),
             cloud,
             prompt: None,
+            verifies_stored: false,
         }))
     }
 

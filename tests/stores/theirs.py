@@ -1,45 +1,54 @@
-"""What Glance's own driver does with an RBD store; see tests/suite/real/rbd.rs.
+"""The drivers of Glance for a store: does what lines of standard input ask for, and answers each with a line.
 
-Usage: theirs.py CONFIGURATION STORE; then a line of JSON for each call on standard input:
+  theirs.py CONFIGURATION STORE
 
-    {"add": ID, "file": PATH, "size": BYTES or 0}   -> {"url", "size", "checksum", "hash", "metadata"}
-    {"get": URL, "file": PATH}                      -> {"size"}
-    {"delete": URL}                                 -> {}
+  {"add": ID, "file": PATH, "size": BYTES}   {"url", "size", "checksum", "hash", "metadata"}; 0 is an unknown size
+  {"get": URL}                               {"size", "checksum"} of the data that was read
+  {"size": URL}                              {"size"}
+  {"delete": URL}                            {}
 
-A failed call is answered by {"error": NAME OF THE EXCEPTION, "text"}.
+Lines and answers are JSON; a failed call is answered with {"error": NAME OF THE EXCEPTION, "text"}.
 """
 
+import hashlib
 import json
 import logging
 import sys
+import warnings
 
-from glance_store import multi_backend
-from oslo_config import cfg
+sys.dont_write_bytecode = True
+warnings.simplefilter("ignore")
+
+from glance_store import multi_backend as stores  # noqa: E402
+from oslo_config import cfg  # noqa: E402
 
 logging.disable(logging.CRITICAL)
 configuration, store = sys.argv[1:]
 conf = cfg.CONF
 conf.register_opt(cfg.DictOpt("enabled_backends", default={}))
 conf(["--config-file", configuration], project="glance", prog="glance-api")
-multi_backend.register_store_opts(conf)
-multi_backend.create_multi_stores(conf)
-multi_backend.verify_store()
+stores.register_store_opts(conf)
+stores.create_multi_stores(conf)
+stores.verify_store()
 
 
 def call(request):
     if "add" in request:
         with open(request["file"], "rb") as data:
-            url, size, checksum, hashed, metadata = multi_backend.add_with_multihash(
+            url, size, checksum, hashed, metadata = stores.add_with_multihash(
                 conf, request["add"], data, request["size"], store, "sha512"
             )
         return {"url": url, "size": size, "checksum": checksum, "hash": hashed, "metadata": metadata}
     if "get" in request:
-        data, size = multi_backend.get(request["get"], store)
-        with open(request["file"], "wb") as target:
-            for chunk in data:
-                target.write(chunk)
-        return {"size": size}
-    multi_backend.delete(request["delete"], store)
+        data, _ = stores.get(request["get"], store)
+        digest, size = hashlib.md5(), 0
+        for chunk in data:
+            digest.update(chunk)
+            size += len(chunk)
+        return {"size": size, "checksum": digest.hexdigest()}
+    if "size" in request:
+        return {"size": stores.get_size_from_uri_and_backend(request["size"], store)}
+    stores.delete(request["delete"], store)
     return {}
 
 

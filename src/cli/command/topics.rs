@@ -122,6 +122,9 @@ Image data:
   --allow-format-mismatch
                         accept image data that does not match its disk format; unsafe data is still
                         refused
+  --verify-stored       read image data that was stored back from its store, and compare its hashes,
+                        before the image becomes active; on a cloud, download an image that was
+                        uploaded
 
 The image cache is the subdirectory cache/. Downloads use it if glance-api.conf in the data directory
 has \"flavor = caching\" in [paste_deploy]. cache-queue downloads an image into the cache immediately.

@@ -151,7 +151,7 @@ fn refusals(settings: &Settings) -> Vec<Error> {
         settings.exposure.get().err(),
         settings.hashing_algorithm.get().err(),
         settings.delayed_delete.get().err(),
-        settings.encrypted_locations.get().err(),
+        settings.address_key.get().err(),
         settings.limits.image_size.get().err(),
         settings.scrubber.get().err(),
     ]

@@ -390,7 +390,10 @@ impl Leaf<Session> for ImageDelete {
             failures.push(match error.kind() {
                 ErrorKind::NotFound if is_uuid(id) => failure,
                 ErrorKind::NotFound => failure.hint(takes_an_id("image-delete", id)),
-                _ if error.hints().is_empty() => failure.hint(error.message()),
+                // Their messages do not have the reason.
+                ErrorKind::Forbidden | ErrorKind::Conflict if error.hints().is_empty() => {
+                    failure.hint(error.message())
+                }
                 _ => failure.hints_of(&error),
             });
         }

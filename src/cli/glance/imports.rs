@@ -220,6 +220,7 @@ impl ImageCreateViaImport {
 
 impl Leaf<Session> for ImageCreateViaImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
+        session.check_import()?;
         // Programs that run in the background have no data on standard input.
         let fetches = self.means.uri.is_some() || self.means.remote_image_id.is_some();
         let piped = session.is_piped() && !(fetches && is_null(std::io::stdin()));
@@ -407,6 +408,7 @@ fn check_state(image: &Image, method: &str) -> Result<()> {
 
 impl Leaf<Session> for ImageImport {
     async fn run(mut self, session: &Session) -> Result<Outcome<'_>> {
+        session.check_import()?;
         self.means = self.means.complete(session);
         let to = self.means.destination()?;
         let service = session.service().await?;

@@ -59,6 +59,7 @@ const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
 
 impl Leaf<Session> for TaskCreate {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        session.check_import()?;
         let kind = self.task_type.filter(|kind| !kind.is_empty());
         let (Some(kind), false) = (kind, self.input.is_empty()) else {
             return Err(Error::failed(

@@ -122,6 +122,9 @@ impl Leaf<Session> for ImageCreate {
         if self.name.is_empty() {
             return Err(Error::failed("image create requires a name"));
         }
+        if self.import {
+            session.check_import()?;
+        }
         let piped = session.is_piped();
         if self.size.is_some() && self.file.is_none() && !piped {
             return Err(Error::failed(

@@ -161,6 +161,7 @@ impl ImageImport {
 
 impl Leaf<Session> for ImageImport {
     async fn run(self, session: &Session) -> Result<Outcome<'_>> {
+        session.check_import()?;
         self.check_options()?;
         let service = session.service().await?;
         let image = images::find(service, Reference::IdOrName(&self.image)).await?;

@@ -153,6 +153,22 @@ impl Session {
         }
     }
 
+    /// Checks that data which is imported can be verified as the options require.
+    ///
+    /// # Errors
+    /// `Failed` on a cloud with `--verify-stored`: the service stores the data, possibly after the command has ended.
+    pub fn check_import(&self) -> Result<()> {
+        match self.deployment()? {
+            Deployment::Remote { .. } if self.globals.is_set(keys::VERIFY_STORED) => {
+                Err(Error::failed(
+                    "--verify-stored cannot be used for an import on a cloud, because the service stores the data",
+                )
+                .hint("Download the image after its import: its data is compared with the hash of the service."))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn open_local(&self, place: Place, reason: &Reason) -> Result<Local> {
         self.observation.without_server();
         let settings = self.settings(place, reason)?;
@@ -169,7 +185,10 @@ impl Session {
     async fn open(&self) -> Result<Box<dyn ImageService>> {
         match self.deployment()? {
             Deployment::Local { place, reason } => {
-                let local = self.open_local(place, &reason).await?;
+                let mut local = self.open_local(place, &reason).await?;
+                if self.globals.is_set(keys::VERIFY_STORED) {
+                    local = local.verifying_stored();
+                }
                 Ok(Box::new(local.with_regions(Arc::new(OtherRegions {
                     globals: self.globals.clone(),
                     environment: self.environment.clone(),
@@ -184,7 +203,10 @@ impl Session {
                 }
                 let late = cloud.tls_warning().filter(|late| !warnings.contains(late));
                 let observer = self.observation.observer();
-                let remote = Remote::open(cloud, Box::new(Terminal), observer).await?;
+                let mut remote = Remote::open(cloud, Box::new(Terminal), observer).await?;
+                if self.globals.is_set(keys::VERIFY_STORED) {
+                    remote = remote.verifying_stored();
+                }
                 if let Some(late) = late.filter(|_| remote.is_secure()) {
                     ui::notice(&late);
                 }

@@ -29,6 +29,7 @@ use crate::config::oslo::options::{
 use crate::config::oslo::reader::Reader;
 use crate::config::oslo::search::{ConfigSource, read_sources};
 use crate::config::oslo::values::quoted;
+use crate::config::secret::Secret;
 use crate::error::{Error, Result};
 use cache::read_cache;
 use import::{ImportSettings, read_import};
@@ -105,8 +106,9 @@ pub struct Settings {
     pub registration: Setting<Registration>,
     /// Whether a deleted image stays `pending_delete` until the scrubber removes its data.
     pub delayed_delete: Setting<bool>,
-    /// Whether the addresses of data are encrypted in the catalogue.
-    pub encrypted_locations: Setting<bool>,
+    /// The key with which the addresses of data are encrypted in the catalogue, 16, 24 or 32 bytes; None if they are
+    /// not.
+    pub address_key: Setting<Option<Secret>>,
     /// The settings of the scrubber.
     pub scrubber: Setting<ScrubberSettings>,
     /// The logging of the operator's programs.
@@ -278,10 +280,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
             .into(),
         registration: read_registration(reader).into(),
         delayed_delete: reader.boolean(&DELAYED_DELETE).into(),
-        encrypted_locations: reader
-            .text_if_any(&METADATA_ENCRYPTION_KEY)
-            .map(|key| key.is_some())
-            .into(),
+        address_key: read_address_key(reader).into(),
         scrubber: read_scrubber(reader).into(),
         log: read_logging(reader, layout.base).into(),
         server: read_server(reader).into(),
@@ -315,6 +314,19 @@ fn read_registration(reader: &Reader<'_>) -> Result<Registration> {
         secure_hash: reader.boolean(&DO_SECURE_HASH)?,
         retries: saturate(reader.integer(&HTTP_RETRIES)?.value),
     })
+}
+
+/// Reads the key of the addresses of data.
+fn read_address_key(reader: &Reader<'_>) -> Result<Option<Secret>> {
+    let Some(key) = reader.text_if_any(&METADATA_ENCRYPTION_KEY)? else {
+        return Ok(None);
+    };
+    match key.value.len() {
+        16 | 24 | 32 => Ok(Some(Secret::new(key.value))),
+        length => Err(key.refuse(format_args!(
+            "the key has {length} bytes instead of 16, 24 or 32"
+        ))),
+    }
 }
 
 fn read_database(reader: &Reader<'_>, base: &Path) -> Result<Option<Database>> {
@@ -490,7 +502,7 @@ mod tests {
             of(&settings.hashing_algorithm),
             of(&settings.registration),
             of(&settings.delayed_delete),
-            of(&settings.encrypted_locations),
+            of(&settings.address_key),
             of(&settings.scrubber),
             of(&settings.log),
             of(&settings.server),
@@ -690,6 +702,7 @@ mod tests {
             "node_staging_uri = http://a/",
             "enabled_backends = a:file,b:glusterfs",
             "image_size_cap = none",
+            "metadata_encryption_key = abracadabra",
         ];
         let text = format!(
             "[database]\nconnection = sqlite:////g.db\n[DEFAULT]\nimage_cache_dir = /c\n{}\n\
@@ -706,6 +719,27 @@ mod tests {
         assert_eq!(refused(&settings).len(), wrong.len());
         for message in refused(&settings) {
             assert!(message.contains("x.conf:"), "{message}");
+            assert!(!message.contains("abracadabra"), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_addresses_has_the_length_of_a_key_of_aes() {
+        let key = |text: &str| {
+            let settings = load(&format!("[DEFAULT]\nmetadata_encryption_key = {text}\n")).unwrap();
+            settings.address_key
+        };
+        assert_eq!(key("").get().unwrap(), &None);
+        for length in [16, 24, 32] {
+            let text = "k".repeat(length);
+            assert_eq!(key(&text), Some(Secret::new(text)).into());
+        }
+        for (text, length) in [("k", 1), ("kkkkkkkkkkkkkkké", 17), (&*"k".repeat(64), 64)] {
+            let error = key(text).get().unwrap_err().message().to_string();
+            let expected = format!(
+                "metadata_encryption_key: the key has {length} bytes instead of 16, 24 or 32"
+            );
+            assert!(error.ends_with(&expected), "{error}");
         }
     }
 

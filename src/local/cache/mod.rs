@@ -94,7 +94,10 @@ impl ImageCache {
             let none = async || Err(Error::internal("a cache of one host requested a catalogue"));
             return Self::new(&of_host, none).await;
         }
-        let catalog = async || Catalog::open_current(prepare(settings)?).await;
+        let catalog = async || {
+            let catalog = Catalog::open_current(prepare(settings)?).await?;
+            Ok(catalog.with_address_key(&settings.address_key))
+        };
         Self::new(cache, catalog).await
     }
 

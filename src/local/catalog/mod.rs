@@ -12,7 +12,7 @@ mod upkeep;
 
 pub use db::connection::Catalog;
 pub use db::dialect::Dialect;
-pub use db::exclusive::{Held, in_use};
+pub use db::exclusive::{Held, Lease, in_use};
 pub(in crate::local) use db::failure::failed as database_error;
 pub use db::failure::is_in_doubt;
 #[cfg(debug_assertions)]
@@ -21,7 +21,7 @@ pub use db::sql::{Sql, Value};
 pub use db::transaction::Transaction;
 pub use schema::migration::{Due, EXPANDED, HEAD, check_revisions, superseded};
 pub use schema::revision::{SchemaLock, State};
-pub use tables::holders::IrregularLocations;
+pub use tables::holders::{Holders, IrregularLocations};
 pub use tables::images::StoredImage;
 pub use tables::locations::NewLocation;
 pub use tables::metadefs::Merge;

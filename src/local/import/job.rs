@@ -221,7 +221,9 @@ impl Local {
             let taken = self.take(image.clone(), intake, &mut storing);
             let taken = self.reporting(job, &metered, taken).await?;
             check_same_data(image, &taken)?;
-            let url = storing.commit().await?;
+            let url = self
+                .commit_data(&mut storing, target, &taken, watch)
+                .await?;
             Ok((taken, url))
         };
         let copied = copied.await;

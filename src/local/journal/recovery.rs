@@ -4,11 +4,15 @@
 //! operation if possible: first the data, then the record, then the journal entry. If a step of that fails, or the
 //! outcome of a commit is unknown, the entry stays, and the next command clears it as after a crash.
 
+use std::collections::HashSet;
+
 use super::{Begun, Datum, Entry, Intent, Journal, Note};
 use crate::data::blocking;
 use crate::local::Engine;
 use crate::local::catalog::{StoredImage, Transaction};
+use crate::local::deletion::unreferenced;
 use crate::local::store::{Removal, Store};
+use crate::model::import::LOCK;
 use crate::model::schema::is_uuid;
 use crate::model::{ImageStatus, Location};
 use crate::{Error, Result};
@@ -109,12 +113,28 @@ impl Engine {
 
     /// Undoes an upload, unless an image has the data and only the entry is left to remove.
     async fn clear_upload(&self, entry: Entry, store: &dyn Store) -> Result<()> {
+        // A process of another host, which this journal does not know, may be uploading the image by now.
+        let Some(_lease) = self.lease_upload(&entry.id).await? else {
+            return Ok(());
+        };
         let addresses = store.addresses(&entry.id).await?;
         let transaction = self.catalog.begin().await?;
         let stored = transaction.load_image(&entry.id, "").await?;
+        // The same for an import, whose uploads are cleared before its own entry.
+        let is_locked = stored
+            .as_ref()
+            .and_then(|stored| stored.image.property(LOCK));
+        if is_locked.is_some() && !self.journal()?.has(&entry.id, &Intent::Import) {
+            return Ok(());
+        }
         let wanted: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let holders = transaction.holders(&wanted).await?;
-        let mut recorded: Vec<String> = holders.into_iter().map(|(_, address)| address).collect();
+        let mut recorded = Vec::new();
+        for address in &addresses {
+            if holders.refer_to(address, &HashSet::new())? {
+                recorded.push(address.clone());
+            }
+        }
         // An address may contain a key that has been changed since.
         let locations = stored.iter().flat_map(|stored| &stored.locations);
         let own = locations.filter(|location| store.owns(&location.url));
@@ -213,7 +233,7 @@ impl Engine {
             Ok((is_alive, recorded, noted, held))
         });
         let (is_alive, recorded, noted, held) = read.await?;
-        let Some(mut removals) = noted else {
+        let Some(removals) = noted else {
             // Nothing was deleted, or the remaining data is unknown.
             return if is_alive {
                 entry.close().await
@@ -224,7 +244,7 @@ impl Engine {
         if !is_alive && is_uuid(&id) {
             self.unstage(&id).await?;
         }
-        removals.retain(|one| !held.iter().any(|(_, holder)| *holder == one.url));
+        let removals = unreferenced(removals, &held)?;
         let mut known = Vec::with_capacity(removals.len());
         for one in removals {
             let is_known = recorded.contains(&one.url)

@@ -57,6 +57,14 @@ const GLANCE_COSTS: &[Cost] = &[
         &["PUT /v2/images/EMPTY/file", "GET /v2/images/EMPTY"],
     ),
     (
+        "--verify-stored image-upload --file FILE EMPTY",
+        &[
+            "PUT /v2/images/EMPTY/file",
+            "GET /v2/images/EMPTY",
+            "GET /v2/images/EMPTY/file",
+        ],
+    ),
+    (
         "image-upload --store fast --file FILE EMPTY",
         &[
             "GET /v2/info/stores",

@@ -4,6 +4,7 @@ mod cache;
 mod concurrency;
 mod crash;
 mod dropped;
+mod encrypted;
 mod events;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod faults;
@@ -18,3 +19,4 @@ mod recovery;
 mod scrub;
 mod trickle;
 mod untold;
+mod verified;

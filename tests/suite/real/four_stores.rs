@@ -61,6 +61,7 @@ fn an_image_is_copied_from_store_to_store_and_stays_the_same() {
         let (from, to) = (pair[0], pair[1]);
         place
             .glance(&[
+                "--verify-stored",
                 "image-import",
                 "--import-method",
                 "copy-image",

@@ -3,6 +3,7 @@
 mod conformance;
 mod deployments;
 mod four_stores;
+mod hosts;
 mod interop;
 mod killed;
 mod manage;
@@ -13,3 +14,4 @@ mod patches;
 mod rbd;
 mod s3;
 mod server_identity;
+mod store_faults;

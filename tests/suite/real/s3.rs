@@ -1,16 +1,14 @@
 //! The programs on real S3 services, and the same objects through upstream's driver.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use glance_tools::data::{Algorithm, Hasher};
 use glance_tools::model::ImageStatus;
 use serde_json::{Value, json};
 
 use crate::real::killed;
-use crate::support::s3::{Bucket, python_of_driver};
+use crate::support::drivers::Driver;
+use crate::support::s3::Bucket;
 use crate::support::{Place, Random, all_images, block_on, files};
 
 const SCRUBBER: &str = env!("CARGO_BIN_EXE_glance-scrubber");
@@ -142,53 +140,11 @@ fn a_store_that_does_not_respond_is_named_and_affects_only_its_data() {
     assert!(bucket.contents().is_empty());
 }
 
-/// Upstream's driver on the same bucket.
-struct Upstream {
-    process: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Upstream {
-    fn start(configuration: &Path) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/upstream.py");
-        let mut process = Command::new(python_of_driver())
-            .arg(script)
-            .arg(configuration)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        Self {
-            input: process.stdin.take().unwrap(),
-            output: BufReader::new(process.stdout.take().unwrap()),
-            process,
-        }
-    }
-
-    fn ask(&mut self, words: &Value) -> Value {
-        writeln!(self.input, "{words}").unwrap();
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        let answer: Value = serde_json::from_str(&line).unwrap();
-        assert!(answer.get("error").is_none(), "{words}: {answer}");
-        answer
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn what_ours_stores_upstreams_driver_reads_and_deletes_and_the_reverse() {
     let bucket = Bucket::on_gateway();
     let place = place(&bucket, "[DEFAULT]\nshow_multiple_locations = true\n");
-    let upstream = place.write("upstream.conf", configuration(&bucket, ""));
-    let mut upstream = Upstream::start(&upstream);
+    let mut driver = Driver::start(&place.data().join("glance-api.conf"), "s");
     let part = 5 * MIB;
     let sizes = [
         0,
@@ -227,14 +183,17 @@ fn what_ours_stores_upstreams_driver_reads_and_deletes_and_the_reverse() {
             .or_else(|| shown.pointer("/properties/locations"));
         let expected = json!([{"url": url, "metadata": {"store": "s"}}]);
         assert_eq!(locations, Some(&expected), "{shown}");
-        assert_eq!(upstream.ask(&json!(["size", url])), size, "{size}");
-        assert_eq!(upstream.ask(&json!(["get", url])), json!([size, md5]));
-        upstream.ask(&json!(["delete", url]));
+        let known = driver.call(&json!({"size": url}));
+        assert_eq!(known, json!({"size": size}));
+        let read = driver.call(&json!({"get": url}));
+        assert_eq!(read, json!({"size": size, "checksum": md5}));
+        driver.call(&json!({"delete": url}));
         assert!(bucket.contents().is_empty(), "{size}");
         // The object is put back by upstream's driver, under the same address.
         let file = place.write("theirs", bytes);
-        let added = upstream.ask(&json!(["add", id, file, size]));
-        assert_eq!(added, json!([url, {"store": "s"}]));
+        let added = driver.call(&json!({"add": id, "file": file, "size": size}));
+        assert_eq!(added["url"], url);
+        assert_eq!(added["metadata"], json!({"store": "s"}));
         let saved = place.file("saved");
         let words = ["image-download", "--file", saved.to_str().unwrap(), &id];
         place.glance(&words).ok();

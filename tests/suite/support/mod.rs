@@ -1,11 +1,13 @@
 //! What the tests share: a data directory of one's own, and the programs run on it.
 
 pub mod ceph;
+pub mod drivers;
 pub mod glance;
 #[path = "../../../src/http/testing.rs"]
 pub mod http;
 pub mod keystone;
 pub mod mariadb;
+pub mod proxy;
 pub mod realcloud;
 pub mod s3;
 pub mod swift;

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use glance_tools::config::{Addressing, S3Store, Secret};
 
 use crate::support::ceph;
-use crate::support::http::{Answer, Exchange, Server, Then};
 use crate::support::realcloud::{not_in_quick_runs, output_of, run};
 
 /// The port of the small server of this run, and its directory; started if it was not.
@@ -234,108 +232,4 @@ impl Bucket {
         }
         all
     }
-}
-
-/// What a proxy does with a request.
-#[derive(Clone)]
-pub enum Fault {
-    /// Responds by itself, after it has read the request.
-    Answer(Answer),
-    /// Closes the connection after this many bytes of the body.
-    Cut(u64),
-    /// Forwards the request, and closes the connection without its response.
-    Lose,
-    /// Forwards the request, and cuts its response after this many bytes.
-    Shorten(usize),
-    /// Forwards the request, and replaces a text in its response.
-    Replace(String, String),
-}
-
-/// A fault of the requests with a method whose target contains a text, except the first ones.
-pub struct Rule {
-    /// The method.
-    pub method: &'static str,
-    /// A part of the target.
-    pub target: &'static str,
-    /// How many requests pass before.
-    pub after: usize,
-    /// How many have the fault.
-    pub times: usize,
-    /// The fault.
-    pub fault: Fault,
-}
-
-/// A proxy in front of a service. A signed request passes because the service trusts the name that was asked for.
-pub fn proxy(host: &str, rules: Vec<Rule>) -> Server {
-    Server::start(passing(host, rules))
-}
-
-/// The same, without faults, with TLS.
-pub fn tls_proxy(host: &str, config: rustls::ServerConfig) -> Server {
-    Server::start_tls(config, passing(host, Vec::new()))
-}
-
-/// The handler of a proxy.
-fn passing(host: &str, rules: Vec<Rule>) -> impl Fn(&mut Exchange) -> Then + Send + Sync + 'static {
-    let seen: Vec<AtomicUsize> = rules.iter().map(|_| AtomicUsize::new(0)).collect();
-    let host = host.to_string();
-    move |exchange| {
-        for (rule, seen) in rules.iter().zip(&seen) {
-            let request = &exchange.request;
-            if rule.method != request.method || !request.target.contains(rule.target) {
-                continue;
-            }
-            let number = seen.fetch_add(1, Ordering::SeqCst);
-            if number >= rule.after && number < rule.after + rule.times {
-                return with_fault(exchange, &host, &rule.fault);
-            }
-        }
-        let response = forward(exchange, &host);
-        exchange.write(&response);
-        Then::Close
-    }
-}
-
-fn with_fault(exchange: &mut Exchange, host: &str, fault: &Fault) -> Then {
-    match fault {
-        Fault::Answer(answer) => {
-            exchange.read_all();
-            exchange.send(answer);
-        }
-        Fault::Cut(bytes) => exchange.read(*bytes),
-        Fault::Lose => {
-            forward(exchange, host);
-        }
-        Fault::Shorten(bytes) => {
-            let response = forward(exchange, host);
-            exchange.write(&response[..response.len().min(*bytes)]);
-        }
-        Fault::Replace(from, to) => {
-            let response = String::from_utf8(forward(exchange, host)).unwrap();
-            assert!(response.contains(from), "{response}");
-            exchange.write(response.replace(from, to).as_bytes());
-        }
-    }
-    Then::Close
-}
-
-/// Sends a request to the service, and returns its whole response. A request that breaks off breaks off there, too.
-fn forward(exchange: &mut Exchange, host: &str) -> Vec<u8> {
-    let is_whole = exchange.read_all();
-    let request = &exchange.request;
-    let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
-    for (name, value) in &request.headers {
-        if name != "connection" {
-            head += &format!("{name}: {value}\r\n");
-        }
-    }
-    head += "connection: close\r\n\r\n";
-    let mut service = TcpStream::connect(host).unwrap();
-    let _ = service.write_all(head.as_bytes());
-    let _ = service.write_all(&exchange.body);
-    let mut response = Vec::new();
-    if is_whole {
-        let _ = service.read_to_end(&mut response);
-    }
-    response
 }

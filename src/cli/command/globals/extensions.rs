@@ -62,6 +62,11 @@ pub static EXTENSIONS: &[Global] = &[
         None,
         "Accept image data that does not match its disk format",
     )),
+    hidden(flag(
+        "verify-stored",
+        None,
+        "Read stored image data back from its store, and compare its hashes",
+    )),
 ];
 
 /// Options documented by `glance help cloud` that python-openstackclient lacks.

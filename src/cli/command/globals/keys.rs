@@ -103,6 +103,8 @@ keys! {
     TIMING: Flag = "timing";
     /// Whether to show the result again and again.
     WATCH: Flag = "watch";
+    /// Whether to read stored data back from its store.
+    VERIFY_STORED: Flag = "verify-stored";
     /// More columns in the first grammar, more messages in the second.
     VERBOSE: Flag = "verbose";
 }

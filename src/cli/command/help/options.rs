@@ -55,6 +55,7 @@ const CATEGORIES: [(&str, &[&str]); 5] = [
             "parallel",
             "skip-verification",
             "allow-format-mismatch",
+            "verify-stored",
         ],
     ),
     (

@@ -19,9 +19,10 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySql, Sqlite};
 use tokio::task::JoinHandle;
 
-use crate::config::{Database, MysqlServer, Settings};
+use crate::config::{Database, MysqlServer, Secret, Setting, Settings};
 use crate::data::durable::directory_of;
 use crate::local::catalog::Sql;
+use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::columns::{Columns, Row};
 use crate::local::catalog::db::dialect::Dialect;
 use crate::local::catalog::db::failure::{Transient, failed, locked, transient};
@@ -134,6 +135,7 @@ pub struct Catalog {
     pool: Pool,
     /// Whether this process has changed an SQLite database.
     has_written: Arc<AtomicBool>,
+    cipher: AddressCipher,
     database: Arc<Database>,
     /// The name of the database in messages.
     name: Arc<str>,
@@ -165,9 +167,20 @@ impl Catalog {
         Self {
             pool,
             has_written: Arc::default(),
+            cipher: AddressCipher::default(),
             database: Arc::new(database.clone()),
             name: format!("database {}", database.name()).into(),
             reconnects: true,
+        }
+    }
+
+    /// Returns the same catalogue, whose addresses of data are encrypted with the `metadata_encryption_key` of a
+    /// deployment.
+    #[must_use]
+    pub fn with_address_key(self, key: &Setting<Option<Secret>>) -> Self {
+        Self {
+            cipher: AddressCipher::new(key.clone()),
+            ..self
         }
     }
 
@@ -205,7 +218,8 @@ impl Catalog {
                 return Ok(None);
             }
         }
-        Self::open_read_only(database).await.map(Some)
+        let catalog = Self::open_read_only(database).await?;
+        Ok(Some(catalog.with_address_key(&settings.address_key)))
     }
 
     /// Opens a database on a server with a single connection, for one task.
@@ -330,6 +344,7 @@ impl Catalog {
             inner.map_err(|e| self.write_failed(e))?,
             self.dialect(),
             Arc::clone(&self.has_written),
+            self.cipher.clone(),
             Arc::clone(&self.name),
         ))
     }
@@ -363,8 +378,14 @@ impl Catalog {
             Pool::Mysql(pool) => pool.begin_with(SNAPSHOT).await.map(Inner::Mysql),
         };
         let inner = inner.map_err(|e| failed(e).context(&self.name))?;
-        let (written, name) = (Arc::clone(&self.has_written), Arc::clone(&self.name));
-        Ok(Transaction::new(inner, self.dialect(), written, name).into_snapshot())
+        let transaction = Transaction::new(
+            inner,
+            self.dialect(),
+            Arc::clone(&self.has_written),
+            self.cipher.clone(),
+            Arc::clone(&self.name),
+        );
+        Ok(transaction.into_snapshot())
     }
 
     /// Returns the error of a failed write.
@@ -561,6 +582,10 @@ fn sqlite_options(path: &Path) -> SqliteConnectOptions {
 impl Run for Catalog {
     fn lock(&self) -> &'static str {
         ""
+    }
+
+    fn cipher(&self) -> &AddressCipher {
+        &self.cipher
     }
 
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>> {

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sqlx::mysql::{MySqlConnection, MySqlPool};
-use sqlx::{Connection, Executor};
+use sqlx::{AssertSqlSafe, Connection, Executor};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Database, MysqlServer};
 use crate::data::durable::give_to_owner;
@@ -22,6 +23,18 @@ use crate::{Error, ErrorKind, Result};
 
 /// The interval between two attempts to lock a file.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long a server keeps an idle connection with a lock. Long work does not use it for a while.
+const IDLE_TIMEOUT: Duration = Duration::from_hours(365 * 24);
+
+/// How long a server keeps the connection of a lease that is not renewed, because its host has failed.
+const LEASE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The interval between two renewals of a lease.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long a lease is waited for: until the server has noticed that its owner has exited.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// The maximum number of characters in the name of a server's lock.
 const MAX_NAME_LENGTH: usize = 64;
@@ -46,7 +59,36 @@ impl Held {
     }
 }
 
+/// A lock that only concerns other hosts, until it is dropped. It ends with the process, or a minute after its host has
+/// failed.
+pub struct Lease(
+    #[expect(dead_code, reason = "renews it until it is dropped")] Option<AbortOnDropHandle<()>>,
+);
+
 impl Catalog {
+    /// Takes the lease for `purpose` on this database; None if another process has it. Waits only a short time.
+    ///
+    /// An SQLite database has one host, whose journal knows all processes. There, no lease is refused.
+    ///
+    /// # Errors
+    /// Errors of the server.
+    pub async fn lease(&self, purpose: &str) -> Result<Option<Lease>> {
+        let Database::Mysql(server) = self.database() else {
+            return Ok(Some(Lease(None)));
+        };
+        let pool = self.server_pool()?;
+        let lock = || lock_server(pool, server, purpose, LEASE_WAIT, LEASE_TIMEOUT);
+        let Some(mut connection) = self.retry(lock).await? else {
+            return Ok(None);
+        };
+        let renewal = tokio::spawn(async move {
+            while connection.ping().await.is_ok() {
+                tokio::time::sleep(RENEWAL_INTERVAL).await;
+            }
+        });
+        Ok(Some(Lease(Some(AbortOnDropHandle::new(renewal)))))
+    }
+
     /// Waits up to `timeout` for the lock for `purpose` (a word such as `scrub`) on this database; None if another
     /// process holds it.
     ///
@@ -60,8 +102,9 @@ impl Catalog {
             Database::Mysql(server) => {
                 let pool = self.server_pool()?;
                 // A connection that breaks takes its lock with it, so that another attempt is safe.
-                self.retry(|| lock_server(pool, server, purpose, timeout))
+                self.retry(|| lock_server(pool, server, purpose, timeout, IDLE_TIMEOUT))
                     .await?
+                    .map(Lock::Server)
             }
         };
         Ok(lock.map(Held))
@@ -151,12 +194,13 @@ async fn lock_server(
     server: &MysqlServer,
     purpose: &str,
     timeout: Duration,
-) -> Result<Option<Lock>> {
+    idle: Duration,
+) -> Result<Option<Box<MySqlConnection>>> {
     let name = name(server, purpose);
     let mut connection = pool.acquire().await.map_err(failed)?.detach();
-    // An idle connection with a lock must not time out.
+    let set = format!("SET SESSION wait_timeout = {}", idle.as_secs());
     connection
-        .execute("SET SESSION wait_timeout = 31536000")
+        .execute(AssertSqlSafe(set))
         .await
         .map_err(failed)?;
     let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
@@ -166,7 +210,7 @@ async fn lock_server(
         .fetch_one(&mut connection)
         .await
         .map_err(failed)?;
-    Ok((got == Some(1)).then(|| Lock::Server(Box::new(connection))))
+    Ok((got == Some(1)).then(|| Box::new(connection)))
 }
 
 /// Returns the name of a server's lock. Names belong to the server, not to a database. Long names are truncated, so

@@ -1,5 +1,6 @@
 //! The database: its connections, transactions and values, and what its errors mean.
 
+pub(in crate::local::catalog) mod addresses;
 pub(in crate::local::catalog) mod columns;
 pub(in crate::local::catalog) mod connection;
 pub(in crate::local::catalog) mod dialect;

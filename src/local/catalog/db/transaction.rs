@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Executor, MySql, Sqlite};
 use tokio::sync::Mutex;
 
 use crate::local::catalog::Sql;
+use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::columns::Row;
 use crate::local::catalog::db::dialect::Dialect;
 use crate::local::catalog::db::failure::{Transient, failed, in_doubt, is_refusal, transient};
@@ -23,6 +24,7 @@ pub struct Transaction {
     /// Whether a statement has changed rows or the schema.
     has_changed: AtomicBool,
     has_written: Arc<AtomicBool>,
+    cipher: AddressCipher,
     name: Arc<str>,
 }
 
@@ -37,6 +39,7 @@ impl Transaction {
         inner: Inner,
         dialect: Dialect,
         has_written: Arc<AtomicBool>,
+        cipher: AddressCipher,
         name: Arc<str>,
     ) -> Self {
         Self {
@@ -45,6 +48,7 @@ impl Transaction {
             is_snapshot: false,
             has_changed: AtomicBool::new(false),
             has_written,
+            cipher,
             name,
         }
     }
@@ -123,6 +127,9 @@ pub(in crate::local) trait Run {
     /// transaction.
     fn lock(&self) -> &'static str;
 
+    /// Returns the cipher of the addresses of data.
+    fn cipher(&self) -> &AddressCipher;
+
     /// Returns all rows of a query.
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>>;
 
@@ -144,6 +151,10 @@ impl Run for Transaction {
             Dialect::Mysql if !self.is_snapshot => " FOR UPDATE",
             Dialect::Sqlite | Dialect::Mysql => "",
         }
+    }
+
+    fn cipher(&self) -> &AddressCipher {
+        &self.cipher
     }
 
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Map;
 
+use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::columns::{Column, Columns, columns};
 use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::{Dialect, Sql, Transaction};
@@ -149,7 +150,7 @@ pub(in crate::local::catalog) async fn load_children(
     images: &mut [Image],
     fields: Fields,
 ) -> Result<()> {
-    let mut parents = Parents::new(images, fields);
+    let mut parents = Parents::new(images, fields, on.cipher());
     for child in Child::asked(fields) {
         for row in on.rows(parents.select(child)).await? {
             parents.adopt(child, &row)?;
@@ -223,7 +224,7 @@ impl Child {
     }
 
     /// Reads a row of the columns that [`Parents::select`] names.
-    fn read(self, row: &impl Columns, image: &mut Image) -> Result<()> {
+    fn read(self, row: &impl Columns, image: &mut Image, cipher: &AddressCipher) -> Result<()> {
         match self {
             Self::Property => {
                 let name = row.some_owned(PropertyColumn::Name)?;
@@ -233,7 +234,7 @@ impl Child {
             Self::Tag => image.tags.push(row.some_owned(TagColumn::Value)?),
             Self::Location => {
                 let location = Location {
-                    url: row.some_owned(LocationColumn::Url)?,
+                    url: cipher.read(&image.id, row.some_owned(LocationColumn::Url)?)?,
                     metadata: read_metadata(row.text(LocationColumn::Metadata)?.as_deref())?,
                 };
                 image.locations.get_or_insert_default().push(location);
@@ -248,17 +249,27 @@ pub(in crate::local::catalog) struct Parents<'i> {
     images: &'i mut [Image],
     /// The index of each image, by its ID.
     places: HashMap<String, usize>,
+    /// The cipher of the addresses of their data.
+    cipher: &'i AddressCipher,
 }
 
 impl<'i> Parents<'i> {
     /// Creates the collection of images without children.
-    pub(in crate::local::catalog) fn new(images: &'i mut [Image], fields: Fields) -> Self {
+    pub(in crate::local::catalog) fn new(
+        images: &'i mut [Image],
+        fields: Fields,
+        cipher: &'i AddressCipher,
+    ) -> Self {
         let mut places = HashMap::with_capacity(images.len());
         for (place, image) in images.iter_mut().enumerate() {
             image.locations = fields.locations.then(Vec::new);
             places.insert(image.id.clone(), place);
         }
-        Self { images, places }
+        Self {
+            images,
+            places,
+            cipher,
+        }
     }
 
     /// Returns the query for all their children of one kind.
@@ -283,7 +294,7 @@ impl<'i> Parents<'i> {
         let image = place.and_then(|place| self.images.get_mut(*place));
         let image =
             image.ok_or_else(|| Error::internal("a row of an image that was not selected"))?;
-        child.read(row, image)
+        child.read(row, image, self.cipher)
     }
 }
 

@@ -34,7 +34,11 @@ impl Catalog {
             [i64::from(limit).into()],
         );
         let rows = self.rows(sql).await?;
-        let read = |row: &Row| Ok((row.some_owned("image_id")?, row.some_owned("value")?));
+        let read = |row: &Row| {
+            let image = row.some_owned("image_id")?;
+            let address = self.cipher().read(&image, row.some_owned("value")?)?;
+            Ok((image, address))
+        };
         rows.iter().map(read).collect()
     }
 }
@@ -45,7 +49,8 @@ impl Transaction {
         let sql =
             Sql::new("SELECT value FROM image_locations").with(" WHERE image_id = ?", [id.into()]);
         let rows = self.rows(sql).await?;
-        rows.iter().map(|row| row.some_owned("value")).collect()
+        let read = |row: &Row| self.cipher().read(id, row.some_owned("value")?);
+        rows.iter().map(read).collect()
     }
 
     /// Returns the addresses that were removed from the record of an image, without those whose data waits for the
@@ -56,7 +61,8 @@ impl Transaction {
             [id.into(), true.into()],
         );
         let rows = self.rows(sql).await?;
-        rows.iter().map(|row| row.some_owned("value")).collect()
+        let read = |row: &Row| self.cipher().read(id, row.some_owned("value")?);
+        rows.iter().map(read).collect()
     }
 
     /// Returns the locations of an image in the order in which they were added, each with the ID of its row.
@@ -68,7 +74,7 @@ impl Transaction {
         let rows = self.rows(sql).await?;
         let read = |row: &Row| {
             let location = Location {
-                url: row.some_owned("value")?,
+                url: self.cipher().read(id, row.some_owned("value")?)?,
                 metadata: read_metadata(row.text("meta_data")?.as_deref())?,
             };
             Ok((row.some_integer("id")?, location))
@@ -79,11 +85,12 @@ impl Transaction {
     /// Adds a location after those that an image has.
     pub async fn insert_location(&self, id: &str, location: &NewLocation<'_>) -> Result<()> {
         let now = self.now().to_catalog();
+        let address = self.cipher().write(location.url)?;
         let columns = "INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, \
              meta_data, status) VALUES ";
         self.execute(Sql::new(columns).list([
             id.into(),
-            location.url.into(),
+            (*address).into(),
             now.as_str().into(),
             now.as_str().into(),
             false.into(),

@@ -59,13 +59,13 @@ impl Catalog {
             let sql = self.list_statement(&query, caller).await?;
             match self.database() {
                 Database::Sqlite(path) => {
-                    let mut reader = Reader::start(path, sql, fields)?;
+                    let mut reader = Reader::start(path, sql, fields, self.cipher().clone())?;
                     while let Some(images) = reader.next().await {
                         yield images?;
                     }
                 }
                 Database::Mysql(_) => {
-                    let images = rows::list(self.server_pool()?, sql, fields);
+                    let images = rows::list(self.server_pool()?, sql, fields, self.cipher().clone());
                     for await images in images {
                         yield images?;
                     }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, Row, Transaction};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use url::Url;
 
+use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::connection::{BUSY_TIMEOUT, is_frozen};
 use crate::local::catalog::db::plans;
 use crate::local::catalog::tables::images::{Child, Parents, read_image};
@@ -35,14 +36,19 @@ pub(in crate::local::catalog) struct Reader {
 impl Reader {
     /// Starts to read the images that `list` selects from the database at `path`, with the parts in `fields`, all
     /// from one snapshot.
-    pub(in crate::local::catalog) fn start(path: &Path, list: Sql, fields: Fields) -> Result<Self> {
+    pub(in crate::local::catalog) fn start(
+        path: &Path,
+        list: Sql,
+        fields: Fields,
+        cipher: AddressCipher,
+    ) -> Result<Self> {
         plans::check(&list.text);
         let (sender, chunks) = mpsc::channel(AHEAD);
         let path = path.to_path_buf();
         let thread = std::thread::Builder::new()
             .name("list".to_string())
             .spawn(move || {
-                if let Err(error) = read(&path, &list, fields, &sender) {
+                if let Err(error) = read(&path, &list, fields, &cipher, &sender) {
                     // Fails if the list was dropped.
                     let _ = sender.blocking_send(Err(named(error, &path)));
                 }
@@ -91,6 +97,7 @@ fn read(
     path: &Path,
     list: &Sql,
     fields: Fields,
+    cipher: &AddressCipher,
     sender: &Sender<Result<Vec<Image>>>,
 ) -> Result<()> {
     let mut connection = open(path)?;
@@ -105,7 +112,7 @@ fn read(
             images.push(read_image(row, fields)?);
         }
         let more = images.len() == CHUNK;
-        load_children(&snapshot, &mut images, fields)?;
+        load_children(&snapshot, &mut images, fields, cipher)?;
         if images.is_empty() || sender.blocking_send(Ok(images)).is_err() || !more {
             return Ok(());
         }
@@ -131,11 +138,16 @@ fn open(path: &Path) -> Result<Connection> {
 }
 
 /// Loads the children of `images` that `fields` requires.
-fn load_children(snapshot: &Transaction<'_>, images: &mut [Image], fields: Fields) -> Result<()> {
+fn load_children(
+    snapshot: &Transaction<'_>,
+    images: &mut [Image],
+    fields: Fields,
+    cipher: &AddressCipher,
+) -> Result<()> {
     if images.is_empty() {
         return Ok(());
     }
-    let mut parents = Parents::new(images, fields);
+    let mut parents = Parents::new(images, fields, cipher);
     for child in Child::asked(fields) {
         let sql = parents.select(child);
         plans::check(&sql.text);
@@ -179,6 +191,11 @@ mod tests {
         (directory, path, catalog)
     }
 
+    /// Starts to read a list from a database without encrypted addresses.
+    fn start(path: &Path, list: &str, fields: Fields) -> Result<Reader> {
+        Reader::start(path, Sql::new(list), fields, AddressCipher::default())
+    }
+
     async fn chunks(mut reader: Reader) -> Vec<Vec<Image>> {
         let mut chunks = Vec::new();
         while let Some(chunk) = reader.next().await {
@@ -196,7 +213,7 @@ mod tests {
                 tags: true,
                 ..Fields::SHORT
             };
-            let chunks = chunks(Reader::start(&path, Sql::new(LIST), fields).unwrap()).await;
+            let chunks = chunks(start(&path, LIST, fields).unwrap()).await;
             assert_eq!(chunks.len(), count.div_ceil(CHUNK));
             assert!(chunks.iter().all(|chunk| chunk.len() <= CHUNK));
             for (index, image) in chunks.iter().flatten().enumerate() {
@@ -210,9 +227,10 @@ mod tests {
     #[tokio::test]
     async fn children_are_found_by_their_images() {
         let (_directory, path, _catalog) = catalogue(CHUNK).await;
-        let reader = Reader::start(&path, Sql::new(LIST), Fields::SHORT).unwrap();
+        let reader = start(&path, LIST, Fields::SHORT).unwrap();
         let mut images = chunks(reader).await.concat();
-        let parents = Parents::new(&mut images, Fields::ALL);
+        let cipher = AddressCipher::default();
+        let parents = Parents::new(&mut images, Fields::ALL, &cipher);
         for child in Child::asked(Fields::ALL) {
             let sql = parents.select(child);
             let steps = plans::unselective_steps(&sql.text).unwrap();
@@ -227,7 +245,7 @@ mod tests {
             tags: true,
             ..Fields::SHORT
         };
-        let mut reader = Reader::start(&path, Sql::new(LIST), fields).unwrap();
+        let mut reader = start(&path, LIST, fields).unwrap();
         let mut seen = reader.next().await.unwrap().unwrap().len();
         let connection = Connection::open(&path).unwrap();
         connection.execute("DELETE FROM image_tags", ()).unwrap();
@@ -242,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn the_thread_ends_when_the_list_is_dropped() {
         let (_directory, path, _catalog) = catalogue(5 * CHUNK).await;
-        let mut reader = Reader::start(&path, Sql::new(LIST), Fields::SHORT).unwrap();
+        let mut reader = start(&path, LIST, Fields::SHORT).unwrap();
         reader.next().await.unwrap().unwrap();
         let Reader { chunks, thread } = reader;
         drop(chunks);
@@ -253,7 +271,7 @@ mod tests {
     async fn an_error_is_reported_and_is_the_end() {
         let (_directory, path, catalog) = catalogue(1).await;
         let refused = |path: &Path, list: &str| {
-            let mut reader = Reader::start(path, Sql::new(list), Fields::SHORT).unwrap();
+            let mut reader = start(path, list, Fields::SHORT).unwrap();
             async move {
                 let error = reader.next().await.unwrap().unwrap_err();
                 assert!(reader.next().await.is_none());

@@ -8,6 +8,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlRow, MySqlTransaction};
 
 use crate::Result;
 use crate::local::catalog::Sql;
+use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::failure::failed;
 use crate::local::catalog::db::plans;
 use crate::local::catalog::tables::images::{Child, Parents, read_image};
@@ -30,6 +31,7 @@ pub(in crate::local::catalog) fn list(
     pool: &MySqlPool,
     sql: Sql,
     fields: Fields,
+    cipher: AddressCipher,
 ) -> impl Stream<Item = Result<Vec<Image>>> {
     try_stream! {
         let mut snapshot = begin(pool).await?;
@@ -46,14 +48,14 @@ pub(in crate::local::catalog) fn list(
                     Some(aside) => aside,
                     none => none.insert(begin(pool).await?),
                 };
-                load_children(aside, &mut images, fields).await?;
+                load_children(aside, &mut images, fields, &cipher).await?;
             }
             yield images;
         };
         drop(rows);
         if !last.is_empty() {
             let mut images = last;
-            load_children(&mut snapshot, &mut images, fields).await?;
+            load_children(&mut snapshot, &mut images, fields, &cipher).await?;
             yield images;
         }
     }
@@ -82,8 +84,9 @@ async fn load_children(
     on: &mut MySqlConnection,
     images: &mut [Image],
     fields: Fields,
+    cipher: &AddressCipher,
 ) -> Result<()> {
-    let mut parents = Parents::new(images, fields);
+    let mut parents = Parents::new(images, fields, cipher);
     for child in Child::asked(fields) {
         let sql = parents.select(child);
         plans::check(&sql.text);

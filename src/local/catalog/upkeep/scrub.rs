@@ -1,6 +1,7 @@
 //! Images whose data is pending deletion, and their final deletion or restoration.
 
 use crate::Result;
+use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::columns::{Columns, Row};
 use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::tables::images::{bytes, read_metadata};
@@ -14,12 +15,12 @@ const PENDING: &str = "pending_delete";
 const VALUES: usize = 10_000;
 
 /// A location that is pending deletion.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PendingLocation {
     /// The row number.
     pub row: i64,
-    /// The location.
-    pub location: Location,
+    /// The location, or the reason why its address cannot be decrypted.
+    pub location: Result<Location>,
     /// The time of the deletion request.
     pub deleted_at: Option<Timestamp>,
 }
@@ -29,7 +30,7 @@ pub struct PendingLocation {
 pub struct Place(Value);
 
 /// A deleted image whose data is pending deletion.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PendingImage {
     /// The ID.
     pub id: String,
@@ -40,7 +41,7 @@ pub struct PendingImage {
 }
 
 /// A pending location that was removed from an existing image.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct RemovedLocation {
     /// The ID of the image.
     pub image_id: String,
@@ -53,7 +54,7 @@ pub struct RemovedLocation {
 }
 
 /// An image with the facts for a restoration.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Restorable {
     /// The status.
     pub status: String,
@@ -78,15 +79,14 @@ const CHILDREN: [(&str, &str); 3] = [
 const PENDING_COLUMNS: &str = "image_locations.id AS location_id, image_locations.value, image_locations.meta_data, \
      image_locations.deleted_at";
 
-/// Reads a location from a row with [`PENDING_COLUMNS`].
-fn read_pending(row: &Row) -> Result<PendingLocation> {
+/// Reads a location of an image from a row with [`PENDING_COLUMNS`].
+fn read_pending(row: &Row, image: &str, cipher: &AddressCipher) -> Result<PendingLocation> {
+    // The metadata only helps to find the store, so an invalid row is not an error.
+    let metadata = read_metadata(row.text("meta_data")?.as_deref()).unwrap_or_default();
+    let url = cipher.read(image, row.some_owned("value")?);
     Ok(PendingLocation {
         row: row.some_integer("location_id")?,
-        location: Location {
-            url: row.some_owned("value")?,
-            // The metadata only helps to find the store, so an invalid row is not an error.
-            metadata: read_metadata(row.text("meta_data")?.as_deref()).unwrap_or_default(),
-        },
+        location: url.map(|url| Location { url, metadata }),
         deleted_at: row.moment("deleted_at")?,
     })
 }
@@ -159,7 +159,8 @@ impl Catalog {
             if let Some(last) = images.last_mut()
                 && row.integer("location_id")?.is_some()
             {
-                last.locations.push(read_pending(&row)?);
+                let pending = read_pending(&row, &last.id, self.cipher())?;
+                last.locations.push(pending);
             }
         }
         Ok(images)
@@ -202,11 +203,13 @@ impl Catalog {
         );
         let rows = self.rows(sql).await?;
         let read = |row: &Row| {
+            let image_id = row.some_owned("image_id")?;
+            let pending = read_pending(row, &image_id, self.cipher())?;
             Ok(RemovedLocation {
-                image_id: row.some_owned("image_id")?,
+                image_id,
                 status: row.some_owned("status")?,
                 has_others: row.some_integer("others")? > 0,
-                pending: read_pending(row)?,
+                pending,
             })
         };
         rows.iter().map(read).collect()
@@ -255,7 +258,8 @@ async fn restorable(on: &impl Run, id: &str) -> Result<Option<Restorable>> {
         [id.into(), PENDING.into()],
     );
     let rows = on.rows(sql).await?;
-    let pending: Result<_> = rows.iter().map(read_pending).collect();
+    let read = |row: &Row| read_pending(row, id, on.cipher());
+    let pending: Result<_> = rows.iter().map(read).collect();
     Ok(Some(Restorable {
         status: image.some_owned("status")?,
         deleted: image.flag("deleted")?,

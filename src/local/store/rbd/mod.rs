@@ -153,6 +153,33 @@ impl Closing {
         drop(self.0.take());
     }
 
+    /// Checks that the data still exists: of deleted objects, zeros are read. The snapshot is removed before the objects.
+    ///
+    /// # Errors
+    /// `NotFound` if the image was deleted, or replaced by another one of its name.
+    async fn check_exists(&self, connector: &Arc<Connector>, address: &Address) -> Result<()> {
+        let (connector, address) = (Arc::clone(connector), address.clone());
+        let image = self.0.clone();
+        blocking(move || {
+            let failed = |error: librbd::Error| connector.failed("read an image", &error);
+            let pool = connector.pool(address.pool.as_deref())?;
+            let id = image.map(|image| image.id()).transpose().map_err(failed)?;
+            let now = match open_at(&pool, &address) {
+                Ok(now) => Some(now.id().map_err(failed)?),
+                Err(error) if error.is(errno::ENOENT) => None,
+                Err(error) => return Err(failed(error)),
+            };
+            if now.is_some() && now == id {
+                return Ok(());
+            }
+            Err(connector.on(Error::not_found(format!(
+                "image {} was deleted while its data was read",
+                address.image
+            ))))
+        })
+        .await
+    }
+
     /// Closes the image on a thread that may block.
     async fn close_later(self) -> Result<()> {
         blocking(move || {
@@ -261,8 +288,9 @@ impl Store for RbdStore {
             ));
         };
         let connector = Arc::clone(&self.connector);
+        let address = Address::parse(url)?;
         Ok(Source::Stream {
-            stream: read(connector, image, range.start, length),
+            stream: read(connector, image, address, range.start, length),
             size: Some(length),
         })
     }
@@ -310,7 +338,13 @@ impl Store for RbdStore {
 }
 
 /// Returns a stream of `length` bytes from `start` on, which it reads ahead.
-fn read(connector: Arc<Connector>, image: Closing, start: u64, length: u64) -> ByteStream {
+fn read(
+    connector: Arc<Connector>,
+    image: Closing,
+    address: Address,
+    start: u64,
+    length: u64,
+) -> ByteStream {
     let data = try_stream! {
         let failed = |error: librbd::Error| connector.failed("read an image", &error);
         let (mut next, end) = (start, start + length);
@@ -329,6 +363,9 @@ fn read(connector: Arc<Connector>, image: Closing, start: u64, length: u64) -> B
             let (count, bytes) = read.await.map_err(failed)?;
             if usize::try_from(count).ok() != Some(wanted) {
                 Err(connector.error("an image ends before its size"))?;
+            }
+            if reads.is_empty() && next == end {
+                image.check_exists(&connector, &address).await?;
             }
             yield Bytes::from(bytes);
         }

@@ -1,5 +1,6 @@
 //! The removal of images: of deleted ones, and of unfinished ones.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use librbd::{Image, Pool, errno, features};
@@ -14,6 +15,10 @@ use crate::{Error, Result};
 /// The time after which an image that is still open elsewhere is not removed. The cluster forgets a dead client after
 /// 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Held while an image is removed: librbd of Ceph 16 crashes if several threads of a process do so at a time, whatever
+/// connections they use.
+static REMOVING: Mutex<()> = Mutex::new(());
 
 /// The pause before an image that is open elsewhere is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -68,13 +73,13 @@ pub(super) fn delete(
     if dry_run {
         return Ok(size);
     }
-    let image = match size {
-        Some(_) => found(pool.open(name)).map_err(failed)?,
-        None => None,
-    };
-    let Some(image) = image else {
+    if size.is_none() {
         // What an interrupted removal left.
         discard(connector, &pool, name)?;
+        return Ok(None);
+    }
+    let _removing = REMOVING.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(image) = found(pool.open(name)).map_err(failed)? else {
         return Ok(None);
     };
     if let Some(snapshot) = &address.snapshot {
@@ -143,6 +148,7 @@ pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<
     let this = format!("client.{}", connector.session()?.cluster.client());
     let began = Instant::now();
     loop {
+        let removing = REMOVING.lock().unwrap_or_else(PoisonError::into_inner);
         // Of an interrupted creation or removal, the name may be there without the image.
         let removed = match found(pool.open(name)).map_err(failed)? {
             Some(image) => {
@@ -155,7 +161,9 @@ pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<
             }
             None => Ok(()),
         };
-        match removed.and_then(|()| remove(pool, name)) {
+        let removed = removed.and_then(|()| remove(pool, name));
+        drop(removing);
+        match removed {
             Ok(()) => return Ok(()),
             Err(error)
                 if matches!(error.errno(), Some(errno::EBUSY | errno::EROFS))

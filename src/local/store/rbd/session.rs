@@ -248,12 +248,16 @@ impl Connector {
 
     /// Returns the error for a cluster that does not respond.
     fn unreachable(&self, limit: &str) -> Error {
+        self.on(self.silent(limit))
+    }
+
+    fn silent(&self, limit: &str) -> Error {
         let message = format!(
             "the cluster{} did not respond for {limit} (pool '{}')",
             self.at(),
             self.settings.pool
         );
-        self.on(Error::new(ErrorKind::Unreachable, message))
+        Error::new(ErrorKind::Unreachable, message)
     }
 
     /// Returns the addresses of the monitors, with a word before them; empty if they are unknown.
@@ -288,8 +292,9 @@ impl Connector {
         match error.errno() {
             Some(errno::ETIMEDOUT) => {
                 let limit = self.settings.timeout.map_or(0, |limit| limit.as_secs());
-                self.unreachable(&format!("{limit} s"))
-                    .context(format_args!("cannot {what}"))
+                self.on(self
+                    .silent(&format!("{limit} s"))
+                    .context(format_args!("cannot {what}")))
                     .hint("Is the cluster or the pool full, or an OSD down? See 'ceph health detail'.")
             }
             Some(errno::ENOSPC | errno::EDQUOT) => self

@@ -147,6 +147,8 @@ pub(super) enum Trouble {
     Refused(Box<Refusal>),
     /// There is no complete response.
     Failed(Failure),
+    /// The response is wrong; the text has the service as its subject.
+    Wrong(ErrorKind, String),
     /// Another reason.
     Other(Error),
 }
@@ -174,7 +176,7 @@ impl Trouble {
     pub(super) fn refusal(&self) -> Option<&Refusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
-            Self::Failed(_) | Self::Other(_) => None,
+            Self::Failed(_) | Self::Wrong(..) | Self::Other(_) => None,
         }
     }
 
@@ -190,6 +192,7 @@ impl Trouble {
             Self::Refused(refusal) => {
                 let is_transient = refusal.status == StatusCode::INTERNAL_SERVER_ERROR
                     || [
+                        "BadDigest",
                         "RequestTimeout",
                         "OperationAborted",
                         "ConditionalRequestConflict",
@@ -199,7 +202,7 @@ impl Trouble {
                     .delay
                     .or_else(|| is_transient.then_some(Delay::Backoff))
             }
-            Self::Other(_) => None,
+            Self::Wrong(..) | Self::Other(_) => None,
         }
     }
 
@@ -210,7 +213,7 @@ impl Trouble {
             Self::Refused(refusal) => {
                 refusal.status.is_server_error() || refusal.status.is_success()
             }
-            Self::Other(_) => false,
+            Self::Wrong(..) | Self::Other(_) => false,
         }
     }
 
@@ -219,6 +222,7 @@ impl Trouble {
         let subject = format!("store '{store}' at {place}");
         match self {
             Self::Other(error) => error,
+            Self::Wrong(kind, what) => Error::new(kind, format!("{subject}: the service {what}")),
             Self::Refused(refusal) => {
                 let (reason, hint) = refusal.reason();
                 let kind = refusal.kind();

@@ -14,6 +14,7 @@ use super::digests::{Digests, Sent};
 use super::failure::{Refusal, Trouble};
 use super::sign::{Keys, Payload, sign};
 use super::xml::{self, Uploads};
+use crate::ErrorKind;
 use crate::config::{S3Store, Tls, Trust};
 use crate::http::{Client, Options, Proxies, Request, Response, StreamingResponse, redirect};
 use crate::model::{ByteRange, Timestamp};
@@ -263,7 +264,7 @@ impl Service {
         let response = accept(self.call(&mut request).await?)?;
         xml::first(&response.body, "UploadId")
             .filter(|id| !id.is_empty())
-            .ok_or_else(|| invalid("the ID of an upload").into())
+            .ok_or_else(|| invalid("the ID of an upload"))
     }
 
     /// Sends a part of blocks in memory. Repeated after transient failures.
@@ -370,7 +371,7 @@ impl Service {
                 return Ok(Some(found));
             }
         }
-        Err(invalid("a list of uploads").into())
+        Err(invalid("a list of uploads"))
     }
 
     /// Removes an object. Succeeds if there is none.
@@ -486,10 +487,12 @@ fn is_unsupported(response: &Response) -> bool {
         && Refusal::of(response.status, &response.headers, &response.body).is_unsupported()
 }
 
-/// Returns the error for a response without an expected part.
-fn invalid(what: &str) -> crate::Error {
-    let message = format!("the S3 service sent {what} that is invalid");
-    crate::Error::new(crate::ErrorKind::Unreachable, message)
+/// Returns the failure for a response without an expected part.
+fn invalid(what: &str) -> Trouble {
+    Trouble::Wrong(
+        ErrorKind::Unreachable,
+        format!("sent {what} that is invalid"),
+    )
 }
 
 /// Sets the condition that there is no object, and the token.
@@ -548,8 +551,8 @@ pub(super) fn check_etag(response: &Response, md5: [u8; 16]) -> Result<String> {
         || text(headers, &ENCRYPTION).is_some_and(|kind| kind != "AES256");
     let is_digest = etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_digest && !is_encrypted && !etag.eq_ignore_ascii_case(&super::digests::etag_of(md5)) {
-        let message = "the S3 service received other data than was sent: its digest differs";
-        return Err(crate::Error::new(crate::ErrorKind::Corrupt, message).into());
+        let what = "received other data than was sent: its digest differs";
+        return Err(Trouble::Wrong(ErrorKind::Corrupt, what.to_string()));
     }
     Ok(etag)
 }
@@ -562,7 +565,7 @@ pub(super) fn sent_part(response: &Response, number: u32, digests: Digests) -> R
     check_etag(response, digests.md5)?;
     let etag = text(&response.headers, &ETAG).unwrap_or_default();
     if etag.is_empty() {
-        return Err(invalid("an ETag").into());
+        return Err(invalid("an ETag"));
     }
     Ok(Sent {
         number,

@@ -105,7 +105,7 @@ pub(super) fn refused(store: &str, what: &str, status: StatusCode) -> Error {
         403 => Error::failed(format!("store '{store}': {what}: access denied (HTTP 403)"))
             .hint("Check the roles of the store's user, and the container's ACLs."),
         500.. => Error::new(
-            ErrorKind::Unavailable,
+            ErrorKind::Unreachable,
             format!("store '{store}': {what}: HTTP {code} {reason}"),
         ),
         _ => Error::failed(format!("store '{store}': {what}: HTTP {code} {reason}")),

@@ -237,7 +237,7 @@ impl SwiftWriter {
     }
 
     /// Completes a part. Returns its size and MD5 after comparing the latter with Swift's.
-    async fn finish(&self, part: Part) -> Result<Segment> {
+    async fn finish(&mut self, part: Part) -> Result<Segment> {
         let etag = part.hasher.finish();
         let response = match part.target {
             Target::Request(put) => {
@@ -266,10 +266,14 @@ impl SwiftWriter {
         })
     }
 
-    fn check_etag(&self, name: &str, response: &Response, etag: &str) -> Result<()> {
+    /// Checks that Swift has stored the data that was sent. If not, an abort removes what it has stored.
+    fn check_etag(&mut self, name: &str, response: &Response, etag: &str) -> Result<()> {
         let stored = etag_of(&response.headers);
         if stored.as_deref() == Some(etag) {
             return Ok(());
+        }
+        if let Some(stored) = stored.clone().filter(|_| name == self.object) {
+            self.committing = Some(Identity::Etag(stored));
         }
         let message = format!(
             "store '{}': {}/{name} was stored with the MD5 {} instead of {etag}",
@@ -394,7 +398,8 @@ impl SwiftWriter {
             .put(&[], headers, data, Identity::Etag(etag.clone()))
             .await?
         {
-            self.check_etag(&self.object, &response, &etag)?;
+            let object = self.object.clone();
+            self.check_etag(&object, &response, &etag)?;
         }
         Ok(())
     }

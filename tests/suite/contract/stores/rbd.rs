@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use glance_tools::config;
 use glance_tools::local::store::RbdStore;
-use librbd::Pool;
+use librbd::{Pool, features};
 
 use super::*;
 use crate::support::ceph::{self, CephPool};
@@ -251,6 +251,37 @@ fn data_with_other_snapshots_is_moved_into_the_trash() {
         let trash = site.rbd(&["trash", "ls", &site.pool.name]);
         assert!(trash.contains(ID), "{trash}");
         assert_eq!(delete(&*store, &url).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn data_that_is_deleted_while_it_is_read_is_not_taken_for_zeros() {
+    let site = Images::new();
+    // More than is read ahead.
+    let bytes = vec![7; 16 << 20];
+    let pieces: Vec<_> = bytes.chunks(1 << 20).map(Bytes::copy_from_slice).collect();
+    block_on(async {
+        let store = site.store();
+        let source = Source::stream(stream::iter(pieces.into_iter().map(Ok)));
+        let url = stored(&*store, source, None).await;
+        // Of a range, there is no hash.
+        let range = ByteRange {
+            start: 10,
+            end: Some(bytes.len() as u64 - 10),
+        };
+        let mut data = store.open(&url, range).await.unwrap().into_stream();
+        data.try_next().await.unwrap().unwrap();
+        delete(&*store, &url).await.unwrap();
+        let error = loop {
+            match data.try_next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("the data has ended"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let expected = format!("store 's': image {ID} was deleted while its data was read");
+        assert_eq!(error.message(), expected);
     });
 }
 
@@ -599,4 +630,27 @@ fn a_name_without_an_image_is_removed() {
     let removed = block_on(store.delete(vec![removal], false));
     assert_eq!(removed.into_iter().next().unwrap().unwrap(), None);
     assert_eq!(site.pool.open().images().unwrap(), [""; 0]);
+}
+
+#[test]
+fn many_images_are_deleted_at_a_time() {
+    let site = Images::new();
+    let store = site.store();
+    let pool = site.pool.open();
+    let features = features::LAYERING | features::EXCLUSIVE_LOCK;
+    let ids: Vec<String> = (0..150).map(|number| format!("image-{number}")).collect();
+    for id in &ids {
+        pool.create(id, 100_000, 22, features).unwrap();
+        let image = pool.open(id).unwrap();
+        image.create_snapshot("snap").unwrap();
+        image.protect_snapshot("snap").unwrap();
+    }
+    let removals = ids.iter().map(|id| Removal {
+        url: site.url(id),
+        unless_later: None,
+    });
+    for deleted in block_on(store.delete(removals.collect(), false)) {
+        assert_eq!(deleted.unwrap(), Some(100_000));
+    }
+    assert_eq!(pool.images().unwrap(), Vec::<String>::new());
 }

@@ -13,7 +13,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use super::*;
 use crate::support::Random;
 use crate::support::http::{Answer, Server};
-use crate::support::s3::{Bucket, Fault, Rule, proxy, tls_proxy};
+use crate::support::proxy::{Fault, Rule, proxy, tls_proxy};
+use crate::support::s3::Bucket;
 
 const MIB: u64 = 1 << 20;
 

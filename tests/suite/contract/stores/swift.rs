@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -20,8 +20,9 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{ID, OTHER, Site, Stage, assert_ranges, info, read, store_until, take};
+use crate::support::drivers::Driver;
 use crate::support::http::{Answer, Server, Then};
-use crate::support::swift::{Account, Storage, new_name, swift_venv};
+use crate::support::swift::{Account, Storage, new_name};
 use crate::support::{GLANCE, Place, block_on};
 
 /// Containers of a Swift.
@@ -920,47 +921,6 @@ fn a_new_token_that_is_refused_ends_the_request() {
     assert_eq!(scripted.seen().0, 2);
 }
 
-/// Upstream's driver of a store, in a process of its own.
-struct Upstream {
-    child: Child,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl Upstream {
-    fn new(directory: &Path, configuration: &str) -> Self {
-        let path = directory.join("upstream.conf");
-        std::fs::write(&path, configuration).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stores/upstream.py");
-        let mut child = Command::new(swift_venv().join("bin/python"))
-            .arg(script)
-            .arg(path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let answers = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, answers }
-    }
-
-    #[track_caller]
-    fn ask(&mut self, words: &Value) -> Value {
-        let stdin = self.child.stdin.as_mut().unwrap();
-        writeln!(stdin, "{words}").unwrap();
-        let answer = self.answers.next().unwrap().unwrap();
-        let answer: Value = serde_json::from_str(&answer).unwrap();
-        assert!(answer.get("error").is_none(), "{words}: {answer}");
-        answer
-    }
-}
-
-impl Drop for Upstream {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn upstreams_driver_and_ours_read_and_delete_what_the_other_stored() {
     // The least that the options allow.
@@ -982,7 +942,9 @@ fn upstreams_driver_and_ours_read_and_delete_what_the_other_stored() {
     let file = directory.path().join("data");
     for (kind, options) in kinds.iter().enumerate() {
         let options = format!("{sizes}{options}default_swift_reference = ref1\n");
-        let mut upstream = Upstream::new(directory.path(), &site.configuration(&options));
+        let configuration = directory.path().join("theirs.conf");
+        std::fs::write(&configuration, site.configuration(&options)).unwrap();
+        let mut driver = Driver::start(&configuration, "s");
         let store = site.store_with(&options);
         let mut all = vec![0, 1, 1000, 3 * MEGABYTE];
         if kind == 0 {
@@ -1005,17 +967,20 @@ fn upstreams_driver_and_ours_read_and_delete_what_the_other_stored() {
                 hasher.finish()
             };
             let url = block_on(store_data(&store, Some(size), &sent)).unwrap();
-            assert_eq!(upstream.ask(&json!(["get", url])), json!([size, md5]));
-            assert_eq!(upstream.ask(&json!(["size", url])), json!(size));
-            upstream.ask(&json!(["delete", url]));
+            let got = driver.call(&json!({"get": url}));
+            assert_eq!(got, json!({"size": size, "checksum": md5}));
+            let known = driver.call(&json!({"size": url}));
+            assert_eq!(known, json!({"size": size}));
+            driver.call(&json!({"delete": url}));
             let gone = block_on(store.size(&url)).unwrap_err();
             assert_eq!(gone.kind(), ErrorKind::NotFound, "{size}");
 
             std::fs::write(&file, &sent).unwrap();
             // With a known size, upstream's driver fails at segments that are not full.
             let declared = if size >= MEGABYTE { 0 } else { size };
-            let added = upstream.ask(&json!(["add", ID, file, declared]));
-            assert_eq!(added, json!([url, {"store": "s"}]), "{size}");
+            let added = driver.call(&json!({"add": ID, "file": file, "size": declared}));
+            assert_eq!(added["url"], url, "{size}");
+            assert_eq!(added["metadata"], json!({"store": "s"}));
             block_on(async {
                 assert!(
                     read(&store, &url, ByteRange::ALL).await.unwrap() == sent,

@@ -418,30 +418,6 @@ fn options_that_exclude_each_other_are_refused() {
 }
 
 #[test]
-fn encrypted_addresses_are_not_taken_for_what_they_are_not() {
-    let place = Delayed::new();
-    let id = place.deleted("a", b"data");
-    place.configure("[DEFAULT]\nmetadata_encryption_key = 0123456789abcdef\n");
-    for run in [
-        place.scrubber(&[]),
-        place.scrubber(&["--restore", &id]),
-        place.glance(&["image-list"]),
-    ] {
-        let told = run.fails(1);
-        assert!(
-            told.contains("are encrypted (metadata_encryption_key)"),
-            "{told}"
-        );
-        assert!(!told.contains("0123456789abcdef"), "{told}");
-    }
-    assert!(place.stored().contains(&id));
-    // An empty one is none.
-    place.configure("[DEFAULT]\nmetadata_encryption_key =\n");
-    assert_eq!(place.scrubber(&[]).code, 0);
-    assert!(place.stored().is_empty());
-}
-
-#[test]
 fn a_scrubber_makes_no_deployment() {
     let place = Place::new();
     let scrub = |words: &[&str]| Run::of(place.command(SCRUBBER).args(words).output().unwrap());

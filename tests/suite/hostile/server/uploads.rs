@@ -314,6 +314,33 @@ fn data_that_was_stored_wrong_is_not_kept() {
 }
 
 #[test]
+fn data_that_is_returned_otherwise_than_it_was_stored_is_not_kept() {
+    for grammar in [First, Second] {
+        let cloud = Cloud::new();
+        let file = cloud.place.write("f.img", data(300_000));
+        let create = create(grammar, file.to_str().unwrap());
+        let words = [&["--verify-stored"][..], &create].concat();
+        cloud.glance(&words).ok();
+        cloud.server.state().images.clear();
+        let flip = Box::new(|exchange: &mut crate::support::glance::Exchange<'_>| {
+            let mut state = exchange.state();
+            let data = state.images[0].data.as_mut().unwrap();
+            data[70_000] ^= 1;
+            drop(state);
+            let answer = exchange.usual().unwrap();
+            exchange.send(&answer)
+        });
+        cloud.server.on("GET", "/file", 1..=9, flip);
+        let told = complaint(cloud.glance(&words), 1);
+        assert!(
+            told.contains("returned other data of image") && told.contains("its sha512 is"),
+            "{told}"
+        );
+        assert!(cloud.server.state().images.is_empty(), "{told}");
+    }
+}
+
+#[test]
 fn data_from_a_pipe_is_compared_too() {
     let cloud = Cloud::new();
     let flip = Box::new(|exchange: &mut crate::support::glance::Exchange<'_>| {

@@ -2,8 +2,10 @@
 //!
 //! `tests/realcloud` makes the real one; it needs python3, and a package index the first time.
 
+mod encrypted;
 mod schemas;
 mod steps;
+mod stores;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,6 +18,7 @@ use tempfile::TempDir;
 
 use steps::{DISKS, Step, create, id, ids, make_disks, member_steps, step, steps};
 
+use crate::support::drivers::Modules;
 use crate::support::realcloud::{known, output_of, script, venv};
 use crate::support::{GLANCE, Place, block_on};
 
@@ -28,17 +31,33 @@ const USERS: [(&str, &str); 3] = [("admin", "admin"), ("demo", "member"), ("othe
 struct Cloud {
     directory: TempDir,
     known: BTreeMap<String, String>,
+    /// The packages that its stores need.
+    _modules: Option<Modules>,
 }
 
 impl Cloud {
     fn start() -> Self {
-        let mut cloud = Self {
-            directory: TempDir::new().unwrap(),
-            known: BTreeMap::new(),
-        };
-        cloud.up(None);
-        cloud.known = known(cloud.directory.path());
-        cloud
+        Self::begin(None)
+    }
+
+    /// The same with further lines of Glance's configuration.
+    fn start_with(configuration: &Path, modules: Modules) -> Self {
+        Self::begin(Some((configuration, modules)))
+    }
+
+    fn begin(more: Option<(&Path, Modules)>) -> Self {
+        let directory = TempDir::new().unwrap();
+        let mut up = up(directory.path());
+        if let Some((configuration, modules)) = &more {
+            up.env("REALCLOUD_MORE", configuration)
+                .env("REALCLOUD_MODULES", modules.path());
+        }
+        output_of(&mut up);
+        Self {
+            known: known(directory.path()),
+            directory,
+            _modules: more.map(|(_, modules)| modules),
+        }
     }
 
     /// Makes Glance serve a data directory in place of what it serves.
@@ -48,17 +67,7 @@ impl Cloud {
                 .arg(self.directory.path())
                 .arg("glance"),
         );
-        self.up(Some(data));
-    }
-
-    fn up(&self, data: Option<&Path>) {
-        let mut up = Command::new(script("up"));
-        up.arg(self.directory.path())
-            .arg(std::process::id().to_string());
-        if let Some(data) = data {
-            up.env("REALCLOUD_DATA", data);
-        }
-        output_of(&mut up);
+        output_of(up(self.directory.path()).env("REALCLOUD_DATA", data));
     }
 
     /// The configuration of the real Glance.
@@ -88,7 +97,7 @@ impl Cloud {
     fn play(&self, steps: &[Step]) {
         let steps: Vec<_> = steps
             .iter()
-            .map(|step| json!([step.user, step.words]))
+            .map(|step| json!([step.user, step.words, step.input]))
             .collect();
         let mut play = Command::new(self.directory.path().join("venv/bin/python"));
         play.arg(script("play.py"))
@@ -111,6 +120,13 @@ impl Cloud {
         }
         seen
     }
+}
+
+/// The command that starts what does not run of a cloud.
+fn up(directory: &Path) -> Command {
+    let mut up = Command::new(script("up"));
+    up.arg(directory).arg(std::process::id().to_string());
+    up
 }
 
 impl Drop for Cloud {

@@ -51,12 +51,15 @@ pub fn make_disks(place: &Place) {
 pub struct Step {
     pub user: &'static str,
     pub words: Vec<String>,
+    /// The file that is piped in.
+    pub input: Option<String>,
 }
 
 pub fn step(user: &'static str, words: &[&str]) -> Step {
     Step {
         user,
         words: words.iter().map(ToString::to_string).collect(),
+        input: None,
     }
 }
 
