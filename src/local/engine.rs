@@ -42,7 +42,7 @@ impl Engine {
     /// # Errors
     /// `Failed` if the database has another revision, or the configuration requires an unsupported feature.
     pub async fn open(settings: Settings) -> Result<Arc<Self>> {
-        Self::open_with(settings, Box::new(NoEvents)).await
+        Box::pin(Self::open_with(settings, Box::new(NoEvents))).await
     }
 
     /// Opens the deployment in the same way as [`Engine::open`], and sends its events to `events`.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Answer, json_of};
 use super::call::Call;
+use super::continue_later;
 use super::routes::routes;
 use crate::model::{CacheTarget, CachedImage};
 use crate::{Error, ErrorKind, Result};
@@ -65,7 +66,7 @@ async fn clear(call: Call) -> Answer {
 
 async fn queue(call: Call) -> Answer {
     let rest = call.service.cache_image(call.parameter("image")).await?;
-    call.server.continue_later(rest);
+    continue_later(rest);
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
 
@@ -130,7 +131,7 @@ async fn old_clear_queue(call: Call) -> Answer {
 async fn old_add(call: Call) -> Answer {
     check_older(&call)?;
     let rest = call.service.cache_image(call.parameter("image")).await?;
-    call.server.continue_later(rest);
+    continue_later(rest);
     json_of(StatusCode::OK, &Value::Null)
 }
 

@@ -42,7 +42,7 @@ impl Default for Limits {
 }
 
 /// The time that a client has to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The time between attempts to accept connections when the system refuses them, such as for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{self, Answer, json_of};
 use super::call::Call;
+use super::continue_later;
 use super::routes::routes;
 use crate::data::Watch;
 use crate::model::{Destination, Elsewhere, Import, ImportMethod};
@@ -46,7 +47,7 @@ async fn import(mut call: Call) -> Answer {
         .service
         .import_image(image, import, Watch::default())
         .await?;
-    call.server.continue_later(rest);
+    continue_later(rest);
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
 

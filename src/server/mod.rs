@@ -108,15 +108,6 @@ impl Server {
         })
     }
 
-    /// Lets the rest of an operation continue after its response.
-    fn continue_later(&self, rest: Running) {
-        tokio::spawn(async move {
-            if let Err(error) = rest.await {
-                log::error!("{}", error.message());
-            }
-        });
-    }
-
     /// Returns the response to a request.
     pub async fn answer(self: Arc<Self>, request: Request) -> Response<Body> {
         let (headers, settings) = (request.headers(), &self.settings);
@@ -135,4 +126,13 @@ impl Server {
         }
         response
     }
+}
+
+/// Lets the rest of an operation continue after its response.
+fn continue_later(rest: Running) {
+    tokio::spawn(async move {
+        if let Err(error) = rest.await {
+            log::error!("{}", error.message());
+        }
+    });
 }

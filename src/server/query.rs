@@ -193,6 +193,7 @@ fn paired(keys: &[SortKey], directions: &[Direction]) -> Result<Vec<(SortKey, Di
 
 #[cfg(test)]
 mod tests {
+    use super::Direction::{Ascending, Descending};
     use super::*;
     use crate::config::Settings;
 
@@ -206,7 +207,6 @@ mod tests {
 
     #[test]
     fn both_ways_to_sort_are_read() {
-        use Direction::{Ascending, Descending};
         for (text, sort) in [
             ("", vec![(SortKey::CreatedAt, Descending)]),
             (

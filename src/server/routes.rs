@@ -185,13 +185,11 @@ async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Bo
     } else {
         format!("/{inner}")
     };
-    match Uri::try_from(inner) {
-        Ok(uri) => *request.uri_mut() = uri,
-        Err(_) => {
-            let message = "The path is not a valid address.";
-            return answer::refused(StatusCode::BAD_REQUEST, message, request.headers());
-        }
-    }
+    let Ok(uri) = Uri::try_from(inner) else {
+        let message = "The path is not a valid address.";
+        return answer::refused(StatusCode::BAD_REQUEST, message, request.headers());
+    };
+    *request.uri_mut() = uri;
     request.extensions_mut().insert(Context { server, caller });
     match router().call(request).await {
         Ok(response) => response,

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, json_of};
 use super::call::Call;
+use super::continue_later;
 use super::query::{self, Links};
 use super::routes::routes;
 use crate::model::schema::is_uuid;
@@ -122,7 +123,7 @@ async fn create(mut call: Call) -> Answer {
         .service
         .create_task(kind, body["input"].clone())
         .await?;
-    call.server.continue_later(rest);
+    continue_later(rest);
     let mut response = json_of(StatusCode::CREATED, &task.to_api())?;
     let location = HeaderValue::try_from(format!("/v2/tasks/{}", task.id));
     response

@@ -79,5 +79,5 @@ fn serve(matches: &ArgMatches, environment: &Environment) -> Result<ExitCode> {
         server.port = port;
     }
     let log = Log::begin(NAME, "glance.api", &oslo, settings.log.get()?)?;
-    serve::run(settings, server, log)
+    serve::run(settings, *server, &log)
 }

@@ -27,13 +27,13 @@ const MAX_CONNECTIONS: u64 = 10_000;
 ///
 /// # Errors
 /// Errors of opening the deployment and the socket.
-pub fn run(settings: Settings, server: ServerSettings, log: Log) -> Result<ExitCode> {
+pub fn run(settings: Settings, server: ServerSettings, log: &Log) -> Result<ExitCode> {
     let runtime = limits::server_runtime()?;
     // The second signal ends requests in progress, the third one the process.
     let _guard = Guard::start(None);
-    let served = runtime.block_on(serve(settings, server, &log));
+    let done = runtime.block_on(serve(settings, server, log));
     runtime.shutdown_background();
-    served.map(|()| ExitCode::SUCCESS)
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
@@ -67,11 +67,11 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
         connections: connections(),
         ..Limits::default()
     };
-    let served = service.serve(&listener, limits, &stop).await;
+    let done = service.serve(&listener, limits, &stop).await;
     signals.abort();
     log.info("stopped");
     engine.close().await?;
-    served
+    done
 }
 
 /// Returns the maximum number of connections by the number of descriptors that the process may have.

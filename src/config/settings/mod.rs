@@ -114,7 +114,7 @@ pub struct Settings {
     /// The logging of the operator's programs.
     pub log: Setting<LogSettings>,
     /// The settings of the image service, `glance-api`.
-    pub server: Setting<ServerSettings>,
+    pub server: Setting<Box<ServerSettings>>,
     /// The import settings.
     pub import: ImportSettings,
     /// The default directory of metadata definition files.
@@ -283,7 +283,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
         address_key: read_address_key(reader).into(),
         scrubber: read_scrubber(reader).into(),
         log: read_logging(reader, layout.base).into(),
-        server: read_server(reader).into(),
+        server: read_server(reader).map(Box::new).into(),
         import: read_import(reader),
         metadef_dir: reader
             .text_or_default(&METADATA_SOURCE_PATH)

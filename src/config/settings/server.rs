@@ -182,6 +182,7 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
 
 #[cfg(test)]
 mod tests {
+    use super::IdentityKind::{Keystone, None as Nobody, TrustedHeaders};
     use super::*;
 
     #[test]
@@ -193,7 +194,6 @@ mod tests {
                 cache_management,
             })
         };
-        use IdentityKind::{Keystone, None as Nobody, TrustedHeaders};
         for (text, flavor) in [
             ("", of(Nobody, false, false)),
             ("caching", of(Nobody, true, false)),

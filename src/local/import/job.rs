@@ -177,7 +177,7 @@ impl Local {
                 let size = fetched.size;
                 let metered = Meter::on(watch);
                 let kept = self.keep_fetched(&job.id, fetched.source, metered.watch(), cap);
-                let kept = self.reporting(job, &metered, kept).await?;
+                let kept = Box::pin(self.reporting(job, &metered, kept)).await?;
                 crate::local::data::check_promise(size, kept)?;
             }
             None => {}

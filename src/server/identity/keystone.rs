@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn the_validation_of_a_token_is_remembered_until_its_end_at_most() {
-        let limit = Duration::from_secs(300);
+        let limit = Duration::from_mins(5);
         let of = |seconds, expired| {
             let expires = Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
             let body =

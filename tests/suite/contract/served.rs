@@ -44,7 +44,7 @@ impl Deployment for Served {
         let listener = Listener::open(&serving).await.unwrap();
         let url = listener.url().unwrap();
         let deployment = As(engine, Caller::parse(caller).unwrap());
-        let server = Server::new(deployment, serving, features);
+        let server = Server::new(deployment, *serving, features);
         tokio::spawn(async move {
             let limits = Limits::default();
             // It ends with the test.
