@@ -811,7 +811,7 @@ mod tests {
                 let section = if name == "auth_section" { "" } else { "[keystone_authtoken]\n" };
                 let flavor = "[paste_deploy]\nflavor = keystone\n";
                 let credential = if name.starts_with("application_credential") {
-                    "auth_type = v3applicationcredential\n"
+                    "auth_type = v3applicationcredential\napplication_credential_id = c\n"
                 } else {
                     ""
                 };
