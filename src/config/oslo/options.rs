@@ -294,6 +294,15 @@ options! {
     CLIENT_SOCKET_TIMEOUT = ["DEFAULT"] "client_socket_timeout",
         Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("900");
 
+    POLICY_FILE = ["oslo_policy"] "policy_file", Kind::Text, Some("policy.yaml");
+    POLICY_DIRS = ["oslo_policy"] "policy_dirs", Kind::Repeated, Some("policy.d");
+    POLICY_DEFAULT_RULE = ["oslo_policy"] "policy_default_rule", Kind::Text, Some("default");
+    ENFORCE_SCOPE = ["oslo_policy"] "enforce_scope", Kind::Boolean, Some("true");
+    ENFORCE_NEW_DEFAULTS = ["oslo_policy"] "enforce_new_defaults", Kind::Boolean, Some("true");
+    PROPERTY_PROTECTION_FILE = ["DEFAULT"] "property_protection_file", Kind::Text, None;
+    PROPERTY_PROTECTION_RULE_FORMAT = ["DEFAULT"] "property_protection_rule_format",
+        Kind::Choice(&["roles", "policies"]), Some("roles");
+
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
         Kind::BracketedList(IMPORT_PLUGINS), Some("[]");
     OUTPUT_FORMAT = ["image_conversion"] "output_format",

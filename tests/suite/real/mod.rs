@@ -10,5 +10,6 @@ mod mariadb;
 mod notifications;
 mod packages;
 mod patches;
+mod policies;
 mod rbd;
 mod s3;
