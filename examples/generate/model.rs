@@ -265,11 +265,12 @@ fn manage_program() -> Program {
     let command = manage::command();
     let mut commands = Vec::new();
     for one_word in command.get_subcommands() {
-        if one_word.get_name() == "db" {
+        let category = one_word.get_name();
+        if one_word.has_subcommands() {
             commands.extend(
                 one_word
                     .get_subcommands()
-                    .map(|action| (format!("db {}", action.get_name()), action)),
+                    .map(|action| (format!("{category} {}", action.get_name()), action)),
             );
         } else {
             commands.push((one_word.get_name().to_string(), one_word));

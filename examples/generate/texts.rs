@@ -121,12 +121,15 @@ pub const PAGES: [Words; 5] = [
     },
     Words {
         name: "glance-manage",
-        about: "manage the database of the image service",
+        about: "manage the database of the image service, and show its policies",
         description: &[
             "glance-manage creates and upgrades the database of an image service. Without a configuration file, \
              it works on the database of the local data directory.",
             "Actions are written as two words, as in \"glance-manage db sync\"; most may be written as one word, \
              too, as in \"glance-manage db_sync\".",
+            "\"glance-manage policy list\" shows the rules of access that are in force, and where each is set. \
+             \"glance-manage policy check\" shows whether a rule allows an action of a caller, and which of its parts \
+             decide; it exits with 1 if the rule does not allow it.",
             "An upgrade is one step (\"db sync\", while no service runs), or three: \"db expand\" while the old \
              services run, \"db migrate\", and \"db contract\" once no old service runs any more. An SQLite database \
              with content is backed up first. An interrupted upgrade continues at the next run.",

@@ -12,6 +12,7 @@ pub mod preferences;
 mod reason;
 mod secret;
 pub mod settings;
+pub(crate) mod yaml;
 
 pub use cloud::{
     Address, Challenge, Cloud, CloudOptions, Federation, Field, Grant, Interface, Keystone, Login,
@@ -30,8 +31,9 @@ pub use secret::Secret;
 pub use settings::{
     Addressing, CacheDriver, CacheSettings, CorsOrigin, DataDirectory, Database, Exposure,
     FileStore, Flavor, Formats, HttpStore, IdentityKind, KeystoneLogin, KeystoneSettings, Limits,
-    LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, ProjectLimits, RbdStore,
-    Registration, S3Store, ScrubberSettings, ServerSettings, ServerTls, Setting, Settings, Store,
-    StoreKind, Stores, SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService,
-    SwiftStore, is_data_dir, is_host_label, schemes,
+    LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, PolicySettings, ProjectLimits,
+    ProtectionFormat, ProtectionSettings, RbdStore, Registration, S3Store, ScrubberSettings,
+    ServerSettings, ServerTls, Setting, Settings, Store, StoreKind, Stores, SwiftAccount,
+    SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_data_dir, is_host_label,
+    schemes,
 };

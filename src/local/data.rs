@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::catalog::{Lease, NewLocation};
 use super::events::Event;
 use super::inspection::Inspection;
-use super::policy::{self, Action, ImageTarget};
+use super::policy::{Action, ImageTarget};
 use super::quota::Cap;
 use super::store::Store;
 use super::storing::{Storing, uploading};
@@ -65,7 +65,8 @@ impl Local {
     async fn upload(&self, id: &str, upload: Upload) -> Result<Image> {
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        policy::check(&self.caller, Action::UploadImage, target)?;
+        self.policy
+            .check(&self.caller, Action::UploadImage, target)?;
         check_formats(&stored.image)?;
         let status = stored.image.status;
         if !status.may_become(ImageStatus::Saving) {
@@ -124,9 +125,11 @@ impl Local {
     fn check_download(&self, stored: &StoredImage) -> Result<()> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
         if stored.image.status == ImageStatus::Deactivated {
-            policy::check(&self.caller, Action::DownloadDeactivated, target)?;
+            self.policy
+                .check(&self.caller, Action::DownloadDeactivated, target)?;
         }
-        policy::check(&self.caller, Action::DownloadImage, target)
+        self.policy
+            .check(&self.caller, Action::DownloadImage, target)
     }
 
     /// Opens the data of an image from its stores, without a cache.

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::Local;
-use super::policy::{self, Action, Target};
+use super::policy::{Action, Target};
 use super::store::Store;
 use crate::model::metadef::Kind;
 use crate::model::{Member, StoreInfo, Task};
@@ -22,7 +22,8 @@ impl Stores for Local {
             );
         }
         if detail {
-            policy::check(&self.caller, Action::StoresInfoDetail, Target::Deployment)?;
+            self.policy
+                .check(&self.caller, Action::StoresInfoDetail, Target::Deployment)?;
         }
         if detail {
             // Each waits for its own store.

@@ -10,10 +10,11 @@ use super::catalog::Catalog;
 use super::directories::{FILE_MODE, prepare};
 use super::events::{Events, NoEvents};
 use super::journal::Journal;
+use super::policy::{Explanation, ImageTarget, Policy};
 use super::quota::{ConfiguredLimits, Limits};
 use super::reserve::Reserve;
 use super::store::{self, FileStore, Store, StoreSet};
-use super::{Local, staging};
+use super::{Local, staging, visibility};
 use crate::config::{self, Setting, Settings, StoreKind};
 use crate::model::store::StoreDetail;
 use crate::model::{Caller, StoreInfo};
@@ -26,6 +27,7 @@ pub struct Engine {
     pub(super) stores: StoreSet,
     pub(super) staging: Setting<FileStore>,
     pub(super) journal: Setting<Journal>,
+    pub(super) policy: Policy,
     pub(super) limits: Box<dyn Limits>,
     pub(super) events: Box<dyn Events>,
     pub(super) settings: Settings,
@@ -63,6 +65,7 @@ impl Engine {
             stores,
             staging: staging.into(),
             journal: journal.into(),
+            policy: Policy::open(settings.policy.clone()),
             limits: Box::new(ConfiguredLimits(settings.limits.project.clone())),
             events,
             settings,
@@ -79,10 +82,27 @@ impl Engine {
     pub fn act_as(self: &Arc<Self>, caller: Caller) -> Local {
         Local {
             engine: Arc::clone(self),
-            caller,
+            caller: self.policy.admit(caller),
             regions: None,
             verifies_stored: false,
         }
+    }
+
+    /// Explains the decision of a rule of the policy on an image, whether or not the caller may see it.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown rule or image; errors of the policy files.
+    pub async fn explain_on_image(
+        self: &Arc<Self>,
+        caller: &Caller,
+        rule: &str,
+        id: &str,
+    ) -> Result<Explanation> {
+        let caller = self.policy.admit(caller.clone());
+        let stored = self.catalog.load_image(id, &caller.project).await?;
+        let stored = stored.ok_or_else(|| visibility::not_found(id))?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        self.policy.explain_on(&caller, rule, target.into())
     }
 
     /// Returns the error of the recovery when the deployment was opened. Recovery is tried again by the next

@@ -1,7 +1,7 @@
 //! Image records.
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -10,10 +10,10 @@ use super::catalog::{Transaction, is_in_doubt, is_property};
 use super::events::Event;
 use super::journal::explained;
 use super::patch::changed;
-use super::policy::{self, Action, ImageTarget, Target};
+use super::policy::{Access, Action, ImageTarget, Target};
 use super::{Local, StoredImage};
 use crate::model::schema::check_writable;
-use crate::model::{Image, ImagePatch, ImageQuery, ImageStatus, NewImage, Visibility};
+use crate::model::{Fields, Image, ImagePatch, ImageQuery, ImageStatus, NewImage, Visibility};
 use crate::service::{CacheKeeper, ImageStream, Images};
 use crate::{Error, Operation, Result};
 
@@ -21,9 +21,13 @@ use crate::{Error, Operation, Result};
 impl Images for Local {
     async fn create_image(&self, new: NewImage) -> Result<Image> {
         let image = self.new_image(&new)?;
-        let owner = image.owner.as_deref().unwrap_or_default();
-        policy::check(&self.caller, Action::AddImage, Target::Project(owner))?;
-        self.check_visibility(image.visibility)?;
+        self.policy
+            .check(&self.caller, Action::AddImage, Target::NewImage(&image))?;
+        self.check_visibility(image.visibility, Target::NewImage(&image))?;
+        for (property, _) in &image.properties {
+            self.policy
+                .check_access(&self.caller, Access::Create, property)?;
+        }
         self.check_quotas(&image)?;
         self.catalog
             .write(async |transaction| {
@@ -48,20 +52,37 @@ impl Images for Local {
         is_property(name)
     }
 
-    fn list_images(&self, query: ImageQuery) -> ImageStream<'_> {
+    fn list_images(&self, mut query: ImageQuery) -> ImageStream<'_> {
         let asked = query.fields;
+        let has_rules = match self.rules_of_list() {
+            Ok(has_rules) => has_rules,
+            Err(refused) => return stream::once(async { Err(refused) }).boxed(),
+        };
+        if has_rules {
+            // A rule may depend on any of them.
+            query.fields = Fields::ALL;
+        }
         let chunks = self.catalog.list_images(query, &self.caller);
-        let shown = move |image: Image| {
-            if !asked.locations {
-                return Ok(image);
+        let shown = move |mut image: Image| -> Result<Option<Image>> {
+            if has_rules && !self.is_listed(&image)? {
+                return Ok(None);
             }
-            let mut image = image;
+            if !asked.properties {
+                image.properties = Vec::new();
+            }
             let mut locations = image.locations.take().unwrap_or_default();
+            if !asked.locations {
+                self.hide_properties(&mut image)?;
+                return Ok(Some(image));
+            }
             self.sort(&mut locations);
-            self.shown(image, locations)
+            self.shown(image, locations).map(Some)
         };
         chunks
-            .map(move |images| images?.into_iter().map(&shown).collect())
+            .map(move |images| {
+                let shown = images?.into_iter().map(&shown);
+                shown.filter_map(Result::transpose).collect()
+            })
             .boxed()
     }
 
@@ -210,8 +231,22 @@ impl Local {
         let found = transaction.load_image(id, &self.caller.project).await?;
         let stored = self.visible(found, id)?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        policy::check(&self.caller, Action::ModifyImage, target)?;
+        self.policy
+            .check(&self.caller, Action::ModifyImage, target)?;
         Ok(stored)
+    }
+
+    /// Checks that the caller may list images. Returns whether rules decide on each of them.
+    fn rules_of_list(&self) -> Result<bool> {
+        self.policy
+            .check(&self.caller, Action::GetImages, Target::OwnProject)?;
+        self.policy.has_rules()
+    }
+
+    /// Returns whether the rules allow the caller to see an image in a list of those that are visible to it.
+    fn is_listed(&self, image: &Image) -> Result<bool> {
+        let target = ImageTarget::new(image, true);
+        self.policy.may(&self.caller, Action::GetImage, target)
     }
 
     /// Returns the image that a request for a new one describes.
@@ -240,19 +275,24 @@ impl Local {
     }
 
     /// Checks that the caller may give a visibility to an image.
-    pub(super) fn check_visibility(&self, visibility: Visibility) -> Result<()> {
+    pub(super) fn check_visibility(
+        &self,
+        visibility: Visibility,
+        target: Target<'_>,
+    ) -> Result<()> {
         let action = match visibility {
             Visibility::Public => Action::PublicizeImage,
             Visibility::Community => Action::CommunitizeImage,
             Visibility::Shared | Visibility::Private => return Ok(()),
         };
-        policy::check(&self.caller, action, Target::Deployment)
+        self.policy.check(&self.caller, action, target)
     }
 
     /// Checks that the caller may delete an image, and that it is not protected.
     fn check_delete(&self, stored: &StoredImage) -> Result<()> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        policy::check(&self.caller, Action::DeleteImage, target)?;
+        self.policy
+            .check(&self.caller, Action::DeleteImage, target)?;
         if stored.image.protected {
             let id = &stored.image.id;
             return Err(Error::forbidden(format!(
@@ -306,7 +346,7 @@ impl Local {
                 let stored =
                     self.visible(transaction.load_image(id, &self.caller.project).await?, id)?;
                 let target = ImageTarget::new(&stored.image, stored.is_member);
-                policy::check(&self.caller, action, target)?;
+                self.policy.check(&self.caller, action, target)?;
                 let status = stored.image.status;
                 if status == to {
                     return Ok(None);

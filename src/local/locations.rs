@@ -11,7 +11,7 @@ use super::Local;
 use super::catalog::StoredImage;
 use super::data::limited_to;
 use super::patch::{Draft, changed};
-use super::policy::{self, Action, ImageTarget};
+use super::policy::{Action, ImageTarget};
 use super::registration::{self, Hashes, check_hash, check_metadata};
 use super::store::Store;
 use crate::data::pump::{self, Sink, Taken};
@@ -184,7 +184,7 @@ impl Local {
             Verb::Add | Verb::Replace => Action::SetImageLocation,
             Verb::Remove => Action::DeleteImageLocation,
         };
-        policy::check(&self.caller, action, target)?;
+        self.policy.check(&self.caller, action, target)?;
         if !self.settings.exposure.get()?.locations {
             let word = match verb {
                 Verb::Replace => "update",
@@ -215,7 +215,8 @@ impl Local {
             return Err(wrong_status("add", status));
         }
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        policy::check(&self.caller, Action::AddImageLocation, target)?;
+        self.policy
+            .check(&self.caller, Action::AddImageLocation, target)?;
         let read = |store: &dyn Store| store.info().read_only && store.reads(url);
         if !self.stores.iter().any(read) {
             return Err(Error::forbidden(
@@ -365,7 +366,9 @@ impl Local {
     /// Returns the draft of an image without its copy in a store, if the caller may delete that.
     fn draft_without_copy(&self, stored: &StoredImage, store: &str) -> Result<Draft> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        policy::check(&self.caller, Action::DeleteImageLocation, target)?;
+        for action in [Action::GetImageLocation, Action::DeleteImageLocation] {
+            self.policy.check(&self.caller, action, target)?;
+        }
         if stored.image.status != ImageStatus::Active {
             return Err(Error::conflict(
                 "It's not allowed to remove image data from store if image status is not 'active'",

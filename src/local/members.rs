@@ -9,7 +9,7 @@ use super::Local;
 
 use super::catalog::{StoredImage, Transaction};
 use super::events::Event;
-use super::policy::{self, Action, ImageTarget, Target};
+use super::policy::{Action, ImageTarget, Target};
 use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
 use crate::{Error, Operation, Result};
@@ -23,8 +23,14 @@ impl Members for Local {
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         check_has_members(target, "list")?;
-        let mut members = self.catalog.load_members(id).await?;
-        members.retain(|member| self.may_know(target, &member.member_id));
+        self.policy
+            .check(&self.caller, Action::GetMembers, target)?;
+        let mut members = Vec::new();
+        for member in self.catalog.load_members(id).await? {
+            if self.may_know(target, &member.member_id)? {
+                members.push(member);
+            }
+        }
         Ok(members)
     }
 
@@ -42,7 +48,7 @@ impl Members for Local {
         let added = self.catalog.write(async |transaction| {
             let stored = self.with_members(&transaction, id, "create").await?;
             let target = ImageTarget::new(&stored.image, stored.is_member);
-            policy::check(&self.caller, Action::AddMember, target)?;
+            self.policy.check(&self.caller, Action::AddMember, target)?;
             let members = transaction.load_members(id).await?;
             let count = members.len() as u64 + 1;
             if let Some(limit) = self.settings.limits.members.copied()?
@@ -80,7 +86,8 @@ impl Members for Local {
                 let found = transaction.load_member(id, member).await?;
                 self.known(found, &stored, member)?;
                 let target = ImageTarget::new(&stored.image, stored.is_member);
-                policy::check(&self.caller, Action::ModifyMember, target)?;
+                self.policy
+                    .check(&self.caller, Action::ModifyMember, target)?;
                 transaction.set_member_status(id, member, status).await?;
                 let answered = transaction.load_member(id, member).await?;
                 answered.ok_or_else(|| no_member(id, member))
@@ -98,7 +105,8 @@ impl Members for Local {
                 let found = transaction.load_member(id, member).await?;
                 let mut removed = self.known(found, &stored, member)?;
                 let target = ImageTarget::new(&stored.image, stored.is_member);
-                policy::check(&self.caller, Action::DeleteMember, target)?;
+                self.policy
+                    .check(&self.caller, Action::DeleteMember, target)?;
                 transaction.delete_member(id, member).await?;
                 removed.updated_at = transaction.now();
                 Ok(removed)
@@ -124,31 +132,32 @@ impl Local {
     }
 
     /// Returns whether the caller may see a member of an image.
-    fn may_know(&self, target: ImageTarget<'_>, member: &str) -> bool {
+    fn may_know(&self, target: ImageTarget<'_>, member: &str) -> Result<bool> {
         let member = Target::Member(target, member);
-        policy::may(&self.caller, Action::GetMember, member)
+        self.policy.may(&self.caller, Action::GetMember, member)
     }
 
     /// Returns the member that was found, if the caller may see it.
     fn known(&self, found: Option<Member>, stored: &StoredImage, member: &str) -> Result<Member> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        found
-            .filter(|found| self.may_know(target, &found.member_id))
-            .ok_or_else(|| no_member(&stored.image.id, member))
+        match found {
+            Some(found) if self.may_know(target, &found.member_id)? => Ok(found),
+            _ => Err(no_member(&stored.image.id, member)),
+        }
     }
 }
 
 /// Checks that an image can have members: only those with visibility `shared` do, for administrators too. `verb`
 /// describes the change for the error.
 fn check_has_members(target: ImageTarget<'_>, verb: &str) -> Result<()> {
-    if target.visibility == Visibility::Shared {
+    if target.image.visibility == Visibility::Shared {
         return Ok(());
     }
-    let id = target.id;
+    let id = &target.image.id;
     Err(Error::forbidden(format!(
         "Not allowed to {verb} members for image {id}: Only shared images have members."
     ))
-    .hint(Operation::ShareImage(id.to_string())))
+    .hint(Operation::ShareImage(id.clone())))
 }
 
 fn no_member(id: &str, member: &str) -> Error {

@@ -41,7 +41,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use catalog::StoredImage;
-use policy::ImageTarget;
+use policy::{Access, Action, ImageTarget};
 
 use crate::Result;
 use crate::data::Watch;
@@ -112,24 +112,41 @@ impl Local {
 
     /// Returns the image that was loaded, if the caller may see it.
     fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
-        let mut stored = stored
-            .filter(|stored| {
-                visibility::may_see(
-                    &self.caller,
-                    ImageTarget::new(&stored.image, stored.is_member),
-                )
-            })
-            .ok_or_else(|| visibility::not_found(id))?;
+        let mut stored = stored.ok_or_else(|| visibility::not_found(id))?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        if !self.policy.may(&self.caller, Action::GetImage, target)? {
+            return Err(visibility::not_found(id));
+        }
         self.sort(&mut stored.locations);
         Ok(stored)
     }
 
-    /// Returns the record as the API shows it to the caller, with locations and stores if the deployment exposes
-    /// them. Only administrators see those of a deactivated image.
+    /// Removes the properties that the caller may not read.
     ///
     /// # Errors
-    /// `Failed` if the configuration of the exposure is invalid.
+    /// `Failed` or `Io` if the property protections are invalid.
+    fn hide_properties(&self, image: &mut Image) -> Result<()> {
+        if !self.policy.protects_properties()? {
+            return Ok(());
+        }
+        let mut readable = Vec::new();
+        for (name, value) in std::mem::take(&mut image.properties) {
+            if self.policy.may_access(&self.caller, Access::Read, &name)? {
+                readable.push((name, value));
+            }
+        }
+        image.properties = readable;
+        Ok(())
+    }
+
+    /// Returns the record as the API shows it to the caller, with locations and stores if the deployment exposes
+    /// them, and with the properties that the caller may read. Only administrators see the locations of a deactivated
+    /// image.
+    ///
+    /// # Errors
+    /// `Failed` if the configuration of the exposure is invalid; the errors of [`Local::hide_properties`].
     fn shown(&self, mut image: Image, locations: Vec<crate::model::Location>) -> Result<Image> {
+        self.hide_properties(&mut image)?;
         let deactivated = image.status == crate::model::ImageStatus::Deactivated;
         let hidden = deactivated && !self.caller.is_admin();
         let locations = if hidden { Vec::new() } else { locations };

@@ -16,7 +16,7 @@ use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::data::check_formats;
 use super::events::Event;
 use super::journal::explained;
-use super::policy::{self, Action, ImageTarget};
+use super::policy::{Access, Action, ImageTarget};
 use super::registration::Hashes;
 use crate::model::schema::attribute_named;
 use crate::model::{Change, Image, ImagePatch, ImageStatus, Location, Visibility};
@@ -312,7 +312,10 @@ impl Local {
     ) -> Result<()> {
         let name = change.name();
         let is_attribute = attribute_named(name).is_some();
-        let exists = is_attribute || image.property(name).is_some();
+        // A property that the caller may not read does not exist for it.
+        let exists = is_attribute
+            || (image.property(name).is_some()
+                && self.policy.may_access(&self.caller, Access::Read, name)?);
         let value = match change {
             Change::Add { value, .. }
             | Change::Create { value, .. }
@@ -322,12 +325,14 @@ impl Local {
         if name == "visibility"
             && let Some(visibility) = value.and_then(Value::as_str).and_then(Visibility::parse)
         {
-            self.check_visibility(visibility)?;
+            self.check_visibility(visibility, target.into())?;
         }
         if name == "owner" {
-            policy::check(&self.caller, Action::ChangeOwner, target)?;
+            self.policy
+                .check(&self.caller, Action::ChangeOwner, target)?;
         }
-        policy::check(&self.caller, Action::ModifyImage, target)?;
+        self.policy
+            .check(&self.caller, Action::ModifyImage, target)?;
         match change {
             Change::Create { .. } if exists => {
                 return Err(Error::conflict(format!("Property {name} already present.")));
@@ -340,14 +345,26 @@ impl Local {
                     "Property {name} may not be removed."
                 )));
             }
-            Change::Remove { .. } => image.properties.retain(|(property, _)| property != name),
+            Change::Remove { .. } => {
+                self.policy
+                    .check_access(&self.caller, Access::Delete, name)?;
+                image.properties.retain(|(property, _)| property != name);
+            }
             Change::AddTag { tag } if !image.tags.contains(tag) => image.tags.push(tag.clone()),
             _ => {}
         }
-        match value {
-            Some(value) => set(image, name, value),
-            None => Ok(()),
+        let Some(value) = value else {
+            return Ok(());
+        };
+        if !is_attribute {
+            let access = if exists {
+                Access::Update
+            } else {
+                Access::Create
+            };
+            self.policy.check_access(&self.caller, access, name)?;
         }
+        set(image, name, value)
     }
 }
 

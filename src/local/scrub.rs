@@ -13,7 +13,7 @@ use super::catalog::{
     Catalog, Held, Holders, IrregularLocations, PendingLocation, Place, RemovedLocation,
     Restorable, in_use,
 };
-use super::policy::{self, Action, Target};
+use super::policy::{Action, Target};
 use super::store::{Removal, Store, StoreSet};
 use crate::data::Watch;
 use crate::model::address::redacted;
@@ -73,7 +73,8 @@ impl Local {
         watch: &Watch,
         report: &mut (dyn FnMut(ScrubEvent<'_>) + Send),
     ) -> Result<Scrubbed> {
-        policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
+        self.policy
+            .check(&self.caller, Action::Scrub, Target::Deployment)?;
         let settings = self.settings.scrubber.copied()?;
         let mut scrub = Scrub {
             catalog: &self.catalog,
@@ -115,7 +116,8 @@ impl Local {
     /// `NotFound`; `Conflict` for an image in another status; `Failed` if none of its data exists any more; errors
     /// of the stores if no copy could be checked; `Forbidden`.
     pub async fn restore(&self, id: &str) -> Result<Vec<String>> {
-        policy::check(&self.caller, Action::Scrub, Target::Deployment)?;
+        self.policy
+            .check(&self.caller, Action::Scrub, Target::Deployment)?;
         // Waits for a running scrubber, then checks what it left.
         let _held = acquire_lock(&self.catalog, &Watch::default()).await?;
         let found = restorable(id, self.catalog.restorable(id).await?)?;

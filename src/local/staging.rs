@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::data::check_promise;
 use super::directories::FILE_MODE;
 use super::journal::Intent;
-use super::policy::{self, Action, ImageTarget};
+use super::policy::{Action, ImageTarget};
 use super::store::{Directory, FileStore, Writing};
 use super::storing::Storing;
 use super::{Engine, Local, visibility};
@@ -139,7 +139,8 @@ impl Local {
     pub(super) async fn stage(&self, id: &str, staging: Staging) -> Result<()> {
         let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        policy::check(&self.caller, Action::StageImage, target)?;
+        self.policy
+            .check(&self.caller, Action::StageImage, target)?;
         let status = stored.image.status;
         if status != ImageStatus::Queued {
             return Err(not_allowed(status));

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::policy::{self, Action, Target};
+use super::policy::{Action, Target};
 use super::{Engine, Local};
 use crate::model::task::IMPORT;
 use crate::model::{Task, TaskQuery, TaskStatus};
@@ -22,7 +22,7 @@ const KINDS: [&str; 3] = ["import", "api_image_import", "location_import"];
 impl Tasks for Local {
     fn list_tasks(&self, query: TaskQuery) -> TaskStream<'_> {
         let chunks = try_stream! {
-            policy::check(&self.caller, Action::TasksApi, Target::Deployment)?;
+            self.policy.check(&self.caller, Action::TasksApi, Target::Deployment)?;
             check_word("status", query.status.as_deref(), &TaskStatus::ALL.map(TaskStatus::name))?;
             check_word("type", query.kind.as_deref(), &KINDS)?;
             let mut query = query;
@@ -38,13 +38,15 @@ impl Tasks for Local {
     }
 
     async fn get_task(&self, id: &str) -> Result<Task> {
-        policy::check(&self.caller, Action::TasksApi, Target::Deployment)?;
+        self.policy
+            .check(&self.caller, Action::TasksApi, Target::Deployment)?;
         let task = self.catalog.load_task(id).await?;
         task.ok_or_else(|| Error::not_found(format!("Could not find task {id}")))
     }
 
     async fn create_task(&self, kind: &str, input: Value) -> Result<(Task, Running)> {
-        policy::check(&self.caller, Action::TasksApi, Target::Deployment)?;
+        self.policy
+            .check(&self.caller, Action::TasksApi, Target::Deployment)?;
         if kind != IMPORT {
             return Err(Error::invalid(format!(
                 "a task of type '{kind}' cannot be requested this way"

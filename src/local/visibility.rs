@@ -7,14 +7,14 @@ use crate::Error;
 use crate::model::metadef::{Namespace, PUBLIC};
 use crate::model::{Caller, Visibility};
 
-/// Returns whether the caller may see an image: administrators see all; everyone sees public and community images
-/// and those without an owner; the owner and the members of a shared image see it.
-pub fn may_see(caller: &Caller, image: ImageTarget<'_>) -> bool {
+/// Returns whether the caller may see an image: administrators see all; everyone sees public and community images,
+/// and shared ones without an owner; the owner and the members of a shared image see it.
+pub fn may_see(caller: &Caller, target: ImageTarget<'_>) -> bool {
+    let ImageTarget { image, is_member } = target;
     caller.is_admin()
-        || image.owner.is_none()
         || matches!(image.visibility, Visibility::Public | Visibility::Community)
-        || image.is_owned_by(caller)
-        || (image.visibility == Visibility::Shared && image.is_member)
+        || target.is_owned_by(caller)
+        || (image.visibility == Visibility::Shared && (is_member || image.owner.is_none()))
 }
 
 /// Returns whether the caller may see a namespace and its contents: administrators and its owner may, and everyone
@@ -33,6 +33,7 @@ pub fn not_found(id: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Image, Timestamp};
 
     fn caller(text: &str) -> Caller {
         Caller::parse(text).unwrap()
@@ -42,11 +43,11 @@ mod tests {
     fn images_are_seen_by_those_they_are_offered_to() {
         use Visibility::{Community, Private, Public, Shared};
         let other = caller("other:member");
-        let image = |owner, visibility, is_member| ImageTarget {
-            id: "x",
-            owner,
-            visibility,
-            is_member,
+        let image = |owner: Option<&str>, visibility| {
+            let mut image = Image::queued("x".to_string(), Timestamp::EPOCH);
+            image.owner = owner.map(str::to_string);
+            image.visibility = visibility;
+            image
         };
         for (visibility, is_member, seen) in [
             (Public, false, true),
@@ -56,12 +57,16 @@ mod tests {
             (Private, false, false),
             (Private, true, false),
         ] {
-            let target = image(Some("demo"), visibility, is_member);
+            let image = image(Some("demo"), visibility);
+            let target = ImageTarget::new(&image, is_member);
             assert_eq!(may_see(&other, target), seen, "{visibility}");
             assert!(may_see(&caller("demo:reader"), target));
             assert!(may_see(&caller("root:admin"), target));
         }
-        assert!(may_see(&other, image(None, Private, false)));
+        for (visibility, seen) in [(Shared, true), (Private, false)] {
+            let image = image(None, visibility);
+            assert_eq!(may_see(&other, ImageTarget::new(&image, false)), seen);
+        }
     }
 
     #[test]

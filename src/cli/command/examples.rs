@@ -1332,6 +1332,26 @@ const MANAGE: Table = &[
             "Record the revision of a database that has none",
         )],
     ),
+    (
+        "policy check",
+        &[
+            example(
+                "glance-manage --data-dir ./images policy check delete_image --as demo:reader --target owner=demo",
+                "Show why a reader may not delete an image of its project",
+            ),
+            example(
+                "glance-manage --config-file /etc/glance/glance-api.conf policy check get_image --as demo --image IMAGE_ID",
+                "Show why a project may or may not see an image",
+            ),
+        ],
+    ),
+    (
+        "policy list",
+        &[example(
+            "glance-manage --config-file /etc/glance/glance-api.conf policy list --as demo:member",
+            "Show the rules in force, and which are true for a member",
+        )],
+    ),
 ];
 
 /// The examples of `glance-scrubber`.
@@ -1520,11 +1540,13 @@ mod tests {
 
     #[test]
     fn every_command_of_the_operators_programs_has_an_example() {
-        let database = manage::command();
-        let database = database.find_subcommand("db").unwrap();
-        for action in database.get_subcommands() {
-            let name = format!("db {}", action.get_name());
-            assert!(!of_program("glance-manage", &name).is_empty(), "{name}");
+        let manage = manage::command();
+        for category in ["db", "policy"] {
+            let actions = manage.find_subcommand(category).unwrap();
+            for action in actions.get_subcommands() {
+                let name = format!("{category} {}", action.get_name());
+                assert!(!of_program("glance-manage", &name).is_empty(), "{name}");
+            }
         }
         let cache = cache_manage::COMMANDS.iter().chain(cache_manage::UPKEEP);
         for name in cache.map(|row| row.name).chain(["help"]) {

@@ -340,6 +340,8 @@ pub fn declared(command: &str, argument: &str) -> Option<Kind> {
             | "--metrics-file"
             | "--sign-key-path",
         ) => Kind::File,
+        ("glance-manage policy check", "--image") => Kind::ImageId(ANY),
+        ("glance-manage policy check", "--target" | "rule") => Kind::Text,
         // Numbers.
         (
             _,

@@ -275,7 +275,7 @@ impl Leaf<Session> for ImageCreateViaImport {
             )
             .await
         };
-        match imported.await {
+        match Box::pin(imported).await {
             Ok(outcome) => Ok(outcome),
             Err(error) if error.kind() == crate::ErrorKind::Corrupt => {
                 delete_created(service, &image.id).await?;

@@ -5,6 +5,7 @@ mod arguments;
 mod catalog;
 mod change;
 mod metadefs;
+mod policy;
 mod purge;
 mod status;
 
@@ -39,6 +40,12 @@ const CONFIGURED_BY: [&str; 2] = ["glance-api", "glance-manage"];
 
 /// The output of `glance-manage` without arguments, on standard output; it exits 2.
 pub const OVERVIEW: &str = "glance-manage category action [<args>]\nAvailable categories:\n\tdb\n";
+
+/// The category of the rules of access.
+const POLICY: &str = "policy";
+
+/// The note below the help of each command on policies.
+const POLICY_NOTE: &str = "\"--data-dir DIR\" selects a local data directory. \"--format json\" prints data for programs.";
 
 /// The note below the help of each command that works on a database.
 const DATA_DIR_NOTE: &str = "Without a configuration file, the program works on the database of the local data\n\
@@ -111,12 +118,14 @@ pub fn command() -> Command {
         .args(OsloOptions::args())
         .arg(data_dir())
         .arg(format())
-        .override_usage("glance-manage [OPTIONS] db ACTION [ARGUMENTS]")
+        .override_usage("glance-manage [OPTIONS] CATEGORY ACTION [ARGUMENTS]")
         .after_help(format!(
-            "Commands:\n{}\nEach can be written as one word, too: 'glance-manage db_sync'.\n",
-            action_list("db ")
+            "Commands:\n{}\nEach can be written as one word, too: 'glance-manage db_sync'.\n\nPolicies:\n{}",
+            action_list("db ", ACTIONS),
+            action_list("policy ", policy::ACTIONS)
         ))
-        .subcommand(database_command());
+        .subcommand(database_command())
+        .subcommand(policy_command());
     for (name, words) in ONE_WORD {
         command = command.subcommand(one_word_command(name, words));
     }
@@ -135,8 +144,29 @@ fn database_command() -> Command {
         .arg(data_dir())
         .arg(format())
         .override_usage("glance-manage db ACTION [ARGUMENTS]")
-        .after_help(format!("Actions:\n{}", action_list("db ")))
+        .after_help(format!("Actions:\n{}", action_list("db ", ACTIONS)))
         .subcommands(ACTIONS.iter().map(action_command))
+}
+
+/// Returns `policy` with its actions.
+fn policy_command() -> Command {
+    let actions = policy::ACTIONS.iter().map(|action| {
+        let command = subcommand_base(action.name, action.about)
+            .hide(true)
+            .arg(data_dir())
+            .arg(format());
+        (action.args)(command).after_help(POLICY_NOTE)
+    });
+    subcommand_base(POLICY, "Show the rules of access")
+        .hide(true)
+        .arg(data_dir())
+        .arg(format())
+        .override_usage("glance-manage policy ACTION [ARGUMENTS]")
+        .after_help(format!(
+            "Actions:\n{}",
+            action_list("policy ", policy::ACTIONS)
+        ))
+        .subcommands(actions)
 }
 
 fn action_command(action: &'static Row<Session>) -> Command {
@@ -191,8 +221,8 @@ pub fn actions() -> String {
     )
 }
 
-fn action_list(before: &str) -> String {
-    ACTIONS.iter().fold(String::new(), |text, action| {
+fn action_list(before: &str, actions: &[Row<Session>]) -> String {
+    actions.iter().fold(String::new(), |text, action| {
         text + &format!("  {before}{:<19} {}\n", action.name, action.about)
     })
 }
@@ -219,9 +249,13 @@ fn run_action(
     let mut format = format_of(matches)?;
     let mut inner = matches.subcommand();
     let mut named = None;
+    let mut table = ACTIONS;
     while let Some((word, leaf)) = inner {
         data_dir = path_of(leaf, "data_dir").or(data_dir);
         format = format_of(leaf)?.or(format);
+        if word == POLICY {
+            table = policy::ACTIONS;
+        }
         named = Some((word, leaf));
         inner = leaf.subcommand();
     }
@@ -231,7 +265,12 @@ fn run_action(
             "{usage}\n{NAME}: error: the following arguments are required: command"
         )));
     };
-    let Some(row) = find(word) else {
+    let name = word.strip_prefix("db_").unwrap_or(word);
+    let Some(row) = table.iter().find(|action| action.name == name) else {
+        if table.as_ptr() == policy::ACTIONS.as_ptr() {
+            let list = action_list("policy ", policy::ACTIONS);
+            return Ok(print(list.trim_end(), 2));
+        }
         return Ok(print(actions().trim_end(), 2));
     };
     let oslo = OsloOptions::from_matches(matches);

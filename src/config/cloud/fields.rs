@@ -5,7 +5,7 @@
 use std::fmt;
 
 use super::super::environment::Environment;
-use super::yaml::{Map, Value};
+use crate::config::yaml::{Map, Value};
 use crate::{Error, Parameter, Result};
 
 /// A value of a cloud, under its names in the environment and in clouds.yaml. The command line has names of its own for

@@ -8,8 +8,8 @@ use url::Url;
 
 use super::super::environment::Environment;
 use super::vendors::{self, Vendor};
-use super::yaml::{self, Map, Node, Value};
 use crate::config::oslo::values::{parse_boolean, quoted};
+use crate::config::yaml::{self, Map, Node, Value};
 use crate::{Error, Parameter, Result};
 
 /// The number of names that an error lists before it counts the rest.

@@ -12,7 +12,6 @@ mod login;
 mod need;
 mod urls;
 mod vendors;
-mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -162,7 +161,7 @@ impl Cloud {
         environment: &Environment,
         profile: Option<&str>,
     ) -> Result<Prepared> {
-        let none = yaml::Map::default();
+        let none = crate::config::yaml::Map::default();
         let bare = Sources {
             options,
             environment,

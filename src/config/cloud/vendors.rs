@@ -2,7 +2,7 @@
 //!
 //! *Source:* openstacksdk, `openstack/config/vendors/*` and its documentation ("Vendor Support").
 
-use super::yaml::{Map, Node, Value};
+use crate::config::yaml::{Map, Node, Value};
 
 /// The known facts about a vendor's cloud.
 pub enum Vendor {

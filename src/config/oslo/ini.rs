@@ -27,6 +27,10 @@ pub struct Ini {
 pub struct Section {
     /// The name in lower case, except `DEFAULT`: `[default]` and `[DEFAULT]` are different sections.
     pub name: String,
+    /// The name as written.
+    pub title: String,
+    /// The line of the header, counted from 1.
+    pub line: usize,
     /// The assignments in order, including repeated keys.
     pub entries: Vec<Entry>,
 }
@@ -95,6 +99,11 @@ impl Ini {
             sections: parser.sections,
             places,
         })
+    }
+
+    /// Returns all sections, in the order of the file.
+    pub fn sections(&self) -> &[Section] {
+        &self.sections
     }
 
     /// Returns all assignments with the names of their sections, in the order of the file.
@@ -208,6 +217,8 @@ impl Parser<'_> {
         }
         self.sections.push(Section {
             name: normalize_section(name),
+            title: name.to_owned(),
+            line: number,
             entries: Vec::new(),
         });
         Ok(())

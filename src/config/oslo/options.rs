@@ -351,6 +351,14 @@ options! {
     ALLOW_HEADERS = ["cors"] "allow_headers", Kind::List,
         Some("Content-MD5,X-Image-Meta-Checksum,X-Storage-Token,Accept-Encoding,X-Auth-Token,\
               X-Identity-Status,X-Roles,X-Service-Catalog,X-User-Id,X-Tenant-Id,X-OpenStack-Request-ID");
+    POLICY_FILE = ["oslo_policy"] "policy_file", Kind::Text, Some("policy.yaml");
+    POLICY_DIRS = ["oslo_policy"] "policy_dirs", Kind::Repeated, Some("policy.d");
+    POLICY_DEFAULT_RULE = ["oslo_policy"] "policy_default_rule", Kind::Text, Some("default");
+    ENFORCE_SCOPE = ["oslo_policy"] "enforce_scope", Kind::Boolean, Some("true");
+    ENFORCE_NEW_DEFAULTS = ["oslo_policy"] "enforce_new_defaults", Kind::Boolean, Some("true");
+    PROPERTY_PROTECTION_FILE = ["DEFAULT"] "property_protection_file", Kind::Text, None;
+    PROPERTY_PROTECTION_RULE_FORMAT = ["DEFAULT"] "property_protection_rule_format",
+        Kind::Choice(&["roles", "policies"]), Some("roles");
 
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
         Kind::BracketedList(IMPORT_PLUGINS), Some("[]");

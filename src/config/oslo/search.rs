@@ -68,6 +68,31 @@ fn search_path(environment: &Environment) -> Vec<PathBuf> {
     directories
 }
 
+/// Returns the directories in which files that the configuration names are searched: those of `sources`, the last one
+/// first, and the default ones. Relative ones start at `base`.
+///
+/// *Source:* `ConfigOpts.find_file` in `oslo_config/cfg.py`.
+pub(in crate::config) fn directories_of(
+    sources: &[ConfigSource],
+    base: &Path,
+    environment: &Environment,
+) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for source in sources {
+        if let ConfigSource::Directory(path) = source {
+            found.push(base.join(expand_home(path, environment)));
+        }
+    }
+    for source in sources.iter().rev() {
+        if let ConfigSource::File(path) = source {
+            let path = base.join(expand_home(path, environment));
+            found.extend(path.parent().map(Path::to_path_buf));
+        }
+    }
+    found.extend(search_path(environment));
+    found
+}
+
 /// Finds the project's file and each program's file, each in the first directory that has it.
 fn find_all(directories: &[PathBuf], programs: &[&str], extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();

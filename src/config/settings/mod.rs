@@ -8,6 +8,7 @@ pub mod import;
 mod logging;
 mod mysql;
 mod option_file;
+mod policy;
 mod scrubber;
 mod server;
 mod setting;
@@ -27,13 +28,14 @@ use crate::config::oslo::options::{
     USER_STORAGE_QUOTA, VMDK_ALLOWED_TYPES,
 };
 use crate::config::oslo::reader::Reader;
-use crate::config::oslo::search::{ConfigSource, read_sources};
+use crate::config::oslo::search::{ConfigSource, directories_of, read_sources};
 use crate::config::oslo::values::quoted;
 use crate::config::secret::Secret;
 use crate::error::{Error, Result};
 use cache::read_cache;
 use import::{ImportSettings, read_import};
 use logging::read_logging;
+use policy::read_policy;
 use scrubber::read_scrubber;
 use server::read_server;
 use stores::{Layout, read_stores};
@@ -44,6 +46,7 @@ pub use database::Database;
 pub use identity::{KeystoneLogin, KeystoneSettings};
 pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
+pub use policy::{PolicySettings, ProtectionFormat, ProtectionSettings};
 pub use scrubber::ScrubberSettings;
 pub use server::{Flavor, IdentityKind, ServerSettings, ServerTls};
 pub use setting::Setting;
@@ -115,6 +118,8 @@ pub struct Settings {
     pub log: Setting<LogSettings>,
     /// The settings of the image service, `glance-api`.
     pub server: Setting<Box<ServerSettings>>,
+    /// The policy files and the property protections.
+    pub policy: Setting<PolicySettings>,
     /// The import settings.
     pub import: ImportSettings,
     /// The default directory of metadata definition files.
@@ -212,12 +217,14 @@ impl Settings {
             environment: None,
             defaults,
         };
+        let layout = Layout {
+            base: &directory,
+            data_dir: Some(&directory),
+        };
         Ok(read_settings(
             &reader,
-            &Layout {
-                base: &directory,
-                data_dir: Some(&directory),
-            },
+            &layout,
+            std::slice::from_ref(&directory),
         ))
     }
 
@@ -234,13 +241,12 @@ impl Settings {
             defaults: Vec::new(),
         };
         let base = absolute(Path::new("."))?;
-        Ok(read_settings(
-            &reader,
-            &Layout {
-                base: &base,
-                data_dir: None,
-            },
-        ))
+        let layout = Layout {
+            base: &base,
+            data_dir: None,
+        };
+        let search_path = directories_of(sources, &base, environment);
+        Ok(read_settings(&reader, &layout, &search_path))
     }
 
     /// Returns the catalogue.
@@ -259,7 +265,8 @@ fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|e| Error::io("find", path, e))
 }
 
-fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
+/// Reads all settings; `search_path` has the directories that files of the configuration are found in.
+fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>, search_path: &[PathBuf]) -> Settings {
     let stores = read_stores(reader, layout);
     let named = stores.as_ref().is_ok_and(|stores| stores.named);
     let staging = read_staging_dir(reader, layout.base, named);
@@ -284,6 +291,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>) -> Settings {
         scrubber: read_scrubber(reader).into(),
         log: read_logging(reader, layout.base).into(),
         server: read_server(reader).map(Box::new).into(),
+        policy: read_policy(reader, search_path).into(),
         import: read_import(reader),
         metadef_dir: reader
             .text_or_default(&METADATA_SOURCE_PATH)
@@ -512,6 +520,7 @@ mod tests {
             of(&import.extra_properties),
             of(&import.task_hours),
             of(&settings.metadef_dir),
+            of(&settings.policy),
         ];
         for store in settings.stores.get().iter().flat_map(|stores| &stores.list) {
             if let Ok(StoreKind::Swift(swift)) = store.kind.get() {
@@ -684,9 +693,11 @@ mod tests {
 
     #[test]
     fn options_that_are_not_ours_are_tolerated() {
-        let text =
-            "[keystone_authtoken]\nauth_url = http://k\n[oslo_policy]\nenforce_scope = false\n";
-        assert_eq!(load(text).unwrap(), load("").unwrap());
+        let text = "[keystone_authtoken]\nauth_url = http://k\n[oslo_limit]\nendpoint_id = x\n";
+        let (mut with, without) = (load(text).unwrap(), load("").unwrap());
+        // The directories of the two files are searched for policies.
+        with.policy = without.policy.clone();
+        assert_eq!(with, without);
     }
 
     #[test]

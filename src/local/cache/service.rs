@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::ImageCache;
 use crate::data::Watch;
 use crate::local::Local;
-use crate::local::policy::{self, Action, Target};
+use crate::local::policy::{Action, Target};
 use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
 use crate::service::{Cache, CacheKeeper, Running};
 use crate::{Error, ErrorKind, Operation, Result};
@@ -96,7 +96,8 @@ impl Cache for Local {
 impl Local {
     /// Returns the cache if the caller may do `action` to it.
     fn administered_cache(&self, action: Action) -> Result<&ImageCache> {
-        policy::check(&self.caller, action, Target::Deployment)?;
+        self.policy
+            .check(&self.caller, action, Target::Deployment)?;
         self.cache.get()?.as_ref().ok_or_else(|| {
             Error::not_found("Caching via API is not supported at this site.")
                 .hint("Set image_cache_dir in the section [DEFAULT].")

@@ -28,7 +28,7 @@ use super::Local;
 use super::catalog::{StoredImage, is_in_doubt};
 use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
-use super::policy::{self, Action, ImageTarget};
+use super::policy::{Action, ImageTarget};
 use crate::data::Watch;
 use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
@@ -300,8 +300,8 @@ impl Local {
         }
         let target = ImageTarget::new(image, stored.is_member);
         match method {
-            ImportMethod::CopyImage => policy::check(&self.caller, Action::CopyImage, target),
-            _ => policy::check(&self.caller, Action::ImportImage, target),
+            ImportMethod::CopyImage => self.policy.check(&self.caller, Action::CopyImage, target),
+            _ => self.policy.check(&self.caller, Action::ImportImage, target),
         }
     }
 

@@ -16,10 +16,10 @@ pub use load::{Merge, export, load, unload};
 
 use serde_json::Value;
 
+use super::Local;
 use super::catalog::{StoredNamespace, Transaction};
 use super::events::{Event, Part, Step};
-use super::policy::{self, Action, Target};
-use super::{Local, visibility};
+use super::policy::{Action, Target};
 use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
 use crate::{Error, Operation, Result};
 
@@ -50,9 +50,26 @@ impl Local {
         found: Option<StoredNamespace>,
         name: &str,
     ) -> Result<StoredNamespace> {
-        found
-            .filter(|found| visibility::may_see_namespace(&self.caller, &found.namespace))
-            .ok_or_else(|| no_namespace(name))
+        let found = found.ok_or_else(|| no_namespace(name))?;
+        if self.may(Action::GetMetadefNamespace, &found)? {
+            Ok(found)
+        } else {
+            Err(no_namespace(name))
+        }
+    }
+
+    /// Returns whether the caller may perform an action on a namespace.
+    fn may(&self, action: Action, found: &StoredNamespace) -> Result<bool> {
+        let target = Target::Namespace(&found.namespace);
+        self.policy.may(&self.caller, action, target)
+    }
+
+    /// Loads the namespace with that name to read its contents, if `action` allows the caller to.
+    async fn read_namespace(&self, name: &str, action: Action) -> Result<StoredNamespace> {
+        let found = self.find_namespace(name).await?;
+        self.policy
+            .check(&self.caller, action, Target::Namespace(&found.namespace))?;
+        Ok(found)
     }
 
     /// Loads a namespace that will be changed in `transaction`, or whose contents will be, if `action` allows the
@@ -66,7 +83,8 @@ impl Local {
         transaction.lock_invariants().await?;
         let found = transaction.metadefs().namespace(name).await?;
         let found = self.known_namespace(found, name)?;
-        policy::check(&self.caller, action, Target::Namespace(&found.namespace))?;
+        self.policy
+            .check(&self.caller, action, Target::Namespace(&found.namespace))?;
         Ok(found)
     }
 

@@ -14,7 +14,7 @@ use super::{
 use crate::local::Local;
 use crate::local::catalog::{Content, StoredNamespace, Transaction};
 use crate::local::events::{Event, Part, Step};
-use crate::local::policy::{self, Action, Target};
+use crate::local::policy::{Action, Target};
 use crate::model::Caller;
 use crate::model::metadef::{
     Association, Definition, Kind, Namespace, NamespaceQuery, Object, Tag, private,
@@ -22,13 +22,33 @@ use crate::model::metadef::{
 use crate::service::{NamespaceStream, Namespaces};
 use crate::{Error, Result};
 
+/// The actions on the contents of a namespace that is read as a whole.
+const CONTENTS: [Action; 4] = [
+    Action::ListMetadefResourceTypes,
+    Action::GetMetadefObjects,
+    Action::GetMetadefProperties,
+    Action::GetMetadefTags,
+];
+
 #[async_trait]
 impl Namespaces for Local {
     async fn create_namespace(&self, new: Definition) -> Result<Namespace> {
         check_definition(Kind::Namespace, &new)?;
-        let new_one = Namespace::default();
-        let target = Target::Namespace(&new_one);
-        policy::check(&self.caller, Action::AddMetadefNamespace, target)?;
+        let parts = [
+            (
+                "resource_type_associations",
+                Action::AddMetadefResourceTypeAssociation,
+            ),
+            ("objects", Action::AddMetadefObject),
+            ("properties", Action::AddMetadefProperty),
+            ("tags", Action::AddMetadefTag),
+        ];
+        let given = parts.iter().filter(|(name, _)| new.contains_key(*name));
+        let actions = given.map(|(_, action)| *action);
+        for action in [Action::AddMetadefNamespace].into_iter().chain(actions) {
+            self.policy
+                .check(&self.caller, action, Target::OwnProject)?;
+        }
         let mut namespace = own_attributes(&self.caller, &new)?;
         namespace.properties = properties_of(&new)?;
         for given in items(&new, "resource_type_associations") {
@@ -70,6 +90,10 @@ impl Namespaces for Local {
         let whole = self.catalog.read(async |snapshot| {
             let rows = snapshot.metadefs();
             let found = self.known_namespace(rows.namespace(name).await?, name)?;
+            for action in CONTENTS {
+                let target = Target::Namespace(&found.namespace);
+                self.policy.check(&self.caller, action, target)?;
+            }
             let StoredNamespace { id, mut namespace } = found;
             namespace.objects = rows.objects(id).await?;
             namespace.resource_type_associations = rows.associations_of(id).await?;
@@ -207,6 +231,13 @@ impl Local {
 
     /// Returns the matching namespaces that the caller may see, with their associations.
     async fn matching(&self, query: NamespaceQuery) -> Result<Vec<Namespace>> {
+        for action in [
+            Action::GetMetadefNamespaces,
+            Action::ListMetadefResourceTypes,
+        ] {
+            self.policy
+                .check(&self.caller, action, Target::OwnProject)?;
+        }
         if let Some(visibility) = &query.visibility
             && !["public", "private"].contains(&visibility.as_str())
         {
@@ -221,7 +252,16 @@ impl Local {
         let project = (!self.caller.is_admin()).then_some(self.caller.project.as_str());
         let read = self.catalog.read(async |snapshot| {
             let rows = snapshot.metadefs();
-            let found = rows.namespaces(&query, project, after).await?;
+            let mut found = rows.namespaces(&query, project, after).await?;
+            if self.policy.has_rules()? {
+                let mut seen = Vec::new();
+                for one in found {
+                    if self.may(Action::GetMetadefNamespace, &one)? {
+                        seen.push(one);
+                    }
+                }
+                found = seen;
+            }
             let ids: Vec<i64> = found.iter().map(|stored| stored.id).collect();
             Ok((found, rows.associations(&ids).await?))
         });

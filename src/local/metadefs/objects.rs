@@ -43,13 +43,17 @@ impl MetadefObjects for Local {
     }
 
     async fn get_object(&self, namespace: &str, name: &str) -> Result<Object> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefObject)
+            .await?;
         let found = self.catalog.metadefs().object(stored.id, name).await?;
         found.ok_or_else(|| no_object(name))
     }
 
     async fn list_objects(&self, namespace: &str) -> Result<Vec<Object>> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefObjects)
+            .await?;
         self.catalog.metadefs().objects(stored.id).await
     }
 

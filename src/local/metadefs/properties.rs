@@ -40,14 +40,18 @@ impl MetadefProperties for Local {
     }
 
     async fn get_property(&self, namespace: &str, name: &str) -> Result<Definition> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefProperty)
+            .await?;
         let found = self.catalog.metadefs().property(stored.id, name).await?;
         let found = found.ok_or_else(|| no_property(name))?;
         Ok(with_name(name, found))
     }
 
     async fn list_properties(&self, namespace: &str) -> Result<Properties> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefProperties)
+            .await?;
         self.catalog.metadefs().properties(stored.id).await
     }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{MAX_LENGTH, check_definition, check_name, check_not_protected, text};
 use crate::local::Local;
 use crate::local::events::{Part, Step};
-use crate::local::policy::Action;
+use crate::local::policy::{Action, Target};
 use crate::model::metadef::{Association, Definition, Kind, ResourceType};
 use crate::service::ResourceTypes;
 use crate::{Error, Result};
@@ -13,11 +13,16 @@ use crate::{Error, Result};
 #[async_trait]
 impl ResourceTypes for Local {
     async fn list_resource_types(&self) -> Result<Vec<ResourceType>> {
+        let action = Action::ListMetadefResourceTypes;
+        self.policy
+            .check(&self.caller, action, Target::OwnProject)?;
         self.catalog.metadefs().resource_types().await
     }
 
     async fn list_associations(&self, namespace: &str) -> Result<Vec<Association>> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefResourceType)
+            .await?;
         self.catalog.metadefs().associations_of(stored.id).await
     }
 

@@ -87,13 +87,17 @@ impl MetadefTags for Local {
     }
 
     async fn get_tag(&self, namespace: &str, name: &str) -> Result<Tag> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefTag)
+            .await?;
         let found = self.catalog.metadefs().tag(stored.id, name).await?;
         found.ok_or_else(|| no_tag(name))
     }
 
     async fn list_tags(&self, namespace: &str) -> Result<Vec<Tag>> {
-        let stored = self.find_namespace(namespace).await?;
+        let stored = self
+            .read_namespace(namespace, Action::GetMetadefTags)
+            .await?;
         let tags = self.catalog.metadefs().tags(stored.id).await?;
         Ok(tags.into_iter().map(|tag| Tag::named(tag.name)).collect())
     }

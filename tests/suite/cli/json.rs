@@ -75,6 +75,8 @@ fn every_output_has_the_fields_that_are_documented() {
         format!("glance-manage db load_metadefs {definitions}"),
         format!("glance-manage db export_metadefs {definitions}"),
         "glance-manage db unload_metadefs".to_string(),
+        "glance-manage policy list --as demo:member".to_string(),
+        "glance-manage policy check get_images --as demo:reader".to_string(),
         format!("glance-cache-manage -f queue-image {id}"),
         "glance-cache-manage list-queued".to_string(),
         "glance-cache-manage --dry-run prefetch".to_string(),

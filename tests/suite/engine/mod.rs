@@ -14,6 +14,7 @@ pub mod locations;
 mod moved;
 mod one_file;
 mod plans;
+mod policies;
 mod quota;
 mod recovery;
 mod scrub;

@@ -11,6 +11,7 @@ mod mariadb;
 mod notifications;
 mod packages;
 mod patches;
+mod policies;
 mod rbd;
 mod s3;
 mod server_identity;

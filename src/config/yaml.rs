@@ -1,4 +1,4 @@
-//! YAML, as far as `clouds.yaml` needs it: strings, lists and mappings. A scalar is the text of the file,
+//! YAML, as far as `clouds.yaml` and policy files need it: strings, lists and mappings. A scalar is the text of the file,
 //! so that a password of digits keeps its zeros. Anchors, aliases and `<<` are resolved.
 
 use std::collections::HashMap;
@@ -62,6 +62,11 @@ impl Map {
     /// Returns the keys.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+
+    /// Returns the keys with their values, null among them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
+        self.0.iter().map(|(key, node)| (key.as_str(), node))
     }
 
     /// Returns the number of keys.
@@ -146,7 +151,8 @@ enum Content {
     List(Vec<Node>),
     Map {
         map: Map,
-        key: Option<String>,
+        /// The key whose value comes next, and its line.
+        key: Option<(String, usize)>,
         /// The mappings that `<<` merges; their entries count only for keys that the mapping does not have.
         below: Vec<Map>,
     },
@@ -246,17 +252,21 @@ impl Open {
         match &mut self.content {
             Content::List(items) => items.push(node),
             Content::Map { map, key, below } => match (key.take(), node.value) {
-                (None, Value::Text(text)) => *key = Some(text),
-                (None, Value::Nothing) => *key = Some("null".to_string()),
+                (None, Value::Text(text)) => *key = Some((text, node.line)),
+                (None, Value::Nothing) => *key = Some(("null".to_string(), node.line)),
                 (None, _) => {
                     let (line, what) = (node.line, "a key is not a string".to_string());
                     return Err(Fault { line, what });
                 }
-                (Some(key), Value::Map(merged)) if key == "<<" => below.push(merged),
-                (Some(key), Value::List(items)) if key == "<<" => {
+                (Some((key, _)), Value::Map(merged)) if key == "<<" => below.push(merged),
+                (Some((key, _)), Value::List(items)) if key == "<<" => {
                     below.extend(items.into_iter().filter_map(|item| item.as_map().cloned()));
                 }
-                (Some(key), value) => {
+                (Some((key, line)), Value::Nothing) => {
+                    let value = Value::Nothing;
+                    map.set(key, Node { line, value });
+                }
+                (Some((key, _)), value) => {
                     let line = node.line;
                     map.set(key, Node { line, value });
                 }
