@@ -118,6 +118,7 @@ fn commands_complete_word_by_word() {
         let mut names: Vec<String> = command
             .get_subcommands()
             .map(|inner| inner.get_name().to_string())
+            .filter(|name| name.starts_with('d'))
             .collect();
         names.sort();
         names
