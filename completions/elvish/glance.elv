@@ -1,9 +1,9 @@
-# Elvish completion of glance glance-cache-cleaner glance-cache-manage glance-cache-prefetcher glance-cache-pruner glance-manage glance-scrubber. The program itself answers: see "glance completion --help".
+# Elvish completion of glance glance-api glance-cache-cleaner glance-cache-manage glance-cache-prefetcher glance-cache-pruner glance-manage glance-scrubber. The program itself answers: see "glance completion --help".
 
 use path
 use str
 
-for name [glance glance-cache-cleaner glance-cache-manage glance-cache-prefetcher glance-cache-pruner glance-manage glance-scrubber] {
+for name [glance glance-api glance-cache-cleaner glance-cache-manage glance-cache-prefetcher glance-cache-pruner glance-manage glance-scrubber] {
     set edit:completion:arg-completer[$name] = {|@words|
         var first = ''
         try {

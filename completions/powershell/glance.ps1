@@ -1,6 +1,6 @@
-# PowerShell completion of glance, glance-cache-cleaner, glance-cache-manage, glance-cache-prefetcher, glance-cache-pruner, glance-manage, glance-scrubber. The program itself answers: see "glance completion --help".
+# PowerShell completion of glance, glance-api, glance-cache-cleaner, glance-cache-manage, glance-cache-prefetcher, glance-cache-pruner, glance-manage, glance-scrubber. The program itself answers: see "glance completion --help".
 
-Register-ArgumentCompleter -Native -CommandName glance, glance-cache-cleaner, glance-cache-manage, glance-cache-prefetcher, glance-cache-pruner, glance-manage, glance-scrubber -ScriptBlock {
+Register-ArgumentCompleter -Native -CommandName glance, glance-api, glance-cache-cleaner, glance-cache-manage, glance-cache-prefetcher, glance-cache-pruner, glance-manage, glance-scrubber -ScriptBlock {
     param($word, $line, $cursor)
     $program = $line.CommandElements[0].Extent.Text
     if (-not (Get-Command $program -ErrorAction SilentlyContinue)) { $program = 'glance' }

@@ -8,7 +8,7 @@ use glance_tools::cli::command::grammar::{Grammar, Row};
 use glance_tools::cli::command::parser::leaf;
 use glance_tools::cli::command::registry::Output;
 use glance_tools::cli::command::topics::TOPICS;
-use glance_tools::cli::{cache_manage, manage, scrubber};
+use glance_tools::cli::{api, cache_manage, manage, scrubber};
 
 /// The heading under which the parsers put cliff's formatter options.
 const FORMATTERS: &str = "output formatters";
@@ -113,6 +113,7 @@ pub fn programs() -> Vec<Program> {
     vec![
         two_grammars("glance", &[Grammar::Glance, Grammar::Openstack]),
         two_grammars("openstack", &[Grammar::Openstack]),
+        api_program(),
         manage_program(),
         scrubber_program(),
         cache_manage_program(),
@@ -318,6 +319,15 @@ fn action_arguments(command: &Command) -> Vec<Argument> {
         argument.help = "The values of the options by position, in their order".to_string();
     }
     all
+}
+
+fn api_program() -> Program {
+    Program {
+        name: api::NAME,
+        options: tool_options(api::command()),
+        commands: Vec::new(),
+        topics: Vec::new(),
+    }
 }
 
 fn scrubber_program() -> Program {

@@ -64,7 +64,7 @@ pub const EXIT: &[Entry] = &[
 ];
 
 /// The pages of the programs.
-pub const PAGES: [Words; 5] = [
+pub const PAGES: [Words; 6] = [
     Words {
         name: "glance",
         about: "manage OpenStack images, with or without a server",
@@ -153,6 +153,23 @@ pub const PAGES: [Words; 5] = [
             ("130", "Interrupted."),
         ],
         see_also: &["glance(1)", "glance-scrubber(1)", "glance.conf(5)"],
+    },
+    Words {
+        name: "glance-api",
+        about: "serve the Images API over HTTP",
+        description: &[
+            "glance-api is the image service of OpenStack, version 2 of its API. Without a configuration file, it \
+             serves the images of the local data directory on 127.0.0.1:9292: every caller is an administrator. \
+             \"flavor\" in the section [paste_deploy] of the configuration selects how callers are identified: \
+             keystone by the tokens of Keystone, trusted-auth by the headers of a trusted proxy.",
+            "Other programs may use the same deployment at the same time. What a killed service left is removed when \
+             it starts again. SIGTERM and SIGINT stop it: requests in progress may end within a minute. SIGHUP makes it read \
+             its certificate again. A socket that systemd passes is used instead of the configured address.",
+            "/healthcheck on the same address responds without a login.",
+        ],
+        files: &[SERVICE],
+        exit: EXIT,
+        see_also: &["glance(1)", "glance-manage(1)", "glance.conf(5)"],
     },
     Words {
         name: "glance-scrubber",

@@ -2,7 +2,7 @@
 //!
 //! Imports go one way: a program uses `run`, which uses `complete`, which uses `command`.
 
-mod api;
+pub mod api;
 pub mod cache_manage;
 pub mod command;
 mod commands;

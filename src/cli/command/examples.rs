@@ -99,6 +99,7 @@ pub fn of_program(program: &str, command: &str) -> &'static [Example] {
         "glance" => GLANCE,
         "openstack" => OPENSTACK,
         "glance-manage" => MANAGE,
+        "glance-api" => API,
         "glance-scrubber" => SCRUBBER,
         "glance-cache-manage" => CACHE_MANAGE,
         "glance-cache-pruner" => CACHE_PRUNER,
@@ -1354,6 +1355,25 @@ const MANAGE: Table = &[
     ),
 ];
 
+/// The examples of `glance-api`.
+const API: Table = &[(
+    "",
+    &[
+        example(
+            "glance-api --data-dir ./images",
+            "Serve the images of a directory on 127.0.0.1:9292, without a login",
+        ),
+        example(
+            "glance-api --data-dir ./images --bind-host 0.0.0.0 --bind-port 8080",
+            "Serve them on all addresses of this host: everyone who can reach it is an administrator",
+        ),
+        example(
+            "glance-api --config-file /etc/glance/glance-api.conf",
+            "Serve a deployment as its configuration describes it",
+        ),
+    ],
+)];
+
 /// The examples of `glance-scrubber`.
 const SCRUBBER: Table = &[(
     "",
@@ -1503,7 +1523,7 @@ mod tests {
     use super::*;
     use crate::cli::command::argparse::{Request, read_words};
     use crate::cli::command::builtins::BUILTINS;
-    use crate::cli::{cache_manage, manage, scrubber};
+    use crate::cli::{api, cache_manage, manage, scrubber};
 
     const GRAMMARS: [Grammar; 2] = [Grammar::Glance, Grammar::Openstack];
 
@@ -1554,7 +1574,12 @@ mod tests {
             assert!(!examples.is_empty(), "{name}");
         }
         let old = cache_manage::OLD_NAMES.iter().map(|(name, _)| *name);
-        for program in old.chain(["glance-manage", "glance-scrubber", "glance-cache-manage"]) {
+        for program in old.chain([
+            "glance-api",
+            "glance-manage",
+            "glance-scrubber",
+            "glance-cache-manage",
+        ]) {
             assert!(!of_program(program, "").is_empty(), "{program}");
         }
     }
@@ -1586,6 +1611,7 @@ mod tests {
     fn every_example_of_an_operators_program_is_accepted_by_its_parser() {
         let parsers = [
             (MANAGE, manage::command()),
+            (API, api::command()),
             (SCRUBBER, scrubber::command()),
             (CACHE_MANAGE, cache_manage::command()),
         ];

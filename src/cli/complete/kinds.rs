@@ -229,6 +229,7 @@ pub fn declared(command: &str, argument: &str) -> Option<Kind> {
             ..ANY
         }),
         (_, "--restore") => Kind::Restorable,
+        ("glance-api", "--bind-host" | "--bind-port") => Kind::Text,
         // The images of an operator's program.
         ("glance-cache-manage queue-image", "image") => Kind::ImageId(with(&[Active])),
         (
@@ -587,7 +588,7 @@ mod tests {
     use crate::cli::command::globals::before;
     use crate::cli::command::grammar::Grammar;
     use crate::cli::command::parser::own;
-    use crate::cli::{cache_manage, manage, scrubber};
+    use crate::cli::{api, cache_manage, manage, scrubber};
 
     fn check(name: &str, mut command: Command, missing: &mut Vec<String>) {
         command.build();
@@ -615,6 +616,7 @@ mod tests {
             check("", before(grammar), &mut missing);
         }
         check("glance-manage", manage::command(), &mut missing);
+        check("glance-api", api::command(), &mut missing);
         check("glance-scrubber", scrubber::command(), &mut missing);
         let caches = cache_manage::completed_command();
         check("glance-cache-manage", caches, &mut missing);

@@ -4,8 +4,9 @@ use super::shells::Shell;
 use crate::cli::command::grammar::Grammar;
 
 /// The programs of this project.
-pub const PROGRAMS: [&str; 7] = [
+pub const PROGRAMS: [&str; 8] = [
     "glance",
+    "glance-api",
     "glance-cache-cleaner",
     "glance-cache-manage",
     "glance-cache-prefetcher",

@@ -7,7 +7,7 @@ use super::engine::complete;
 use super::source::{Selection, Source};
 use super::{LoadSettings, Subject};
 use crate::cli::command::grammar::Grammar;
-use crate::cli::{cache_manage, manage, scrubber};
+use crate::cli::{api, cache_manage, manage, scrubber};
 use crate::model::{ImageStatus, NameQuery, Named};
 
 /// A source that has these names for any query, and keeps what it was asked for.
@@ -68,6 +68,7 @@ fn answer(line: &str, source: &Fixed) -> Answer {
     let subject = match &*program {
         "glance" => Subject::Client(Grammar::Glance),
         "openstack" => Subject::Client(Grammar::Openstack),
+        "glance-api" => tool(api::command(), api::load_settings),
         "glance-manage" => tool(manage::command(), manage::load_settings),
         "glance-scrubber" => tool(scrubber::command(), scrubber::load_settings),
         "glance-cache-manage" => tool(
@@ -188,6 +189,7 @@ fn options_complete_where_they_may_stand() {
         ["--dry-run"]
     );
     assert_eq!(words("glance-scrubber --rest"), ["--restore"]);
+    assert_eq!(words("glance-api --bind-"), ["--bind-host", "--bind-port"]);
     // After --, nothing is an option.
     assert_eq!(words("glance image-show -- --"), [""; 0]);
 }

@@ -292,7 +292,7 @@ mod tests {
                 assert!(script_of(program, shell).unwrap().contains(program));
             }
         }
-        assert!(script_of("glance-api", "bash").is_err());
+        assert!(script_of("glance-registry", "bash").is_err());
         assert!(script_of("glance-manage", "fish").is_err());
     }
 }

@@ -9,7 +9,8 @@ use crate::support::{Place, Run};
 const GLANCE: &str = env!("CARGO_BIN_EXE_glance");
 
 /// The programs in files of their own, which start `glance`.
-const LAUNCHERS: [(&str, &str); 3] = [
+const LAUNCHERS: [(&str, &str); 4] = [
+    ("glance-api", env!("CARGO_BIN_EXE_glance-api")),
     ("glance-manage", env!("CARGO_BIN_EXE_glance-manage")),
     (
         "glance-cache-manage",

@@ -8,7 +8,7 @@ use std::process::Command;
 use glance_tools::cli::command::examples;
 use glance_tools::cli::command::grammar::Grammar;
 use glance_tools::cli::command::help;
-use glance_tools::cli::{cache_manage, manage, scrubber};
+use glance_tools::cli::{api, cache_manage, manage, scrubber};
 use glance_tools::model::{ImageStatus, Visibility};
 
 const GRAMMARS: [Grammar; 2] = [Grammar::Glance, Grammar::Openstack];
@@ -185,6 +185,7 @@ fn help_and_manual_have_the_same_options_with_the_same_texts() {
 fn help_and_manual_of_the_operators_programs_have_the_same_options() {
     let mut wrong = Vec::new();
     for parser in [
+        api::command(),
         manage::command(),
         scrubber::command(),
         cache_manage::command(),
