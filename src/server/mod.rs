@@ -3,8 +3,8 @@
 //! A connection is accepted by `listener.rs` and served by `connection.rs`. In `Server::answer`, load balancers get the state of
 //! the service (`healthcheck.rs`), and browsers the rules for other sites (`cors.rs`). Other requests pass these steps: its ID (`request_id.rs`), the version of the API in its path (`versions.rs`), the identification of its caller
 //! (`identity/`), and a route. Each resource has a file with its table of routes and their handlers; a handler gets a
-//! [`Call`](call::Call), calls the service of the caller, and returns a response (`answer.rs`). Errors become responses in one
-//! place, [`answer::refusal`].
+//! `Call`, calls the service of the caller, and returns a response (`answer.rs`). Errors become responses in one
+//! place, `answer::refusal`.
 
 mod answer;
 mod cache;

@@ -351,9 +351,17 @@ fn tools(all: &Value) -> Vec<Tool> {
     for part in command.get_subcommands() {
         let theirs = &programs[part.get_name()];
         for action in part.get_subcommands() {
-            let name = [part.get_name(), action.get_name()];
-            let real = described(list(&theirs["commands"][action.get_name()], "options"));
-            add("glance-manage", command.clone(), &name, real, action);
+            let mut words = vec![part.get_name(), action.get_name()];
+            // Upstream does not have these.
+            let real = if part.get_name() == "policy" {
+                known_to_clap(action, false)
+            } else {
+                described(list(&theirs["commands"][action.get_name()], "options"))
+            };
+            if words == ["policy", "check"] {
+                words.extend(["get_image", "--as", "demo"]);
+            }
+            add("glance-manage", command.clone(), &words, real, action);
         }
         if part.get_name() != "db" {
             let real = if part.get_name().starts_with("db_purge") {
