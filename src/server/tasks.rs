@@ -137,7 +137,7 @@ async fn show(call: Call) -> Answer {
     json_of(StatusCode::OK, &task.to_api())
 }
 
-/// Refuses: tasks expire, and are not deleted by callers.
+/// Refuses the deletion of a task: tasks expire.
 async fn delete(call: Call) -> Answer {
     call.service.get_task(call.parameter("task")).await?;
     Err(Error::of_status(

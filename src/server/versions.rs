@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Features;
 
-/// What a path names.
+/// The target of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'p> {
     /// A resource, by the rest of the path, which begins with a slash or is empty.

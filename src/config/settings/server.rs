@@ -20,13 +20,11 @@ use crate::config::oslo::options::{
 use crate::config::oslo::reader::Reader;
 use crate::{Error, Result};
 
-/// The way in which callers are identified, and whether the cache is used.
+/// The way in which callers are identified, and whether the cache is managed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flavor {
     /// The identification of callers.
     pub identity: IdentityKind,
-    /// Whether downloads go through the image cache.
-    pub caching: bool,
     /// Whether the routes of the image cache exist.
     pub cache_management: bool,
 }
@@ -51,11 +49,9 @@ impl Flavor {
             match part {
                 "keystone" => flavor.identity = IdentityKind::Keystone,
                 "trusted-auth" => flavor.identity = IdentityKind::TrustedHeaders,
-                "caching" => flavor.caching = true,
-                "cachemanagement" => {
-                    flavor.caching = true;
-                    flavor.cache_management = true;
-                }
+                // Read by the settings of the cache.
+                "caching" => {}
+                "cachemanagement" => flavor.cache_management = true,
                 _ => return None,
             }
         }
@@ -87,7 +83,7 @@ pub struct ServerSettings {
     pub tls: Option<ServerTls>,
     /// The URL that clients reach the service at, for responses that contain it; None: that of the request.
     pub public_endpoint: Option<String>,
-    /// The identification of callers, and whether the cache is used.
+    /// The identification of callers, and whether the cache is managed.
     pub flavor: Flavor,
     /// Whether callers without a token may read.
     pub anonymous_access: bool,
@@ -187,24 +183,20 @@ mod tests {
 
     #[test]
     fn flavors_are_those_of_the_paste_configuration() {
-        let of = |identity, caching, cache_management| {
+        let of = |identity, cache_management| {
             Some(Flavor {
                 identity,
-                caching,
                 cache_management,
             })
         };
         for (text, flavor) in [
-            ("", of(Nobody, false, false)),
-            ("caching", of(Nobody, true, false)),
-            ("cachemanagement", of(Nobody, true, true)),
-            ("keystone", of(Keystone, false, false)),
-            ("keystone+caching", of(Keystone, true, false)),
-            ("keystone+cachemanagement", of(Keystone, true, true)),
-            (
-                "trusted-auth+cachemanagement",
-                of(TrustedHeaders, true, true),
-            ),
+            ("", of(Nobody, false)),
+            ("caching", of(Nobody, false)),
+            ("cachemanagement", of(Nobody, true)),
+            ("keystone", of(Keystone, false)),
+            ("keystone+caching", of(Keystone, false)),
+            ("keystone+cachemanagement", of(Keystone, true)),
+            ("trusted-auth+cachemanagement", of(TrustedHeaders, true)),
             ("keystone+registry", None),
         ] {
             assert_eq!(Flavor::parse(text), flavor, "{text}");

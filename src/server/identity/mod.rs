@@ -35,7 +35,7 @@ pub enum Refusal {
     Unauthenticated,
     /// The caller is known, and may not use the service, for this reason.
     Forbidden(&'static str),
-    /// It is not known who the caller is, because Keystone does not respond.
+    /// The caller cannot be identified, because Keystone does not respond.
     Unavailable,
 }
 

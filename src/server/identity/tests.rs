@@ -64,7 +64,7 @@ fn is_shown(token: &Value, target: &str) -> bool {
     expires > jiff::Timestamp::now() || target.contains("allow_expired=1")
 }
 
-/// The content of a token for a project, which expires in some seconds.
+/// Returns the content of a token for a project, which expires in some seconds.
 fn token(user: &str, roles: &[&str], seconds: i64) -> Value {
     let expires = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     let roles = roles.iter().map(|name| json!({"id": "r", "name": name}));
@@ -100,7 +100,7 @@ impl Place {
         block_on(self.identity.identify(&request(headers)))
     }
 
-    /// The number of validations.
+    /// Returns the number of validations.
     fn validations(&self) -> usize {
         let lines = self.server.lines();
         lines.iter().filter(|line| line.starts_with("GET")).count()

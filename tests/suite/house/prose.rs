@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders and files that the rules apply to.
-const FOLDERS: [&str; 13] = [
+const FOLDERS: [&str; 14] = [
     "src/cli",
     "src/config",
     "src/data",
@@ -22,6 +22,7 @@ const FOLDERS: [&str; 13] = [
     "src/ops",
     "src/output",
     "src/remote",
+    "src/server",
     "src/service",
 ];
 
