@@ -8,6 +8,7 @@
 
 mod cluster;
 mod error;
+mod exit;
 mod image;
 mod library;
 mod operation;

@@ -6,6 +6,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
+use crate::exit;
 
 /// `rados_t`
 pub type RawCluster = *mut c_void;
@@ -99,7 +100,7 @@ impl Origin {
         }
     }
 
-    /// Loads the library. It is never unloaded: its threads and exit handlers may run until the process ends.
+    /// Loads the library. It is never unloaded: its threads may run until the process ends.
     fn load(&self) -> Result<&'static libloading::Library> {
         // SAFETY: the initialisers of Ceph's libraries have no requirements. The file is found by the dynamic linker
         // in the directories of the system, as if the program were linked to it.
@@ -132,6 +133,7 @@ macro_rules! functions {
                         let $name = *$name.map_err(|error| $origin.error(&error))?;
                     )*
                 )*
+                exit::skip_handlers_of_libraries();
                 Ok(Self { $($($name,)*)* })
             }
         }

@@ -654,3 +654,42 @@ fn many_images_are_deleted_at_a_time() {
     }
     assert_eq!(pool.images().unwrap(), Vec::<String>::new());
 }
+
+/// The variable with the directory of the site at which a child ends during calls.
+const ENDS: &str = "GLANCE_TEST_RBD_ENDS";
+
+#[test]
+fn a_process_that_ends_during_a_call_ends_with_its_exit_status() {
+    let site = Images::new();
+    site.put(ID, b"data");
+    for _ in 0..20 {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child
+            .args(["--exact", "--ignored", "--test-threads=1"])
+            .arg("contract::stores::rbd::child_that_ends_during_a_call")
+            .env(ENDS, site.place());
+        let output = child.output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "{output:?}");
+    }
+}
+
+#[test]
+#[ignore = "the process that `a_process_that_ends_during_a_call_…` starts"]
+fn child_that_ends_during_a_call() {
+    let Some(place) = std::env::var_os(ENDS) else {
+        return;
+    };
+    let pool = Images::at(Path::new(&place)).open();
+    let (begun, first) = std::sync::mpsc::channel();
+    for _ in 0..4 {
+        let (pool, begun) = (pool.clone(), begun.clone());
+        std::thread::spawn(move || {
+            loop {
+                let _ = pool.open_read_only(ID, None);
+                let _ = begun.send(());
+            }
+        });
+    }
+    first.recv().unwrap();
+    std::process::exit(7);
+}
