@@ -107,6 +107,9 @@ impl Form {
 /// Returns the response for a request that was refused or failed. `headers` are those of the request.
 pub fn refusal(error: &Error, headers: &HeaderMap) -> Response<Body> {
     let status = status_of(error);
+    if status.is_server_error() {
+        log::error!("{}", error.message());
+    }
     refused(status, error.public_message(), headers)
 }
 

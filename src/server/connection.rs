@@ -45,7 +45,7 @@ impl Default for Limits {
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The time between attempts to accept connections when the system refuses them, such as for want of descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The maximum number of headers of a request.
 const MAX_HEADERS: usize = 100;
@@ -78,9 +78,11 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => {
                     let ends = (stop.clone(), end.clone());
+                    let counted = self.metrics.connection();
                     let connection = Arc::clone(self).connection(stream, peer, listener, ends);
                     tasks.spawn(async move {
                         connection.await;
+                        drop(counted);
                         drop(place);
                     });
                 }

@@ -16,6 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use crate::config::{ServerSettings, ServerTls};
 use crate::{Error, ErrorKind, Result};
 
+/// The maximum number of connections for metrics that wait to be accepted.
+const METRICS_BACKLOG: u32 = 16;
+
 /// A socket on which the service listens.
 pub struct Listener {
     socket: TcpListener,
@@ -38,7 +41,7 @@ impl Listener {
         let tls = settings.tls.clone().map(Tls::read).transpose()?;
         let socket = match passed()? {
             Some(socket) => socket,
-            None => bind(settings).await?,
+            None => bind(&settings.host, settings.port, "", settings.backlog).await?,
         };
         Ok(Self { socket, tls })
     }
@@ -97,6 +100,14 @@ impl Listener {
     }
 }
 
+/// Opens the socket for metrics at a host and a port.
+///
+/// # Errors
+/// `Failed` for an address that cannot be used.
+pub async fn open_for_metrics(host: &str, port: u16) -> Result<TcpListener> {
+    bind(host, port, " in [metrics]", METRICS_BACKLOG).await
+}
+
 /// Returns the socket that systemd passes, if it does.
 fn passed() -> Result<Option<TcpListener>> {
     let failed = |error: io::Error| {
@@ -110,13 +121,14 @@ fn passed() -> Result<Option<TcpListener>> {
     TcpListener::from_std(socket).map(Some).map_err(failed)
 }
 
-/// Binds the configured address.
-async fn bind(settings: &ServerSettings) -> Result<TcpListener> {
-    let (host, port) = (settings.host.as_str(), settings.port);
+/// Binds the configured address. `section` is the place of its options in a message, unless it is the default section.
+async fn bind(host: &str, port: u16, section: &str, backlog: u32) -> Result<TcpListener> {
     let failed = |error: &dyn fmt::Display| {
         let hint = match port {
-            0..1024 => "Set bind_port to a free port above 1023, or run the service as root.",
-            _ => "Set bind_host and bind_port to a free address of this host.",
+            1..1024 => format!(
+                "Set bind_port{section} to a free port above 1023, or run the service as root."
+            ),
+            _ => format!("Set bind_host and bind_port{section} to a free address of this host."),
         };
         Error::failed(format!("cannot listen on {host}:{port}: {error}")).hint(hint)
     };
@@ -125,7 +137,7 @@ async fn bind(settings: &ServerSettings) -> Result<TcpListener> {
         .map_err(|error| failed(&error))?;
     let mut last = None;
     for address in addresses {
-        match listen(address, settings.backlog) {
+        match listen(address, backlog) {
             Ok(socket) => return Ok(socket),
             Err(error) => last = Some(error),
         }

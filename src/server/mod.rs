@@ -1,6 +1,7 @@
 //! The Images API v2 over HTTP, for any implementation of the service traits.
 //!
-//! A connection is accepted by `listener.rs` and served by `connection.rs`. In `Server::answer`, load balancers get the state of
+//! A connection is accepted by `listener.rs` and served by `connection.rs`. Each request is an `Exchange`, which ends as a line of the
+//! log and in the metrics; messages on the way have its `LogContext`. In `Server::answer`, load balancers get the state of
 //! the service (`healthcheck.rs`), and browsers the rules for other sites (`cors.rs`). Other requests pass these steps: its ID (`request_id.rs`), the version of the API in its path (`versions.rs`), the identification of its caller
 //! (`identity/`), and a route. Each resource has a file with its table of routes and their handlers; a handler gets a
 //! `Call`, calls the service of the caller, and returns a response (`answer.rs`). Errors become responses in one
@@ -12,14 +13,17 @@ mod call;
 mod connection;
 mod cors;
 mod data;
+mod exchange;
 mod healthcheck;
 mod identity;
 mod images;
 mod imports;
 mod listener;
 mod locations;
+mod log_context;
 mod members;
 mod metadefs;
+mod metrics;
 mod proxy;
 mod query;
 mod request_id;
@@ -35,16 +39,20 @@ use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
 use http::Method;
+use tokio::net::TcpListener;
 
 use crate::Result;
 use crate::config::{ServerSettings, Settings};
 use crate::local::Engine;
 use crate::model::Caller;
 use crate::service::{ImageService, Running};
+use exchange::Exchange;
 use identity::Identity;
+use metrics::Metrics;
 
 pub use connection::Limits;
-pub use listener::Listener;
+pub use listener::{Listener, open_for_metrics};
+pub use log_context::LogContext;
 
 /// A deployment whose service is offered.
 pub trait Deployment: Send + Sync + 'static {
@@ -64,6 +72,7 @@ pub struct Server {
     settings: ServerSettings,
     identity: Identity,
     features: Features,
+    metrics: Arc<Metrics>,
 }
 
 /// The features of a deployment that change responses.
@@ -105,11 +114,23 @@ impl Server {
             identity: Identity::new(&settings),
             settings,
             features,
+            metrics: Arc::new(Metrics::new()),
         })
+    }
+
+    /// Serves metrics on a socket. The future never ends.
+    pub async fn serve_metrics(&self, socket: TcpListener) {
+        metrics::serve(Arc::clone(&self.metrics), socket).await;
     }
 
     /// Returns the response to a request.
     pub async fn answer(self: Arc<Self>, request: Request) -> Response<Body> {
+        let exchange = Exchange::begin(&request, &self.metrics);
+        let response = exchange.context().cover(self.respond(request)).await;
+        exchange.complete(response)
+    }
+
+    async fn respond(self: Arc<Self>, request: Request) -> Response<Body> {
         let (headers, settings) = (request.headers(), &self.settings);
         if healthcheck::is_path(request.uri().path()) {
             let file = settings.healthcheck_file.as_deref();
@@ -130,9 +151,10 @@ impl Server {
 
 /// Lets the rest of an operation continue after its response.
 fn continue_later(rest: Running) {
-    tokio::spawn(async move {
+    let context = LogContext::current().unwrap_or_default();
+    tokio::spawn(context.cover(async move {
         if let Err(error) = rest.await {
             log::error!("{}", error.message());
         }
-    });
+    }));
 }

@@ -14,6 +14,7 @@ use tower_service::Service;
 
 use super::answer::{self, Answer};
 use super::call::Call;
+use super::log_context::LogContext;
 use super::proxy::address;
 use super::versions::Target;
 use super::{
@@ -115,6 +116,9 @@ async fn handle(
     parameters: RawPathParams,
     request: Request,
 ) -> Response<Body> {
+    if let Some(context) = LogContext::current() {
+        context.set_route(route.path);
+    }
     let (mut parts, body) = request.into_parts();
     let mut methods = route.methods.iter();
     let Some((_, handler)) = methods.find(|(method, _)| *method == parts.method) else {
@@ -153,6 +157,9 @@ pub async fn answer(server: Arc<Server>, request: Request) -> Response<Body> {
         Ok(id) => id,
         Err(error) => return answer::refusal(&error, headers),
     };
+    if let Some(context) = LogContext::current() {
+        context.set_id(&id);
+    }
     let mut response = respond(server, request, &id).await;
     if let Some(value) = request_id::value(&id) {
         response.headers_mut().insert(request_id::HEADER, value);
@@ -178,6 +185,9 @@ async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Bo
     };
     let mut request = Request::from_parts(parts, body);
     caller.request_id = Some(id.to_string());
+    if let Some(context) = LogContext::current() {
+        context.set_caller(&caller);
+    }
     let query = request.uri().query().map(|query| format!("?{query}"));
     let inner = format!("{path}{}", query.unwrap_or_default());
     let inner = if inner.starts_with('/') {

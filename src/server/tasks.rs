@@ -15,7 +15,7 @@ use super::query::{self, Links};
 use super::routes::routes;
 use crate::model::schema::is_uuid;
 use crate::model::task::IMPORT;
-use crate::model::{Direction, Task, TaskQuery, TaskStatus};
+use crate::model::{Direction, Task, TaskQuery, TaskStatus, Timestamp};
 use crate::{Error, Result};
 
 routes! {
@@ -146,9 +146,25 @@ async fn delete(call: Call) -> Answer {
     ))
 }
 
+/// Returns a task in the list of an image: upstream returns the rows of its database, with their times as they are.
+fn of_image_part(task: &Task) -> Map<String, Value> {
+    let mut fields = part(task, &OF_IMAGE);
+    let expires_at = task.expires_at.map(Timestamp::to_isoformat);
+    for (name, value) in [
+        ("created_at", Some(task.created_at.to_isoformat())),
+        ("updated_at", Some(task.updated_at.to_isoformat())),
+        ("expires_at", expires_at),
+        ("deleted_at", None),
+    ] {
+        fields.insert(name.to_string(), value.into());
+    }
+    fields.insert("deleted".to_string(), false.into());
+    fields
+}
+
 async fn of_image(call: Call) -> Answer {
     call.refuse_body()?;
     let tasks = call.service.image_tasks(call.parameter("image")).await?;
-    let tasks: Vec<_> = tasks.iter().map(|task| part(task, &OF_IMAGE)).collect();
+    let tasks: Vec<_> = tasks.iter().map(of_image_part).collect();
     json_of(StatusCode::OK, &json!({"tasks": tasks}))
 }

@@ -14,7 +14,7 @@ use crate::cli::run::signals::Guard;
 use crate::cli::run::{limits, ui};
 use crate::config::{IdentityKind, ServerSettings, Settings};
 use crate::local::Engine;
-use crate::server::{Features, Limits, Listener, Server};
+use crate::server::{Features, Limits, Listener, Server, open_for_metrics};
 use crate::{Error, Result};
 
 /// The descriptors that are left for files, databases and stores.
@@ -39,6 +39,11 @@ pub fn run(settings: Settings, server: ServerSettings, log: &Log) -> Result<Exit
 async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
     let features = Features::of(&settings)?;
     let listener = Arc::new(Listener::open(&server).await?);
+    let metrics = match &server.metrics {
+        Some((host, port)) => Some(open_for_metrics(host, *port).await?),
+        None => None,
+    };
+    log.take_messages();
     let is_open = server.flavor.identity == IdentityKind::None;
     let engine = Engine::open(settings).await?;
     if let Some(error) = engine.unfinished() {
@@ -55,6 +60,18 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
     }
     let service = Server::new(Arc::clone(&engine), server, features);
     log.info(&format!("listening on {url}"));
+    let figures = match metrics {
+        Some(socket) => {
+            if let Ok(address) = socket.local_addr() {
+                log.info(&format!("metrics at http://{address}/metrics"));
+            }
+            let service = Arc::clone(&service);
+            Some(tokio::spawn(
+                async move { service.serve_metrics(socket).await },
+            ))
+        }
+        None => None,
+    };
     if is_open && std::io::stderr().is_terminal() {
         ui::notice(&format!(
             "Try: glance --os-auth-type none --os-image-url {url} image-list"
@@ -69,6 +86,9 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
     };
     let done = service.serve(&listener, limits, &stop).await;
     signals.abort();
+    if let Some(figures) = figures {
+        figures.abort();
+    }
     log.info("stopped");
     engine.close().await?;
     done

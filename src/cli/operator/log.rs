@@ -20,6 +20,7 @@ use crate::cli::run::{hints, ui};
 use crate::config::LogSettings;
 use crate::model::Timestamp;
 use crate::output::escape_controls;
+use crate::server::LogContext;
 use crate::{Error, Result};
 
 /// The socket of the systemd journal.
@@ -95,6 +96,17 @@ impl Log {
         Ok(log)
     }
 
+    /// Lets the messages of the library be lines of this log: those of a service that runs on. Without it, they are notices on
+    /// standard error, too.
+    pub fn take_messages(&self) {
+        let level = if self.debug {
+            log::LevelFilter::Debug
+        } else {
+            log::LevelFilter::Info
+        };
+        ui::log_with(Box::new(Messages(Arc::clone(&self.sinks))), level);
+    }
+
     /// Returns whether debug messages are logged.
     pub fn is_debug(&self) -> bool {
         self.debug
@@ -123,14 +135,40 @@ impl Log {
     }
 
     fn write(&self, level: &str, text: &str) {
-        let mut sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = escape_controls(text);
-        let line = sinks.format.line(level, &text);
-        if sinks.use_stderr {
-            to_stderr(&line);
-        }
-        sinks.record(level, &text, &line);
+        write(&self.sinks, level, text);
     }
+}
+
+/// Writes a line to all destinations.
+fn write(sinks: &Mutex<Sinks>, level: &str, text: &str) {
+    let mut sinks = sinks.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = escape_controls(text);
+    let line = sinks.format.line(level, &text);
+    if sinks.use_stderr {
+        to_stderr(&line);
+    }
+    sinks.record(level, &text, &line);
+}
+
+/// The messages of the library as lines of a log.
+struct Messages(Arc<Mutex<Sinks>>);
+
+impl log::Log for Messages {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let level = match record.level() {
+            log::Level::Error => "ERROR",
+            log::Level::Warn => "WARNING",
+            log::Level::Info => "INFO",
+            log::Level::Debug | log::Level::Trace => "DEBUG",
+        };
+        write(&self.0, level, &record.args().to_string());
+    }
+
+    fn flush(&self) {}
 }
 
 /// Returns the path of the log file.
@@ -155,7 +193,10 @@ fn with_hints(error: &Error) -> String {
 
 /// Writes a line to stderr; failures are ignored.
 fn to_stderr(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    // In one piece, so that lines of several processes stay whole.
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
 }
 
 /// The destinations of log lines.
@@ -171,7 +212,7 @@ impl Sinks {
     /// Writes a line to all destinations except stderr, and reports failures there.
     fn record(&mut self, level: &str, text: &str, line: &str) {
         if let Some(file) = &mut self.file {
-            let _ = writeln!(file, "{line}");
+            let _ = file.write_all(format!("{line}\n").as_bytes());
         }
         let mut lost = Vec::new();
         if let Some(syslog) = &mut self.syslog
@@ -218,11 +259,14 @@ impl LineFormat {
         let (now, process) = (Timestamp::now(), std::process::id());
         let time = now.to_local(&self.date_format).unwrap_or_default();
         let milliseconds = now.milliseconds();
+        let context = LogContext::current();
         if !self.json {
             let name = self.name;
-            return format!("{time}.{milliseconds:03} {process} {level} {name} [-] {text}");
+            let context = context.map_or_else(|| "-".to_string(), |context| context.line());
+            return format!("{time}.{milliseconds:03} {process} {level} {name} [{context}] {text}");
         }
         json!({
+            "context": context.map_or_else(|| json!({}), |context| context.json()),
             "message": text,
             "asctime": time,
             "name": self.name,

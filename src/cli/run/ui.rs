@@ -140,8 +140,18 @@ pub fn info(text: &str) {
     write_line("INFO", &escape_controls(text));
 }
 
-/// A logger that prints the library's warnings as notices.
+/// A logger that prints the library's warnings as notices, until it is replaced.
 struct Library;
+
+/// The logger that replaces it.
+static SERVICE: OnceLock<Box<dyn log::Log>> = OnceLock::new();
+
+/// Lets another logger have the library's messages of this level and above.
+pub fn log_with(logger: Box<dyn log::Log>, level: log::LevelFilter) {
+    // A second logger is ignored: a process runs one service.
+    let _ = SERVICE.set(logger);
+    log::set_max_level(level);
+}
 
 impl log::Log for Library {
     /// Accepts records of this library only; those of others are for developers.
@@ -151,7 +161,10 @@ impl log::Log for Library {
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            notice(&record.args().to_string());
+            match SERVICE.get() {
+                Some(logger) => logger.log(record),
+                None => notice(&record.args().to_string()),
+            }
         }
     }
 

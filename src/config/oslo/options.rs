@@ -342,6 +342,8 @@ options! {
     ENABLE_PROXY_HEADERS = ["oslo_middleware"] "enable_proxy_headers_parsing", Kind::Boolean, Some("false");
     HEALTHCHECK_FILE = ["healthcheck"] "disable_by_file_path",
         Kind::Text, Some("/etc/glance/healthcheck_disable");
+    METRICS_HOST = ["metrics"] "bind_host", Kind::Text, Some("127.0.0.1");
+    METRICS_PORT = ["metrics"] "bind_port", Kind::Integer { minimum: 0, maximum: 65535 }, None;
     ALLOWED_ORIGIN = ["cors"] "allowed_origin", Kind::List, Some("");
     ALLOW_CREDENTIALS = ["cors"] "allow_credentials", Kind::Boolean, Some("true");
     EXPOSE_HEADERS = ["cors"] "expose_headers", Kind::List,

@@ -14,8 +14,8 @@ use super::saturate;
 use crate::config::oslo::options::{
     ALLOW_ANONYMOUS_ACCESS, API_LIMIT_MAX, BACKLOG, BIND_HOST, BIND_PORT, CA_FILE, CERT_FILE,
     CLIENT_SOCKET_TIMEOUT, ENABLE_PROXY_HEADERS, FLAVOR, HEALTHCHECK_FILE, HTTP_KEEPALIVE,
-    KEY_FILE, LIMIT_PARAM_DEFAULT, MAX_HEADER_LINE, MAX_REQUEST_ID_LENGTH, OptionSpec,
-    PUBLIC_ENDPOINT,
+    KEY_FILE, LIMIT_PARAM_DEFAULT, MAX_HEADER_LINE, MAX_REQUEST_ID_LENGTH, METRICS_HOST,
+    METRICS_PORT, OptionSpec, PUBLIC_ENDPOINT,
 };
 use crate::config::oslo::reader::Reader;
 use crate::{Error, Result};
@@ -97,6 +97,8 @@ pub struct ServerSettings {
     pub cors: Vec<CorsOrigin>,
     /// The file whose existence takes the service out of a load balancer; None without one.
     pub healthcheck_file: Option<PathBuf>,
+    /// The host and the port for metrics; None without one.
+    pub metrics: Option<(String, u16)>,
     /// The number of images in a list if the caller does not choose.
     pub default_limit: u64,
     /// The maximum number of images in a list.
@@ -167,6 +169,12 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
         proxy_headers: reader.boolean(&ENABLE_PROXY_HEADERS)?,
         cors: read_cors(reader)?,
         healthcheck_file: path(&HEALTHCHECK_FILE)?,
+        metrics: if reader.is_set(&METRICS_PORT) {
+            let port = u16::try_from(number(&METRICS_PORT)?).unwrap_or(u16::MAX);
+            Some((reader.text_or_default(&METRICS_HOST)?.value, port))
+        } else {
+            None
+        },
         default_limit: number(&LIMIT_PARAM_DEFAULT)?,
         maximum_limit: number(&API_LIMIT_MAX)?,
         header_limit: usize::try_from(header).unwrap_or(usize::MAX),
