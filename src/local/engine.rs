@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 use tokio_util::task::TaskTracker;
 
-use super::cache::{self, ImageCache};
+use super::cache::{self, ImageCache, Prefetched};
 use super::catalog::Catalog;
 use super::directories::{FILE_MODE, prepare};
 use super::events::{Events, NoEvents};
@@ -16,6 +16,7 @@ use super::reserve::Reserve;
 use super::store::{self, FileStore, Store, StoreSet};
 use super::{Local, staging, visibility};
 use crate::config::{self, Setting, Settings, StoreKind};
+use crate::data::Watch;
 use crate::model::store::StoreDetail;
 use crate::model::{Caller, StoreInfo};
 use crate::{Error, Result};
@@ -85,6 +86,22 @@ impl Engine {
             caller: self.policy.admit(caller),
             regions: None,
             verifies_stored: false,
+        }
+    }
+
+    /// Fetches the images that are queued for the cache; nothing without one. The images that were fetched, and the failures, are
+    /// returned.
+    ///
+    /// # Errors
+    /// Errors of the cache.
+    pub async fn fetch_queued(self: &Arc<Self>) -> Result<Prefetched> {
+        match self.cache.get()? {
+            Some(cache) => {
+                let administrator = self.act_as(Caller::default());
+                let watch = Watch::default();
+                administrator.prefetch(cache, false, &watch).await
+            }
+            None => Ok(Prefetched::default()),
         }
     }
 

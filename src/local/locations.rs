@@ -78,6 +78,14 @@ impl Locations for Local {
         let draft = |stored: &_| draft(stored, Some(hashes.clone()));
         self.commit_change(id, prepared, &draft).await.map(drop)
     }
+
+    async fn locations(&self, id: &str) -> Result<Vec<Location>> {
+        let stored = self.find(id).await?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        self.policy
+            .check(&self.caller, Action::FetchImageLocation, target)?;
+        Ok(stored.locations)
+    }
 }
 
 impl Local {

@@ -16,6 +16,7 @@ use super::storing::Storing;
 use super::{Engine, Local, visibility};
 use crate::data::durable::remove_durably;
 use crate::data::{Source, blocking};
+use crate::model::import::STAGE_HOST;
 use crate::model::{ImageStatus, StoreInfo};
 use crate::service::Staging;
 use crate::{Error, ErrorKind, Result};
@@ -192,6 +193,13 @@ impl Local {
                             "Image {id} could not be found after staging: it was deleted concurrently"
                         ),
                     ));
+                }
+                if let Some(host) = self.settings.self_url.get()?
+                    && let Some(found) = transaction.load_image(id, &self.caller.project).await?
+                {
+                    let mut image = found.image.clone();
+                    image.set_property(STAGE_HOST, host);
+                    transaction.update_image(&found.image, &image).await?;
                 }
                 Ok(())
             })

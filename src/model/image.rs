@@ -5,7 +5,13 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
+use super::import::STAGE_HOST;
 use super::{ImageStatus, Location, Timestamp};
+
+/// The properties that hosts leave for each other.
+///
+/// *Source:* `ResponseSerializer._hidden_properties` of the reference implementation.
+const HIDDEN: [&str; 2] = [STAGE_HOST, "os_glance_hash_op_host"];
 
 /// The set of callers that may see an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -152,13 +158,15 @@ impl Image {
         }
     }
 
-    /// Returns the API's representation, in the reference implementation's order.
+    /// Returns the API's representation, without the properties that hosts leave for each other, in the reference implementation's order.
     ///
     /// *Source:* `ResponseSerializer._format_image` of the reference implementation.
     pub fn to_api(&self) -> Map<String, Value> {
         let mut body = Map::new();
         for (name, value) in &self.properties {
-            body.insert(name.clone(), json!(value));
+            if !HIDDEN.contains(&name.as_str()) {
+                body.insert(name.clone(), json!(value));
+            }
         }
         let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::from);
         let mut set = |name: &str, value: Value| body.insert(name.to_string(), value);

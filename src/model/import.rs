@@ -1,5 +1,8 @@
 //! Imports: all ways to store data in an image except uploads.
 
+/// The property with the URL of the service whose host has the staged data of an image.
+pub const STAGE_HOST: &str = "os_glance_stage_host";
+
 /// The property of an image whose data is being imported: the task's ID. It is a lock against other
 /// imports.
 pub const LOCK: &str = "os_glance_import_task";

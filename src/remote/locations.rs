@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{JSON, Remote};
 use crate::Result;
-use crate::model::MultiHash;
+use crate::model::{Location, MultiHash};
 use crate::service::Locations;
 
 #[async_trait]
@@ -27,5 +27,9 @@ impl Locations for Remote {
             .await?;
         self.succeed(call).await?;
         Ok(())
+    }
+
+    async fn locations(&self, id: &str) -> Result<Vec<Location>> {
+        self.get(&["images", id, "locations"]).await
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! *Source:* `glance/api/v2/images.py` of the reference implementation.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::response::Response;
 use futures_util::TryStreamExt;
 use http::StatusCode;
@@ -14,6 +14,7 @@ use super::answer::{self, Answer, json_of};
 use super::call::Call;
 use super::query::{self, Links};
 use super::routes::routes;
+use super::stage_host::{self, Failure};
 use crate::model::schema::Allowed;
 use crate::model::{Image, ImagePatch, NewImage, PatchFormat};
 use crate::service::ImageService;
@@ -33,16 +34,9 @@ const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-impo
 /// The header of the stores that callers may select.
 const STORES: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 
-/// Properties of the service itself that are not shown.
-const HIDDEN: [&str; 2] = ["os_glance_stage_host", "os_glance_hash_op_host"];
-
 /// Returns the representation of an image.
 pub(super) fn shown(image: &Image) -> Value {
-    let mut body = image.to_api();
-    for name in HIDDEN {
-        body.shift_remove(name);
-    }
-    body.into()
+    image.to_api().into()
 }
 
 async fn list(call: Call) -> Answer {
@@ -123,7 +117,16 @@ async fn allowed(service: &dyn ImageService) -> Result<Allowed> {
 
 async fn delete(call: Call) -> Answer {
     call.refuse_body()?;
-    call.service.delete_image(call.parameter("image")).await?;
+    let image = call.parameter("image");
+    if let Some(host) = stage_host::of_image(&call.server, &*call.service, image).await? {
+        match stage_host::send_on(&call.parts, &host, Bytes::new()).await {
+            Ok(()) => return Ok(answer::empty(StatusCode::NO_CONTENT)),
+            // Its staged data is removed when that host is back.
+            Err(Failure::Unavailable(_)) => {}
+            Err(Failure::Refused(error)) => return Err(error),
+        }
+    }
+    call.service.delete_image(image).await?;
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }
 

@@ -10,6 +10,7 @@ use super::answer::{self, Answer, json_of};
 use super::call::Call;
 use super::continue_later;
 use super::routes::routes;
+use super::stage_host;
 use crate::data::Watch;
 use crate::model::{Destination, Elsewhere, Import, ImportMethod};
 use crate::{Error, Result};
@@ -43,6 +44,13 @@ async fn import(mut call: Call) -> Answer {
         )));
     }
     let image = call.parameter("image");
+    if import.method == ImportMethod::GlanceDirect
+        && let Some(host) = stage_host::of_image(&call.server, &*call.service, image).await?
+    {
+        let body = Value::Object(body).to_string();
+        stage_host::send_on(&call.parts, &host, body.into()).await?;
+        return Ok(answer::empty(StatusCode::ACCEPTED));
+    }
     let rest = call
         .service
         .import_image(image, import, Watch::default())

@@ -1,6 +1,6 @@
-//! Registration of data by its address.
+//! Registration of data by its address, and the addresses for services that read data themselves.
 //!
-//! *Source:* `ImagesController.add_location` in `glance/api/v2/images.py` of the reference implementation.
+//! *Source:* `ImagesController.add_location` and `get_locations` in `glance/api/v2/images.py` of the reference implementation.
 
 use http::StatusCode;
 use serde_json::Value;
@@ -8,11 +8,18 @@ use serde_json::Value;
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::routes::routes;
-use crate::model::MultiHash;
+use crate::model::{Location, MultiHash};
 use crate::{Error, Result};
 
 routes! {
-    "/images/{image}/locations" => POST add;
+    "/images/{image}/locations" => GET list, POST add;
+}
+
+async fn list(call: Call) -> Answer {
+    call.refuse_body()?;
+    let locations = call.service.locations(call.parameter("image")).await?;
+    let locations: Vec<Value> = locations.iter().map(Location::to_api).collect();
+    answer::json_of(StatusCode::OK, &locations)
 }
 
 async fn add(mut call: Call) -> Answer {

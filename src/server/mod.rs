@@ -29,6 +29,7 @@ mod query;
 mod request_id;
 mod routes;
 mod schemas;
+mod stage_host;
 mod stores;
 mod tasks;
 mod versions;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::Result;
-use crate::model::MultiHash;
+use crate::model::{Location, MultiHash};
 
 /// The location API. Locations are changed otherwise by patches: see [`super::Images::update_image`].
 #[async_trait]
@@ -24,4 +24,11 @@ pub trait Locations: Send + Sync {
         url: &str,
         expected: Option<&MultiHash>,
     ) -> Result<()>;
+
+    /// Returns the locations of an image for services that read its data themselves, whether or not images are shown with them. Empty
+    /// without data.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` unless the caller is a service or an administrator.
+    async fn locations(&self, id: &str) -> Result<Vec<Location>>;
 }

@@ -1,12 +1,15 @@
 //! The service while it runs.
 
+use std::convert::Infallible;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::operator::log::Log;
@@ -44,6 +47,7 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
         None => None,
     };
     log.take_messages();
+    let prefetch_interval = server.prefetch_interval.filter(|_| features.has_cache);
     let is_open = server.flavor.identity == IdentityKind::None;
     let engine = Engine::open(settings).await?;
     if let Some(error) = engine.unfinished() {
@@ -84,7 +88,10 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
         connections: connections(),
         ..Limits::default()
     };
-    let done = service.serve(&listener, limits, &stop).await;
+    let done = tokio::select! {
+        done = service.serve(&listener, limits, &stop) => done,
+        never = fetch_queued(&engine, prefetch_interval) => match never {},
+    };
     signals.abort();
     if let Some(figures) = figures {
         figures.abort();
@@ -92,6 +99,30 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
     log.info("stopped");
     engine.close().await?;
     done
+}
+
+/// Fetches the images that are queued for the cache: those that an ended process left at once, then at each interval those that could
+/// not be fetched when they were queued. Without an interval, it does nothing.
+async fn fetch_queued(engine: &Arc<Engine>, interval: Option<Duration>) -> Infallible {
+    let Some(interval) = interval else {
+        return std::future::pending().await;
+    };
+    let mut times = tokio::time::interval(interval);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        times.tick().await;
+        match engine.fetch_queued().await {
+            Ok(done) => {
+                for (id, size) in &done.fetched {
+                    log::info!("image {id} is cached: {size} bytes");
+                }
+                for error in &done.failures {
+                    log::warn!("{}", error.message());
+                }
+            }
+            Err(error) => log::warn!("queued images are not cached: {}", error.message()),
+        }
+    }
 }
 
 /// Returns the maximum number of connections by the number of descriptors that the process may have.

@@ -229,14 +229,7 @@ async fn prefetch(session: &Session, cache: &ImageCache) -> Result<Done> {
         let engine = Engine::open(session.settings()?).await?;
         let local = engine.act_as(Caller::default());
         warn_of_unfinished(&local);
-        let open = async |id: &str| {
-            if dry_run {
-                return local.get_image(id).await.map(record);
-            }
-            local.open_stored(id).await
-        };
-        let exists = async |id: &str| exists(&local, id).await;
-        let done = cache.prefetch(open, exists, dry_run, watch).await;
+        let done = local.prefetch(cache, dry_run, watch).await;
         local.finish().await;
         done?
     };

@@ -216,6 +216,8 @@ options! {
         Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("10737418240");
     IMAGE_CACHE_STALL_TIME = ["DEFAULT"] "image_cache_stall_time",
         Kind::Integer { minimum: 0, maximum: (1 << 63) - 1 }, Some("86400");
+    CACHE_PREFETCHER_INTERVAL = ["DEFAULT"] "cache_prefetcher_interval",
+        Kind::Integer { minimum: 0, maximum: (1 << 31) - 1 }, Some("300");
     WORKER_SELF_REFERENCE_URL = ["DEFAULT"] "worker_self_reference_url", Kind::Text, None;
     FLAVOR = ["paste_deploy"] "flavor", Kind::Text, None;
 

@@ -37,7 +37,7 @@ use import::{ImportSettings, read_import};
 use logging::read_logging;
 use policy::read_policy;
 use scrubber::read_scrubber;
-use server::read_server;
+use server::{read_self_url, read_server};
 use stores::{Layout, read_stores};
 
 pub use cache::{CacheDriver, CacheSettings};
@@ -92,6 +92,8 @@ pub struct Settings {
     pub stores: Setting<Stores>,
     /// The directory of data between stage and import.
     pub staging_dir: Setting<PathBuf>,
+    /// The URL of the service on this host, under which the hosts of a deployment reach each other; None without one.
+    pub self_url: Setting<Option<String>>,
     /// The directory of this node's journal of running uploads, imports and deletions: the data directory,
     /// or the staging area.
     pub journal_dir: Setting<PathBuf>,
@@ -275,6 +277,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>, search_path: &[PathBu
         data_dir: layout.data_dir.map(Path::to_path_buf),
         database: read_database(reader, layout.base).into(),
         staging_dir: staging.into(),
+        self_url: read_self_url(reader).into(),
         journal_dir: journal.into(),
         stores: stores.into(),
         cache: read_cache(reader, layout.base).into(),
@@ -497,6 +500,7 @@ mod tests {
             of(&settings.database),
             of(&settings.stores),
             of(&settings.staging_dir),
+            of(&settings.self_url),
             of(&settings.cache),
             of(&limits.image_size),
             of(&limits.project_storage),

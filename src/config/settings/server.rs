@@ -12,10 +12,11 @@ use super::cors::{CorsOrigin, read_cors};
 use super::identity::{KeystoneSettings, read_keystone, read_proxies};
 use super::saturate;
 use crate::config::oslo::options::{
-    ALLOW_ANONYMOUS_ACCESS, API_LIMIT_MAX, BACKLOG, BIND_HOST, BIND_PORT, CA_FILE, CERT_FILE,
-    CLIENT_SOCKET_TIMEOUT, ENABLE_PROXY_HEADERS, FLAVOR, HEALTHCHECK_FILE, HTTP_KEEPALIVE,
-    KEY_FILE, LIMIT_PARAM_DEFAULT, MAX_HEADER_LINE, MAX_REQUEST_ID_LENGTH, METRICS_HOST,
-    METRICS_PORT, OptionSpec, PUBLIC_ENDPOINT,
+    ALLOW_ANONYMOUS_ACCESS, API_LIMIT_MAX, BACKLOG, BIND_HOST, BIND_PORT, CA_FILE,
+    CACHE_PREFETCHER_INTERVAL, CERT_FILE, CLIENT_SOCKET_TIMEOUT, ENABLE_PROXY_HEADERS, FLAVOR,
+    HEALTHCHECK_FILE, HTTP_KEEPALIVE, KEY_FILE, LIMIT_PARAM_DEFAULT, MAX_HEADER_LINE,
+    MAX_REQUEST_ID_LENGTH, METRICS_HOST, METRICS_PORT, OptionSpec, PUBLIC_ENDPOINT,
+    WORKER_SELF_REFERENCE_URL,
 };
 use crate::config::oslo::reader::Reader;
 use crate::{Error, Result};
@@ -83,6 +84,8 @@ pub struct ServerSettings {
     pub tls: Option<ServerTls>,
     /// The URL that clients reach the service at, for responses that contain it; None: that of the request.
     pub public_endpoint: Option<String>,
+    /// The URL under which the hosts of a deployment reach each other; None without one.
+    pub self_url: Option<String>,
     /// The identification of callers, and whether the cache is managed.
     pub flavor: Flavor,
     /// Whether callers without a token may read.
@@ -97,6 +100,8 @@ pub struct ServerSettings {
     pub cors: Vec<CorsOrigin>,
     /// The file whose existence takes the service out of a load balancer; None without one.
     pub healthcheck_file: Option<PathBuf>,
+    /// The time between attempts to fetch the images that are queued for the cache; None: only when they are queued.
+    pub prefetch_interval: Option<Duration>,
     /// The host and the port for metrics; None without one.
     pub metrics: Option<(String, u16)>,
     /// The number of images in a list if the caller does not choose.
@@ -116,6 +121,21 @@ pub struct ServerSettings {
 /// The smallest head that is always accepted, in bytes: the limit of hyper.
 const MIN_HEADER: u64 = 8192;
 
+/// Reads the URL under which the hosts of a deployment reach each other.
+///
+/// *Source:* `ImagesController.self_url` in `glance/api/v2/images.py`.
+///
+/// # Errors
+/// `Failed` for an invalid value.
+pub(super) fn read_self_url(reader: &Reader<'_>) -> Result<Option<String>> {
+    let of_worker = reader.text_if_any(&WORKER_SELF_REFERENCE_URL)?;
+    let url = match of_worker {
+        None => reader.text_if_any(&PUBLIC_ENDPOINT)?,
+        some => some,
+    };
+    Ok(url.map(|url| url.value))
+}
+
 /// Reads the settings.
 ///
 /// # Errors
@@ -124,7 +144,10 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
     let flavor = reader.text_or_default(&FLAVOR)?;
     let number =
         |option: &'static OptionSpec| Ok::<_, Error>(saturate(reader.integer(option)?.value));
-    let timeout = number(&CLIENT_SOCKET_TIMEOUT)?;
+    let seconds = |option: &'static OptionSpec| {
+        let seconds = number(option)?;
+        Ok::<_, Error>((seconds > 0).then(|| Duration::from_secs(seconds)))
+    };
     let header = number(&MAX_HEADER_LINE)?.max(MIN_HEADER);
     let path = |option: &'static OptionSpec| {
         let path = reader.text_if_any(option)?;
@@ -158,6 +181,7 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
         backlog: u32::try_from(number(&BACKLOG)?).unwrap_or(u32::MAX),
         tls,
         public_endpoint: reader.text_if_any(&PUBLIC_ENDPOINT)?.map(|url| url.value),
+        self_url: read_self_url(reader)?,
         flavor: kind,
         anonymous_access: reader.boolean(&ALLOW_ANONYMOUS_ACCESS)?,
         keystone: uses_keystone.then(|| read_keystone(reader)).transpose()?,
@@ -180,7 +204,8 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
         header_limit: usize::try_from(header).unwrap_or(usize::MAX),
         request_id_limit: usize::try_from(number(&MAX_REQUEST_ID_LENGTH)?).unwrap_or(usize::MAX),
         keep_alive: reader.boolean(&HTTP_KEEPALIVE)?,
-        timeout: (timeout > 0).then(|| Duration::from_secs(timeout)),
+        timeout: seconds(&CLIENT_SOCKET_TIMEOUT)?,
+        prefetch_interval: seconds(&CACHE_PREFETCHER_INTERVAL)?,
     })
 }
 

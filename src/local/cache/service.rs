@@ -5,12 +5,12 @@
 
 use async_trait::async_trait;
 
-use super::ImageCache;
+use super::{ImageCache, Prefetched};
 use crate::data::Watch;
 use crate::local::Local;
 use crate::local::policy::{Action, Target};
 use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
-use crate::service::{Cache, CacheKeeper, Running};
+use crate::service::{Cache, CacheKeeper, ImageBytes, Images, Running};
 use crate::{Error, ErrorKind, Operation, Result};
 
 #[async_trait]
@@ -94,6 +94,34 @@ impl Cache for Local {
 }
 
 impl Local {
+    /// Fetches the queued images from the stores of the deployment into a cache of it, one after the other; only lists them if
+    /// `dry_run`.
+    ///
+    /// # Errors
+    /// Same as [`ImageCache::prefetch`].
+    pub async fn prefetch(
+        &self,
+        cache: &ImageCache,
+        dry_run: bool,
+        watch: &Watch,
+    ) -> Result<Prefetched> {
+        let open = async |id: &str| {
+            if dry_run {
+                let image = self.get_image(id).await?;
+                return Ok(ImageBytes {
+                    image,
+                    source: None,
+                });
+            }
+            self.open_stored(id).await
+        };
+        let exists = async |id: &str| match self.get_image(id).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            other => other.map(|_| true),
+        };
+        cache.prefetch(open, exists, dry_run, watch).await
+    }
+
     /// Returns the cache if the caller may do `action` to it.
     fn administered_cache(&self, action: Action) -> Result<&ImageCache> {
         self.policy

@@ -30,16 +30,13 @@ use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{Action, ImageTarget};
 use crate::data::Watch;
-use crate::model::import::{FAILED, LOCK, TO_GO};
+use crate::model::import::{FAILED, LOCK, STAGE_HOST, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{
     Destination, Image, ImageStatus, Import, ImportMethod, Task, TaskStatus, Timestamp,
 };
 use crate::service::{Imports, Running, Staging};
 use crate::{Error, Operation, Result};
-
-/// The property with the server that staged the data.
-const STAGE_HOST: &str = "os_glance_stage_host";
 
 /// The lifetime of the lock of a task without progress; twice as long for a pending one.
 ///

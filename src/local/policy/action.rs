@@ -63,6 +63,8 @@ actions! {
     DeleteImageLocation = "delete_image_location";
     /// Learn where the data of an image is, before a copy of it is deleted.
     GetImageLocation = "get_image_location";
+    /// Get the locations of an image: for services.
+    FetchImageLocation = "fetch_image_location";
     /// Register data by its address.
     AddImageLocation = "add_image_location";
     /// Share an image.

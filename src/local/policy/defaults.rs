@@ -164,7 +164,7 @@ pub(super) fn may(caller: &Caller, action: Action, target: Target<'_>) -> bool {
     let is_shared = |target: ImageTarget<'_>| target.image.visibility == Visibility::Shared;
     let is_own = |owner: Option<&String>| owner == Some(&caller.project);
     match (action, target) {
-        (Action::StoresInfoDetail, _) => is_admin || has("service"),
+        (Action::StoresInfoDetail | Action::FetchImageLocation, _) => is_admin || has("service"),
         (Action::AddImageLocation, _) if has("service") => true,
         _ if is_admin => true,
         (Action::AddImage | Action::CommunitizeImage, Target::NewImage(image)) => {

@@ -19,6 +19,7 @@ contract! {
     locations_are_changed_by_the_owner
     data_is_registered_for_queued_images_of_the_caller
     hashes_that_are_none_are_refused
+    services_and_administrators_get_the_locations
     copies_are_deleted_from_stores_that_have_them
 }
 
@@ -264,4 +265,24 @@ async fn copies_are_deleted_from_stores_that_have_them(on: impl Deployment) {
         kind(admin.delete_from_store(&queued, "fast").await),
         Conflict
     );
+}
+
+async fn services_and_administrators_get_the_locations(on: impl Deployment) {
+    let on = on.with_named_stores().await;
+    let (admin, owner) = (
+        on.service("admin:admin:u").await,
+        on.service("demo:member:u").await,
+    );
+    let image = active(owner.as_ref()).await;
+    let locations = admin.locations(&image.id).await.unwrap();
+    let [location] = &locations[..] else {
+        panic!("{locations:?}")
+    };
+    assert!(location.url.contains(&image.id), "{location:?}");
+    assert_eq!(location.store(), Some("fast"));
+    assert_eq!(kind(owner.locations(&image.id).await), Forbidden);
+    let queued = raw_image(owner.as_ref(), "queued").await.id;
+    assert_eq!(admin.locations(&queued).await.unwrap(), []);
+    let missing = "66666666-6666-6666-6666-666666666666";
+    assert_eq!(kind(admin.locations(missing).await), NotFound);
 }

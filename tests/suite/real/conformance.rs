@@ -1,5 +1,6 @@
 //! What the programs print, compared with what the real ones print against a real server: on a data
-//! directory (local), and against a real server as well (remote).
+//! directory (local), against a real server (remote), and against ours (served); and what the real programs
+//! print against ours (real-clients).
 //!
 //! `tests/conformance` holds the scenarios, the recordings and the runner; this starts it, a test a
 //! scenario and mode, so that they run side by side.
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::realcloud::SharedCloud;
+use crate::support::realcloud::{SharedCloud, venv};
 
 /// Declares the tests of scenarios in a mode, of which so many percent of the commands match.
 macro_rules! scenarios {
@@ -94,6 +95,56 @@ macro_rules! metadef_scenarios {
 metadef_scenarios! { local_metadefs, local_manage, "local" }
 metadef_scenarios! { remote_metadefs, remote_manage, "remote" }
 
+image_scenarios! { served, "served", 98:
+    errors_auth_is_as_recorded = "errors-auth",
+    members_is_as_recorded = "members",
+    cache_is_as_recorded = "cache",
+    import_stores_is_as_recorded = "import-stores",
+    tasks_info_is_as_recorded = "tasks-info",
+    tags_locations_is_as_recorded = "tags-locations",
+    metadefs_glance_is_as_recorded = "metadefs-glance",
+    metadefs_openstack_is_as_recorded = "metadefs-openstack",
+    metadefs_more_is_as_recorded = "metadefs-more",
+}
+
+// The real clients need a second for each command: the scenarios that ask most of a server.
+scenarios! { real_clients, "real-clients", 98:
+    create_openstack_is_as_recorded = "create-openstack",
+    import_stores_is_as_recorded = "import-stores",
+    states_is_as_recorded = "states",
+    tags_locations_is_as_recorded = "tags-locations",
+}
+
+/// All that the real clients do with a server: ten minutes.
+mod all_of_real_clients {
+    macro_rules! thorough {
+        ($($test:ident = $name:literal),* $(,)?) => {$(
+            #[test]
+            #[ignore = "thorough"]
+            fn $test() {
+                super::differs_only_as_declared("real-clients", $name);
+            }
+        )*};
+    }
+    thorough! {
+        cache_is_as_recorded = "cache",
+        create_glance_is_as_recorded = "create-glance",
+        download_is_as_recorded = "download",
+        errors_is_as_recorded = "errors",
+        errors_auth_is_as_recorded = "errors-auth",
+        formatters_is_as_recorded = "formatters",
+        list_glance_is_as_recorded = "list-glance",
+        list_openstack_is_as_recorded = "list-openstack",
+        members_is_as_recorded = "members",
+        metadefs_glance_is_as_recorded = "metadefs-glance",
+        metadefs_openstack_is_as_recorded = "metadefs-openstack",
+        metadefs_more_is_as_recorded = "metadefs-more",
+        names_is_as_recorded = "names",
+        set_unset_is_as_recorded = "set-unset",
+        tasks_info_is_as_recorded = "tasks-info",
+    }
+}
+
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
 }
@@ -106,15 +157,21 @@ fn declared_file(mode: &str) -> PathBuf {
 /// Plays a scenario with our programs; panics unless the commands that differ from the recording are
 /// exactly those that are declared to differ in that mode.
 fn differs_only_as_declared(mode: &str, scenario: &str) {
-    let cloud = (mode == "remote").then(SharedCloud::take);
+    let cloud = match mode {
+        "local" => None,
+        "remote" => Some(SharedCloud::take()),
+        _ => Some(SharedCloud::take_ours()),
+    };
     let results = tempfile::tempdir().expect("a temporary directory");
-    let programs = Path::new(env!("CARGO_BIN_EXE_glance"))
-        .parent()
-        .expect("the directory of the programs");
+    let programs = match mode {
+        "real-clients" => venv().join("bin"),
+        _ => Path::new(env!("CARGO_BIN_EXE_glance")).with_file_name(""),
+    };
+    let against = if mode == "local" { "local" } else { "remote" };
     let mut run = Command::new(here().join("run"));
     run.arg("--bin")
         .arg(programs)
-        .args(["--mode", mode, "--only", scenario, "--out"])
+        .args(["--mode", against, "--only", scenario, "--out"])
         .arg(results.path());
     if let Some(cloud) = &cloud {
         run.arg("--cloud").arg(cloud.directory());
@@ -174,7 +231,7 @@ fn most_commands_match(mode: &str, scenarios: &[&str], floor: usize) {
 
 #[test]
 fn every_declared_difference_is_that_of_a_command_and_has_a_reason() {
-    for mode in ["local", "remote"] {
+    for mode in ["local", "remote", "served", "real-clients"] {
         for (command, why) in declared(mode) {
             let (scenario, number) = command.split_once(':').expect("SCENARIO:NUMBER");
             let number: usize = number.parse().expect("a number");

@@ -2,7 +2,7 @@
 //! tests do.
 //!
 //! `tests/realcloud` makes them; it needs python3, and a package index the first time. There are two at
-//! most. They are started when they are first asked for, and stopped when the run of the tests has ended,
+//! most, and one whose Glance is ours. They are started when they are first asked for, and stopped when the run of the tests has ended,
 //! however it ended: `up` watches for that.
 
 use std::collections::BTreeMap;
@@ -84,13 +84,27 @@ pub struct SharedCloud {
 impl SharedCloud {
     /// One that no other test has; waits for one.
     pub fn take() -> Self {
+        Self::take_one("", CLOUDS, None)
+    }
+
+    /// The one whose Glance is ours; waits for it.
+    pub fn take_ours() -> Self {
+        Self::take_one(
+            "-ours",
+            1,
+            Some(Path::new(env!("CARGO_BIN_EXE_glance-api"))),
+        )
+    }
+
+    /// One of a kind, of which there are so many; `api` serves it, or else the real Glance.
+    fn take_one(kind: &str, number: usize, api: Option<&Path>) -> Self {
         let open = |number: usize| {
-            let directory = top().join(format!("{}-{number}", run().name));
+            let directory = top().join(format!("{}{kind}-{number}", run().name));
             fs::create_dir_all(&directory).unwrap();
             let lock = File::create(directory.join("lock")).unwrap();
             (directory, lock)
         };
-        let free = (0..CLOUDS)
+        let free = (0..number)
             .map(open)
             .find(|(_, lock)| lock.try_lock().is_ok());
         let (directory, lock) = free.unwrap_or_else(|| {
@@ -98,7 +112,7 @@ impl SharedCloud {
             lock.lock().unwrap();
             (directory, lock)
         });
-        start(&directory);
+        start(&directory, api);
         Self {
             directory,
             _lock: lock,
@@ -139,7 +153,7 @@ impl SharedCloud {
 
 /// Starts a cloud that does not run. One that cannot be started fails every test that asks for it, and
 /// costs its time but once.
-fn start(directory: &Path) {
+fn start(directory: &Path, api: Option<&Path>) {
     if directory.join("started").exists() {
         return;
     }
@@ -150,7 +164,11 @@ fn start(directory: &Path) {
     fs::write(&failure, "see the test that tried it first").unwrap();
     let mut up = Command::new(script("up"));
     up.arg(directory).arg(run().owner.to_string());
-    output_of(up.env("REALCLOUD_SERIAL", "1"));
+    up.env("REALCLOUD_SERIAL", "1");
+    if let Some(api) = api {
+        up.env("REALCLOUD_API", api);
+    }
+    output_of(&mut up);
     fs::write(directory.join("started"), "").unwrap();
     fs::remove_file(failure).unwrap();
 }

@@ -1,0 +1,136 @@
+//! Requests for images whose data is staged on another host: they are sent on to its service, as the caller.
+//!
+//! *Source:* `ImagesController._proxy_request_to_host` and `_delete_image_on_remote` in `glance/api/v2/images.py` of the
+//! reference implementation.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, VIA};
+use http::request::Parts;
+use http::{HeaderMap, Method};
+use url::Url;
+
+use super::Server;
+use super::answer::JSON;
+use crate::http::{Client, Options, Request, retry};
+use crate::model::import::STAGE_HOST;
+use crate::service::ImageService;
+use crate::{Error, Result};
+
+/// The time limit for the response of the other host.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// The header value of requests that were sent on.
+const SENT_ON: HeaderValue = HeaderValue::from_static("1.1 glance-api");
+
+/// The headers that are sent on: who the caller is, and the ID of the request.
+const HEADERS: [&str; 13] = [
+    "x-auth-token",
+    "x-service-token",
+    "x-openstack-request-id",
+    "x-identity-status",
+    "x-user-id",
+    "x-user-name",
+    "x-user-domain-id",
+    "x-project-id",
+    "x-project-name",
+    "x-project-domain-id",
+    "x-tenant-id",
+    "x-roles",
+    "x-image-meta-store",
+];
+
+/// The reason why a request was not carried out by another host.
+pub enum Failure {
+    /// The host did not respond.
+    Unavailable(Error),
+    /// It refused.
+    Refused(Error),
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Unavailable(error) | Failure::Refused(error) => error,
+        }
+    }
+}
+
+/// Returns the URL of the service that has the staged data of an image; None if that is this one, or nobody has any.
+///
+/// # Errors
+/// `NotFound` if there is no such image.
+pub async fn of_image(
+    server: &Server,
+    service: &dyn ImageService,
+    id: &str,
+) -> Result<Option<String>> {
+    let Some(own) = &server.settings.self_url else {
+        return Ok(None);
+    };
+    let image = service.get_image(id).await?;
+    let host = image.property(STAGE_HOST).filter(|host| host != own);
+    Ok(host.map(str::to_string))
+}
+
+/// Sends the request on to a host, with a body in JSON, and returns when it has been carried out there.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn send_on(parts: &Parts, host: &str, body: Bytes) -> Result<(), Failure> {
+    let headers = &parts.headers;
+    let unavailable = |status: u16, why: String| {
+        log::error!("cannot send the request on to {host}: {why}");
+        Error::of_status(status, "Stage host is unavailable".to_string())
+    };
+    if headers.get(VIA) == Some(&SENT_ON) {
+        let why = "it came from another host already: check worker_self_reference_url of both";
+        return Err(Failure::Refused(unavailable(502, why.to_string())));
+    }
+    // The path is the one below the version.
+    let address = format!("{}/v2{}", host.trim_end_matches('/'), parts.uri.path());
+    let Ok(url) = Url::parse(&address) else {
+        let why = "it is not a URL".to_string();
+        return Err(Failure::Unavailable(unavailable(502, why)));
+    };
+    log::info!("sending {} on to {host}", parts.method);
+    let mut request = Request::new(parts.method.clone(), url);
+    request.headers = passed_on(headers, &parts.method);
+    request.body = body;
+    let client = Client::new(Options {
+        timeout: TIMEOUT,
+        retries: retry::Policy::NEVER,
+        ..Options::default()
+    });
+    match client.call(&request).await {
+        Ok(response) if response.status.is_success() => Ok(()),
+        Ok(response) => {
+            let reason = response.status.canonical_reason().unwrap_or_default();
+            Err(Failure::Refused(Error::of_status(
+                response.status.as_u16(),
+                reason.to_string(),
+            )))
+        }
+        Err(failure) => Err(Failure::Unavailable(unavailable(
+            504,
+            failure.reason().to_string(),
+        ))),
+    }
+}
+
+fn passed_on(headers: &HeaderMap, method: &Method) -> HeaderMap {
+    let mut passed = HeaderMap::new();
+    for name in HEADERS {
+        if let Some(value) = headers.get(name) {
+            let mut value = value.clone();
+            value.set_sensitive(name.ends_with("-token"));
+            passed.insert(HeaderName::from_static(name), value);
+        }
+    }
+    passed.insert(VIA, SENT_ON);
+    if method == Method::POST {
+        passed.insert(CONTENT_TYPE, JSON);
+    }
+    passed
+}
