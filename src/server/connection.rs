@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower_http::timeout::TimeoutBody;
 
 use super::identity::Peer;
 use super::{Listener, Server};
@@ -123,7 +124,6 @@ impl Server {
             let _ = stream.set_nodelay(true);
             let limit = self.settings.timeout;
             let mut stream = TimeoutStream::new(stream);
-            stream.set_read_timeout(limit);
             stream.set_write_timeout(limit);
             match acceptor {
                 None => self.requests(Box::pin(stream), peer, ends).await,
@@ -148,15 +148,21 @@ impl Server {
     {
         let header_limit = self.settings.header_limit;
         let keep_alive = self.settings.keep_alive;
+        let limit = self.settings.timeout;
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
             let server = Arc::clone(&self);
-            async move { Ok::<_, io::Error>(server.answer(request.map(Body::new)).await) }
+            // While the service works, nothing arrives: the limit is for each piece of a body that is read.
+            let request = request.map(|body| match limit {
+                Some(limit) => Body::new(TimeoutBody::new(limit, body)),
+                None => Body::new(body),
+            });
+            async move { Ok::<_, io::Error>(server.answer(request).await) }
         });
         let mut builder = Builder::new();
         builder
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(limit.map_or(HEAD_TIMEOUT, |limit| limit.min(HEAD_TIMEOUT)))
             .max_buf_size(header_limit)
             .max_headers(MAX_HEADERS)
             .keep_alive(keep_alive);

@@ -34,6 +34,9 @@ const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-impo
 /// The header of the stores that callers may select.
 const STORES: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 
+/// The maximum number of objects in a patch: each operation is one, and each location has another.
+const MAX_OPERATIONS: usize = 10_000;
+
 /// Returns the representation of an image.
 pub(super) fn shown(image: &Image) -> Value {
     image.to_api().into()
@@ -102,6 +105,11 @@ async fn show(call: Call) -> Answer {
 async fn update(mut call: Call) -> Answer {
     let format = PatchFormat::parse(call.content_type())?;
     let body = call.bytes().await?;
+    if body.iter().filter(|byte| **byte == b'{').count() > MAX_OPERATIONS {
+        return Err(Error::too_large(format!(
+            "The patch has more than {MAX_OPERATIONS} operations."
+        )));
+    }
     let patch = ImagePatch::parse(format, &body, &allowed(&*call.service).await?)?;
     let image = call
         .service
@@ -123,7 +131,7 @@ async fn delete(call: Call) -> Answer {
             Ok(()) => return Ok(answer::empty(StatusCode::NO_CONTENT)),
             // Its staged data is removed when that host is back.
             Err(Failure::Unavailable(_)) => {}
-            Err(Failure::Refused(error)) => return Err(error),
+            Err(refused) => return Ok(refused.response(&call.parts.headers)),
         }
     }
     call.service.delete_image(image).await?;

@@ -48,8 +48,11 @@ async fn import(mut call: Call) -> Answer {
         && let Some(host) = stage_host::of_image(&call.server, &*call.service, image).await?
     {
         let body = Value::Object(body).to_string();
-        stage_host::send_on(&call.parts, &host, body.into()).await?;
-        return Ok(answer::empty(StatusCode::ACCEPTED));
+        let sent = stage_host::send_on(&call.parts, &host, body.into()).await;
+        return Ok(match sent {
+            Ok(()) => answer::empty(StatusCode::ACCEPTED),
+            Err(failure) => failure.response(&call.parts.headers),
+        });
     }
     let rest = call
         .service

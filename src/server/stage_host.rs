@@ -5,18 +5,19 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use axum::body::{Body, Bytes};
+use axum::response::Response;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, VIA};
 use http::request::Parts;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
 use super::Server;
-use super::answer::JSON;
+use super::answer::{self, JSON};
+use crate::Result;
 use crate::http::{Client, Options, Request, retry};
 use crate::model::import::STAGE_HOST;
 use crate::service::ImageService;
-use crate::{Error, Result};
 
 /// The time limit for the response of the other host.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -42,17 +43,25 @@ const HEADERS: [&str; 13] = [
 ];
 
 /// The reason why a request was not carried out by another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The host did not respond.
-    Unavailable(Error),
-    /// It refused.
-    Refused(Error),
+    /// The host cannot be reached; the status of the response.
+    Unavailable(StatusCode),
+    /// It refused, with this status.
+    Refused(StatusCode),
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Unavailable(error) | Failure::Refused(error) => error,
+impl Failure {
+    /// Returns the response. `headers` are those of the request.
+    pub fn response(self, headers: &HeaderMap) -> Response<Body> {
+        match self {
+            Self::Unavailable(status) => {
+                answer::refused(status, "Stage host is unavailable", headers)
+            }
+            Self::Refused(status) => {
+                let reason = status.canonical_reason().unwrap_or_default();
+                answer::refused(status, reason, headers)
+            }
         }
     }
 }
@@ -80,19 +89,18 @@ pub async fn of_image(
 /// See [`Failure`].
 pub async fn send_on(parts: &Parts, host: &str, body: Bytes) -> Result<(), Failure> {
     let headers = &parts.headers;
-    let unavailable = |status: u16, why: String| {
+    let unavailable = |status: StatusCode, why: &str| {
         log::error!("cannot send the request on to {host}: {why}");
-        Error::of_status(status, "Stage host is unavailable".to_string())
+        Failure::Unavailable(status)
     };
     if headers.get(VIA) == Some(&SENT_ON) {
         let why = "it came from another host already: check worker_self_reference_url of both";
-        return Err(Failure::Refused(unavailable(502, why.to_string())));
+        return Err(unavailable(StatusCode::BAD_GATEWAY, why));
     }
     // The path is the one below the version.
     let address = format!("{}/v2{}", host.trim_end_matches('/'), parts.uri.path());
     let Ok(url) = Url::parse(&address) else {
-        let why = "it is not a URL".to_string();
-        return Err(Failure::Unavailable(unavailable(502, why)));
+        return Err(unavailable(StatusCode::BAD_GATEWAY, "it is not a URL"));
     };
     log::info!("sending {} on to {host}", parts.method);
     let mut request = Request::new(parts.method.clone(), url);
@@ -105,17 +113,11 @@ pub async fn send_on(parts: &Parts, host: &str, body: Bytes) -> Result<(), Failu
     });
     match client.call(&request).await {
         Ok(response) if response.status.is_success() => Ok(()),
-        Ok(response) => {
-            let reason = response.status.canonical_reason().unwrap_or_default();
-            Err(Failure::Refused(Error::of_status(
-                response.status.as_u16(),
-                reason.to_string(),
-            )))
+        Ok(response) => Err(Failure::Refused(response.status)),
+        Err(failure) => {
+            let why = failure.reason().to_string();
+            Err(unavailable(StatusCode::GATEWAY_TIMEOUT, &why))
         }
-        Err(failure) => Err(Failure::Unavailable(unavailable(
-            504,
-            failure.reason().to_string(),
-        ))),
     }
 }
 

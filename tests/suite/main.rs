@@ -19,4 +19,5 @@ mod engine;
 mod hostile;
 mod house;
 mod real;
+mod served;
 mod support;
