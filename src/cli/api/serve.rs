@@ -38,6 +38,9 @@ pub fn run(settings: Settings, server: ServerSettings, log: &Log) -> Result<Exit
 
 async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
     let features = Features::of(&settings)?;
+    settings.notifications.get()?;
+    // Notifications may be sent to the log.
+    log::set_max_level(log::LevelFilter::Info);
     let listener = Arc::new(Listener::open(&server).await?);
     let is_open = server.flavor.identity == IdentityKind::None;
     let engine = Engine::open(settings).await?;

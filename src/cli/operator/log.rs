@@ -204,6 +204,22 @@ impl ui::Record for StderrCopy {
         let text = sinks.format.line(level, line);
         sinks.record(level, line, &text);
     }
+
+    fn write_unprinted(&mut self, logger: &str, text: &str) {
+        let mut sinks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_of_library = logger.starts_with(env!("CARGO_CRATE_NAME"));
+        let name = if is_of_library {
+            sinks.format.name
+        } else {
+            logger
+        };
+        let text = escape_controls(text);
+        let line = sinks.format.line_of(name, "INFO", &text);
+        if sinks.use_stderr {
+            to_stderr(&line);
+        }
+        sinks.record("INFO", &text, &line);
+    }
 }
 
 /// The format of log lines.
@@ -215,17 +231,21 @@ struct LineFormat {
 
 impl LineFormat {
     fn line(&self, level: &str, text: &str) -> String {
+        self.line_of(self.name, level, text)
+    }
+
+    /// Returns a line of the logger `name`.
+    fn line_of(&self, name: &str, level: &str, text: &str) -> String {
         let (now, process) = (Timestamp::now(), std::process::id());
         let time = now.to_local(&self.date_format).unwrap_or_default();
         let milliseconds = now.milliseconds();
         if !self.json {
-            let name = self.name;
             return format!("{time}.{milliseconds:03} {process} {level} {name} [-] {text}");
         }
         json!({
             "message": text,
             "asctime": time,
-            "name": self.name,
+            "name": name,
             "msg": text,
             "args": [],
             "levelname": level,
