@@ -145,7 +145,7 @@ impl Reactor for Links {
         self.0.interval(duration)
     }
 
-    /// Fails: lapin is given its connections.
+    /// Returns an error: lapin is given its connections.
     fn tcp_connect_addr(
         &self,
         _: SocketAddr,

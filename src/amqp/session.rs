@@ -36,7 +36,7 @@ use crate::{Error, Result};
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time to wait for the confirmation of a message, unless the broker has blocked the connection.
-const CONFIRMATION_TIMEOUT: Duration = Duration::from_secs(60);
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The time to wait for the end of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -192,7 +192,7 @@ impl Stream for Sending {
 }
 
 impl Drop for Sending {
-    /// The end of data whose size is known is not asked for.
+    /// Signs the receipt of data whose size is known, because its end is not awaited.
     fn drop(&mut self) {
         if self.length == Some(self.sent) {
             self.sign();

@@ -5,8 +5,8 @@
   VENV/bin/python broker.py listen URL COUNT [OPTION=VALUE]  receives that many notifications with oslo.messaging
 
 URL is a transport_url; an OPTION is one of [oslo_messaging_rabbit]. `get` prints a line of JSON for each message: its
-properties, where it was published, and its body; `listen` one for each notification: its priority, type, publisher and
-payload.
+properties, where it was published, and its body; `listen` one for each notification, in the order of
+their times: its priority, context, publisher, type and payload.
 """
 import json
 import sys
@@ -40,21 +40,22 @@ def listen(url, count, *options):
     from oslo_config import cfg
     import oslo_messaging
 
-    left = [int(count)]
+    received, lock = [], threading.Lock()
     done = threading.Event()
 
     class Endpoint:
         def info(self, context, publisher, event, payload, metadata):
-            self.receive("info", context, publisher, event, payload)
+            self.receive(metadata, "info", context, publisher, event, payload)
 
         def error(self, context, publisher, event, payload, metadata):
-            self.receive("error", context, publisher, event, payload)
+            self.receive(metadata, "error", context, publisher, event, payload)
 
-        def receive(self, *notification):
-            print(json.dumps(notification), flush=True)
-            left[0] -= 1
-            if left[0] == 0:
-                done.set()
+        def receive(self, metadata, *notification):
+            # Several threads call this.
+            with lock:
+                received.append((metadata["timestamp"], notification))
+                if len(received) == int(count):
+                    done.set()
 
     conf = cfg.ConfigOpts()
     conf([], project="listener")
@@ -65,12 +66,14 @@ def listen(url, count, *options):
     target = oslo_messaging.Target(topic="notifications", exchange="glance")
     listener = oslo_messaging.get_notification_listener(transport, [target], [Endpoint()], executor="threading")
     listener.start()
-    if not done.wait(LIMIT):
-        print(f"{left[0]} notifications are missing", file=sys.stderr)
+    is_complete = done.wait(LIMIT)
     listener.stop()
     listener.wait()
     transport.cleanup()
-    sys.exit(left[0] > 0)
+    for _, notification in sorted(received, key=lambda one: one[0]):
+        print(json.dumps(notification))
+    if not is_complete:
+        sys.exit(f"{len(received)} of {count} notifications were received")
 
 
 if __name__ == "__main__":

@@ -89,10 +89,22 @@ impl Broker {
         ] {
             let listed = self.ctl(&[&[command, "-p", virtual_host][..], columns].concat());
             let named = |line: &&str| line.contains("glance\t") || line.contains("notifications");
-            all.extend(listed.lines().filter(named).map(str::to_string));
+            all.extend(listed.lines().filter(named).map(in_order));
         }
         all.sort();
         all
+    }
+}
+
+/// A line with the arguments in its last column, `[{"NAME",VALUE},…]`, in order.
+fn in_order(line: &str) -> String {
+    match line.split_once("[{") {
+        None => line.to_string(),
+        Some((before, arguments)) => {
+            let mut arguments: Vec<&str> = arguments.trim_end_matches("}]").split("},{").collect();
+            arguments.sort_unstable();
+            format!("{before}{}", arguments.join(" "))
+        }
     }
 }
 
