@@ -55,6 +55,7 @@
 //! # }
 //! ```
 
+pub mod amqp;
 pub mod cli;
 pub mod config;
 pub mod data;

@@ -29,11 +29,12 @@ pub use preferences::Preferences;
 pub use reason::Reason;
 pub use secret::Secret;
 pub use settings::{
-    Addressing, CacheDriver, CacheSettings, CorsOrigin, DataDirectory, Database, Exposure,
-    FileStore, Flavor, Formats, HttpStore, IdentityKind, KeystoneLogin, KeystoneSettings, Limits,
-    LogSettings, MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode, PolicySettings, ProjectLimits,
-    ProtectionFormat, ProtectionSettings, RbdStore, Registration, S3Store, ScrubberSettings,
-    ServerSettings, ServerTls, Setting, Settings, Store, StoreKind, Stores, SwiftAccount,
-    SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_data_dir, is_host_label,
-    schemes,
+    Addressing, Broker, BrokerHost, CacheDriver, CacheSettings, CorsOrigin, DataDirectory,
+    Database, Exposure, FileStore, Flavor, Formats, HttpStore, IdentityKind, KeystoneLogin,
+    KeystoneSettings, Limits, LogSettings, LoginMethod, MysqlPool, MysqlServer, MysqlTls,
+    MysqlTlsMode, NotificationDriver, NotificationSettings, PolicySettings, ProjectLimits,
+    ProtectionFormat, ProtectionSettings, QueueKind, RbdStore, Reconnection, Registration, S3Store,
+    ScrubberSettings, ServerSettings, ServerTls, Setting, Settings, Store, StoreKind, Stores,
+    SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_data_dir,
+    is_host_label, schemes,
 };

@@ -25,6 +25,7 @@ pub use message::{Request, Response, StreamingResponse};
 pub use proxies::Proxies;
 pub use reason::{Failure, Reason, TlsReason};
 pub use setup::SetupError;
+pub use tls::client_config;
 
 #[cfg(test)]
 pub(crate) mod testing;

@@ -32,21 +32,28 @@ pub(super) fn configure(
     tls: &Tls,
     is_secure: bool,
 ) -> Result<ClientBuilder> {
-    let mut provider = rustls::crypto::ring::default_provider();
     if !is_secure {
         // A provider that is already installed is good enough: this one encrypts nothing.
-        let _ = provider.install_default();
+        let _ = rustls::crypto::ring::default_provider().install_default();
         // Loading the system's certificates is the most expensive part of the setup.
         return Ok(builder.tls_certs_only([]));
     }
+    let mut config = client_config(tls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(builder.tls_backend_preconfigured(config))
+}
+
+/// Returns the configuration of a TLS client, of any protocol.
+///
+/// # Errors
+/// Any but `InvalidProxy`.
+pub fn client_config(tls: &Tls) -> Result<ClientConfig> {
+    let mut provider = rustls::crypto::ring::default_provider();
     if let Some(list) = &tls.ciphers {
         let suites = ciphers::select(&provider.cipher_suites, list);
         provider.cipher_suites = suites.ok_or_else(|| SetupError::NoCipherSuite(list.clone()))?;
     }
-    Ok(builder.tls_backend_preconfigured(client_config(Arc::new(provider), tls)?))
-}
-
-fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfig> {
+    let provider = Arc::new(provider);
     let versions: &[&SupportedProtocolVersion] = match tls.oldest {
         Some(TlsVersion::V1_3) => &[&rustls::version::TLS13],
         Some(TlsVersion::V1_2) | None => rustls::DEFAULT_VERSIONS,
@@ -62,8 +69,8 @@ fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfi
     let config = config
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match &tls.certificate {
-        None => config.with_no_client_auth(),
+    match &tls.certificate {
+        None => Ok(config.with_no_client_auth()),
         Some(path) => {
             let mut pem = read(path)?;
             if let Some(key) = &tls.key {
@@ -76,11 +83,9 @@ fn client_config(provider: Arc<CryptoProvider>, tls: &Tls) -> Result<ClientConfi
                 .collect();
             config
                 .with_client_auth_cert(chain, key)
-                .map_err(|e| SetupError::NoClientCertificate(path.clone(), e.into()))?
+                .map_err(|e| SetupError::NoClientCertificate(path.clone(), e.into()))
         }
-    };
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+    }
 }
 
 /// Returns the trusted certificates.

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use serde_json::{Map, Value};
 
 use super::catalog::{Lease, NewLocation};
-use super::events::Event;
+use super::events::{Event, Sent};
 use super::inspection::Inspection;
 use super::policy::{Action, ImageTarget};
 use super::quota::Cap;
@@ -17,7 +17,7 @@ use super::storing::{Storing, uploading};
 use super::{Local, StoredImage, visibility};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{ByteRange, Image, ImageStatus, MultiHash};
-use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
+use crate::service::{ImageBytes, ImageData, Images, Reading, Receipt, Upload};
 use crate::{Error, ErrorKind, Result};
 
 #[async_trait]
@@ -32,6 +32,36 @@ impl ImageData for Local {
 
     /// Ignores a known record: the caller's access is checked against the current one.
     async fn open_image(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
+        let range = reading.range;
+        let mut bytes = self.open_data(id, reading).await?;
+        if bytes.source.is_some() && self.events.is_listening() {
+            bytes.receipt = self.receipt(bytes.image.clone(), range);
+        }
+        Ok(bytes)
+    }
+}
+
+impl Local {
+    /// Returns the receipt of a range of an image's data, which reports it as sent.
+    fn receipt(&self, image: Image, range: ByteRange) -> Receipt {
+        let local = self.clone();
+        Receipt::new(move |bytes| {
+            let expected = image.size.and_then(|size| range.length(size));
+            let sent = Sent {
+                image: &image,
+                receiver: &local.caller,
+                bytes,
+                is_complete: expected.is_none_or(|expected| expected == bytes),
+            };
+            local.emit(&local.caller, &Event::ImageSent(sent));
+        })
+    }
+
+    /// Opens the data of an image, through the cache if the deployment has one.
+    ///
+    /// # Errors
+    /// Same as [`ImageData::open_image`].
+    async fn open_data(&self, id: &str, reading: Reading) -> Result<ImageBytes> {
         let Reading { prefer, range, .. } = reading;
         let stored = self.find(id).await?;
         let deactivated = stored.image.status == ImageStatus::Deactivated;
@@ -46,6 +76,7 @@ impl ImageData for Local {
             return Ok(ImageBytes {
                 image: self.shown(stored.image, stored.locations)?,
                 source: Some(source.limited_to(range)?),
+                receipt: Receipt::default(),
             });
         }
         let mut bytes = self.open_from_stores(stored, &prefer, range).await?;
@@ -58,9 +89,7 @@ impl ImageData for Local {
         }
         Ok(bytes)
     }
-}
 
-impl Local {
     /// Uploads the data of a queued image, which becomes active.
     async fn upload(&self, id: &str, upload: Upload) -> Result<Image> {
         let stored = self.find(id).await?;
@@ -98,11 +127,16 @@ impl Local {
             Ok(lease) => lease,
             Err(error) => return Err(storing.discard(error).await),
         };
-        let prepared = Event::ImagePrepared {
-            image: &stored.image,
-            store: self.stores.named().then_some(store.info().id.as_str()),
-        };
-        self.emit(&self.caller, &prepared);
+        if self.events.is_listening() {
+            let mut saving = stored.image.clone();
+            saving.status = ImageStatus::Saving;
+            self.emit(&self.caller, &Event::ImageUpdated(&saving));
+            let prepared = Event::ImagePrepared {
+                image: &saving,
+                store: self.stores.named().then_some(store.info().id.as_str()),
+            };
+            self.emit(&self.caller, &prepared);
+        }
         match self
             .store_data(stored, upload, &mut storing, store, cap)
             .await
@@ -113,11 +147,16 @@ impl Local {
                 let image = self.get_image(id).await?;
                 self.emit(&self.caller, &Event::ImageUploaded(&image));
                 self.emit(&self.caller, &Event::ImageActivated(&image));
+                self.emit(&self.caller, &Event::ImageUpdated(&image));
                 Ok(image)
             }
-            Err(error) => Err(self
-                .undo_upload(id, storing, ImageStatus::Saving, error)
-                .await),
+            Err(error) => {
+                let failed = Event::UploadFailed(error.message());
+                self.emit(&self.caller, &failed);
+                Err(self
+                    .undo_upload(id, storing, ImageStatus::Saving, error)
+                    .await)
+            }
         }
     }
 
@@ -153,6 +192,7 @@ impl Local {
         Ok(ImageBytes {
             image: self.shown(stored.image, stored.locations)?,
             source,
+            receipt: Receipt::default(),
         })
     }
 

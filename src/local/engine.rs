@@ -1,6 +1,7 @@
 //! The open deployment: its catalogue, stores, staging area and cache.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, json};
 use tokio_util::task::TaskTracker;
@@ -8,18 +9,24 @@ use tokio_util::task::TaskTracker;
 use super::cache::{self, ImageCache, Prefetched};
 use super::catalog::Catalog;
 use super::directories::{FILE_MODE, prepare};
-use super::events::{Events, NoEvents};
+use super::events::Events;
 use super::journal::Journal;
 use super::policy::{Explanation, ImageTarget, Policy};
 use super::quota::{ConfiguredLimits, Limits};
 use super::reserve::Reserve;
 use super::store::{self, FileStore, Store, StoreSet};
-use super::{Local, staging, visibility};
+use super::{Local, notifier, staging, visibility};
 use crate::config::{self, Setting, Settings, StoreKind};
 use crate::data::Watch;
 use crate::model::store::StoreDetail;
 use crate::model::{Caller, StoreInfo};
 use crate::{Error, Result};
+
+/// The time that a command waits for its notifications to be sent.
+const FLUSH_OF_COMMAND: Duration = Duration::from_secs(2);
+
+/// The time that a service waits for them when it stops.
+const FLUSH_OF_SERVICE: Duration = Duration::from_secs(5);
 
 /// An open deployment, shared by all its callers.
 pub struct Engine {
@@ -40,12 +47,13 @@ pub struct Engine {
 
 impl Engine {
     /// Opens the deployment that `settings` describe. Creates its database and directories on first use, and undoes
-    /// or finishes the operations of crashed processes.
+    /// or finishes the operations of crashed processes. Its events are sent as the settings require.
     ///
     /// # Errors
     /// `Failed` if the database has another revision, or the configuration requires an unsupported feature.
     pub async fn open(settings: Settings) -> Result<Arc<Self>> {
-        Box::pin(Self::open_with(settings, Box::new(NoEvents))).await
+        let events = notifier::of_deployment(&settings);
+        Box::pin(Self::open_with(settings, events)).await
     }
 
     /// Opens the deployment in the same way as [`Engine::open`], and sends its events to `events`.
@@ -159,15 +167,17 @@ impl Engine {
     }
 
     /// Ends the use of the deployment by a command: waits for its changes, then leaves an SQLite database in one
-    /// file (see [`Catalog::finish`]).
+    /// file (see [`Catalog::finish`]). Notifications are sent for at most two seconds.
     pub async fn finish(&self) {
         self.finish_changes().await;
         self.catalog.finish().await;
+        self.events.flush(FLUSH_OF_COMMAND).await;
     }
 
-    /// Waits for all changes, then closes the database.
+    /// Waits for all changes, then closes the database. Notifications are sent for at most five seconds.
     pub async fn close(&self) -> Result<()> {
         self.finish_changes().await;
+        self.events.flush(FLUSH_OF_SERVICE).await;
         self.catalog.clone().close().await
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! *Source:* `glance/notifier.py` of the reference implementation, for the names and the payloads.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
 use super::Engine;
 use crate::model::metadef::{Association, Definition, Namespace, Object, Tag};
-use crate::model::{Caller, Image, Member, Task, Timestamp, Visibility, json};
+use crate::model::{Caller, Image, Member, Task, Timestamp, Visibility};
 
 /// A change that was made.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +27,12 @@ pub enum Event<'a> {
     },
     /// The data of an image was stored.
     ImageUploaded(&'a Image),
+    /// The data of an image was not stored, for the reason of this message.
+    UploadFailed(&'a str),
     /// An image became active.
     ImageActivated(&'a Image),
+    /// Data of an image was sent.
+    ImageSent(Sent<'a>),
     /// An image was deleted. Its data may wait to be removed.
     ImageDeleted(&'a Image),
     /// An image was shared with a project.
@@ -51,6 +57,38 @@ pub enum Event<'a> {
     TagsDeleted(&'a Namespace),
     /// Something in the namespace of that name was created, changed or deleted.
     Part(Step<'a>, &'a str, Part<'a>),
+}
+
+/// Data of an image that was sent to a caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// The caller.
+    pub receiver: &'a Caller,
+    /// The number of bytes that were sent.
+    pub bytes: u64,
+    /// Whether all of the data was sent that the caller asked for.
+    pub is_complete: bool,
+}
+
+/// The importance of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// A change.
+    Info,
+    /// A failure.
+    Error,
+}
+
+impl Priority {
+    /// Returns the name in messages: `INFO`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "INFO",
+            Self::Error => "ERROR",
+        }
+    }
 }
 
 /// The kind of a change to a metadata definition.
@@ -87,7 +125,8 @@ impl Event<'_> {
             Self::ImageCreated(_) => "image.create",
             Self::ImageUpdated(_) => "image.update",
             Self::ImagePrepared { .. } => "image.prepare",
-            Self::ImageUploaded(_) => "image.upload",
+            Self::ImageUploaded(_) | Self::UploadFailed(_) => "image.upload",
+            Self::ImageSent(_) => "image.send",
             Self::ImageActivated(_) => "image.activate",
             Self::ImageDeleted(_) => "image.delete",
             Self::MemberCreated(_) => "image.member.create",
@@ -128,6 +167,15 @@ impl Event<'_> {
         }
     }
 
+    /// Returns the importance of the event.
+    pub fn priority(&self) -> Priority {
+        match self {
+            Self::UploadFailed(_) => Priority::Error,
+            Self::ImageSent(sent) if !sent.is_complete => Priority::Error,
+            _ => Priority::Info,
+        }
+    }
+
     /// Returns the payload of the event: the image, the member, the task or the definition.
     pub fn payload(&self) -> Value {
         let fields = match self {
@@ -142,6 +190,14 @@ impl Event<'_> {
                 fields
             }
             Self::ImageUploaded(image) => stored_payload(image),
+            Self::UploadFailed(why) => return json!(why),
+            Self::ImageSent(sent) => fields(json!({
+                "bytes_sent": sent.bytes,
+                "image_id": sent.image.id,
+                "owner_id": sent.image.owner,
+                "receiver_tenant_id": sent.receiver.project,
+                "receiver_user_id": sent.receiver.user,
+            })),
             Self::ImageDeleted(image) => deleted(image_payload(image), Some(image.updated_at)),
             Self::MemberCreated(member) | Self::MemberUpdated(member) => member_payload(member),
             Self::MemberDeleted(member) => deleted(member_payload(member), Some(member.updated_at)),
@@ -396,6 +452,7 @@ fn object_property(name: &str, definition: &Value) -> Value {
 }
 
 /// A receiver of events. It is called after the change is durable, in the order of the changes of one caller.
+#[async_trait]
 pub trait Events: Send + Sync {
     /// Receives an event. MUST NOT block: an event that is to be sent is queued.
     fn emit(&self, caller: &Caller, event: &Event<'_>);
@@ -404,6 +461,9 @@ pub trait Events: Send + Sync {
     fn is_listening(&self) -> bool {
         true
     }
+
+    /// Waits until all events are sent, for at most `limit`.
+    async fn flush(&self, _limit: Duration) {}
 }
 
 /// No receiver: events are dropped.
@@ -414,28 +474,6 @@ impl Events for NoEvents {
 
     fn is_listening(&self) -> bool {
         false
-    }
-}
-
-/// A receiver that writes events to the log, in the format of the driver `log` of oslo.messaging.
-pub struct LogEvents {
-    /// The name of this process in messages: `default_publisher_id`.
-    pub publisher_id: String,
-}
-
-impl Events for LogEvents {
-    fn emit(&self, _caller: &Caller, event: &Event<'_>) {
-        let name = event.name();
-        let message = json!({
-            "message_id": Uuid::new_v4().to_string(),
-            "publisher_id": self.publisher_id,
-            "event_type": name,
-            "priority": "INFO",
-            "payload": event.payload(),
-            "timestamp": Timestamp::now().to_catalog(),
-        });
-        let line = json::python(&message);
-        log::info!(target: &format!("oslo.messaging.notification.{name}"), "{line}");
     }
 }
 

@@ -21,6 +21,7 @@ mod locations;
 mod members;
 pub mod metadefs;
 pub mod names;
+pub mod notifier;
 mod patch;
 pub mod policy;
 pub mod quota;

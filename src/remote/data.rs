@@ -17,7 +17,7 @@ use crate::data::{Algorithm, Source, Watch};
 use crate::http::Request;
 use crate::http::retry::{self, Delay};
 use crate::model::{ByteRange, Image, ImageStatus};
-use crate::service::{ImageBytes, ImageData, Images, Reading, Upload};
+use crate::service::{ImageBytes, ImageData, Images, Reading, Receipt, Upload};
 use crate::{Error, Result};
 
 /// The number of blocks to read ahead of the connection.
@@ -146,7 +146,11 @@ impl ImageData for Remote {
                     return Err(self.refused(&answer).await);
                 }
             };
-            return Ok(ImageBytes { image, source });
+            return Ok(ImageBytes {
+                image,
+                source,
+                receipt: Receipt::default(),
+            });
         }
         Err(Error::internal(
             "the request was never sent (internal error)",

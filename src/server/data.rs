@@ -3,8 +3,13 @@
 //! *Source:* `glance/api/v2/image_data.py`, `Request.get_range_from_request` in `glance/common/wsgi.py` of the reference
 //! implementation.
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use axum::body::Body;
 use axum::response::Response;
+use bytes::Bytes;
+use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt};
 use http::StatusCode;
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, HeaderValue, RANGE};
@@ -12,9 +17,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, Head
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::routes::routes;
+use crate::data::source::ByteStream;
 use crate::data::{Source, Watch};
 use crate::model::ByteRange;
-use crate::service::{Reading, Staging, Upload};
+use crate::service::{Reading, Receipt, Staging, Upload};
 use crate::{Error, ErrorKind, Result};
 
 routes! {
@@ -129,8 +135,13 @@ async fn download(call: Call) -> Answer {
     let length = source
         .size()
         .or(total.and_then(|total| range.unwrap_or(ByteRange::ALL).length(total)));
-    let stream = source.into_stream().map_err(std::io::Error::other);
-    let mut response = Response::new(Body::from_stream(stream));
+    let sending = Sending {
+        data: source.into_stream(),
+        receipt: Some(bytes.receipt),
+        sent: 0,
+        length,
+    };
+    let mut response = Response::new(Body::from_stream(sending.map_err(std::io::Error::other)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(OCTETS));
     if let Some(length) = length {
@@ -146,6 +157,47 @@ async fn download(call: Call) -> Answer {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(response)
+}
+
+/// Data that is being sent. Its receipt is signed when all of it was taken.
+struct Sending {
+    data: ByteStream,
+    receipt: Option<Receipt>,
+    /// The number of bytes that were taken.
+    sent: u64,
+    /// The number of bytes, if it is known.
+    length: Option<u64>,
+}
+
+impl Sending {
+    fn sign(&mut self) {
+        if let Some(receipt) = self.receipt.take() {
+            receipt.sign(self.sent);
+        }
+    }
+}
+
+impl Stream for Sending {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = ready!(self.data.poll_next_unpin(context));
+        match &next {
+            Some(Ok(bytes)) => self.sent += bytes.len() as u64,
+            Some(Err(_)) => self.receipt = None,
+            None => self.sign(),
+        }
+        Poll::Ready(next)
+    }
+}
+
+impl Drop for Sending {
+    /// Signs the receipt of data whose size is known, because its end is not awaited.
+    fn drop(&mut self) {
+        if self.length == Some(self.sent) {
+            self.sign();
+        }
+    }
 }
 
 /// Reads the value of a `Range` header for data of `size` bytes.

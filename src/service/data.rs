@@ -56,6 +56,26 @@ pub struct ImageBytes {
     pub image: Image,
     /// The data; None if the image has none yet.
     pub source: Option<Source>,
+    /// The receipt, to be signed when the caller has the data.
+    pub receipt: Receipt,
+}
+
+/// A receipt of data. One that is not signed has no effect.
+#[derive(Default)]
+pub struct Receipt(Option<Box<dyn FnOnce(u64) + Send>>);
+
+impl Receipt {
+    /// Creates a receipt. `signed` is called with the number of bytes that were received.
+    pub fn new(signed: impl FnOnce(u64) + Send + 'static) -> Self {
+        Self(Some(Box::new(signed)))
+    }
+
+    /// Confirms that `bytes` were received, all that came.
+    pub fn sign(self, bytes: u64) {
+        if let Some(signed) = self.0 {
+            signed(bytes);
+        }
+    }
 }
 
 /// Access to image data.

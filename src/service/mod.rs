@@ -19,7 +19,7 @@ mod stores;
 mod tasks;
 
 pub use cache::{Cache, CacheKeeper};
-pub use data::{ImageBytes, ImageData, Reading, Upload};
+pub use data::{ImageBytes, ImageData, Reading, Receipt, Upload};
 pub use discovery::{Discovery, Usage};
 pub use images::{ImageStream, Images};
 pub use imports::{Imports, Regions, Running, Staging};

@@ -49,6 +49,9 @@ data = notifier.ImageProxy(image, SimpleNamespace(project_id="p", user_id="u"), 
 data.set_data(b"", backend="fast")
 image.status = "queued"
 data.set_data(b"")
+for sent in (b"123", b"1"):
+    image.get_data = lambda offset, chunk_size: [sent]
+    list(data.get_data())
 
 member = thing(image_id="i", member_id="m", status="pending", **TIMES)
 members = repo(notifier.ImageMemberRepoProxy, image)

@@ -11,7 +11,7 @@ use crate::local::cache::{ImageCache, Prefetched};
 use crate::model::{Caller, Removed};
 use crate::ops::Outcome;
 use crate::output::{Cell, Record, View};
-use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading};
+use crate::service::{CacheKeeper, ImageBytes, ImageData, Images, Reading, Receipt};
 use crate::{Error, ErrorKind, Result};
 
 /// Additional commands: the functions of upstream's separate cache programs, which work on the cache directory
@@ -213,6 +213,7 @@ async fn prefetch(session: &Session, cache: &ImageCache) -> Result<Done> {
     let record = |image| ImageBytes {
         image,
         source: None,
+        receipt: Receipt::default(),
     };
     let watch = &session.watch;
     let prefetched = if let Some(cloud) = origin {

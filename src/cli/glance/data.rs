@@ -128,6 +128,7 @@ impl Leaf<Session> for ImageDownload {
             session.transfer(self.progress),
         )
         .await?;
+        bytes.receipt.sign(saved.size);
         Ok(Outcome {
             notices: session.saved_notices(&saved, self.progress),
             ..Outcome::nothing()

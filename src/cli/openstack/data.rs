@@ -51,6 +51,7 @@ impl Leaf<Session> for ImageSave {
         let source = bytes.source.unwrap_or_else(Source::empty);
         let saved =
             download::save(&bytes.image, source, target, true, session.transfer(false)).await?;
+        bytes.receipt.sign(saved.size);
         let mut outcome = Outcome::nothing();
         outcome.notices = session.saved_notices(&saved, false);
         if saved.verified == Verified::Unverified {

@@ -135,15 +135,21 @@ impl Log {
     }
 
     fn write(&self, level: &str, text: &str) {
-        write(&self.sinks, level, text);
+        write(&self.sinks, env!("CARGO_CRATE_NAME"), level, text);
     }
 }
 
-/// Writes a line to all destinations.
-fn write(sinks: &Mutex<Sinks>, level: &str, text: &str) {
+/// Writes a line of a logger to all destinations. The library's own has the name of the program's.
+fn write(sinks: &Mutex<Sinks>, logger: &str, level: &str, text: &str) {
     let mut sinks = sinks.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_of_library = logger.starts_with(env!("CARGO_CRATE_NAME"));
+    let name = if is_of_library {
+        sinks.format.name
+    } else {
+        logger
+    };
     let text = escape_controls(text);
-    let line = sinks.format.line(level, &text);
+    let line = sinks.format.line_of(name, level, &text);
     if sinks.use_stderr {
         to_stderr(&line);
     }
@@ -165,7 +171,7 @@ impl log::Log for Messages {
             log::Level::Info => "INFO",
             log::Level::Debug | log::Level::Trace => "DEBUG",
         };
-        write(&self.0, level, &record.args().to_string());
+        write(&self.0, record.target(), level, &record.args().to_string());
     }
 
     fn flush(&self) {}
@@ -245,6 +251,10 @@ impl ui::Record for StderrCopy {
         let text = sinks.format.line(level, line);
         sinks.record(level, line, &text);
     }
+
+    fn write_unprinted(&mut self, logger: &str, text: &str) {
+        write(&self.0, logger, "INFO", text);
+    }
 }
 
 /// The format of log lines.
@@ -256,12 +266,16 @@ struct LineFormat {
 
 impl LineFormat {
     fn line(&self, level: &str, text: &str) -> String {
+        self.line_of(self.name, level, text)
+    }
+
+    /// Returns a line of the logger `name`.
+    fn line_of(&self, name: &str, level: &str, text: &str) -> String {
         let (now, process) = (Timestamp::now(), std::process::id());
         let time = now.to_local(&self.date_format).unwrap_or_default();
         let milliseconds = now.milliseconds();
         let context = LogContext::current();
         if !self.json {
-            let name = self.name;
             let context = context.map_or_else(|| "-".to_string(), |context| context.line());
             return format!("{time}.{milliseconds:03} {process} {level} {name} [{context}] {text}");
         }
@@ -269,7 +283,7 @@ impl LineFormat {
             "context": context.map_or_else(|| json!({}), |context| context.json()),
             "message": text,
             "asctime": time,
-            "name": self.name,
+            "name": name,
             "msg": text,
             "args": [],
             "levelname": level,

@@ -85,6 +85,9 @@ static SINK: OnceLock<Mutex<Box<dyn Record>>> = OnceLock::new();
 pub trait Record: Send {
     /// Records a line with its level (`ERROR`, `INFO`); failures are ignored.
     fn write(&mut self, level: &str, line: &str);
+
+    /// Records a message of the library that is not printed, with the name of its logger. By default, drops it.
+    fn write_unprinted(&mut self, _logger: &str, _text: &str) {}
 }
 
 /// Installs a sink for all further messages.
@@ -140,7 +143,10 @@ pub fn info(text: &str) {
     write_line("INFO", &escape_controls(text));
 }
 
-/// A logger that prints the library's warnings as notices, until it is replaced.
+/// The loggers of notifications, by the driver `log`.
+const NOTIFICATIONS: &str = "oslo.messaging.notification.";
+
+/// A logger that prints the library's warnings as notices, and only records its other messages, until it is replaced.
 struct Library;
 
 /// The logger that replaces it.
@@ -156,15 +162,23 @@ pub fn log_with(logger: Box<dyn log::Log>, level: log::LevelFilter) {
 impl log::Log for Library {
     /// Accepts records of this library only; those of others are for developers.
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+        let target = metadata.target();
+        target.starts_with(env!("CARGO_CRATE_NAME")) || target.starts_with(NOTIFICATIONS)
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
-            match SERVICE.get() {
-                Some(logger) => logger.log(record),
-                None => notice(&record.args().to_string()),
-            }
+        if !self.enabled(record.metadata()) {
+            return;
+        }
+        if let Some(logger) = SERVICE.get() {
+            return logger.log(record);
+        }
+        let text = record.args().to_string();
+        if record.level() <= log::Level::Warn {
+            notice(&text);
+        } else if let Some(log) = SINK.get() {
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.write_unprinted(record.target(), &text);
         }
     }
 

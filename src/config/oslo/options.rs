@@ -9,7 +9,8 @@
 //! `glance_store/{backend,multi_backend,driver}.py`, `glance_store/_drivers/{filesystem,http,rbd,s3}.py`,
 //! `glance_store/_drivers/swift/{store,utils,buffered}.py`,
 //! `oslo_db/options.py`, `oslo_log/_options.py`, `oslo_middleware/{cors,http_proxy_to_wsgi}.py`,
-//! `oslo_middleware/healthcheck/opts.py`, `keystonemiddleware/auth_token/_opts.py`, keystoneauth1's login plugins.
+//! `oslo_middleware/healthcheck/opts.py`, `glance/notifier.py`, `oslo_messaging/{transport.py,notify/notifier.py}`,
+//! `oslo_messaging/_drivers/{impl_rabbit,amqp}.py`, `keystonemiddleware/auth_token/_opts.py`, keystoneauth1's login plugins.
 
 /// The section of an option that every store has in its own section; without named stores that is
 /// `glance_store`.
@@ -363,6 +364,47 @@ options! {
     PROPERTY_PROTECTION_FILE = ["DEFAULT"] "property_protection_file", Kind::Text, None;
     PROPERTY_PROTECTION_RULE_FORMAT = ["DEFAULT"] "property_protection_rule_format",
         Kind::Choice(&["roles", "policies"]), Some("roles");
+
+    NOTIFICATION_DRIVER = ["oslo_messaging_notifications"] "driver", Kind::Repeated, None,
+        was ("DEFAULT", "notification_driver");
+    NOTIFICATION_TRANSPORT_URL = ["oslo_messaging_notifications"] "transport_url", Kind::Secret, None,
+        was ("DEFAULT", "notification_transport_url");
+    NOTIFICATION_TOPICS = ["oslo_messaging_notifications"] "topics", Kind::List, Some("notifications"),
+        was ("DEFAULT", "notification_topics");
+    NOTIFICATION_RETRY = ["oslo_messaging_notifications"] "retry",
+        Kind::Integer { minimum: -1, maximum: 1 << 31 }, Some("-1");
+    TRANSPORT_URL = ["DEFAULT"] "transport_url", Kind::Secret, Some("rabbit://");
+    CONTROL_EXCHANGE = ["DEFAULT"] "control_exchange", Kind::Text, Some("glance");
+    DEFAULT_PUBLISHER_ID = ["DEFAULT"] "default_publisher_id", Kind::Text, Some("image.localhost");
+    DISABLED_NOTIFICATIONS = ["DEFAULT"] "disabled_notifications", Kind::List, Some("");
+    RABBIT_SSL = ["oslo_messaging_rabbit"] "ssl", Kind::Boolean, Some("false"),
+        was ("oslo_messaging_rabbit", "rabbit_use_ssl");
+    RABBIT_SSL_CA_FILE = ["oslo_messaging_rabbit"] "ssl_ca_file", Kind::Text, Some(""),
+        was ("oslo_messaging_rabbit", "kombu_ssl_ca_certs");
+    RABBIT_SSL_CERT_FILE = ["oslo_messaging_rabbit"] "ssl_cert_file", Kind::Text, Some(""),
+        was ("oslo_messaging_rabbit", "kombu_ssl_certfile");
+    RABBIT_SSL_KEY_FILE = ["oslo_messaging_rabbit"] "ssl_key_file", Kind::Text, Some(""),
+        was ("oslo_messaging_rabbit", "kombu_ssl_keyfile");
+    RABBIT_LOGIN_METHOD = ["oslo_messaging_rabbit"] "rabbit_login_method",
+        Kind::Choice(&["PLAIN", "AMQPLAIN", "EXTERNAL", "RABBIT-CR-DEMO"]), Some("AMQPLAIN");
+    AMQP_DURABLE_QUEUES = ["oslo_messaging_rabbit"] "amqp_durable_queues", Kind::Boolean, Some("false");
+    AMQP_AUTO_DELETE = ["oslo_messaging_rabbit"] "amqp_auto_delete", Kind::Boolean, Some("false");
+    RABBIT_HA_QUEUES = ["oslo_messaging_rabbit"] "rabbit_ha_queues", Kind::Boolean, Some("false");
+    RABBIT_QUORUM_QUEUE = ["oslo_messaging_rabbit"] "rabbit_quorum_queue", Kind::Boolean, Some("false");
+    RABBIT_QUORUM_DELIVERY_LIMIT = ["oslo_messaging_rabbit"] "rabbit_quorum_delivery_limit",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("0");
+    RABBIT_QUORUM_MAX_MEMORY_LENGTH = ["oslo_messaging_rabbit"] "rabbit_quorum_max_memory_length",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("0");
+    RABBIT_QUORUM_MAX_MEMORY_BYTES = ["oslo_messaging_rabbit"] "rabbit_quorum_max_memory_bytes",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("0");
+    HEARTBEAT_TIMEOUT_THRESHOLD = ["oslo_messaging_rabbit"] "heartbeat_timeout_threshold",
+        Kind::Integer { minimum: 0, maximum: 65535 }, Some("60");
+    RABBIT_RETRY_INTERVAL = ["oslo_messaging_rabbit"] "rabbit_retry_interval",
+        Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("1");
+    RABBIT_RETRY_BACKOFF = ["oslo_messaging_rabbit"] "rabbit_retry_backoff",
+        Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("2");
+    RABBIT_INTERVAL_MAX = ["oslo_messaging_rabbit"] "rabbit_interval_max",
+        Kind::Integer { minimum: 1, maximum: 1 << 31 }, Some("30");
 
     IMAGE_IMPORT_PLUGINS = ["image_import_opts"] "image_import_plugins",
         Kind::BracketedList(IMPORT_PLUGINS), Some("[]");

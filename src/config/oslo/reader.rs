@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns every value of a repeated option: earlier files first.
+    /// Returns every value of a repeated option: earlier files first, in each file those of former names last.
     pub(in crate::config) fn repeated<'s>(
         &'a self,
         lookup: impl Into<Lookup<'s>>,
@@ -230,9 +230,11 @@ impl<'a> Reader<'a> {
         if let Some(found) = self.find_variable(&section, lookup.spec.name) {
             return Ok(vec![self.located(lookup, found)?]);
         }
+        let name = (&*section, lookup.spec.name);
         let mut values = Vec::new();
         for file in self.files {
-            for entry in file.entries(&section, lookup.spec.name) {
+            let named = std::iter::once(&name).chain(lookup.spec.former_names);
+            for entry in named.flat_map(|(section, name)| file.entries(section, name)) {
                 let place = Place::File(&file.path, entry.line);
                 let found = Found {
                     raw: Cow::Borrowed(&entry.value),

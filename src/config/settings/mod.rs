@@ -7,12 +7,14 @@ mod identity;
 pub mod import;
 mod logging;
 mod mysql;
+mod notifications;
 mod option_file;
 mod policy;
 mod scrubber;
 mod server;
 mod setting;
 mod stores;
+mod transport_url;
 
 use std::path::{Path, PathBuf};
 
@@ -35,6 +37,7 @@ use crate::error::{Error, Result};
 use cache::read_cache;
 use import::{ImportSettings, read_import};
 use logging::read_logging;
+use notifications::read_notifications;
 use policy::read_policy;
 use scrubber::read_scrubber;
 use server::{read_self_url, read_server};
@@ -46,6 +49,9 @@ pub use database::Database;
 pub use identity::{KeystoneLogin, KeystoneSettings};
 pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
+pub use notifications::{
+    Broker, LoginMethod, NotificationDriver, NotificationSettings, QueueKind, Reconnection,
+};
 pub use policy::{PolicySettings, ProtectionFormat, ProtectionSettings};
 pub use scrubber::ScrubberSettings;
 pub use server::{Flavor, IdentityKind, ServerSettings, ServerTls};
@@ -55,6 +61,7 @@ pub use stores::{
     SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_host_label,
     schemes,
 };
+pub use transport_url::BrokerHost;
 
 /// The configuration file that a data directory may contain.
 const DATA_DIR_FILE: &str = "glance-api.conf";
@@ -122,6 +129,8 @@ pub struct Settings {
     pub server: Setting<Box<ServerSettings>>,
     /// The policy files and the property protections.
     pub policy: Setting<PolicySettings>,
+    /// The notifications of changes.
+    pub notifications: Setting<Box<NotificationSettings>>,
     /// The import settings.
     pub import: ImportSettings,
     /// The default directory of metadata definition files.
@@ -295,6 +304,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>, search_path: &[PathBu
         log: read_logging(reader, layout.base).into(),
         server: read_server(reader).map(Box::new).into(),
         policy: read_policy(reader, search_path).into(),
+        notifications: read_notifications(reader, layout.base).map(Box::new).into(),
         import: read_import(reader),
         metadef_dir: reader
             .text_or_default(&METADATA_SOURCE_PATH)
@@ -525,6 +535,7 @@ mod tests {
             of(&import.task_hours),
             of(&settings.metadef_dir),
             of(&settings.policy),
+            of(&settings.notifications),
         ];
         for store in settings.stores.get().iter().flat_map(|stores| &stores.list) {
             if let Ok(StoreKind::Swift(swift)) = store.kind.get() {
@@ -810,9 +821,18 @@ mod tests {
         }
     }
 
+    /// A configuration that sends notifications to a broker.
+    const MESSAGING: &str = "[oslo_messaging_notifications]\ndriver = messagingv2\n";
+
     /// Returns a configuration in which an option has an effect.
     fn base_for(spec: &OptionSpec, section: &str, name: &str) -> String {
         let of_unnamed = ["stores", "default_store", "node_staging_uri"];
+        let of_notifications = [
+            "transport_url",
+            "control_exchange",
+            "default_publisher_id",
+            "disabled_notifications",
+        ];
         let of_cache = name.starts_with("image_cache_") || name == "worker_self_reference_url";
         match section {
             _ if name == "image_cache_dir" || of_unnamed.contains(&name) => String::new(),
@@ -833,6 +853,8 @@ mod tests {
                 format!("{flavor}{section}auth_url = http://k\nuser_id = g\npassword = p\n{credential}")
             }
             _ if name == "ca_file" => "[DEFAULT]\ncert_file = c\nkey_file = k\n".to_string(),
+            "oslo_messaging_notifications" | "oslo_messaging_rabbit" if name != "driver" => MESSAGING.to_string(),
+            _ if of_notifications.contains(&name) || name.starts_with("notification_t") => MESSAGING.to_string(),
             "trusted_auth" => "[paste_deploy]\nflavor = trusted-auth\n".to_string(),
             "cors" if name != "allowed_origin" => "[cors]\nallowed_origin = http://o\n".to_string(),
             _ if of_cache => "[DEFAULT]\nimage_cache_dir = /c\n".to_string(),

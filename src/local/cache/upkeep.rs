@@ -265,7 +265,7 @@ impl ImageCache {
     /// Writes the data of an image into the cache, and removes the image from the queue.
     pub(super) async fn prefetch_one(&self, bytes: ImageBytes, watch: Watch) -> Result<bool> {
         check_active(&bytes)?;
-        let ImageBytes { image, source } = bytes;
+        let ImageBytes { image, source, .. } = bytes;
         let Some(source) = source else {
             return Err(Error::invalid(format!("image {} has no data", image.id)));
         };

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use glance_tools::config::Settings;
+use glance_tools::config::{NotificationDriver, NotificationSettings, Settings};
 use glance_tools::data::Watch;
 use glance_tools::local::Engine;
-use glance_tools::local::events::{Event, Events, LogEvents, Part, Step};
+use glance_tools::local::events::{Event, Events, Part, Step};
+use glance_tools::local::notifier::Notifier;
 use glance_tools::model::metadef::{Definition, Tag};
 use glance_tools::model::{
     Caller, Change, ImagePatch, Import, ImportMethod, MemberStatus, NewImage,
@@ -86,9 +87,11 @@ fn each_change_is_passed_on_once_it_was_made() {
         assert_eq!(
             events.take(),
             [
-                "u image.prepare queued",
+                "u image.update saving",
+                "u image.prepare saving",
                 "u image.upload active",
-                "u image.activate active"
+                "u image.activate active",
+                "u image.update active"
             ]
         );
         let refused = local.upload_image(&id, Upload::new(pipe(b"data"))).await;
@@ -314,9 +317,11 @@ fn events_are_logged_as_oslo_messaging_does() {
     log::set_logger(&LOG).unwrap();
     log::set_max_level(log::LevelFilter::Info);
     let caller = Caller::parse("demo:member:u").unwrap();
-    let events = LogEvents {
+    let events = Notifier::new(NotificationSettings {
+        drivers: vec![NotificationDriver::Log],
         publisher_id: "image.host".to_string(),
-    };
+        ..NotificationSettings::default()
+    });
     let tag = Tag::named("é");
     let event = Event::Part(Step::Created, "N", Part::Tag(&tag));
     events.emit(&caller, &event);

@@ -12,6 +12,7 @@ mod full_disk;
 mod imports;
 pub mod locations;
 mod moved;
+mod notifier;
 mod one_file;
 mod plans;
 mod policies;

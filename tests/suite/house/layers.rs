@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 9] = [
     &["ops", "server"],
     &["output", "local", "remote"],
     &["service"],
-    &["keystone"],
+    &["amqp", "keystone"],
     &["http"],
     &["config", "data"],
     &["model"],

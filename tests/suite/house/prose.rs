@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use super::source::literals;
 
 /// The folders and files that the rules apply to.
-const FOLDERS: [&str; 14] = [
+const FOLDERS: [&str; 15] = [
+    "src/amqp",
     "src/cli",
     "src/config",
     "src/data",

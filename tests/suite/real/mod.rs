@@ -1,5 +1,6 @@
 //! Real services: upstream's programs, what was recorded from them, and MariaDB; packages in a clean Debian.
 
+mod broker;
 mod conformance;
 mod deployments;
 mod four_stores;

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use glance_tools::local::events::{Event, Part, Step};
+use glance_tools::local::events::{Event, Part, Sent, Step};
 use glance_tools::model::metadef::{Association, Definition, Namespace, Object, Tag};
-use glance_tools::model::{Image, Member, Task};
+use glance_tools::model::{Caller, Image, Member, Task};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -50,6 +50,15 @@ fn ours() -> Vec<Value> {
     let definition: Definition = definition.as_object().unwrap().clone();
     let tag: Tag = read(json!({"name": "x"}));
     let association: Association = read(json!({"name": "x", "prefix": "p_"}));
+    let receiver = Caller::parse("p:member:u").unwrap();
+    let sent = |bytes| {
+        Event::ImageSent(Sent {
+            image: &queued,
+            receiver: &receiver,
+            bytes,
+            is_complete: bytes == 3,
+        })
+    };
     let mut events = vec![
         Event::ImageCreated(&active),
         Event::ImageUpdated(&active),
@@ -65,6 +74,8 @@ fn ours() -> Vec<Value> {
         },
         Event::ImageUploaded(&queued),
         Event::ImageActivated(&queued),
+        sent(3),
+        sent(1),
         Event::MemberCreated(&member),
         Event::MemberUpdated(&member),
         Event::MemberDeleted(&member),

@@ -1,7 +1,5 @@
 //! Our image service with tokens of a real Keystone.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use glance_tools::http::{Client, Options, Request, Response, retry};
@@ -10,44 +8,33 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::support::api::API;
 use crate::support::realcloud::{SharedCloud, known};
-use crate::support::{Place, Run, block_on};
+use crate::support::{Place, Run, api, block_on};
 
-const API: &str = env!("CARGO_BIN_EXE_glance-api");
 const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 
-/// A running `glance-api`, which is stopped when this is dropped.
+/// The service with a configuration.
 struct Api {
-    child: Child,
+    _running: api::Api,
     url: String,
 }
 
 impl Api {
-    /// Starts it with a configuration, and waits until it listens.
+    /// Starts it, and waits until it listens.
     fn start(place: &Place, config: &str) -> Self {
         place.write("glance-api.conf", config);
         let sync = ["--config-file", "glance-api.conf", "db", "sync"];
         Run::of(place.command(MANAGE).args(sync).output().unwrap()).ok();
-        let mut child = place
-            .command(API)
-            .args(["--config-file", "glance-api.conf"])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut seen = Vec::new();
-        let url = loop {
-            let Some(Ok(line)) = lines.next() else {
-                panic!("the service ended: {seen:?}")
-            };
-            if let Some((_, url)) = line.split_once("listening on ") {
-                break url.to_string();
-            }
-            seen.push(line);
-        };
-        // Its further lines are read, so that it never waits for a reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, url }
+        let running = api::Api::of(
+            place
+                .command(API)
+                .args(["--config-file", "glance-api.conf"]),
+        );
+        Self {
+            url: running.url.clone(),
+            _running: running,
+        }
     }
 
     fn get(&self, target: &str, token: Option<&str>) -> Response {
@@ -66,13 +53,6 @@ impl Api {
     /// The status of a list of images.
     fn list(&self, token: &str) -> u16 {
         self.get("/v2/images", Some(token)).status.as_u16()
-    }
-}
-
-impl Drop for Api {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the tests share: a data directory of one's own, and the programs run on it.
 
+pub mod api;
 pub mod ceph;
 pub mod drivers;
 pub mod glance;
@@ -8,6 +9,7 @@ pub mod http;
 pub mod keystone;
 pub mod mariadb;
 pub mod proxy;
+pub mod rabbitmq;
 pub mod realcloud;
 pub mod s3;
 pub mod swift;

@@ -1,0 +1,89 @@
+//! A running `glance-api`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Place, Run};
+
+/// The program.
+pub const API: &str = env!("CARGO_BIN_EXE_glance-api");
+
+/// The time to wait for a line.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The service, which is killed when this is dropped.
+pub struct Api {
+    child: Child,
+    lines: Receiver<String>,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Api {
+    /// Starts it on a data directory, and waits until it listens.
+    pub fn start(place: &Place) -> Self {
+        Self::of(place.command(API).args(["--bind-port", "0"]))
+    }
+
+    /// Starts it with a command, and waits until it listens.
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let printed = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in printed.map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut api = Self {
+            child,
+            lines,
+            url: String::new(),
+        };
+        let line = api.line_with("listening on ");
+        api.url = line.split_once("listening on ").unwrap().1.to_string();
+        api
+    }
+
+    /// The next line of its log that contains a text.
+    pub fn line_with(&self, text: &str) -> String {
+        let mut seen = Vec::new();
+        loop {
+            let line = self.lines.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|_| panic!("no line with {text}: {seen:?}"));
+            if line.contains(text) {
+                return line;
+            }
+            seen.push(line);
+        }
+    }
+
+    /// What curl prints for a request.
+    pub fn curl(&self, place: &Place, words: &[&str], target: &str) -> String {
+        let mut command = place.command("curl");
+        command.args(["-sS", "--fail-with-body", "--max-time", "20"]);
+        command.args(words).arg(format!("{}{target}", self.url));
+        Run::of(command.output().unwrap()).ok()
+    }
+
+    /// Asks it to stop, and returns how long that took.
+    pub fn stop(mut self) -> Duration {
+        let began = Instant::now();
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, Signal::SIGTERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
+        began.elapsed()
+    }
+}
+
+impl Drop for Api {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
