@@ -9,6 +9,7 @@ mod logging;
 mod mysql;
 mod option_file;
 mod policy;
+mod registry;
 mod scrubber;
 mod server;
 mod setting;
@@ -36,6 +37,7 @@ use cache::read_cache;
 use import::{ImportSettings, read_import};
 use logging::read_logging;
 use policy::read_policy;
+use registry::read_registry;
 use scrubber::read_scrubber;
 use server::read_server;
 use stores::{Layout, read_stores};
@@ -47,6 +49,7 @@ pub use identity::{KeystoneLogin, KeystoneSettings};
 pub use logging::LogSettings;
 pub use mysql::{MysqlPool, MysqlServer, MysqlTls, MysqlTlsMode};
 pub use policy::{PolicySettings, ProtectionFormat, ProtectionSettings};
+pub use registry::RegistryRemnant;
 pub use scrubber::ScrubberSettings;
 pub use server::{Flavor, IdentityKind, ServerSettings, ServerTls};
 pub use setting::Setting;
@@ -120,6 +123,8 @@ pub struct Settings {
     pub server: Setting<Box<ServerSettings>>,
     /// The policy files and the property protections.
     pub policy: Setting<PolicySettings>,
+    /// A part of the configuration that is for glance-registry; None without one.
+    pub registry: Option<RegistryRemnant>,
     /// The import settings.
     pub import: ImportSettings,
     /// The default directory of metadata definition files.
@@ -292,6 +297,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>, search_path: &[PathBu
         log: read_logging(reader, layout.base).into(),
         server: read_server(reader).map(Box::new).into(),
         policy: read_policy(reader, search_path).into(),
+        registry: read_registry(reader.files),
         import: read_import(reader),
         metadef_dir: reader
             .text_or_default(&METADATA_SOURCE_PATH)
