@@ -3,6 +3,7 @@
 pub mod address;
 pub mod cache;
 pub mod caller;
+pub mod identity;
 pub mod image;
 pub mod import;
 pub mod json;

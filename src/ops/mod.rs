@@ -7,6 +7,7 @@ pub mod caches;
 pub mod doctor;
 pub mod download;
 pub mod fields;
+pub mod identity;
 pub mod images;
 pub mod imports;
 pub mod locations;

@@ -87,17 +87,17 @@ fn without_tags(line: &str) -> String {
 }
 
 /// Returns the error for an unexpected response.
+pub fn unexpected(url: &Url, what: &str) -> Error {
+    let (place, what) = (place(url), one_line(what));
+    let message = format!("unexpected response from {place}: {what}");
+    Error::new(ErrorKind::Unreachable, message)
+}
+
+/// Returns the error for an unexpected response of an image service.
 pub fn unexpected_response(url: &Url, what: &str) -> Error {
-    Error::new(
-        ErrorKind::Unreachable,
-        format!(
-            "unexpected response from {}: {}",
-            place(url),
-            one_line(what)
-        ),
-    )
-    .hint("The address may not be that of an image service.")
-    .hint(Parameter::ImageServiceAddress)
+    unexpected(url, what)
+        .hint("The address may not be that of an image service.")
+        .hint(Parameter::ImageServiceAddress)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod discovery;
 mod download;
 mod examine;
 mod failure;
+mod identity;
 mod images;
 mod imports;
 mod locations;
@@ -25,6 +26,7 @@ use bytes::Bytes;
 pub use examine::Examined;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
+pub use identity::Identity;
 use serde::de::DeserializeOwned;
 use tokio::sync::RwLock;
 use url::Url;
@@ -154,8 +156,13 @@ impl Remote {
     /// # Errors
     /// `NotFound` for a part that servers would confuse with the path to another resource.
     async fn url(&self, path: &[&str]) -> Result<Url> {
+        self.url_of("v2", path).await
+    }
+
+    /// Returns the address of `path` in a version of the service.
+    async fn url_of(&self, version: &str, path: &[&str]) -> Result<Url> {
         let mut url = self.access.read().await.endpoint.clone();
-        let mut whole = format!("{}/v2", url.path().trim_end_matches('/'));
+        let mut whole = format!("{}/{version}", url.path().trim_end_matches('/'));
         for part in path {
             if matches!(*part, "" | "." | "..") {
                 return Err(Error::not_found(format!("'{part}' not found")));
@@ -329,12 +336,22 @@ impl Remote {
         body: &impl serde::Serialize,
     ) -> Result<Request> {
         let mut call = Request::new(method, self.url(path).await?);
-        let content_type = HeaderValue::from_static(content_type);
-        call.headers.insert(CONTENT_TYPE, content_type);
-        let body = serde_json::to_vec(body);
-        call.body = Bytes::from(body.map_err(|e| Error::internal("not JSON").because(e))?);
+        set_body(&mut call, content_type, body)?;
         Ok(call)
     }
+}
+
+/// Adds a body to a request.
+fn set_body(
+    call: &mut Request,
+    content_type: &'static str,
+    body: &impl serde::Serialize,
+) -> Result<()> {
+    let content_type = HeaderValue::from_static(content_type);
+    call.headers.insert(CONTENT_TYPE, content_type);
+    let body = serde_json::to_vec(body);
+    call.body = Bytes::from(body.map_err(|e| Error::internal("not JSON").because(e))?);
+    Ok(())
 }
 
 /// Returns whether a server's message is about a protected metadata definition.

@@ -71,6 +71,9 @@ fn serve(matches: &ArgMatches, environment: &Environment) -> Result<ExitCode> {
         Arguments::from_arg_matches(matches).map_err(|error| Error::usage(error.to_string()))?;
     let oslo = OsloOptions::from_matches(matches);
     let settings = load_settings(arguments.data_dir.as_deref(), &oslo.config, environment)?;
+    if let Some(remnant) = settings.registry.as_ref().filter(|of| of.is_whole) {
+        return Err(remnant.error());
+    }
     let mut server = settings.server.get()?.clone();
     if let Some(host) = arguments.bind_host {
         server.host = host;
@@ -79,5 +82,8 @@ fn serve(matches: &ArgMatches, environment: &Environment) -> Result<ExitCode> {
         server.port = port;
     }
     let log = Log::begin(NAME, "glance.api", &oslo, settings.log.get()?)?;
+    if let Some(remnant) = &settings.registry {
+        log.warning(&remnant.error());
+    }
     serve::run(settings, *server, &log)
 }

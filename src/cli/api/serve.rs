@@ -42,8 +42,6 @@ pub fn run(settings: Settings, server: ServerSettings, log: &Log) -> Result<Exit
 async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
     let features = Features::of(&settings)?;
     settings.notifications.get()?;
-    // Notifications may be sent to the log.
-    log::set_max_level(log::LevelFilter::Info);
     let listener = Arc::new(Listener::open(&server).await?);
     let metrics = match &server.metrics {
         Some((host, port)) => Some(open_for_metrics(host, *port).await?),

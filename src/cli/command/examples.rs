@@ -852,6 +852,53 @@ const OPENSTACK: Table = &[
         )],
     ),
     (
+        "endpoint create",
+        &[
+            example(
+                "openstack endpoint create --region RegionOne image public http://controller:9292",
+                "Add the public address of the image service",
+            ),
+            example(
+                "openstack endpoint create --region RegionOne image internal http://10.0.0.11:9292 -f value -c id",
+                "Add an internal address, and print its ID for a script",
+            ),
+        ],
+    ),
+    (
+        "endpoint delete",
+        &[example(
+            "openstack endpoint delete ENDPOINT_ID",
+            "Remove an address from the catalogue",
+        )],
+    ),
+    (
+        "endpoint list",
+        &[
+            example(
+                "openstack endpoint list --service image",
+                "List the addresses of the image service",
+            ),
+            example(
+                "openstack endpoint list --interface public --region RegionOne -f value -c URL",
+                "Print the public addresses in a region",
+            ),
+        ],
+    ),
+    (
+        "endpoint set",
+        &[example(
+            "openstack endpoint set --url https://images.example.org ENDPOINT_ID",
+            "Change an address",
+        )],
+    ),
+    (
+        "endpoint show",
+        &[example(
+            "openstack endpoint show ENDPOINT_ID",
+            "Show an address and its service",
+        )],
+    ),
+    (
         "help",
         &[
             example("openstack help", "List the commands"),
@@ -1198,6 +1245,41 @@ const OPENSTACK: Table = &[
         &[example(
             "openstack image unset debian-13 --tag approved --property build",
             "Remove a tag and a property",
+        )],
+    ),
+    (
+        "service create",
+        &[example(
+            "openstack service create --name glance --description 'OpenStack Image' image",
+            "Add the image service to the catalogue",
+        )],
+    ),
+    (
+        "service delete",
+        &[example(
+            "openstack service delete glance",
+            "Remove a service and its addresses from the catalogue",
+        )],
+    ),
+    (
+        "service list",
+        &[example(
+            "openstack service list --long",
+            "List the services with their descriptions",
+        )],
+    ),
+    (
+        "service set",
+        &[example(
+            "openstack service set --disable glance",
+            "Omit a service from the catalogue of tokens",
+        )],
+    ),
+    (
+        "service show",
+        &[example(
+            "openstack service show image",
+            "Show a service by its type",
         )],
     ),
     (

@@ -11,6 +11,10 @@ pub enum Grammar {
     Openstack,
 }
 
+/// First words of commands of the second grammar with which commands of other services begin, too, such as `service
+/// provider list`.
+pub const SHARED: [&str; 2] = ["endpoint", "service"];
+
 /// The tables of commands; implemented by [`Grammar`] where the tables are.
 pub trait Commands {
     /// The context that the commands run in.
@@ -51,6 +55,12 @@ impl Grammar {
         let mut rows: Vec<&Row> = self.groups().iter().flat_map(Group::rows).collect();
         rows.sort_by_key(|row| row.name);
         rows
+    }
+
+    /// Returns whether the name of a command is this word, or begins with it.
+    pub fn begins_with(self, word: &str) -> bool {
+        let mut rows = self.groups().iter().flat_map(Group::rows);
+        rows.any(|row| row.name.split(' ').next() == Some(word))
     }
 
     /// Returns the commands that upstream has, too, sorted by name.

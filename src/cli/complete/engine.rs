@@ -12,7 +12,7 @@ use super::values::{Place, values};
 use crate::cli::command::argparse::{longs_of, looks_like_option, takes_several};
 use crate::cli::command::builtins::{self, builtin, builtins};
 use crate::cli::command::globals::{self, Global, Globals};
-use crate::cli::command::grammar::{Grammar, Row};
+use crate::cli::command::grammar::{Grammar, Row, SHARED};
 use crate::cli::command::parser::leaf;
 use crate::cli::command::topics::TOPICS;
 use crate::output::escape_controls;
@@ -107,7 +107,7 @@ fn client(called: Grammar, before: &[String], current: &str, source: &dyn Source
     let mut grammar = called;
     let mut front = front(called, before);
     let first = front.rest.first().map(String::as_str);
-    if called == Grammar::Glance && first.is_some_and(begins_second) {
+    if called == Grammar::Glance && first.is_some_and(|word| Grammar::Openstack.begins_with(word)) {
         grammar = Grammar::Openstack;
         front = self::front(grammar, before);
     }
@@ -158,7 +158,11 @@ fn client(called: Grammar, before: &[String], current: &str, source: &dyn Source
         if words.is_empty() && called == Grammar::Openstack {
             return Answer::foreign();
         }
-        return Answer::of(words);
+        let mut answer = Answer::of(words);
+        if called == Grammar::Openstack && SHARED.contains(&first.as_str()) {
+            answer.owner = Owner::Both;
+        }
+        return answer;
     };
     let command = leaf(called, grammar, row);
     let walk = Walk::along(&command, &rest[taken..]);
@@ -176,12 +180,6 @@ fn client(called: Grammar, before: &[String], current: &str, source: &dyn Source
         answer.candidates.extend(following(grammar, rest));
     }
     answer
-}
-
-/// Returns whether a word begins a command of the second grammar.
-fn begins_second(word: &str) -> bool {
-    let mut rows = Grammar::Openstack.rows().into_iter();
-    rows.any(|row| row.name.split(' ').next() == Some(word))
 }
 
 /// Returns the command of the second grammar at the beginning of `words`, and the number of its words.

@@ -108,6 +108,20 @@ const IMPORT_METHODS: &[&str] = &[
 ];
 const TASK_TYPES: &[&str] = &["api_image_import", "export", "import", "location_import"];
 const TASK_STATUSES: &[&str] = &["failure", "pending", "processing", "success"];
+const SERVICE_TYPES: &[&str] = &[
+    "baremetal",
+    "block-storage",
+    "compute",
+    "dns",
+    "identity",
+    "image",
+    "key-manager",
+    "load-balancer",
+    "network",
+    "object-store",
+    "orchestration",
+    "placement",
+];
 const INTERFACES: &[&str] = &["admin", "internal", "public"];
 const MEMBER_STATUSES: &[&str] = &["accepted", "pending", "rejected"];
 const JSON_TYPES: &[&str] = &["array", "boolean", "integer", "number", "object", "string"];
@@ -209,6 +223,17 @@ const FILTERS: &[&str] = &[
 pub fn declared(command: &str, argument: &str) -> Option<Kind> {
     use ImageStatus::{Active, Deactivated, Queued, Uploading};
     Some(match (command, argument) {
+        // The catalogue of services, which is not asked for names.
+        (
+            "service create" | "service delete" | "service set" | "service show",
+            "kind" | "--type",
+        ) => Kind::Words(SERVICE_TYPES),
+        (
+            _,
+            "service" | "services" | "--service" | "endpoint" | "endpoints" | "--endpoint"
+            | "--region" | "url",
+        )
+        | ("endpoint list", "--project") => Kind::Text,
         // The images that a command can be used on.
         ("image-reactivate", "id") => Kind::Image(with(&[Deactivated])),
         ("image-deactivate", "id") => Kind::Image(with(&[Active])),
@@ -542,6 +567,28 @@ pub fn columns(command: &str) -> &'static [&'static str] {
             "Last Modified (UTC)",
             "Size",
             "Hits",
+        ],
+        "service list" => &["ID", "Name", "Type", "Description", "Enabled"],
+        "service create" | "service show" => &["id", "name", "type", "enabled", "description"],
+        "endpoint list" => &[
+            "ID",
+            "Region",
+            "Service Name",
+            "Service Type",
+            "Enabled",
+            "Interface",
+            "URL",
+        ],
+        "endpoint create" | "endpoint show" => &[
+            "enabled",
+            "id",
+            "interface",
+            "region",
+            "region_id",
+            "service_id",
+            "url",
+            "service_name",
+            "service_type",
         ],
         "image-list" => &[
             "ID",

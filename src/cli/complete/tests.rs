@@ -445,7 +445,10 @@ fn openstack_leaves_the_commands_of_others_to_them() {
         owner("openstack --os-cloud work server list --"),
         Owner::Other
     );
-    assert_eq!(owner("openstack ser"), Owner::Other);
+    assert_eq!(owner("openstack serve"), Owner::Other);
+    assert_eq!(owner("openstack service "), Owner::Both);
+    assert_eq!(owner("openstack service provider "), Owner::Other);
+    assert_eq!(owner("openstack service create "), Owner::Ours);
     assert_eq!(owner("openstack im"), Owner::Both);
     assert_eq!(owner("openstack "), Owner::Both);
     assert_eq!(owner("openstack help server "), Owner::Other);

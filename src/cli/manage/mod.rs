@@ -281,6 +281,9 @@ fn run_action(
         environment,
     )?;
     let log = Log::begin(NAME, "glance.manage", &oslo, settings.log.get()?)?;
+    if let Some(remnant) = &settings.registry {
+        log.warning(&remnant.error());
+    }
     let session = Session {
         settings,
         log,

@@ -1,9 +1,11 @@
-//! The second grammar: the image commands of python-openstackclient.
+//! The second grammar: the commands of python-openstackclient for images, and for the catalogue of services.
 
 mod attributes;
 mod cache;
 mod changes;
 mod data;
+mod failures;
+mod identity;
 mod images;
 mod imports;
 mod lists;
@@ -46,5 +48,9 @@ pub const GROUPS: &[Group<Session>] = &[
             metadefs::properties::ROWS,
             metadefs::resource_types::ROWS,
         ],
+    },
+    Group {
+        title: "Service catalogue",
+        tables: &[identity::services::ROWS, identity::endpoints::ROWS],
     },
 ];

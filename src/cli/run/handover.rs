@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::cli::command::argparse::Request;
 use crate::cli::command::builtins::builtin;
-use crate::cli::command::grammar::Grammar;
+use crate::cli::command::grammar::{Grammar, SHARED};
 use crate::cli::command::help;
 use crate::config::Environment;
 use crate::{Error, Result};
@@ -29,23 +29,38 @@ pub fn is_foreign<W: AsRef<OsStr>>(
         return false;
     }
     match request {
-        Ok(Request::Unknown(words)) => !words.first().is_some_and(|word| is_ours(word)),
+        Ok(Request::Unknown(words)) => !is_ours(words),
         Ok(Request::Builtin { name, words }) if name == "help" => words
             .first()
-            .is_some_and(|word| !is_ours(word) && !help::is_topic(word)),
+            .is_some_and(|word| !is_ours(words) && !help::is_topic(word)),
         // Options of other services are not known here.
         Err(_) => {
-            let mut words = words.iter().filter_map(|word| word.as_ref().to_str());
-            !words.any(is_ours)
+            let words: Vec<&str> = words
+                .iter()
+                .filter_map(|word| word.as_ref().to_str())
+                .collect();
+            // A lone word may be the value of an option.
+            let is_lone = |at: usize| at + 1 == words.len() && SHARED.contains(&words[at]);
+            !(0..words.len()).any(|at| is_ours(&words[at..]) && !is_lone(at))
         }
         Ok(_) => false,
     }
 }
 
-/// Returns whether our commands begin with this word.
-fn is_ours(word: &str) -> bool {
+/// Returns whether our commands begin with the first of these words; in shared groups, with the first two.
+fn is_ours<W: AsRef<str>>(words: &[W]) -> bool {
+    let mut words = words.iter().map(AsRef::as_ref);
+    let Some(first) = words.next() else {
+        return false;
+    };
+    let Some(second) = words.next().filter(|_| SHARED.contains(&first)) else {
+        return builtin(first).is_some() || Grammar::Openstack.begins_with(first);
+    };
     let mut rows = Grammar::Openstack.rows().into_iter();
-    builtin(word).is_some() || rows.any(|row| row.name.split(' ').next() == Some(word))
+    rows.any(|row| {
+        let mut name = row.name.split(' ');
+        name.next() == Some(first) && name.next() == Some(second)
+    })
 }
 
 /// Replaces this process with the other `openstack`. Returns only without one, or with an error if it cannot be run.
@@ -120,6 +135,12 @@ mod tests {
             "--os-compute-api-version 2.90 --os-baremetal-api-version 1 baremetal node list",
             "help server list",
             "token issue -f json",
+            "role add --project service --user glance admin",
+            "--os-baremetal-api-version 1 user list --project service",
+            "--os-baremetal-api-version 1 role add --project service --user glance admin",
+            "service provider list",
+            "endpoint group list",
+            "help endpoint add project",
         ] {
             assert!(foreign(Grammar::Openstack, line), "{line}");
             assert!(!foreign(Grammar::Glance, line), "{line}");
@@ -136,6 +157,10 @@ mod tests {
             "--help",
             "complete",
             "cached image list",
+            "service list",
+            "--nonsense endpoint list",
+            "endpoint create --nonsense",
+            "help service",
         ] {
             assert!(!foreign(Grammar::Openstack, line), "{line}");
         }

@@ -30,10 +30,10 @@ use crate::model::{ByteRange, Caller, Image, ImageStatus};
 use crate::ops::download::{Downloaded, Verified};
 use crate::ops::images::Reference;
 use crate::output::was_closed;
-use crate::remote::Remote;
 use crate::remote::auth::forget_tokens;
+use crate::remote::{Identity, Remote};
 use crate::service::{ImageService, Reading, Regions, Upload};
-use crate::{Error, Result, ops};
+use crate::{Error, Parameter, Result, ops};
 
 /// The cloud selected alongside a local deployment, for downloads from other regions.
 struct OtherRegions {
@@ -197,11 +197,7 @@ impl Session {
             }
             Deployment::Remote { .. } => {
                 let cloud = self.cloud().await?;
-                let warnings = cloud.warnings();
-                for warning in &warnings {
-                    ui::notice(warning);
-                }
-                let late = cloud.tls_warning().filter(|late| !warnings.contains(late));
+                let late = warn_of_cloud(&cloud);
                 let observer = self.observation.observer();
                 let mut remote = Remote::open(cloud, Box::new(Terminal), observer).await?;
                 if self.globals.is_set(keys::VERIFY_STORED) {
@@ -213,6 +209,23 @@ impl Session {
                 Ok(Box::new(remote))
             }
         }
+    }
+
+    /// Returns Keystone's catalogue of services, for operations that no image service offers.
+    ///
+    /// # Errors
+    /// `Failed` for a local deployment, and for a cloud without Keystone.
+    pub async fn identity(&self) -> Result<Identity> {
+        if let Deployment::Local { .. } = self.deployment()? {
+            return Err(Error::failed(
+                "services and endpoints are in Keystone's catalogue, which a local deployment does not have",
+            )
+            .hint(Parameter::Cloud));
+        }
+        let cloud = self.cloud().await?;
+        warn_of_cloud(&cloud);
+        let observer = self.observation.observer();
+        Identity::open(cloud, Box::new(Terminal), observer).await
     }
 
     /// Returns the deployment that options, environment and preferences select.
@@ -439,6 +452,15 @@ impl Session {
             .map(str::to_string)
             .or_else(|| Some(self.environment.get(variable)?.to_str()?.to_string()))
     }
+}
+
+/// Prints the warnings about a cloud. Returns the one to print if the image service turns out to use TLS.
+fn warn_of_cloud(cloud: &Cloud) -> Option<String> {
+    let warnings = cloud.warnings();
+    for warning in &warnings {
+        ui::notice(warning);
+    }
+    cloud.tls_warning().filter(|late| !warnings.contains(late))
 }
 
 /// Warns if recovery after a crashed command failed when the deployment was opened.

@@ -269,6 +269,14 @@ impl Cloud {
         }
     }
 
+    /// Returns the same login for Keystone itself in place of the image service, at the address of the login; None
+    /// without Keystone.
+    pub fn for_identity(mut self) -> Option<Self> {
+        let keystone = self.keystone()?.auth_url.0.clone();
+        self.endpoint = Some(Address(root_of(keystone)));
+        Some(self)
+    }
+
     /// Returns the directory of cached tokens: `glance/tokens` in `XDG_CACHE_HOME` or `~/.cache`; None
     /// without a home directory.
     pub fn token_directory(environment: &Environment) -> Option<PathBuf> {

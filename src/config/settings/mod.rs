@@ -10,6 +10,7 @@ mod mysql;
 mod notifications;
 mod option_file;
 mod policy;
+mod registry;
 mod scrubber;
 mod server;
 mod setting;
@@ -39,6 +40,7 @@ use import::{ImportSettings, read_import};
 use logging::read_logging;
 use notifications::read_notifications;
 use policy::read_policy;
+use registry::read_registry;
 use scrubber::read_scrubber;
 use server::{read_self_url, read_server};
 use stores::{Layout, read_stores};
@@ -53,6 +55,7 @@ pub use notifications::{
     Broker, LoginMethod, NotificationDriver, NotificationSettings, QueueKind, Reconnection,
 };
 pub use policy::{PolicySettings, ProtectionFormat, ProtectionSettings};
+pub use registry::RegistryRemnant;
 pub use scrubber::ScrubberSettings;
 pub use server::{Flavor, IdentityKind, ServerSettings, ServerTls};
 pub use setting::Setting;
@@ -131,6 +134,8 @@ pub struct Settings {
     pub policy: Setting<PolicySettings>,
     /// The notifications of changes.
     pub notifications: Setting<Box<NotificationSettings>>,
+    /// A part of the configuration that is for glance-registry; None without one.
+    pub registry: Option<RegistryRemnant>,
     /// The import settings.
     pub import: ImportSettings,
     /// The default directory of metadata definition files.
@@ -305,6 +310,7 @@ fn read_settings(reader: &Reader<'_>, layout: &Layout<'_>, search_path: &[PathBu
         server: read_server(reader).map(Box::new).into(),
         policy: read_policy(reader, search_path).into(),
         notifications: read_notifications(reader, layout.base).map(Box::new).into(),
+        registry: read_registry(reader.files),
         import: read_import(reader),
         metadef_dir: reader
             .text_or_default(&METADATA_SOURCE_PATH)

@@ -5,6 +5,7 @@ mod complete;
 mod doctor;
 mod downloads;
 pub mod grammar;
+mod identity;
 mod json;
 mod lines;
 mod metadefs;

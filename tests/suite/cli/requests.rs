@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use glance_tools::cli::command::grammar::Grammar;
 use serde_json::json;
 
+use super::identity;
 use crate::support::glance::{Server, aim};
 use crate::support::{GLANCE, Place, Run};
 
@@ -745,7 +746,8 @@ fn every_command_that_works_is_in_the_table() {
             let names = rows.iter().map(|row| row.name).filter(begins);
             names.max_by_key(|name| name.len())
         };
-        let known: BTreeSet<&str> = costs.iter().filter_map(|(words, _)| of(words)).collect();
+        let costs = costs.iter().chain(identity::COSTS);
+        let known: BTreeSet<&str> = costs.filter_map(|(words, _)| of(words)).collect();
         for row in &rows {
             assert!(
                 known.contains(row.name) || LOCAL.contains(&row.name),

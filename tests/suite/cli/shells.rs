@@ -103,7 +103,7 @@ fn bash_leaves_other_commands_of_openstack_to_the_function_that_was_there() {
     let Some(terminal) = Terminal::start(&place, &shell, &setup) else {
         return;
     };
-    terminal.completes("openstack ser", &["openstack server"]);
+    terminal.completes("openstack serve", &["openstack server"]);
     terminal.completes("openstack server li", &["openstack server list-of-other"]);
     terminal.completes(
         "openstack image show M",
@@ -148,7 +148,7 @@ fn zsh_completes_names_ids_and_paths_and_hands_on_what_is_not_ours() {
         return;
     };
     check(&terminal, &ids);
-    terminal.completes("openstack ser", &["openstack server"]);
+    terminal.completes("openstack serve", &["openstack server"]);
     terminal.completes("openstack server li", &["openstack server list-of-other"]);
     terminal.completes(
         "openstack image show M",
@@ -180,7 +180,7 @@ fn fish_completes_names_ids_and_paths_beside_other_completions() {
         return;
     };
     check(&terminal, &ids);
-    terminal.completes("openstack ser", &["openstack server"]);
+    terminal.completes("openstack serve", &["openstack server"]);
     terminal.completes(
         "openstack image show M",
         &["openstack image show My\\ image"],

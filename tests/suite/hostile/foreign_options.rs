@@ -476,6 +476,9 @@ const DESTRUCTIVE: [(&str, &[&str]); 4] = [
             "image metadef object delete N o",
             "cached image clear",
             "cached image delete ID",
+            "service delete NAME",
+            "service set NAME --name x",
+            "endpoint delete ID",
         ],
     ),
     (

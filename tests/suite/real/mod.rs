@@ -5,6 +5,7 @@ mod conformance;
 mod deployments;
 mod four_stores;
 mod hosts;
+mod install;
 mod interop;
 mod killed;
 mod manage;

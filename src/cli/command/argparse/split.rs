@@ -28,7 +28,7 @@ pub(super) fn split_globals(
     {
         return first;
     }
-    let is_second = |word: &String| matches!(word.as_str(), "image" | "cached");
+    let is_second = |word: &String| Grammar::Openstack.begins_with(word);
     let names_second = |split: &Result<(Grammar, Vec<String>, Vec<String>)>| {
         let rest = split.as_ref().ok().map(|(_, _, rest)| rest);
         rest.and_then(|rest| rest.first()).is_some_and(is_second)

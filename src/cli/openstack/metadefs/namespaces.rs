@@ -2,10 +2,11 @@
 
 use clap::ArgGroup;
 
-use super::{Failures, views};
+use super::views;
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
 use crate::cli::openstack::attributes::either_flag;
+use crate::cli::openstack::failures::Failures;
 use crate::cli::run::session::Session;
 use crate::cli::views::metadefs as shared;
 use crate::model::metadef::{Definition, NamespaceQuery, PUBLIC, private};

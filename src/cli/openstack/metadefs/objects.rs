@@ -1,7 +1,8 @@
 //! Objects of metadata definitions: `openstack image metadef object`.
 
-use super::{Failures, views};
+use super::views;
 use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::openstack::failures::Failures;
 use crate::cli::run::session::Session;
 use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;

@@ -1,8 +1,9 @@
 //! Resource types of metadata definitions: `openstack image metadef resource type`.
 
-use super::{Failures, views};
+use super::views;
 use crate::Result;
 use crate::cli::command::registry::{Leaf, Output, Row};
+use crate::cli::openstack::failures::Failures;
 use crate::cli::run::session::Session;
 use crate::cli::views::metadefs as shared;
 use crate::model::metadef::Definition;

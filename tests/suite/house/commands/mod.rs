@@ -1,8 +1,8 @@
 //! The commands in README.md and docs/ are run, and their output is compared with what is shown: see `page.rs` for the
 //! conventions. `UPDATE_DOCUMENTS=1` writes the output that differs into the documents, `UPDATE_DOCUMENTS=all` all output.
 
-mod page;
-mod shell;
+pub mod page;
+pub mod shell;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,8 +18,9 @@ use crate::support::keystone::{self, refusal, token_reply};
 use crate::support::{GLANCE, files};
 use shell::Shell;
 
-/// The documents whose commands are run; each has a test below.
-const DOCUMENTS: [&str; 12] = [
+/// The documents whose commands are run; each has a test below, and the one about the installation in
+/// `real/install.rs`.
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "docs/README.md",
     "docs/coming-from-the-clients.md",
@@ -28,6 +29,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/cookbook.md",
     "docs/departures.md",
     "docs/deployments.md",
+    "docs/install.md",
     "docs/json.md",
     "docs/stores-and-imports.md",
     "docs/troubleshooting.md",
@@ -83,6 +85,7 @@ fn check_below(document: &str, top: &Path, root: Option<&Path>) {
         home: top.join("home"),
         scripts: top.join("scripts"),
         programs,
+        others: None,
         terminal: Stdio::from(terminal.slave),
         clouds,
         root: root.map(Path::to_path_buf),

@@ -10,6 +10,9 @@ use super::page::Step;
 /// The home directory that documents show.
 const HOME: &str = "/home/you";
 
+/// The directories of this machine's programs.
+const SYSTEM: [&str; 3] = ["/usr/sbin", "/usr/bin", "/bin"];
+
 /// What a command did.
 #[derive(Debug)]
 pub struct Done {
@@ -27,6 +30,8 @@ pub struct Shell {
     pub scripts: PathBuf,
     /// The directory of the programs.
     pub programs: PathBuf,
+    /// A directory of further programs, after that on the path.
+    pub others: Option<PathBuf>,
     /// Standard input: a terminal at which nothing is typed.
     pub terminal: Stdio,
     /// The `clouds.yaml` of steps with a cloud.
@@ -51,7 +56,10 @@ impl Shell {
                 .and_then(|root| path.strip_prefix(root).ok());
             below.map_or_else(|| path.to_path_buf(), |below| Path::new("/").join(below))
         };
-        let mut script = String::from("exec 2>&1\ncd ~/work\ncode=0\n");
+        // What a document starts ends with its shell.
+        let mut script = String::from(
+            "trap 'kill $(jobs -p) 2> /dev/null' EXIT\nexec 2>&1\ncd ~/work\ncode=0\n",
+        );
         for (number, step) in steps.iter().enumerate() {
             let part = self.scripts.join(number.to_string());
             fs::write(&part, format!("{}\n", step.command)).unwrap();
@@ -79,19 +87,22 @@ impl Shell {
         if let Some(root) = &self.root {
             command.arg("chroot").arg(root);
         }
+        let mut path_variable = inside(&self.programs).display().to_string();
+        for more in self
+            .others
+            .iter()
+            .map(PathBuf::as_path)
+            .chain(SYSTEM.map(Path::new))
+        {
+            write!(path_variable, ":{}", more.display()).unwrap();
+        }
         let output = command
             .arg("bash")
             .arg(inside(&path))
             .env_clear()
             .env("HOME", &home)
             .env("LANG", "C.UTF-8")
-            .env(
-                "PATH",
-                format!(
-                    "{}:/usr/sbin:/usr/bin:/bin",
-                    inside(&self.programs).display()
-                ),
-            )
+            .env("PATH", path_variable)
             .env("USER", "you")
             .stdin(self.terminal)
             .output()
