@@ -19,7 +19,7 @@ use crate::support::{GLANCE, files};
 use shell::Shell;
 
 /// The documents whose commands are run; each has a test below.
-const DOCUMENTS: [&str; 12] = [
+const DOCUMENTS: [&str; 13] = [
     "README.md",
     "docs/README.md",
     "docs/coming-from-the-clients.md",
@@ -30,6 +30,7 @@ const DOCUMENTS: [&str; 12] = [
     "docs/deployments.md",
     "docs/json.md",
     "docs/stores-and-imports.md",
+    "docs/stores.md",
     "docs/troubleshooting.md",
     "docs/tutorial.md",
 ];
@@ -143,6 +144,11 @@ fn commands_of_the_cookbook_print_what_it_shows_with_qemu_img() {
 #[test]
 fn commands_about_stores_and_imports_print_what_is_shown() {
     check("docs/stores-and-imports.md");
+}
+
+#[test]
+fn commands_about_the_facts_of_stores_print_what_is_shown() {
+    check("docs/stores.md");
 }
 
 #[test]
