@@ -136,7 +136,7 @@ impl Connector {
     pub(super) async fn reporting<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         // Zero is no limit for Ceph.
         let limit = self.settings.timeout.filter(|limit| !limit.is_zero());
-        let limit = limit.map_or(Duration::MAX, |limit| limit * REQUESTS);
+        let limit = limit.map_or(Duration::MAX, |limit| limit.saturating_mul(REQUESTS));
         let overdue = async {
             tokio::time::sleep(limit.min(NOTICE)).await;
             if limit > NOTICE {
