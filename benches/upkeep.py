@@ -82,7 +82,8 @@ def thin(bench, runs):
         before = settled(conf)
         create(bench, deployments["into RBD"], source, False)
         pool, raw = (after - was for after, was in zip(settled(conf), before))
-        images = json.loads(ceph_command("rbd", conf, "du", "--exact", "--format", "json", "images"))
+        # Objects count up to their last byte there.
+        images = json.loads(ceph_command("rbd", conf, "du", "--exact", "--format", "json", "--pool", "images"))
         print(f"  space: pool {pool / MIB:.1f} MiB, allocated {raw / MIB:.1f} MiB, "
               f"rbd du --exact {images['total_used_size'] / MIB:.1f} MiB")
     finally:
