@@ -12,6 +12,7 @@ from measure import Row, compare, once, piped
 from operator_tools import OperatorBench
 from remote import remote
 from stores import stores
+from upkeep import Scrubs, thin
 
 RUNS = int(os.environ.get("GLANCE_BENCH_RUNS", "5"))
 QUICK = 40
@@ -238,6 +239,10 @@ def main():
             bench.lists(count)
     if "cache" in wanted:
         CacheBench(bench, RUNS).measure()
+    if "thin" in wanted:
+        thin(bench, RUNS)
+    if "scrubs" in wanted:
+        Scrubs(bench, RUNS).measure()
     if "operator" in wanted:
         OperatorBench(bench, RUNS).measure()
 

@@ -55,6 +55,9 @@
 //! # }
 //! ```
 
+// The layout of the deepest future, in an optimized build.
+#![recursion_limit = "256"]
+
 pub mod amqp;
 pub mod cli;
 pub mod config;

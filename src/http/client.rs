@@ -21,6 +21,9 @@ use super::{tls, upload, wire};
 use crate::config::Tls;
 use crate::model::address::place;
 
+/// The default timeout of a connection attempt.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 const USER_AGENT: &str = concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION"));
 
 /// A function that is called with requests and responses, as text without secrets.
@@ -80,7 +83,7 @@ impl Default for Options {
         Self {
             tls: Tls::default(),
             proxies: Proxies::default(),
-            connect_timeout: Duration::from_secs(10),
+            connect_timeout: CONNECT_TIMEOUT,
             timeout: Duration::from_mins(1),
             redirects: redirect::Policy::default(),
             retries: retry::Policy::default(),

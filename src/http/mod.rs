@@ -19,7 +19,7 @@ mod tls;
 mod upload;
 mod wire;
 
-pub use client::{Client, Listener, Observer, Options, Timer, Timing};
+pub use client::{CONNECT_TIMEOUT, Client, Listener, Observer, Options, Timer, Timing};
 pub use guard::Guard;
 pub use message::{Request, Response, StreamingResponse};
 pub use proxies::Proxies;

@@ -2,7 +2,8 @@
 //!
 //! The rows drive the reading, and tests ensure that `docs/configuration.md` matches them and that every
 //! row is read. Names, defaults and limits are Glance's. The section `local_limits` is an extension, for
-//! limits that Glance's operators keep in Keystone; so is `trusted_auth`, the proxies that may identify callers.
+//! limits that Glance's operators keep in Keystone; so are `trusted_auth`, the proxies that may identify callers, and
+//! the time limits `s3_store_timeout` and `swift_store_timeout`.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
 //! `glance/image_cache/drivers/sqlite.py`, `glance/db/sqlalchemy/metadata.py`,
@@ -74,6 +75,12 @@ impl Kind {
         }
     }
 }
+
+/// A time limit.
+const SECONDS: Kind = Kind::Integer {
+    minimum: 1,
+    maximum: 1 << 31,
+};
 
 const ANY_INTEGER: Kind = Kind::Integer {
     minimum: i128::MIN,
@@ -160,6 +167,7 @@ options! {
         Kind::Integer { minimum: 5, maximum: 5 << 10 }, Some("10");
     S3_THREAD_POOLS = [EACH_STORE] "s3_store_thread_pools",
         Kind::Integer { minimum: 1, maximum: 1 << 16 }, Some("10");
+    S3_TIMEOUT = [EACH_STORE] "s3_store_timeout", SECONDS, Some("60");
     S3_CACERT = [EACH_STORE] "s3_store_cacert", Kind::Text, Some("");
     S3_DATA_INTEGRITY = [EACH_STORE] "s3_store_enable_data_integrity_protection",
         Kind::Boolean, Some("false");
@@ -201,6 +209,7 @@ options! {
     SWIFT_ADMIN_TENANTS = [EACH_STORE] "swift_store_admin_tenants", Kind::List, Some("");
     SWIFT_RETRY_GET_COUNT = [EACH_STORE] "swift_store_retry_get_count",
         Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("0");
+    SWIFT_TIMEOUT = [EACH_STORE] "swift_store_timeout", SECONDS, Some("60");
     SWIFT_EXPIRE_SOON_INTERVAL = [EACH_STORE] "swift_store_expire_soon_interval",
         Kind::Integer { minimum: 0, maximum: 1 << 31 }, Some("60");
     SWIFT_USE_TRUSTS = [EACH_STORE] "swift_store_use_trusts", Kind::Boolean, Some("true");

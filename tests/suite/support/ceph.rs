@@ -9,6 +9,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use librbd::{Cluster, Connection, Pool};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::support::realcloud::{not_in_quick_runs, output_of, run};
 
@@ -37,6 +39,16 @@ pub fn gateway() -> u16 {
         output_of(&mut script("gateway", &directory));
     });
     let port = fs::read_to_string(directory.join("rgw.port")).unwrap();
+    port.trim().parse().unwrap()
+}
+
+/// The port of its second gateway, at which manifests are prefixes, started if it was not.
+pub fn gateway_with_prefixes() -> u16 {
+    let directory = ceph();
+    start(&directory, "prefixes", || {
+        output_of(&mut script("prefixes", &directory));
+    });
+    let port = fs::read_to_string(directory.join("rgw-prefixes.port")).unwrap();
     port.trim().parse().unwrap()
 }
 
@@ -94,15 +106,37 @@ impl CephPool {
 
     /// The pool `images` of a Ceph that no other test uses, and which ends with this process.
     pub fn alone() -> Self {
+        Self::alone_on("memstore")
+    }
+
+    /// The same, which has its data after its OSD was killed and started again.
+    pub fn alone_on_disk() -> Self {
+        Self::alone_on("bluestore")
+    }
+
+    fn alone_on(store: &str) -> Self {
         not_in_quick_runs("Ceph");
         let owner = std::process::id();
-        let directory = std::env::temp_dir().join(format!("glance-ceph-alone-{owner}"));
-        output_of(script("up", &directory).arg(owner.to_string()));
+        let directory = std::env::temp_dir().join(format!("glance-ceph-{store}-{owner}"));
+        let mut up = script("up", &directory);
+        output_of(up.arg(owner.to_string()).env("CEPH_STORE", store));
         Self {
             conf: directory.join("ceph.conf"),
             name: "images".to_string(),
             user: "glance",
         }
+    }
+
+    /// Kills one of its services: `mon` or `osd`.
+    pub fn kill(&self, service: &str) {
+        let pid = self.conf.with_file_name(format!("{service}.pid"));
+        let pid = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+
+    /// Starts its services that do not run.
+    pub fn start(&self) {
+        output_of(&mut script("up", self.conf.parent().unwrap()));
     }
 
     /// The pool `images` and the user `glance`, which has rights in no other pool. All tests share it.

@@ -27,6 +27,12 @@ pub enum Fault {
     SpoilSent,
     /// The request is forwarded, and the byte in the middle of its response is changed.
     SpoilReceived,
+    /// After this many bytes of the body, nothing is read or answered any more.
+    Stall(u64),
+    /// The request is forwarded, and of its response only this many bytes arrive, on a connection that stays open.
+    StallReceived(usize),
+    /// The request is forwarded, and its response arrives byte by byte after this many bytes.
+    Trickle(usize),
     /// The request is forwarded after this time.
     Delay(Duration),
 }
@@ -151,11 +157,43 @@ fn with_fault(exchange: &mut Exchange, host: &str, fault: &Fault) -> Then {
             spoil(&mut response);
             exchange.write(&response);
         }
+        Fault::Stall(bytes) => {
+            exchange.read(*bytes);
+            return idle(exchange);
+        }
+        Fault::StallReceived(bytes) => {
+            let response = forward(exchange, host);
+            exchange.write(&response[..response.len().min(*bytes)]);
+            return idle(exchange);
+        }
+        Fault::Trickle(bytes) => {
+            let response = forward(exchange, host);
+            let (first, rest) = response.split_at(response.len().min(*bytes));
+            let mut goes_on = exchange.write(first);
+            for byte in rest {
+                goes_on = goes_on && exchange.write(&[*byte]);
+                if !goes_on {
+                    break;
+                }
+                std::thread::sleep(PAUSE);
+            }
+        }
         Fault::Delay(time) => {
             std::thread::sleep(*time);
             let response = forward(exchange, host);
             exchange.write(&response);
         }
+    }
+    Then::Close
+}
+
+/// The time between the bytes of a response that trickles.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Reads and answers nothing until the test ends.
+fn idle(exchange: &mut Exchange) -> Then {
+    while exchange.goes_on() {
+        std::thread::sleep(PAUSE);
     }
     Then::Close
 }

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use glance_tools::config::{Addressing, S3Store, Secret};
 
@@ -117,6 +118,7 @@ impl Bucket {
             large_object_size: 100 << 20,
             chunk_size: 10 << 20,
             thread_pools: 10,
+            timeout: Duration::from_mins(1),
             authorities: None,
             sends_checksums: false,
             verifies_checksums: false,

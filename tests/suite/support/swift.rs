@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::ceph::{gateway, gateway_with_prefixes};
 use super::realcloud::{known, not_in_quick_runs, output_of, run, script};
 
 fn swift_script() -> PathBuf {
@@ -103,6 +104,25 @@ impl Account {
     /// The same one in a Swift that does not offer lists of segments.
     pub fn without_lists() -> Self {
         Self::of_tempauth("url-without-lists")
+    }
+
+    /// One of Ceph's gateway.
+    pub fn of_gateway() -> Self {
+        Self::at_gateway(gateway())
+    }
+
+    /// The same one at a gateway that does not offer lists of segments.
+    pub fn of_gateway_with_prefixes() -> Self {
+        Self::at_gateway(gateway_with_prefixes())
+    }
+
+    fn at_gateway(port: u16) -> Self {
+        Self {
+            version: "1".to_string(),
+            auth_address: format!("http://127.0.0.1:{port}/auth/v1.0"),
+            user: "glance:swift".to_string(),
+            key: "swiftsecret".to_string(),
+        }
     }
 
     /// One of Keystone.

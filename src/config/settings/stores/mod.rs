@@ -12,6 +12,7 @@ pub use s3::{Addressing, S3Store, is_host_label};
 pub use swift::{SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore};
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::config::oslo::options::{
     CHUNK_SIZE, DATADIR, DATADIRS, DEFAULT_BACKEND, DEFAULT_STORE, ENABLED_BACKENDS, FILE_PERM,
@@ -29,6 +30,13 @@ const UNNAMED_SECTION: &str = "glance_store";
 
 /// The prefix of the names of Glance's reserved stores.
 const RESERVED_PREFIX: &str = "os_glance_";
+
+/// Returns a number of seconds.
+fn seconds(number: &Located<'_, i128>) -> Result<Duration> {
+    let seconds = u64::try_from(number.value);
+    let seconds = seconds.map_err(|_| number.refuse("too large"))?;
+    Ok(Duration::from_secs(seconds))
+}
 
 /// All stores of a deployment, with at least the default one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -604,7 +612,7 @@ mod tests {
             user: Some("glance".to_string()),
             ceph_conf: Some("/cwd/ceph.conf".into()),
             chunk_size: 6 << 20,
-            timeout: Some(std::time::Duration::from_secs(5)),
+            timeout: Some(Duration::from_secs(5)),
             thin_provisioning: true,
         };
         assert_eq!((set.order(), set), (22, expected));
@@ -649,6 +657,7 @@ mod tests {
             large_object_size: 100 << 20,
             chunk_size: 10 << 20,
             thread_pools: 10,
+            timeout: Duration::from_mins(1),
             authorities: None,
             sends_checksums: false,
             verifies_checksums: false,
@@ -659,7 +668,7 @@ mod tests {
             "{keys}s3_store_host = https://s3.example/\ns3_store_bucket = images\ns3_store_region_name = r\n\
              s3_store_create_bucket_on_put = true\ns3_store_bucket_url_format = virtual\n\
              s3_store_large_object_size = 0\ns3_store_large_object_chunk_size = 5\ns3_store_thread_pools = 1\n\
-             s3_store_cacert = ca.pem\ns3_store_enable_data_integrity_protection = true\n\
+             s3_store_cacert = ca.pem\ns3_store_timeout = 7\ns3_store_enable_data_integrity_protection = true\n\
              s3_store_request_checksum_calculation = when_supported\n"
         ));
         let expected = S3Store {
@@ -671,6 +680,7 @@ mod tests {
             large_object_size: 0,
             chunk_size: 5 << 20,
             thread_pools: 1,
+            timeout: Duration::from_secs(7),
             authorities: Some("/cwd/ca.pem".into()),
             sends_checksums: true,
             ..default.clone()
@@ -723,6 +733,7 @@ mod tests {
             ("s3_store_large_object_chunk_size = 4", "4 is less than 5"),
             ("s3_store_large_object_size = -1", "-1 is less than 0"),
             ("s3_store_thread_pools = 0", "0 is less than 1"),
+            ("s3_store_timeout = 0", "0 is less than 1"),
             (
                 "s3_store_bucket_url_format = dns",
                 "not one of auto, virtual, path",

@@ -4,12 +4,13 @@
 //! the addresses of buckets.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use super::Layout;
+use super::{Layout, seconds};
 use crate::config::oslo::options::{
     OptionSpec, S3_ACCESS_KEY, S3_BUCKET, S3_BUCKET_URL_FORMAT, S3_CACERT, S3_CREATE_BUCKET,
     S3_DATA_INTEGRITY, S3_HOST, S3_LARGE_OBJECT_CHUNK_SIZE, S3_LARGE_OBJECT_SIZE, S3_REGION,
-    S3_REQUEST_CHECKSUMS, S3_RESPONSE_CHECKSUMS, S3_SECRET_KEY, S3_THREAD_POOLS,
+    S3_REQUEST_CHECKSUMS, S3_RESPONSE_CHECKSUMS, S3_SECRET_KEY, S3_THREAD_POOLS, S3_TIMEOUT,
 };
 use crate::config::oslo::reader::{Located, Reader};
 use crate::config::secret::Secret;
@@ -47,6 +48,8 @@ pub struct S3Store {
     pub chunk_size: u64,
     /// The maximum number of parts that are sent concurrently.
     pub thread_pools: usize,
+    /// The time limit for a response, for each further piece of its body, and for a service that accepts no data.
+    pub timeout: Duration,
     /// Trusted certificates, in PEM; None trusts the system's.
     pub authorities: Option<PathBuf>,
     /// Whether checksums are sent in addition to the digests that are always sent.
@@ -133,6 +136,7 @@ pub(super) fn read_s3_store(
         large_object_size: mebibytes(&S3_LARGE_OBJECT_SIZE)?,
         chunk_size: mebibytes(&S3_LARGE_OBJECT_CHUNK_SIZE)?,
         thread_pools: usize::try_from(pools.value).map_err(|_| pools.refuse("too large"))?,
+        timeout: seconds(&reader.integer(S3_TIMEOUT.of(section))?)?,
         authorities: authorities.map(|path| layout.base.join(path.value)),
         sends_checksums: is_supported(&S3_REQUEST_CHECKSUMS)?,
         verifies_checksums: is_supported(&S3_RESPONSE_CHECKSUMS)?,

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Layout;
+use super::{Layout, seconds};
 use crate::config::cloud::{Address, Interface, Keystone, Method, Named, Reference, Scope};
 use crate::config::oslo::ini::{Ini, normalize_section};
 use crate::config::oslo::options::{
@@ -15,7 +15,7 @@ use crate::config::oslo::options::{
     SWIFT_ENDPOINT, SWIFT_ENDPOINT_TYPE, SWIFT_EXPIRE_SOON_INTERVAL, SWIFT_KEY,
     SWIFT_LARGE_OBJECT_SIZE, SWIFT_MULTI_TENANT, SWIFT_MULTIPLE_CONTAINERS_SEED, SWIFT_PROJECT_ID,
     SWIFT_PROJECT_NAME, SWIFT_REGION, SWIFT_RETRY_GET_COUNT, SWIFT_SERVICE_TYPE,
-    SWIFT_SSL_COMPRESSION, SWIFT_UPLOAD_BUFFER_DIR, SWIFT_USE_TRUSTS, SWIFT_USER,
+    SWIFT_SSL_COMPRESSION, SWIFT_TIMEOUT, SWIFT_UPLOAD_BUFFER_DIR, SWIFT_USE_TRUSTS, SWIFT_USER,
 };
 use crate::config::oslo::reader::{Located, Reader};
 use crate::config::oslo::values::quoted;
@@ -60,6 +60,8 @@ pub struct SwiftStore {
     pub authorities: Option<PathBuf>,
     /// The maximum number of times that an interrupted download is continued.
     pub retry_get_count: usize,
+    /// The time limit for a response, for each further piece of its body, and for a service that accepts no data.
+    pub timeout: Duration,
     /// The remaining validity below which a token is replaced.
     pub expire_soon: Duration,
     /// The directory in which segments are buffered, so that they can be sent again; None does not buffer.
@@ -256,9 +258,8 @@ pub(super) fn read_swift_store(
         is_insecure: reader.boolean(SWIFT_AUTH_INSECURE.of(section))?,
         authorities: authorities.map(|path| layout.base.join(path)),
         retry_get_count: number(&reader.integer(SWIFT_RETRY_GET_COUNT.of(section))?)?,
-        expire_soon: Duration::from_secs(number(
-            &reader.integer(SWIFT_EXPIRE_SOON_INTERVAL.of(section))?,
-        )?),
+        timeout: seconds(&reader.integer(SWIFT_TIMEOUT.of(section))?)?,
+        expire_soon: seconds(&reader.integer(SWIFT_EXPIRE_SOON_INTERVAL.of(section))?)?,
         buffer_dir: read_buffer_dir(reader, layout, section)?,
     })
 }

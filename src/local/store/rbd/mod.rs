@@ -85,18 +85,17 @@ impl RbdStore {
     /// Opens the data at an address for reading.
     async fn open_image(&self, url: &str) -> Result<(Closing, u64)> {
         let address = Address::parse(url)?;
-        let connector = Arc::clone(&self.connector);
-        blocking(move || {
+        let open = move |connector: &Arc<Connector>| {
             let pool = connector.pool(address.pool.as_deref())?;
             let failed = |error: librbd::Error| match error.errno() {
-                Some(errno::ENOENT) => missing(&connector, &address),
+                Some(errno::ENOENT) => missing(connector, &address),
                 _ => connector.failed(&format!("read image {}", address.image), &error),
             };
             let image = open_at(&pool, &address).map_err(failed)?;
             let size = image.size().map_err(failed)?;
             Ok((Closing::new(Arc::new(image)), size))
-        })
-        .await
+        };
+        self.connector.run(open).await
     }
 }
 
@@ -256,19 +255,20 @@ impl Store for RbdStore {
     }
 
     async fn create(&self, id: &str, size: Option<u64>) -> Result<Box<dyn Writer>> {
-        let (connector, name) = (Arc::clone(&self.connector), id.to_string());
-        let fsid = blocking(move || {
+        let name = id.to_string();
+        let check = move |connector: &Arc<Connector>| {
             let pool = connector.pool(None)?;
             match pool.open_read_only(&name, None) {
-                Ok(_) => return Err(taken(&connector, &format!("image {name}"))),
+                Ok(_) => return Err(taken(connector, &format!("image {name}"))),
                 Err(error) if error.is(errno::ENOENT) => {}
                 Err(error) => {
                     return Err(connector.failed(&format!("create image {name}"), &error));
                 }
             }
             Ok(connector.session()?.fsid.clone())
-        });
-        let address = self.address(&fsid.await?, id);
+        };
+        let fsid = self.connector.run(check).await?;
+        let address = self.address(&fsid, id);
         let connector = Arc::clone(&self.connector);
         Ok(Box::new(RbdWriter::new(connector, id, address, size)))
     }
@@ -360,7 +360,7 @@ fn read(
             let Some((read, wanted)) = reads.pop_front() else {
                 break;
             };
-            let (count, bytes) = read.await.map_err(failed)?;
+            let (count, bytes) = connector.reporting(read).await?.map_err(failed)?;
             if usize::try_from(count).ok() != Some(wanted) {
                 Err(connector.error("an image ends before its size"))?;
             }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,15 @@ use crate::{Error, ErrorKind, Parameter, Result, config};
 
 /// The time that operations which others wait for give a cluster to respond.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The time after which a command reports that it waits for the cluster.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// How many times the limit of a request an operation of several requests may take.
+const REQUESTS: u32 = 5;
+
+/// The hint for a cluster that does not respond to requests.
+const HEALTH: &str = "Is the cluster or the pool full, or an OSD down? See 'ceph health detail'.";
 
 /// A connection to a cluster.
 pub(super) struct Session {
@@ -33,6 +43,8 @@ pub(super) struct Connector {
     fsid: OnceLock<String>,
     /// The addresses of the monitors in the configuration.
     monitors: OnceLock<String>,
+    /// Whether it was reported that the cluster does not respond, and it has not responded since.
+    is_reported: AtomicBool,
 }
 
 impl Connector {
@@ -43,6 +55,7 @@ impl Connector {
             session: Mutex::new(None),
             fsid: OnceLock::new(),
             monitors: OnceLock::new(),
+            is_reported: AtomicBool::new(false),
         }
     }
 
@@ -113,6 +126,57 @@ impl Connector {
             Ok(done) => done,
             Err(_) => Err(self.unreachable(&format!("{} s", PATIENCE.as_secs()))),
         }
+    }
+
+    /// Waits for work in the cluster, and reports it if that takes long. Without a time limit, requests wait until the
+    /// cluster responds, however long that takes.
+    ///
+    /// # Errors
+    /// `Unreachable` after several times the limit of a request. librbd itself repeats some requests without end.
+    pub(super) async fn reporting<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        // Zero is no limit for Ceph.
+        let limit = self.settings.timeout.filter(|limit| !limit.is_zero());
+        let limit = limit.map_or(Duration::MAX, |limit| limit.saturating_mul(REQUESTS));
+        let overdue = async {
+            tokio::time::sleep(limit.min(NOTICE)).await;
+            if limit > NOTICE {
+                self.report();
+                tokio::time::sleep(limit - NOTICE).await;
+            }
+        };
+        tokio::select! {
+            done = work => {
+                self.is_reported.store(false, Ordering::Relaxed);
+                Ok(done)
+            }
+            () = overdue => {
+                let limit = format!("{} s", limit.as_secs());
+                Err(self.unreachable(&limit).hint(HEALTH))
+            }
+        }
+    }
+
+    /// Reports once that the cluster does not respond, until it does.
+    fn report(&self) {
+        if self.is_reported.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        log::warn!(
+            "store '{}': still waiting for the cluster{} after {} s (pool '{}')",
+            self.id,
+            self.at(),
+            NOTICE.as_secs(),
+            self.settings.pool
+        );
+    }
+
+    /// Runs blocking work, and reports it if that takes long.
+    pub(super) async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Arc<Self>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let connector = Arc::clone(self);
+        self.reporting(blocking(move || work(&connector))).await?
     }
 
     /// Returns the connection. Blocks while it is made.
@@ -247,7 +311,7 @@ impl Connector {
     }
 
     /// Returns the error for a cluster that does not respond.
-    fn unreachable(&self, limit: &str) -> Error {
+    pub(super) fn unreachable(&self, limit: &str) -> Error {
         self.on(self.silent(limit))
     }
 
@@ -258,6 +322,20 @@ impl Connector {
             self.settings.pool
         );
         Error::new(ErrorKind::Unreachable, message)
+    }
+
+    /// Returns the time limit of requests in seconds, which the configuration of Ceph may set as well.
+    fn request_limit(&self) -> String {
+        if let Some(limit) = self.settings.timeout {
+            return limit.as_secs().to_string();
+        }
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let limit = session
+            .as_ref()
+            .and_then(|session| session.cluster.option("rados_osd_op_timeout").ok());
+        let limit = limit.unwrap_or_default();
+        // The option has decimals.
+        limit.split('.').next().unwrap_or_default().to_string()
     }
 
     /// Returns the addresses of the monitors, with a word before them; empty if they are unknown.
@@ -290,13 +368,11 @@ impl Connector {
     pub(super) fn failed(&self, what: &str, error: &librbd::Error) -> Error {
         let pool = &self.settings.pool;
         match error.errno() {
-            Some(errno::ETIMEDOUT) => {
-                let limit = self.settings.timeout.map_or(0, |limit| limit.as_secs());
-                self.on(self
-                    .silent(&format!("{limit} s"))
+            Some(errno::ETIMEDOUT) => self
+                .on(self
+                    .silent(&format!("{} s", self.request_limit()))
                     .context(format_args!("cannot {what}")))
-                    .hint("Is the cluster or the pool full, or an OSD down? See 'ceph health detail'.")
-            }
+                .hint("Is the cluster or the pool full, or an OSD down? See 'ceph health detail'."),
             Some(errno::ENOSPC | errno::EDQUOT) => self
                 .on(Error::too_large(format!(
                     "Image storage media is full: cannot {what} in pool '{pool}'"

@@ -87,9 +87,10 @@ impl Writer for RbdWriter {
     }
 
     async fn sink(&mut self) -> Result<Sink<'_>> {
-        let (connector, state) = (Arc::clone(&self.connector), Arc::clone(&self.state));
-        let (name, size) = (self.name.clone(), self.size);
-        let image = blocking(move || begin(&connector, &name, size, &mut lock(&state))).await?;
+        let (name, size, state) = (self.name.clone(), self.size, Arc::clone(&self.state));
+        let begun =
+            move |connector: &Arc<Connector>| begin(connector, &name, size, &mut lock(&state));
+        let image = self.connector.run(begun).await?;
         let settings = &self.connector.settings;
         let intake = self.intake.insert(Intake {
             connector: Arc::clone(&self.connector),
@@ -113,15 +114,15 @@ impl Writer for RbdWriter {
         intake.finish().await?;
         let (written, size) = (intake.at, intake.size);
         drop(intake);
-        let (connector, state) = (Arc::clone(&self.connector), Arc::clone(&self.state));
+        let state = Arc::clone(&self.state);
         let (name, address) = (self.name.clone(), self.address.clone());
-        blocking(move || {
+        let publish = move |connector: &Arc<Connector>| {
             let mut state = lock(&state);
             let (Some(pool), Some(id), Some(image)) = (&state.pool, &state.id, &state.image) else {
                 return Err(Error::internal("nothing was stored"));
             };
             let failed = |error: librbd::Error| match error.errno() {
-                Some(errno::EEXIST) => taken(&connector, &address),
+                Some(errno::EEXIST) => taken(connector, &address),
                 _ => connector.failed(&format!("write image {name}"), &error),
             };
             if written != size {
@@ -134,7 +135,7 @@ impl Writer for RbdWriter {
                 Err(error) => return Err(failed(error)),
             };
             if named != *id {
-                return Err(taken(&connector, &address));
+                return Err(taken(connector, &address));
             }
             image.create_snapshot(SNAPSHOT).map_err(failed)?;
             image.protect_snapshot(SNAPSHOT).map_err(failed)?;
@@ -143,17 +144,28 @@ impl Writer for RbdWriter {
                 image.close();
             }
             Ok(())
-        })
-        .await
+        };
+        self.connector.run(publish).await
     }
 
     async fn abort(&mut self) -> Result<()> {
         // Its buffers and its reference to the image.
         self.intake = None;
+        // Closing an image waits for the cluster without a time limit.
+        if self
+            .state
+            .try_lock()
+            .is_ok_and(|state| state.pool.is_some())
+        {
+            self.connector.check_soon(None, self.name.clone()).await?;
+        }
         let (connector, state) = (Arc::clone(&self.connector), Arc::clone(&self.state));
         let name = self.name.clone();
         blocking(move || {
-            let mut state = lock(&state);
+            // An operation that was given up may still have it.
+            let Ok(mut state) = state.try_lock() else {
+                return Err(connector.error("a request of the upload has not ended"));
+            };
             if let Some(image) = state.image.take() {
                 image.close();
             }
@@ -259,15 +271,16 @@ impl Intake {
             self.wait_for_one().await?;
         }
         let new_size = self.grown(begins + length);
-        let (image, connector) = (Arc::clone(&self.image), Arc::clone(&self.connector));
-        let write = blocking(move || {
+        let image = Arc::clone(&self.image);
+        let begun = move |connector: &Arc<Connector>| {
             let failed = |error: librbd::Error| connector.failed("write an image", &error);
             if let Some(size) = new_size {
                 image.resize(size).map_err(failed)?;
             }
             image.write(extent, begins).map_err(failed)
-        });
-        self.writes.push_back((write.await?, length));
+        };
+        let write = self.connector.run(begun).await?;
+        self.writes.push_back((write, length));
         self.in_flight += length;
         Ok(())
     }
@@ -287,7 +300,7 @@ impl Intake {
             return Ok(());
         };
         self.in_flight -= length;
-        let written = write.await;
+        let written = self.connector.reporting(write).await?;
         written.map_err(|error| self.connector.failed("write an image", &error))?;
         Ok(())
     }

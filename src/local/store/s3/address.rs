@@ -267,6 +267,7 @@ mod tests {
             large_object_size: 0,
             chunk_size: 1,
             thread_pools: 1,
+            timeout: std::time::Duration::from_mins(1),
             authorities: None,
             sends_checksums: false,
             verifies_checksums: false,

@@ -109,6 +109,7 @@ mod tests {
             addressing: Addressing::Auto,
             large_object_size: threshold * MIB,
             chunk_size: part * MIB,
+            timeout: std::time::Duration::from_mins(1),
             thread_pools: 10,
             authorities: None,
             sends_checksums: false,

@@ -1,7 +1,5 @@
 //! Requests to the service, with its responses in types.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use http::header::{
@@ -16,14 +14,13 @@ use super::sign::{Keys, Payload, sign};
 use super::xml::{self, Uploads};
 use crate::ErrorKind;
 use crate::config::{S3Store, Tls, Trust};
-use crate::http::{Client, Options, Proxies, Request, Response, StreamingResponse, redirect};
+use crate::http::{
+    CONNECT_TIMEOUT, Client, Options, Proxies, Request, Response, StreamingResponse, redirect,
+};
 use crate::model::{ByteRange, Timestamp};
 
-/// The time limit for a response, for each further piece of its body, and for a service that accepts no data.
-const TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The time limit for the completion of an upload, for which a service may copy all parts.
-const COMPLETION_TIMEOUT: Duration = Duration::from_mins(10);
+/// How many times longer than others the completion of an upload may take, for which a service may copy all parts.
+const COMPLETION: u32 = 10;
 
 /// The maximum number of pages of a list that are read.
 const MAX_PAGES: usize = 1000;
@@ -89,6 +86,7 @@ impl Service {
                 ..Tls::default()
             },
             proxies: Proxies::Environment,
+            connect_timeout: CONNECT_TIMEOUT.min(settings.timeout),
             timeout,
             // A request is signed for one host.
             redirects: redirect::Policy {
@@ -100,9 +98,9 @@ impl Service {
             ..Options::default()
         };
         Self {
-            client: Client::new(options(true, TIMEOUT)),
-            single: Client::new(options(false, TIMEOUT)),
-            patient: Client::new(options(false, COMPLETION_TIMEOUT)),
+            client: Client::new(options(true, settings.timeout)),
+            single: Client::new(options(false, settings.timeout)),
+            patient: Client::new(options(false, settings.timeout * COMPLETION)),
             endpoint: Endpoint::of(settings),
             keys: Keys {
                 access: settings.access_key.clone(),

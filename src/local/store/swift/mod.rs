@@ -35,12 +35,9 @@ use super::{CLOCK_SLACK, IN_TRANSIT, Removal, Store, Writer};
 use crate::config::{self, Reference, SwiftAccount, SwiftAuth, Tls, Trust};
 use crate::data::Source;
 use crate::http::retry::Delay;
-use crate::http::{Client, Options, Proxies, StreamingResponse, redirect};
+use crate::http::{CONNECT_TIMEOUT, Client, Options, Proxies, StreamingResponse, redirect};
 use crate::model::{ByteRange, StoreInfo, Timestamp};
 use crate::{Error, ErrorKind, Result};
-
-/// The time limit for a response, and for each further piece of its body.
-const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The time limit for what a description needs of the service.
 const DESCRIPTION: Duration = Duration::from_secs(5);
@@ -72,7 +69,8 @@ impl SwiftStore {
                 ..Tls::default()
             },
             proxies: Proxies::Environment,
-            timeout: TIMEOUT,
+            connect_timeout: CONNECT_TIMEOUT.min(options.timeout),
+            timeout: options.timeout,
             redirects: redirect::Policy {
                 limit: 0,
                 ..redirect::Policy::default()

@@ -197,6 +197,12 @@ writable!(
 );
 writable!(in_swift_whole, swift::Objects::whole());
 writable!(in_swift_of_keystone, swift::Objects::of_keystone());
+writable!(in_swift_of_ceph, swift::Objects::of_gateway());
+writable!(
+    in_swift_of_ceph_with_prefixes,
+    swift::Objects::of_gateway_with_prefixes()
+);
+writable!(in_swift_of_ceph_whole, swift::Objects::of_gateway_whole());
 writable!(in_s3, s3::Objects::in_parts());
 writable!(in_s3_whole, s3::Objects::whole());
 writable!(in_small_s3, s3::Objects::on_small_server());

@@ -32,6 +32,7 @@ const DOCUMENTS: [&str; 13] = [
     "docs/install.md",
     "docs/json.md",
     "docs/stores-and-imports.md",
+    "docs/stores.md",
     "docs/troubleshooting.md",
     "docs/tutorial.md",
 ];
@@ -146,6 +147,11 @@ fn commands_of_the_cookbook_print_what_it_shows_with_qemu_img() {
 #[test]
 fn commands_about_stores_and_imports_print_what_is_shown() {
     check("docs/stores-and-imports.md");
+}
+
+#[test]
+fn commands_about_the_facts_of_stores_print_what_is_shown() {
+    check("docs/stores.md");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The real Glance and ours on one database, with a key for the addresses of data.
 
 use std::fs;
-use std::process::Command;
 
 use super::steps::{create, id, make_disks, step};
 use super::{Cloud, Layout, Ours, assert_same, sha512};
@@ -91,16 +90,11 @@ fn each_reads_deletes_and_scrubs_what_the_other_encrypted() {
                     .all(|number| has_data(&place, *number))
             );
             let is_ours = round == 1;
-            let mut scrubber = if is_ours {
-                place.command(SCRUBBER)
+            if is_ours {
+                output_of(&mut place.command(SCRUBBER));
             } else {
-                let program = cloud.directory.path().join("venv/bin/glance-scrubber");
-                let mut scrubber = Command::new(program);
-                scrubber.arg("--config-file").arg(cloud.config_file());
-                scrubber.env("PYTHONWARNINGS", "ignore");
-                scrubber
-            };
-            output_of(&mut scrubber);
+                cloud.scrub();
+            }
         }
         for number in [one, two, three, four] {
             assert!(!has_data(&place, number), "image {number}");

@@ -32,7 +32,7 @@ struct Cloud {
     directory: TempDir,
     known: BTreeMap<String, String>,
     /// The packages that its stores need.
-    _modules: Option<Modules>,
+    modules: Option<Modules>,
 }
 
 impl Cloud {
@@ -56,7 +56,7 @@ impl Cloud {
         Self {
             known: known(directory.path()),
             directory,
-            _modules: more.map(|(_, modules)| modules),
+            modules: more.map(|(_, modules)| modules),
         }
     }
 
@@ -68,6 +68,20 @@ impl Cloud {
                 .arg("glance"),
         );
         output_of(up(self.directory.path()).env("REALCLOUD_DATA", data));
+    }
+
+    /// Runs the real scrubber on what Glance serves.
+    fn scrub(&self) {
+        let program = self.directory.path().join("venv/bin/glance-scrubber");
+        let mut scrubber = Command::new(program);
+        scrubber
+            .arg("--config-file")
+            .arg(self.config_file())
+            .env("PYTHONWARNINGS", "ignore");
+        if let Some(modules) = &self.modules {
+            scrubber.env("PYTHONPATH", modules.path());
+        }
+        output_of(&mut scrubber);
     }
 
     /// The configuration of the real Glance.

@@ -216,23 +216,56 @@ fn locations(cloud: &Cloud, id: &str) -> Vec<(String, Value)> {
         .collect()
 }
 
-#[test]
-fn the_real_glance_and_ours_read_and_delete_what_the_other_stored_in_any_store() {
-    let (places, configuration) = Places::make();
-    let place = Place::new();
+/// The real Glance with these places, further lines of `[DEFAULT]`, and a directory for its store of files.
+fn serve(place: &Place, configuration: &str, more: &str) -> Cloud {
     let files = place.file("files");
     fs::create_dir(&files).unwrap();
-    let configuration = configuration.replace("{files}", files.to_str().unwrap());
+    let configuration = configuration
+        .replace("{files}", files.to_str().unwrap())
+        .replace("[DEFAULT]\n", &format!("[DEFAULT]\n{more}"));
     let configuration = place.write("more.conf", configuration);
-    let cloud = Cloud::start_with(&configuration, Modules::link());
-    let ours = Ours {
-        place: &place,
-        cloud: &cloud,
+    Cloud::start_with(&configuration, Modules::link())
+}
+
+/// Ours on the deployment of the real Glance.
+fn ours<'a>(place: &'a Place, cloud: &'a Cloud) -> Ours<'a> {
+    Ours {
+        place,
+        cloud,
         options: vec![
             "--config-file".to_string(),
             cloud.config_file().display().to_string(),
         ],
-    };
+    }
+}
+
+/// The words of a command that creates an image.
+fn creation<'a>(name: &'a str, id: &'a str) -> [&'a str; 9] {
+    [
+        "image-create",
+        "--disk-format",
+        "raw",
+        "--container-format",
+        "bare",
+        "--name",
+        name,
+        "--id",
+        id,
+    ]
+}
+
+/// The words of a command that deletes images.
+fn deletion(ids: &[String]) -> Vec<&str> {
+    let ids = ids.iter().map(String::as_str);
+    std::iter::once("image-delete").chain(ids).collect()
+}
+
+#[test]
+fn the_real_glance_and_ours_read_and_delete_what_the_other_stored_in_any_store() {
+    let (places, configuration) = Places::make();
+    let place = Place::new();
+    let cloud = serve(&place, &configuration, "");
+    let ours = ours(&place, &cloud);
     let mut random = Random::new(3);
     let (mut theirs, mut own, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     for (at, (store, sizes)) in SIZES.into_iter().enumerate() {
@@ -241,27 +274,14 @@ fn the_real_glance_and_ours_read_and_delete_what_the_other_stored_in_any_store()
             write_file(&path, size, number == 19, &mut random);
             let path = path.to_str().unwrap();
             let (their_id, own_id) = (id('a', at, number), id('b', at, number));
-            let words = |id| {
-                [
-                    "image-create",
-                    "--disk-format",
-                    "raw",
-                    "--container-format",
-                    "bare",
-                    "--name",
-                    store,
-                    "--id",
-                    id,
-                ]
-            };
             let data = ["--store", store, "--file", path];
-            let mut create = step("admin", &[&words(&their_id)[..], &data].concat());
+            let mut create = step("admin", &[&creation(store, &their_id)[..], &data].concat());
             if !is_announced(store, number, size) {
                 create.words.truncate(create.words.len() - 2);
                 create.input = Some(path.to_string());
             }
             steps.push(create);
-            ours.ok("admin", &[&words(&own_id)[..], &data].concat());
+            ours.ok("admin", &[&creation(store, &own_id)[..], &data].concat());
             theirs.push(their_id);
             own.push(own_id);
         }
@@ -308,22 +328,10 @@ fn the_real_glance_and_ours_read_and_delete_what_the_other_stored_in_any_store()
     }
 
     // Each deletes what the other stored, and nothing is left.
-    let delete = |ids: &[String]| -> Vec<String> {
-        let words = ["image-delete".to_string()].into_iter();
-        words.chain(ids.iter().cloned()).collect()
-    };
-    let words = delete(&theirs);
-    ours.ok(
-        "admin",
-        &words.iter().map(String::as_str).collect::<Vec<_>>(),
-    );
-    let words = delete(&own);
-    cloud.play(&[step(
-        "admin",
-        &words.iter().map(String::as_str).collect::<Vec<_>>(),
-    )]);
+    ours.ok("admin", &deletion(&theirs));
+    cloud.play(&[step("admin", &deletion(&own))]);
     assert_eq!(places.contents(), [""; 0]);
-    assert_eq!(crate::support::files(&files).len(), 0);
+    assert_eq!(crate::support::files(&place.file("files")).len(), 0);
     for by in [
         cloud.seen("admin", &all[..1]),
         ours.seen("admin", &all[..1]),
@@ -331,4 +339,50 @@ fn the_real_glance_and_ours_read_and_delete_what_the_other_stored_in_any_store()
         assert_eq!(by["listed"], json!([]));
         assert_eq!(by["images"][all[0]], json!({"record": null, "data": null}));
     }
+}
+
+#[test]
+fn encrypted_addresses_in_any_store_are_read_deleted_and_scrubbed_by_each() {
+    let (places, configuration) = Places::make();
+    let place = Place::new();
+    let more = "metadata_encryption_key = 0123456789abcdef\ndelayed_delete = true\n";
+    let cloud = serve(&place, &configuration, more);
+    let ours = ours(&place, &cloud);
+    // More than an object, a part and a segment.
+    let size = usize::try_from(2 * PART + 777).unwrap();
+    let data = place.write("data", Random::new(4).bytes(size));
+    let data = data.to_str().unwrap();
+    let (mut theirs, mut own, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    for (at, (store, _)) in SIZES.into_iter().enumerate() {
+        let (their_id, own_id) = (id('a', at, 0), id('b', at, 0));
+        let to = ["--store", store];
+        let mut create = step("admin", &[&creation(store, &their_id)[..], &to].concat());
+        create.input = Some(data.to_string());
+        steps.push(create);
+        let words = [&creation(store, &own_id)[..], &to, &["--file", data]].concat();
+        ours.ok("admin", &words);
+        theirs.push(their_id);
+        own.push(own_id);
+    }
+    cloud.play(&steps);
+    let all: Vec<&str> = theirs.iter().chain(&own).map(String::as_str).collect();
+    for id in &all {
+        let rows = locations(&cloud, id);
+        assert!(rows.len() == 1 && !rows[0].0.contains(':'), "{rows:?}");
+    }
+    let (by_them, by_us) = (cloud.seen("admin", &all), ours.seen("admin", &all));
+    for id in &all {
+        let (by_them, by_us) = (&by_them["images"][*id], &by_us["images"][*id]);
+        assert_eq!(by_them, by_us, "{id}");
+        assert_eq!(by_us["data"], super::sha512(Path::new(data)), "{id}");
+    }
+    // Each deletes what the other stored, and scrubs it.
+    let stored = places.contents().len();
+    cloud.play(&[step("admin", &deletion(&own))]);
+    cloud.scrub();
+    assert!((1..stored).contains(&places.contents().len()));
+    ours.ok("admin", &deletion(&theirs));
+    ours.ok("admin", &["scrub"]);
+    assert_eq!(places.contents(), [""; 0]);
+    assert_eq!(crate::support::files(&place.file("files")).len(), 0);
 }

@@ -69,6 +69,23 @@ fn case(name: &'static str, breakage: Breakage, does: Does, says: &'static str) 
     }
 }
 
+/// A case with options of the store.
+fn with(options: &'static str, case: Case) -> Case {
+    Case { options, ..case }
+}
+
+/// A service that accepts connections and requests, and does not respond.
+fn silent() -> Breakage {
+    let rules = ["HEAD", "GET", "PUT", "POST", "DELETE"].map(|method| Rule {
+        method,
+        target: "",
+        after: 0,
+        times: usize::MAX,
+        fault: Fault::Stall(0),
+    });
+    Breakage::Rules(rules.to_vec())
+}
+
 /// A fault of all requests of a kind, the first `after` excepted.
 fn always(method: &'static str, target: &'static str, after: usize, fault: Fault) -> Breakage {
     Breakage::Rules(vec![Rule {

@@ -1,10 +1,15 @@
 //! RBD stores, on a Ceph of their own.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Read as _};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Bed, Breakage, Case, Does, case};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::{Bed, Breakage, CREATE, Case, Does, case, with};
+use crate::support::GLANCE;
 use crate::support::ceph::CephPool;
 
 /// Larger than what a download reads ahead, with what a pipe holds.
@@ -23,30 +28,64 @@ fn changed(pool: &CephPool, file: &str, name: &str, value: &str) -> String {
     format!("rbd_store_ceph_conf = {}", path.display())
 }
 
-#[test]
-fn commands_on_rbd_that_fail_name_the_reason_and_leave_nothing() {
-    use Does::{Delete, Download, Pipe, Read, Upload};
-    let pool = Arc::new(CephPool::alone());
+/// A case with a short time limit of the store.
+fn silent(case: Case) -> Case {
+    Case {
+        limit: 30,
+        ..with("rados_connect_timeout = 2\n", case)
+    }
+}
+
+/// A service of the cluster is killed, and started again.
+fn killed(pool: &Arc<CephPool>, service: &'static str) -> Breakage {
+    let (killed, started) = (Arc::clone(pool), Arc::clone(pool));
+    Breakage::Acts(
+        Box::new(move || killed.kill(service)),
+        Box::new(move || started.start()),
+    )
+}
+
+/// The line by which a command reports that it waits for the cluster with this port.
+fn waiting(port: &str) -> String {
+    format!(
+        "store 's': still waiting for the cluster at v2:127.0.0.1:{port}/0 after 5 s (pool 'images')"
+    )
+}
+
+/// A deployment in the pool of a cluster, with further options.
+fn bed_in(pool: &Arc<CephPool>, options: &str) -> Bed {
     let section = format!(
-        "rbd_store_pool = {}\nrbd_store_user = {}\nrbd_store_ceph_conf = {}\nrados_connect_timeout = 20\n",
+        "rbd_store_pool = {}\nrbd_store_user = {}\nrbd_store_ceph_conf = {}\n{options}",
         pool.name,
         pool.user,
         pool.conf.display()
     );
-    let in_pool = Arc::clone(&pool);
+    let in_pool = Arc::clone(pool);
     let contents = move || {
         let images = in_pool.open().images().unwrap().into_iter();
         let trash = in_pool.rbd(&["trash", "ls", &in_pool.name]);
         images.chain(trash.lines().map(str::to_string)).collect()
     };
     let mut bed = Bed::new("rbd", &section, Box::new(contents), SIZE);
-    let directory = pool.conf.parent().unwrap().to_path_buf();
+    let directory = pool.conf.parent().unwrap();
     let port = std::fs::read_to_string(directory.join("mon.port")).unwrap();
     bed.names = vec![
+        // How long the requests take together is not the same in each run.
+        (format!("{}\n", waiting(port.trim())), ""),
         (directory.display().to_string(), "DIR"),
         (format!(":{}", port.trim()), ":PORT"),
         (pool.fsid(), "FSID"),
     ];
+    bed
+}
+
+#[test]
+fn commands_on_rbd_that_fail_name_the_reason_and_leave_nothing() {
+    use Does::{Delete, Download, Pipe, Read, Upload};
+    let pool = Arc::new(CephPool::alone());
+    let mut bed = bed_in(&pool, "rados_connect_timeout = 20\n");
+    let directory = pool.conf.parent().unwrap().to_path_buf();
+    let port = std::fs::read_to_string(directory.join("mon.port")).unwrap();
 
     let key = "AQBSdFhcDqF8EBAAr1jCVDbf9Bq5Q8rXvnmzkw==";
     let keyring = directory.join("wrong.keyring");
@@ -86,25 +125,7 @@ fn commands_on_rbd_that_fail_name_the_reason_and_leave_nothing() {
             Box::new(set(["0.85", "0.9", "0.95"], false)),
         )
     };
-    let killed = || {
-        let (pid, owner) = (directory.join("mon.pid"), directory.clone());
-        let kill = move || {
-            let number = std::fs::read_to_string(&pid).unwrap();
-            let number = nix::unistd::Pid::from_raw(number.trim().parse().unwrap());
-            nix::sys::signal::kill(number, nix::sys::signal::Signal::SIGKILL).unwrap();
-        };
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stores/ceph");
-        let start = move || {
-            let started = Command::new(script).arg("up").arg(&owner).status();
-            assert!(started.unwrap().success());
-        };
-        Breakage::Acts(Box::new(kill), Box::new(start))
-    };
-    let silent = |case: Case| Case {
-        limit: 30,
-        options: "rados_connect_timeout = 2\n",
-        ..case
-    };
+    let killed = || killed(&pool, "mon");
     bed.assert(vec![
         case(
             "wrong key",
@@ -230,7 +251,7 @@ fn commands_on_rbd_that_fail_name_the_reason_and_leave_nothing() {
             "store 's': cannot write an image: the cluster at v2:127.0.0.1:PORT/0 did not \
              respond for 2 s (pool 'images')\n\
              Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
-             detail'. Undoing it failed (store 's': cannot remove image ID: the cluster at \
+             detail'. Undoing it failed (store 's': cannot open image ID: the cluster at \
              v2:127.0.0.1:PORT/0 did not respond for 2 s (pool 'images')). The next \
              command tries again. QUEUED",
         )),
@@ -304,4 +325,130 @@ fn commands_on_rbd_that_fail_name_the_reason_and_leave_nothing() {
              'images')': Unable to delete image 'KEPT'",
         )),
     ]);
+}
+
+#[test]
+fn commands_without_an_osd_end_in_time_or_report_that_they_wait() {
+    use Does::{Delete, Download, Pipe, Read, Upload};
+    let pool = Arc::new(CephPool::alone_on_disk());
+    let mut bed = bed_in(&pool, "");
+    let limited = changed(
+        &pool,
+        "limited.conf",
+        "public network",
+        "127.0.0.0/8\nrados osd op timeout = 2",
+    );
+    let limited = || Case {
+        limit: 30,
+        options: Box::leak(format!("{limited}\n").into_boxed_str()),
+        ..case("OSD killed", killed(&pool, "osd"), Upload(SIZE), "")
+    };
+    bed.assert(vec![
+        silent(case(
+            "OSD killed",
+            killed(&pool, "osd"),
+            Upload(SIZE),
+            "store 's': cannot create image ID: the cluster at v2:127.0.0.1:PORT/0 did not \
+             respond for 2 s (pool 'images')\n\
+             Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
+             detail'. QUEUED",
+        )),
+        silent(case(
+            "OSD killed",
+            killed(&pool, "osd"),
+            Pipe(SIZE),
+            // Growing an image is repeated by librbd.
+            "store 's': the cluster at v2:127.0.0.1:PORT/0 did not respond for 10 s (pool \
+             'images')\n\
+             Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
+             detail'. Undoing it failed (store 's': cannot open image ID: the cluster at \
+             v2:127.0.0.1:PORT/0 did not respond for 2 s (pool 'images')). The next \
+             command tries again. QUEUED",
+        )),
+        silent(case(
+            "OSD killed",
+            killed(&pool, "osd"),
+            Download,
+            "UNREAD (store 's': cannot read image KEPT: the cluster at v2:127.0.0.1:PORT/0 \
+             did not respond for 2 s (pool 'images'))\n\
+             Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
+             detail'.",
+        )),
+        silent(case(
+            "OSD killed",
+            killed(&pool, "osd"),
+            Read,
+            "store 's': cannot read an image: the cluster at v2:127.0.0.1:PORT/0 did not \
+             respond for 2 s (pool 'images')\n\
+             Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
+             detail'.",
+        )),
+        silent(case(
+            "OSD killed",
+            killed(&pool, "osd"),
+            Delete,
+            "'store 's': cannot open an image: the cluster at v2:127.0.0.1:PORT/0 did not \
+             respond for 2 s (pool 'images')': Unable to delete image 'KEPT'\n\
+             Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
+             detail'.",
+        )),
+        // The limit may be Ceph's own.
+        Case {
+            code: 1,
+            says: "store 's': cannot create image ID: the cluster at v2:127.0.0.1:PORT/0 did not \
+                   respond for 2 s (pool 'images')\n\
+                   Hint: Is the cluster or the pool full, or an OSD down? See 'ceph health \
+                   detail'. QUEUED",
+            ..limited()
+        },
+    ]);
+    assert_waiting(&bed, &pool);
+}
+
+/// Checks that commands without a time limit report that they wait, continue when the OSD responds, and can be interrupted.
+fn assert_waiting(bed: &Bed, pool: &CephPool) {
+    bed.place.write("new", &bed.content);
+    let create = [&CREATE[..], &["--name", "waited", "--file", "new"]].concat();
+    let download = ["image-download", "--file", "out", &bed.kept];
+    let begin = |words: &[&str]| {
+        let mut command = bed.place.command(GLANCE);
+        command
+            .args(["--config-file", "glance.conf"])
+            .args(words)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        pool.kill("osd");
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        stderr.read_line(&mut line).unwrap();
+        assert_eq!(bed.named(&line), waiting("PORT"));
+        (child, stderr)
+    };
+    for words in [&create[..], &download] {
+        let (child, mut stderr) = begin(words);
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let began = Instant::now();
+        kill(pid, Signal::SIGINT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{words:?}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{words:?}");
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert!(!rest.contains("still waiting"), "{rest}");
+        pool.start();
+        bed.run(&["image-list"]).ok();
+    }
+    for words in [&create[..], &download] {
+        let (child, mut stderr) = begin(words);
+        pool.start();
+        let output = child.wait_with_output().unwrap();
+        let mut rest = String::new();
+        stderr.read_to_string(&mut rest).unwrap();
+        assert!(
+            output.status.success() && rest.is_empty(),
+            "{words:?}: {rest}"
+        );
+    }
+    assert!(std::fs::read(bed.place.file("out")).unwrap() == bed.content);
 }

@@ -1,6 +1,6 @@
 //! S3 stores, on the gateway of Ceph.
 
-use super::{Bed, Breakage, Does, always, case, closed, once};
+use super::{Bed, Breakage, Case, Does, always, case, closed, once, silent, with};
 use crate::support::http::Answer;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::s3::Bucket;
@@ -32,6 +32,11 @@ fn bed() -> Bed {
     ];
     bed.proxy = Some(proxy);
     bed
+}
+
+/// A case with a short time limit.
+fn limited(case: Case) -> Case {
+    with("s3_store_timeout = 1\n", case)
 }
 
 #[test]
@@ -282,6 +287,51 @@ fn commands_on_s3_that_fail_name_the_reason_and_leave_nothing() {
             Upload(WHOLE),
             "",
         ),
+        limited(case(
+            "silent",
+            silent(),
+            Upload(WHOLE),
+            "STORE: no response within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "silent",
+            silent(),
+            Download,
+            "UNREAD (STORE: no response within 1 s)",
+        )),
+        limited(case(
+            "silent",
+            silent(),
+            Delete,
+            "'STORE: no response within 1 s': Unable to delete image 'KEPT'",
+        )),
+        limited(case(
+            "stalls",
+            always("PUT", "", 0, Fault::Stall(500_000)),
+            Upload(WHOLE),
+            "STORE: no response within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "stalls",
+            always("PUT", "partNumber=2", 0, Fault::Stall(500_000)),
+            Upload(PARTS),
+            "STORE: no response within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "stalls",
+            always("GET", "", 0, Fault::StallReceived(1_000_000)),
+            Download,
+            "STORE: no response within 1 s",
+        )),
+        limited(case(
+            "trickles",
+            always("GET", "", 0, Fault::Trickle(100_000)),
+            Download,
+            "STORE: no response within 1 s",
+        )),
         case(
             "not S3",
             always(

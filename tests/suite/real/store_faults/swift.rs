@@ -1,6 +1,6 @@
 //! Swift stores, with Swift's own login.
 
-use super::{Bed, Breakage, Case, Does, always, case, closed, once};
+use super::{Bed, Breakage, Case, Does, always, case, closed, once, silent, with};
 use crate::support::http::Answer;
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::swift::{Account, new_name};
@@ -10,6 +10,11 @@ const SEGMENTS: usize = 5_000_000;
 
 /// The size of images that are sent whole.
 const WHOLE: usize = 1_500_000;
+
+/// A case with a short time limit.
+fn limited(case: Case) -> Case {
+    with("swift_store_timeout = 1\n", case)
+}
 
 #[test]
 fn commands_on_swift_that_fail_name_the_reason_and_leave_nothing() {
@@ -259,6 +264,58 @@ fn commands_on_swift_that_fail_name_the_reason_and_leave_nothing() {
              Hint: Select another store with --store. QUEUED",
         ),
         case("slow", always("PUT", "", 0, slow), Upload(WHOLE), ""),
+        limited(case(
+            "silent",
+            silent(),
+            Upload(WHOLE),
+            "store 's': http://HOST did not respond within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "silent",
+            silent(),
+            Download,
+            "UNREAD (store 's': http://HOST did not respond within 1 s)",
+        )),
+        limited(case(
+            "silent",
+            silent(),
+            Delete,
+            "'store 's': http://HOST did not respond within 1 s': Unable to delete image 'KEPT'",
+        )),
+        limited(case(
+            "silent after the login",
+            always("HEAD", "/v1/", 0, Fault::Stall(0)),
+            Upload(WHOLE),
+            "store 's': http://HOST did not respond within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "stalls",
+            always("PUT", "", 0, Fault::Stall(500_000)),
+            Upload(WHOLE),
+            "store 's': http://HOST did not respond within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "stalls",
+            always("PUT", "-00003", 0, Fault::Stall(500_000)),
+            Upload(SEGMENTS),
+            "store 's': http://HOST did not respond within 1 s\n\
+             Hint: QUEUED",
+        )),
+        limited(case(
+            "stalls",
+            always("GET", "/v1/", 0, Fault::StallReceived(1_000_000)),
+            Download,
+            "store 's': http://HOST did not respond within 1 s",
+        )),
+        limited(case(
+            "trickles",
+            always("GET", "/v1/", 0, Fault::Trickle(100_000)),
+            Download,
+            "store 's': http://HOST did not respond within 1 s",
+        )),
     ];
     bed.assert(cases);
     storage.remove(&container);
