@@ -10,7 +10,7 @@ use crate::data::Watch;
 use crate::local::Local;
 use crate::local::policy::{Action, Target};
 use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
-use crate::service::{Cache, CacheKeeper, ImageBytes, Images, Running};
+use crate::service::{Cache, CacheKeeper, ImageBytes, Images, Receipt, Running};
 use crate::{Error, ErrorKind, Operation, Result};
 
 #[async_trait]
@@ -111,6 +111,7 @@ impl Local {
                 return Ok(ImageBytes {
                     image,
                     source: None,
+                    receipt: Receipt::default(),
                 });
             }
             self.open_stored(id).await

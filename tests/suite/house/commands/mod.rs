@@ -20,7 +20,7 @@ use shell::Shell;
 
 /// The documents whose commands are run; each has a test below, and the one about the installation in
 /// `real/install.rs`.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "README.md",
     "docs/README.md",
     "docs/coming-from-the-clients.md",
