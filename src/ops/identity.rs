@@ -11,11 +11,11 @@ use crate::{Error, ErrorKind, Result};
 /// # Errors
 /// `Failed` if there is none, or several; then with their IDs.
 pub async fn find_service(identity: &Identity, word: &str) -> Result<Service> {
-    select_service(identity.list_services().await?, word)
+    select_service(&identity.list_services().await?, word)
 }
 
 /// Returns the service that a word names.
-fn select_service(services: Vec<Service>, word: &str) -> Result<Service> {
+fn select_service(services: &[Service], word: &str) -> Result<Service> {
     let keys: [fn(&Service) -> Option<&str>; 3] = [
         |service| Some(&service.id),
         |service| service.name.as_deref(),
@@ -135,7 +135,7 @@ mod tests {
             ]
         };
         for (word, id) in [("1", "1"), ("image", "2"), ("glance", "1"), ("other", "2")] {
-            assert_eq!(select_service(services(), word).unwrap().id, id, "{word}");
+            assert_eq!(select_service(&services(), word).unwrap().id, id, "{word}");
         }
         for (word, message) in [
             (
@@ -151,7 +151,7 @@ mod tests {
                 "No service with a type, name or ID of 'none' exists.",
             ),
         ] {
-            let error = select_service(services(), word).unwrap_err();
+            let error = select_service(&services(), word).unwrap_err();
             assert_eq!(error.message(), message);
         }
     }

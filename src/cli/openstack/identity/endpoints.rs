@@ -47,7 +47,7 @@ impl Leaf<Session> for EndpointCreate {
             interface: Some(self.interface),
             url: Some(self.url),
             region_id: region,
-            enabled: self.availability.or_enabled(),
+            enabled: Some(self.availability.or_enabled()),
         };
         let endpoint = identity.create_endpoint(&fields).await?;
         Ok(Outcome::from(record(&endpoint, &service)))

@@ -25,8 +25,8 @@ impl Availability {
     }
 
     /// Returns whether it is enabled, by default true.
-    fn or_enabled(self) -> Option<bool> {
-        Some(!self.disable)
+    fn or_enabled(self) -> bool {
+        !self.disable
     }
 }
 

@@ -34,7 +34,7 @@ impl Leaf<Session> for ServiceCreate {
             name: self.name,
             kind: Some(self.kind),
             description: self.description,
-            enabled: self.availability.or_enabled(),
+            enabled: Some(self.availability.or_enabled()),
         };
         let identity = session.identity().await?;
         let service = identity.create_service(&fields).await?;
