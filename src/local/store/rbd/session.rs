@@ -139,9 +139,10 @@ impl Connector {
         let limit = limit.map_or(Duration::MAX, |limit| limit.saturating_mul(REQUESTS));
         let overdue = async {
             tokio::time::sleep(limit.min(NOTICE)).await;
-            if limit > NOTICE {
+            let rest = limit.saturating_sub(NOTICE);
+            if !rest.is_zero() {
                 self.report();
-                tokio::time::sleep(limit - NOTICE).await;
+                tokio::time::sleep(rest).await;
             }
         };
         tokio::select! {
