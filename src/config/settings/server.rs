@@ -193,11 +193,11 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
         proxy_headers: reader.boolean(&ENABLE_PROXY_HEADERS)?,
         cors: read_cors(reader)?,
         healthcheck_file: path(&HEALTHCHECK_FILE)?,
-        metrics: if reader.is_set(&METRICS_PORT) {
-            let port = u16::try_from(number(&METRICS_PORT)?).unwrap_or(u16::MAX);
-            Some((reader.text_or_default(&METRICS_HOST)?.value, port))
-        } else {
-            None
+        metrics: {
+            let host = reader.text_or_default(&METRICS_HOST)?.value;
+            let is_wanted = reader.is_set(&METRICS_PORT);
+            let port = is_wanted.then(|| number(&METRICS_PORT)).transpose()?;
+            port.map(|port| (host, u16::try_from(port).unwrap_or(u16::MAX)))
         },
         default_limit: number(&LIMIT_PARAM_DEFAULT)?,
         maximum_limit: number(&API_LIMIT_MAX)?,

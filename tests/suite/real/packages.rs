@@ -113,6 +113,7 @@ fn the_archive_runs_where_it_is_unpacked() {
     assert!(unpacked.unwrap().success());
     for name in [
         "glance",
+        "glance-api",
         "glance-manage",
         "glance-scrubber",
         "glance-cache-manage",
@@ -327,6 +328,7 @@ fn packages_are_installed_used_upgraded_removed_and_purged_in_a_clean_root() {
 
     for name in [
         "glance",
+        "glance-api",
         "glance-manage",
         "glance-scrubber",
         "glance-cache-manage",

@@ -2,6 +2,7 @@
 //! client, does not cover.
 
 mod bad_clients;
+mod killed;
 mod stage_host;
 
 use std::net::SocketAddr;

@@ -37,10 +37,8 @@ impl Hosts {
     /// The files in the staging area of the first one.
     fn area(&self) -> Vec<String> {
         let files = files(&self.place.file("staging-one"));
-        files
-            .into_iter()
-            .filter(|name| !name.contains('.'))
-            .collect()
+        let files = files.into_iter().map(|file| file.to_string());
+        files.filter(|name| !name.contains('.')).collect()
     }
 }
 

@@ -71,6 +71,12 @@ impl Api {
         Run::of(command.output().unwrap()).ok()
     }
 
+    /// Kills it.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to stop, and returns how long that took.
     pub fn stop(mut self) -> Duration {
         let began = Instant::now();
