@@ -1,6 +1,6 @@
 //! The request that log lines are about.
 //!
-//! Messages are logged by the code of all floors, which does not know requests; whoever formats them asks for the context here.
+//! Messages are logged by the code of all floors, which does not know requests. The log that formats them asks for the context here.
 //!
 //! *Source:* `oslo_context/context.py` (`user_idt_format`), `logging_context_format_string` in `oslo_log/_options.py`.
 

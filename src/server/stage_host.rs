@@ -23,7 +23,7 @@ use crate::service::ImageService;
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The header value of requests that were sent on.
-const SENT_ON: HeaderValue = HeaderValue::from_static("1.1 glance-api");
+const SENT_ON: HeaderValue = HeaderValue::from_static("1.1 images");
 
 /// The headers that are sent on: who the caller is, and the ID of the request.
 const HEADERS: [&str; 13] = [
@@ -47,7 +47,7 @@ const HEADERS: [&str; 13] = [
 pub enum Failure {
     /// The host cannot be reached; the status of the response.
     Unavailable(StatusCode),
-    /// It refused, with this status.
+    /// The host refused, with this status.
     Refused(StatusCode),
 }
 
@@ -66,7 +66,7 @@ impl Failure {
     }
 }
 
-/// Returns the URL of the service that has the staged data of an image; None if that is this one, or nobody has any.
+/// Returns the URL of the service that has the staged data of an image; None if that is this one, or no data is staged.
 ///
 /// # Errors
 /// `NotFound` if there is no such image.

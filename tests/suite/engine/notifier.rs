@@ -109,7 +109,7 @@ fn the_service_logs_notifications_as_oslo_messaging_does() {
         &["-H", json, "-d", r#"{"name": "x"}"#],
         "/v2/images",
     );
-    let logged = api.line_with("oslo.messaging.notification.image.create [-] {");
+    let logged = api.line_with("oslo.messaging.notification.image.create [- req-");
     assert!(logged.contains(" INFO oslo."), "{logged}");
     assert!(
         logged.contains(r#""event_type": "image.create""#),

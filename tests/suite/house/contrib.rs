@@ -6,7 +6,8 @@ use std::process::Command;
 
 use crate::support::{Place, Run};
 
-const PROGRAMS: [(&str, &str); 3] = [
+const PROGRAMS: [(&str, &str); 4] = [
+    ("glance-api", env!("CARGO_BIN_EXE_glance-api")),
     ("glance-scrubber", env!("CARGO_BIN_EXE_glance-scrubber")),
     (
         "glance-cache-manage",
