@@ -34,7 +34,7 @@ const IMPORT_METHODS: HeaderName = HeaderName::from_static("openstack-image-impo
 /// The header of the stores that callers may select.
 const STORES: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 
-/// The maximum number of objects in a patch: each operation is one, and each location has another.
+/// The maximum number of operations of a patch.
 const MAX_OPERATIONS: usize = 10_000;
 
 /// Returns the representation of an image.
@@ -105,12 +105,12 @@ async fn show(call: Call) -> Answer {
 async fn update(mut call: Call) -> Answer {
     let format = PatchFormat::parse(call.content_type())?;
     let body = call.bytes().await?;
-    if body.iter().filter(|byte| **byte == b'{').count() > MAX_OPERATIONS {
+    let patch = ImagePatch::parse(format, &body, &allowed(&*call.service).await?)?;
+    if patch.changes().len() > MAX_OPERATIONS {
         return Err(Error::too_large(format!(
             "The patch has more than {MAX_OPERATIONS} operations."
         )));
     }
-    let patch = ImagePatch::parse(format, &body, &allowed(&*call.service).await?)?;
     let image = call
         .service
         .update_image(call.parameter("image"), &patch)

@@ -117,7 +117,9 @@ impl Metrics {
         let (method, route) = (("method", method), ("route", route.to_string()));
         let labels = [method.clone(), route.clone(), ("status", status)];
         self.requests.get_or_create(&labels).inc();
-        self.sent.get_or_create(&[route.clone()]).inc_by(sent);
+        self.sent
+            .get_or_create(std::array::from_ref(&route))
+            .inc_by(sent);
         let durations = self.durations.get_or_create(&[method, route]);
         durations.observe(took.as_secs_f64());
     }

@@ -37,8 +37,10 @@ impl Hosts {
     /// The files in the staging area of the first one.
     fn area(&self) -> Vec<String> {
         let files = files(&self.place.file("staging-one"));
-        let files = files.into_iter().map(|file| file.to_string());
-        files.filter(|name| !name.contains('.')).collect()
+        files
+            .into_iter()
+            .filter(|name| !name.contains('.'))
+            .collect()
     }
 }
 

@@ -410,7 +410,7 @@ fn assert_waiting(bed: &Bed, pool: &CephPool) {
     bed.place.write("new", &bed.content);
     let create = [&CREATE[..], &["--name", "waited", "--file", "new"]].concat();
     let download = ["image-download", "--file", "out", &bed.kept];
-    let begin = |words: &[&str]| {
+    let start = |words: &[&str]| {
         let mut command = bed.place.command(GLANCE);
         command
             .args(["--config-file", "glance.conf"])
@@ -426,7 +426,7 @@ fn assert_waiting(bed: &Bed, pool: &CephPool) {
         (child, stderr)
     };
     for words in [&create[..], &download] {
-        let (child, mut stderr) = begin(words);
+        let (child, mut stderr) = start(words);
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         let began = Instant::now();
         kill(pid, Signal::SIGINT).unwrap();
@@ -440,7 +440,7 @@ fn assert_waiting(bed: &Bed, pool: &CephPool) {
         bed.run(&["image-list"]).ok();
     }
     for words in [&create[..], &download] {
-        let (child, mut stderr) = begin(words);
+        let (child, mut stderr) = start(words);
         pool.start();
         let output = child.wait_with_output().unwrap();
         let mut rest = String::new();
