@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::Local;
 use super::catalog::StoredImage;
 use super::data::limited_to;
+use super::import::address;
 use super::patch::{Draft, changed};
 use super::policy::{Action, ImageTarget};
 use super::registration::{self, Hashes, check_hash, check_metadata};
@@ -257,6 +258,17 @@ impl Local {
         let scheme = location.url.split(':').next().unwrap_or_default();
         if matches!(scheme, "file" | "filesystem" | "swift+config") {
             return Err(invalid("it is a file on the machine of the service"));
+        }
+        // A command acts for an operator of the host; a request must not make the service read what only the host reaches.
+        if matches!(scheme, "http" | "https") && self.caller.request_id.is_some() {
+            let rules = self.settings.import.addresses.get()?;
+            address::check(&location.url, rules).map_err(|error| {
+                let place = redacted(&location.url);
+                Error::invalid(format!(
+                    "URI for add location does not pass filtering: {place}"
+                ))
+                .because(error)
+            })?;
         }
         let Ok(store) = self.stores.holding(location) else {
             return Err(invalid("no store of this deployment reads such addresses"));

@@ -83,7 +83,7 @@ pub async fn check_region(identity: &Identity, region: &str) -> Result<()> {
 /// ID. A service that has been deleted in the meantime is missing.
 ///
 /// # Errors
-/// Those of the requests.
+/// Errors of the requests.
 pub async fn list_endpoints(
     identity: &Identity,
     query: &EndpointQuery,

@@ -172,7 +172,7 @@ impl Identity {
     /// Returns the ID of a project; see [`Projects::find_project`].
     ///
     /// # Errors
-    /// Those of [`Projects::find_project`].
+    /// Same as [`Projects::find_project`].
     pub async fn find_project(&self, word: &str, domain: Option<&str>) -> Result<String> {
         self.0.find_project(word, domain).await
     }

@@ -127,7 +127,7 @@ async fn delete(call: Call) -> Answer {
     call.refuse_body()?;
     let image = call.parameter("image");
     if let Some(host) = stage_host::of_image(&call.server, &*call.service, image).await? {
-        match stage_host::send_on(&call.parts, &host, Bytes::new()).await {
+        match stage_host::send_on(&call.server.hosts, &call.parts, &host, Bytes::new()).await {
             Ok(()) => return Ok(answer::empty(StatusCode::NO_CONTENT)),
             // Its staged data is removed when that host is back.
             Err(Failure::Unavailable(_)) => {}

@@ -48,7 +48,7 @@ async fn import(mut call: Call) -> Answer {
         && let Some(host) = stage_host::of_image(&call.server, &*call.service, image).await?
     {
         let body = Value::Object(body).to_string();
-        let sent = stage_host::send_on(&call.parts, &host, body.into()).await;
+        let sent = stage_host::send_on(&call.server.hosts, &call.parts, &host, body.into()).await;
         return Ok(match sent {
             Ok(()) => answer::empty(StatusCode::ACCEPTED),
             Err(failure) => failure.response(&call.parts.headers),

@@ -53,38 +53,42 @@ pub struct Metrics {
 impl Metrics {
     /// Creates the figures of a service that has served no request yet.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("glance_api");
         let histogram: fn() -> Histogram = || Histogram::new(DURATIONS);
-        let metrics = Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("glance_api"),
             requests: Family::default(),
             in_progress: Gauge::default(),
             durations: Family::new_with_constructor(histogram),
             sent: Family::default(),
             connections: Gauge::default(),
-            registry: Registry::default(),
         };
-        let requests = "Requests whose response has ended; 499: the client did not wait";
-        registry.register("requests", requests, metrics.requests.clone());
-        let in_progress = "Requests whose response has not ended";
+        let registry = &mut metrics.registry;
+        registry.register(
+            "requests",
+            "Requests whose response has ended; 499: the client did not wait",
+            metrics.requests.clone(),
+        );
         registry.register(
             "requests_in_progress",
-            in_progress,
+            "Requests whose response has not ended",
             metrics.in_progress.clone(),
         );
-        let durations = "Time from the head of a request to the end of its response";
         registry.register(
             "request_duration_seconds",
-            durations,
+            "Time from the head of a request to the end of its response",
             metrics.durations.clone(),
         );
-        let sent = "Bytes of the bodies of responses";
-        registry.register("response_bytes", sent, metrics.sent.clone());
-        let connections = "Open connections";
-        registry.register("connections", connections, metrics.connections.clone());
-        Self {
-            registry,
-            ..metrics
-        }
+        registry.register(
+            "response_bytes",
+            "Bytes of the bodies of responses",
+            metrics.sent.clone(),
+        );
+        registry.register(
+            "connections",
+            "Open connections",
+            metrics.connections.clone(),
+        );
+        metrics
     }
 
     /// Counts a request that has arrived.

@@ -44,6 +44,7 @@ use tokio::net::TcpListener;
 
 use crate::Result;
 use crate::config::{ServerSettings, Settings};
+use crate::http::Client;
 use crate::local::Engine;
 use crate::model::Caller;
 use crate::service::{ImageService, Running};
@@ -74,6 +75,8 @@ pub struct Server {
     identity: Identity,
     features: Features,
     metrics: Arc<Metrics>,
+    /// The client for the services of other hosts.
+    hosts: Client,
 }
 
 /// The features of a deployment that change responses.
@@ -85,6 +88,8 @@ pub struct Features {
     pub import_methods: Vec<String>,
     /// Whether there is an image cache.
     pub has_cache: bool,
+    /// The URL under which other hosts of the deployment reach this service; None without one.
+    pub self_url: Option<String>,
 }
 
 impl Features {
@@ -99,6 +104,7 @@ impl Features {
             stores: named.map(|store| store.id.clone()).collect(),
             import_methods: settings.import.methods.get()?.clone(),
             has_cache: settings.cache.get()?.is_some(),
+            self_url: settings.self_url.get()?.clone(),
         })
     }
 }
@@ -116,6 +122,7 @@ impl Server {
             settings,
             features,
             metrics: Arc::new(Metrics::new()),
+            hosts: stage_host::client(),
         })
     }
 

@@ -75,7 +75,7 @@ pub async fn of_image(
     service: &dyn ImageService,
     id: &str,
 ) -> Result<Option<String>> {
-    let Some(own) = &server.settings.self_url else {
+    let Some(own) = &server.features.self_url else {
         return Ok(None);
     };
     let image = service.get_image(id).await?;
@@ -83,11 +83,25 @@ pub async fn of_image(
     Ok(host.map(str::to_string))
 }
 
+/// Returns the client for the services of other hosts.
+pub fn client() -> Client {
+    Client::new(Options {
+        timeout: TIMEOUT,
+        retries: retry::Policy::NEVER,
+        ..Options::default()
+    })
+}
+
 /// Sends the request on to a host, with a body in JSON, and returns when it has been carried out there.
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn send_on(parts: &Parts, host: &str, body: Bytes) -> Result<(), Failure> {
+pub async fn send_on(
+    client: &Client,
+    parts: &Parts,
+    host: &str,
+    body: Bytes,
+) -> Result<(), Failure> {
     let headers = &parts.headers;
     let unavailable = |status: StatusCode, why: &str| {
         log::error!("cannot send the request on to {host}: {why}");
@@ -106,11 +120,6 @@ pub async fn send_on(parts: &Parts, host: &str, body: Bytes) -> Result<(), Failu
     let mut request = Request::new(parts.method.clone(), url);
     request.headers = passed_on(headers, &parts.method);
     request.body = body;
-    let client = Client::new(Options {
-        timeout: TIMEOUT,
-        retries: retry::Policy::NEVER,
-        ..Options::default()
-    });
     match client.call(&request).await {
         Ok(response) if response.status.is_success() => Ok(()),
         Ok(response) => Err(Failure::Refused(response.status)),

@@ -32,14 +32,16 @@ const MAX_CONNECTIONS: u64 = 10_000;
 /// Errors of opening the deployment and the socket.
 pub fn run(settings: Settings, server: ServerSettings, log: &Log) -> Result<ExitCode> {
     let runtime = limits::server_runtime()?;
-    // The second signal ends requests in progress, the third one the process.
-    let _guard = Guard::start(None);
+    // The second signal ends the process with its requests in progress.
+    let _guard = Guard::of_service();
     let done = runtime.block_on(serve(settings, server, log));
     runtime.shutdown_background();
     done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<()> {
+    // Before the service is reported to be ready: it may be stopped from then on.
+    let signals = ServiceSignals::install();
     let features = Features::of(&settings)?;
     settings.notifications.get()?;
     let listener = Arc::new(Listener::open(&server).await?);
@@ -84,7 +86,7 @@ async fn serve(settings: Settings, server: ServerSettings, log: &Log) -> Result<
     }
     let _ = sd_notify::notify(&[NotifyState::Ready]);
     let stop = CancellationToken::new();
-    let signals = tokio::spawn(until_stopped(Arc::clone(&listener), stop.clone()));
+    let signals = tokio::spawn(signals.until_stopped(Arc::clone(&listener), stop.clone()));
     let limits = Limits {
         connections: connections(),
         ..Limits::default()
@@ -134,30 +136,42 @@ fn connections() -> usize {
     usize::try_from(places.clamp(1, MAX_CONNECTIONS)).unwrap_or(1)
 }
 
-/// Waits for a signal that stops the service, and reads the certificate again at SIGHUP.
-async fn until_stopped(listener: Arc<Listener>, stop: CancellationToken) {
-    let install = |kind| signal(kind).ok();
-    let mut ends = [
-        install(SignalKind::terminate()),
-        install(SignalKind::interrupt()),
-    ];
-    let mut hangup = install(SignalKind::hangup());
-    let [terminate, interrupt] = &mut ends;
-    loop {
-        tokio::select! {
-            () = next(terminate) => break,
-            () = next(interrupt) => break,
-            () = next(&mut hangup) => {
-                let _ = sd_notify::notify(&[NotifyState::Reloading]);
-                if let Err(error) = listener.reload() {
-                    log::warn!("{}", error.message());
-                }
-                let _ = sd_notify::notify(&[NotifyState::Ready]);
-            }
+/// The signals to the service; None for one whose handler cannot be installed.
+struct ServiceSignals {
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+    hangup: Option<Signal>,
+}
+
+impl ServiceSignals {
+    /// Installs the handlers.
+    fn install() -> Self {
+        let install = |kind| signal(kind).ok();
+        Self {
+            terminate: install(SignalKind::terminate()),
+            interrupt: install(SignalKind::interrupt()),
+            hangup: install(SignalKind::hangup()),
         }
     }
-    let _ = sd_notify::notify(&[NotifyState::Stopping]);
-    stop.cancel();
+
+    /// Waits for a signal that stops the service, and reads the certificate again at SIGHUP.
+    async fn until_stopped(mut self, listener: Arc<Listener>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = next(&mut self.terminate) => break,
+                () = next(&mut self.interrupt) => break,
+                () = next(&mut self.hangup) => {
+                    let _ = sd_notify::notify(&[NotifyState::Reloading]);
+                    if let Err(error) = listener.reload() {
+                        log::warn!("{}", error.message());
+                    }
+                    let _ = sd_notify::notify(&[NotifyState::Ready]);
+                }
+            }
+        }
+        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        stop.cancel();
+    }
 }
 
 /// Waits for a signal; for ever if its handler cannot be installed.

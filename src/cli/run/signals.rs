@@ -71,6 +71,16 @@ pub struct Guard(Vec<SigId>);
 impl Guard {
     /// Starts the thread. If that fails, only the command itself handles signals.
     pub fn start(grace: Option<Duration>) -> Self {
+        Self::watch(&wanted(), grace)
+    }
+
+    /// Starts the thread for a service, which ends by itself after the first signal, and which SIGHUP does not end.
+    pub fn of_service() -> Self {
+        let ends = wanted().into_iter().filter(|signal| *signal != SIGHUP);
+        Self::watch(&ends.collect::<Vec<_>>(), None)
+    }
+
+    fn watch(signals: &[i32], grace: Option<Duration>) -> Self {
         let Ok((reader, writer)) = UnixStream::pair() else {
             return Self(Vec::new());
         };
@@ -81,11 +91,11 @@ impl Guard {
         {
             return Self(Vec::new());
         }
-        let register = |signal| {
+        let register = |signal: &i32| {
             let writer = writer.try_clone().ok()?;
-            signal_hook::low_level::pipe::register(signal, writer).ok()
+            signal_hook::low_level::pipe::register(*signal, writer).ok()
         };
-        Self(wanted().into_iter().filter_map(register).collect())
+        Self(signals.iter().filter_map(register).collect())
     }
 }
 

@@ -84,8 +84,6 @@ pub struct ServerSettings {
     pub tls: Option<ServerTls>,
     /// The URL that clients reach the service at, for responses that contain it; None: that of the request.
     pub public_endpoint: Option<String>,
-    /// The URL under which the hosts of a deployment reach each other; None without one.
-    pub self_url: Option<String>,
     /// The identification of callers, and whether the cache is managed.
     pub flavor: Flavor,
     /// Whether callers without a token may read.
@@ -181,7 +179,6 @@ pub(super) fn read_server(reader: &Reader<'_>) -> Result<ServerSettings> {
         backlog: u32::try_from(number(&BACKLOG)?).unwrap_or(u32::MAX),
         tls,
         public_endpoint: reader.text_if_any(&PUBLIC_ENDPOINT)?.map(|url| url.value),
-        self_url: read_self_url(reader)?,
         flavor: kind,
         anonymous_access: reader.boolean(&ALLOW_ANONYMOUS_ACCESS)?,
         keystone: uses_keystone.then(|| read_keystone(reader)).transpose()?,

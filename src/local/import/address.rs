@@ -14,7 +14,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// `Invalid` with the reason if the address is not allowed.
-pub(super) fn check(text: &str, rules: &Addresses) -> Result<Url> {
+pub(in crate::local) fn check(text: &str, rules: &Addresses) -> Result<Url> {
     let url =
         Url::parse(text).map_err(|e| refused(text, &format!("it is not a valid address: {e}")))?;
     check_url(url, text, rules)

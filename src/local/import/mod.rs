@@ -9,7 +9,7 @@
 //! *Source:* `import_image` in `glance/api/v2/images.py`, `glance/async_/flows/api_image_import.py` of the
 //! reference implementation.
 
-mod address;
+pub(super) mod address;
 mod convert;
 mod derived;
 mod fetch;

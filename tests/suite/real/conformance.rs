@@ -115,12 +115,12 @@ scenarios! { real_clients, "real-clients", 98:
     tags_locations_is_as_recorded = "tags-locations",
 }
 
-/// All that the real clients do with a server: ten minutes.
+/// The other scenarios of the real clients with a server.
 mod all_of_real_clients {
     macro_rules! thorough {
         ($($test:ident = $name:literal),* $(,)?) => {$(
             #[test]
-            #[ignore = "thorough"]
+            #[ignore = "ten minutes with the others of this module"]
             fn $test() {
                 super::differs_only_as_declared("real-clients", $name);
             }

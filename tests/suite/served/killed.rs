@@ -32,7 +32,8 @@ fn data(number: u64) -> Vec<u8> {
     random.bytes(size)
 }
 
-/// What a client knows about an image: the last thing that was acknowledged, or that was asked for. The number is that of its data.
+/// The state of an image as its client knows it: the last change that was acknowledged, or that was requested. The number is that of
+/// its data.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Known {
     Queued,

@@ -3,6 +3,8 @@
 
 mod bad_clients;
 mod killed;
+mod locations;
+mod signals;
 mod stage_host;
 
 use std::net::SocketAddr;

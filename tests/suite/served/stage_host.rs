@@ -49,12 +49,11 @@ async fn host(place: &Place, name: &str, url: Option<&str>) -> Site {
     let area = place.file(&format!("staging-{name}"));
     let journal = place.file(&format!("journal-{name}"));
     let own = url.map(str::to_string);
-    Site::start(&place.data(), Limits::default(), |settings, server, url| {
+    Site::start(&place.data(), Limits::default(), |settings, _, url| {
         let own = own.unwrap_or_else(|| url.to_string());
         settings.staging_dir = area.into();
         settings.journal_dir = journal.into();
-        settings.self_url = Some(own.clone()).into();
-        server.self_url = Some(own);
+        settings.self_url = Some(own).into();
     })
     .await
 }

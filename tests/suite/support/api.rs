@@ -63,7 +63,7 @@ impl Api {
         }
     }
 
-    /// What curl prints for a request.
+    /// Returns the output of curl for a request.
     pub fn curl(&self, place: &Place, words: &[&str], target: &str) -> String {
         let mut command = place.command("curl");
         command.args(["-sS", "--fail-with-body", "--max-time", "20"]);
@@ -77,11 +77,16 @@ impl Api {
         self.child.wait().unwrap();
     }
 
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+
     /// Asks it to stop, and returns how long that took.
     pub fn stop(mut self) -> Duration {
         let began = Instant::now();
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        kill(pid, Signal::SIGTERM).unwrap();
+        self.signal(Signal::SIGTERM);
         assert!(self.child.wait().unwrap().success());
         began.elapsed()
     }

@@ -47,7 +47,7 @@ impl Broker {
         self.call("up", &[]);
     }
 
-    /// What `rabbitmqctl` prints.
+    /// Returns the output of `rabbitmqctl`.
     pub fn ctl(&self, words: &[&str]) -> String {
         self.call("ctl", words)
     }
