@@ -40,7 +40,7 @@ impl Images for Local {
     }
 
     async fn get_image(&self, id: &str) -> Result<Image> {
-        let stored = self.find(id).await?;
+        let stored = self.find_gettable(id).await?;
         self.shown(stored.image, stored.locations)
     }
 

@@ -20,7 +20,7 @@ const MAX_LENGTH: usize = 255;
 #[async_trait]
 impl Members for Local {
     async fn list_members(&self, id: &str) -> Result<Vec<Member>> {
-        let stored = self.find(id).await?;
+        let stored = self.find_gettable(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         check_has_members(target, "list")?;
         self.policy
@@ -35,7 +35,7 @@ impl Members for Local {
     }
 
     async fn get_member(&self, id: &str, member: &str) -> Result<Member> {
-        let stored = self.find(id).await?;
+        let stored = self.find_gettable(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         check_has_members(target, "show")
             .map_err(|error| Error::not_found(error.message()).hints_of(&error))?;
@@ -126,7 +126,7 @@ impl Local {
         verb: &str,
     ) -> Result<StoredImage> {
         let stored = transaction.load_image(id, &self.caller.project).await?;
-        let stored = self.visible(stored, id)?;
+        let stored = self.gettable(stored, id)?;
         check_has_members(ImageTarget::new(&stored.image, stored.is_member), verb)?;
         Ok(stored)
     }

@@ -105,21 +105,35 @@ impl Local {
         done
     }
 
-    /// Loads an image that the caller may see.
+    /// Loads an image that is visible to the caller. Policies decide what the caller may do with it.
     async fn find(&self, id: &str) -> Result<StoredImage> {
         let stored = self.catalog.load_image(id, &self.caller.project).await?;
         self.visible(stored, id)
     }
 
-    /// Returns the image that was loaded, if the caller may see it.
+    /// Returns the image that was loaded, if it is visible to the caller.
     fn visible(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
         let mut stored = stored.ok_or_else(|| visibility::not_found(id))?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
-        if !self.policy.may(&self.caller, Action::GetImage, target)? {
+        if !visibility::may_see(&self.caller, target) {
             return Err(visibility::not_found(id));
         }
         self.sort(&mut stored.locations);
         Ok(stored)
+    }
+
+    /// Returns the image that was loaded, if the caller may get it.
+    fn gettable(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
+        let stored = self.visible(stored, id)?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        self.policy.check(&self.caller, Action::GetImage, target)?;
+        Ok(stored)
+    }
+
+    /// Loads an image that the caller may get.
+    async fn find_gettable(&self, id: &str) -> Result<StoredImage> {
+        let stored = self.catalog.load_image(id, &self.caller.project).await?;
+        self.gettable(stored, id)
     }
 
     /// Removes the properties that the caller may not read.

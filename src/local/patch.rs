@@ -134,6 +134,10 @@ impl Prepared {
 impl Local {
     /// Applies a patch that fits the schema.
     pub(super) async fn patch_image(&self, id: &str, patch: &ImagePatch) -> Result<Image> {
+        if patch.is_empty() {
+            // No operation decides whether the caller may get the image that is returned.
+            self.find_gettable(id).await?;
+        }
         let draft = |stored: &StoredImage| self.draft(stored, patch);
         let prepared = if patch.changes_locations() {
             self.prepare_change(id, &draft).await?

@@ -57,7 +57,7 @@ impl Tasks for Local {
     }
 
     async fn image_tasks(&self, id: &str) -> Result<Vec<Task>> {
-        self.find(id).await?;
+        self.find_gettable(id).await?;
         self.catalog.image_tasks(id).await
     }
 }

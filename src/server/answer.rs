@@ -172,9 +172,13 @@ fn escaped(text: &str) -> String {
 }
 
 /// Returns the response for a path that exists, and a method that it does not have.
-pub fn method_not_allowed(allowed: &[Method], headers: &HeaderMap) -> Response<Body> {
-    let message = "The method is not allowed for this resource.";
-    let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, message, headers);
+pub fn method_not_allowed(
+    method: &Method,
+    allowed: &[Method],
+    headers: &HeaderMap,
+) -> Response<Body> {
+    let message = format!("The method {method} is not allowed for this resource.");
+    let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, &message, headers);
     let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
     if let Ok(value) = HeaderValue::try_from(names.join(", ")) {
         response.headers_mut().insert(http::header::ALLOW, value);

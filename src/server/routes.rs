@@ -8,7 +8,7 @@ use axum::extract::{RawPathParams, Request, State};
 use axum::response::Response;
 use axum::routing::any;
 use futures_util::future::BoxFuture;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode, Uri};
 use tower_service::Service;
 
@@ -127,7 +127,7 @@ async fn handle(
             .iter()
             .map(|(method, _)| method.clone())
             .collect();
-        return answer::method_not_allowed(&allowed, &parts.headers);
+        return answer::method_not_allowed(&parts.method, &allowed, &parts.headers);
     };
     let Some(Context { server, caller }) = parts.extensions.remove::<Context>() else {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -188,6 +188,9 @@ async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Bo
     if let Some(context) = LogContext::current() {
         context.set_caller(&caller);
     }
+    if path.is_empty() {
+        return to_the_root(&server, &request);
+    }
     let query = request.uri().query().map(|query| format!("?{query}"));
     let inner = format!("{path}{}", query.unwrap_or_default());
     let inner = if inner.starts_with('/') {
@@ -207,13 +210,34 @@ async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Bo
     }
 }
 
-/// Returns the list of the versions.
-fn versions(server: &Server, status: StatusCode, request: &Request) -> Response<Body> {
+/// Returns the address of the server that the client uses, without a slash at the end.
+fn base(server: &Server, headers: &HeaderMap) -> String {
     let settings = &server.settings;
     let url = settings.public_endpoint.clone().unwrap_or_else(|| {
         let (is_tls, proxied) = (settings.tls.is_some(), settings.proxy_headers);
-        address(request.headers(), is_tls, proxied)
+        address(headers, is_tls, proxied)
     });
+    url.trim_end_matches('/').to_string()
+}
+
+/// Redirects from a version without a slash to the same with one, as the reference implementation does.
+fn to_the_root(server: &Server, request: &Request) -> Response<Body> {
+    let url = format!(
+        "{}{}/",
+        base(server, request.headers()),
+        request.uri().path()
+    );
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    if let Ok(url) = HeaderValue::try_from(url) {
+        response.headers_mut().insert(LOCATION, url);
+    }
+    response
+}
+
+/// Returns the list of the versions.
+fn versions(server: &Server, status: StatusCode, request: &Request) -> Response<Body> {
+    let url = base(server, request.headers());
     let list = server.features.versions(&url);
     match answer::json_of(status, &list) {
         Ok(response) => response,

@@ -1,4 +1,4 @@
-"""Make a user of a cloud that has one role in one project, and print the project's id and a token of that
+"""Make a user of a cloud that has one role (or several, with commas between them) in one project, and print the project's id and a token of that
 user, on a line each. All of it is made when it is not there; a token that was printed before is printed again.
 
   caller.py DIR PROJECT ROLE [USER]       DIR is that of a cloud started by `up`
@@ -20,7 +20,8 @@ if not known.exists():
     admin = Keystone(url, "admin", "secret", "admin")
     project_id = admin.find_or_create("project", project, domain_id="default")
     user_id = admin.find_or_create("user", name, domain_id="default", password=name)
-    admin.grant(project_id, user_id, role)
+    for one in role.split(","):
+        admin.grant(project_id, user_id, one)
     known.parent.mkdir(exist_ok=True)
     known.write_text(f"{project_id}\n{Keystone(url, name, name, project).token}\n")
 print(known.read_text(), end="")

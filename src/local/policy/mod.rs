@@ -82,7 +82,8 @@ impl Policy {
     /// Checks that the caller may perform an action.
     ///
     /// # Errors
-    /// `Forbidden` with the reason; `Failed` or `Io` if the rules cannot be read.
+    /// `NotFound` if the action is one on an image that the caller may not get; else `Forbidden` with the reason; `Failed` or
+    /// `Io` if the rules cannot be read.
     pub fn check<'a>(
         &self,
         caller: &Caller,
@@ -95,10 +96,21 @@ impl Policy {
             if defaults::may(caller, action, target) {
                 return Ok(());
             }
-            return Err(refusal(caller, action, target, &Origin::Default));
+            let may_get = |image: ImageTarget<'_>| {
+                defaults::may(caller, Action::GetImage, Target::Image(image))
+            };
+            return Err(hidden(action, target, may_get)
+                .unwrap_or_else(|| refusal(caller, action, target, &Origin::Default)));
         };
         let settings = self.settings.get()?;
         if !rules_allow(rules, settings, caller, action, target) {
+            let may_get = |image: ImageTarget<'_>| {
+                let target = Target::Image(image);
+                rules_allow(rules, settings, caller, Action::GetImage, target)
+            };
+            if let Some(error) = hidden(action, target, may_get) {
+                return Err(error);
+            }
             let rule = action.rule().and_then(|name| rules.get(name));
             let origin = rule.map_or(&Origin::Default, |rule| &rule.origin);
             return Err(refusal(caller, action, target, origin));
@@ -284,6 +296,23 @@ impl Loaded {
             protections: protections.transpose().into(),
         }
     }
+}
+
+/// Returns the error for a refused action on an image that the caller may not get: the image is hidden from it. None for other
+/// actions, and for those that are refused regardless of the image.
+///
+/// *Source:* `ImageAPIPolicy` in `glance/api/v2/policy.py`.
+fn hidden(
+    action: Action,
+    target: Target<'_>,
+    may_get: impl FnOnce(ImageTarget<'_>) -> bool,
+) -> Option<Error> {
+    let (Target::Image(image) | Target::Member(image, _)) = target else {
+        return None;
+    };
+    let is_regardless = matches!(action, Action::PublicizeImage | Action::CommunitizeImage)
+        || action.rule().is_none();
+    (!is_regardless && !may_get(image)).then(|| visibility::not_found(&image.image.id))
 }
 
 /// Returns whether the rules allow an action.

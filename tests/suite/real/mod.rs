@@ -15,6 +15,7 @@ mod packages;
 mod patches;
 mod policies;
 mod rbd;
+mod route_matrix;
 mod s3;
 mod server_identity;
 mod store_faults;

@@ -15,14 +15,14 @@ use crate::support::{Place, Run, api, block_on};
 const MANAGE: &str = env!("CARGO_BIN_EXE_glance-manage");
 
 /// The service with a configuration.
-struct Api {
+pub(super) struct Api {
     _running: api::Api,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Api {
     /// Starts it, and waits until it listens.
-    fn start(place: &Place, config: &str) -> Self {
+    pub(super) fn start(place: &Place, config: &str) -> Self {
         place.write("glance-api.conf", config);
         let sync = ["--config-file", "glance-api.conf", "db", "sync"];
         Run::of(place.command(MANAGE).args(sync).output().unwrap()).ok();
@@ -186,7 +186,7 @@ fn tokens_of_a_real_keystone_identify_callers() {
     assert_eq!(
         api.list(&other),
         403,
-        "none of the roles that policies know"
+        "none of the roles that the policies name"
     );
     let names = |token: &str| {
         let response = api.get("/v2/images", Some(token));
