@@ -20,9 +20,10 @@ const MAX_LENGTH: usize = 255;
 #[async_trait]
 impl Members for Local {
     async fn list_members(&self, id: &str) -> Result<Vec<Member>> {
-        let stored = self.find_gettable(id).await?;
+        let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         check_has_members(target, "list")?;
+        self.policy.check(&self.caller, Action::GetImage, target)?;
         self.policy
             .check(&self.caller, Action::GetMembers, target)?;
         let mut members = Vec::new();
@@ -35,10 +36,11 @@ impl Members for Local {
     }
 
     async fn get_member(&self, id: &str, member: &str) -> Result<Member> {
-        let stored = self.find_gettable(id).await?;
+        let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         check_has_members(target, "show")
             .map_err(|error| Error::not_found(error.message()).hints_of(&error))?;
+        self.policy.check(&self.caller, Action::GetImage, target)?;
         let found = self.catalog.load_member(id, member).await?;
         self.known(found, &stored, member)
     }
@@ -126,8 +128,10 @@ impl Local {
         verb: &str,
     ) -> Result<StoredImage> {
         let stored = transaction.load_image(id, &self.caller.project).await?;
-        let stored = self.gettable(stored, id)?;
-        check_has_members(ImageTarget::new(&stored.image, stored.is_member), verb)?;
+        let stored = self.visible(stored, id)?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        check_has_members(target, verb)?;
+        self.policy.check(&self.caller, Action::GetImage, target)?;
         Ok(stored)
     }
 

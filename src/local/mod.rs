@@ -122,18 +122,12 @@ impl Local {
         Ok(stored)
     }
 
-    /// Returns the image that was loaded, if the caller may get it.
-    fn gettable(&self, stored: Option<StoredImage>, id: &str) -> Result<StoredImage> {
-        let stored = self.visible(stored, id)?;
+    /// Loads an image that the caller may get.
+    async fn find_gettable(&self, id: &str) -> Result<StoredImage> {
+        let stored = self.find(id).await?;
         let target = ImageTarget::new(&stored.image, stored.is_member);
         self.policy.check(&self.caller, Action::GetImage, target)?;
         Ok(stored)
-    }
-
-    /// Loads an image that the caller may get.
-    async fn find_gettable(&self, id: &str) -> Result<StoredImage> {
-        let stored = self.catalog.load_image(id, &self.caller.project).await?;
-        self.gettable(stored, id)
     }
 
     /// Removes the properties that the caller may not read.
