@@ -1,5 +1,6 @@
-"""Make a user of a cloud that has one role (or several, with commas between them) in one project, and print the project's id and a token of that
-user, on a line each. All of it is made when it is not there; a token that was printed before is printed again.
+"""Make a user of a cloud that has one role in one project (or several, with commas between them), and print the
+project's id and a token of that user, on a line each. All of it is made when it is not there; a token that was
+printed before is printed again.
 
   caller.py DIR PROJECT ROLE [USER]       DIR is that of a cloud started by `up`
 

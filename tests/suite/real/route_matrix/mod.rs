@@ -12,7 +12,7 @@ use glance_tools::http::Response;
 
 use super::server_identity::Api;
 use crate::support::Place;
-use crate::support::realcloud::{SharedCloud, known, venv};
+use crate::support::realcloud::SharedCloud;
 use side::{Kind, Side};
 
 /// The requests: method, path, what each of them is about, and body.
