@@ -66,6 +66,12 @@ const DECLARED: &[(&str, &str, [u16; 2], &str)] = &[
         [404, 403],
         "the real service hides even that there are namespaces",
     ),
+    (
+        "/v2/metadefs/namespaces/$ns/",
+        "",
+        [200, 404],
+        "who may not get a namespace does not get its contents",
+    ),
 ];
 
 const NO_STATUS: &str = r#"members/$member {"status": "nosuch"}"#;
