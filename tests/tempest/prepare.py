@@ -13,6 +13,9 @@ import sys
 GLANCE = """\
 [DEFAULT]
 enabled_backends = fast:file, slow:file, web:http
+enabled_import_methods = [glance-direct,web-download,copy-image,glance-download]
+[image_format]
+require_image_format_match = false
 [fast]
 weight = 200
 [slow]
@@ -60,6 +63,7 @@ disk_formats = qcow2,raw,ami,ari,aki,vhd,vmdk,vdi,iso,vhdx,gpt
 manage_locations = true
 http_store_enabled = true
 store_weight_enabled = true
+image_format_enforcement = false
 """
 
 # The names that openstacksdk's functional tests use, each with the user of the cloud that it stands for.
