@@ -32,7 +32,6 @@ log_file = {tests}/tempest.log
 lock_path = {tests}/locks
 [auth]
 use_dynamic_credentials = true
-tempest_roles = member
 admin_username = admin
 admin_password = secret
 admin_project_name = admin
