@@ -5,24 +5,25 @@
 //! `glance/async_/flows/location_import.py` of the reference implementation, for the rules and the order of the checks.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Local;
 use super::catalog::StoredImage;
 use super::data::limited_to;
 use super::import::address;
-use super::patch::{Draft, changed};
+use super::patch::{Draft, Prepared, changed};
 use super::policy::{Action, ImageTarget};
 use super::registration::{self, Hashes, check_hash, check_metadata};
 use super::store::Store;
 use crate::data::pump::{self, Sink, Taken};
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::address::redacted;
+use crate::model::task::LOCATION_IMPORT;
 use crate::model::{
     ByteRange, Image, ImageStatus, Location, LocationValue, MultiHash, Position, ValidationData,
 };
-use crate::service::Locations;
-use crate::{Error, Operation, Result};
+use crate::service::{Locations, Running};
+use crate::{Error, ErrorKind, Operation, Result};
 
 /// An operation on the list of locations of an image.
 #[derive(Clone, Copy)]
@@ -51,33 +52,48 @@ impl Locations for Local {
         url: &str,
         expected: Option<&MultiHash>,
     ) -> Result<()> {
-        let location = self.assigned(Location {
-            url: url.to_string(),
-            metadata: Map::new(),
+        let new = self.new_registration(url, expected);
+        let prepared = self.prepare_registration(id, &new).await?;
+        let hashes = self.hashes_of(&new, &prepared).await?;
+        self.commit_registration(id, &new, prepared, hashes).await
+    }
+
+    async fn begin_registration(
+        &self,
+        id: &str,
+        url: &str,
+        expected: Option<&MultiHash>,
+    ) -> Result<Running> {
+        self.settings.import.task_hours.get()?;
+        let new = self.new_registration(url, expected);
+        let prepared = self.prepare_registration(id, &new).await?;
+        let input = json!({
+            "image_id": id,
+            "loc_url": redacted(url),
+            "validation_data": expected.map_or_else(
+                || json!({}),
+                |hash| json!({"os_hash_algo": hash.algorithm, "os_hash_value": hash.value}),
+            ),
         });
-        let draft = |stored: &StoredImage, hashes: Option<Hashes>| {
-            self.check_registration(stored, url)?;
-            expected.map_or(Ok(()), check_hash)?;
-            let mut draft = Draft::new(stored);
-            draft.insert(usize::MAX, location.clone());
-            draft.activate(hashes)?;
-            Ok(draft)
-        };
-        let prepared = self
-            .prepare_change(id, &|stored: &_| draft(stored, None))
+        let task = self.new_task(LOCATION_IMPORT, input, Some(id));
+        self.catalog
+            .write(async |transaction| transaction.insert_task(&task).await)
             .await?;
-        let mut hashes = Hashes {
-            checksum: None,
-            hash: expected.cloned(),
+        let (local, id) = (self.clone(), id.to_string());
+        let rest = async move {
+            let outcome = Box::pin(local.finish_registration(&id, &new, prepared)).await;
+            let result = match &outcome {
+                Ok(()) => Ok(json!({"image_id": id})),
+                Err(error) => Err(error.message().to_string()),
+            };
+            let finished = local.finished_task(task, result);
+            local
+                .catalog
+                .write(async |transaction| transaction.finish_task(&finished).await)
+                .await?;
+            outcome
         };
-        if self.settings.registration.get()?.secure_hash {
-            let size = prepared.size_at(&location.url).unwrap_or_default();
-            let (md5, hash) = self.hash_at(&location, size, expected).await?;
-            hashes.checksum = Some(md5);
-            hashes.hash = Some(hash);
-        }
-        let draft = |stored: &_| draft(stored, Some(hashes.clone()));
-        self.commit_change(id, prepared, &draft).await.map(drop)
+        Ok(Box::pin(self.spawn(rest)))
     }
 
     async fn locations(&self, id: &str) -> Result<Vec<Location>> {
@@ -89,7 +105,94 @@ impl Locations for Local {
     }
 }
 
+/// Data that a caller registers.
+struct Registration {
+    location: Location,
+    expected: Option<MultiHash>,
+}
+
 impl Local {
+    fn new_registration(&self, url: &str, expected: Option<&MultiHash>) -> Registration {
+        Registration {
+            location: self.assigned(Location {
+                url: url.to_string(),
+                metadata: Map::new(),
+            }),
+            expected: expected.cloned(),
+        }
+    }
+
+    /// Returns the record of an image with the new location, which is active if its hashes are known.
+    fn draft_registration(
+        &self,
+        stored: &StoredImage,
+        new: &Registration,
+        hashes: Option<Hashes>,
+    ) -> Result<Draft> {
+        self.check_registration(stored, &new.location.url)?;
+        new.expected.as_ref().map_or(Ok(()), check_hash)?;
+        let mut draft = Draft::new(stored);
+        draft.insert(usize::MAX, new.location.clone());
+        draft.activate(hashes)?;
+        Ok(draft)
+    }
+
+    async fn prepare_registration(&self, id: &str, new: &Registration) -> Result<Prepared> {
+        let draft = |stored: &_| self.draft_registration(stored, new, None);
+        self.prepare_change(id, &draft).await
+    }
+
+    /// Returns the hashes of registered data: computed, or else those that the caller expects.
+    async fn hashes_of(&self, new: &Registration, prepared: &Prepared) -> Result<Hashes> {
+        let expected = new.expected.as_ref();
+        if !self.settings.registration.get()?.secure_hash {
+            return Ok(Hashes {
+                checksum: None,
+                hash: expected.cloned(),
+            });
+        }
+        let size = prepared.size_at(&new.location.url).unwrap_or_default();
+        let (md5, hash) = self.hash_at(&new.location, size, expected).await?;
+        Ok(Hashes {
+            checksum: Some(md5),
+            hash: Some(hash),
+        })
+    }
+
+    async fn commit_registration(
+        &self,
+        id: &str,
+        new: &Registration,
+        prepared: Prepared,
+        hashes: Hashes,
+    ) -> Result<()> {
+        let draft = |stored: &_| self.draft_registration(stored, new, Some(hashes.clone()));
+        self.commit_change(id, prepared, &draft).await.map(drop)
+    }
+
+    /// Completes a registration after its response. An image whose data has another hash keeps the location, and stays
+    /// queued.
+    async fn finish_registration(
+        &self,
+        id: &str,
+        new: &Registration,
+        prepared: Prepared,
+    ) -> Result<()> {
+        let mismatch = match self.hashes_of(new, &prepared).await {
+            Ok(hashes) => return self.commit_registration(id, new, prepared, hashes).await,
+            Err(error) if new.expected.is_some() && error.kind() == ErrorKind::Corrupt => error,
+            Err(error) => return Err(error),
+        };
+        let draft = |stored: &StoredImage| -> Result<Draft> {
+            self.check_registration(stored, &new.location.url)?;
+            let mut draft = Draft::new(stored);
+            draft.insert(usize::MAX, new.location.clone());
+            Ok(draft)
+        };
+        let kept = self.commit_change(id, prepared, &draft).await;
+        kept.and(Err(mismatch))
+    }
+
     /// Applies the addition of a location to a draft, if the caller may.
     pub(super) fn draft_added_location(
         &self,

@@ -79,6 +79,8 @@ impl Local {
     /// Creates a task in progress, which is not recorded yet.
     pub(super) fn new_task(&self, kind: &str, input: Value, image_id: Option<&str>) -> Task {
         let now = self.catalog.now();
+        let request_id = self.caller.request_id.clone();
+        let request_id = request_id.unwrap_or_else(|| format!("req-{}", Uuid::new_v4()));
         Task {
             id: Uuid::new_v4().to_string(),
             kind: kind.to_string(),
@@ -88,7 +90,7 @@ impl Local {
             result: None,
             message: String::new(),
             image_id: image_id.map(str::to_string),
-            request_id: Some(format!("req-{}", Uuid::new_v4())),
+            request_id: Some(request_id),
             user_id: Some(self.caller.user.clone()),
             created_at: now,
             updated_at: now,

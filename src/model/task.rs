@@ -54,6 +54,9 @@ pub const IMPORT_OF_IMAGE: &str = "api_image_import";
 /// The kind of task that creates an image from an address; requested by `task-create`.
 pub const IMPORT: &str = "import";
 
+/// The kind of task that registers data by its address.
+pub const LOCATION_IMPORT: &str = "location_import";
+
 /// A task.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(try_from = "Written")]
@@ -196,7 +199,7 @@ impl Task {
                 "id": {"type": "string", "description": "An identifier for the task", "pattern": uuid},
                 "type": {
                     "type": "string", "description": "The type of task represented by this content",
-                    "enum": [IMPORT, IMPORT_OF_IMAGE, "location_import"],
+                    "enum": [IMPORT, IMPORT_OF_IMAGE, LOCATION_IMPORT],
                 },
                 "status": {
                     "type": "string", "description": "The current status of this task",

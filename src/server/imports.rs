@@ -5,6 +5,7 @@
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::answer::{self, Answer, json_of};
 use super::call::Call;
@@ -117,7 +118,7 @@ fn read(body: &Map<String, Value>, header: Option<String>) -> Result<Import> {
         "copy-image" => ImportMethod::CopyImage,
         "glance-download" => ImportMethod::GlanceDownload(Elsewhere {
             region: required("glance_region")?,
-            image_id: required("glance_image_id")?,
+            image_id: remote_id(required("glance_image_id")?)?,
             interface: text("glance_service_interface"),
         }),
         other => ImportMethod::Other(other.to_string()),
@@ -127,6 +128,16 @@ fn read(body: &Map<String, Value>, header: Option<String>) -> Result<Import> {
         to,
         all_must_succeed: must,
     })
+}
+
+/// Returns the ID of an image of another region, which is a UUID.
+fn remote_id(id: String) -> Result<String> {
+    if Uuid::parse_str(&id).is_err() {
+        return Err(Error::invalid(format!(
+            "the remote image id does not look like a UUID: {id}"
+        )));
+    }
+    Ok(id)
 }
 
 /// Returns the texts of a list.
@@ -152,7 +163,7 @@ mod tests {
     fn what_the_client_sends_is_read_back() {
         let method = ImportMethod::GlanceDownload(Elsewhere {
             region: "R".to_string(),
-            image_id: "i".to_string(),
+            image_id: "8876c818-c40e-4b90-9742-31d231616305".to_string(),
             interface: Some("internal".to_string()),
         });
         for import in [
@@ -191,6 +202,10 @@ mod tests {
             (json!({"method": method, "all_stores": true}), Some("b")),
             (json!({"method": method, "stores": "a"}), None),
             (json!({"method": {"name": "web-download"}}), None),
+            (
+                json!({"method": {"name": "glance-download", "glance_region": "R", "glance_image_id": "i"}}),
+                None,
+            ),
         ] {
             let error = request(body.clone(), header).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Invalid, "{body}");

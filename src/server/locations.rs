@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::answer::{self, Answer};
 use super::call::Call;
+use super::continue_later;
 use super::routes::routes;
 use crate::model::{Location, MultiHash};
 use crate::{Error, Result};
@@ -28,9 +29,11 @@ async fn add(mut call: Call) -> Answer {
     let url = url.ok_or_else(|| Error::invalid("'url' is a required property"))?;
     let hash = expected(body.get("validation_data"))?;
     let image = call.parameter("image");
-    call.service
-        .register_location(image, url, hash.as_ref())
+    let rest = call
+        .service
+        .begin_registration(image, url, hash.as_ref())
         .await?;
+    continue_later(rest);
     Ok(answer::empty(StatusCode::ACCEPTED))
 }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::Result;
 use crate::model::{Location, MultiHash};
+use crate::service::Running;
 
 /// The location API. Locations are changed otherwise by patches: see [`super::Images::update_image`].
 #[async_trait]
@@ -24,6 +25,21 @@ pub trait Locations: Send + Sync {
         url: &str,
         expected: Option<&MultiHash>,
     ) -> Result<()>;
+
+    /// Begins the registration of data, for a caller that does not wait for the data to be read. What can be checked without
+    /// its content is checked before this returns. A service SHOULD record the outcome in a task of the image.
+    ///
+    /// # Errors
+    /// Same as [`Locations::register_location`]; those about the content are errors of the rest.
+    async fn begin_registration(
+        &self,
+        id: &str,
+        url: &str,
+        expected: Option<&MultiHash>,
+    ) -> Result<Running> {
+        self.register_location(id, url, expected).await?;
+        Ok(Box::pin(async { Ok(()) }))
+    }
 
     /// Returns the locations of an image for services that read its data themselves, whether or not images are shown with them. Empty
     /// without data.

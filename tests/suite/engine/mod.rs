@@ -18,6 +18,7 @@ mod plans;
 mod policies;
 mod quota;
 mod recovery;
+mod registrations;
 mod scrub;
 mod trickle;
 mod untold;
