@@ -18,8 +18,12 @@ pub type RawImage = *mut c_void;
 pub type RawOptions = *mut c_void;
 /// `rbd_completion_t`
 pub type RawCompletion = *mut c_void;
+/// `rados_completion_t`
+pub type RawRadosCompletion = *mut c_void;
 /// `rbd_callback_t`
 pub type Callback = unsafe extern "C" fn(RawCompletion, *mut c_void);
+/// `rados_callback_t`, or null
+pub type RadosCallback = Option<unsafe extern "C" fn(RawRadosCompletion, *mut c_void)>;
 
 /// `struct iovec`
 #[repr(C)]
@@ -157,6 +161,12 @@ functions! {
         rados_buffer_free(*mut c_char);
         rados_ioctx_create(RawCluster, *const c_char, *mut RawPool) -> c_int;
         rados_ioctx_destroy(RawPool);
+        rados_aio_create_completion(
+            *mut c_void, RadosCallback, RadosCallback, *mut RawRadosCompletion
+        ) -> c_int;
+        rados_aio_flush_async(RawPool, RawRadosCompletion) -> c_int;
+        rados_aio_wait_for_complete(RawRadosCompletion) -> c_int;
+        rados_aio_release(RawRadosCompletion);
     }
     RBD {
         rbd_image_options_create(*mut RawOptions);

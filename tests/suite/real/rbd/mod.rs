@@ -68,6 +68,22 @@ fn killed_commands_on_rbd_lose_nothing_and_leave_nothing() {
 }
 
 #[test]
+fn images_that_are_closed_as_soon_as_they_are_open_end_no_process() {
+    let pool = CephPool::make();
+    pool.rbd(&["create", "--size", "1M", &pool.spec("opened")]);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let pool = pool.open();
+                for _ in 0..250 {
+                    drop(pool.open_read_only("opened", None).unwrap());
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn an_image_with_clones_is_not_deleted_and_stays_active() {
     let pool = CephPool::make();
     let place = place(&pool, "");
