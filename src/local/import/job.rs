@@ -17,7 +17,7 @@ use crate::local::events::Event;
 use crate::local::journal::explained;
 use crate::local::quota::Cap;
 use crate::local::storing::Storing;
-use crate::model::import::{FAILED, LOCK, NOT_INTO, TO_GO};
+use crate::model::import::{FAILED, LOCK, NOT_INTO, STAGE_HOST, TO_GO};
 use crate::model::{ByteRange, Image, ImageStatus, ImportMethod};
 use crate::service::Images;
 use crate::{Error, ErrorKind, Result};
@@ -325,7 +325,9 @@ impl Local {
                     if !matches!(after.status, ImageStatus::Active | ImageStatus::Deactivated) {
                         return Err(Error::failed("None of the uploads finished!"));
                     }
-                    after.properties.retain(|(name, _)| name != LOCK);
+                    after
+                        .properties
+                        .retain(|(name, _)| name != LOCK && name != STAGE_HOST);
                     let mut task = job.task.clone();
                     task.message = progress_message(image.size.unwrap_or(0)) + &failures.reasons;
                     let result = json!({"image_id": job.id});

@@ -30,7 +30,7 @@ use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{Action, ImageTarget};
 use crate::data::Watch;
-use crate::model::import::{FAILED, LOCK, STAGE_HOST, TO_GO};
+use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{
     Destination, Image, ImageStatus, Import, ImportMethod, Task, TaskStatus, Timestamp,
@@ -239,7 +239,6 @@ impl Local {
                 image.set_property(LOCK, &task.id);
                 merge(&mut image, TO_GO, &named);
                 subtract(&mut image, FAILED, &named);
-                image.properties.retain(|(name, _)| name != STAGE_HOST);
                 image.updated_at = self.catalog.now();
                 transaction.update_image(&found.image, &image).await?;
                 if import.method != ImportMethod::CopyImage {

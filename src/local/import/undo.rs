@@ -4,7 +4,7 @@
 use super::{check_lock, listed, merge};
 use crate::local::Engine;
 use crate::local::journal::Entry;
-use crate::model::import::{FAILED, LOCK, TO_GO};
+use crate::model::import::{FAILED, LOCK, STAGE_HOST, TO_GO};
 use crate::model::{ImageStatus, Task, TaskStatus};
 use crate::{Error, ErrorKind, Result};
 
@@ -81,11 +81,14 @@ impl Engine {
                         merge(&mut image, FAILED, &to_go);
                     }
                     image.set_property(TO_GO, "");
-                    image.properties.retain(|(name, _)| name != LOCK);
+                    // Data that stays is still on this host.
+                    let stays = keep && self.is_staged(id, task)?;
+                    let is_over = |name: &str| name == LOCK || !stays && name == STAGE_HOST;
+                    image.properties.retain(|(name, _)| !is_over(name));
                     image.updated_at = self.catalog.now();
                     transaction.update_image(&before, &image).await?;
                     if image.status == ImageStatus::Importing {
-                        let to = if keep && self.is_staged(id, task)? {
+                        let to = if stays {
                             ImageStatus::Uploading
                         } else {
                             ImageStatus::Queued

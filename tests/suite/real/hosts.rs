@@ -18,8 +18,8 @@ const PROMPT: Duration = Duration::from_secs(20);
 const LARGE: usize = 40_000_000;
 
 /// Three hosts.
-struct Hosts {
-    places: [Place; 3],
+pub(super) struct Hosts {
+    pub(super) places: [Place; 3],
     pool: CephPool,
     /// Dropped after the hosts.
     schema: Schema,
@@ -27,11 +27,16 @@ struct Hosts {
 
 impl Hosts {
     fn start(more: &str) -> Self {
+        Self::with([more; 3].map(str::to_string))
+    }
+
+    /// Hosts with these lines of configuration besides those that all have.
+    pub(super) fn with(more: [String; 3]) -> Self {
         let (schema, pool) = (block_on(Schema::make()), CephPool::make());
-        let configuration = schema.configuration() + &pool.configuration() + more;
-        let places = [(); 3].map(|()| {
+        let configuration = schema.configuration() + &pool.configuration();
+        let places = more.map(|more| {
             let host = Place::new();
-            host.configure(&configuration);
+            host.configure(&format!("{configuration}{more}"));
             host
         });
         places[0].glance(&["image-list"]).ok();
@@ -43,7 +48,7 @@ impl Hosts {
     }
 
     /// The names of the images in the pool.
-    fn stored(&self) -> Vec<String> {
+    pub(super) fn stored(&self) -> Vec<String> {
         let mut names = self.pool.open().images().unwrap();
         names.sort();
         names
@@ -51,7 +56,7 @@ impl Hosts {
 
     /// Checks that the pool has the data of these images and of no other, and that no journal has an entry.
     #[track_caller]
-    fn assert_only(&self, ids: &[&str]) {
+    pub(super) fn assert_only(&self, ids: &[&str]) {
         let mut ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         ids.sort();
         assert_eq!(self.stored(), ids);

@@ -2,12 +2,12 @@
 //! those of upstream's client.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::house::commands::{page, shell};
+use crate::support::api::free_port;
 use crate::support::mariadb::Schema;
 use crate::support::realcloud::{known, output_of, script};
 use crate::support::{GLANCE, Place, Run, block_on};
@@ -84,12 +84,6 @@ fn write_program(path: &Path, command: &Command) {
     )
     .unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// A port that no one uses at the moment.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 #[test]

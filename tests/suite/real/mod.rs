@@ -18,4 +18,5 @@ mod rbd;
 mod route_matrix;
 mod s3;
 mod server_identity;
+mod services;
 mod store_faults;

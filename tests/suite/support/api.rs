@@ -1,6 +1,7 @@
 //! A running `glance-api`.
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -15,6 +16,12 @@ pub const API: &str = env!("CARGO_BIN_EXE_glance-api");
 
 /// The time to wait for a line.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A port that no one uses at the moment.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
 
 /// The service, which is killed when this is dropped.
 pub struct Api {
@@ -69,6 +76,16 @@ impl Api {
         command.args(["-sS", "--fail-with-body", "--max-time", "20"]);
         command.args(words).arg(format!("{}{target}", self.url));
         Run::of(command.output().unwrap()).ok()
+    }
+
+    /// Returns the status and the body of the response to a request, which may be an error.
+    pub fn ask(&self, place: &Place, words: &[&str], target: &str) -> (u16, String) {
+        let mut command = place.command("curl");
+        command.args(["-sS", "--max-time", "60", "-w", "\n%{http_code}"]);
+        command.args(words).arg(format!("{}{target}", self.url));
+        let output = Run::of(command.output().unwrap()).ok();
+        let (body, status) = output.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_string())
     }
 
     /// Kills it.

@@ -1,6 +1,5 @@
 //! The removal of images: of deleted ones, and of unfinished ones.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use librbd::{Image, Pool, errno, features};
@@ -15,10 +14,6 @@ use crate::{Error, Result};
 /// The time after which an image that is still open elsewhere is not removed. The cluster forgets a dead client after
 /// 30 seconds.
 const PATIENCE: Duration = Duration::from_secs(40);
-
-/// Held while an image is removed: librbd of Ceph 16 crashes if several threads of a process do so at a time, whatever
-/// connections they use.
-static REMOVING: Mutex<()> = Mutex::new(());
 
 /// The pause before an image that is open elsewhere is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -78,7 +73,6 @@ pub(super) fn delete(
         discard(connector, &pool, name)?;
         return Ok(None);
     }
-    let _removing = REMOVING.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(image) = found(pool.open(name)).map_err(failed)? else {
         return Ok(None);
     };
@@ -148,7 +142,6 @@ pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<
     let this = format!("client.{}", connector.session()?.cluster.client());
     let began = Instant::now();
     loop {
-        let removing = REMOVING.lock().unwrap_or_else(PoisonError::into_inner);
         // Of an interrupted creation or removal, the name may be there without the image.
         let removed = match found(pool.open(name)).map_err(failed)? {
             Some(image) => {
@@ -162,7 +155,6 @@ pub(super) fn discard(connector: &Connector, pool: &Pool, name: &str) -> Result<
             None => Ok(()),
         };
         let removed = removed.and_then(|()| remove(pool, name));
-        drop(removing);
         match removed {
             Ok(()) => return Ok(()),
             Err(error)
