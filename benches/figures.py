@@ -11,6 +11,7 @@ from cache import CacheBench
 from measure import Row, compare, once, piped
 from operator_tools import OperatorBench
 from remote import remote
+from service import service
 from stores import stores
 from upkeep import Scrubs, thin
 
@@ -224,7 +225,7 @@ def main():
         bench.peers()
     if "empty" in wanted:
         bench.empty()
-    source = bench.big_file() if {"create", "save", "remote", "stores"} & set(wanted) else None
+    source = bench.big_file() if {"create", "save", "remote", "service", "stores"} & set(wanted) else None
     if source:
         if "create" in wanted:
             bench.create(source)
@@ -232,6 +233,8 @@ def main():
             bench.save(source)
         if "remote" in wanted:
             remote(bench, RUNS, fill, source)
+        if "service" in wanted:
+            service(bench, RUNS, source)
         if "stores" in wanted:
             stores(bench, source, RUNS)
     if "lists" in wanted:

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
 
 use super::import::STAGE_HOST;
 use super::{ImageStatus, Location, Timestamp};
@@ -158,59 +159,85 @@ impl Image {
         }
     }
 
-    /// Returns the API's representation, without the properties that hosts leave for each other, in the reference implementation's order.
-    ///
-    /// *Source:* `ResponseSerializer._format_image` of the reference implementation.
+    /// Returns the API's representation as a map.
     pub fn to_api(&self) -> Map<String, Value> {
-        let mut body = Map::new();
+        match serde_json::to_value(self) {
+            Ok(Value::Object(map)) => map,
+            // Every part of it is text, a number, a Boolean value, or a list or map of these.
+            _ => Map::new(),
+        }
+    }
+
+    /// Returns whether the representation has an attribute of that name, which a property cannot replace.
+    fn has_attribute(&self, name: &str) -> bool {
+        match name {
+            "locations" => self.locations.is_some(),
+            "direct_url" => self.direct_url.is_some(),
+            "stores" => self.stores.is_some(),
+            "name" | "disk_format" | "container_format" | "visibility" | "size"
+            | "virtual_size" | "status" | "checksum" | "protected" | "min_ram" | "min_disk"
+            | "owner" | "os_hidden" | "os_hash_algo" | "os_hash_value" | "id" | "created_at"
+            | "updated_at" | "tags" | "self" | "file" | "schema" => true,
+            _ => false,
+        }
+    }
+}
+
+/// Text of which no copy is made.
+struct Text<T>(T);
+
+impl<T: fmt::Display> Serialize for Text<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// Writes the API's representation, without the properties that hosts leave for each other, in the reference
+/// implementation's order.
+///
+/// *Source:* `ResponseSerializer._format_image` of the reference implementation.
+impl Serialize for Image {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
         for (name, value) in &self.properties {
-            if !HIDDEN.contains(&name.as_str()) {
-                body.insert(name.clone(), json!(value));
+            if !HIDDEN.contains(&name.as_str()) && !self.has_attribute(name) {
+                map.serialize_entry(name, value)?;
             }
         }
-        let text = |value: &Option<String>| value.as_deref().map_or(Value::Null, Value::from);
-        let mut set = |name: &str, value: Value| body.insert(name.to_string(), value);
-        set("name", text(&self.name));
-        set("disk_format", text(&self.disk_format));
-        set("container_format", text(&self.container_format));
-        set("visibility", json!(self.visibility.name()));
-        set("size", json!(self.size));
-        set("virtual_size", json!(self.virtual_size));
-        set("status", json!(self.status.name()));
-        set("checksum", text(&self.checksum));
-        set("protected", json!(self.protected));
-        set("min_ram", json!(self.min_ram));
-        set("min_disk", json!(self.min_disk));
-        set("owner", text(&self.owner));
-        set("os_hidden", json!(self.hidden));
-        set(
-            "os_hash_algo",
-            json!(self.hash.as_ref().map(|hash| &hash.algorithm)),
-        );
-        set(
-            "os_hash_value",
-            json!(self.hash.as_ref().map(|hash| &hash.value)),
-        );
-        set("id", json!(self.id));
-        set("created_at", json!(self.created_at.to_string()));
-        set("updated_at", json!(self.updated_at.to_string()));
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("disk_format", &self.disk_format)?;
+        map.serialize_entry("container_format", &self.container_format)?;
+        map.serialize_entry("visibility", self.visibility.name())?;
+        map.serialize_entry("size", &self.size)?;
+        map.serialize_entry("virtual_size", &self.virtual_size)?;
+        map.serialize_entry("status", self.status.name())?;
+        map.serialize_entry("checksum", &self.checksum)?;
+        map.serialize_entry("protected", &self.protected)?;
+        map.serialize_entry("min_ram", &self.min_ram)?;
+        map.serialize_entry("min_disk", &self.min_disk)?;
+        map.serialize_entry("owner", &self.owner)?;
+        map.serialize_entry("os_hidden", &self.hidden)?;
+        let hash = self.hash.as_ref();
+        map.serialize_entry("os_hash_algo", &hash.map(|hash| &hash.algorithm))?;
+        map.serialize_entry("os_hash_value", &hash.map(|hash| &hash.value))?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("created_at", &self.created_at)?;
+        map.serialize_entry("updated_at", &self.updated_at)?;
         if let Some(locations) = &self.locations {
-            set(
-                "locations",
-                locations.iter().map(Location::to_api).collect(),
-            );
+            map.serialize_entry("locations", locations)?;
         }
         if let Some(url) = &self.direct_url {
-            set("direct_url", json!(url));
+            map.serialize_entry("direct_url", url)?;
         }
-        set("tags", json!(self.tags));
-        set("self", json!(format!("/v2/images/{}", self.id)));
-        set("file", json!(format!("/v2/images/{}/file", self.id)));
-        set("schema", json!("/v2/schemas/image"));
+        map.serialize_entry("tags", &self.tags)?;
+        let id = &self.id;
+        map.serialize_entry("self", &Text(format_args!("/v2/images/{id}")))?;
+        map.serialize_entry("file", &Text(format_args!("/v2/images/{id}/file")))?;
+        map.serialize_entry("schema", "/v2/schemas/image")?;
         if let Some(stores) = &self.stores {
-            set("stores", json!(stores.join(",")));
+            map.serialize_entry("stores", &stores.join(","))?;
         }
-        body
+        map.end()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Locations of image data, and hashes that a caller provides for data that the service does not receive.
 
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
 
 /// The location of an image's data.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Location {
     /// The address of the data. It may contain credentials, and is then never shown in a message.
     pub url: String,
@@ -26,11 +26,6 @@ impl Location {
     /// Returns the store of the data, if it is known.
     pub fn store(&self) -> Option<&str> {
         self.metadata.get("store").and_then(Value::as_str)
-    }
-
-    /// Returns the API's representation.
-    pub fn to_api(&self) -> Value {
-        json!({"url": self.url, "metadata": self.metadata})
     }
 }
 

@@ -121,7 +121,7 @@ impl LocationValue {
     }
 
     fn to_api(&self) -> Value {
-        let mut value = self.location.to_api();
+        let mut value = json!(self.location);
         if !self.validation.is_empty() {
             value["validation_data"] = self.validation.to_api().into();
         }

@@ -7,7 +7,8 @@ use axum::response::Response;
 use futures_util::TryStreamExt;
 use http::StatusCode;
 use http::header::{HeaderName, HeaderValue, LOCATION};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::Server;
 use super::answer::{self, Answer, json_of};
@@ -37,9 +38,14 @@ const STORES: HeaderName = HeaderName::from_static("openstack-image-store-ids");
 /// The maximum number of operations of a patch.
 const MAX_OPERATIONS: usize = 10_000;
 
-/// Returns the representation of an image.
-pub(super) fn shown(image: &Image) -> Value {
-    image.to_api().into()
+/// A page of a list of images.
+#[derive(Serialize)]
+struct Page {
+    images: Vec<Image>,
+    first: String,
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 async fn list(call: Call) -> Answer {
@@ -52,17 +58,16 @@ async fn list(call: Call) -> Answer {
         call.service.list_images(listing.query).try_concat().await?
     };
     let links = Links::new("/v2/images", &parameters);
-    let mut body = json!({
-        "images": images.iter().map(shown).collect::<Vec<_>>(),
-        "first": links.first(),
-        "schema": "/v2/schemas/images",
-    });
-    if let Some(last) = images.last()
-        && images.len() as u64 == listing.limit
-    {
-        body["next"] = links.after(&last.id).into();
-    }
-    json_of(StatusCode::OK, &body)
+    let is_full = images.len() as u64 == listing.limit;
+    let last = images.last().filter(|_| is_full);
+    let next = last.map(|last| links.after(&last.id));
+    let page = Page {
+        images,
+        first: links.first(),
+        schema: "/v2/schemas/images",
+        next,
+    };
+    json_of(StatusCode::OK, &page)
 }
 
 async fn create(mut call: Call) -> Answer {
@@ -70,7 +75,7 @@ async fn create(mut call: Call) -> Answer {
         return Err(Error::invalid("The body of a new image is a JSON object."));
     };
     let image = call.service.create_image(NewImage { attributes }).await?;
-    let mut response = json_of(StatusCode::CREATED, &shown(&image))?;
+    let mut response = json_of(StatusCode::CREATED, &image)?;
     let headers = response.headers_mut();
     headers
         .extend(HeaderValue::try_from(format!("/v2/images/{}", image.id)).map(|at| (LOCATION, at)));
@@ -99,7 +104,7 @@ impl Server {
 async fn show(call: Call) -> Answer {
     call.refuse_body()?;
     let image = call.service.get_image(call.parameter("image")).await?;
-    json_of(StatusCode::OK, &shown(&image))
+    json_of(StatusCode::OK, &image)
 }
 
 async fn update(mut call: Call) -> Answer {
@@ -115,7 +120,7 @@ async fn update(mut call: Call) -> Answer {
         .service
         .update_image(call.parameter("image"), &patch)
         .await?;
-    json_of(StatusCode::OK, &shown(&image))
+    json_of(StatusCode::OK, &image)
 }
 
 /// Returns the formats that images may have.

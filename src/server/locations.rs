@@ -9,7 +9,7 @@ use super::answer::{self, Answer};
 use super::call::Call;
 use super::continue_later;
 use super::routes::routes;
-use crate::model::{Location, MultiHash};
+use crate::model::MultiHash;
 use crate::{Error, Result};
 
 routes! {
@@ -19,7 +19,6 @@ routes! {
 async fn list(call: Call) -> Answer {
     call.refuse_body()?;
     let locations = call.service.locations(call.parameter("image")).await?;
-    let locations: Vec<Value> = locations.iter().map(Location::to_api).collect();
     answer::json_of(StatusCode::OK, &locations)
 }
 

@@ -224,7 +224,7 @@ fn written(change: &Change) -> Value {
         Position::End => "-".to_string(),
     };
     let location = |value: &LocationValue| {
-        let mut written = value.location.to_api();
+        let mut written = json!(value.location);
         written["validation_data"] = value.validation.to_api().into();
         written
     };
