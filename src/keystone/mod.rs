@@ -12,4 +12,4 @@ mod validation;
 pub use catalog::{find_endpoint, interface_of};
 pub use login::{is_long, login_request, read_token};
 pub use session::{CurrentSession, TOKEN, expiry, secret_value};
-pub use validation::{AccessRule, ValidToken, validation_request};
+pub use validation::{AccessRule, ValidToken, Validation, read_catalog, validation_request};

@@ -10,6 +10,7 @@ use http::header::{HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
+use openstack_sdk_auth_core::ServiceEndpoints;
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -17,12 +18,13 @@ use url::Url;
 
 use super::Refusal;
 use super::access_rules::allows;
+use super::regions::{CallersRegions, Catalogue};
 use super::verdicts::Verdicts;
-use crate::config::{Address, KeystoneSettings, keystone_of};
-use crate::http::{Client, Options, Proxies, retry};
+use crate::config::{Address, KeystoneSettings, Secret, Tls, keystone_of};
+use crate::http::{Client, Options, Proxies, Response, retry};
 use crate::keystone::{
-    CurrentSession, ValidToken, expiry, find_endpoint, login_request, read_token, secret_value,
-    validation_request,
+    CurrentSession, ValidToken, Validation, expiry, find_endpoint, login_request, read_catalog,
+    read_token, secret_value, validation_request,
 };
 use crate::model::Caller;
 use crate::{Error, ErrorKind, Result};
@@ -82,9 +84,7 @@ impl Validator {
     /// `Unauthenticated` for an invalid token; `Unavailable` if Keystone does not respond.
     pub async fn identify(&self, request: &Parts) -> Result<Option<Caller>, Refusal> {
         let headers = &request.headers;
-        let token =
-            token_in(headers, "x-auth-token").or_else(|| token_in(headers, "x-storage-token"));
-        let Some(token) = token else {
+        let Some(token) = users_token(headers) else {
             return Ok(None);
         };
         let settings = &self.keystone.settings;
@@ -109,6 +109,20 @@ impl Validator {
                 .collect();
         }
         Ok(Some(caller))
+    }
+
+    /// Returns the regions that the caller of a request may use with its token.
+    pub fn regions(&self, headers: &HeaderMap) -> Option<CallersRegions> {
+        Some(CallersRegions {
+            token: Secret::new(users_token(headers)?),
+            // The certificate of the service is for Keystone alone.
+            tls: Tls {
+                certificate: None,
+                key: None,
+                ..self.keystone.settings.tls.clone()
+            },
+            catalogue: Catalogue::Keystone(Arc::clone(&self.keystone)),
+        })
     }
 
     /// Returns whether the access rules of a token, if it has any, allow a request.
@@ -148,6 +162,11 @@ impl Validator {
     }
 }
 
+/// Returns the token of a user.
+fn users_token(headers: &HeaderMap) -> Option<&str> {
+    token_in(headers, "x-auth-token").or_else(|| token_in(headers, "x-storage-token"))
+}
+
 /// Returns the token in a header; None without one, or with an empty one.
 fn token_in<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let token = headers.get(name)?.to_str().ok()?.trim();
@@ -173,7 +192,7 @@ fn caller(token: &ValidToken) -> Caller {
 }
 
 /// Keystone, and the login of the service.
-struct KeystoneService {
+pub struct KeystoneService {
     settings: KeystoneSettings,
     client: Client,
     session: CurrentSession<Session>,
@@ -211,28 +230,48 @@ impl KeystoneService {
         }
     }
 
-    /// Returns the content of a token, or None if Keystone does not know it or it has expired. A refused token of the
-    /// service is replaced once.
+    /// Returns the content of a token, or None if Keystone does not know it or it has expired.
     async fn validate(&self, token: HeaderValue, expired: bool) -> Result<Verdict> {
+        let kind = if expired {
+            Validation::Expired
+        } else {
+            Validation::Current
+        };
+        let Some(response) = self.ask(token, kind).await? else {
+            return Ok(None);
+        };
+        let token = ValidToken::read(&response.body);
+        let token = token.map_err(|error| not_a_token(&self.settings.auth_url, error))?;
+        let is_valid = expired || token.expires_at > Timestamp::now();
+        Ok(is_valid.then(|| Arc::new(token)))
+    }
+
+    /// Returns the catalogue of a token.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if the token is no longer valid; `Unreachable`.
+    pub async fn services_of(&self, token: HeaderValue) -> Result<Vec<ServiceEndpoints>> {
+        let response = self.ask(token, Validation::WithCatalog).await?;
+        let response = response.ok_or_else(|| {
+            let message = "the token of the request is no longer valid";
+            Error::new(ErrorKind::Unauthenticated, message)
+        })?;
+        read_catalog(&response.body).map_err(|error| not_a_token(&self.settings.auth_url, error))
+    }
+
+    /// Returns Keystone's response to a validation; None if it does not know the token or it has expired. A refused token
+    /// of the service is replaced once.
+    async fn ask(&self, token: HeaderValue, kind: Validation) -> Result<Option<Response>> {
         // It is never closed.
         let _place = self.places.acquire().await;
         let mut session = self.session().await?;
         let mut is_renewed = false;
         loop {
-            let request = validation_request(&session.url, &session.token, token.clone(), expired)?;
+            let request = validation_request(&session.url, &session.token, token.clone(), kind)?;
             let response = self.client.call(&request).await;
             let response = response.map_err(|failure| unreachable(&session.url, &failure))?;
             match response.status {
-                StatusCode::OK => {
-                    let token = ValidToken::read(&response.body);
-                    let token = token.map_err(|error| {
-                        let message =
-                            format!("the response of {} is not a token", shown(&session.url));
-                        Error::new(ErrorKind::Unreachable, message).because(error)
-                    })?;
-                    let is_valid = expired || token.expires_at > Timestamp::now();
-                    return Ok(is_valid.then(|| Arc::new(token)));
-                }
+                StatusCode::OK => return Ok(Some(response)),
                 StatusCode::NOT_FOUND => return Ok(None),
                 StatusCode::UNAUTHORIZED if !is_renewed => {
                     is_renewed = true;
@@ -308,6 +347,11 @@ fn time_of(limit: Duration, token: Option<&ValidToken>, expired: bool) -> Durati
 /// Returns an address for messages.
 fn shown(url: &Url) -> Address {
     Address(url.clone())
+}
+
+fn not_a_token(url: &Address, error: serde_json::Error) -> Error {
+    let message = format!("the response of {url} is not a token");
+    Error::new(ErrorKind::Unreachable, message).because(error)
 }
 
 fn unreachable(url: &Url, failure: &crate::http::Failure) -> Error {
