@@ -245,8 +245,11 @@ impl Local {
         let mut failure = None;
         for location in locations {
             let opened = match self.stores.holding(location) {
-                Ok(store) => store.open(&location.url, range).await,
-                Err(e) => Err(e),
+                Ok(store) => match self.reader_of(store, &location.url).await {
+                    Ok(store) => store.open(&location.url, range).await,
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(error),
             };
             match opened {
                 Ok(source) => return Ok(Some(limited_to(length, source))),

@@ -204,7 +204,12 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
             }
             Ok(StoreKind::Http(options)) => {
                 let info = info(true, Map::new());
-                Box::new(store::HttpStore::new(info, options.clone()))
+                let options = options.clone();
+                Box::new(match settings.import.addresses.get() {
+                    Ok(rules) => store::HttpStore::with_rules(info, options, rules),
+                    // Requests that need the rules fail before they use the store.
+                    Err(_) => store::HttpStore::new(info, options),
+                })
             }
             Ok(StoreKind::Rbd(settings)) => {
                 let info = info(false, Map::new());

@@ -363,11 +363,7 @@ impl Local {
     ) -> Result<StoredImage> {
         let stored = transaction.load_image(id, &self.caller.project).await?;
         let stored = stored.ok_or_else(gone)?;
-        if stored.image.property(LOCK) != Some(task) {
-            return Err(Error::conflict(format!(
-                "image {id} is locked by another import"
-            )));
-        }
+        self.check_locked(&stored, task)?;
         Ok(stored)
     }
 
@@ -378,14 +374,24 @@ impl Local {
         meter: &Meter,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let message = || progress_message(meter.bytes());
+        self.in_progress(&job.task.id, message, work).await
+    }
+
+    /// Runs `work`, with periodic messages in a task, which is not taken for that of a crashed process then.
+    pub(in crate::local) async fn in_progress<T>(
+        &self,
+        task: &str,
+        message: impl Fn() -> String,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                    let message = progress_message(meter.bytes());
-                    // A failed progress message does not fail the import.
-                    let _ = self.catalog.set_task_message(&job.task.id, &message).await;
+                    // A failed progress message does not fail the task.
+                    let _ = self.catalog.set_task_message(task, &message()).await;
                 }
             }
         }

@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Local;
-use super::catalog::{StoredImage, is_in_doubt};
+use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{Action, ImageTarget};
@@ -186,7 +186,12 @@ impl Local {
 
     /// Records in the journal that this process imports by `task`: into image `id`, or for a task that has yet to
     /// create its image. Then `id` is the task's ID, and `image` that of the image, if known.
-    async fn note_import(&self, id: &str, task: &str, image: Option<&str>) -> Result<Entry> {
+    pub(super) async fn note_import(
+        &self,
+        id: &str,
+        task: &str,
+        image: Option<&str>,
+    ) -> Result<Entry> {
         let note = Note {
             task: Some(task.to_string()),
             image: image.map(str::to_string),
@@ -209,10 +214,7 @@ impl Local {
                 let found = transaction.load_image(id, &self.caller.project).await?;
                 let found = self.visible(found, id)?;
                 self.check_import(&found, &import.method)?;
-                if let Some(other) = found.image.property(LOCK) {
-                    let other = transaction.load_task(other).await?;
-                    check_lock(id, other.as_ref())?;
-                }
+                self.check_unlocked(&transaction, &found.image).await?;
                 let stores = self.targets(&found, import)?;
                 if stores.is_empty() {
                     return Ok(None);
@@ -255,6 +257,30 @@ impl Local {
                 Ok(Some((task, stores)))
             })
             .await
+    }
+
+    /// Checks that no task holds the image's lock.
+    pub(super) async fn check_unlocked(
+        &self,
+        transaction: &Transaction,
+        image: &Image,
+    ) -> Result<()> {
+        let Some(holder) = image.property(LOCK) else {
+            return Ok(());
+        };
+        let holder = transaction.load_task(holder).await?;
+        check_lock(&image.id, holder.as_ref())
+    }
+
+    /// Checks that a task still holds the image's lock.
+    pub(super) fn check_locked(&self, stored: &StoredImage, task: &str) -> Result<()> {
+        if stored.image.property(LOCK) == Some(task) {
+            return Ok(());
+        }
+        Err(Error::conflict(format!(
+            "image {} is locked by another task",
+            stored.image.id
+        )))
     }
 
     /// Checks that the image's state and the caller's role allow the import, in the order of the reference
