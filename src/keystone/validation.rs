@@ -10,7 +10,6 @@ use openstack_sdk_auth_core::ServiceEndpoints;
 use serde::Deserialize;
 use url::Url;
 
-use super::session::TOKEN;
 use crate::Result;
 use crate::error::Error;
 use crate::http::Request;
@@ -44,22 +43,16 @@ impl Validation {
     }
 }
 
-/// Returns the request that validates a token. `own` is the token of the service. `keystone` is the address of version
-/// 3, which ends in a slash.
+/// Returns the request that validates a token, without the token of the service. `keystone` is the address of version 3,
+/// which ends in a slash.
 ///
 /// # Errors
 /// `Internal` for an address without a path.
-pub fn validation_request(
-    keystone: &Url,
-    own: &HeaderValue,
-    token: HeaderValue,
-    kind: Validation,
-) -> Result<Request> {
+pub fn validation_request(keystone: &Url, token: HeaderValue, kind: Validation) -> Result<Request> {
     let url = keystone.join("auth/tokens");
     let mut url = url.map_err(|e| Error::internal("an address has no parts").because(e))?;
     url.set_query(kind.query());
     let mut request = Request::new(Method::GET, url);
-    request.headers.insert(TOKEN, own.clone());
     request.headers.insert(SUBJECT, token);
     let version = HeaderValue::from_static("1");
     request.headers.insert(ACCESS_RULES, version);

@@ -243,7 +243,7 @@ impl Local {
     }
 
     /// Returns whether the operation is carried out for a client of the service.
-    fn is_for_request(&self) -> bool {
+    pub(super) fn is_for_request(&self) -> bool {
         self.caller.request_id.is_some()
     }
 

@@ -29,6 +29,7 @@ use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{Action, ImageTarget};
+use crate::config::ProjectLimits;
 use crate::data::Watch;
 use crate::model::import::{FAILED, LOCK, STAGE_HOST, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
@@ -148,12 +149,13 @@ impl Local {
         let found = self.find(id).await?;
         self.check_import(&found, &import.method)?;
         let size = found.image.size.unwrap_or(0);
+        let limits = self.project_limits().await?;
         if import.method == ImportMethod::GlanceDirect {
-            self.check_size(size).await?;
+            self.check_size(limits, size).await?;
         } else {
             // Data that is downloaded or copied counts as staged during the import.
-            self.check_size(0).await?;
-            self.check_staging(size).await?;
+            self.check_size(limits, 0).await?;
+            self.check_staging(limits, size).await?;
         }
         let id = found.image.id;
         let task_id = match &task {
@@ -161,7 +163,7 @@ impl Local {
             None => Uuid::new_v4().to_string(),
         };
         let entry = self.note_import(&id, &task_id, None).await?;
-        let prepared = self.lock_image(&id, import, task, &task_id).await;
+        let prepared = self.lock_image(&id, import, task, &task_id, limits).await;
         match prepared {
             Ok(Some((task, stores))) => {
                 self.emit(&self.caller, &Event::TaskCreated(&task));
@@ -208,6 +210,7 @@ impl Local {
         import: &Import,
         task: Option<Task>,
         task_id: &str,
+        limits: ProjectLimits,
     ) -> Result<Option<(Task, Vec<Option<String>>)>> {
         self.catalog
             .write(async |transaction| {
@@ -249,7 +252,7 @@ impl Local {
                     transaction
                         .set_status(id, from, ImageStatus::Importing)
                         .await?;
-                    self.check_uploading(&transaction).await?;
+                    self.check_uploading(&transaction, limits).await?;
                 }
                 if is_new {
                     transaction.insert_task(&task).await?;

@@ -4,14 +4,13 @@
 //! (`from_environ`). Where Keystone does not respond, upstream treats a token as invalid.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use openstack_sdk_auth_core::ServiceEndpoints;
-use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use url::Url;
@@ -20,11 +19,11 @@ use super::Refusal;
 use super::access_rules::allows;
 use super::regions::{CallersRegions, Catalogue};
 use super::verdicts::Verdicts;
-use crate::config::{Address, KeystoneSettings, Secret, Tls, keystone_of};
+use crate::config::{Address, KeystoneSettings, Secret, Tls};
 use crate::http::{Client, Options, Proxies, Response, retry};
 use crate::keystone::{
-    CurrentSession, ValidToken, Validation, expiry, find_endpoint, login_request, read_catalog,
-    read_token, secret_value, validation_request,
+    CurrentSession, ServiceAccount, ValidToken, Validation, read_catalog, secret_value,
+    validation_request,
 };
 use crate::model::Caller;
 use crate::{Error, ErrorKind, Result};
@@ -40,12 +39,6 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The time for which an invalid token is not validated again.
 const REFUSED_TIME: Duration = Duration::from_secs(10);
-
-/// The time before its end at which the token of the service is replaced.
-const MARGIN: Duration = Duration::from_secs(30);
-
-/// The service type of Keystone in its catalogue.
-const IDENTITY: &str = "identity";
 
 /// A token as its hash, and whether it may have expired.
 type Key = ([u8; 32], bool);
@@ -194,18 +187,8 @@ fn caller(token: &ValidToken) -> Caller {
 /// Keystone, and the login of the service.
 pub struct KeystoneService {
     settings: KeystoneSettings,
-    client: Client,
-    session: CurrentSession<Session>,
+    account: ServiceAccount,
     places: Semaphore,
-}
-
-/// The session of the service.
-struct Session {
-    /// The address of Keystone's API version 3; ends in a slash.
-    url: Url,
-    token: HeaderValue,
-    /// The end of the token's validity, if the login reported it.
-    expires: Option<Instant>,
 }
 
 impl KeystoneService {
@@ -222,10 +205,16 @@ impl KeystoneService {
             },
             ..default
         });
-        Self {
-            settings,
+        let account = ServiceAccount {
+            login: settings.login(),
+            region: settings.region.clone(),
+            interfaces: vec![settings.interface],
             client,
             session: CurrentSession::default(),
+        };
+        Self {
+            settings,
+            account,
             places: Semaphore::new(MAX_REQUESTS),
         }
     }
@@ -259,76 +248,25 @@ impl KeystoneService {
         read_catalog(&response.body).map_err(|error| not_a_token(&self.settings.auth_url, error))
     }
 
-    /// Returns Keystone's response to a validation; None if it does not know the token or it has expired. A refused token
-    /// of the service is replaced once.
+    /// Returns Keystone's response to a validation; None if it does not know the token or it has expired.
     async fn ask(&self, token: HeaderValue, kind: Validation) -> Result<Option<Response>> {
         // It is never closed.
         let _place = self.places.acquire().await;
-        let mut session = self.session().await?;
-        let mut is_renewed = false;
-        loop {
-            let request = validation_request(&session.url, &session.token, token.clone(), kind)?;
-            let response = self.client.call(&request).await;
-            let response = response.map_err(|failure| unreachable(&session.url, &failure))?;
-            match response.status {
-                StatusCode::OK => return Ok(Some(response)),
-                StatusCode::NOT_FOUND => return Ok(None),
-                StatusCode::UNAUTHORIZED if !is_renewed => {
-                    is_renewed = true;
-                    self.session.forget(&session).await;
-                    session = self.session().await?;
-                }
-                status => {
-                    let (url, code) = (shown(&session.url), status.as_u16());
-                    let message = match code {
-                        401 => "it refuses a new token of the service",
-                        403 => "the service's user may not validate tokens",
-                        _ => "an unexpected response",
-                    };
-                    let message = format!("{url}: {message} (HTTP {code})");
-                    return Err(Error::new(ErrorKind::Unreachable, message));
-                }
+        let build = |keystone: &Url| validation_request(keystone, token.clone(), kind);
+        let response = self.account.call(build).await?;
+        match response.status {
+            StatusCode::OK => Ok(Some(response)),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => {
+                let (url, code) = (&self.settings.auth_url, status.as_u16());
+                let message = match code {
+                    403 => "the service's user may not validate tokens",
+                    _ => "an unexpected response",
+                };
+                let message = format!("{url}: {message} (HTTP {code})");
+                Err(Error::new(ErrorKind::Unreachable, message))
             }
         }
-    }
-
-    async fn session(&self) -> Result<Arc<Session>> {
-        let is_valid = |session: &Session| {
-            let soon = Instant::now() + MARGIN;
-            session.expires.is_none_or(|expires| expires > soon)
-        };
-        self.session.get(is_valid, || self.log_in()).await
-    }
-
-    async fn log_in(&self) -> Result<Session> {
-        let url = &self.settings.auth_url;
-        let login = self.settings.login();
-        let response = self.client.call(&login_request(&login)?).await;
-        let response = response.map_err(|failure| unreachable(url, &failure))?;
-        let code = response.status.as_u16();
-        if !response.status.is_success() {
-            let message = format!("{url} refuses the login of the service (HTTP {code})");
-            return Err(Error::new(ErrorKind::Unreachable, message));
-        }
-        let no_token = || {
-            let message = format!("{url} responds to the login of the service without a token");
-            Error::new(ErrorKind::Unreachable, message)
-        };
-        let token = read_token(response).map_err(|error| no_token().because(error))?;
-        let info = token.auth_info.as_ref().map(|info| &info.token);
-        let catalog = info.and_then(|info| info.catalog.as_deref());
-        let settings = &self.settings;
-        let region = settings.region.as_deref();
-        let interfaces = [settings.interface];
-        let found = find_endpoint(catalog.unwrap_or_default(), IDENTITY, region, &interfaces);
-        let found = found.and_then(|endpoint| Url::parse(&endpoint.url).ok());
-        let found = found.filter(|url| matches!(url.scheme(), "http" | "https"));
-        Ok(Session {
-            // A catalogue without Keystone is that of a Keystone at one address.
-            url: found.map_or_else(|| login.auth_url.0.clone(), keystone_of),
-            token: secret_value(token.token.expose_secret()).ok_or_else(no_token)?,
-            expires: expiry(&token),
-        })
     }
 }
 
@@ -344,20 +282,9 @@ fn time_of(limit: Duration, token: Option<&ValidToken>, expired: bool) -> Durati
     }
 }
 
-/// Returns an address for messages.
-fn shown(url: &Url) -> Address {
-    Address(url.clone())
-}
-
 fn not_a_token(url: &Address, error: serde_json::Error) -> Error {
     let message = format!("the response of {url} is not a token");
     Error::new(ErrorKind::Unreachable, message).because(error)
-}
-
-fn unreachable(url: &Url, failure: &crate::http::Failure) -> Error {
-    let (url, reason) = (shown(url), failure.reason());
-    let message = format!("{url} cannot be reached: {reason}");
-    Error::new(ErrorKind::Unreachable, message)
 }
 
 #[cfg(test)]
