@@ -105,8 +105,11 @@ impl Local {
         let stored = stored.ok_or_else(gone)?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         let mut image = stored.image.clone();
+        let own = stored.image.properties.clone();
         let preparation = self.prepare_data(job, stored, &mut image, cap, watch);
         let mut origin = Box::pin(preparation).await?;
+        // Those that the import sets are recorded. Others may be changed by their owner in the meantime.
+        image.properties.retain(|property| !own.contains(property));
         let mut copies: Vec<Copy> = Vec::new();
         let mut failures = Failures::default();
         for store in &job.stores {
@@ -303,9 +306,7 @@ impl Local {
                     after.disk_format.clone_from(&image.disk_format);
                     after.container_format.clone_from(&image.container_format);
                     for (name, value) in &image.properties {
-                        if after.property(name).is_none() {
-                            after.set_property(name, value);
-                        }
+                        after.set_property(name, value);
                     }
                 }
                 for copy in copies {

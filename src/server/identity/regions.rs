@@ -51,7 +51,7 @@ impl Regions for CallersRegions {
         let services = self.services().await?;
         let name = interface.unwrap_or(Interface::Public.name());
         let missing = || {
-            let message = format!("{name} glance endpoint not found for region {region}");
+            let message = format!("no {name} endpoint of an image service in region {region}");
             Error::not_found(message)
         };
         let interface = Interface::parse(name).ok_or_else(missing)?;

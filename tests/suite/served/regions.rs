@@ -72,7 +72,7 @@ async fn import(
     interface: &str,
     id: &str,
 ) -> (Value, Value) {
-    let new = json!({"name": "x", "disk_format": "raw", "container_format": "bare"});
+    let new = json!({"name": "x", "disk_format": "iso", "container_format": "bare", "hw_disk_bus": "ide", "own": "kept"});
     let (status, image) = ask(site, Method::POST, "/images", headers, new).await;
     assert_eq!(status, 201, "{image}");
     let target = format!("/images/{}", image["id"].as_str().unwrap());
@@ -123,7 +123,11 @@ fn image_of_another_region_is_downloaded_with_the_token_of_the_caller() {
             (&image["status"], &image["size"]),
             (&"active".into(), &9.into())
         );
-        assert_eq!(image["hw_disk_bus"], "virtio");
+        assert_eq!(
+            (&image["hw_disk_bus"], &image["own"]),
+            (&"virtio".into(), &"kept".into())
+        );
+        assert_eq!(image["disk_format"], "raw");
         assert_eq!(image.get("secret"), None);
         for request in there.requests() {
             assert_eq!(request.header("x-auth-token"), Some(TOKEN));
@@ -134,19 +138,19 @@ fn image_of_another_region_is_downloaded_with_the_token_of_the_caller() {
                 "Nowhere",
                 "public",
                 theirs.as_str(),
-                "public glance endpoint not found for region Nowhere",
+                "no public endpoint of an image service in region Nowhere",
             ),
             (
                 "There",
                 "admin",
                 &theirs,
-                "admin glance endpoint not found for region There",
+                "no admin endpoint of an image service in region There",
             ),
             (
                 "There",
                 "other",
                 &theirs,
-                "other glance endpoint not found for region There",
+                "no other endpoint of an image service in region There",
             ),
             (
                 "There",
