@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::plugins::PluginRun;
-use super::{Job, fetch, merge, subtract};
+use super::{Job, check_locked, fetch, merge, subtract};
 use crate::data::watch::Progress;
 use crate::data::{Source, Watch, blocking};
 use crate::local::Local;
@@ -364,7 +364,7 @@ impl Local {
     ) -> Result<StoredImage> {
         let stored = transaction.load_image(id, &self.caller.project).await?;
         let stored = stored.ok_or_else(gone)?;
-        self.check_locked(&stored, task)?;
+        check_locked(&stored, task)?;
         Ok(stored)
     }
 

@@ -275,17 +275,6 @@ impl Local {
         check_lock(&image.id, holder.as_ref())
     }
 
-    /// Checks that a task still holds the image's lock.
-    pub(super) fn check_locked(&self, stored: &StoredImage, task: &str) -> Result<()> {
-        if stored.image.property(LOCK) == Some(task) {
-            return Ok(());
-        }
-        Err(Error::conflict(format!(
-            "image {} is locked by another task",
-            stored.image.id
-        )))
-    }
-
     /// Checks that the image's state and the caller's role allow the import, in the order of the reference
     /// implementation.
     fn check_import(&self, stored: &StoredImage, method: &ImportMethod) -> Result<()> {
@@ -411,6 +400,18 @@ fn check_lock(id: &str, holder: Option<&Task>) -> Result<()> {
         return Ok(());
     }
     Err(busy(id))
+}
+
+/// Checks that a task still holds the image's lock.
+pub(super) fn check_locked(stored: &StoredImage, task: &str) -> Result<()> {
+    let image = &stored.image;
+    if image.property(LOCK) == Some(task) {
+        return Ok(());
+    }
+    let id = &image.id;
+    Err(Error::conflict(format!(
+        "image {id} is locked by another task"
+    )))
 }
 
 /// Returns the stores in a list property of an image.

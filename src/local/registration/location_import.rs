@@ -16,6 +16,7 @@ use crate::local::Local;
 use crate::local::catalog::{StoredImage, is_in_doubt};
 use crate::local::data::limited_to;
 use crate::local::events::Event;
+use crate::local::import::check_locked;
 use crate::local::journal::{Entry, explained};
 use crate::local::locations::wrong_status;
 use crate::local::patch::{Draft, Prepared};
@@ -219,7 +220,7 @@ impl Local {
         let is_on_web = new.location.url.starts_with("http");
         let draft = |stored: &StoredImage| -> Result<Draft> {
             self.check_registration(stored, new)?;
-            self.check_locked(stored, &task.id)?;
+            check_locked(stored, &task.id)?;
             let mut draft = Draft::new(stored);
             if hashes.is_some() || is_on_web {
                 draft.insert(usize::MAX, new.location.clone());
