@@ -31,10 +31,10 @@ pub use secret::Secret;
 pub use settings::{
     Addressing, Broker, BrokerHost, CacheDriver, CacheSettings, CorsOrigin, DataDirectory,
     Database, Exposure, FileStore, Flavor, Formats, HttpStore, IdentityKind, KeystoneLogin,
-    KeystoneSettings, Limits, LogSettings, LoginMethod, MysqlPool, MysqlServer, MysqlTls,
-    MysqlTlsMode, NotificationDriver, NotificationSettings, PolicySettings, ProjectLimits,
-    ProtectionFormat, ProtectionSettings, QueueKind, RbdStore, Reconnection, Registration, S3Store,
-    ScrubberSettings, ServerSettings, ServerTls, Setting, Settings, Store, StoreKind, Stores,
-    SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService, SwiftStore, is_data_dir,
-    is_host_label, schemes,
+    KeystoneSettings, LimitedEndpoint, Limits, LogSettings, LoginMethod, MysqlPool, MysqlServer,
+    MysqlTls, MysqlTlsMode, NotificationDriver, NotificationSettings, PolicySettings,
+    ProjectLimits, ProtectionFormat, ProtectionSettings, QueueKind, RbdStore, Reconnection,
+    Registration, S3Store, ScrubberSettings, ServerSettings, ServerTls, Setting, Settings, Store,
+    StoreKind, Stores, SwiftAccount, SwiftAuth, SwiftLogin, SwiftReference, SwiftService,
+    SwiftStore, UnifiedLimits, is_data_dir, is_host_label, schemes,
 };

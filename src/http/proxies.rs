@@ -41,6 +41,15 @@ impl Proxies {
         }
     }
 
+    /// Returns the hosts of the proxies that requests to web servers may go through.
+    pub fn hosts(&self) -> Vec<String> {
+        let of_schemes = ["http://host.invalid", "https://host.invalid"].into_iter();
+        let proxies = of_schemes.filter_map(|url| self.of(&Url::parse(url).ok()?));
+        let hosts =
+            proxies.filter_map(|proxy| Some(Url::parse(&proxy).ok()?.host_str()?.to_string()));
+        hosts.collect()
+    }
+
     /// Returns the proxy for requests to `url`, without its credentials.
     pub(super) fn of(&self, url: &Url) -> Option<String> {
         match self {
@@ -93,6 +102,16 @@ mod tests {
             assert_eq!(proxies.of(&url).as_deref(), Some(proxy));
             assert_eq!(Proxies::None.of(&url), None);
         }
+    }
+
+    #[test]
+    fn the_hosts_of_proxies_are_known() {
+        let proxies = Proxies::Configured(vec![(
+            "all".to_string(),
+            Secret::new("http://u:sesame@proxy.example.org:3128/"),
+        )]);
+        assert_eq!(proxies.hosts(), ["proxy.example.org", "proxy.example.org"]);
+        assert_eq!(Proxies::None.hosts(), [""; 0]);
     }
 
     #[test]

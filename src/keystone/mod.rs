@@ -6,10 +6,12 @@
 
 mod catalog;
 mod login;
+mod service;
 mod session;
 mod validation;
 
 pub use catalog::{find_endpoint, interface_of};
 pub use login::{is_long, login_request, read_token};
+pub use service::ServiceAccount;
 pub use session::{CurrentSession, TOKEN, expiry, secret_value};
-pub use validation::{AccessRule, ValidToken, validation_request};
+pub use validation::{AccessRule, ValidToken, Validation, read_catalog, validation_request};

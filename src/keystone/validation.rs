@@ -6,10 +6,10 @@
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
 use jiff::Timestamp;
+use openstack_sdk_auth_core::ServiceEndpoints;
 use serde::Deserialize;
 use url::Url;
 
-use super::session::TOKEN;
 use crate::Result;
 use crate::error::Error;
 use crate::http::Request;
@@ -21,26 +21,38 @@ const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
 /// rules otherwise.
 const ACCESS_RULES: HeaderName = HeaderName::from_static("openstack-identity-access-rules");
 
-/// Returns the request that validates a token. `own` is the token of the service. `keystone` is the address of version
-/// 3, which ends in a slash. With `expired`, a token that has expired recently is valid, too.
+/// The kind of a validation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validation {
+    /// Of a token that has not expired.
+    Current,
+    /// Of a token that may have expired recently.
+    Expired,
+    /// Of a token that has not expired, with its catalogue.
+    WithCatalog,
+}
+
+impl Validation {
+    /// Returns the query of the request.
+    const fn query(self) -> Option<&'static str> {
+        match self {
+            Self::Current => Some("nocatalog"),
+            Self::Expired => Some("nocatalog&allow_expired=1"),
+            Self::WithCatalog => None,
+        }
+    }
+}
+
+/// Returns the request that validates a token, without the token of the service. `keystone` is the address of version 3,
+/// which ends in a slash.
 ///
 /// # Errors
 /// `Internal` for an address without a path.
-pub fn validation_request(
-    keystone: &Url,
-    own: &HeaderValue,
-    token: HeaderValue,
-    expired: bool,
-) -> Result<Request> {
+pub fn validation_request(keystone: &Url, token: HeaderValue, kind: Validation) -> Result<Request> {
     let url = keystone.join("auth/tokens");
     let mut url = url.map_err(|e| Error::internal("an address has no parts").because(e))?;
-    url.set_query(Some(if expired {
-        "nocatalog&allow_expired=1"
-    } else {
-        "nocatalog"
-    }));
+    url.set_query(kind.query());
     let mut request = Request::new(Method::GET, url);
-    request.headers.insert(TOKEN, own.clone());
     request.headers.insert(SUBJECT, token);
     let version = HeaderValue::from_static("1");
     request.headers.insert(ACCESS_RULES, version);
@@ -49,8 +61,24 @@ pub fn validation_request(
 
 /// The response to a successful validation.
 #[derive(Deserialize)]
-struct Validation {
-    token: ValidToken,
+struct Validated<T> {
+    token: T,
+}
+
+/// The catalogue of a token.
+#[derive(Deserialize)]
+struct Catalog {
+    /// None for a token without a scope.
+    #[serde(default)]
+    catalog: Vec<ServiceEndpoints>,
+}
+
+/// Reads the catalogue in the body of a response.
+///
+/// # Errors
+/// The reason why it is not a token.
+pub fn read_catalog(body: &[u8]) -> Result<Vec<ServiceEndpoints>, serde_json::Error> {
+    serde_json::from_slice(body).map(|Validated::<Catalog> { token }| token.catalog)
 }
 
 /// The content of a valid token.
@@ -128,6 +156,6 @@ impl ValidToken {
     /// # Errors
     /// The reason why it is not a token.
     pub fn read(body: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(body).map(|Validation { token }| token)
+        serde_json::from_slice(body).map(|Validated { token }| token)
     }
 }

@@ -15,6 +15,7 @@ use super::quota::Cap;
 use super::store::Store;
 use super::storing::{Storing, uploading};
 use super::{Local, StoredImage, visibility};
+use crate::config::ProjectLimits;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{ByteRange, Image, ImageStatus, MultiHash};
 use crate::service::{ImageBytes, ImageData, Images, Reading, Receipt, Upload};
@@ -103,7 +104,8 @@ impl Local {
         }
         let store = self.stores.get(upload.store.as_deref())?;
         let size = upload.size.or_else(|| upload.source.size());
-        self.check_size(size.unwrap_or(0)).await?;
+        let limits = self.project_limits().await?;
+        self.check_size(limits, size.unwrap_or(0)).await?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
@@ -123,7 +125,7 @@ impl Local {
             Err(error) => return Err(error),
         };
         // Held until the journal entry is closed.
-        let _lease = match self.start_saving(id).await {
+        let _lease = match self.start_saving(id, limits).await {
             Ok(lease) => lease,
             Err(error) => return Err(storing.discard(error).await),
         };
@@ -245,8 +247,11 @@ impl Local {
         let mut failure = None;
         for location in locations {
             let opened = match self.stores.holding(location) {
-                Ok(store) => store.open(&location.url, range).await,
-                Err(e) => Err(e),
+                Ok(store) => match self.reader_of(store, &location.url).await {
+                    Ok(store) => store.open(&location.url, range).await,
+                    Err(error) => Err(error),
+                },
+                Err(error) => Err(error),
             };
             match opened {
                 Ok(source) => return Ok(Some(limited_to(length, source))),
@@ -360,7 +365,7 @@ impl Local {
     }
 
     /// Changes the status from `queued` to `saving`, which prevents other processes from storing data.
-    async fn start_saving(&self, id: &str) -> Result<Lease> {
+    async fn start_saving(&self, id: &str, limits: ProjectLimits) -> Result<Lease> {
         let lease = self.lease_upload(id).await?.ok_or_else(uploading)?;
         self.catalog
             .write(async |transaction| {
@@ -374,7 +379,7 @@ impl Local {
                         |now| not_allowed(now.image.status),
                     ));
                 }
-                self.check_uploading(&transaction).await
+                self.check_uploading(&transaction, limits).await
             })
             .await?;
         Ok(lease)

@@ -12,7 +12,7 @@ use super::directories::{FILE_MODE, prepare};
 use super::events::Events;
 use super::journal::Journal;
 use super::policy::{Explanation, ImageTarget, Policy};
-use super::quota::{ConfiguredLimits, Limits};
+use super::quota::{ConfiguredLimits, KeystoneLimits, Limits};
 use super::reserve::Reserve;
 use super::store::{self, FileStore, Store, StoreSet};
 use super::{Local, notifier, staging, visibility};
@@ -37,6 +37,8 @@ pub struct Engine {
     pub(super) journal: Setting<Journal>,
     pub(super) policy: Policy,
     pub(super) limits: Box<dyn Limits>,
+    /// The limits of requests in place of `limits`, if Keystone has them.
+    pub(super) unified_limits: Setting<Option<Box<dyn Limits>>>,
     pub(super) events: Box<dyn Events>,
     pub(super) settings: Settings,
     pub(super) reserve: Option<Reserve>,
@@ -68,6 +70,10 @@ impl Engine {
         let journal = settings.journal_dir.get().map(|at| Journal::of(at));
         let cache = cache::of_deployment(&settings, &catalog).await;
         let reserve = Reserve::of(&settings);
+        let unified_limits = settings.limits.unified.get().map(|unified| {
+            let limits = unified.as_deref().map(KeystoneLimits::new);
+            limits.map(|limits| Box::new(limits) as Box<dyn Limits>)
+        });
         let mut engine = Self {
             catalog,
             cache: cache.into(),
@@ -76,6 +82,7 @@ impl Engine {
             journal: journal.into(),
             policy: Policy::open(settings.policy.clone()),
             limits: Box::new(ConfiguredLimits(settings.limits.project.clone())),
+            unified_limits: unified_limits.into(),
             events,
             settings,
             reserve,
@@ -204,7 +211,12 @@ fn open_stores(settings: &Settings) -> Result<StoreSet> {
             }
             Ok(StoreKind::Http(options)) => {
                 let info = info(true, Map::new());
-                Box::new(store::HttpStore::new(info, options.clone()))
+                let options = options.clone();
+                Box::new(match settings.import.addresses.get() {
+                    Ok(rules) => store::HttpStore::with_rules(info, options, rules),
+                    // Requests that need the rules fail before they use the store.
+                    Err(_) => store::HttpStore::new(info, options),
+                })
             }
             Ok(StoreKind::Rbd(settings)) => {
                 let info = info(false, Map::new());

@@ -29,9 +29,10 @@ impl Images for Local {
                 .check_access(&self.caller, Access::Create, property)?;
         }
         self.check_quotas(&image)?;
+        let limits = self.project_limits().await?;
         self.catalog
             .write(async |transaction| {
-                self.check_count(&transaction).await?;
+                self.check_count(&transaction, limits).await?;
                 transaction.insert_image(&image).await
             })
             .await?;

@@ -1,29 +1,25 @@
 //! Locations of image data.
 //!
 //! *Source:* `glance/api/v2/images.py` (`_do_add_locations`, `_do_replace_locations`, `_do_remove_locations`,
-//! `add_location`, `delete_from_store`), `glance/location.py`, `glance/quota/__init__.py` and
-//! `glance/async_/flows/location_import.py` of the reference implementation, for the rules and the order of the checks.
+//! `delete_from_store`), `glance/location.py` and `glance/quota/__init__.py` of the reference implementation, for the rules
+//! and the order of the checks. Registrations are in `registration/location_import.rs`.
 
 use async_trait::async_trait;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::Local;
 use super::catalog::StoredImage;
-use super::data::limited_to;
 use super::import::address;
-use super::patch::{Draft, Prepared, changed};
+use super::patch::{Draft, changed};
 use super::policy::{Action, ImageTarget};
-use super::registration::{self, Hashes, check_hash, check_metadata};
+use super::registration::{self, check_metadata};
 use super::store::Store;
-use crate::data::pump::{self, Sink, Taken};
-use crate::data::{Algorithm, Source, Watch};
 use crate::model::address::redacted;
-use crate::model::task::LOCATION_IMPORT;
 use crate::model::{
-    ByteRange, Image, ImageStatus, Location, LocationValue, MultiHash, Position, ValidationData,
+    Image, ImageStatus, Location, LocationValue, MultiHash, Position, ValidationData,
 };
 use crate::service::{Locations, Running};
-use crate::{Error, ErrorKind, Operation, Result};
+use crate::{Error, Operation, Result};
 
 /// An operation on the list of locations of an image.
 #[derive(Clone, Copy)]
@@ -52,10 +48,7 @@ impl Locations for Local {
         url: &str,
         expected: Option<&MultiHash>,
     ) -> Result<()> {
-        let new = self.new_registration(url, expected);
-        let prepared = self.prepare_registration(id, &new).await?;
-        let hashes = self.hashes_of(&new, &prepared).await?;
-        self.commit_registration(id, &new, prepared, hashes).await
+        self.register_now(id, url, expected).await
     }
 
     async fn begin_registration(
@@ -64,36 +57,7 @@ impl Locations for Local {
         url: &str,
         expected: Option<&MultiHash>,
     ) -> Result<Running> {
-        self.settings.import.task_hours.get()?;
-        let new = self.new_registration(url, expected);
-        let prepared = self.prepare_registration(id, &new).await?;
-        let input = json!({
-            "image_id": id,
-            "loc_url": redacted(url),
-            "validation_data": expected.map_or_else(
-                || json!({}),
-                |hash| json!({"os_hash_algo": hash.algorithm, "os_hash_value": hash.value}),
-            ),
-        });
-        let task = self.new_task(LOCATION_IMPORT, input, Some(id));
-        self.catalog
-            .write(async |transaction| transaction.insert_task(&task).await)
-            .await?;
-        let (local, id) = (self.clone(), id.to_string());
-        let rest = async move {
-            let outcome = Box::pin(local.finish_registration(&id, &new, prepared)).await;
-            let result = match &outcome {
-                Ok(()) => Ok(json!({"image_id": id})),
-                Err(error) => Err(error.message().to_string()),
-            };
-            let finished = local.finished_task(task, result);
-            local
-                .catalog
-                .write(async |transaction| transaction.finish_task(&finished).await)
-                .await?;
-            outcome
-        };
-        Ok(Box::pin(self.spawn(rest)))
+        self.register_later(id, url, expected).await
     }
 
     async fn locations(&self, id: &str) -> Result<Vec<Location>> {
@@ -105,94 +69,7 @@ impl Locations for Local {
     }
 }
 
-/// Data that a caller registers.
-struct Registration {
-    location: Location,
-    expected: Option<MultiHash>,
-}
-
 impl Local {
-    fn new_registration(&self, url: &str, expected: Option<&MultiHash>) -> Registration {
-        Registration {
-            location: self.assigned(Location {
-                url: url.to_string(),
-                metadata: Map::new(),
-            }),
-            expected: expected.cloned(),
-        }
-    }
-
-    /// Returns the record of an image with the new location, which is active if its hashes are known.
-    fn draft_registration(
-        &self,
-        stored: &StoredImage,
-        new: &Registration,
-        hashes: Option<Hashes>,
-    ) -> Result<Draft> {
-        self.check_registration(stored, &new.location.url)?;
-        new.expected.as_ref().map_or(Ok(()), check_hash)?;
-        let mut draft = Draft::new(stored);
-        draft.insert(usize::MAX, new.location.clone());
-        draft.activate(hashes)?;
-        Ok(draft)
-    }
-
-    async fn prepare_registration(&self, id: &str, new: &Registration) -> Result<Prepared> {
-        let draft = |stored: &_| self.draft_registration(stored, new, None);
-        self.prepare_change(id, &draft).await
-    }
-
-    /// Returns the hashes of registered data: computed, or else those that the caller expects.
-    async fn hashes_of(&self, new: &Registration, prepared: &Prepared) -> Result<Hashes> {
-        let expected = new.expected.as_ref();
-        if !self.settings.registration.get()?.secure_hash {
-            return Ok(Hashes {
-                checksum: None,
-                hash: expected.cloned(),
-            });
-        }
-        let size = prepared.size_at(&new.location.url).unwrap_or_default();
-        let (md5, hash) = self.hash_at(&new.location, size, expected).await?;
-        Ok(Hashes {
-            checksum: Some(md5),
-            hash: Some(hash),
-        })
-    }
-
-    async fn commit_registration(
-        &self,
-        id: &str,
-        new: &Registration,
-        prepared: Prepared,
-        hashes: Hashes,
-    ) -> Result<()> {
-        let draft = |stored: &_| self.draft_registration(stored, new, Some(hashes.clone()));
-        self.commit_change(id, prepared, &draft).await.map(drop)
-    }
-
-    /// Completes a registration after its response. An image whose data has another hash keeps the location, and stays
-    /// queued.
-    async fn finish_registration(
-        &self,
-        id: &str,
-        new: &Registration,
-        prepared: Prepared,
-    ) -> Result<()> {
-        let mismatch = match self.hashes_of(new, &prepared).await {
-            Ok(hashes) => return self.commit_registration(id, new, prepared, hashes).await,
-            Err(error) if new.expected.is_some() && error.kind() == ErrorKind::Corrupt => error,
-            Err(error) => return Err(error),
-        };
-        let draft = |stored: &StoredImage| -> Result<Draft> {
-            self.check_registration(stored, &new.location.url)?;
-            let mut draft = Draft::new(stored);
-            draft.insert(usize::MAX, new.location.clone());
-            Ok(draft)
-        };
-        let kept = self.commit_change(id, prepared, &draft).await;
-        kept.and(Err(mismatch))
-    }
-
     /// Applies the addition of a location to a draft, if the caller may.
     pub(super) fn draft_added_location(
         &self,
@@ -320,27 +197,8 @@ impl Local {
         Ok(())
     }
 
-    /// Checks that the caller may register data at `url` for an image.
-    fn check_registration(&self, stored: &StoredImage, url: &str) -> Result<()> {
-        let status = stored.image.status;
-        if status != ImageStatus::Queued {
-            return Err(wrong_status("add", status));
-        }
-        let target = ImageTarget::new(&stored.image, stored.is_member);
-        self.policy
-            .check(&self.caller, Action::AddImageLocation, target)?;
-        let read = |store: &dyn Store| store.info().read_only && store.reads(url);
-        if !self.stores.iter().any(read) {
-            return Err(Error::forbidden(
-                "http store must be enabled to use location API by normal user.",
-            )
-            .hint("The address must be of type http or https, and a store of type http must be enabled."));
-        }
-        Ok(())
-    }
-
     /// Returns a location as it is recorded: with the name of the store that it belongs to, if stores have names.
-    fn assigned(&self, mut location: Location) -> Location {
+    pub(super) fn assigned(&self, mut location: Location) -> Location {
         let store = self.stores.owning(&location.url);
         if let Some(store) = store.filter(|_| self.stores.named()) {
             let id = Value::from(store.info().id.as_str());
@@ -363,9 +221,10 @@ impl Local {
             return Err(invalid("it is a file on the machine of the service"));
         }
         // A command acts for an operator of the host; a request must not make the service read what only the host reaches.
-        if matches!(scheme, "http" | "https") && self.caller.request_id.is_some() {
+        if matches!(scheme, "http" | "https") && self.is_for_request() {
             let rules = self.settings.import.addresses.get()?;
-            address::check(&location.url, rules).map_err(|error| {
+            let checked = address::check_resolved(&location.url, rules).await;
+            checked.map_err(|error| {
                 let place = redacted(&location.url);
                 Error::invalid(format!(
                     "URI for add location does not pass filtering: {place}"
@@ -376,60 +235,41 @@ impl Local {
         let Ok(store) = self.stores.holding(location) else {
             return Err(invalid("no store of this deployment reads such addresses"));
         };
-        match store.size(&location.url).await {
+        match self.reader_of_new(store).size(&location.url).await {
             Ok(0) => Err(invalid("the server does not return a size above 0")),
             Ok(size) => Ok(size),
             Err(error) => Err(invalid(error.message()).because(error)),
         }
     }
 
-    /// Reads the data at a location. Returns its MD5 and its secure hash, which equals `expected` if that is given.
-    async fn hash_at(
+    /// Returns whether the operation is carried out for a client of the service.
+    pub(super) fn is_for_request(&self) -> bool {
+        self.caller.request_id.is_some()
+    }
+
+    /// Returns the store to read a new address with: for a request, the one that follows no redirect to an address that
+    /// is refused.
+    pub(super) fn reader_of_new<'s>(&self, store: &'s dyn Store) -> &'s dyn Store {
+        let filtered = store.filtered().filter(|_| self.is_for_request());
+        filtered.unwrap_or(store)
+    }
+
+    /// Returns the store to read a registered address with. For a request, an address that passes the rules cannot
+    /// redirect to one that does not. Others were registered by an operator, and may.
+    ///
+    /// # Errors
+    /// `Failed` for invalid rules.
+    pub(super) async fn reader_of<'s>(
         &self,
-        location: &Location,
-        size: u64,
-        expected: Option<&MultiHash>,
-    ) -> Result<(String, MultiHash)> {
-        let name = match expected {
-            Some(hash) => &hash.algorithm,
-            None => self.settings.hashing_algorithm.get()?,
+        store: &'s dyn Store,
+        url: &str,
+    ) -> Result<&'s dyn Store> {
+        let Some(filtered) = store.filtered().filter(|_| self.is_for_request()) else {
+            return Ok(store);
         };
-        let algorithm = Algorithm::parse(name)?;
-        let mut left = self.settings.registration.get()?.retries;
-        let taken = loop {
-            let read = async {
-                let store = self.stores.holding(location)?;
-                let source =
-                    limited_to(Some(size), store.open(&location.url, ByteRange::ALL).await?);
-                hash(source, vec![Algorithm::Md5, algorithm]).await
-            };
-            match read.await {
-                Ok(taken) if taken.size == size => break taken,
-                Ok(_) | Err(_) if left > 0 => left -= 1,
-                Ok(taken) => {
-                    let place = redacted(&location.url);
-                    return Err(Error::corrupt(format!(
-                        "{place} has {} bytes instead of the {size} that its server reported",
-                        taken.size
-                    )));
-                }
-                Err(error) => return Err(error),
-            }
-        };
-        let [checksum, value] = <[String; 2]>::try_from(taken.digests)
-            .map_err(|_| Error::internal("the data was not hashed"))?;
-        if let Some(hash) = expected.filter(|hash| !hash.value.eq_ignore_ascii_case(&value)) {
-            return Err(Error::corrupt(format!(
-                "os_hash_value: ({}) not matched with actual os_hash_value: ({value})",
-                hash.value
-            ))
-            .hint("The image stays queued, without a location."));
-        }
-        let hash = MultiHash {
-            algorithm: algorithm.name().to_string(),
-            value,
-        };
-        Ok((checksum, hash))
+        let rules = self.settings.import.addresses.get()?;
+        let passes = address::check_resolved(url, rules).await.is_ok();
+        Ok(if passes { filtered } else { store })
     }
 
     /// Checks that an image may have `count` locations, that the data at the new ones, with `sizes` in bytes, may be the
@@ -515,12 +355,6 @@ impl Local {
     }
 }
 
-/// Hashes data.
-async fn hash(source: Source, algorithms: Vec<Algorithm>) -> Result<Taken> {
-    let (watch, look) = (Watch::default(), Box::new(|_: &[u8]| Ok(())));
-    pump::transfer(source, Sink::Nowhere, algorithms, watch, look).await
-}
-
 /// Returns the hashes that several locations of one image agree on.
 ///
 /// # Errors
@@ -560,7 +394,7 @@ fn addresses<'l>(locations: impl IntoIterator<Item = &'l Location>) -> Vec<&'l s
     addresses
 }
 
-fn wrong_status(verb: &str, status: ImageStatus) -> Error {
+pub(super) fn wrong_status(verb: &str, status: ImageStatus) -> Error {
     Error::conflict(format!(
         "It's not allowed to {verb} locations if image status is {status}."
     ))

@@ -19,7 +19,7 @@ use super::journal::explained;
 use super::policy::{Access, Action, ImageTarget};
 use super::registration::Hashes;
 use crate::model::schema::attribute_named;
-use crate::model::{Change, Image, ImagePatch, ImageStatus, Location, Visibility};
+use crate::model::{Change, Image, ImagePatch, ImageStatus, Location, Task, Visibility};
 use crate::{Error, Result};
 
 /// An image with changes that are not recorded yet.
@@ -32,6 +32,8 @@ pub(super) struct Draft {
     removed: Vec<Location>,
     /// Whether all locations are recorded again, in the order of the draft.
     is_rewritten: bool,
+    /// The task that ends with this change.
+    completed: Option<Task>,
 }
 
 /// A location of a draft.
@@ -54,6 +56,7 @@ impl Draft {
             locations: stored.locations.iter().map(known).collect(),
             removed: Vec::new(),
             is_rewritten: false,
+            completed: None,
         }
     }
 
@@ -103,6 +106,11 @@ impl Draft {
         Ok(())
     }
 
+    /// Records the end of a task in the same transaction.
+    pub(super) fn completes(&mut self, task: Task) {
+        self.completed = Some(task);
+    }
+
     /// Returns the locations that the record does not have yet.
     fn added(&self) -> impl Iterator<Item = &Location> {
         let added = self.locations.iter().filter(|at| at.is_new);
@@ -116,7 +124,7 @@ impl Draft {
 }
 
 /// The facts for a change of locations that are determined outside of its transaction.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Prepared {
     /// Size in bytes of the data at each new address.
     sizes: HashMap<String, u64>,
@@ -253,6 +261,9 @@ impl Local {
             transaction.activate(&image, stored.image.status).await?;
         }
         transaction.update_image(&stored.image, &image).await?;
+        if let Some(task) = &draft.completed {
+            transaction.finish_task(task).await?;
+        }
         Ok((image, locations))
     }
 

@@ -1,5 +1,7 @@
 //! Validation of data that callers register by its address: address, metadata and hashes.
 
+mod location_import;
+
 use serde_json::Value;
 
 use crate::data::{Algorithm, Hasher};

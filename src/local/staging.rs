@@ -14,6 +14,7 @@ use super::policy::{Action, ImageTarget};
 use super::store::{Directory, FileStore, Writing};
 use super::storing::Storing;
 use super::{Engine, Local, visibility};
+use crate::config::ProjectLimits;
 use crate::data::durable::remove_durably;
 use crate::data::{Source, blocking};
 use crate::model::import::STAGE_HOST;
@@ -147,14 +148,15 @@ impl Local {
             return Err(not_allowed(status));
         }
         let size = staging.size.or_else(|| staging.source.size());
-        self.check_staging(size.unwrap_or(0)).await?;
+        let limits = self.project_limits().await?;
+        self.check_staging(limits, size.unwrap_or(0)).await?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         if size.is_some_and(|size| size > cap.bytes) {
             return Err(cap.exceeded());
         }
         let room = staging.source.stored_size().or(size);
         let mut storing = self.begin_staging(id, room).await?;
-        if let Err(error) = self.start_staging(id).await {
+        if let Err(error) = self.start_staging(id, limits).await {
             return Err(storing.discard(error).await);
         }
         let staged = async {
@@ -207,14 +209,14 @@ impl Local {
     }
 
     /// Changes the status from `queued` to `uploading`, which prevents other processes from staging data.
-    async fn start_staging(&self, id: &str) -> Result<()> {
+    async fn start_staging(&self, id: &str, limits: ProjectLimits) -> Result<()> {
         self.catalog
             .write(async |transaction| {
                 if transaction
                     .set_status(id, ImageStatus::Queued, ImageStatus::Uploading)
                     .await?
                 {
-                    self.check_uploading(&transaction).await?;
+                    self.check_uploading(&transaction, limits).await?;
                     return Ok(());
                 }
                 let now = transaction.load_image(id, &self.caller.project).await?;

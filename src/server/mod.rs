@@ -47,7 +47,7 @@ use crate::config::{ServerSettings, Settings};
 use crate::http::Client;
 use crate::local::Engine;
 use crate::model::Caller;
-use crate::service::{ImageService, Running};
+use crate::service::{ImageService, Regions, Running};
 use exchange::Exchange;
 use identity::Identity;
 use metrics::Metrics;
@@ -58,13 +58,17 @@ pub use log_context::LogContext;
 
 /// A deployment whose service is offered.
 pub trait Deployment: Send + Sync + 'static {
-    /// Returns the service for a caller.
-    fn act_as(&self, caller: Caller) -> Box<dyn ImageService>;
+    /// Returns the service for a caller, who may download from these regions.
+    fn act_as(&self, caller: Caller, regions: Option<Arc<dyn Regions>>) -> Box<dyn ImageService>;
 }
 
 impl Deployment for Arc<Engine> {
-    fn act_as(&self, caller: Caller) -> Box<dyn ImageService> {
-        Box::new(Engine::act_as(self, caller))
+    fn act_as(&self, caller: Caller, regions: Option<Arc<dyn Regions>>) -> Box<dyn ImageService> {
+        let local = Engine::act_as(self, caller);
+        Box::new(match regions {
+            Some(regions) => local.with_regions(regions),
+            None => local,
+        })
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
     stores, tasks,
 };
 use crate::model::Caller;
+use crate::service::Regions;
 
 /// A function that responds to a request.
 pub type Handler = fn(Call) -> BoxFuture<'static, Answer>;
@@ -76,6 +77,7 @@ pub fn all() -> impl Iterator<Item = &'static Route> {
 struct Context {
     server: Arc<Server>,
     caller: Caller,
+    regions: Option<Arc<dyn Regions>>,
 }
 
 /// Returns the table of paths. It is built once.
@@ -129,16 +131,21 @@ async fn handle(
             .collect();
         return answer::method_not_allowed(&parts.method, &allowed, &parts.headers);
     };
-    let Some(Context { server, caller }) = parts.extensions.remove::<Context>() else {
+    let Some(context) = parts.extensions.remove::<Context>() else {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         return answer::refused(status, "The request has no caller.", &parts.headers);
     };
+    let Context {
+        server,
+        caller,
+        regions,
+    } = context;
     let headers = parts.headers.clone();
     let parameters = parameters
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_string()));
     let call = Call {
-        service: server.deployment.act_as(caller),
+        service: server.deployment.act_as(caller, regions),
         parameters: parameters.collect(),
         server,
         parts,
@@ -183,6 +190,7 @@ async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Bo
         Ok(caller) => caller,
         Err(refusal) => return refusal.response(&parts.headers),
     };
+    let regions = server.identity.regions(&parts);
     let mut request = Request::from_parts(parts, body);
     caller.request_id = Some(id.to_string());
     if let Some(context) = LogContext::current() {
@@ -203,7 +211,11 @@ async fn respond(server: Arc<Server>, request: Request, id: &str) -> Response<Bo
         return answer::refused(StatusCode::BAD_REQUEST, message, request.headers());
     };
     *request.uri_mut() = uri;
-    request.extensions_mut().insert(Context { server, caller });
+    request.extensions_mut().insert(Context {
+        server,
+        caller,
+        regions,
+    });
     match router().call(request).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -16,8 +16,11 @@ mod vendors;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use url::Url;
+
 use super::environment::Environment;
 use super::reason::Reason;
+use super::secret::Secret;
 use crate::config::oslo::values::{parse_boolean, quoted};
 use crate::{Error, Result};
 use fields::{Rank, Sources};
@@ -29,6 +32,9 @@ pub use files::Published;
 pub use login::{Keystone, Login, Named, Reference, Scope};
 pub use need::{Method, Need};
 pub use urls::{Address, keystone_of, root_of};
+
+/// The usual type of the image service in the catalogue.
+const IMAGE: &str = "image";
 
 /// A version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +107,7 @@ impl Interface {
     }
 
     /// Parses `public`, or the older form `publicURL`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase();
         let name = text.strip_suffix("url").unwrap_or(&text);
         let all = [Self::Public, Self::Internal, Self::Admin];
@@ -134,6 +140,22 @@ pub struct Cloud {
 }
 
 impl Cloud {
+    /// Returns a cloud whose image service is at a known address, with a token that is sent as it is.
+    pub fn with_token(image_service: Url, token: Secret, tls: Tls) -> Self {
+        Self {
+            name: None,
+            tls,
+            timeout: None,
+            login: Login::Token(token),
+            endpoint: Some(Address(root_of(image_service))),
+            service_type: IMAGE.to_string(),
+            region: None,
+            interfaces: vec![Interface::Public],
+            tokens: None,
+            warnings: Vec::new(),
+        }
+    }
+
     /// Collects the parameters from the command line options, the variables, and the files of the cloud
     /// that they name, without a profile that has to be fetched.
     ///
@@ -453,7 +475,7 @@ fn service_type(sources: &Sources<'_>) -> Result<String> {
     let given = given.filter(|given| {
         given.rank != Rank::Variable || !OTHER_SERVICES.contains(&given.value.as_str())
     });
-    Ok(given.map_or_else(|| "image".to_string(), |given| given.value))
+    Ok(given.map_or_else(|| IMAGE.to_string(), |given| given.value))
 }
 
 /// Rejects a login from one cloud into another one, which would otherwise reach the wrong cloud.

@@ -2,7 +2,7 @@
 //!
 //! The rows drive the reading, and tests ensure that `docs/configuration.md` matches them and that every
 //! row is read. Names, defaults and limits are Glance's. The section `local_limits` is an extension, for
-//! limits that Glance's operators keep in Keystone; so are `trusted_auth`, the proxies that may identify callers, and
+//! limits of a deployment without those of Keystone; so are `trusted_auth`, the proxies that may identify callers, and
 //! the time limits `s3_store_timeout` and `swift_store_timeout`.
 //!
 //! *Source:* `glance/common/config.py`, `glance/scrubber.py`, `glance/image_cache/__init__.py`,
@@ -11,7 +11,7 @@
 //! `glance_store/_drivers/swift/{store,utils,buffered}.py`,
 //! `oslo_db/options.py`, `oslo_log/_options.py`, `oslo_middleware/{cors,http_proxy_to_wsgi}.py`,
 //! `oslo_middleware/healthcheck/opts.py`, `glance/notifier.py`, `oslo_messaging/{transport.py,notify/notifier.py}`,
-//! `oslo_messaging/_drivers/{impl_rabbit,amqp}.py`, `keystonemiddleware/auth_token/_opts.py`, keystoneauth1's login plugins.
+//! `oslo_messaging/_drivers/{impl_rabbit,amqp}.py`, `keystonemiddleware/auth_token/_opts.py`, `oslo_limit/opts.py`, keystoneauth1's login plugins.
 
 /// The section of an option that every store has in its own section; without named stores that is
 /// `glance_store`.
@@ -243,6 +243,14 @@ options! {
     IMAGE_STAGE_TOTAL = ["local_limits"] "image_stage_total", ANY_INTEGER, Some("-1");
     IMAGE_COUNT_TOTAL = ["local_limits"] "image_count_total", ANY_INTEGER, Some("-1");
     IMAGE_COUNT_UPLOADING = ["local_limits"] "image_count_uploading", ANY_INTEGER, Some("-1");
+
+    USE_KEYSTONE_LIMITS = ["DEFAULT"] "use_keystone_limits", Kind::Boolean, Some("false");
+    LIMIT_ENDPOINT_ID = ["oslo_limit"] "endpoint_id", Kind::Text, None;
+    LIMIT_SERVICE_TYPE = ["oslo_limit"] "endpoint_service_type", Kind::Text, None;
+    LIMIT_SERVICE_NAME = ["oslo_limit"] "endpoint_service_name", Kind::Text, None;
+    LIMIT_ENDPOINT_REGION = ["oslo_limit"] "endpoint_region_name", Kind::Text, None;
+    LIMIT_ENDPOINT_INTERFACE = ["oslo_limit"] "endpoint_interface", Kind::Text, Some("public");
+    LIMIT_INTERFACES = ["oslo_limit"] "valid_interfaces", Kind::List, Some("public");
 
     HASHING_ALGORITHM = ["DEFAULT"] "hashing_algorithm",
         Kind::Choice(HASHING_ALGORITHMS), Some("sha512");

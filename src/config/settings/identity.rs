@@ -85,9 +85,16 @@ pub struct KeystoneSettings {
 impl KeystoneSettings {
     /// Returns the login of the service.
     pub fn login(&self) -> Keystone {
-        let mut keystone = Keystone::at(self.auth_url.0.clone());
-        match self.login.clone() {
-            KeystoneLogin::Password {
+        self.login.at(&self.auth_url)
+    }
+}
+
+impl KeystoneLogin {
+    /// Returns the login to a Keystone.
+    pub(super) fn at(&self, auth_url: &Address) -> Keystone {
+        let mut keystone = Keystone::at(auth_url.0.clone());
+        match self.clone() {
+            Self::Password {
                 user,
                 password,
                 scope,
@@ -98,7 +105,7 @@ impl KeystoneSettings {
                 keystone.scope = scope;
             }
             // It has its own scope, and Keystone refuses another one.
-            KeystoneLogin::Credential {
+            Self::Credential {
                 credential,
                 secret,
                 user,
@@ -114,13 +121,18 @@ impl KeystoneSettings {
 }
 
 /// The options of a login, in the section that has them.
-struct LoginOptions<'r> {
-    reader: &'r Reader<'r>,
-    section: String,
+pub(super) struct LoginOptions<'r> {
+    /// The files.
+    pub(super) reader: &'r Reader<'r>,
+    /// The section.
+    pub(super) section: String,
+    /// The setting that needs the login, for messages.
+    pub(super) reason: &'static str,
 }
 
 impl LoginOptions<'_> {
-    fn text(&self, option: &'static OptionSpec) -> Result<Option<String>> {
+    /// Returns the value of an option, if it is set.
+    pub(super) fn text(&self, option: &'static OptionSpec) -> Result<Option<String>> {
         let found = self.reader.text_if_any(option.of(&self.section))?;
         Ok(found.map(|text| text.value))
     }
@@ -130,10 +142,11 @@ impl LoginOptions<'_> {
         self.text(option)?.ok_or_else(|| self.missing(option))
     }
 
-    fn missing(&self, option: &'static OptionSpec) -> Error {
+    /// Returns the error for a required option that is not set.
+    pub(super) fn missing(&self, option: &'static OptionSpec) -> Error {
         Error::failed(format!(
-            "[{}] {} is missing, which flavor = keystone needs",
-            self.section, option.name
+            "[{}] {} is missing, which {} needs",
+            self.section, option.name, self.reason
         ))
     }
 
@@ -165,7 +178,8 @@ impl LoginOptions<'_> {
         }))
     }
 
-    fn login(&self) -> Result<KeystoneLogin> {
+    /// Reads the login.
+    pub(super) fn login(&self) -> Result<KeystoneLogin> {
         let kind = self.reader.text_or_default(AUTH_TYPE.of(&self.section))?;
         let user = self.named(
             (&AUTH_USER_ID, &AUTH_USERNAME),
@@ -213,6 +227,7 @@ pub(super) fn read_keystone(reader: &Reader<'_>) -> Result<KeystoneSettings> {
     let options = LoginOptions {
         reader,
         section: text(&AUTH_SECTION)?.unwrap_or_else(|| AUTH_URL.section.to_string()),
+        reason: "flavor = keystone",
     };
     let auth_url = reader.text_if_any(AUTH_URL.of(&options.section))?;
     let auth_url = auth_url.ok_or_else(|| options.missing(&AUTH_URL))?;

@@ -16,6 +16,7 @@ mod server;
 mod setting;
 mod stores;
 mod transport_url;
+mod unified_limits;
 
 use std::path::{Path, PathBuf};
 
@@ -65,6 +66,8 @@ pub use stores::{
     schemes,
 };
 pub use transport_url::BrokerHost;
+use unified_limits::read_unified_limits;
+pub use unified_limits::{LimitedEndpoint, UnifiedLimits};
 
 /// The configuration file that a data directory may contain.
 const DATA_DIR_FILE: &str = "glance-api.conf";
@@ -159,6 +162,9 @@ pub struct Limits {
     pub locations: Setting<Option<u64>>,
     /// The limits of a project.
     pub project: Setting<ProjectLimits>,
+    /// The limits of projects in Keystone, which requests to the service have in place of [`Limits::project`]; None if they
+    /// are not used.
+    pub unified: Setting<Option<Box<UnifiedLimits>>>,
 }
 
 /// The limits of a project, which the reference implementation reads from Keystone. None is no limit.
@@ -429,6 +435,9 @@ fn read_limits(reader: &Reader<'_>) -> Limits {
         members: quota(&IMAGE_MEMBER_QUOTA),
         locations: quota(&IMAGE_LOCATION_QUOTA),
         project: read_project_limits(reader).into(),
+        unified: read_unified_limits(reader)
+            .map(|limits| limits.map(Box::new))
+            .into(),
     }
 }
 
@@ -525,6 +534,7 @@ mod tests {
             of(&limits.members),
             of(&limits.locations),
             of(&limits.project),
+            of(&limits.unified),
             of(&settings.formats),
             of(&settings.exposure),
             of(&settings.hashing_algorithm),
@@ -861,6 +871,11 @@ mod tests {
             _ if name == "ca_file" => "[DEFAULT]\ncert_file = c\nkey_file = k\n".to_string(),
             "oslo_messaging_notifications" | "oslo_messaging_rabbit" if name != "driver" => MESSAGING.to_string(),
             _ if of_notifications.contains(&name) || name.starts_with("notification_t") => MESSAGING.to_string(),
+            "oslo_limit" => {
+                let login = "auth_url = http://k\nuser_id = g\npassword = p\n";
+                let used = "[DEFAULT]\nuse_keystone_limits = true\n";
+                format!("{used}[oslo_limit]\n{login}endpoint_service_type = image\n")
+            }
             "trusted_auth" => "[paste_deploy]\nflavor = trusted-auth\n".to_string(),
             "cors" if name != "allowed_origin" => "[cors]\nallowed_origin = http://o\n".to_string(),
             _ if of_cache => "[DEFAULT]\nimage_cache_dir = /c\n".to_string(),

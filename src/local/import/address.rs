@@ -8,7 +8,40 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 use crate::config::settings::import::Addresses;
+use crate::http::Guard;
 use crate::{Error, Result};
+
+/// The rules as a guard of an HTTP client.
+pub(in crate::local) struct Filter {
+    rules: Addresses,
+    /// The hosts of proxies, which may have any address.
+    proxies: Vec<String>,
+}
+
+impl Filter {
+    /// Creates the guard of a client without proxies.
+    pub(in crate::local) fn new(rules: Addresses) -> Self {
+        Self::with_proxies(rules, Vec::new())
+    }
+
+    /// Creates the guard of a client with proxies, which resolve the names of other hosts themselves.
+    pub(in crate::local) fn with_proxies(rules: Addresses, proxies: Vec<String>) -> Self {
+        Self { rules, proxies }
+    }
+}
+
+impl Guard for Filter {
+    fn follow(&self, from: &Url, location: &str) -> Result<Url> {
+        check_redirect(from, location, &self.rules)
+    }
+
+    fn select(&self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, String> {
+        if self.proxies.iter().any(|proxy| proxy == host) {
+            return Ok(found);
+        }
+        select(host, found, &self.rules).map_err(str::to_string)
+    }
+}
 
 /// Parses an address, and checks everything that can be checked without resolving it.
 ///
@@ -20,11 +53,30 @@ pub(in crate::local) fn check(text: &str, rules: &Addresses) -> Result<Url> {
     check_url(url, text, rules)
 }
 
+/// Checks an address like [`check`], and the addresses that its host resolves to. A name that cannot be resolved here
+/// passes: the request fails, unless a proxy resolves it.
+///
+/// # Errors
+/// Same as [`check`].
+pub(in crate::local) async fn check_resolved(text: &str, rules: &Addresses) -> Result<()> {
+    let url = check(text, rules)?;
+    let Some(Host::Domain(host)) = url.host() else {
+        return Ok(());
+    };
+    let Ok(found) = tokio::net::lookup_host((host, 0)).await else {
+        return Ok(());
+    };
+    let found = found.map(|address| address.ip()).collect();
+    select(host, found, rules)
+        .map(drop)
+        .map_err(|why| refuse_host(&url, why))
+}
+
 /// Checks the target of a redirect in the same way as [`check`].
 ///
 /// # Errors
 /// Same as [`check`].
-pub(super) fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<Url> {
+fn check_redirect(from: &Url, to: &str, rules: &Addresses) -> Result<Url> {
     let url = from
         .join(to)
         .map_err(|e| refused(to, &format!("it is not a valid address: {e}")))?;
@@ -92,7 +144,7 @@ fn written_host(text: &str) -> Option<&str> {
 ///
 /// # Errors
 /// The reason why none is allowed.
-pub(super) fn select(
+fn select(
     host: &str,
     addresses: Vec<IpAddr>,
     rules: &Addresses,

@@ -1,18 +1,16 @@
 //! Downloads from a web server that a caller names. The host name is resolved once and only these addresses are
 //! used, each redirect is checked like the address itself, and size and time are limited.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use http::{Method, StatusCode};
-use url::Url;
 
-use super::address::{check, check_redirect, refuse_host, select};
+use super::address::{Filter, check, refuse_host};
 use crate::config::settings::import::Addresses;
 use crate::data::Source;
-use crate::http::{Client, Failure, Guard, Options, Proxies, Reason, Request, redirect, retry};
+use crate::http::{Client, Failure, Options, Proxies, Reason, Request, redirect, retry};
 use crate::model::address::place;
 use crate::{Error, ErrorKind, Result};
 
@@ -64,26 +62,13 @@ fn client(rules: &Addresses) -> Client {
         timeout: TIMEOUT,
         redirects: redirect::Policy {
             limit: MAX_REDIRECTS,
-            guard: Some(Arc::new(Filter(rules.clone()))),
+            guard: Some(Arc::new(Filter::new(rules.clone()))),
             ..redirect::Policy::default()
         },
         retries: retry::Policy::NEVER,
         keep_alive: false,
         ..Options::default()
     })
-}
-
-/// The configured rules as a guard of the client.
-struct Filter(Addresses);
-
-impl Guard for Filter {
-    fn follow(&self, from: &Url, location: &str) -> Result<Url> {
-        check_redirect(from, location, &self.0)
-    }
-
-    fn select(&self, host: &str, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, String> {
-        select(host, found, &self.0).map_err(str::to_string)
-    }
 }
 
 /// Returns the error of the import for a failed request.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::plugins::PluginRun;
-use super::{Job, fetch, merge, subtract};
+use super::{Job, check_locked, fetch, merge, subtract};
 use crate::data::watch::Progress;
 use crate::data::{Source, Watch, blocking};
 use crate::local::Local;
@@ -105,8 +105,11 @@ impl Local {
         let stored = stored.ok_or_else(gone)?;
         let cap = self.room(stored.image.owner.as_deref()).await?;
         let mut image = stored.image.clone();
+        let own = stored.image.properties.clone();
         let preparation = self.prepare_data(job, stored, &mut image, cap, watch);
         let mut origin = Box::pin(preparation).await?;
+        // Those that the import sets are recorded. Others may be changed by their owner in the meantime.
+        image.properties.retain(|property| !own.contains(property));
         let mut copies: Vec<Copy> = Vec::new();
         let mut failures = Failures::default();
         for store in &job.stores {
@@ -303,9 +306,7 @@ impl Local {
                     after.disk_format.clone_from(&image.disk_format);
                     after.container_format.clone_from(&image.container_format);
                     for (name, value) in &image.properties {
-                        if after.property(name).is_none() {
-                            after.set_property(name, value);
-                        }
+                        after.set_property(name, value);
                     }
                 }
                 for copy in copies {
@@ -365,11 +366,7 @@ impl Local {
     ) -> Result<StoredImage> {
         let stored = transaction.load_image(id, &self.caller.project).await?;
         let stored = stored.ok_or_else(gone)?;
-        if stored.image.property(LOCK) != Some(task) {
-            return Err(Error::conflict(format!(
-                "image {id} is locked by another import"
-            )));
-        }
+        check_locked(&stored, task)?;
         Ok(stored)
     }
 
@@ -380,14 +377,24 @@ impl Local {
         meter: &Meter,
         work: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let message = || progress_message(meter.bytes());
+        self.in_progress(&job.task.id, message, work).await
+    }
+
+    /// Runs `work`, with periodic messages in a task, which is not taken for that of a crashed process then.
+    pub(in crate::local) async fn in_progress<T>(
+        &self,
+        task: &str,
+        message: impl Fn() -> String,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let mut work = std::pin::pin!(work);
         loop {
             tokio::select! {
                 done = &mut work => return done,
                 () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                    let message = progress_message(meter.bytes());
-                    // A failed progress message does not fail the import.
-                    let _ = self.catalog.set_task_message(&job.task.id, &message).await;
+                    // A failed progress message does not fail the task.
+                    let _ = self.catalog.set_task_message(task, &message()).await;
                 }
             }
         }

@@ -25,10 +25,11 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::Local;
-use super::catalog::{StoredImage, is_in_doubt};
+use super::catalog::{StoredImage, Transaction, is_in_doubt};
 use super::events::Event;
 use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{Action, ImageTarget};
+use crate::config::ProjectLimits;
 use crate::data::Watch;
 use crate::model::import::{FAILED, LOCK, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
@@ -148,12 +149,13 @@ impl Local {
         let found = self.find(id).await?;
         self.check_import(&found, &import.method)?;
         let size = found.image.size.unwrap_or(0);
+        let limits = self.project_limits().await?;
         if import.method == ImportMethod::GlanceDirect {
-            self.check_size(size).await?;
+            self.check_size(limits, size).await?;
         } else {
             // Data that is downloaded or copied counts as staged during the import.
-            self.check_size(0).await?;
-            self.check_staging(size).await?;
+            self.check_size(limits, 0).await?;
+            self.check_staging(limits, size).await?;
         }
         let id = found.image.id;
         let task_id = match &task {
@@ -161,7 +163,7 @@ impl Local {
             None => Uuid::new_v4().to_string(),
         };
         let entry = self.note_import(&id, &task_id, None).await?;
-        let prepared = self.lock_image(&id, import, task, &task_id).await;
+        let prepared = self.lock_image(&id, import, task, &task_id, limits).await;
         match prepared {
             Ok(Some((task, stores))) => {
                 self.emit(&self.caller, &Event::TaskCreated(&task));
@@ -186,7 +188,12 @@ impl Local {
 
     /// Records in the journal that this process imports by `task`: into image `id`, or for a task that has yet to
     /// create its image. Then `id` is the task's ID, and `image` that of the image, if known.
-    async fn note_import(&self, id: &str, task: &str, image: Option<&str>) -> Result<Entry> {
+    pub(super) async fn note_import(
+        &self,
+        id: &str,
+        task: &str,
+        image: Option<&str>,
+    ) -> Result<Entry> {
         let note = Note {
             task: Some(task.to_string()),
             image: image.map(str::to_string),
@@ -203,16 +210,14 @@ impl Local {
         import: &Import,
         task: Option<Task>,
         task_id: &str,
+        limits: ProjectLimits,
     ) -> Result<Option<(Task, Vec<Option<String>>)>> {
         self.catalog
             .write(async |transaction| {
                 let found = transaction.load_image(id, &self.caller.project).await?;
                 let found = self.visible(found, id)?;
                 self.check_import(&found, &import.method)?;
-                if let Some(other) = found.image.property(LOCK) {
-                    let other = transaction.load_task(other).await?;
-                    check_lock(id, other.as_ref())?;
-                }
+                self.check_unlocked(&transaction, &found.image).await?;
                 let stores = self.targets(&found, import)?;
                 if stores.is_empty() {
                     return Ok(None);
@@ -246,7 +251,7 @@ impl Local {
                     transaction
                         .set_status(id, from, ImageStatus::Importing)
                         .await?;
-                    self.check_uploading(&transaction).await?;
+                    self.check_uploading(&transaction, limits).await?;
                 }
                 if is_new {
                     transaction.insert_task(&task).await?;
@@ -254,6 +259,19 @@ impl Local {
                 Ok(Some((task, stores)))
             })
             .await
+    }
+
+    /// Checks that no task holds the image's lock.
+    pub(super) async fn check_unlocked(
+        &self,
+        transaction: &Transaction,
+        image: &Image,
+    ) -> Result<()> {
+        let Some(holder) = image.property(LOCK) else {
+            return Ok(());
+        };
+        let holder = transaction.load_task(holder).await?;
+        check_lock(&image.id, holder.as_ref())
     }
 
     /// Checks that the image's state and the caller's role allow the import, in the order of the reference
@@ -381,6 +399,18 @@ fn check_lock(id: &str, holder: Option<&Task>) -> Result<()> {
         return Ok(());
     }
     Err(busy(id))
+}
+
+/// Checks that a task still holds the image's lock.
+pub(super) fn check_locked(stored: &StoredImage, task: &str) -> Result<()> {
+    let image = &stored.image;
+    if image.property(LOCK) == Some(task) {
+        return Ok(());
+    }
+    let id = &image.id;
+    Err(Error::conflict(format!(
+        "image {id} is locked by another task"
+    )))
 }
 
 /// Returns the stores in a list property of an image.

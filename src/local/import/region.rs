@@ -18,6 +18,9 @@ impl Local {
         image: &mut Image,
     ) -> Result<Fetched> {
         let regions = self.regions.as_ref().ok_or_else(|| {
+            if self.caller.request_id.is_some() {
+                return Error::failed("glance-download requires a token of Keystone");
+            }
             Error::failed("glance-download requires a configured cloud").hint(Parameter::Cloud)
         })?;
         let interface = elsewhere.interface.as_deref();

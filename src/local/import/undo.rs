@@ -13,7 +13,7 @@ const CRASHED: &str = "The process of the task crashed.";
 
 impl Engine {
     /// Undoes an import by `task` that failed with `error`. Unrecorded copies have been discarded before.
-    pub(super) async fn undo(&self, id: &str, task: &Task, error: &Error) -> Result<()> {
+    pub(in crate::local) async fn undo(&self, id: &str, task: &Task, error: &Error) -> Result<()> {
         // Invalid data stays invalid. Other causes, such as a failed disk, can be corrected.
         let refused = error.kind() == ErrorKind::UnsupportedMedia;
         let lock = Some(task.id.as_str());
@@ -75,19 +75,24 @@ impl Engine {
                     stored.filter(|stored| lock.is_some() && stored.image.property(LOCK) == lock);
                 if let Some(before) = locked.map(|stored| stored.image) {
                     let mut image = before.clone();
-                    if listed(&image, FAILED).is_empty() {
+                    // A task that registers data has no stores.
+                    let has_stores = image.property(TO_GO).is_some();
+                    if has_stores && listed(&image, FAILED).is_empty() {
                         let to_go = listed(&image, TO_GO);
                         let to_go: Vec<&str> = to_go.iter().map(String::as_str).collect();
                         merge(&mut image, FAILED, &to_go);
                     }
-                    image.set_property(TO_GO, "");
+                    if has_stores {
+                        image.set_property(TO_GO, "");
+                    }
+                    let is_importing = image.status == ImageStatus::Importing;
                     // Data that stays is still on this host.
-                    let stays = keep && self.is_staged(id, task)?;
+                    let stays = keep && is_importing && self.is_staged(id, task)?;
                     let is_over = |name: &str| name == LOCK || !stays && name == STAGE_HOST;
                     image.properties.retain(|(name, _)| !is_over(name));
                     image.updated_at = self.catalog.now();
                     transaction.update_image(&before, &image).await?;
-                    if image.status == ImageStatus::Importing {
+                    if is_importing {
                         let to = if stays {
                             ImageStatus::Uploading
                         } else {

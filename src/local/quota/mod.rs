@@ -1,15 +1,16 @@
 //! Limits on the usage of projects.
 //!
 //! There are two kinds of limits, as in the reference implementation: `user_storage_quota` in bytes, and four
-//! limits that the reference implementation reads from Keystone and this program from the section `[local_limits]`.
-//! The latter apply to the caller's project, and may be exceeded by an upload of unknown size.
+//! limits that are in Keystone, for requests to the service, or else in the section `[local_limits]`. The latter apply to the caller's project, and may be exceeded by an upload of unknown size.
 //!
 //! *Source:* `glance/quota/keystone.py` and `check_quota` in `glance/api/common.py` of the reference
 //! implementation.
 
 mod limits;
+mod unified;
 
 pub use limits::{ConfiguredLimits, Limits};
+pub use unified::KeystoneLimits;
 
 use super::Local;
 use super::catalog::{Transaction, UsageCounts};
@@ -75,7 +76,7 @@ impl Local {
     /// Returns the quotas of the caller's project.
     pub(super) async fn quotas(&self) -> Result<Vec<Usage>> {
         let counts = self.catalog.usage(&self.caller.project).await?;
-        let limits = self.limits.limits_of(&self.caller.project).await?;
+        let limits = self.project_limits().await?;
         let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let usage = |quota: Quota| Usage {
             quota: quota.name().to_string(),
@@ -85,30 +86,60 @@ impl Local {
         Ok(Quota::ALL.map(usage).into())
     }
 
+    /// Returns the limits of the caller's project. They may be those of Keystone, so this MUST NOT be called in a
+    /// transaction.
+    ///
+    /// # Errors
+    /// Errors of [`Limits::limits_of`].
+    pub(super) async fn project_limits(&self) -> Result<ProjectLimits> {
+        let unified = if self.is_for_request() {
+            self.unified_limits.get()?.as_ref()
+        } else {
+            None
+        };
+        let limits = unified.unwrap_or(&self.limits);
+        limits.limits_of(&self.caller.project).await
+    }
+
     /// Checks the limit of images. MUST be called before a new image is recorded.
-    pub(super) async fn check_count(&self, transaction: &Transaction) -> Result<()> {
-        self.check(Some(transaction), Quota::Count, 1).await
+    pub(super) async fn check_count(
+        &self,
+        transaction: &Transaction,
+        limits: ProjectLimits,
+    ) -> Result<()> {
+        self.check(Some(transaction), limits, Quota::Count, 1).await
     }
 
     /// Checks the limit of uploads. MUST be called after a new upload is recorded.
-    pub(super) async fn check_uploading(&self, transaction: &Transaction) -> Result<()> {
-        self.check(Some(transaction), Quota::Uploading, 0).await
+    pub(super) async fn check_uploading(
+        &self,
+        transaction: &Transaction,
+        limits: ProjectLimits,
+    ) -> Result<()> {
+        self.check(Some(transaction), limits, Quota::Uploading, 0)
+            .await
     }
 
     /// Checks that `bytes` more may be stored; 0 if the size is unknown.
-    pub(super) async fn check_size(&self, bytes: u64) -> Result<()> {
-        self.check(None, Quota::Size, bytes / MIB).await
+    pub(super) async fn check_size(&self, limits: ProjectLimits, bytes: u64) -> Result<()> {
+        self.check(None, limits, Quota::Size, bytes / MIB).await
     }
 
     /// Checks that `bytes` more may be staged; 0 if the size is unknown.
-    pub(super) async fn check_staging(&self, bytes: u64) -> Result<()> {
-        self.check(None, Quota::Stage, bytes / MIB).await
+    pub(super) async fn check_staging(&self, limits: ProjectLimits, bytes: u64) -> Result<()> {
+        self.check(None, limits, Quota::Stage, bytes / MIB).await
     }
 
     /// Returns an error if `delta` more of a resource would exceed its limit. Reads no usage if there is no limit.
-    async fn check(&self, on: Option<&Transaction>, quota: Quota, delta: u64) -> Result<()> {
+    async fn check(
+        &self,
+        on: Option<&Transaction>,
+        limits: ProjectLimits,
+        quota: Quota,
+        delta: u64,
+    ) -> Result<()> {
         let project = &self.caller.project;
-        let Some(limit) = quota.limit(self.limits.limits_of(project).await?) else {
+        let Some(limit) = quota.limit(limits) else {
             return Ok(());
         };
         let counts = match on {

@@ -1,8 +1,10 @@
-//! The `http` store: read-only data on web servers.
+//! The `http` store: read-only data on web servers. [`Store::filtered`] is a store of its own, whose client has the rules
+//! for addresses.
 //!
 //! *Source:* `glance_store/_drivers/http.py` of the reference implementation, for the options, the redirects that
 //! are followed, and the size of data.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,12 +13,14 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::{Store, Writer};
+use crate::config::settings::import::Addresses;
 use crate::config::{self, Tls, Trust};
 use crate::data::Source;
 use crate::http::{
-    Client, Failure, Options, Proxies, Reason, Request, SetupError, StreamingResponse, redirect,
-    retry,
+    Client, Failure, Guard, Options, Proxies, Reason, Request, SetupError, StreamingResponse,
+    redirect, retry,
 };
+use crate::local::import::address::Filter;
 use crate::model::address::{place, redacted};
 use crate::model::{ByteRange, StoreInfo};
 use crate::{Error, ErrorKind, Parameter, Result};
@@ -31,6 +35,7 @@ const MAX_REDIRECTS: usize = 4;
 pub struct HttpStore {
     info: StoreInfo,
     client: Client,
+    filtered: Option<Box<Self>>,
 }
 
 impl HttpStore {
@@ -38,7 +43,23 @@ impl HttpStore {
     pub fn new(info: StoreInfo, options: config::HttpStore) -> Self {
         Self {
             info,
-            client: client(options),
+            client: client(options, None),
+            filtered: None,
+        }
+    }
+
+    /// Creates a store with the given options, and with rules for the addresses that requests name.
+    pub fn with_rules(info: StoreInfo, options: config::HttpStore, rules: &Addresses) -> Self {
+        let proxies = Proxies::Configured(options.proxies.clone()).hosts();
+        let filter = Filter::with_proxies(rules.clone(), proxies);
+        let filtered = Self {
+            info: info.clone(),
+            client: client(options.clone(), Some(Arc::new(filter))),
+            filtered: None,
+        };
+        Self {
+            filtered: Some(Box::new(filtered)),
+            ..Self::new(info, options)
         }
     }
 
@@ -75,8 +96,9 @@ impl HttpStore {
     }
 }
 
-/// Returns a client with the given options. It does not repeat requests; the user of the data does.
-fn client(options: config::HttpStore) -> Client {
+/// Returns a client with the given options and rules for addresses. It does not repeat requests; the user of the data
+/// does.
+fn client(options: config::HttpStore, guard: Option<Arc<dyn Guard>>) -> Client {
     Client::new(Options {
         tls: Tls {
             insecure: options.insecure && options.authorities.is_none(),
@@ -88,7 +110,7 @@ fn client(options: config::HttpStore) -> Client {
         redirects: redirect::Policy {
             limit: MAX_REDIRECTS,
             statuses: &[301, 302],
-            ..redirect::Policy::default()
+            guard,
         },
         retries: retry::Policy::NEVER,
         // The server may close an idle connection at the moment of its reuse. Few requests are sent, so reuse gains
@@ -123,6 +145,14 @@ fn failed(failure: Failure) -> Error {
     let error = match reason {
         Reason::Setup(error) => return not_set_up(error),
         Reason::TooManyRedirects(_) => return refused(&url, "redirects too often"),
+        Reason::RedirectBlocked(error) => {
+            let refusal = refused(&url, "redirects to an address that is refused");
+            return refusal.hints_of(&error).because(error);
+        }
+        Reason::HostBlocked(why) => {
+            let host = url.host_str().unwrap_or_default();
+            return Error::invalid(format!("host {host} is refused: {why}"));
+        }
         Reason::TooSlow(limit) => {
             let seconds = limit.as_secs();
             let message = format!("{} sent almost no data for {seconds} s", place(&url));
@@ -163,6 +193,10 @@ fn not_set_up(error: SetupError) -> Error {
 impl Store for HttpStore {
     fn info(&self) -> &StoreInfo {
         &self.info
+    }
+
+    fn filtered(&self) -> Option<&dyn Store> {
+        self.filtered.as_deref().map(|store| store as &dyn Store)
     }
 
     fn reads(&self, url: &str) -> bool {
@@ -247,7 +281,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
-        let outcome = runtime.unwrap().block_on(client(options).open(&request));
+        let outcome = runtime
+            .unwrap()
+            .block_on(client(options, None).open(&request));
         let error = failed(outcome.err().unwrap());
         assert!(
             error.message().contains("http_proxy_information"),

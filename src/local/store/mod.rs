@@ -47,6 +47,12 @@ pub trait Store: Send + Sync {
         self.info().clone()
     }
 
+    /// Returns the store as it reads addresses that a request names: the address and each redirect must pass the rules
+    /// for downloads. None for a store whose addresses do not name hosts.
+    fn filtered(&self) -> Option<&dyn Store> {
+        None
+    }
+
     /// Returns whether the store can read addresses of this kind.
     fn reads(&self, url: &str) -> bool;
 

@@ -4,24 +4,25 @@
 //! (`from_environ`). Where Keystone does not respond, upstream treats a token as invalid.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::header::{HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use openstack_sdk_auth_core::ServiceEndpoints;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use url::Url;
 
 use super::Refusal;
 use super::access_rules::allows;
+use super::regions::{CallersRegions, Catalogue};
 use super::verdicts::Verdicts;
-use crate::config::{Address, KeystoneSettings, keystone_of};
-use crate::http::{Client, Options, Proxies, retry};
+use crate::config::{Address, KeystoneSettings, Secret, Tls};
+use crate::http::{Client, Options, Proxies, Response, retry};
 use crate::keystone::{
-    CurrentSession, ValidToken, expiry, find_endpoint, login_request, read_token, secret_value,
+    CurrentSession, ServiceAccount, ValidToken, Validation, read_catalog, secret_value,
     validation_request,
 };
 use crate::model::Caller;
@@ -38,12 +39,6 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The time for which an invalid token is not validated again.
 const REFUSED_TIME: Duration = Duration::from_secs(10);
-
-/// The time before its end at which the token of the service is replaced.
-const MARGIN: Duration = Duration::from_secs(30);
-
-/// The service type of Keystone in its catalogue.
-const IDENTITY: &str = "identity";
 
 /// A token as its hash, and whether it may have expired.
 type Key = ([u8; 32], bool);
@@ -82,9 +77,7 @@ impl Validator {
     /// `Unauthenticated` for an invalid token; `Unavailable` if Keystone does not respond.
     pub async fn identify(&self, request: &Parts) -> Result<Option<Caller>, Refusal> {
         let headers = &request.headers;
-        let token =
-            token_in(headers, "x-auth-token").or_else(|| token_in(headers, "x-storage-token"));
-        let Some(token) = token else {
+        let Some(token) = users_token(headers) else {
             return Ok(None);
         };
         let settings = &self.keystone.settings;
@@ -109,6 +102,20 @@ impl Validator {
                 .collect();
         }
         Ok(Some(caller))
+    }
+
+    /// Returns the regions that the caller of a request may use with its token.
+    pub fn regions(&self, headers: &HeaderMap) -> Option<CallersRegions> {
+        Some(CallersRegions {
+            token: Secret::new(users_token(headers)?),
+            // The certificate of the service is for Keystone alone.
+            tls: Tls {
+                certificate: None,
+                key: None,
+                ..self.keystone.settings.tls.clone()
+            },
+            catalogue: Catalogue::Keystone(Arc::clone(&self.keystone)),
+        })
     }
 
     /// Returns whether the access rules of a token, if it has any, allow a request.
@@ -148,6 +155,11 @@ impl Validator {
     }
 }
 
+/// Returns the token of a user.
+fn users_token(headers: &HeaderMap) -> Option<&str> {
+    token_in(headers, "x-auth-token").or_else(|| token_in(headers, "x-storage-token"))
+}
+
 /// Returns the token in a header; None without one, or with an empty one.
 fn token_in<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let token = headers.get(name)?.to_str().ok()?.trim();
@@ -173,20 +185,10 @@ fn caller(token: &ValidToken) -> Caller {
 }
 
 /// Keystone, and the login of the service.
-struct KeystoneService {
+pub struct KeystoneService {
     settings: KeystoneSettings,
-    client: Client,
-    session: CurrentSession<Session>,
+    account: ServiceAccount,
     places: Semaphore,
-}
-
-/// The session of the service.
-struct Session {
-    /// The address of Keystone's API version 3; ends in a slash.
-    url: Url,
-    token: HeaderValue,
-    /// The end of the token's validity, if the login reported it.
-    expires: Option<Instant>,
 }
 
 impl KeystoneService {
@@ -203,93 +205,68 @@ impl KeystoneService {
             },
             ..default
         });
-        Self {
-            settings,
+        let account = ServiceAccount {
+            login: settings.login(),
+            region: settings.region.clone(),
+            interfaces: vec![settings.interface],
             client,
             session: CurrentSession::default(),
+        };
+        Self {
+            settings,
+            account,
             places: Semaphore::new(MAX_REQUESTS),
         }
     }
 
-    /// Returns the content of a token, or None if Keystone does not know it or it has expired. A refused token of the
-    /// service is replaced once.
+    /// Returns the content of a token, or None if Keystone does not know it or it has expired.
     async fn validate(&self, token: HeaderValue, expired: bool) -> Result<Verdict> {
+        let kind = if expired {
+            Validation::Expired
+        } else {
+            Validation::Current
+        };
+        let Some(response) = self.ask(token, kind).await? else {
+            return Ok(None);
+        };
+        let token = ValidToken::read(&response.body);
+        let token = token.map_err(|error| not_a_token(&self.settings.auth_url, error))?;
+        let is_valid = expired || token.expires_at > Timestamp::now();
+        Ok(is_valid.then(|| Arc::new(token)))
+    }
+
+    /// Returns the catalogue of a token.
+    ///
+    /// # Errors
+    /// `Unauthenticated` if the token is no longer valid; `Unreachable`.
+    pub async fn services_of(&self, token: HeaderValue) -> Result<Vec<ServiceEndpoints>> {
+        let response = self.ask(token, Validation::WithCatalog).await?;
+        let response = response.ok_or_else(|| {
+            let message = "the token of the request is no longer valid";
+            Error::new(ErrorKind::Unauthenticated, message)
+        })?;
+        read_catalog(&response.body).map_err(|error| not_a_token(&self.settings.auth_url, error))
+    }
+
+    /// Returns Keystone's response to a validation; None if it does not know the token or it has expired.
+    async fn ask(&self, token: HeaderValue, kind: Validation) -> Result<Option<Response>> {
         // It is never closed.
         let _place = self.places.acquire().await;
-        let mut session = self.session().await?;
-        let mut is_renewed = false;
-        loop {
-            let request = validation_request(&session.url, &session.token, token.clone(), expired)?;
-            let response = self.client.call(&request).await;
-            let response = response.map_err(|failure| unreachable(&session.url, &failure))?;
-            match response.status {
-                StatusCode::OK => {
-                    let token = ValidToken::read(&response.body);
-                    let token = token.map_err(|error| {
-                        let message =
-                            format!("the response of {} is not a token", shown(&session.url));
-                        Error::new(ErrorKind::Unreachable, message).because(error)
-                    })?;
-                    let is_valid = expired || token.expires_at > Timestamp::now();
-                    return Ok(is_valid.then(|| Arc::new(token)));
-                }
-                StatusCode::NOT_FOUND => return Ok(None),
-                StatusCode::UNAUTHORIZED if !is_renewed => {
-                    is_renewed = true;
-                    self.session.forget(&session).await;
-                    session = self.session().await?;
-                }
-                status => {
-                    let (url, code) = (shown(&session.url), status.as_u16());
-                    let message = match code {
-                        401 => "it refuses a new token of the service",
-                        403 => "the service's user may not validate tokens",
-                        _ => "an unexpected response",
-                    };
-                    let message = format!("{url}: {message} (HTTP {code})");
-                    return Err(Error::new(ErrorKind::Unreachable, message));
-                }
+        let build = |keystone: &Url| validation_request(keystone, token.clone(), kind);
+        let response = self.account.call(build).await?;
+        match response.status {
+            StatusCode::OK => Ok(Some(response)),
+            StatusCode::NOT_FOUND => Ok(None),
+            status => {
+                let (url, code) = (&self.settings.auth_url, status.as_u16());
+                let message = match code {
+                    403 => "the service's user may not validate tokens",
+                    _ => "an unexpected response",
+                };
+                let message = format!("{url}: {message} (HTTP {code})");
+                Err(Error::new(ErrorKind::Unreachable, message))
             }
         }
-    }
-
-    async fn session(&self) -> Result<Arc<Session>> {
-        let is_valid = |session: &Session| {
-            let soon = Instant::now() + MARGIN;
-            session.expires.is_none_or(|expires| expires > soon)
-        };
-        self.session.get(is_valid, || self.log_in()).await
-    }
-
-    async fn log_in(&self) -> Result<Session> {
-        let url = &self.settings.auth_url;
-        let login = self.settings.login();
-        let response = self.client.call(&login_request(&login)?).await;
-        let response = response.map_err(|failure| unreachable(url, &failure))?;
-        let code = response.status.as_u16();
-        if !response.status.is_success() {
-            let message = format!("{url} refuses the login of the service (HTTP {code})");
-            return Err(Error::new(ErrorKind::Unreachable, message));
-        }
-        let no_token = || {
-            let message = format!("{url} responds to the login of the service without a token");
-            Error::new(ErrorKind::Unreachable, message)
-        };
-        let token = read_token(response).map_err(|error| no_token().because(error))?;
-        let info = token.auth_info.as_ref().map(|info| &info.token);
-        let catalog = info.and_then(|info| info.catalog.as_deref());
-        let settings = &self.settings;
-        let region = settings.region.as_deref();
-        let interfaces = [settings.interface];
-        let found = find_endpoint(catalog.unwrap_or_default(), IDENTITY, region, &interfaces);
-        let found = found.and_then(|endpoint| Url::parse(&endpoint.url).ok());
-        let found = found.filter(|url| matches!(url.scheme(), "http" | "https"));
-        Ok(Session {
-            // A catalogue without Keystone is that of a Keystone at one address.
-            url: found.map_or_else(|| login.auth_url.0.clone(), keystone_of),
-            token: secret_value(token.token.expose_secret()).ok_or_else(no_token)?,
-            expires: expiry(&token),
-        })
     }
 }
 
@@ -305,15 +282,9 @@ fn time_of(limit: Duration, token: Option<&ValidToken>, expired: bool) -> Durati
     }
 }
 
-/// Returns an address for messages.
-fn shown(url: &Url) -> Address {
-    Address(url.clone())
-}
-
-fn unreachable(url: &Url, failure: &crate::http::Failure) -> Error {
-    let (url, reason) = (shown(url), failure.reason());
-    let message = format!("{url} cannot be reached: {reason}");
-    Error::new(ErrorKind::Unreachable, message)
+fn not_a_token(url: &Address, error: serde_json::Error) -> Error {
+    let message = format!("the response of {url} is not a token");
+    Error::new(ErrorKind::Unreachable, message).because(error)
 }
 
 #[cfg(test)]

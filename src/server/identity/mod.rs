@@ -4,12 +4,14 @@
 
 mod access_rules;
 mod keystone;
+mod regions;
 #[cfg(test)]
 mod tests;
 mod trusted;
 mod verdicts;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -21,6 +23,7 @@ use http::request::Parts;
 use super::answer;
 use crate::config::{IdentityKind, ServerSettings};
 use crate::model::{Caller, Role};
+use crate::service::Regions;
 use keystone::Validator;
 use trusted::TrustedHeaders;
 
@@ -119,6 +122,16 @@ impl Identity {
             None if self.anonymous_access => Ok(Caller::with_roles("", "", [])),
             None => Err(Refusal::Unauthenticated),
         }
+    }
+
+    /// Returns the regions that the identified caller of a request may use; None without a token.
+    pub fn regions(&self, request: &Parts) -> Option<Arc<dyn Regions>> {
+        let regions = match &self.method {
+            Method::None | Method::Unconfigured => None,
+            Method::Keystone(validator) => validator.regions(&request.headers),
+            Method::TrustedHeaders(_) => trusted::regions(&request.headers),
+        };
+        regions.map(|regions| Arc::new(regions) as Arc<dyn Regions>)
     }
 
     /// Adds the address at which clients log in to a response that requires it.

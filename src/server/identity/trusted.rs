@@ -9,7 +9,9 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
 
+use super::regions::{CallersRegions, Catalogue};
 use super::{Peer, Refusal};
+use crate::config::{Secret, Tls};
 use crate::model::Caller;
 
 /// The headers that identify a caller: their names, the current one first.
@@ -21,6 +23,10 @@ const DOMAIN: &[&str] = &["x-domain-id"];
 const ROLES: &[&str] = &["x-roles", "x-role"];
 const SERVICE_ROLES: &[&str] = &["x-service-roles"];
 const SYSTEM: &[&str] = &["openstack-system-scope"];
+
+/// The headers with the token of a caller, and its catalogue.
+const TOKEN: &[&str] = &["x-auth-token"];
+const CATALOGUE: &[&str] = &["x-service-catalog"];
 
 /// Callers identified by headers.
 pub struct TrustedHeaders {
@@ -70,6 +76,16 @@ impl TrustedHeaders {
     fn trusts(&self, peer: IpAddr) -> bool {
         peer.is_loopback() || self.proxies.iter().any(|network| network.contains(&peer))
     }
+}
+
+/// Returns the regions of a caller that was identified by the headers; None without its token or its catalogue.
+pub fn regions(headers: &HeaderMap) -> Option<CallersRegions> {
+    let text = |names| text(headers, names).ok().flatten();
+    Some(CallersRegions {
+        token: Secret::new(text(TOKEN)?),
+        catalogue: Catalogue::Header(text(CATALOGUE)?.to_string()),
+        tls: Tls::default(),
+    })
 }
 
 /// Returns the text of the first of the headers that there is. A header that occurs twice may have been added to the one of

@@ -8,7 +8,7 @@ use glance_tools::local::Engine;
 use glance_tools::model::Caller;
 use glance_tools::remote::Remote;
 use glance_tools::server::{self, Features, Limits, Listener, Server};
-use glance_tools::service::ImageService;
+use glance_tools::service::{ImageService, Regions};
 use tokio_util::sync::CancellationToken;
 
 use super::{Deployment, Nobody};
@@ -27,7 +27,7 @@ impl Served {
 struct As(Arc<Engine>, Caller);
 
 impl server::Deployment for As {
-    fn act_as(&self, _: Caller) -> Box<dyn ImageService> {
+    fn act_as(&self, _: Caller, _: Option<Arc<dyn Regions>>) -> Box<dyn ImageService> {
         Box::new(self.0.act_as(self.1.clone()))
     }
 }

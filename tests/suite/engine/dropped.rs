@@ -22,7 +22,7 @@ const BLOCKS: usize = 6;
 static BLOCK: [u8; 65536] = [7; 65536];
 
 /// The most times that other tasks run before a future is dropped: more than any operation takes.
-const LONGEST: usize = 2_000_000;
+pub const LONGEST: usize = 2_000_000;
 
 fn place() -> Place {
     let place = Place::new();
@@ -84,7 +84,7 @@ async fn copied(local: &Local) -> Image {
 }
 
 /// Lets an operation run until other tasks have run `turns` times, then drops it; whether it had ended.
-async fn ends_within<T>(turns: usize, operation: impl Future<Output = Result<T>>) -> bool {
+pub async fn ends_within<T>(turns: usize, operation: impl Future<Output = Result<T>>) -> bool {
     let mut operation = pin!(operation);
     for _ in 0..=turns {
         if let std::task::Poll::Ready(done) = poll!(&mut operation) {

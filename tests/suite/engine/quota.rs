@@ -1,13 +1,15 @@
-//! What projects may use, by the section `[local_limits]`.
+//! What projects may use, by the section `[local_limits]`, and for requests by the limits of Keystone.
 
-use glance_tools::ErrorKind::TooLarge;
-use glance_tools::model::ImageStatus;
+use glance_tools::ErrorKind::{TooLarge, Unavailable};
+use glance_tools::config::Settings;
+use glance_tools::local::Engine;
+use glance_tools::model::{Caller, ImageStatus};
 use glance_tools::service::{Discovery, ImageData, Images, Upload};
 use serde_json::json;
 
 use crate::contract::data::pipe;
 use crate::contract::{kind, new_image, raw_image};
-use crate::support::{Place, block_on};
+use crate::support::{Place, block_on, keystone};
 
 const MIB: usize = 1 << 20;
 
@@ -119,5 +121,82 @@ fn what_is_used_is_shown_with_its_limits() {
     block_on(async {
         let local = place.open().await;
         assert_eq!(local.usage().await.unwrap().len(), 4);
+    });
+}
+
+#[test]
+fn requests_have_the_limits_of_keystone() {
+    let server = keystone::Server::new(|_, asked| match asked.line.as_str() {
+        "POST /v3/auth/tokens" => keystone::token_reply("own", 3600, &json!([])),
+        "GET /v3/limits/model" => keystone::reply(200, json!({"model": {"name": "flat"}})),
+        "GET /v3/endpoints/e" => keystone::reply(
+            200,
+            json!({"endpoint": {"service_id": "s", "region_id": null}}),
+        ),
+        "GET /v3/registered_limits?service_id=s" => {
+            let names = [
+                "image_size_total",
+                "image_stage_total",
+                "image_count_uploading",
+            ];
+            let mut limits: Vec<_> = names
+                .iter()
+                .map(|name| json!({"resource_name": name, "default_limit": 2}))
+                .collect();
+            limits.push(json!({"resource_name": "image_count_total", "default_limit": 0}));
+            keystone::reply(200, json!({"registered_limits": limits}))
+        }
+        "GET /v3/limits?service_id=s&project_id=demo" => {
+            let own = json!({"resource_name": "image_count_total", "resource_limit": 1});
+            keystone::reply(200, json!({"limits": [own]}))
+        }
+        "GET /v3/limits?service_id=s&project_id=other" => {
+            keystone::reply(200, json!({"limits": []}))
+        }
+        _ => keystone::refusal(500, "no"),
+    });
+    let place = Place::new();
+    place.configure(&format!(
+        "[DEFAULT]\nuse_keystone_limits = true\n[local_limits]\nimage_count_total = 9\n[oslo_limit]\n\
+         auth_url = {}\nusername = glance\npassword = right\nendpoint_id = e\n",
+        server.url
+    ));
+    block_on(async {
+        let settings = Settings::for_data_dir(&place.data()).unwrap();
+        let engine = Engine::open(settings).await.unwrap();
+        let request = |caller: &str| {
+            engine.act_as(Caller {
+                request_id: Some("req-1".to_string()),
+                ..Caller::parse(caller).unwrap()
+            })
+        };
+        let demo = request("demo:member:u");
+        let first = raw_image(&demo, "1").await;
+        let second = demo.create_image(new_image(json!({}))).await.unwrap_err();
+        assert_eq!(second.kind(), TooLarge);
+        assert_eq!(
+            second.message(),
+            "Project demo is over a limit for [Resource image_count_total is over limit of 1 due to \
+             current usage 1 and delta 1]"
+        );
+        let big = Upload::new(pipe(&vec![7; 3 * MIB]));
+        let big = Upload {
+            size: Some(3 * MIB as u64),
+            ..big
+        };
+        assert_eq!(kind(demo.upload_image(&first.id, big).await), TooLarge);
+        let usage = demo.usage().await.unwrap();
+        let limits: Vec<i64> = usage.iter().map(|usage| usage.limit).collect();
+        assert_eq!(limits, [2, 2, 1, 2]);
+        let other = request("other:member:u")
+            .create_image(new_image(json!({})))
+            .await;
+        assert_eq!(kind(other), TooLarge);
+        let unknown = request("third:member:u")
+            .create_image(new_image(json!({})))
+            .await;
+        assert_eq!(kind(unknown), Unavailable);
+        let command = place.open_as("demo:member:u").await;
+        raw_image(&command, "2").await;
     });
 }

@@ -4,6 +4,7 @@
 mod bad_clients;
 mod killed;
 mod locations;
+mod regions;
 mod signals;
 mod stage_host;
 
@@ -79,6 +80,12 @@ impl Site {
             request.headers.insert(CONTENT_TYPE, kind);
         }
         request.body = bytes.into();
+        self.send(request).await
+    }
+
+    /// Sends a request that may have headers of its own.
+    async fn send(&self, request: Request) -> Response {
+        let target = request.url.clone();
         let client = Client::new(Options {
             retries: retry::Policy::NEVER,
             ..Options::default()
