@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::connection::{BUSY_TIMEOUT, is_frozen};
+use crate::local::catalog::db::idle::Idle;
 use crate::local::catalog::db::plans;
 use crate::local::catalog::tables::images::{Child, Parents, read_image};
 use crate::local::catalog::{Sql, failed};
@@ -39,8 +40,9 @@ pub(in crate::local::catalog) struct Reader {
 
 impl Reader {
     /// Starts to read the images that `list` selects from the database at `path`, with the parts in `fields`, all
-    /// from one snapshot.
+    /// from one snapshot, with a connection of `idle` if there is one.
     pub(in crate::local::catalog) fn start(
+        idle: &Idle,
         path: &Path,
         list: Sql,
         fields: Fields,
@@ -49,10 +51,17 @@ impl Reader {
         plans::check(&list.text);
         let (sender, chunks) = mpsc::channel(AHEAD);
         let path = path.to_path_buf();
+        let idle = idle.clone();
+        let work = move |sender: &_, path: &Path| {
+            let mut connection = idle.take().map_or_else(|| open(path), Ok)?;
+            read(&mut connection, &list, fields, &cipher, sender)?;
+            idle.keep(connection);
+            Ok(())
+        };
         let thread = std::thread::Builder::new()
             .name("list".to_string())
             .spawn(move || {
-                if let Err(error) = read(&path, &list, fields, &cipher, &sender) {
+                if let Err(error) = work(&sender, &path) {
                     // Fails if the list was dropped.
                     let _ = sender.blocking_send(Err(named(error, &path)));
                 }
@@ -98,13 +107,12 @@ fn named(error: Error, path: &Path) -> Error {
 
 /// Sends the images of `list`, until there are no more or the receiver is dropped.
 fn read(
-    path: &Path,
+    connection: &mut Connection,
     list: &Sql,
     fields: Fields,
     cipher: &AddressCipher,
     sender: &Sender<Result<Vec<Image>>>,
 ) -> Result<()> {
-    let mut connection = open(path)?;
     let snapshot = connection.transaction().map_err(failed)?;
     let mut statement = snapshot.prepare(&list.text).map_err(failed)?;
     let mut rows = statement.query(list.params()).map_err(failed)?;
@@ -200,7 +208,14 @@ mod tests {
 
     /// Starts to read a list from a database without encrypted addresses.
     fn start(path: &Path, list: &str, fields: Fields) -> Result<Reader> {
-        Reader::start(path, Sql::new(list), fields, AddressCipher::default())
+        let idle = Idle::default();
+        Reader::start(
+            &idle,
+            path,
+            Sql::new(list),
+            fields,
+            AddressCipher::default(),
+        )
     }
 
     async fn chunks(mut reader: Reader) -> Vec<Vec<Image>> {
