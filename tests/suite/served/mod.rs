@@ -4,6 +4,7 @@
 mod bad_clients;
 mod killed;
 mod locations;
+mod routes;
 mod signals;
 mod stage_host;
 
