@@ -139,7 +139,7 @@ impl Side {
         self.played.1 += began.elapsed();
         if let Some(kind) = row.subject
             && row.method != "GET"
-            && !row.keeps_subject
+            && !row.has_mark('=')
             && !response.status.is_client_error()
         {
             self.made.remove(&kind);
