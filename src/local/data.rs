@@ -18,7 +18,7 @@ use super::{Local, StoredImage, visibility};
 use crate::config::ProjectLimits;
 use crate::data::{Algorithm, Source, Watch};
 use crate::model::{ByteRange, Image, ImageStatus, MultiHash};
-use crate::service::{ImageBytes, ImageData, Images, Reading, Receipt, Upload};
+use crate::service::{ImageBytes, ImageData, Reading, Receipt, Upload};
 use crate::{Error, ErrorKind, Result};
 
 #[async_trait]
@@ -146,7 +146,7 @@ impl Local {
             Ok(()) => {
                 storing.close().await?;
                 self.keep_reserve().await?;
-                let image = self.get_image(id).await?;
+                let image = self.changed_image(id).await?;
                 self.emit(&self.caller, &Event::ImageUploaded(&image));
                 self.emit(&self.caller, &Event::ImageActivated(&image));
                 self.emit(&self.caller, &Event::ImageUpdated(&image));

@@ -12,7 +12,7 @@ use super::events::Event;
 use super::policy::{Action, ImageTarget, Target};
 use crate::model::{Member, MemberStatus, Visibility};
 use crate::service::Members;
-use crate::{Error, Operation, Result};
+use crate::{Error, ErrorKind, Operation, Result};
 
 /// The maximum number of characters of a project ID: the size of its column.
 const MAX_LENGTH: usize = 255;
@@ -42,7 +42,11 @@ impl Members for Local {
             .map_err(|error| Error::not_found(error.message()).hints_of(&error))?;
         self.policy.check(&self.caller, Action::GetImage, target)?;
         let found = self.catalog.load_member(id, member).await?;
-        self.known(found, &stored, member)
+        let known = self.known(found, &stored, member);
+        known.map_err(|error| match error.kind() {
+            ErrorKind::Forbidden => no_member(id, member).hints_of(&error),
+            _ => error,
+        })
     }
 
     async fn add_member(&self, id: &str, member: &str) -> Result<Member> {
@@ -84,12 +88,7 @@ impl Members for Local {
         let answered = self
             .catalog
             .write(async |transaction| {
-                let stored = self.with_members(&transaction, id, "update").await?;
-                let found = transaction.load_member(id, member).await?;
-                self.known(found, &stored, member)?;
-                let target = ImageTarget::new(&stored.image, stored.is_member);
-                self.policy
-                    .check(&self.caller, Action::ModifyMember, target)?;
+                self.check_decision(&transaction, id, member).await?;
                 transaction.set_member_status(id, member, status).await?;
                 let answered = transaction.load_member(id, member).await?;
                 answered.ok_or_else(|| no_member(id, member))
@@ -97,6 +96,12 @@ impl Members for Local {
             .await?;
         self.emit(&self.caller, &Event::MemberUpdated(&answered));
         Ok(answered)
+    }
+
+    async fn check_may_decide(&self, id: &str, member: &str) -> Result<()> {
+        self.catalog
+            .write(async |transaction| self.check_decision(&transaction, id, member).await)
+            .await
     }
 
     async fn remove_member(&self, id: &str, member: &str) -> Result<()> {
@@ -135,6 +140,21 @@ impl Local {
         Ok(stored)
     }
 
+    /// Checks that there is such a member, and that the caller may set its decision.
+    async fn check_decision(
+        &self,
+        transaction: &Transaction,
+        id: &str,
+        member: &str,
+    ) -> Result<()> {
+        let stored = self.with_members(transaction, id, "update").await?;
+        let found = transaction.load_member(id, member).await?;
+        self.known(found, &stored, member)?;
+        let target = ImageTarget::new(&stored.image, stored.is_member);
+        self.policy
+            .check(&self.caller, Action::ModifyMember, target)
+    }
+
     /// Returns whether the caller may see a member of an image.
     fn may_know(&self, target: ImageTarget<'_>, member: &str) -> Result<bool> {
         let member = Target::Member(target, member);
@@ -142,8 +162,12 @@ impl Local {
     }
 
     /// Returns the member that was found, if the caller may see it.
+    ///
+    /// # Errors
+    /// `Forbidden` if the caller may not see members of the image; `NotFound`.
     fn known(&self, found: Option<Member>, stored: &StoredImage, member: &str) -> Result<Member> {
         let target = ImageTarget::new(&stored.image, stored.is_member);
+        self.policy.check(&self.caller, Action::GetMember, target)?;
         match found {
             Some(found) if self.may_know(target, &found.member_id)? => Ok(found),
             _ => Err(no_member(&stored.image.id, member)),

@@ -130,6 +130,12 @@ impl Local {
         Ok(stored)
     }
 
+    /// Returns an image that the caller has changed, whether or not the rules let the caller get it.
+    async fn changed_image(&self, id: &str) -> Result<Image> {
+        let stored = self.find(id).await?;
+        self.shown(stored.image, stored.locations)
+    }
+
     /// Removes the properties that the caller may not read.
     ///
     /// # Errors

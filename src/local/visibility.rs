@@ -30,6 +30,13 @@ pub fn not_found(id: &str) -> Error {
     Error::not_found(format!("No image found with ID {id}"))
 }
 
+/// Returns the error for a namespace that the caller may not see, which is the same as for an unknown one.
+pub fn no_namespace(name: &str) -> Error {
+    Error::not_found(format!(
+        "Metadata definition namespace={name} was not found."
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

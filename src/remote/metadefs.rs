@@ -121,11 +121,10 @@ impl Namespaces for Remote {
         pages.boxed()
     }
 
-    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()> {
+    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<Namespace> {
         let path = within(name, []);
         let call = self.with_body(Method::PUT, &path, JSON, &with).await?;
-        self.succeed(call).await?;
-        Ok(())
+        self.read(call).await
     }
 
     async fn delete_namespace(&self, name: &str) -> Result<()> {
@@ -150,11 +149,15 @@ impl MetadefObjects for Remote {
         Ok(list.objects)
     }
 
-    async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()> {
+    async fn replace_object(
+        &self,
+        namespace: &str,
+        name: &str,
+        with: Definition,
+    ) -> Result<Object> {
         let path = within(namespace, ["objects", name]);
         let call = self.with_body(Method::PUT, &path, JSON, &with).await?;
-        self.succeed(call).await?;
-        Ok(())
+        self.read(call).await
     }
 
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
@@ -241,12 +244,11 @@ impl MetadefTags for Remote {
         Ok(list.tags)
     }
 
-    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()> {
+    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<Tag> {
         let path = within(namespace, ["tags", name]);
         let body = written(&Tag::named(new));
         let call = self.with_body(Method::PUT, &path, JSON, &body).await?;
-        self.succeed(call).await?;
-        Ok(())
+        self.read(call).await
     }
 
     async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()> {

@@ -10,19 +10,18 @@ use super::call::Call;
 use super::continue_later;
 use super::routes::routes;
 use crate::model::{CacheTarget, CachedImage};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 routes! {
     "/cache" => GET state, DELETE clear;
-    "/cache/" => GET state, DELETE clear;
     "/cache/clean" => POST clean;
     "/cache/prune" => POST prune;
     "/cache/nodes/{image}" => GET nodes;
-    "/cache/{image}" => PUT queue, DELETE remove;
-    "/cached_images" => GET old_list, DELETE old_clear;
-    "/cached_images/{image}" => DELETE old_remove;
-    "/queued_images" => GET old_queue, DELETE old_clear_queue;
-    "/queued_images/{image}" => PUT old_add, DELETE old_remove;
+    "/cache/{image}" => DELETE remove, PUT queue;
+    only "/cached_images" => GET old_list, DELETE old_clear;
+    only "/cached_images/{image}" => DELETE old_remove;
+    only "/queued_images" => GET old_queue, DELETE old_clear_queue;
+    only "/queued_images/{image}" => PUT old_add, DELETE old_remove_from_queue;
 }
 
 /// Returns the representation of a cached image. Times are seconds since 1970.
@@ -103,43 +102,46 @@ fn check_older(call: &Call) -> Result<()> {
 
 async fn old_list(call: Call) -> Answer {
     check_older(&call)?;
-    let state = call.service.cache_state().await?;
-    let cached: Vec<Value> = state.cached.iter().map(shown).collect();
+    let cached = call.service.list_cached().await?;
+    let cached: Vec<Value> = cached.iter().map(shown).collect();
     json_of(StatusCode::OK, &json!({"cached_images": cached}))
 }
 
 async fn old_queue(call: Call) -> Answer {
     check_older(&call)?;
-    let state = call.service.cache_state().await?;
-    json_of(StatusCode::OK, &json!({"queued_images": state.queued}))
+    let queued = call.service.list_queued().await?;
+    json_of(StatusCode::OK, &json!({"queued_images": queued}))
 }
 
 async fn old_clear(call: Call) -> Answer {
     check_older(&call)?;
-    let count = call.service.cache_state().await?.cached.len();
-    call.service.clear_cache(CacheTarget::Cache).await?;
+    let count = call.service.delete_all_cached().await?;
     json_of(StatusCode::OK, &json!({"num_deleted": count}))
 }
 
 async fn old_clear_queue(call: Call) -> Answer {
     check_older(&call)?;
-    let count = call.service.cache_state().await?.queued.len();
-    call.service.clear_cache(CacheTarget::Queue).await?;
+    let count = call.service.delete_all_queued().await?;
     json_of(StatusCode::OK, &json!({"num_deleted": count}))
 }
 
+/// Queues an image, which need not exist. It is fetched with the others of the queue at a later time.
 async fn old_add(call: Call) -> Answer {
     check_older(&call)?;
-    let rest = call.service.cache_image(call.parameter("image")).await?;
-    continue_later(rest);
+    call.service.queue(call.parameter("image")).await?;
     json_of(StatusCode::OK, &Value::Null)
 }
 
-/// Removes an image from the cache and from the queue. It need not be in either.
+/// Removes an image from the cache. It need not be there.
 async fn old_remove(call: Call) -> Answer {
     check_older(&call)?;
-    match call.service.uncache_image(call.parameter("image")).await {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => json_of(StatusCode::OK, &Value::Null),
-    }
+    call.service.delete_cached(call.parameter("image")).await?;
+    json_of(StatusCode::OK, &Value::Null)
+}
+
+/// Removes an image from the queue. It need not be there.
+async fn old_remove_from_queue(call: Call) -> Answer {
+    check_older(&call)?;
+    call.service.delete_queued(call.parameter("image")).await?;
+    json_of(StatusCode::OK, &Value::Null)
 }

@@ -52,14 +52,16 @@ async fn add(mut call: Call) -> Answer {
 async fn set_status(mut call: Call) -> Answer {
     let body = call.json().await?;
     let status = field(&body, "status", "Status not specified")?;
-    let status = MemberStatus::parse(status).ok_or_else(|| {
+    let (image, member) = (call.parameter("image"), call.parameter("member"));
+    // Only callers that may set one learn which there are.
+    let Some(status) = MemberStatus::parse(status) else {
+        call.service.check_may_decide(image, member).await?;
         let known = MemberStatus::ALL.map(MemberStatus::name);
-        Error::invalid(format!(
+        return Err(Error::invalid(format!(
             "Status must be {}, {} or {}.",
             known[0], known[1], known[2]
-        ))
-    })?;
-    let (image, member) = (call.parameter("image"), call.parameter("member"));
+        )));
+    };
     shown(
         &call
             .service

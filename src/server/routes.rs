@@ -33,16 +33,23 @@ pub struct Route {
     pub path: &'static str,
     /// The methods and their handlers.
     pub methods: &'static [(Method, Handler)],
+    /// Whether the path is unknown for other methods, which is the case where the reference implementation does not list the
+    /// methods of a path.
+    pub has_only_these: bool,
 }
 
-/// Declares the table of a resource: `"/path" => GET show, DELETE delete;`.
+/// Declares the table of a resource: `"/path" => GET show, DELETE delete;`. A path after `only` is unknown for other methods.
 macro_rules! routes {
-    ($($path:literal => $($method:ident $handler:path),+;)*) => {
+    ($($($only:ident)? $path:literal => $($method:ident $handler:path),+;)*) => {
         /// The routes of the resource.
         pub(in crate::server) const ROUTES: &[$crate::server::routes::Route] = &[
             $($crate::server::routes::Route {
                 path: $path,
                 methods: &[$((::http::Method::$method, |call| Box::pin($handler(call)))),+],
+                has_only_these: {
+                    const MARKS: &[&str] = &[$(stringify!($only))?];
+                    !MARKS.is_empty()
+                },
             }),*
         ];
     };
@@ -92,24 +99,25 @@ fn router() -> Router {
                 };
             router = router.route(route.path, any(handler).with_state(route));
         }
-        router.fallback(|request: Request| async move {
-            let status = match *request.method() {
-                Method::GET
-                | Method::HEAD
-                | Method::POST
-                | Method::PUT
-                | Method::DELETE
-                | Method::PATCH => StatusCode::NOT_FOUND,
-                _ => StatusCode::NOT_IMPLEMENTED,
-            };
-            answer::refused(
-                status,
-                "The resource could not be found.",
-                request.headers(),
-            )
-        })
+        router.fallback(
+            |request: Request| async move { unknown(request.method(), request.headers()) },
+        )
     };
     ROUTER.get_or_init(build).clone()
+}
+
+/// Returns the response to a request for an unknown path.
+fn unknown(method: &Method, headers: &HeaderMap) -> Response<Body> {
+    let status = match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::PATCH => StatusCode::NOT_FOUND,
+        _ => StatusCode::NOT_IMPLEMENTED,
+    };
+    answer::refused(status, "The resource could not be found.", headers)
 }
 
 /// Calls the handler of a route for the method of a request.
@@ -124,6 +132,9 @@ async fn handle(
     let (mut parts, body) = request.into_parts();
     let mut methods = route.methods.iter();
     let Some((_, handler)) = methods.find(|(method, _)| *method == parts.method) else {
+        if route.has_only_these {
+            return unknown(&parts.method, &parts.headers);
+        }
         let allowed: Vec<Method> = route
             .methods
             .iter()

@@ -16,7 +16,6 @@ use super::Server;
 use super::answer::{self, JSON};
 use crate::Result;
 use crate::http::{Client, Options, Request, retry};
-use crate::model::import::STAGE_HOST;
 use crate::service::ImageService;
 
 /// The time limit for the response of the other host.
@@ -78,9 +77,8 @@ pub async fn of_image(
     let Some(own) = &server.features.self_url else {
         return Ok(None);
     };
-    let image = service.get_image(id).await?;
-    let host = image.property(STAGE_HOST).filter(|host| host != own);
-    Ok(host.map(str::to_string))
+    let host = service.stage_host(id).await?;
+    Ok(host.filter(|host| host != own))
 }
 
 /// Returns the client for the services of other hosts.

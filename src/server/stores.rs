@@ -16,7 +16,7 @@ use crate::{Error, Result};
 routes! {
     "/info/stores" => GET list;
     "/info/stores/detail" => GET list_in_detail;
-    "/info/usage" => GET usage;
+    only "/info/usage" => GET usage;
     "/stores/{store}/{image}" => DELETE delete_copy;
 }
 

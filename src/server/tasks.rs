@@ -5,10 +5,10 @@
 
 use futures_util::TryStreamExt;
 use http::StatusCode;
-use http::header::{HeaderValue, LOCATION};
+use http::header::{ALLOW, HeaderValue, LOCATION};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Answer, json_of};
+use super::answer::{self, Answer, json_of};
 use super::call::Call;
 use super::continue_later;
 use super::query::{self, Links};
@@ -140,10 +140,14 @@ async fn show(call: Call) -> Answer {
 /// Refuses the deletion of a task: tasks expire.
 async fn delete(call: Call) -> Answer {
     call.service.get_task(call.parameter("task")).await?;
-    Err(Error::of_status(
+    let refused = Error::of_status(
         405,
         "This operation is currently not permitted on Glance images details.",
-    ))
+    );
+    let mut response = answer::refusal(&refused, &call.parts.headers);
+    let allowed = HeaderValue::from_static("GET");
+    response.headers_mut().insert(ALLOW, allowed);
+    Ok(response)
 }
 
 /// Returns a task in the list of an image: upstream returns the rows of its database, with their times as they are.

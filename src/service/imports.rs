@@ -54,4 +54,13 @@ pub trait Imports: Send + Sync {
     /// method does not support, without formats, and during another import. The returned future fails with
     /// the task's message if it runs the task.
     async fn import_image(&self, id: &str, import: Import, watch: Watch) -> Result<Running>;
+
+    /// Returns the URL of the service that staged the data of an image, also to callers that may not get the image; None if no
+    /// data is staged, and from a service that does not report it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn stage_host(&self, _id: &str) -> Result<Option<String>> {
+        Ok(None)
+    }
 }

@@ -41,6 +41,15 @@ pub trait Members: Send + Sync {
         status: MemberStatus,
     ) -> Result<Member>;
 
+    /// Checks that the caller may set the decision of a member, and changes nothing. A service that cannot find out returns no
+    /// error.
+    ///
+    /// # Errors
+    /// Those of [`Members::set_member_status`].
+    async fn check_may_decide(&self, _id: &str, _member: &str) -> Result<()> {
+        Ok(())
+    }
+
     /// Stops sharing an image with a project.
     ///
     /// # Errors

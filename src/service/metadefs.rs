@@ -38,13 +38,13 @@ pub trait Namespaces: Send + Sync {
     /// In the stream: `Invalid` for an invalid visibility, `NotFound` for an unknown marker.
     fn list_namespaces(&self, query: NamespaceQuery) -> NamespaceStream<'_>;
 
-    /// Replaces the attributes of a namespace with those of `with`, which may rename it. Missing ones are
-    /// removed; the default visibility is private, and the default owner is the caller's project. The
-    /// content does not change.
+    /// Replaces the attributes of a namespace with those of `with`, which may rename it, and returns it without its
+    /// objects, properties and tags. Missing attributes are removed; the default visibility is private, and the default
+    /// owner is the caller's project. The content does not change.
     ///
     /// # Errors
     /// `NotFound`; `Invalid`, `Forbidden` and `Conflict` as for creation.
-    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()>;
+    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<Namespace>;
 
     /// Replaces a namespace as [`Namespaces::replace_namespace`] does, if its attributes still equal those
     /// of `was`. Servers have no request for that: over a network nothing is compared.
@@ -52,7 +52,7 @@ pub trait Namespaces: Send + Sync {
     /// # Errors
     /// The errors of [`Namespaces::replace_namespace`]; `Conflict` if another caller changed it.
     async fn revise_namespace(&self, name: &str, _was: &Namespace, with: Definition) -> Result<()> {
-        self.replace_namespace(name, with).await
+        self.replace_namespace(name, with).await.map(drop)
     }
 
     /// Deletes a namespace with its content.
@@ -84,11 +84,12 @@ pub trait MetadefObjects: Send + Sync {
     /// `NotFound`.
     async fn list_objects(&self, namespace: &str) -> Result<Vec<Object>>;
 
-    /// Replaces an object with `with`, which may rename it.
+    /// Replaces an object with `with`, which may rename it, and returns the new one.
     ///
     /// # Errors
     /// `NotFound` for both; the others as for creation.
-    async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()>;
+    async fn replace_object(&self, namespace: &str, name: &str, with: Definition)
+    -> Result<Object>;
 
     /// Replaces an object as [`MetadefObjects::replace_object`] does, if it still equals `was`. Servers
     /// have no request for that: over a network nothing is compared.
@@ -102,7 +103,7 @@ pub trait MetadefObjects: Send + Sync {
         _was: &Object,
         with: Definition,
     ) -> Result<()> {
-        self.replace_object(namespace, name, with).await
+        self.replace_object(namespace, name, with).await.map(drop)
     }
 
     /// Deletes an object.
@@ -213,11 +214,11 @@ pub trait MetadefTags: Send + Sync {
     /// `NotFound`.
     async fn list_tags(&self, namespace: &str) -> Result<Vec<Tag>>;
 
-    /// Renames a tag.
+    /// Renames a tag, and returns it.
     ///
     /// # Errors
     /// `NotFound` for both; the others as for creation.
-    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()>;
+    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<Tag>;
 
     /// Deletes a tag.
     ///

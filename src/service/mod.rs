@@ -43,6 +43,7 @@ pub trait ImageService:
     + Tasks
     + Metadefs
     + Cache
+    + CacheKeeper
     + Stores
     + Discovery
     + Projects
@@ -58,6 +59,7 @@ impl<T> ImageService for T where
         + Tasks
         + Metadefs
         + Cache
+        + CacheKeeper
         + Stores
         + Discovery
         + Projects

@@ -98,7 +98,7 @@ pub struct ServerSettings {
     pub cors: Vec<CorsOrigin>,
     /// The file whose existence takes the service out of a load balancer; None without one.
     pub healthcheck_file: Option<PathBuf>,
-    /// The time between attempts to fetch the images that are queued for the cache; None: only when they are queued.
+    /// The time between attempts to fetch the images that are queued for the cache; None: only when `PUT /v2/cache/ID` queues one.
     pub prefetch_interval: Option<Duration>,
     /// The host and the port for metrics; None without one.
     pub metrics: Option<(String, u16)>,

@@ -9,7 +9,7 @@ use super::{ImageCache, Prefetched};
 use crate::data::Watch;
 use crate::local::Local;
 use crate::local::policy::{Action, Target};
-use crate::model::{ByteRange, CacheState, CacheTarget, ImageStatus, Removed};
+use crate::model::{ByteRange, CacheState, CacheTarget, CachedImage, ImageStatus, Removed};
 use crate::service::{Cache, CacheKeeper, ImageBytes, Images, Receipt, Running};
 use crate::{Error, ErrorKind, Operation, Result};
 
@@ -93,7 +93,44 @@ impl Cache for Local {
     }
 }
 
+/// The routes of the cache's middleware: one rule decides, whatever the image.
+#[async_trait]
+impl CacheKeeper for Local {
+    async fn list_cached(&self) -> Result<Vec<CachedImage>> {
+        self.kept_cache()?.list_cached().await
+    }
+
+    async fn list_queued(&self) -> Result<Vec<String>> {
+        self.kept_cache()?.list_queued().await
+    }
+
+    async fn queue(&self, id: &str) -> Result<()> {
+        self.kept_cache()?.queue(id).await
+    }
+
+    async fn delete_cached(&self, id: &str) -> Result<()> {
+        self.kept_cache()?.delete_cached(id).await
+    }
+
+    async fn delete_queued(&self, id: &str) -> Result<()> {
+        self.kept_cache()?.delete_queued(id).await
+    }
+
+    async fn delete_all_cached(&self) -> Result<u64> {
+        self.kept_cache()?.delete_all_cached().await
+    }
+
+    async fn delete_all_queued(&self) -> Result<u64> {
+        self.kept_cache()?.delete_all_queued().await
+    }
+}
+
 impl Local {
+    /// Returns the cache if the caller may use it as its operator.
+    fn kept_cache(&self) -> Result<&ImageCache> {
+        self.administered_cache(Action::ManageImageCache)
+    }
+
     /// Fetches the queued images from the stores of the deployment into a cache of it, one after the other; only lists them if
     /// `dry_run`.
     ///

@@ -19,7 +19,6 @@ use crate::local::quota::Cap;
 use crate::local::storing::Storing;
 use crate::model::import::{FAILED, LOCK, NOT_INTO, STAGE_HOST, TO_GO};
 use crate::model::{ByteRange, Image, ImageStatus, ImportMethod};
-use crate::service::Images;
 use crate::{Error, ErrorKind, Result};
 
 /// The interval between progress messages of a task.
@@ -87,7 +86,7 @@ impl Local {
             return;
         }
         if job.method != ImportMethod::CopyImage
-            && let Ok(image) = self.get_image(&job.id).await
+            && let Ok(image) = self.changed_image(&job.id).await
         {
             self.emit(&self.caller, &Event::ImageUploaded(&image));
             self.emit(&self.caller, &Event::ImageActivated(&image));

@@ -31,13 +31,13 @@ use super::journal::{Entry, Intent, Note, explained};
 use super::policy::{Action, ImageTarget};
 use crate::config::ProjectLimits;
 use crate::data::Watch;
-use crate::model::import::{FAILED, LOCK, TO_GO};
+use crate::model::import::{FAILED, LOCK, STAGE_HOST, TO_GO};
 use crate::model::task::IMPORT_OF_IMAGE;
 use crate::model::{
     Destination, Image, ImageStatus, Import, ImportMethod, Task, TaskStatus, Timestamp,
 };
 use crate::service::{Imports, Running, Staging};
-use crate::{Error, Operation, Result};
+use crate::{Error, ErrorKind, Operation, Result};
 
 /// The lifetime of the lock of a task without progress; twice as long for a pending one.
 ///
@@ -83,6 +83,11 @@ impl Imports for Local {
         };
         let ((), running) = self.begin_and_run(begin, |job| ((), job), rest).await?;
         Ok(running)
+    }
+
+    async fn stage_host(&self, id: &str) -> Result<Option<String>> {
+        let stored = self.find(id).await?;
+        Ok(stored.image.property(STAGE_HOST).map(str::to_string))
     }
 }
 
@@ -279,6 +284,18 @@ impl Local {
     fn check_import(&self, stored: &StoredImage, method: &ImportMethod) -> Result<()> {
         let image = &stored.image;
         let name = method.name();
+        let target = ImageTarget::new(image, stored.is_member);
+        let action = match method {
+            ImportMethod::CopyImage => Action::CopyImage,
+            _ => Action::ImportImage,
+        };
+        let allowed = self.policy.check(&self.caller, action, target);
+        // The status of an image is for callers that may get it.
+        if let Err(error) = &allowed
+            && error.kind() == ErrorKind::NotFound
+        {
+            return allowed;
+        }
         let wrong = match (method, image.status) {
             (ImportMethod::CopyImage, ImageStatus::Active) => None,
             (ImportMethod::CopyImage, _) => {
@@ -312,11 +329,7 @@ impl Local {
                 )));
             }
         }
-        let target = ImageTarget::new(image, stored.is_member);
-        match method {
-            ImportMethod::CopyImage => self.policy.check(&self.caller, Action::CopyImage, target),
-            _ => self.policy.check(&self.caller, Action::ImportImage, target),
-        }
+        allowed
     }
 
     /// Returns the stores of an import; none if all of them have the image already.

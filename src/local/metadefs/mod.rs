@@ -20,6 +20,7 @@ use super::Local;
 use super::catalog::{StoredNamespace, Transaction};
 use super::events::{Event, Part, Step};
 use super::policy::{Action, Target};
+use super::visibility::{self, no_namespace};
 use crate::model::metadef::{Definition, Kind, Namespace, Properties, property};
 use crate::{Error, Operation, Result};
 
@@ -38,24 +39,21 @@ fn check_not_protected(namespace: &Namespace, what: &str) -> Result<()> {
 const MAX_LENGTH: usize = 80;
 
 impl Local {
-    /// Loads the namespace with that name, if the caller may see it.
+    /// Loads the namespace with that name, if the caller may see it. Rules are not considered.
     async fn find_namespace(&self, name: &str) -> Result<StoredNamespace> {
         let found = self.catalog.metadefs().namespace(name).await?;
         self.known_namespace(found, name)
     }
 
-    /// Returns the namespace that was found, if the caller may see it.
+    /// Returns the namespace that was found, if the caller may see it. Rules are not considered.
     fn known_namespace(
         &self,
         found: Option<StoredNamespace>,
         name: &str,
     ) -> Result<StoredNamespace> {
-        let found = found.ok_or_else(|| no_namespace(name))?;
-        if self.may(Action::GetMetadefNamespace, &found)? {
-            Ok(found)
-        } else {
-            Err(no_namespace(name))
-        }
+        found
+            .filter(|found| visibility::may_see_namespace(&self.caller, &found.namespace))
+            .ok_or_else(|| no_namespace(name))
     }
 
     /// Returns whether the caller may perform an action on a namespace.
@@ -97,12 +95,6 @@ impl Local {
 /// Returns the error for a change to an item that another caller has changed since it was read.
 fn changed(what: &str) -> Error {
     Error::conflict(format!("{what} was changed by another caller")).hint("Try again.")
-}
-
-fn no_namespace(name: &str) -> Error {
-    Error::not_found(format!(
-        "Metadata definition namespace={name} was not found."
-    ))
 }
 
 /// Checks a definition against the schema of `kind`.

@@ -8,13 +8,14 @@ use futures_util::StreamExt;
 use serde_json::Value;
 
 use super::{
-    changed, check_definition, check_name, check_not_protected, no_namespace, objects,
-    properties_of, resource_types, text,
+    changed, check_definition, check_name, check_not_protected, objects, properties_of,
+    resource_types, text,
 };
 use crate::local::Local;
 use crate::local::catalog::{Content, StoredNamespace, Transaction};
 use crate::local::events::{Event, Part, Step};
 use crate::local::policy::{Action, Target};
+use crate::local::visibility::no_namespace;
 use crate::model::Caller;
 use crate::model::metadef::{
     Association, Definition, Kind, Namespace, NamespaceQuery, Object, Tag, private,
@@ -22,8 +23,9 @@ use crate::model::metadef::{
 use crate::service::{NamespaceStream, Namespaces};
 use crate::{Error, Result};
 
-/// The actions on the contents of a namespace that is read as a whole.
-const CONTENTS: [Action; 4] = [
+/// The actions on a namespace that is read as a whole.
+const WHOLE: [Action; 5] = [
+    Action::GetMetadefNamespace,
     Action::ListMetadefResourceTypes,
     Action::GetMetadefObjects,
     Action::GetMetadefProperties,
@@ -90,7 +92,7 @@ impl Namespaces for Local {
         let whole = self.catalog.read(async |snapshot| {
             let rows = snapshot.metadefs();
             let found = self.known_namespace(rows.namespace(name).await?, name)?;
-            for action in CONTENTS {
+            for action in WHOLE {
                 let target = Target::Namespace(&found.namespace);
                 self.policy.check(&self.caller, action, target)?;
             }
@@ -116,12 +118,13 @@ impl Namespaces for Local {
         chunk.boxed()
     }
 
-    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<()> {
+    async fn replace_namespace(&self, name: &str, with: Definition) -> Result<Namespace> {
         self.change_attributes(name, None, with).await
     }
 
     async fn revise_namespace(&self, name: &str, was: &Namespace, with: Definition) -> Result<()> {
-        self.change_attributes(name, Some(was), with).await
+        let changed = self.change_attributes(name, Some(was), with);
+        changed.await.map(drop)
     }
 
     async fn delete_namespace(&self, name: &str) -> Result<()> {
@@ -194,15 +197,16 @@ impl Local {
         }
     }
 
-    /// Replaces the attributes of a namespace; if `was` is given, only if they are still the same.
+    /// Replaces the attributes of a namespace, and returns it with its associations; if `was` is given, only if the attributes are
+    /// still the same.
     async fn change_attributes(
         &self,
         name: &str,
         was: Option<&Namespace>,
         with: Definition,
-    ) -> Result<()> {
+    ) -> Result<Namespace> {
         check_definition(Kind::Namespace, &with)?;
-        let updated = self.catalog.write(async |transaction| {
+        let (updated, resource_type_associations) = self.catalog.write(async |transaction| {
             let stored = self.change_namespace(&transaction, name, Action::ModifyMetadefNamespace).await?;
             if was.is_some_and(|was| !has_attributes_of(&stored.namespace, was)) {
                 return Err(changed(&format!("namespace {name}")));
@@ -218,15 +222,19 @@ impl Local {
             }
             let now = self.catalog.now();
             rows.update_namespace(stored.id, &namespace, now).await?;
-            Ok(Namespace {
+            let updated = Namespace {
                 created_at: stored.namespace.created_at,
                 updated_at: Some(now),
                 ..namespace
-            })
+            };
+            Ok((updated, rows.associations_of(stored.id).await?))
         }).await?;
         let step = Step::Updated { old_name: name };
         self.emit(&self.caller, &Event::Namespace(step, &updated));
-        Ok(())
+        Ok(Namespace {
+            resource_type_associations,
+            ..updated
+        })
     }
 
     /// Returns the matching namespaces that the caller may see, with their associations.
@@ -276,17 +284,18 @@ impl Local {
         Ok(with_associations.collect())
     }
 
-    /// Deletes all contents of one kind from a namespace, if `action` allows the caller to.
-    pub(super) async fn delete_contents(
-        &self,
-        name: &str,
-        content: Content,
-        action: Action,
-    ) -> Result<()> {
+    /// Deletes all contents of one kind from a namespace, which is as much as to delete the namespace.
+    pub(super) async fn delete_contents(&self, name: &str, content: Content) -> Result<()> {
+        let action = Action::DeleteMetadefNamespace;
         let namespace = self
             .catalog
             .write(async |transaction| {
                 let stored = self.change_namespace(&transaction, name, action).await?;
+                if content == Content::Tags {
+                    let target = Target::Namespace(&stored.namespace);
+                    self.policy
+                        .check(&self.caller, Action::DeleteMetadefTags, target)?;
+                }
                 check_not_protected(&stored.namespace, &format!("namespace {name}"))?;
                 transaction
                     .metadefs()

@@ -54,10 +54,18 @@ impl MetadefObjects for Local {
         let stored = self
             .read_namespace(namespace, Action::GetMetadefObjects)
             .await?;
+        if !self.may(Action::GetMetadefObject, &stored)? {
+            return Ok(Vec::new());
+        }
         self.catalog.metadefs().objects(stored.id).await
     }
 
-    async fn replace_object(&self, namespace: &str, name: &str, with: Definition) -> Result<()> {
+    async fn replace_object(
+        &self,
+        namespace: &str,
+        name: &str,
+        with: Definition,
+    ) -> Result<Object> {
         self.change_object(namespace, name, None, with).await
     }
 
@@ -68,7 +76,8 @@ impl MetadefObjects for Local {
         was: &Object,
         with: Definition,
     ) -> Result<()> {
-        self.change_object(namespace, name, Some(was), with).await
+        let changed = self.change_object(namespace, name, Some(was), with);
+        changed.await.map(drop)
     }
 
     async fn delete_object(&self, namespace: &str, name: &str) -> Result<()> {
@@ -99,20 +108,19 @@ impl MetadefObjects for Local {
     }
 
     async fn delete_objects(&self, namespace: &str) -> Result<()> {
-        self.delete_contents(namespace, Content::Objects, Action::DeleteMetadefNamespace)
-            .await
+        self.delete_contents(namespace, Content::Objects).await
     }
 }
 
 impl Local {
-    /// Replaces an object; if `was` is given, only if it is still the same.
+    /// Replaces an object, and returns the new one; if `was` is given, only if it is still the same.
     async fn change_object(
         &self,
         namespace: &str,
         name: &str,
         was: Option<&Object>,
         with: Definition,
-    ) -> Result<()> {
+    ) -> Result<Object> {
         check_definition(Kind::Object, &with)?;
         let with = object(&with)?;
         let updated = self.catalog.write(async |transaction| {
@@ -120,11 +128,7 @@ impl Local {
             let rows = transaction.metadefs();
             let id = rows.find(Content::Objects, stored.id, name).await?;
             let id = id.ok_or_else(|| no_object(name))?;
-            let found = if was.is_some() || self.events.is_listening() {
-                rows.object(stored.id, name).await?
-            } else {
-                None
-            };
+            let found = rows.object(stored.id, name).await?;
             if was.is_some() && found.as_ref() != was {
                 return Err(changed(&format!("object {name}")));
             }
@@ -146,7 +150,7 @@ impl Local {
         }).await?;
         let step = Step::Updated { old_name: name };
         self.emit_part(step, namespace, Part::Object(&updated));
-        Ok(())
+        Ok(updated)
     }
 }
 

@@ -103,12 +103,7 @@ impl MetadefProperties for Local {
     }
 
     async fn delete_properties(&self, namespace: &str) -> Result<()> {
-        self.delete_contents(
-            namespace,
-            Content::Properties,
-            Action::DeleteMetadefNamespace,
-        )
-        .await
+        self.delete_contents(namespace, Content::Properties).await
     }
 }
 

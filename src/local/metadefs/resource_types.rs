@@ -21,8 +21,11 @@ impl ResourceTypes for Local {
 
     async fn list_associations(&self, namespace: &str) -> Result<Vec<Association>> {
         let stored = self
-            .read_namespace(namespace, Action::GetMetadefResourceType)
+            .read_namespace(namespace, Action::ListMetadefResourceTypes)
             .await?;
+        if !self.may(Action::GetMetadefResourceType, &stored)? {
+            return Ok(Vec::new());
+        }
         self.catalog.metadefs().associations_of(stored.id).await
     }
 

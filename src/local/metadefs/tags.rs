@@ -102,7 +102,7 @@ impl MetadefTags for Local {
         Ok(tags.into_iter().map(|tag| Tag::named(tag.name)).collect())
     }
 
-    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<()> {
+    async fn rename_tag(&self, namespace: &str, name: &str, new: &str) -> Result<Tag> {
         check_name("tag", new)?;
         let renamed = self
             .catalog
@@ -129,7 +129,7 @@ impl MetadefTags for Local {
             .await?;
         let step = Step::Updated { old_name: name };
         self.emit_part(step, namespace, Part::Tag(&renamed));
-        Ok(())
+        Ok(renamed)
     }
 
     async fn delete_tag(&self, namespace: &str, name: &str) -> Result<()> {
@@ -160,8 +160,7 @@ impl MetadefTags for Local {
     }
 
     async fn delete_tags(&self, namespace: &str) -> Result<()> {
-        self.delete_contents(namespace, Content::Tags, Action::DeleteMetadefTags)
-            .await
+        self.delete_contents(namespace, Content::Tags).await
     }
 }
 

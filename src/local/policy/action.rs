@@ -71,7 +71,7 @@ actions! {
     AddMember = "add_member";
     /// Stop sharing an image.
     DeleteMember = "delete_member";
-    /// Get a member.
+    /// Get members of an image, or one of them.
     GetMember = "get_member";
     /// List the members of an image, and have each of them in the list.
     GetMembers = "get_members";
@@ -81,6 +81,8 @@ actions! {
     TasksApi = "tasks_api_access";
     /// See the details of stores.
     StoresInfoDetail = "stores_info_detail";
+    /// Use the routes of the cache's middleware.
+    ManageImageCache = "manage_image_cache";
     /// List the cache.
     CacheList = "cache_list";
     /// Queue an image for the cache.

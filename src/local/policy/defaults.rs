@@ -194,7 +194,7 @@ pub(super) fn may(caller: &Caller, action: Action, target: Target<'_>) -> bool {
         (Action::GetImageLocation, Target::Image(image)) => {
             has("reader") && image.is_owned_by(caller)
         }
-        (Action::GetMembers, Target::Image(image)) => {
+        (Action::GetMembers | Action::GetMember, Target::Image(image)) => {
             has("reader") && (image.is_owned_by(caller) || is_shared(image))
         }
         (Action::GetMember, Target::Member(image, member)) => {
@@ -205,7 +205,10 @@ pub(super) fn may(caller: &Caller, action: Action, target: Target<'_>) -> bool {
             has("member") && is_shared(image) && !image.is_owned_by(caller)
         }
         (
-            Action::GetImages | Action::GetMetadefNamespaces | Action::ListMetadefResourceTypes,
+            Action::GetImages
+            | Action::GetMetadefNamespace
+            | Action::GetMetadefNamespaces
+            | Action::ListMetadefResourceTypes,
             Target::OwnProject,
         ) => has("reader"),
         (

@@ -82,8 +82,8 @@ impl Policy {
     /// Checks that the caller may perform an action.
     ///
     /// # Errors
-    /// `NotFound` if the action is one on an image that the caller may not get; else `Forbidden` with the reason; `Failed` or
-    /// `Io` if the rules cannot be read.
+    /// `NotFound` if the action is one on an image or on metadata definitions that the caller may not get; else `Forbidden` with
+    /// the reason; `Failed` or `Io` if the rules cannot be read.
     pub fn check<'a>(
         &self,
         caller: &Caller,
@@ -96,19 +96,14 @@ impl Policy {
             if defaults::may(caller, action, target) {
                 return Ok(());
             }
-            let may_get = |image: ImageTarget<'_>| {
-                defaults::may(caller, Action::GetImage, Target::Image(image))
-            };
-            return Err(hidden(action, target, may_get)
+            let may = |get, target| defaults::may(caller, get, target);
+            return Err(hidden(action, target, may)
                 .unwrap_or_else(|| refusal(caller, action, target, &Origin::Default)));
         };
         let settings = self.settings.get()?;
         if !rules_allow(rules, settings, caller, action, target) {
-            let may_get = |image: ImageTarget<'_>| {
-                let target = Target::Image(image);
-                rules_allow(rules, settings, caller, Action::GetImage, target)
-            };
-            if let Some(error) = hidden(action, target, may_get) {
+            let may = |get, target| rules_allow(rules, settings, caller, get, target);
+            if let Some(error) = hidden(action, target, may) {
                 return Err(error);
             }
             let rule = action.rule().and_then(|name| rules.get(name));
@@ -298,21 +293,31 @@ impl Loaded {
     }
 }
 
-/// Returns the error for a refused action on an image that the caller may not get: the image is hidden from it. None for other
-/// actions, and for those that are refused regardless of the image.
+/// Returns the error for a refused action on an image or a namespace that the caller may not get: it is hidden from the caller.
+/// None for other actions, and for those that are refused regardless of the image. A caller that may not get a namespace of its
+/// own project does not learn that there are any.
 ///
-/// *Source:* `ImageAPIPolicy` in `glance/api/v2/policy.py`.
-fn hidden(
+/// *Source:* `ImageAPIPolicy` and `MetadefAPIPolicy` in `glance/api/v2/policy.py`.
+fn hidden<'a>(
     action: Action,
-    target: Target<'_>,
-    may_get: impl FnOnce(ImageTarget<'_>) -> bool,
+    target: Target<'a>,
+    may: impl FnOnce(Action, Target<'a>) -> bool,
 ) -> Option<Error> {
-    let (Target::Image(image) | Target::Member(image, _)) = target else {
-        return None;
-    };
-    let is_regardless = matches!(action, Action::PublicizeImage | Action::CommunitizeImage)
-        || action.rule().is_none();
-    (!is_regardless && !may_get(image)).then(|| visibility::not_found(&image.image.id))
+    match target {
+        Target::Image(image) | Target::Member(image, _) => {
+            let is_regardless = matches!(action, Action::PublicizeImage | Action::CommunitizeImage)
+                || action.rule().is_none();
+            (!is_regardless && !may(Action::GetImage, Target::Image(image)))
+                .then(|| visibility::not_found(&image.image.id))
+        }
+        Target::Namespace(_) | Target::OwnProject if action.is_metadef() => {
+            (!may(Action::GetMetadefNamespace, target)).then(|| match target {
+                Target::Namespace(namespace) => visibility::no_namespace(&namespace.name),
+                _ => Error::not_found("The resource could not be found."),
+            })
+        }
+        _ => None,
+    }
 }
 
 /// Returns whether the rules allow an action.

@@ -97,7 +97,10 @@ fn is_asked(action: Action, target: Target<'_>) -> bool {
         Target::OwnProject => {
             let is_listing = matches!(
                 action,
-                Action::GetImages | Action::GetMetadefNamespaces | Action::ListMetadefResourceTypes
+                Action::GetImages
+                    | Action::GetMetadefNamespace
+                    | Action::GetMetadefNamespaces
+                    | Action::ListMetadefResourceTypes
             );
             is_listing || action.name().starts_with("add_metadef")
         }
@@ -106,10 +109,7 @@ fn is_asked(action: Action, target: Target<'_>) -> bool {
             Action::AddImage | Action::PublicizeImage | Action::CommunitizeImage
         ),
         Target::Image(_) => {
-            let is_other = matches!(
-                action,
-                Action::AddImage | Action::GetImages | Action::GetMember
-            );
+            let is_other = matches!(action, Action::AddImage | Action::GetImages);
             !is_other && !action.is_metadef()
         }
         Target::Member(..) => action == Action::GetMember,
@@ -223,12 +223,12 @@ fn a_file_changes_some_rules_and_leaves_the_others() {
     policy.check(&root, Action::DeleteImage, target()).unwrap();
     let other = caller("other");
     let refused = policy.check(&other, Action::ModifyImage, target());
-    assert!(
-        refused
-            .unwrap_err()
-            .message()
-            .contains("belongs to another project")
-    );
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
+    let public = image(Some("demo"), Visibility::Public);
+    let target = ImageTarget::new(&public, false);
+    let refused = policy.check(&other, Action::ModifyImage, target);
+    let refused = refused.unwrap_err();
+    assert!(refused.message().contains("belongs to another project"));
 }
 
 #[test]
@@ -268,6 +268,42 @@ fn an_image_that_the_rules_hide_is_not_found_and_none_becomes_visible() {
 }
 
 #[test]
+fn metadata_definitions_are_not_found_by_callers_that_may_not_get_them() {
+    let namespace = Namespace {
+        name: "N".to_string(),
+        owner: Some("demo".to_string()),
+        visibility: "public".to_string(),
+        ..Namespace::default()
+    };
+    let without_reader = Caller {
+        roles: vec!["custom".to_string()],
+        ..caller("demo")
+    };
+    let defaults = without_files();
+    let hiding = policy_of("get_metadef_namespace: role:custom\n");
+    for (policy, caller, kind) in [
+        (&defaults, &caller("demo"), ErrorKind::Forbidden),
+        (&defaults, &without_reader, ErrorKind::NotFound),
+        (&hiding, &caller("demo"), ErrorKind::NotFound),
+        (&hiding, &without_reader, ErrorKind::Forbidden),
+    ] {
+        for (action, target) in [
+            (Action::AddMetadefNamespace, Target::OwnProject),
+            (Action::AddMetadefTag, Target::Namespace(&namespace)),
+        ] {
+            let refused = policy.check(caller, action, target).unwrap_err();
+            assert_eq!(refused.kind(), kind, "{caller:?} {action:?}");
+        }
+    }
+    let refused = defaults.check(
+        &without_reader,
+        Action::GetMetadefNamespaces,
+        Target::OwnProject,
+    );
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
 fn administrators_are_those_whom_the_file_makes_ones() {
     let policy = policy_of("context_is_admin: role:image_admin\n");
     let root = policy.admit(caller("root:admin"));
@@ -291,9 +327,11 @@ fn tokens_of_the_system_are_refused_unless_scopes_are_not_enforced() {
     let public = image(Some("demo"), Visibility::Public);
     let target = ImageTarget::new(&public, false);
     let refused = without_files().check(&operator, Action::DeleteImage, target);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NotFound);
+    let refused = without_files().check(&operator, Action::GetImages, Target::OwnProject);
     assert_eq!(
         refused.unwrap_err().message(),
-        "You are not authorized to complete delete_image action."
+        "You are not authorized to complete get_images action."
     );
     let mut lenient = settings(Path::new("/nonexistent"));
     lenient.enforce_scope = false;

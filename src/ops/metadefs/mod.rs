@@ -169,7 +169,7 @@ pub async fn dissociate(
     service.replace_namespace(namespace, unprotected).await?;
     let dissociated = service.dissociate(namespace, resource_type).await;
     let again = service.replace_namespace(namespace, protected).await;
-    dissociated.and(again)
+    dissociated.and(again.map(drop))
 }
 
 /// Maps `NotFound` to the second grammar's message; other errors are unchanged.

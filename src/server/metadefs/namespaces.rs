@@ -116,14 +116,7 @@ async fn show(call: Call) -> Answer {
 async fn replace(mut call: Call) -> Answer {
     let with = definition(&mut call).await?;
     let name = call.parameter("namespace");
-    // A namespace may get another name.
-    let new = with
-        .get("namespace")
-        .and_then(Value::as_str)
-        .map(str::to_string);
-    call.service.replace_namespace(name, with).await?;
-    let new = new.unwrap_or_else(|| name.to_string());
-    let namespace = call.service.get_namespace(&new, None).await?;
+    let namespace = call.service.replace_namespace(name, with).await?;
     json_of(StatusCode::OK, &listed(&namespace))
 }
 

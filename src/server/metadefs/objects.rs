@@ -1,7 +1,7 @@
 //! Objects of namespaces.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::definition;
 use crate::server::answer::{self, Answer, json_of};
@@ -44,14 +44,7 @@ async fn show(call: Call) -> Answer {
 async fn replace(mut call: Call) -> Answer {
     let with = definition(&mut call).await?;
     let (namespace, name) = (call.parameter("namespace"), call.parameter("object"));
-    // An object may get another name.
-    let new = with
-        .get("name")
-        .and_then(Value::as_str)
-        .unwrap_or(name)
-        .to_string();
-    call.service.replace_object(namespace, name, with).await?;
-    let object = call.service.get_object(namespace, &new).await?;
+    let object = call.service.replace_object(namespace, name, with).await?;
     json_of(StatusCode::OK, &object.to_api(namespace))
 }
 

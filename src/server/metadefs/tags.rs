@@ -72,11 +72,8 @@ async fn rename(mut call: Call) -> Answer {
     let new = body.get("name").and_then(Value::as_str);
     let new = new.ok_or_else(|| Error::invalid("'name' is a required property"))?;
     let (namespace, name) = (call.parameter("namespace"), call.parameter("tag"));
-    call.service.rename_tag(namespace, name, new).await?;
-    json_of(
-        StatusCode::OK,
-        &written(&call.service.get_tag(namespace, new).await?),
-    )
+    let renamed = call.service.rename_tag(namespace, name, new).await?;
+    json_of(StatusCode::OK, &written(&renamed))
 }
 
 async fn delete(call: Call) -> Answer {

@@ -168,6 +168,10 @@ async fn only_the_member_answers(on: impl Deployment) {
         let service = on.service(caller).await;
         let answered = service.set_member_status(&id, member, accepted).await;
         assert_eq!(kind(answered), why, "{caller}");
+        // A client cannot find out without a change.
+        if let Err(error) = service.check_may_decide(&id, member).await {
+            assert_eq!(error.kind(), why, "{caller}");
+        }
     }
     let admin = on.service("admin:admin:u").await;
     let answered = admin.set_member_status(&id, &other, accepted).await;

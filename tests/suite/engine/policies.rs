@@ -3,10 +3,15 @@
 use std::fs;
 
 use glance_tools::ErrorKind::{Forbidden, NotFound};
-use glance_tools::model::{Change, Image, ImagePatch, ImageQuery};
-use glance_tools::service::{Images, Members, Namespaces};
+use glance_tools::data::Watch;
+use glance_tools::model::{Change, Image, ImagePatch, ImageQuery, Import, ImportMethod};
+use glance_tools::service::{
+    Cache, CacheKeeper, ImageData, Images, Imports, Members, MetadefObjects, MetadefTags,
+    Namespaces, ResourceTypes, Upload,
+};
 use serde_json::{Value, json};
 
+use crate::contract::data::pipe;
 use crate::contract::{kind, new_image, raw_image};
 use crate::support::{GLANCE, Place, Run, all_images, block_on};
 
@@ -55,7 +60,8 @@ fn a_rule_of_the_file_refuses_as_the_service_does() {
 
 #[test]
 fn images_that_the_rules_hide_are_neither_found_nor_listed() {
-    let place = with_policy("get_image: role:admin or not 'secret':%(class)s\n");
+    let rules = "get_image: role:admin or not 'secret':%(class)s\ndelete_image: role:admin\n";
+    let place = with_policy(rules);
     // A property that an image does not have is never equal to anything.
     block_on(async {
         let demo = place.open_as("demo:member:u").await;
@@ -94,6 +100,101 @@ fn visibilities_and_namespaces_are_decided_by_the_file() {
         let other = place.open_as("other:member:u").await;
         other.get_image(&image.id).await.unwrap();
         assert_eq!(kind(other.get_namespace("N", None).await), NotFound);
+    });
+}
+
+#[test]
+fn rules_of_the_contents_of_a_namespace_decide_about_them_alone() {
+    let place = with_policy(
+        "get_metadef_namespace: role:admin\nget_metadef_object: role:admin\n\
+         get_metadef_resource_type: role:admin\ndelete_metadef_tags: role:member\n\
+         modify_metadef_object: role:member\n",
+    );
+    block_on(async {
+        let root = place.open_as("root:admin:u").await;
+        for visibility in ["public", "private"] {
+            let Value::Object(namespace) = json!({
+                "namespace": visibility,
+                "visibility": visibility,
+                "objects": [{"name": "o"}],
+                "tags": [{"name": "t"}],
+                "resource_type_associations": [{"name": "OS::A"}],
+            }) else {
+                unreachable!()
+            };
+            root.create_namespace(namespace).await.unwrap();
+        }
+        let demo = place.open_as("demo:member:u").await;
+        assert_eq!(kind(demo.get_namespace("public", None).await), NotFound);
+        assert_eq!(demo.list_tags("public").await.unwrap().len(), 1);
+        assert_eq!(kind(demo.list_tags("private").await), NotFound);
+        // A change of an object is answered without the right to get it.
+        let Value::Object(object) = json!({"name": "o", "description": "d"}) else {
+            unreachable!()
+        };
+        let replaced = demo.replace_object("public", "o", object).await.unwrap();
+        assert_eq!(replaced.description.as_deref(), Some("d"));
+        // Each in a list is decided about by itself.
+        assert!(demo.list_objects("public").await.unwrap().is_empty());
+        assert!(demo.list_associations("public").await.unwrap().is_empty());
+        assert_eq!(kind(demo.get_object("public", "o").await), NotFound);
+        // To delete all of a kind is as much as to delete the namespace.
+        assert_eq!(kind(demo.delete_tags("public").await), NotFound);
+        assert_eq!(root.list_objects("public").await.unwrap().len(), 1);
+        root.delete_tags("public").await.unwrap();
+        root.delete_objects("public").await.unwrap();
+    });
+}
+
+#[test]
+fn what_rules_allow_is_done_with_an_image_that_they_hide() {
+    let rules = "get_image: role:admin\nmodify_image: role:admin\nupload_image: role:member\n";
+    let place = with_policy(rules);
+    block_on(async {
+        let demo = place.open_as("demo:member:u").await;
+        let id = raw_image(&demo, "hidden").await.id;
+        assert_eq!(kind(demo.get_image(&id).await), NotFound);
+        // Its status is for callers that may get it.
+        let import = Import::new(ImportMethod::GlanceDirect);
+        let begun = demo.import_image(&id, import, Watch::default()).await;
+        assert_eq!(kind(begun.map(drop)), NotFound);
+        assert_eq!(demo.stage_host(&id).await.unwrap(), None);
+        let uploaded = demo.upload_image(&id, Upload::new(pipe(b"data"))).await;
+        assert_eq!(uploaded.unwrap().size, Some(4));
+    });
+}
+
+#[test]
+fn who_may_not_see_members_changes_none() {
+    let place = with_policy("get_member: role:admin\n");
+    block_on(async {
+        let demo = place.open_as("demo:member:u").await;
+        let image = new_image(json!({"visibility": "shared"}));
+        let id = demo.create_image(image).await.unwrap().id;
+        demo.add_member(&id, "other").await.unwrap();
+        for member in ["other", "nobody"] {
+            assert_eq!(kind(demo.get_member(&id, member).await), NotFound);
+            assert_eq!(kind(demo.remove_member(&id, member).await), Forbidden);
+            assert_eq!(kind(demo.check_may_decide(&id, member).await), Forbidden);
+        }
+        assert_eq!(demo.list_members(&id).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn one_rule_decides_about_the_routes_of_the_cache_middleware() {
+    let place = with_policy("manage_image_cache: role:member\n");
+    let unknown = "88888888-8888-8888-8888-888888888888";
+    block_on(async {
+        let demo = place.open_as("demo:member:u").await;
+        demo.queue(unknown).await.unwrap();
+        assert_eq!(demo.list_queued().await.unwrap(), [unknown]);
+        demo.delete_cached(unknown).await.unwrap();
+        assert_eq!(demo.delete_all_queued().await.unwrap(), 1);
+        assert_eq!(kind(demo.cache_state().await), Forbidden);
+        let reader = place.open_as("demo:reader:u").await;
+        assert_eq!(kind(reader.queue(unknown).await), Forbidden);
+        assert_eq!(kind(reader.list_cached().await), Forbidden);
     });
 }
 

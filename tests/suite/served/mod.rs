@@ -5,6 +5,7 @@ mod bad_clients;
 mod killed;
 mod locations;
 mod regions;
+mod routes;
 mod signals;
 mod stage_host;
 

@@ -1,6 +1,7 @@
 //! One of the two services, with the images and namespaces that requests to it are about.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use glance_tools::http::{Client, Options, Request, Response, retry};
@@ -9,7 +10,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::MAKER;
+use super::{MAKER, Row};
 use crate::support::block_on;
 
 /// How often the real service is asked: on SQLite, requests and its own tasks get in each other's way.
@@ -76,6 +77,21 @@ pub struct Side {
     made: HashMap<Kind, String>,
     /// How many names were given.
     names: usize,
+    /// How many things were made, and the time that it took.
+    making: (usize, Duration),
+    /// How many requests were sent that are compared, and the time that they took.
+    played: (usize, Duration),
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (played, during) = self.played;
+        let (made, making) = self.making;
+        write!(
+            f,
+            "{played} requests in {during:?}, {made} preparations in {making:?}"
+        )
+    }
 }
 
 impl Side {
@@ -86,38 +102,26 @@ impl Side {
             callers: callers.iter().cloned().collect(),
             made: HashMap::new(),
             names: 0,
+            making: (0, Duration::ZERO),
+            played: (0, Duration::ZERO),
         }
     }
 
-    /// Sends a request that is about something of a kind, and returns the response.
-    pub fn play(
-        &mut self,
-        caller: &str,
-        method: &str,
-        path: &str,
-        kind: Option<Kind>,
-        body: Option<&str>,
-    ) -> Response {
+    /// Sends a request as a caller, and returns the response.
+    pub fn play(&mut self, caller: &str, row: &Row) -> Response {
         let attempts = if self.is_real { ATTEMPTS } else { 1 };
-        let mut response = self.attempt(caller, method, path, kind, body);
+        let mut response = self.attempt(caller, row);
         for _ in 1..attempts {
             if response.status != StatusCode::INTERNAL_SERVER_ERROR {
                 break;
             }
-            response = self.attempt(caller, method, path, kind, body);
+            response = self.attempt(caller, row);
         }
         response
     }
 
-    fn attempt(
-        &mut self,
-        caller: &str,
-        method: &str,
-        path: &str,
-        kind: Option<Kind>,
-        body: Option<&str>,
-    ) -> Response {
-        let subject = kind.map(|kind| self.subject(kind));
+    fn attempt(&mut self, caller: &str, row: &Row) -> Response {
+        let subject = row.subject.map(|kind| self.subject(kind));
         let fresh = self.name();
         let fill = |text: &str| {
             let subject = subject.as_deref().unwrap_or_default();
@@ -128,11 +132,15 @@ impl Side {
                 .replace("$owner", &self.callers["owner"].0)
                 .replace("$new", &fresh)
         };
-        let response = self.send(caller, method, &fill(path), body.map(fill).as_deref());
-        let is_refused = response.status.is_client_error();
-        if let Some(kind) = kind
-            && method != "GET"
-            && !is_refused
+        let began = Instant::now();
+        let body = row.body.map(fill);
+        let response = self.send(caller, row.method, &fill(row.path), body.as_deref());
+        self.played.0 += 1;
+        self.played.1 += began.elapsed();
+        if let Some(kind) = row.subject
+            && row.method != "GET"
+            && !row.has_mark('=')
+            && !response.status.is_client_error()
         {
             self.made.remove(&kind);
         }
@@ -146,10 +154,13 @@ impl Side {
         }
         let attempts = if self.is_real { ATTEMPTS } else { 1 };
         let mut failures = Vec::new();
+        let began = Instant::now();
         for _ in 0..attempts {
             match self.make(kind) {
                 Ok(made) => {
                     self.made.insert(kind, made.clone());
+                    self.making.0 += 1;
+                    self.making.1 += began.elapsed();
                     return made;
                 }
                 Err(failure) => failures.push(failure),
