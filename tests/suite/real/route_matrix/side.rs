@@ -13,7 +13,8 @@ use url::Url;
 use super::{MAKER, Row};
 use crate::support::block_on;
 
-/// How often the real service is asked: on SQLite, requests and its own tasks get in each other's way.
+/// How often the real service is asked: on SQLite, requests and its own tasks get in each other's way, and a valid token is
+/// refused now and then.
 const ATTEMPTS: usize = 8;
 
 /// The longest time that a copy may take.
@@ -110,9 +111,12 @@ impl Side {
     /// Sends a request as a caller, and returns the response.
     pub fn play(&mut self, caller: &str, row: &Row) -> Response {
         let attempts = if self.is_real { ATTEMPTS } else { 1 };
+        let has_token = self.callers.contains_key(caller);
         let mut response = self.attempt(caller, row);
         for _ in 1..attempts {
-            if response.status != StatusCode::INTERNAL_SERVER_ERROR {
+            let status = response.status;
+            let is_refused = status == StatusCode::UNAUTHORIZED && has_token;
+            if status != StatusCode::INTERNAL_SERVER_ERROR && !is_refused {
                 break;
             }
             response = self.attempt(caller, row);
