@@ -26,7 +26,6 @@ use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::columns::{Columns, Row};
 use crate::local::catalog::db::dialect::Dialect;
 use crate::local::catalog::db::failure::{Transient, failed, locked, transient};
-use crate::local::catalog::db::idle::Idle;
 use crate::local::catalog::db::mysql;
 use crate::local::catalog::db::mysql::Connections;
 use crate::local::catalog::db::plans;
@@ -133,8 +132,6 @@ fn named(path: &Path) -> String {
 /// An open catalogue. Clones share its connections.
 #[derive(Clone)]
 pub struct Catalog {
-    /// Connections for lists. They are closed before the others, so that none of them is the last one.
-    lists: Idle,
     pool: Pool,
     /// Whether this process has changed an SQLite database.
     has_written: Arc<AtomicBool>,
@@ -168,7 +165,6 @@ impl Catalog {
 
     fn new(pool: Pool, database: &Database) -> Self {
         Self {
-            lists: Idle::default(),
             pool,
             has_written: Arc::default(),
             cipher: AddressCipher::default(),
@@ -483,14 +479,8 @@ impl Catalog {
         .await
     }
 
-    /// Returns the connections for lists of an SQLite database.
-    pub(in crate::local::catalog) fn list_connections(&self) -> &Idle {
-        &self.lists
-    }
-
     /// Closes all connections. The end of the process closes any that are left.
     pub async fn close(self) -> Result<()> {
-        self.lists.close();
         match &self.pool {
             Pool::Sqlite(pools) => pools.close().await,
             Pool::Mysql(pool) => pool.close().await,
@@ -510,7 +500,6 @@ impl Catalog {
         let Pool::Sqlite(pools) = &self.pool else {
             return;
         };
-        self.lists.close();
         if self.has_written.swap(false, Ordering::Relaxed) {
             // An abandoned task may still hold the connection.
             let emptied = empty_log(&pools.writer);

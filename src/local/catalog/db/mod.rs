@@ -6,7 +6,6 @@ pub(in crate::local::catalog) mod connection;
 pub(in crate::local::catalog) mod dialect;
 pub(in crate::local::catalog) mod exclusive;
 pub(in crate::local::catalog) mod failure;
-pub(in crate::local::catalog) mod idle;
 pub(in crate::local::catalog) mod mysql;
 pub(in crate::local::catalog) mod plans;
 pub(in crate::local::catalog) mod sql;

@@ -59,8 +59,7 @@ impl Catalog {
             let sql = self.list_statement(&query, caller).await?;
             match self.database() {
                 Database::Sqlite(path) => {
-                    let (idle, cipher) = (self.list_connections(), self.cipher().clone());
-                    let mut reader = Reader::start(idle, path, sql, fields, cipher)?;
+                    let mut reader = Reader::start(path, sql, fields, self.cipher().clone())?;
                     while let Some(images) = reader.next().await {
                         yield images?;
                     }

@@ -13,7 +13,6 @@ use url::Url;
 
 use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::connection::{BUSY_TIMEOUT, is_frozen};
-use crate::local::catalog::db::idle::Idle;
 use crate::local::catalog::db::plans;
 use crate::local::catalog::tables::images::{Child, Parents, read_image};
 use crate::local::catalog::{Sql, failed};
@@ -26,10 +25,6 @@ const CHUNK: usize = 500;
 /// The number of chunks in the queue: the next one is read while this one is processed.
 const AHEAD: usize = 1;
 
-/// The number of bytes of the database file that are mapped: the maximum of SQLite. The rows of a list are in thousands of
-/// pages, each of which costs a system call otherwise, more than half of the time of a list.
-const MAPPED: i64 = 0x7fff_0000;
-
 /// A list that is read by a separate thread. The thread ends with the list, or soon after this is dropped.
 pub(in crate::local::catalog) struct Reader {
     chunks: Receiver<Result<Vec<Image>>>,
@@ -40,9 +35,8 @@ pub(in crate::local::catalog) struct Reader {
 
 impl Reader {
     /// Starts to read the images that `list` selects from the database at `path`, with the parts in `fields`, all
-    /// from one snapshot, with a connection of `idle` if there is one.
+    /// from one snapshot.
     pub(in crate::local::catalog) fn start(
-        idle: &Idle,
         path: &Path,
         list: Sql,
         fields: Fields,
@@ -51,17 +45,10 @@ impl Reader {
         plans::check(&list.text);
         let (sender, chunks) = mpsc::channel(AHEAD);
         let path = path.to_path_buf();
-        let idle = idle.clone();
-        let work = move |sender: &_, path: &Path| {
-            let mut connection = idle.take().map_or_else(|| open(path), Ok)?;
-            read(&mut connection, &list, fields, &cipher, sender)?;
-            idle.keep(connection);
-            Ok(())
-        };
         let thread = std::thread::Builder::new()
             .name("list".to_string())
             .spawn(move || {
-                if let Err(error) = work(&sender, &path) {
+                if let Err(error) = read(&path, &list, fields, &cipher, &sender) {
                     // Fails if the list was dropped.
                     let _ = sender.blocking_send(Err(named(error, &path)));
                 }
@@ -107,12 +94,13 @@ fn named(error: Error, path: &Path) -> Error {
 
 /// Sends the images of `list`, until there are no more or the receiver is dropped.
 fn read(
-    connection: &mut Connection,
+    path: &Path,
     list: &Sql,
     fields: Fields,
     cipher: &AddressCipher,
     sender: &Sender<Result<Vec<Image>>>,
 ) -> Result<()> {
+    let mut connection = open(path)?;
     let snapshot = connection.transaction().map_err(failed)?;
     let mut statement = snapshot.prepare(&list.text).map_err(failed)?;
     let mut rows = statement.query(list.params()).map_err(failed)?;
@@ -146,9 +134,6 @@ fn open(path: &Path) -> Result<Connection> {
     };
     let connection = connection.map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    connection
-        .pragma_update(None, "mmap_size", MAPPED)
-        .map_err(failed)?;
     Ok(connection)
 }
 
@@ -208,14 +193,7 @@ mod tests {
 
     /// Starts to read a list from a database without encrypted addresses.
     fn start(path: &Path, list: &str, fields: Fields) -> Result<Reader> {
-        let idle = Idle::default();
-        Reader::start(
-            &idle,
-            path,
-            Sql::new(list),
-            fields,
-            AddressCipher::default(),
-        )
+        Reader::start(path, Sql::new(list), fields, AddressCipher::default())
     }
 
     async fn chunks(mut reader: Reader) -> Vec<Vec<Image>> {
