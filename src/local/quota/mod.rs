@@ -1,7 +1,8 @@
 //! Limits on the usage of projects.
 //!
 //! There are two kinds of limits, as in the reference implementation: `user_storage_quota` in bytes, and four
-//! limits that are in Keystone, for requests to the service, or else in the section `[local_limits]`. The latter apply to the caller's project, and may be exceeded by an upload of unknown size.
+//! limits that are in Keystone, for requests to the service, or else in the section `[local_limits]`. These four apply to the
+//! caller's project, and may be exceeded by an upload of unknown size.
 //!
 //! *Source:* `glance/quota/keystone.py` and `check_quota` in `glance/api/common.py` of the reference
 //! implementation.

@@ -320,7 +320,7 @@ impl Local {
                 "os_hash_value: ({}) not matched with actual os_hash_value: ({value})",
                 hash.value
             ))
-            .hint("The image stays queued, without a location."));
+            .hint("The image stays queued."));
         }
         let hash = MultiHash {
             algorithm: algorithm.name().to_string(),

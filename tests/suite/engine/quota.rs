@@ -1,4 +1,4 @@
-//! What projects may use, by the section `[local_limits]`, and for requests by the limits of Keystone.
+//! Limits of projects: those of the section `[local_limits]`, and for requests those of Keystone.
 
 use glance_tools::ErrorKind::{TooLarge, Unavailable};
 use glance_tools::config::Settings;

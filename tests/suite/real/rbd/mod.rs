@@ -71,12 +71,14 @@ fn killed_commands_on_rbd_lose_nothing_and_leave_nothing() {
 fn images_that_are_closed_as_soon_as_they_are_open_end_no_process() {
     let pool = CephPool::make();
     pool.rbd(&["create", "--size", "1M", &pool.spec("opened")]);
+    pool.rbd(&["snap", "create", "--no-progress", &pool.spec("opened@snap")]);
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        // More than there are processors, so that some are interrupted at any point.
+        for _ in 0..24 {
             scope.spawn(|| {
                 let pool = pool.open();
-                for _ in 0..250 {
-                    drop(pool.open_read_only("opened", None).unwrap());
+                for _ in 0..150 {
+                    drop(pool.open_read_only("opened", Some("snap")).unwrap());
                 }
             });
         }

@@ -31,7 +31,7 @@ const CALLERS: &[(&str, Option<[&str; 3]>)] = &[
     ("admin", Some(["admins", "admin", "a"])),
 ];
 
-/// Who prepares images: may do it with all rules.
+/// The caller that prepares images, which any of the rules allow it to.
 const MAKER: (&str, [&str; 3]) = ("maker", ["matrix", "admin,member,uploader,auditor", "k"]);
 
 /// Differences that are known: a part of method, path and body, about this (all where it is empty), the statuses of the real
@@ -117,7 +117,7 @@ fn rows() -> Vec<Row> {
     rows.collect()
 }
 
-/// What is compared of a response.
+/// The compared parts of a response.
 #[derive(Debug, PartialEq)]
 struct Reply {
     status: u16,

@@ -74,7 +74,7 @@ pub struct Side {
     is_real: bool,
     /// The IDs of the callers' projects, and their tokens.
     callers: HashMap<&'static str, (String, String)>,
-    /// What can be used again.
+    /// The images and namespaces that no request has changed, for the next request.
     made: HashMap<Kind, String>,
     /// How many names were given.
     names: usize,
