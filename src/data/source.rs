@@ -1,15 +1,17 @@
 //! Sources of image data.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, IoSliceMut, Read, Seek};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 
 use async_stream::try_stream;
 use bytes::{Bytes, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt;
+use rustix::io::{ReadWriteFlags, preadv2};
 use tokio::sync::mpsc;
 
 use super::sparse::{Segment, segments};
@@ -19,6 +21,10 @@ use crate::{Error, ErrorKind, Result};
 
 /// The number of buffers of a stream that are read ahead; for a connection, some hundred KiB each.
 const AHEAD: usize = 4;
+
+/// The size of the parts in which a file is streamed. Each of many slow clients has one in memory, and larger ones do not
+/// make fast clients faster.
+const PART: usize = 32 * 1024;
 
 /// An asynchronous stream of buffers, such as the body of an HTTP request.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
@@ -277,24 +283,27 @@ impl Source {
         })
     }
 
-    /// Returns the same data as a stream. Each block of a file is read when it is asked for, by a thread that may
-    /// block.
+    /// Returns the same data as a stream. A part of a file is read when it is asked for: at once if the system has it in
+    /// memory, otherwise by a thread that may block.
     pub fn into_stream(self) -> ByteStream {
         match self {
             Self::Stream { stream, .. } => stream,
             file @ Self::File { .. } => try_stream! {
                 let mut reader = blocking(move || file.into_reader()).await?;
+                let mut part = Part::new();
                 loop {
-                    let (block, rest) = blocking(move || {
-                        let block = read_block(&mut |block| reader.fill(block))?;
-                        Ok((block, reader))
-                    })
-                    .await?;
-                    reader = rest;
-                    match block {
-                        Some(block) => yield block,
-                        None => break,
+                    let mut length = reader.fill_from_memory(part.free());
+                    if length == 0 {
+                        (length, part, reader) = blocking(move || {
+                            let length = reader.fill(part.free())?;
+                            Ok((length, part, reader))
+                        })
+                        .await?;
                     }
+                    if length == 0 {
+                        break;
+                    }
+                    yield part.share(length);
                 }
             }
             .boxed(),
@@ -390,6 +399,37 @@ fn read_block(fill: &mut impl FnMut(&mut [u8]) -> Result<usize>) -> Result<Optio
     Ok((length > 0).then(|| block.freeze()))
 }
 
+/// A buffer for parts of a file, which is filled again when its last part is not in use any more.
+struct Part(Arc<Vec<u8>>);
+
+impl Part {
+    fn new() -> Self {
+        Self(Arc::new(vec![0; PART]))
+    }
+
+    /// Returns the buffer, or a new one while the last part is in use.
+    fn free(&mut self) -> &mut Vec<u8> {
+        if Arc::get_mut(&mut self.0).is_none() {
+            *self = Self::new();
+        }
+        Arc::make_mut(&mut self.0)
+    }
+
+    /// Returns the first bytes of the buffer.
+    fn share(&self, length: usize) -> Bytes {
+        Bytes::from_owner(Shared(Arc::clone(&self.0))).slice(..length)
+    }
+}
+
+/// The owner of shared bytes.
+struct Shared(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 /// Returns a range of the bytes of a stream.
 fn clip(mut stream: ByteStream, range: ByteRange) -> ByteStream {
     let clipped = try_stream! {
@@ -428,6 +468,12 @@ fn outside(range: ByteRange) -> Error {
     )
 }
 
+/// Returns the number of bytes to read into a buffer: until `end`, or the end of the file.
+fn wanted(at: u64, end: Option<u64>, room: usize) -> usize {
+    let left = end.map_or(u64::MAX, |end| end.saturating_sub(at));
+    usize::try_from(left).unwrap_or(usize::MAX).min(room)
+}
+
 /// Image data for blocking code.
 pub struct Reader(Inner);
 
@@ -453,6 +499,25 @@ impl Reader {
         fill(buffer, |rest| self.read(rest))
     }
 
+    /// Reads the next bytes of a file that the system has in memory, without waiting for a disk. Returns 0 if
+    /// there are none, at the end, and after an error.
+    fn fill_from_memory(&mut self, buffer: &mut [u8]) -> usize {
+        let Inner::File { file, at, end, .. } = &mut self.0 else {
+            return 0;
+        };
+        let wanted = wanted(*at, *end, buffer.len());
+        let buffer = &mut buffer[..wanted];
+        let read = preadv2(
+            file,
+            &mut [IoSliceMut::new(buffer)],
+            *at,
+            ReadWriteFlags::NOWAIT,
+        );
+        let bytes = read.unwrap_or(0);
+        *at += bytes as u64;
+        bytes
+    }
+
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match &mut self.0 {
             Inner::File {
@@ -462,9 +527,7 @@ impl Reader {
                 end,
                 begun,
             } => loop {
-                let left = end.map_or(u64::MAX, |end| end.saturating_sub(*at));
-                let wanted = usize::try_from(left).unwrap_or(usize::MAX);
-                let wanted = wanted.min(buffer.len());
+                let wanted = wanted(*at, *end, buffer.len());
                 match file.read_at(&mut buffer[..wanted], *at) {
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => return Err(Error::io("read", path, e)),

@@ -16,6 +16,7 @@ use crate::cli::operator::log::Log;
 use crate::cli::run::signals::Guard;
 use crate::cli::run::{limits, ui};
 use crate::config::{IdentityKind, ServerSettings, Settings};
+use crate::data::pump::hash_in_background;
 use crate::local::Engine;
 use crate::server::{Features, Limits, Listener, Server, open_for_metrics};
 use crate::{Error, Result};
@@ -32,6 +33,7 @@ const MAX_CONNECTIONS: u64 = 10_000;
 /// Errors of opening the deployment and the socket.
 pub fn run(settings: Settings, server: ServerSettings, log: &Log) -> Result<ExitCode> {
     let runtime = limits::server_runtime()?;
+    hash_in_background();
     // The second signal ends the process with its requests in progress.
     let _guard = Guard::of_service();
     let done = runtime.block_on(serve(settings, server, log));

@@ -22,7 +22,7 @@ use crate::config::oslo::options::{
     OptionSpec, SERVICE_TOKEN_ROLES, SERVICE_TOKEN_ROLES_REQUIRED, TOKEN_CACHE_TIME,
     TRUSTED_PROXIES,
 };
-use crate::config::oslo::reader::Reader;
+use crate::config::oslo::reader::{Located, Reader};
 use crate::config::oslo::values::quoted;
 use crate::config::secret::Secret;
 use crate::{Error, Result};
@@ -245,12 +245,7 @@ pub(super) fn read_keystone(reader: &Reader<'_>) -> Result<KeystoneSettings> {
         auth_url: address,
         public_url,
         region: text(&AUTH_REGION)?,
-        interface: Interface::parse(&interface.value).ok_or_else(|| {
-            interface.refuse(format_args!(
-                "{} is not one of internal, public, admin",
-                quoted(&interface.value)
-            ))
-        })?,
+        interface: read_interface(&interface, &interface.value)?,
         tls: Tls {
             insecure: reader.boolean(&AUTH_INSECURE)?,
             trust: text(&AUTH_CAFILE)?.map_or_else(Trust::default, |file| Trust::Only(file.into())),
@@ -264,6 +259,16 @@ pub(super) fn read_keystone(reader: &Reader<'_>) -> Result<KeystoneSettings> {
         service_roles: reader.list(&SERVICE_TOKEN_ROLES)?.value,
         service_roles_required: reader.boolean(&SERVICE_TOKEN_ROLES_REQUIRED)?,
         service_type: reader.text_or_default(&AUTH_SERVICE_TYPE)?.value,
+    })
+}
+
+/// Reads the name of an interface in an option.
+pub(super) fn read_interface<T>(option: &Located<'_, T>, name: &str) -> Result<Interface> {
+    Interface::parse(name).ok_or_else(|| {
+        option.refuse(format_args!(
+            "{} is not one of internal, public, admin",
+            quoted(name)
+        ))
     })
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use super::identity::{KeystoneLogin, LoginOptions};
+use super::identity::{KeystoneLogin, LoginOptions, read_interface};
 use crate::config::cloud::{Address, Interface, Keystone, Tls, Trust};
 use crate::config::oslo::options::{
     AUTH_CAFILE, AUTH_CERTFILE, AUTH_INSECURE, AUTH_KEYFILE, AUTH_REGION, AUTH_URL,
@@ -12,7 +12,6 @@ use crate::config::oslo::options::{
     LIMIT_SERVICE_NAME, LIMIT_SERVICE_TYPE, OptionSpec, USE_KEYSTONE_LIMITS,
 };
 use crate::config::oslo::reader::Reader;
-use crate::config::oslo::values::quoted;
 use crate::{Error, Result};
 
 /// The section.
@@ -77,14 +76,10 @@ pub(super) fn read_unified_limits(reader: &Reader<'_>) -> Result<Option<UnifiedL
     let auth_url = auth_url.ok_or_else(|| options.missing(&AUTH_URL))?;
     let address = Address::parse(&auth_url.value).map_err(|why| auth_url.refuse(why))?;
     let interfaces = reader.list(&LIMIT_INTERFACES)?;
-    let known = interfaces.value.iter().map(|name| {
-        Interface::parse(name).ok_or_else(|| {
-            interfaces.refuse(format_args!(
-                "{} is not one of internal, public, admin",
-                quoted(name)
-            ))
-        })
-    });
+    let known = interfaces
+        .value
+        .iter()
+        .map(|name| read_interface(&interfaces, name));
     Ok(Some(UnifiedLimits {
         login: options.login()?,
         auth_url: address,
@@ -119,17 +114,11 @@ fn read_endpoint(reader: &Reader<'_>) -> Result<LimitedEndpoint> {
         .hint("Set it, or endpoint_service_type or endpoint_service_name."));
     }
     let interface = reader.text_or_default(&LIMIT_ENDPOINT_INTERFACE)?;
-    let parsed = Interface::parse(&interface.value);
     Ok(LimitedEndpoint::OfService {
         service_type,
         service_name,
         region: text(&LIMIT_ENDPOINT_REGION)?,
-        interface: parsed.ok_or_else(|| {
-            interface.refuse(format_args!(
-                "{} is not one of internal, public, admin",
-                quoted(&interface.value)
-            ))
-        })?,
+        interface: read_interface(&interface, &interface.value)?,
     })
 }
 

@@ -2,9 +2,12 @@
 
 use std::collections::VecDeque;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
+use rustix::process::setpriority_process;
+use rustix::thread::gettid;
 use tokio::sync::Notify;
 
 use crate::data::{Algorithm, BLOCK, Hasher};
@@ -202,6 +205,19 @@ fn digest_of(hasher: Option<Hasher>) -> Result<String> {
     Ok(hasher.finish())
 }
 
+/// The niceness of hashing threads in the background. Each level is worth about a quarter of a thread's share of the
+/// processors: with this one, a thread that serves requests has nine times the share.
+const BACKGROUND_NICENESS: i32 = 10;
+
+/// Whether the hashing threads run in the background.
+static IS_BACKGROUND: AtomicBool = AtomicBool::new(false);
+
+/// Lets the hashing threads, which are started by the first transfer, give way to other threads: those of a service
+/// answer requests while it receives data.
+pub fn hash_in_background() {
+    IS_BACKGROUND.store(true, Ordering::Relaxed);
+}
+
 /// The hashing threads, one for each core. The first piece starts them, and they run until the process
 /// exits.
 struct Workers(Mutex<Option<Sender<Arc<Lane>>>>);
@@ -230,7 +246,13 @@ fn start_workers() -> Result<Sender<Arc<Lane>>> {
         let (receiver, again) = (Arc::clone(&receiver), sender.clone());
         let spawned = std::thread::Builder::new()
             .name("hash".to_string())
-            .spawn(move || work(&receiver, &again));
+            .spawn(move || {
+                if IS_BACKGROUND.load(Ordering::Relaxed) {
+                    // Without it, requests are only slower.
+                    let _ = setpriority_process(Some(gettid()), BACKGROUND_NICENESS);
+                }
+                work(&receiver, &again);
+            });
         if let Err(error) = spawned {
             // One thread is enough if the system refuses more.
             if started == 0 {
@@ -283,6 +305,7 @@ impl Blocks {
         let Some(bytes) = Arc::get_mut(&mut buffer) else {
             return Err(Error::internal("a block is still in use"));
         };
+        bytes.resize(BLOCK, 0);
         let length = fill(bytes)?;
         self.buffers.push_back(Arc::clone(&buffer));
         if length == 0 {
@@ -295,8 +318,16 @@ impl Blocks {
 
     /// Returns a buffer of [`BLOCK`] bytes to fill, for [`Blocks::share_filled`].
     pub(super) fn buffer(&mut self) -> Vec<u8> {
-        let buffer = self.take_buffer();
-        Arc::try_unwrap(buffer).unwrap_or_else(|_| vec![0; BLOCK])
+        let mut buffer = Arc::try_unwrap(self.take_buffer()).unwrap_or_default();
+        buffer.resize(BLOCK, 0);
+        buffer
+    }
+
+    /// Returns a buffer without bytes, for [`Blocks::share_filled`]. It takes up what it receives.
+    pub(super) fn empty_buffer(&mut self) -> Vec<u8> {
+        let mut buffer = Arc::try_unwrap(self.take_buffer()).unwrap_or_default();
+        buffer.clear();
+        buffer
     }
 
     /// Shares the first `length` bytes of a buffer with the hashes; waits asynchronously.
@@ -386,7 +417,7 @@ impl Blocks {
         self.lanes.extend(idle.into_iter().map(Lane::new));
     }
 
-    /// Returns a buffer that is no longer read, or a new one while all are in use. The limit on the lanes'
+    /// Returns a buffer that is no longer read, or an empty one while all are in use. The limit on the lanes'
     /// lag also limits the number of buffers.
     fn take_buffer(&mut self) -> Arc<Vec<u8>> {
         let free = self
@@ -394,7 +425,7 @@ impl Blocks {
             .front_mut()
             .is_some_and(|oldest| Arc::get_mut(oldest).is_some());
         let reused = if free { self.buffers.pop_front() } else { None };
-        reused.unwrap_or_else(|| Arc::new(vec![0; BLOCK]))
+        reused.unwrap_or_default()
     }
 }
 

@@ -10,7 +10,7 @@ mod stream;
 mod writeback;
 
 pub use file::take_in;
-pub use hashing::{Block, Blocks};
+pub use hashing::{Block, Blocks, hash_in_background};
 
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -10,7 +10,7 @@ use super::writeback::Writeback;
 use super::{BlockSink, Blocks, Look, Sink, Taken, Target};
 use crate::Result;
 use crate::data::source::ByteStream;
-use crate::data::{Algorithm, Watch, blocking};
+use crate::data::{Algorithm, BLOCK, Watch, blocking};
 
 /// Transfers a stream; see [`transfer`](super::transfer).
 pub(super) async fn take_stream(
@@ -48,9 +48,8 @@ async fn take(
     };
     let mut rest = Bytes::new();
     loop {
-        let mut buffer = blocks.buffer();
-        let mut filled = 0;
-        while filled < buffer.len() {
+        let mut buffer = blocks.empty_buffer();
+        while buffer.len() < BLOCK {
             while rest.is_empty() {
                 match stream.next().await {
                     Some(bytes) => rest = bytes?,
@@ -60,11 +59,11 @@ async fn take(
             if rest.is_empty() {
                 break;
             }
-            let bytes = rest.split_to(rest.len().min(buffer.len() - filled));
-            buffer[filled..filled + bytes.len()].copy_from_slice(&bytes);
-            filled += bytes.len();
+            let bytes = rest.split_to(rest.len().min(BLOCK - buffer.len()));
+            buffer.extend_from_slice(&bytes);
         }
-        let is_last = filled < buffer.len();
+        let filled = buffer.len();
+        let is_last = filled < BLOCK;
         if filled > 0 {
             let block = blocks.share_filled(buffer, filled).await?;
             let shared = block.clone();

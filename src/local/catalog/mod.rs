@@ -1,9 +1,8 @@
 //! The catalogue: the engine's records in an SQL database.
 //!
-//! Connections, transactions and rows are those of sqlx. Statements are written by hand, since their placeholders
-//! and syntax are the same on every database that Glance supports. The differences (schema, text and native
-//! timestamps) are each handled in one place. Long lists of an SQLite database are read with rusqlite, in `tables::reader`;
-//! rows of both drivers implement `db::columns::Columns`.
+//! SQLite is used through rusqlite (`db::sqlite`), MySQL through sqlx (`db::mysql`). Statements are written by hand, since
+//! their placeholders and syntax are the same on every database that Glance supports. The differences (schema, text and
+//! native timestamps) are each handled in one place. Rows of both drivers implement `db::columns::Columns`.
 
 mod db;
 mod schema;

@@ -1,6 +1,6 @@
 //! Namespaces.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use async_stream::try_stream;
 use async_trait::async_trait;
@@ -89,20 +89,10 @@ impl Namespaces for Local {
     }
 
     async fn get_namespace(&self, name: &str, resource_type: Option<&str>) -> Result<Namespace> {
-        let whole = self.catalog.read(async |snapshot| {
-            let rows = snapshot.metadefs();
-            let found = self.known_namespace(rows.namespace(name).await?, name)?;
-            for action in WHOLE {
-                let target = Target::Namespace(&found.namespace);
-                self.policy.check(&self.caller, action, target)?;
-            }
-            let StoredNamespace { id, mut namespace } = found;
-            namespace.objects = rows.objects(id).await?;
-            namespace.resource_type_associations = rows.associations_of(id).await?;
-            namespace.properties = rows.properties(id).await?;
-            let tags = rows.tags(id).await?.into_iter();
-            namespace.tags = tags.map(|tag| Tag::named(tag.name)).collect();
-            Ok(namespace)
+        let (local, asked) = (self.clone(), name.to_string());
+        let whole = self.catalog.read(move |snapshot| {
+            let (local, asked) = (local.clone(), asked.clone());
+            async move { local.whole_namespace(&snapshot, &asked).await }
         });
         let namespace = whole.await?;
         Ok(match resource_type {
@@ -257,21 +247,10 @@ impl Local {
             Some(name) => Some(self.find_namespace(name).await?.id),
             None => None,
         };
-        let project = (!self.caller.is_admin()).then_some(self.caller.project.as_str());
-        let read = self.catalog.read(async |snapshot| {
-            let rows = snapshot.metadefs();
-            let mut found = rows.namespaces(&query, project, after).await?;
-            if self.policy.has_rules()? {
-                let mut seen = Vec::new();
-                for one in found {
-                    if self.may(Action::GetMetadefNamespace, &one)? {
-                        seen.push(one);
-                    }
-                }
-                found = seen;
-            }
-            let ids: Vec<i64> = found.iter().map(|stored| stored.id).collect();
-            Ok((found, rows.associations(&ids).await?))
+        let local = self.clone();
+        let read = self.catalog.read(move |snapshot| {
+            let (local, query) = (local.clone(), query.clone());
+            async move { local.seen_namespaces(&snapshot, &query, after).await }
         });
         let (found, mut associations) = read.await?;
         let with_associations = found.into_iter().map(|StoredNamespace { id, namespace }| {
@@ -282,6 +261,48 @@ impl Local {
             }
         });
         Ok(with_associations.collect())
+    }
+
+    /// Reads a namespace with its contents from a snapshot.
+    async fn whole_namespace(&self, snapshot: &Transaction, name: &str) -> Result<Namespace> {
+        let rows = snapshot.metadefs();
+        let found = self.known_namespace(rows.namespace(name).await?, name)?;
+        for action in WHOLE {
+            let target = Target::Namespace(&found.namespace);
+            self.policy.check(&self.caller, action, target)?;
+        }
+        let StoredNamespace { id, mut namespace } = found;
+        namespace.objects = rows.objects(id).await?;
+        namespace.resource_type_associations = rows.associations_of(id).await?;
+        namespace.properties = rows.properties(id).await?;
+        let tags = rows.tags(id).await?.into_iter();
+        namespace.tags = tags.map(|tag| Tag::named(tag.name)).collect();
+        Ok(namespace)
+    }
+
+    /// Reads the matching namespaces that the caller may see, after the one with the ID `after`, and their associations by
+    /// their IDs.
+    async fn seen_namespaces(
+        &self,
+        snapshot: &Transaction,
+        query: &NamespaceQuery,
+        after: Option<i64>,
+    ) -> Result<(Vec<StoredNamespace>, HashMap<i64, Vec<Association>>)> {
+        let project = (!self.caller.is_admin()).then_some(self.caller.project.as_str());
+        let rows = snapshot.metadefs();
+        let mut found = rows.namespaces(query, project, after).await?;
+        if self.policy.has_rules()? {
+            let mut seen = Vec::new();
+            for one in found {
+                if self.may(Action::GetMetadefNamespace, &one)? {
+                    seen.push(one);
+                }
+            }
+            found = seen;
+        }
+        let ids: Vec<i64> = found.iter().map(|stored| stored.id).collect();
+        let associations = rows.associations(&ids).await?;
+        Ok((found, associations))
     }
 
     /// Deletes all contents of one kind from a namespace, which is as much as to delete the namespace.

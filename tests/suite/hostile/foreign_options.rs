@@ -15,7 +15,7 @@ use glance_tools::ErrorKind;
 use glance_tools::cli::command::argparse::{self, Request};
 use glance_tools::cli::command::grammar::{Grammar, Row};
 use glance_tools::cli::command::parser;
-use glance_tools::cli::{cache_manage, manage, scrubber};
+use glance_tools::cli::{api, cache_manage, manage, scrubber};
 use serde_json::Value;
 
 use crate::cli::grammar::{
@@ -328,6 +328,11 @@ fn tools(all: &Value) -> Vec<Tool> {
     with_oslo.extend(oslo.clone());
     let command = scrubber::command();
     add("glance-scrubber", command.clone(), &[], with_oslo, &command);
+    // Upstream's program has those of oslo.config alone.
+    let command = api::command();
+    let mut own = oslo.clone();
+    own.extend(["--data-dir", "--bind-host", "--bind-port"].map(|flag| (flag.to_string(), true)));
+    add("glance-api", command.clone(), &[], own, &command);
     for (old, _) in cache_manage::OLD_NAMES {
         let command = cache_manage::upkeep_command(old, "");
         let mut own = theirs(old);

@@ -20,3 +20,4 @@ mod s3;
 mod server_identity;
 mod services;
 mod store_faults;
+mod unified_limits;

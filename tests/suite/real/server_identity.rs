@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use glance_tools::http::{Client, Options, Request, Response, retry};
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, StatusCode};
@@ -56,11 +57,25 @@ impl Api {
     }
 }
 
-fn call(
+pub(super) fn call(
     method: Method,
     url: &str,
     headers: &[(&'static str, &str)],
     body: Option<&Value>,
+) -> Response {
+    let Some(body) = body else {
+        return send(method, url, headers, Bytes::new());
+    };
+    let headers = [headers, &[("content-type", "application/json")]].concat();
+    send(method, url, &headers, body.to_string().into())
+}
+
+/// The response to a request with a body of any type.
+pub(super) fn send(
+    method: Method,
+    url: &str,
+    headers: &[(&'static str, &str)],
+    body: Bytes,
 ) -> Response {
     let client = Client::new(Options {
         retries: retry::Policy::NEVER,
@@ -71,11 +86,7 @@ fn call(
         let value = HeaderValue::from_str(value).unwrap();
         request.headers.insert(HeaderName::from_static(name), value);
     }
-    if let Some(body) = body {
-        let json = HeaderValue::from_static("application/json");
-        request.headers.insert(http::header::CONTENT_TYPE, json);
-        request.body = body.to_string().into();
-    }
+    request.body = body;
     let Ok(response) = block_on(client.call(&request)) else {
         panic!("no response of {url}")
     };
@@ -83,7 +94,7 @@ fn call(
 }
 
 /// A token of Keystone and its content.
-fn log_in(keystone: &str, identity: &Value, scope: Option<&Value>) -> (String, Value) {
+pub(super) fn log_in(keystone: &str, identity: &Value, scope: Option<&Value>) -> (String, Value) {
     let mut auth = json!({"auth": {"identity": identity}});
     if let Some(scope) = scope {
         auth["auth"]["scope"] = scope.clone();
@@ -103,12 +114,12 @@ fn log_in(keystone: &str, identity: &Value, scope: Option<&Value>) -> (String, V
     (token, body["token"].clone())
 }
 
-fn password(user: &str, password: &str) -> Value {
+pub(super) fn password(user: &str, password: &str) -> Value {
     let user = json!({"name": user, "domain": {"id": "default"}, "password": password});
     json!({"methods": ["password"], "password": {"user": user}})
 }
 
-fn project(name: &str) -> Value {
+pub(super) fn project(name: &str) -> Value {
     json!({"project": {"name": name, "domain": {"id": "default"}}})
 }
 
@@ -133,7 +144,7 @@ fn credential(keystone: &str, more: &Value) -> String {
 }
 
 /// The configuration of a deployment in a directory, with a login of the service.
-fn config(place: &Place, keystone: &str, more: &str) -> String {
+pub(super) fn config(place: &Place, keystone: &str, more: &str) -> String {
     let at = place.file("");
     let (at, keystone) = (at.display(), keystone.trim_end_matches("/v3"));
     format!(

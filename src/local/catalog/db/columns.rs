@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use rusqlite::types::FromSqlError;
+use rusqlite::types::{FromSqlError, Value, ValueRef};
 use sqlx::mysql::MySqlRow;
-use sqlx::sqlite::SqliteRow;
 use sqlx::types::chrono::NaiveDateTime;
 use sqlx::{ColumnIndex, Decode, Type};
 
@@ -159,10 +159,10 @@ fn moment_of_text(text: Option<&str>) -> Result<Option<Timestamp>> {
     text.map(read).transpose()
 }
 
-/// A row of either database, read by sqlx.
+/// A row of either database, without its connection.
 pub(in crate::local) enum Row {
     /// A row of SQLite.
-    Sqlite(SqliteRow),
+    Sqlite(PlainRow),
     /// A row of MySQL or MariaDB.
     Mysql(MySqlRow),
 }
@@ -212,26 +212,6 @@ where
     value.map_err(|error| unreadable(column, error))
 }
 
-impl Columns for SqliteRow {
-    fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
-        let text: Option<&str> = get(self, column.into())?;
-        Ok(text.map(Cow::Borrowed))
-    }
-
-    fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>> {
-        get(self, column.into())
-    }
-
-    fn flag(&self, column: impl Into<Column>) -> Result<bool> {
-        let flag: Option<bool> = get(self, column.into())?;
-        Ok(flag.unwrap_or_default())
-    }
-
-    fn moment(&self, column: impl Into<Column>) -> Result<Option<Timestamp>> {
-        moment_of_text(self.text(column)?.as_deref())
-    }
-}
-
 impl Columns for MySqlRow {
     fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
         let text: Option<&str> = get(self, column.into())?;
@@ -254,28 +234,75 @@ impl Columns for MySqlRow {
     }
 }
 
-/// Returns the value of a column in a row of rusqlite.
-fn get_ref<'r, T>(
-    row: &'r rusqlite::Row<'_>,
+/// The values of a row of SQLite.
+pub(in crate::local) struct PlainRow {
+    /// The names of the columns, shared by the rows of a query.
+    names: Arc<[String]>,
+    values: Vec<Value>,
+}
+
+impl PlainRow {
+    /// Copies a row whose columns have these names.
+    pub(in crate::local::catalog) fn read(
+        row: &rusqlite::Row<'_>,
+        names: &Arc<[String]>,
+    ) -> rusqlite::Result<Self> {
+        let values = (0..names.len()).map(|position| row.get(position));
+        Ok(Self {
+            values: values.collect::<rusqlite::Result<_>>()?,
+            names: Arc::clone(names),
+        })
+    }
+}
+
+/// A row with values of SQLite's types.
+trait Values {
+    /// Returns the value of a column.
+    fn value(&self, column: Column) -> rusqlite::Result<ValueRef<'_>>;
+}
+
+impl Values for PlainRow {
+    fn value(&self, column: Column) -> rusqlite::Result<ValueRef<'_>> {
+        let position = match column.position {
+            Some(position) => Some(position),
+            None => self.names.iter().position(|name| name == column.name),
+        };
+        let value = position.and_then(|position| self.values.get(position));
+        value
+            .map(ValueRef::from)
+            .ok_or_else(|| rusqlite::Error::InvalidColumnName(column.name.to_string()))
+    }
+}
+
+impl Values for rusqlite::Row<'_> {
+    fn value(&self, column: Column) -> rusqlite::Result<ValueRef<'_>> {
+        match column.position {
+            Some(position) => self.get_ref(position),
+            None => self.get_ref(column.name),
+        }
+    }
+}
+
+/// Returns the value of a column that `read` converts.
+fn read_value<'r, T>(
+    row: &'r impl Values,
     column: Column,
-    read: impl FnOnce(rusqlite::types::ValueRef<'r>) -> Result<T, FromSqlError>,
+    read: impl FnOnce(ValueRef<'r>) -> Result<T, FromSqlError>,
 ) -> Result<T> {
-    let value = match column.position {
-        Some(position) => row.get_ref(position),
-        None => row.get_ref(column.name),
-    };
-    let value = value.map_err(|error| unreadable(column, error))?;
+    let value = row
+        .value(column)
+        .map_err(|error| unreadable(column, error))?;
     read(value).map_err(|error| unreadable(column, error))
 }
 
-impl Columns for rusqlite::Row<'_> {
+impl<R: Values> Columns for R {
     fn text(&self, column: impl Into<Column>) -> Result<Option<Cow<'_, str>>> {
-        let text = get_ref(self, column.into(), |value| value.as_str_or_null())?;
+        let text = read_value(self, column.into(), |value| value.as_str_or_null())?;
         Ok(text.map(Cow::Borrowed))
     }
 
     fn integer(&self, column: impl Into<Column>) -> Result<Option<i64>> {
-        get_ref(self, column.into(), |value| value.as_i64_or_null())
+        read_value(self, column.into(), |value| value.as_i64_or_null())
     }
 
     fn flag(&self, column: impl Into<Column>) -> Result<bool> {

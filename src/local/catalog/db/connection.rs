@@ -5,56 +5,46 @@
 //! them holds, and reads wait for no task.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use rustix::fs::StatVfsMountFlags;
 use sqlx::mysql::MySqlPool;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, MySql, Sqlite};
+use sqlx::{AssertSqlSafe, Executor};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::config::{Database, MysqlServer, Secret, Setting, Settings};
-use crate::data::durable::directory_of;
+use crate::data::blocking;
 use crate::local::catalog::Sql;
 use crate::local::catalog::db::addresses::AddressCipher;
 use crate::local::catalog::db::columns::{Columns, Row};
 use crate::local::catalog::db::dialect::Dialect;
-use crate::local::catalog::db::failure::{Transient, failed, locked, transient};
+use crate::local::catalog::db::failure::{Transient, failed, is_locked, transient};
 use crate::local::catalog::db::mysql;
 use crate::local::catalog::db::mysql::Connections;
 use crate::local::catalog::db::plans;
-use crate::local::catalog::db::transaction::{Inner, Run, Transaction, mysql_rows, sqlite_rows};
+use crate::local::catalog::db::sqlite::{self, BUSY_TIMEOUT, Lingering, log_of};
+use crate::local::catalog::db::transaction::{Inner, Run, Transaction, mysql_rows};
 use crate::model::Timestamp;
 use crate::{Error, Result};
-
-/// The maximum time that a statement waits for another process's lock.
-pub(in crate::local::catalog) const BUSY_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// The maximum time that a task waits for a connection, and for the other writing tasks of its process on SQLite.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The maximum time that the end of a command waits to empty a database's log.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The time to wait for connections that are on their way back to their pool.
-const RETURN_TIMEOUT: Duration = Duration::from_millis(100);
-
-/// The number of 4 KiB pages after which SQLite copies its log into the database: rare, but little for the next
-/// process to read.
-const LOG_PAGES: &str = "256";
+/// The maximum time that it waits after that until nothing is copied any more.
+const STOP_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The page cache of the connection for mass removals, in KiB as a negative number, so that pages changed several
 /// times by a batch are written once.
 const REMOVAL_CACHE: &str = "-65536";
 
 /// The maximum number of connections that read an SQLite database, without those of lists.
-const READERS: u32 = 3;
+const READERS: usize = 3;
 
 /// The maximum number of retries of a transaction that was rolled back, or whose connection broke.
 const MAX_RETRIES: usize = 12;
@@ -87,46 +77,49 @@ enum Pool {
 /// The connections to an SQLite file.
 #[derive(Clone)]
 struct SqlitePools {
-    readers: SqlitePool,
-    /// The connection for writes, which is opened at the first write.
-    writer: SqlitePool,
+    readers: sqlite::Connections,
+    /// The connection for writes.
+    writer: sqlite::Connections,
+    /// The connection of the last list.
+    lists: Arc<Lingering>,
 }
 
 impl SqlitePools {
     /// Connects to a database, and opens the first connection for reads.
-    async fn connect(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
-        let writer = pool_options(1).connect_lazy_with(options.clone());
-        let readers = pool_options(READERS).connect_with(options).await;
-        let readers = readers.map_err(|e| failed(e).context(named(path)))?;
-        Ok(Self { readers, writer })
+    async fn connect(path: &Path, options: sqlite::Options) -> Result<Self> {
+        Self {
+            writer: sqlite::Connections::new(options.clone(), 1),
+            readers: sqlite::Connections::new(options, READERS),
+            lists: Arc::new(Lingering::new(path)),
+        }
+        .connected(path)
+        .await
     }
 
     /// Connects to a database with one connection for reads and writes.
-    async fn connect_once(path: &Path, options: SqliteConnectOptions) -> Result<Self> {
-        let pool = pool_options(1).connect_with(options).await;
-        let pool = pool.map_err(|e| failed(e).context(named(path)))?;
-        Ok(Self {
-            readers: pool.clone(),
-            writer: pool,
-        })
+    async fn connect_once(path: &Path, options: sqlite::Options) -> Result<Self> {
+        let once = sqlite::Connections::new(options, 1);
+        Self {
+            writer: once.clone(),
+            readers: once,
+            lists: Arc::new(Lingering::new(path)),
+        }
+        .connected(path)
+        .await
+    }
+
+    async fn connected(self, path: &Path) -> Result<Self> {
+        let opened = self.readers.run(|_| Ok(())).await;
+        opened.map_err(|error| error.context(format_args!("database {}", path.display())))?;
+        Ok(self)
     }
 
     /// Closes all connections.
     async fn close(&self) {
+        self.lists.close();
         self.readers.close().await;
         self.writer.close().await;
     }
-}
-
-fn pool_options(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-}
-
-fn named(path: &Path) -> String {
-    format!("database {}", path.display())
 }
 
 /// An open catalogue. Clones share its connections.
@@ -153,7 +146,7 @@ impl Catalog {
     pub async fn open(database: &Database, create: bool) -> Result<Self> {
         let pool = match database {
             Database::Sqlite(path) => {
-                let options = writing_options(path, create);
+                let options = sqlite::Options::writing(path, create);
                 Pool::Sqlite(SqlitePools::connect(path, options).await?)
             }
             Database::Mysql(server) => {
@@ -191,7 +184,7 @@ impl Catalog {
     pub async fn open_read_only(database: &Database) -> Result<Self> {
         let pool = match database {
             Database::Sqlite(path) => {
-                Pool::Sqlite(SqlitePools::connect(path, sqlite_options(path)).await?)
+                Pool::Sqlite(SqlitePools::connect(path, sqlite::Options::new(path)).await?)
             }
             Database::Mysql(server) => {
                 Pool::Mysql(mysql::connect(server, Connections::Many).await?)
@@ -236,7 +229,7 @@ impl Catalog {
     pub(in crate::local::catalog) async fn unchecked(&self) -> Result<Self> {
         Ok(match self.database() {
             Database::Sqlite(path) => {
-                let options = writing_options(path, false).foreign_keys(false);
+                let options = sqlite::Options::writing(path, false).pragma("foreign_keys", "OFF");
                 Self {
                     pool: Pool::Sqlite(SqlitePools::connect_once(path, options).await?),
                     ..self.clone()
@@ -253,10 +246,9 @@ impl Catalog {
     pub(in crate::local::catalog) async fn for_removal(&self) -> Result<Self> {
         Ok(match self.database() {
             Database::Sqlite(path) => {
-                let options = sqlite_options(path)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    .synchronous(SqliteSynchronous::Normal)
-                    .foreign_keys(false)
+                let options = sqlite::Options::writing(path, false)
+                    .pragma("synchronous", "NORMAL")
+                    .pragma("foreign_keys", "OFF")
                     .pragma("cache_size", REMOVAL_CACHE)
                     .pragma("wal_autocheckpoint", "0");
                 Self {
@@ -305,6 +297,14 @@ impl Catalog {
         }
     }
 
+    /// Returns the connection that reads the lists of an SQLite database.
+    pub(in crate::local::catalog) fn lists(&self) -> Option<&Arc<Lingering>> {
+        match &self.pool {
+            Pool::Sqlite(pools) => Some(&pools.lists),
+            Pool::Mysql(_) => None,
+        }
+    }
+
     /// Returns the name of the database for messages, without secrets.
     pub fn name(&self) -> String {
         self.database.name()
@@ -334,68 +334,92 @@ impl Catalog {
     /// an upload.
     pub async fn begin(&self) -> Result<Transaction> {
         let inner = match &self.pool {
-            Pool::Sqlite(pools) => {
-                let begun = pools.writer.begin_with("BEGIN IMMEDIATE").await;
-                begun.map(Inner::Sqlite)
-            }
-            Pool::Mysql(pool) => pool.begin().await.map(Inner::Mysql),
+            Pool::Sqlite(pools) => begin_writing(&pools.writer).await.map(Inner::Sqlite),
+            Pool::Mysql(pool) => pool.begin().await.map(Inner::Mysql).map_err(failed),
         };
-        Ok(Transaction::new(
-            inner.map_err(|e| self.write_failed(e))?,
-            self.dialect(),
-            Arc::clone(&self.has_written),
-            self.cipher.clone(),
-            Arc::clone(&self.name),
-        ))
+        Ok(self.transaction(inner.map_err(|error| error.context(&self.name))?))
     }
 
     /// Runs `work`, which reads with several statements and MUST NOT change anything, on a snapshot of the
     /// database. Retries it if the connection broke.
     ///
+    /// On SQLite all of it runs on one thread: see [`sqlite`].
+    ///
     /// # Errors
     /// Errors of `work`, and of the connection.
-    pub async fn read<T, W>(&self, work: impl Fn(Arc<Transaction>) -> W) -> Result<T>
+    pub async fn read<T, W>(
+        &self,
+        work: impl Fn(Arc<Transaction>) -> W + Send + 'static,
+    ) -> Result<T>
     where
+        T: Send + 'static,
         W: Future<Output = Result<T>>,
     {
+        let pool = match &self.pool {
+            Pool::Sqlite(pools) => return self.read_sqlite(&pools.readers, work).await,
+            Pool::Mysql(pool) => pool,
+        };
         let attempt = || {
             Box::pin(async {
-                let snapshot = Arc::new(self.begin_snapshot().await?);
-                let value = work(Arc::clone(&snapshot)).await;
-                // Otherwise the connection ends the transaction at its next use.
-                if let Some(snapshot) = Arc::into_inner(snapshot) {
-                    let _ = snapshot.commit().await;
-                }
-                value
+                let begun = pool.begin_with(SNAPSHOT).await;
+                let begun = begun.map_err(|error| failed(error).context(&self.name))?;
+                self.on_snapshot(Inner::Mysql(begun), &work).await
             })
         };
         self.retry(attempt).await
     }
 
-    async fn begin_snapshot(&self) -> Result<Transaction> {
-        let inner = match &self.pool {
-            Pool::Sqlite(pools) => pools.readers.begin().await.map(Inner::Sqlite),
-            Pool::Mysql(pool) => pool.begin_with(SNAPSHOT).await.map(Inner::Mysql),
-        };
-        let inner = inner.map_err(|e| failed(e).context(&self.name))?;
-        let transaction = Transaction::new(
+    async fn read_sqlite<T, W>(
+        &self,
+        readers: &sqlite::Connections,
+        work: impl Fn(Arc<Transaction>) -> W + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T>>,
+    {
+        let mut lease = readers.lease().await?;
+        if lease.stay_here() {
+            match self.on_snapshot(Inner::Sqlite(lease), &work).await {
+                Err(error) if is_locked(&error) => lease = readers.lease().await?,
+                read => return read,
+            }
+        }
+        let (catalog, runtime) = (self.clone(), Handle::current());
+        let read = async move || catalog.on_snapshot(Inner::Sqlite(lease), &work).await;
+        blocking(move || runtime.block_on(read())).await
+    }
+
+    /// Runs `work` on a snapshot, and ends that.
+    async fn on_snapshot<T, W>(
+        &self,
+        mut inner: Inner,
+        work: impl Fn(Arc<Transaction>) -> W,
+    ) -> Result<T>
+    where
+        W: Future<Output = Result<T>>,
+    {
+        if let Inner::Sqlite(lease) = &mut inner {
+            let begun = lease.run_here(|connection| connection.execute_batch("BEGIN"));
+            begun.map_err(|error| error.context(&self.name))?;
+        }
+        let snapshot = Arc::new(self.transaction(inner).into_snapshot());
+        let value = work(Arc::clone(&snapshot)).await;
+        // Otherwise the connection ends the transaction at its next use.
+        if let Some(snapshot) = Arc::into_inner(snapshot) {
+            let _ = snapshot.commit().await;
+        }
+        value
+    }
+
+    fn transaction(&self, inner: Inner) -> Transaction {
+        Transaction::new(
             inner,
             self.dialect(),
             Arc::clone(&self.has_written),
             self.cipher.clone(),
             Arc::clone(&self.name),
-        );
-        Ok(transaction.into_snapshot())
-    }
-
-    /// Returns the error of a failed write.
-    fn write_failed(&self, error: sqlx::Error) -> Error {
-        let failure = match (&self.pool, &error) {
-            // Other tasks of the process have been waiting for another process's lock.
-            (Pool::Sqlite(_), sqlx::Error::PoolTimedOut) => locked().because(error),
-            _ => failed(error),
-        };
-        failure.context(&self.name)
+        )
     }
 
     /// Runs `work` in a transaction and commits it; an error of `work` rolls it back. If the database rolled it
@@ -492,9 +516,6 @@ impl Catalog {
     /// into it and emptied, unless another process is reading or writing. The database is in one file then. This
     /// waits for at most two syncs. Other databases, and later calls, need nothing.
     ///
-    /// The files of the log and of its index stay, because without them the database could not be read on a full
-    /// disk.
-    ///
     /// Failures are ignored: every change was durable when it was committed, and stays in the log.
     pub async fn finish(&self) {
         let Pool::Sqlite(pools) = &self.pool else {
@@ -502,81 +523,40 @@ impl Catalog {
         };
         if self.has_written.swap(false, Ordering::Relaxed) {
             // An abandoned task may still hold the connection.
-            let emptied = empty_log(&pools.writer);
-            let _ = tokio::time::timeout(FINISH_TIMEOUT, emptied).await;
-        }
-        // A connection that is still on its way back would be closed with the runtime, and the last one that is closed
-        // removes the files of the log.
-        for pool in [&pools.writer, &pools.readers] {
-            let _ = tokio::time::timeout(RETURN_TIMEOUT, settle(pool)).await;
+            let limit = FINISH_TIMEOUT + 2 * STOP_TIMEOUT;
+            let _ = timeout(limit, empty_log(&pools.writer)).await;
         }
     }
 }
 
-/// Waits until all connections are back in a pool.
-async fn settle(pool: &SqlitePool) {
-    let mut rounds = 0;
-    while (pool.num_idle() as u64) < u64::from(pool.size()) {
-        // It takes some microseconds, unless the disk is slow.
-        if rounds < 20 {
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        rounds += 1;
+/// Begins a transaction that writes.
+async fn begin_writing(writer: &sqlite::Connections) -> Result<sqlite::Lease> {
+    let mut lease = writer.lease().await?;
+    lease
+        .run(|connection| connection.execute_batch("BEGIN IMMEDIATE"))
+        .await?;
+    Ok(lease)
+}
+
+/// Copies SQLite's log into the database and empties it, unless other processes use it. Stops after a time limit.
+async fn empty_log(writer: &sqlite::Connections) -> Result<()> {
+    let mut lease = writer.lease().await?;
+    let handle = lease.run(|connection| Ok(connection.get_interrupt_handle()));
+    let handle = handle.await?;
+    let empty = |connection: &rusqlite::Connection| {
+        // Does not wait for other processes.
+        connection.busy_timeout(Duration::ZERO)?;
+        let emptied = connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        emptied
+    };
+    let mut emptied = pin!(lease.run(empty));
+    if let Ok(emptied) = timeout(FINISH_TIMEOUT, &mut emptied).await {
+        return emptied;
     }
-}
-
-/// Copies SQLite's log into the database and empties it, unless other processes use it.
-async fn empty_log(writer: &SqlitePool) -> sqlx::Result<()> {
-    let mut connection = writer.acquire().await?;
-    // Does not wait for other processes.
-    connection.execute("PRAGMA busy_timeout = 0").await?;
-    let emptied = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").await;
-    let timeout = format!("PRAGMA busy_timeout = {}", BUSY_TIMEOUT.as_millis());
-    connection.execute(AssertSqlSafe(timeout)).await?;
-    emptied.map(drop)
-}
-
-/// Returns the options for a database that may be written to.
-fn writing_options(path: &Path, create: bool) -> SqliteConnectOptions {
-    let options = sqlite_options(path);
-    if is_frozen(path) {
-        return options;
-    }
-    options
-        .create_if_missing(create)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .pragma("wal_autocheckpoint", LOG_PAGES)
-}
-
-/// Returns whether a database is on a read-only file system and has no log, so that no process can write to it.
-/// SQLite must know this, because it cannot create the index of the log there.
-pub(in crate::local::catalog) fn is_frozen(path: &Path) -> bool {
-    let flags = rustix::fs::statvfs(directory_of(path)).map(|found| found.f_flag);
-    if !flags.is_ok_and(|flags| flags.contains(StatVfsMountFlags::RDONLY)) {
-        return false;
-    }
-    std::fs::metadata(log_of(path)).map_or(true, |log| log.len() == 0)
-}
-
-/// Returns the path of a database's log.
-fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_os_string();
-    log.push("-wal");
-    log.into()
-}
-
-fn sqlite_options(path: &Path) -> SqliteConnectOptions {
-    let mut options = SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(BUSY_TIMEOUT);
-    if is_frozen(path) {
-        options = options.read_only(true).immutable(true);
-    }
-    options.disable_statement_logging()
+    // It stops before the next page, unless a sync does not end.
+    handle.interrupt();
+    timeout(STOP_TIMEOUT, emptied).await.unwrap_or(Ok(()))
 }
 
 impl Run for Catalog {
@@ -590,15 +570,18 @@ impl Run for Catalog {
 
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>> {
         plans::check(&sql.text);
+        let pool = match &self.pool {
+            Pool::Sqlite(pools) => {
+                let rows = pools
+                    .readers
+                    .read(move |connection| sqlite::rows(connection, &sql));
+                return rows.await.map_err(|error| error.context(&self.name));
+            }
+            Pool::Mysql(pool) => pool,
+        };
         let attempt = || async {
-            let rows = match &self.pool {
-                Pool::Sqlite(pools) => {
-                    let rows = sql.query::<Sqlite>().fetch_all(&pools.readers).await;
-                    rows.map(sqlite_rows)
-                }
-                Pool::Mysql(pool) => sql.query::<MySql>().fetch_all(pool).await.map(mysql_rows),
-            };
-            rows.map_err(|e| failed(e).context(&self.name))
+            let rows = mysql_rows(sql.query().fetch_all(pool).await);
+            rows.map_err(|error| error.context(&self.name))
         };
         attempt
             .retry(backoff())
@@ -611,15 +594,15 @@ impl Run for Catalog {
         plans::check(&sql.text);
         let changed = match &self.pool {
             Pool::Sqlite(pools) => {
-                let done = sql.query::<Sqlite>().execute(&pools.writer).await;
-                done.map(|done| done.rows_affected())
+                let execute = move |connection: &_| sqlite::execute(connection, &sql);
+                pools.writer.run(execute).await
             }
             Pool::Mysql(pool) => {
-                let done = sql.query::<MySql>().execute(pool).await;
-                done.map(|done| done.rows_affected())
+                let done = sql.query().execute(pool).await;
+                done.map(|done| done.rows_affected()).map_err(failed)
             }
         };
-        let changed = changed.map_err(|e| self.write_failed(e))?;
+        let changed = changed.map_err(|error| error.context(&self.name))?;
         if changed > 0 {
             self.has_written.store(true, Ordering::Relaxed);
         }
@@ -627,12 +610,19 @@ impl Run for Catalog {
     }
 
     async fn batch(&self, text: &str) -> Result<()> {
-        let text = AssertSqlSafe(text.to_string());
+        let text = text.to_string();
         let done = match &self.pool {
-            Pool::Sqlite(pools) => pools.writer.execute(text).await.map(drop),
-            Pool::Mysql(pool) => pool.execute(text).await.map(drop),
+            Pool::Sqlite(pools) => {
+                let batch =
+                    move |connection: &rusqlite::Connection| connection.execute_batch(&text);
+                pools.writer.run(batch).await
+            }
+            Pool::Mysql(pool) => {
+                let done = pool.execute(AssertSqlSafe(text)).await;
+                done.map(drop).map_err(failed)
+            }
         };
-        done.map_err(|e| self.write_failed(e))?;
+        done.map_err(|error| error.context(&self.name))?;
         self.has_written.store(true, Ordering::Relaxed);
         Ok(())
     }

@@ -59,11 +59,7 @@ impl DriverError for sqlx::Error {
             );
         }
         let text = self.text();
-        match (sqlite_code(self), number(self)) {
-            (Some(code), _) => of_sqlite(code, &text),
-            (None, Some(number)) => Some(of_server(number, &text)),
-            (None, None) => None,
-        }
+        number(self).map(|number| of_server(number, &text))
     }
 
     fn text(&self) -> String {
@@ -76,11 +72,15 @@ impl DriverError for sqlx::Error {
 
 impl DriverError for rusqlite::Error {
     fn translate(&self) -> Option<Error> {
-        of_sqlite(self.sqlite_error()?.extended_code, &self.text())
+        of_sqlite(sqlite_code(self)?, &self.text())
     }
 
     fn text(&self) -> String {
-        self.to_string()
+        match self {
+            // The statement is in the text of the error.
+            Self::SqlInputError { msg, .. } => msg.clone(),
+            other => other.to_string(),
+        }
     }
 }
 
@@ -95,9 +95,9 @@ pub(in crate::local) fn failed(error: impl DriverError) -> Error {
     translated.because(error)
 }
 
-/// Translates a result code of SQLite; None if SQLite refused a statement.
+/// Translates a primary result code of SQLite; None if SQLite refused a statement.
 fn of_sqlite(code: i32, text: &str) -> Option<Error> {
-    Some(match code & 0xff {
+    Some(match code {
         code::BUSY | code::LOCKED => locked(),
         code::READ_ONLY => Error::failed("the database cannot be opened for writing").hint(
             "Check that the file system is not mounted read-only, and the owner of the file and its directory.",
@@ -177,13 +177,9 @@ pub(in crate::local::catalog) fn number(error: &sqlx::Error) -> Option<u16> {
     }
 }
 
-/// Returns the extended result code of SQLite.
-fn sqlite_code(error: &sqlx::Error) -> Option<i32> {
-    let sqlx::Error::Database(error) = error else {
-        return None;
-    };
-    let error = error.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
-    sqlx::error::DatabaseError::code(error)?.parse().ok()
+/// Returns the primary result code of SQLite.
+fn sqlite_code(error: &rusqlite::Error) -> Option<i32> {
+    Some(error.sqlite_error()?.extended_code & 0xff)
 }
 
 /// Returns whether a connection broke, or could not be opened.
@@ -215,7 +211,7 @@ pub(in crate::local::catalog) enum Transient {
 
 /// Returns the transient cause of an error.
 pub(in crate::local::catalog) fn transient(error: &Error) -> Option<Transient> {
-    let error = driver_error(error)?;
+    let error = driver_error::<sqlx::Error>(error)?;
     if is_lost(error) {
         return Some(Transient::Disconnected);
     }
@@ -227,15 +223,20 @@ pub(in crate::local::catalog) fn transient(error: &Error) -> Option<Transient> {
 }
 
 /// Returns the driver's error that an error was translated from.
-fn driver_error(error: &Error) -> Option<&sqlx::Error> {
+fn driver_error<E: DriverError>(error: &Error) -> Option<&E> {
     std::error::Error::source(error)?.downcast_ref()
+}
+
+/// Returns whether another process has locked an SQLite database.
+pub(in crate::local::catalog) fn is_locked(error: &Error) -> bool {
+    let code = driver_error(error).and_then(sqlite_code);
+    matches!(code, Some(code::BUSY | code::LOCKED))
 }
 
 /// Returns whether SQLite has certainly not committed a transaction: because of another connection's lock, or a
 /// constraint. After an I/O error the whole transaction may be in the log.
 pub(in crate::local::catalog) fn is_refusal(error: &Error) -> bool {
     let code = driver_error(error).and_then(sqlite_code);
-    let code = code.map(|code| code & 0xff);
     matches!(code, Some(code::BUSY | code::LOCKED | code::CONSTRAINT))
 }
 

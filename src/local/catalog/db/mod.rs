@@ -9,4 +9,5 @@ pub(in crate::local::catalog) mod failure;
 pub(in crate::local::catalog) mod mysql;
 pub(in crate::local::catalog) mod plans;
 pub(in crate::local::catalog) mod sql;
+pub(in crate::local::catalog) mod sqlite;
 pub(in crate::local::catalog) mod transaction;

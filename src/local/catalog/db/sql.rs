@@ -2,8 +2,9 @@
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Params, ToSql, params_from_iter};
+use sqlx::mysql::MySqlArguments;
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Database, Encode, Type};
+use sqlx::{AssertSqlSafe, MySql};
 
 /// A value that is bound to a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,15 +145,8 @@ impl Sql {
         self
     }
 
-    /// Returns the statement for sqlx.
-    pub(in crate::local::catalog) fn query<DB>(&self) -> Query<'_, DB, DB::Arguments>
-    where
-        DB: Database,
-        bool: for<'t> Encode<'t, DB> + Type<DB>,
-        i64: for<'t> Encode<'t, DB> + Type<DB>,
-        for<'t> &'t str: Encode<'t, DB> + Type<DB>,
-        Option<String>: for<'t> Encode<'t, DB> + Type<DB>,
-    {
+    /// Returns the statement for MySQL.
+    pub(in crate::local::catalog) fn query(&self) -> Query<'_, MySql, MySqlArguments> {
         let mut query = sqlx::query(AssertSqlSafe(self.text.as_str()));
         for value in &self.values {
             query = match value {
@@ -165,7 +159,7 @@ impl Sql {
         query
     }
 
-    /// Returns the bound values for rusqlite.
+    /// Returns the bound values for SQLite.
     pub(in crate::local::catalog) fn params(&self) -> impl Params {
         params_from_iter(&self.values)
     }

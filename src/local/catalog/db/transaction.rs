@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sqlx::{AssertSqlSafe, Executor, MySql, Sqlite};
+use rusqlite::Connection;
+use sqlx::mysql::MySqlRow;
+use sqlx::{AssertSqlSafe, Executor, MySql};
 use tokio::sync::Mutex;
 
 use crate::local::catalog::Sql;
@@ -12,6 +14,7 @@ use crate::local::catalog::db::columns::Row;
 use crate::local::catalog::db::dialect::Dialect;
 use crate::local::catalog::db::failure::{Transient, failed, in_doubt, is_refusal, transient};
 use crate::local::catalog::db::plans;
+use crate::local::catalog::db::sqlite;
 use crate::model::Timestamp;
 use crate::{Error, ErrorKind, Result};
 
@@ -19,7 +22,7 @@ use crate::{Error, ErrorKind, Result};
 pub struct Transaction {
     inner: Mutex<Inner>,
     dialect: Dialect,
-    /// Whether it is a read-only snapshot, without locks.
+    /// Whether it is a read-only snapshot, without locks. On SQLite its statements run on the thread of its task.
     is_snapshot: bool,
     /// Whether a statement has changed rows or the schema.
     has_changed: AtomicBool,
@@ -29,7 +32,7 @@ pub struct Transaction {
 }
 
 pub(in crate::local::catalog) enum Inner {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(sqlite::Lease),
     Mysql(sqlx::Transaction<'static, MySql>),
 }
 
@@ -70,19 +73,26 @@ impl Transaction {
         let Self {
             inner,
             dialect,
+            is_snapshot,
             has_changed,
             has_written,
             name,
             ..
         } = self;
         let committed = match inner.into_inner() {
-            Inner::Sqlite(transaction) => transaction.commit().await,
-            Inner::Mysql(transaction) => transaction.commit().await,
+            Inner::Sqlite(mut lease) if is_snapshot => {
+                lease.run_here(|connection| connection.execute_batch("COMMIT"))
+            }
+            Inner::Sqlite(mut lease) => {
+                let commit = |connection: &Connection| connection.execute_batch("COMMIT");
+                lease.run(commit).await
+            }
+            Inner::Mysql(transaction) => transaction.commit().await.map_err(failed),
         };
         if committed.is_ok() && has_changed.into_inner() {
             has_written.store(true, Ordering::Relaxed);
         }
-        let committed = committed.map_err(|e| failed(e).context(name));
+        let committed = committed.map_err(|error| error.context(name));
         committed.map_err(|error| match dialect {
             Dialect::Mysql if transient(&error) != Some(Transient::Disconnected) => error,
             Dialect::Mysql => in_doubt(Error::new(
@@ -160,33 +170,33 @@ impl Run for Transaction {
     async fn rows(&self, sql: Sql) -> Result<Vec<Row>> {
         plans::check(&sql.text);
         let rows = match &mut *self.inner.lock().await {
-            Inner::Sqlite(on) => sql
-                .query::<Sqlite>()
-                .fetch_all(&mut **on)
-                .await
-                .map(sqlite_rows),
-            Inner::Mysql(on) => sql
-                .query::<MySql>()
-                .fetch_all(&mut **on)
-                .await
-                .map(mysql_rows),
+            Inner::Sqlite(lease) if self.is_snapshot => {
+                lease.run_here(|connection| sqlite::rows(connection, &sql))
+            }
+            Inner::Sqlite(lease) => {
+                lease
+                    .run(move |connection| sqlite::rows(connection, &sql))
+                    .await
+            }
+            Inner::Mysql(on) => mysql_rows(sql.query().fetch_all(&mut **on).await),
         };
-        rows.map_err(|e| failed(e).context(&self.name))
+        rows.map_err(|error| error.context(&self.name))
     }
 
     async fn execute(&self, sql: Sql) -> Result<u64> {
         plans::check(&sql.text);
         let changed = match &mut *self.inner.lock().await {
-            Inner::Sqlite(on) => {
-                let done = sql.query::<Sqlite>().execute(&mut **on).await;
-                done.map(|done| done.rows_affected())
+            Inner::Sqlite(lease) => {
+                lease
+                    .run(move |connection| sqlite::execute(connection, &sql))
+                    .await
             }
             Inner::Mysql(on) => {
-                let done = sql.query::<MySql>().execute(&mut **on).await;
-                done.map(|done| done.rows_affected())
+                let done = sql.query().execute(&mut **on).await;
+                done.map(|done| done.rows_affected()).map_err(failed)
             }
         };
-        let changed = changed.map_err(|e| failed(e).context(&self.name))?;
+        let changed = changed.map_err(|error| error.context(&self.name))?;
         if changed > 0 {
             self.note_change();
         }
@@ -194,21 +204,25 @@ impl Run for Transaction {
     }
 
     async fn batch(&self, text: &str) -> Result<()> {
-        let text = AssertSqlSafe(text.to_string());
+        let text = text.to_string();
         let done = match &mut *self.inner.lock().await {
-            Inner::Sqlite(on) => (&mut **on).execute(text).await.map(drop),
-            Inner::Mysql(on) => (&mut **on).execute(text).await.map(drop),
+            Inner::Sqlite(lease) => {
+                lease
+                    .run(move |connection| connection.execute_batch(&text))
+                    .await
+            }
+            Inner::Mysql(on) => {
+                let done = (&mut **on).execute(AssertSqlSafe(text)).await;
+                done.map(drop).map_err(failed)
+            }
         };
-        done.map_err(|e| failed(e).context(&self.name))?;
+        done.map_err(|error| error.context(&self.name))?;
         self.note_change();
         Ok(())
     }
 }
 
-pub(in crate::local::catalog) fn sqlite_rows(rows: Vec<sqlx::sqlite::SqliteRow>) -> Vec<Row> {
-    rows.into_iter().map(Row::Sqlite).collect()
-}
-
-pub(in crate::local::catalog) fn mysql_rows(rows: Vec<sqlx::mysql::MySqlRow>) -> Vec<Row> {
-    rows.into_iter().map(Row::Mysql).collect()
+/// Returns the rows of a query on MySQL.
+pub(in crate::local::catalog) fn mysql_rows(rows: sqlx::Result<Vec<MySqlRow>>) -> Result<Vec<Row>> {
+    Ok(rows.map_err(failed)?.into_iter().map(Row::Mysql).collect())
 }

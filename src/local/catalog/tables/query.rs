@@ -4,7 +4,6 @@ use async_stream::try_stream;
 use futures_core::stream::BoxStream;
 use futures_util::StreamExt;
 
-use crate::config::Database;
 use crate::local::catalog::db::columns::Columns;
 use crate::local::catalog::db::transaction::Run;
 use crate::local::catalog::tables::images::{StoredImage, load, selected};
@@ -42,8 +41,12 @@ impl Catalog {
     /// Loads an image regardless of its visibility; None if it does not exist or is deleted. The membership of
     /// `project` is loaded too.
     pub async fn load_image(&self, id: &str, project: &str) -> Result<Option<StoredImage>> {
-        self.read(async |snapshot| load(&*snapshot, id, project).await)
-            .await
+        let (id, project) = (id.to_string(), project.to_string());
+        self.read(move |snapshot| {
+            let (id, project) = (id.clone(), project.clone());
+            async move { load(&*snapshot, &id, &project).await }
+        })
+        .await
     }
 
     /// Returns a stream of chunks of the matching images that `caller` may see, all from one snapshot.
@@ -57,18 +60,16 @@ impl Catalog {
         let chunks = try_stream! {
             let fields = query.fields;
             let sql = self.list_statement(&query, caller).await?;
-            match self.database() {
-                Database::Sqlite(path) => {
-                    let mut reader = Reader::start(path, sql, fields, self.cipher().clone())?;
-                    while let Some(images) = reader.next().await {
-                        yield images?;
-                    }
+            let cipher = self.cipher().clone();
+            if let Some(lists) = self.lists() {
+                let mut reader = Reader::start(lists, sql, fields, cipher)?;
+                while let Some(images) = reader.next().await {
+                    yield images?;
                 }
-                Database::Mysql(_) => {
-                    let images = rows::list(self.server_pool()?, sql, fields, self.cipher().clone());
-                    for await images in images {
-                        yield images?;
-                    }
+            } else {
+                let images = rows::list(self.server_pool()?, sql, fields, cipher);
+                for await images in images {
+                    yield images?;
                 }
             }
         };
@@ -170,8 +171,12 @@ impl Catalog {
 
     /// Returns the number of images of `owner`, and the size of their data including copies.
     pub async fn usage(&self, owner: &str) -> Result<UsageCounts> {
-        self.read(async |snapshot| usage(&*snapshot, owner).await)
-            .await
+        let owner = owner.to_string();
+        self.read(move |snapshot| {
+            let owner = owner.clone();
+            async move { usage(&*snapshot, &owner).await }
+        })
+        .await
     }
 }
 
@@ -456,6 +461,7 @@ fn split_list(list: &str) -> Result<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Database;
 
     #[test]
     fn operators_are_split_off_but_not_out_of_moments() {

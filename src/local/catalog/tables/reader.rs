@@ -5,15 +5,15 @@
 //! hundreds.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, OpenFlags, Row, Transaction};
+use rusqlite::{Connection, Row, Transaction};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use url::Url;
 
 use crate::local::catalog::db::addresses::AddressCipher;
-use crate::local::catalog::db::connection::{BUSY_TIMEOUT, is_frozen};
 use crate::local::catalog::db::plans;
+use crate::local::catalog::db::sqlite::{Lingering, Options};
 use crate::local::catalog::tables::images::{Child, Parents, read_image};
 use crate::local::catalog::{Sql, failed};
 use crate::model::{Fields, Image};
@@ -25,7 +25,8 @@ const CHUNK: usize = 500;
 /// The number of chunks in the queue: the next one is read while this one is processed.
 const AHEAD: usize = 1;
 
-/// A list that is read by a separate thread. The thread ends with the list, or soon after this is dropped.
+/// A list that is read by a separate thread. It ends with the list, or soon after this is dropped; then the thread keeps
+/// the connection for the next list.
 pub(in crate::local::catalog) struct Reader {
     chunks: Receiver<Result<Vec<Image>>>,
     /// The thread. It is not joined, because it may be waiting for another process's lock.
@@ -34,23 +35,31 @@ pub(in crate::local::catalog) struct Reader {
 }
 
 impl Reader {
-    /// Starts to read the images that `list` selects from the database at `path`, with the parts in `fields`, all
-    /// from one snapshot.
+    /// Starts to read the images that `list` selects, with the parts in `fields`, all from one snapshot.
     pub(in crate::local::catalog) fn start(
-        path: &Path,
+        connections: &Arc<Lingering>,
         list: Sql,
         fields: Fields,
         cipher: AddressCipher,
     ) -> Result<Self> {
         plans::check(&list.text);
         let (sender, chunks) = mpsc::channel(AHEAD);
-        let path = path.to_path_buf();
+        let connections = Arc::clone(connections);
         let thread = std::thread::Builder::new()
             .name("list".to_string())
             .spawn(move || {
-                if let Err(error) = read(&path, &list, fields, &cipher, &sender) {
+                let read = connections.take().and_then(|mut connection| {
+                    read(&mut connection, &list, fields, &cipher, &sender)?;
+                    Ok(connection)
+                });
+                let read = read.map_err(|error| named(error, connections.path()));
+                match read {
+                    Ok(connection) => {
+                        drop(sender);
+                        connections.keep(connection);
+                    }
                     // Fails if the list was dropped.
-                    let _ = sender.blocking_send(Err(named(error, &path)));
+                    Err(error) => drop(sender.blocking_send(Err(error))),
                 }
             })
             .map_err(|e| Error::failed("no thread can be started to read a list").because(e))?;
@@ -72,7 +81,7 @@ pub(in crate::local::catalog) async fn collect<T: Send + 'static>(
     let (path, at) = (path.to_path_buf(), path.to_path_buf());
     plans::check(&list.text);
     let work = move || {
-        let connection = open(&path)?;
+        let connection = Options::new(&path).open().map_err(failed)?;
         let mut statement = connection.prepare(&list.text).map_err(failed)?;
         let mut rows = statement.query(list.params()).map_err(failed)?;
         let mut collected = Vec::new();
@@ -94,15 +103,14 @@ fn named(error: Error, path: &Path) -> Error {
 
 /// Sends the images of `list`, until there are no more or the receiver is dropped.
 fn read(
-    path: &Path,
+    connection: &mut Connection,
     list: &Sql,
     fields: Fields,
     cipher: &AddressCipher,
     sender: &Sender<Result<Vec<Image>>>,
 ) -> Result<()> {
-    let mut connection = open(path)?;
     let snapshot = connection.transaction().map_err(failed)?;
-    let mut statement = snapshot.prepare(&list.text).map_err(failed)?;
+    let mut statement = snapshot.prepare_cached(&list.text).map_err(failed)?;
     let mut rows = statement.query(list.params()).map_err(failed)?;
     loop {
         let mut images = Vec::new();
@@ -119,24 +127,6 @@ fn read(
     }
 }
 
-/// Opens the database for reading only. The pool has already created it and its log.
-fn open(path: &Path) -> Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI;
-    let connection = if is_frozen(path) {
-        let mut url = Url::from_file_path(path)
-            .map_err(|()| Error::internal(format!("{} is not absolute", path.display())))?;
-        url.set_query(Some("immutable=1"));
-        Connection::open_with_flags(url.as_str(), flags)
-    } else {
-        Connection::open_with_flags(path, flags)
-    };
-    let connection = connection.map_err(failed)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    Ok(connection)
-}
-
 /// Loads the children of `images` that `fields` requires.
 fn load_children(
     snapshot: &Transaction<'_>,
@@ -151,7 +141,7 @@ fn load_children(
     for child in Child::asked(fields) {
         let sql = parents.select(child);
         plans::check(&sql.text);
-        let mut statement = snapshot.prepare(&sql.text).map_err(failed)?;
+        let mut statement = snapshot.prepare_cached(&sql.text).map_err(failed)?;
         let mut rows = statement.query(sql.params()).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             parents.adopt(child, row)?;
@@ -168,6 +158,7 @@ mod tests {
     use crate::ErrorKind;
     use crate::config::Database;
     use crate::local::catalog::Catalog;
+    use crate::local::catalog::db::transaction::Run;
 
     const LIST: &str = "SELECT id, name, status FROM images ORDER BY id";
 
@@ -191,18 +182,37 @@ mod tests {
         (directory, path, catalog)
     }
 
+    /// A list, and the connection that reads it.
+    struct Started(Reader, Arc<Lingering>);
+
     /// Starts to read a list from a database without encrypted addresses.
-    fn start(path: &Path, list: &str, fields: Fields) -> Result<Reader> {
-        Reader::start(path, Sql::new(list), fields, AddressCipher::default())
+    fn start(path: &Path, list: &str, fields: Fields) -> Started {
+        let lists = Arc::new(Lingering::new(path));
+        let reader = Reader::start(&lists, Sql::new(list), fields, AddressCipher::default());
+        Started(reader.unwrap(), lists)
     }
 
-    async fn chunks(mut reader: Reader) -> Vec<Vec<Image>> {
-        let mut chunks = Vec::new();
-        while let Some(chunk) = reader.next().await {
-            chunks.push(chunk.unwrap());
+    impl Started {
+        /// Reads the rest, and waits for the end of the thread.
+        async fn chunks(mut self) -> Vec<Vec<Image>> {
+            let mut chunks = Vec::new();
+            while let Some(chunk) = self.0.next().await {
+                chunks.push(chunk.unwrap());
+            }
+            self.end();
+            chunks
         }
-        reader.thread.join().unwrap();
-        chunks
+
+        /// Drops the list, and waits for the end of the thread.
+        fn end(self) {
+            let Self(Reader { chunks, thread }, lists) = self;
+            drop(chunks);
+            while !thread.is_finished() {
+                lists.close();
+                std::thread::yield_now();
+            }
+            thread.join().unwrap();
+        }
     }
 
     #[tokio::test]
@@ -213,7 +223,7 @@ mod tests {
                 tags: true,
                 ..Fields::SHORT
             };
-            let chunks = chunks(start(&path, LIST, fields).unwrap()).await;
+            let chunks = start(&path, LIST, fields).chunks().await;
             assert_eq!(chunks.len(), count.div_ceil(CHUNK));
             assert!(chunks.iter().all(|chunk| chunk.len() <= CHUNK));
             for (index, image) in chunks.iter().flatten().enumerate() {
@@ -227,8 +237,7 @@ mod tests {
     #[tokio::test]
     async fn children_are_found_by_their_images() {
         let (_directory, path, _catalog) = catalogue(CHUNK).await;
-        let reader = start(&path, LIST, Fields::SHORT).unwrap();
-        let mut images = chunks(reader).await.concat();
+        let mut images = start(&path, LIST, Fields::SHORT).chunks().await.concat();
         let cipher = AddressCipher::default();
         let parents = Parents::new(&mut images, Fields::ALL, &cipher);
         for child in Child::asked(Fields::ALL) {
@@ -245,12 +254,12 @@ mod tests {
             tags: true,
             ..Fields::SHORT
         };
-        let mut reader = start(&path, LIST, fields).unwrap();
-        let mut seen = reader.next().await.unwrap().unwrap().len();
+        let mut list = start(&path, LIST, fields);
+        let mut seen = list.0.next().await.unwrap().unwrap().len();
         let connection = Connection::open(&path).unwrap();
         connection.execute("DELETE FROM image_tags", ()).unwrap();
         connection.execute("DELETE FROM images", ()).unwrap();
-        for chunk in chunks(reader).await {
+        for chunk in list.chunks().await {
             assert!(chunk.iter().all(|image| image.tags.len() == 1));
             seen += chunk.len();
         }
@@ -260,18 +269,56 @@ mod tests {
     #[tokio::test]
     async fn the_thread_ends_when_the_list_is_dropped() {
         let (_directory, path, _catalog) = catalogue(5 * CHUNK).await;
-        let mut reader = start(&path, LIST, Fields::SHORT).unwrap();
-        reader.next().await.unwrap().unwrap();
-        let Reader { chunks, thread } = reader;
-        drop(chunks);
-        thread.join().unwrap();
+        let mut list = start(&path, LIST, Fields::SHORT);
+        list.0.next().await.unwrap().unwrap();
+        list.end();
+    }
+
+    #[tokio::test]
+    async fn the_connection_is_kept_for_the_next_list() {
+        let (_directory, path, catalog) = catalogue(1).await;
+        let lists = Arc::new(Lingering::new(&path));
+        let kept = || {
+            std::iter::repeat_with(|| lists.close())
+                .inspect(|_| std::thread::yield_now())
+                .find_map(|connection| connection)
+                .unwrap()
+        };
+        let mut before = 0;
+        for name in ["first", "second", "third"] {
+            let sql = format!("UPDATE images SET name = '{name}'");
+            catalog.execute(Sql::new(sql)).await.unwrap();
+            let cipher = AddressCipher::default();
+            let mut reader = Reader::start(&lists, Sql::new(LIST), Fields::SHORT, cipher).unwrap();
+            let images = reader.next().await.unwrap().unwrap();
+            assert_eq!(images[0].name.as_deref(), Some(name));
+            assert!(reader.next().await.is_none());
+            let connection = kept();
+            reader.thread.join().unwrap();
+            assert!(connection.is_autocommit());
+            // A connection of its own has this table.
+            let marked = "SELECT count(*) FROM temp.sqlite_schema";
+            let marked = connection.query_row(marked, (), |row| row.get::<_, i64>(0));
+            assert_eq!(marked.unwrap(), before);
+            if before == 0 {
+                connection
+                    .execute_batch("CREATE TEMP TABLE mark (x)")
+                    .unwrap();
+            }
+            before = 1;
+            let again = Arc::clone(&lists);
+            std::thread::spawn(move || again.keep(connection));
+            while !lists.is_waiting() {
+                std::thread::yield_now();
+            }
+        }
     }
 
     #[tokio::test]
     async fn an_error_is_reported_and_is_the_end() {
         let (_directory, path, catalog) = catalogue(1).await;
         let refused = |path: &Path, list: &str| {
-            let mut reader = start(path, list, Fields::SHORT).unwrap();
+            let Started(mut reader, _) = start(path, list, Fields::SHORT);
             async move {
                 let error = reader.next().await.unwrap().unwrap_err();
                 assert!(reader.next().await.is_none());

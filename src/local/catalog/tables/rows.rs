@@ -3,7 +3,6 @@
 use async_stream::try_stream;
 use futures_core::Stream;
 use futures_util::TryStreamExt;
-use sqlx::MySql;
 use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlRow, MySqlTransaction};
 
 use crate::Result;
@@ -37,7 +36,7 @@ pub(in crate::local::catalog) fn list(
         let mut snapshot = begin(pool).await?;
         let mut aside = None;
         plans::check(&sql.text);
-        let mut rows = sql.query::<MySql>().fetch(&mut *snapshot);
+        let mut rows = sql.query().fetch(&mut *snapshot);
         let last = loop {
             let mut images = take(&mut rows, fields).await?;
             if images.len() < CHUNK {
@@ -90,7 +89,7 @@ async fn load_children(
     for child in Child::asked(fields) {
         let sql = parents.select(child);
         plans::check(&sql.text);
-        let mut rows = sql.query::<MySql>().fetch(&mut *on);
+        let mut rows = sql.query().fetch(&mut *on);
         while let Some(row) = rows.try_next().await.map_err(failed)? {
             parents.adopt(child, &row)?;
         }

@@ -229,8 +229,12 @@ impl Catalog {
 
     /// Returns an image with the facts for a restoration, deleted or not.
     pub async fn restorable(&self, id: &str) -> Result<Option<Restorable>> {
-        self.read(async |snapshot| restorable(&*snapshot, id).await)
-            .await
+        let id = id.to_string();
+        self.read(move |snapshot| {
+            let id = id.clone();
+            async move { restorable(&*snapshot, &id).await }
+        })
+        .await
     }
 }
 

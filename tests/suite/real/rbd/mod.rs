@@ -146,6 +146,24 @@ fn pending_deletions_on_rbd_are_scrubbed_and_restored() {
 }
 
 #[test]
+fn many_pending_deletions_on_rbd_are_carried_out_at_a_time() {
+    let pool = CephPool::make();
+    let place = place(&pool, "[DEFAULT]\ndelayed_delete = true\nscrub_time = 0\n");
+    let data = place.write("data", vec![7; 100_000]);
+    let data = data.to_str().unwrap();
+    let lines = format!("image create --file {data} x\n").repeat(24);
+    place.glance_with(&[], lines.as_bytes()).ok();
+    let images = block_on(async { all_images(&place.open().await).await });
+    let ids = images.iter().map(|image| image.id.as_str());
+    let words: Vec<&str> = ["image-delete"].into_iter().chain(ids).collect();
+    place.glance(&words).ok();
+    assert_eq!(pool.open().images().unwrap().len(), 24);
+    let output = place.command(SCRUBBER).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_agree(&place, &pool);
+}
+
+#[test]
 fn a_command_that_waits_for_a_silent_cluster_ends_at_a_signal() {
     let pool = CephPool::images();
     let place = place(&pool, "");
