@@ -343,7 +343,7 @@ impl Catalog {
     /// Runs `work`, which reads with several statements and MUST NOT change anything, on a snapshot of the
     /// database. Retries it if the connection broke.
     ///
-    /// On SQLite all of it runs on one thread: see [`sqlite`].
+    /// On SQLite all of it runs on one thread; see `db/sqlite.rs`.
     ///
     /// # Errors
     /// Errors of `work`, and of the connection.

@@ -389,7 +389,8 @@ impl Lingering {
         self.lock().is_some()
     }
 
-    /// Keeps a connection for the next list. Blocks this thread until it is taken; closes it after a while.
+    /// Keeps a connection for the next list. Blocks this thread until it is taken; closes it after a while, and returns
+    /// its memory to the system.
     pub(in crate::local::catalog) fn keep(&self, connection: Connection) {
         let mut place = self.lock();
         if place.is_some() {
@@ -405,7 +406,10 @@ impl Lingering {
         }
         let closed = place.take();
         drop(place);
-        drop(closed);
+        if closed.is_some() {
+            drop(closed);
+            heap::return_free_memory();
+        }
     }
 }
 
