@@ -73,7 +73,7 @@ pub enum Hasher {
     Sha256(Sha256),
     /// sha384.
     Sha384(Sha384),
-    /// sha512, which takes ring 0.8 of the time.
+    /// sha512, computed by ring in 0.8 of the time of sha2.
     Sha512(Context),
 }
 

@@ -37,7 +37,7 @@ impl Limits {
 }
 
 impl Drop for Limits {
-    /// Those of projects before those for all.
+    /// Removes the limits of projects first: registered limits that they are based on cannot be removed.
     fn drop(&mut self) {
         for path in self.made.iter().rev() {
             let url = format!("{}{path}", self.keystone);

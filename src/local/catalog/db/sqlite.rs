@@ -241,14 +241,17 @@ impl Connections {
         self.shared.places.close();
         let idle = std::mem::take(&mut *self.shared.idle());
         let close = move || {
-            for connection in idle {
-                let keeps = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-                let _ = connection.set_db_config(keeps, false);
-            }
+            idle.into_iter().for_each(close);
             Ok(())
         };
         let _ = blocking(close).await;
     }
+}
+
+/// Closes a connection on purpose: the last one of all processes copies the log into the database, and removes it.
+fn close(connection: Connection) {
+    let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
+    drop(connection);
 }
 
 /// A connection in use.
@@ -281,7 +284,9 @@ impl Drop for Held {
             let _ = connection.busy_timeout(BUSY_TIMEOUT);
         }
         let is_usable = connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok();
-        if is_usable && !self.shared.places.is_closed() {
+        if self.shared.places.is_closed() {
+            close(connection);
+        } else if is_usable {
             self.shared.idle().push(connection);
         }
     }
@@ -548,6 +553,14 @@ mod tests {
         assert_eq!(connections.run(add).await.unwrap(), 1);
         drop(connections);
         assert!(log.exists());
+        // A lease may end after that.
+        let connections = Connections::new(Options::writing(&path, false), 2);
+        let mut lease = connections.lease().await.unwrap();
+        assert_eq!(lease.run(add).await.unwrap(), 1);
+        connections.close().await;
+        assert!(log.exists());
+        drop(lease);
+        assert!(!log.exists());
         let connections = Connections::new(Options::writing(&path, false), 2);
         connections.read(number).await.unwrap();
         connections.close().await;
